@@ -1,0 +1,49 @@
+# Every target works without HOME and without anything but make and Python 3.11 or newer.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format bench faults services clean
+
+VENV_PYTHON := .venv/bin/python
+CODE := $(wildcard taskflow workers tests examples benchmarks scripts)
+
+# Caches stay in the environment; pyright runs the version it was installed with and asks nobody for a newer one.
+export RUFF_CACHE_DIR := .venv/.cache/ruff
+export XDG_CACHE_HOME := $(CURDIR)/.venv/.cache
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-9s %s\n", $$1, $$2 }'
+
+setup: ## Make .venv with everything in it (instant when it is there)
+	@scripts/setup
+
+run: setup ## Run the example tasks on real workers to their end, with a live table
+	@$(VENV_PYTHON) -m workers.demo
+
+test: check services ## Run everything: the checks, then the whole suite on real servers
+	@$(VENV_PYTHON) -m pytest
+
+check: setup ## Check format, lint, types and the import rules
+	$(VENV_PYTHON) -m ruff format --check $(CODE)
+	$(VENV_PYTHON) -m ruff check $(CODE)
+	$(VENV_PYTHON) -m mypy $(filter-out scripts,$(CODE))
+	$(VENV_PYTHON) -m pyright
+	.venv/bin/lint-imports --cache-dir .venv/.cache/import-linter
+
+format: setup ## Format the code and repair what lint can repair
+	$(VENV_PYTHON) -m ruff check --fix-only $(CODE)
+	$(VENV_PYTHON) -m ruff format $(CODE)
+
+bench: setup ## Print runs/s, trigger/s and latency, paired with plain Celery
+	@$(VENV_PYTHON) -m benchmarks
+
+faults: setup services ## Run the fault tests alone: kill -9, frozen workers, restarted servers
+	@$(VENV_PYTHON) -m pytest -m faults
+
+services: ## Install the redis-server and rabbitmq-server that the tests start, where that is possible
+	@scripts/services
+
+clean: ## Stop the embedded store and remove its data, caches and build output (.venv stays)
+	@if [ -x $(VENV_PYTHON) ] && [ -d .taskflow ]; then \
+		$(VENV_PYTHON) -c 'import pathlib, taskflow.embedded as e; e.stop_store(pathlib.Path(".taskflow"))'; fi
+	@rm -rf .taskflow build dist .hypothesis .venv/.cache
+	@find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +

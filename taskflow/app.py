@@ -1,0 +1,188 @@
+"""The composition root: joins settings, store, broker and definitions into one ``TaskFlow``."""
+
+import importlib
+import importlib.util
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import ClassVar, Self
+
+import taskflow.definition.engine as definition_engine
+from celery import Celery
+
+from taskflow.broker.celery_app import make_celery
+from taskflow.broker.messages import ticket_template
+from taskflow.broker.publishing import KombuPublisher
+from taskflow.broker.queues import shared_queue
+from taskflow.broker.same_server import is_same_server
+from taskflow.definition.machine import MachineSpec, presets_with
+from taskflow.definition.options import TriggerOptions
+from taskflow.definition.registry import Registry, declared
+from taskflow.embedded import ensure_store
+from taskflow.errors import SettingsError
+from taskflow.settings import Settings
+from taskflow.store import operations
+from taskflow.store.async_store import AsyncStore
+from taskflow.store.sync_store import Store
+from taskflow.store.wire import StoreConfig, shard_of_queue
+from taskflow.trigger.engine import RunEngine
+from taskflow.trigger.new_run import Planner
+from taskflow.upkeep.loop import UpkeepThread
+from taskflow.upkeep.passes import Upkeep
+from taskflow.worker.bootsteps import install
+from taskflow.worker.register import register_tasks
+from taskflow.worker.runtime import ATTRIBUTE, Runtime
+
+
+class TaskFlow:
+    """One environment's store, broker and tasks.
+
+    Args:
+        settings: Default: read from ``TASKFLOW_*``.
+        tasks: Modules that declare tasks, imported at once, besides ``settings.tasks``. A module named ``init``
+            beside the first one is imported before them.
+        registry: The declared tasks. Default: those of the process.
+
+    Raises:
+        SettingsError: A setting is wrong, or a task module can't be found.
+        EmbeddedStoreError: No store is configured and none could be started.
+    """
+
+    _default: ClassVar["TaskFlow | None"] = None
+    _lock: ClassVar[threading.RLock] = threading.RLock()
+
+    def __init__(
+        self, settings: Settings | None = None, *, tasks: Sequence[str] = (), registry: Registry = declared
+    ) -> None:
+        self.settings = settings or Settings.read()
+        self.registry = registry
+        self._import(dict.fromkeys((*tasks, *self.settings.tasks)))
+        self.store_url = self.settings.redis_url or ensure_store(self.settings.home).url
+        self.broker_url = self.settings.broker_url or self.store_url
+        self.presets: Mapping[str, MachineSpec] = presets_with(self.settings.machines)
+        self.celery: Celery = self._make_celery()
+        self.publisher = KombuPublisher(self.celery, timeout=self.settings.connect_timeout)
+        self.store = Store(self._store_config(), self.publisher)
+        self.planner = Planner(registry, self.presets, self.settings.shards, self.settings.payload_limit)
+        self.engine = RunEngine(self.planner, self.store, self._async_store, self._template)
+        setattr(self.celery, ATTRIBUTE, self._runtime())
+        register_tasks(self.celery, (task.definition for task in registry))
+
+    @classmethod
+    def current(cls) -> "TaskFlow":
+        """Return the app that verbs use, made from settings at the first use."""
+        with cls._lock:
+            if cls._default is None:
+                cls._default = TaskFlow()
+            return cls._default
+
+    def set_default(self) -> Self:
+        """Make this the app that verbs use."""
+        with TaskFlow._lock:
+            TaskFlow._default = self
+        return self
+
+    def __enter__(self) -> Self:
+        self._replaced = TaskFlow._default
+        return self.set_default()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        TaskFlow._default = self._replaced
+
+    @property
+    def is_one_server(self) -> bool:
+        """Whether store and broker are one Redis database, so that scripts push tickets themselves."""
+        return is_same_server(self.store_url, self.broker_url)
+
+    def close(self) -> None:
+        """Close the store's idle connections."""
+        self.store.close()
+
+    def _import(self, modules: Iterable[str]) -> None:
+        for name in modules:
+            package = name.rpartition(".")[0]
+            beside = f"{package}.init" if package else "init"
+            for module in (beside, name):
+                if module == beside and not (package and importlib.util.find_spec(beside)):
+                    continue
+                try:
+                    importlib.import_module(module)
+                except ModuleNotFoundError as missing:
+                    if missing.name and module.startswith(missing.name):
+                        raise SettingsError(
+                            f"The task module {module!r} can't be found. Check TASKFLOW_TASKS and that it is "
+                            "installed or in the working directory."
+                        ) from missing
+                    raise
+
+    def _make_celery(self) -> Celery:
+        celery = make_celery(
+            self.broker_url,
+            environment=self.settings.environment,
+            route=self._route,
+            connect_timeout=self.settings.connect_timeout,
+        )
+        install(celery)
+        return celery
+
+    def _route(self, task_id: str) -> str | None:
+        task = next((task for task in self.registry if task.definition.id == task_id), None)
+        if task is None:
+            return None
+        return shared_queue(self.settings.environment, task.definition.machine.name, task.definition.executor)
+
+    def _store_config(self) -> StoreConfig:
+        return StoreConfig(
+            url=self.store_url,
+            environment=self.settings.environment,
+            shards=self.settings.shards,
+            timeout=self.settings.connect_timeout,
+            reservation_timeout=self.settings.reservation_timeout,
+            retention=self.settings.retention,
+            max_lost=self.settings.max_lost,
+            push_prefix="" if self.is_one_server else None,
+        )
+
+    def _async_store(self) -> AsyncStore:
+        return AsyncStore(self._store_config(), self.publisher)
+
+    def _template(self, task_id: str) -> str:
+        return ticket_template(self.celery, task_id)
+
+    def _runtime(self) -> Runtime:
+        return Runtime(
+            settings=self.settings,
+            store=self.store,
+            make_async_store=self._async_store,
+            registry=self.registry,
+            presets=self.presets,
+            adopt=self._adopt,
+            services=self._upkeep,
+            declare=self._declare,
+        )
+
+    def _adopt(self, task_id: str, payload: object, run_id: str) -> str:
+        new = self.planner.plan(self.registry.get(task_id), payload, TriggerOptions(), run_id)
+        shard = shard_of_queue(new.queue, self.settings.shards)
+        return self.store.run(operations.trigger_run(new), shard=shard)[0]
+
+    def _upkeep(self, node_id: str) -> list[UpkeepThread]:
+        length = None if self.is_one_server else self.publisher.queue_length
+        settings = self.settings
+        return [
+            UpkeepThread(Upkeep(self.store, shard, settings.lease, settings.heartbeat, length), node_id)
+            for shard in range(settings.shards)
+        ]
+
+    def _declare(self) -> None:
+        """Keep every declared task's template and every queue's limit in the store, as a worker that starts does."""
+        templates = {task.definition.id: self._template(task.definition.id) for task in self.registry}
+        limits = self.planner.limits()
+        for shard in range(self.settings.shards):
+            here = {queue: limit for queue, limit in limits.items() if shard_of_queue(queue, self.settings.shards) == shard}
+            self.store.run(operations.declare(templates, here, by_worker=True), shard=shard)
+
+
+definition_engine.bind(lambda: TaskFlow.current().engine)

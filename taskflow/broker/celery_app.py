@@ -1,0 +1,147 @@
+"""The Celery application: its configuration, its queues and its routes. Tasks are registered by others."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+
+from celery import Celery
+from celery.app.amqp import AMQP, Queues
+from kombu import Queue
+from kombu.transport import TRANSPORT_ALIASES
+
+from taskflow.broker.logs import hide_payload_values
+from taskflow.broker.queues import EXCHANGE_NAME, celery_queue, exchange_type, shared_queue
+from taskflow.broker.urls import BATCH_SCHEME, batch_url, is_amqp, is_redis, kombu_url
+
+Route = Callable[[str], str | None]
+"""The Celery queue of a task that some plain Celery producer sends, None for a task nobody knows."""
+
+_BATCH_TRANSPORT: Final = "taskflow.broker.redis_transport:Transport"
+_HEALTH_CHECK_S: Final = 25
+# kombu's own limit is 10 connections a channel: too few for pools of threads.
+_MAX_CONNECTIONS: Final = 100
+
+
+def make_celery(
+    broker_url: str,
+    *,
+    environment: str,
+    route: Route,
+    default_machine: str = "small-1x",
+    connect_timeout: timedelta = timedelta(seconds=5),
+    transport_options: dict[str, object] | None = None,
+) -> Celery:
+    """Make the Celery application of an environment. It connects to nothing yet and is not Celery's current one.
+
+    Args:
+        broker_url: Redis, Valkey (``redis://``, ``rediss://``, ``valkey://``, ``unix://``) or RabbitMQ (``amqp://``).
+            Environment variables of Celery's own do not override it.
+        route: Where ``send_task`` and ``apply_async`` send a task when no queue is given.
+        default_machine: Its shared queue is consumed when a worker gets no ``-Q``.
+        connect_timeout: How long one attempt to connect may take.
+        transport_options: More of ``broker_transport_options``; wins over taskflow's own.
+    """
+    TRANSPORT_ALIASES.setdefault(BATCH_SCHEME, _BATCH_TRANSPORT)
+    amqp = _RabbitQueuesAMQP if is_amqp(broker_url) else _PlainQueuesAMQP
+    celery = Celery("taskflow", amqp=amqp, set_as_current=False)
+    celery.conf.update(
+        _settings(kombu_url(broker_url), shared_queue(environment, default_machine, "process"), connect_timeout)
+    )
+    celery.conf.update(
+        broker_transport_options=_transport_options(broker_url, connect_timeout) | (transport_options or {}),
+        task_routes=(_router(route),),
+    )
+    return celery
+
+
+def prepare_worker(celery: Celery) -> None:
+    """Make this process a consumer: take tickets in batches where the broker can, keep payload values out of logs.
+
+    To be called before the worker connects. Producers, Flower and the command line keep kombu's own transport.
+    """
+    hide_payload_values()
+    url = batch_url(celery.conf.broker_write_url)
+    if url is not None:
+        celery.conf.update(broker_read_url=url)
+
+
+def _settings(url: str, default_queue: str, connect_timeout: timedelta) -> dict[str, Any]:
+    is_rabbit = is_amqp(url)
+    return {
+        # Both are set, for CELERY_BROKER_URL of another application in this environment would win over broker_url.
+        "broker_url": url,
+        "broker_read_url": url,
+        "broker_write_url": url,
+        "broker_connection_timeout": connect_timeout.total_seconds(),
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        # The ticket is acknowledged when a child accepts it; the run's lease recovers what is lost after that.
+        "task_acks_late": False,
+        "task_ignore_result": True,
+        "task_store_errors_even_if_ignored": False,
+        "result_backend": None,
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "accept_content": ["json"],
+        "enable_utc": True,
+        "task_send_sent_event": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_disable_prefetch": is_redis(url),
+        # Free slots say what a reconnected node may take; Celery's own reduction would add to that.
+        "worker_enable_prefetch_count_reduction": False,
+        "task_default_exchange": EXCHANGE_NAME,
+        "task_default_exchange_type": exchange_type(is_amqp=is_rabbit),
+        "task_default_queue": default_queue,
+        "task_default_routing_key": default_queue,
+        "task_queues": (celery_queue(default_queue, is_amqp=is_rabbit),),
+        "task_create_missing_queues": True,
+    }
+
+
+def _transport_options(url: str, connect_timeout: timedelta) -> dict[str, Any]:
+    if is_amqp(url):
+        return {"confirm_publish": True}
+    if not is_redis(url):
+        return {}
+    return {
+        "socket_connect_timeout": connect_timeout.total_seconds(),
+        # Longer than the blocking pop of one second, which a closing channel reads to its end.
+        "socket_timeout": max(connect_timeout.total_seconds(), 2.0),
+        "socket_keepalive": True,
+        "health_check_interval": _HEALTH_CHECK_S,
+        "max_connections": _MAX_CONNECTIONS,
+    }
+
+
+def _router(route: Route) -> Callable[..., dict[str, str] | None]:
+    def route_task(name: str, *_: object, **__: object) -> dict[str, str] | None:
+        queue = route(name)
+        return None if queue is None else {"queue": queue}
+
+    return route_task
+
+
+class _PlainQueues(Queues):
+    """Celery's queues, where each one made by name (``-Q``, ``queue=``, add_consumer) is declared as taskflow's are."""
+
+    is_amqp = False
+
+    def new_missing(self, name: str) -> Queue:
+        return celery_queue(name, is_amqp=self.is_amqp)
+
+    def add_compat(self, name: str, **options: Any) -> Queue:
+        queue = self.new_missing(name)
+        self[name] = queue
+        return queue
+
+
+class _RabbitQueues(_PlainQueues):
+    is_amqp = True
+
+
+class _PlainQueuesAMQP(AMQP):
+    queues_cls = _PlainQueues
+
+
+class _RabbitQueuesAMQP(AMQP):
+    queues_cls = _RabbitQueues

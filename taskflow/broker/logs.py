@@ -1,0 +1,33 @@
+"""Keeps payload values and outputs out of Celery's log lines."""
+
+import logging
+from collections.abc import Mapping
+from typing import Final, cast
+
+_LOGGERS: Final = ("celery.app.trace", "celery.worker.strategy")
+_HIDDEN_FIELDS: Final = ("args", "kwargs", "return_value")
+_HIDDEN: Final = "(not logged)"
+
+
+class HidePayloadValues(logging.Filter):
+    """Replaces arguments and returned values in a record of Celery's. Names, ids, times and errors stay."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, without the values."""
+        for field in ("args", "data"):  # what the line shows, and what Celery gives to handlers besides
+            values: object = getattr(record, field, None)
+            if isinstance(values, Mapping):
+                setattr(record, field, _without_values(cast(Mapping[str, object], values)))
+        return True
+
+
+def hide_payload_values() -> None:
+    """Install the filter in this process, once however often it is called."""
+    for name in _LOGGERS:
+        logger = logging.getLogger(name)
+        if not any(isinstance(known, HidePayloadValues) for known in logger.filters):
+            logger.addFilter(HidePayloadValues())
+
+
+def _without_values(fields: Mapping[str, object]) -> dict[str, object]:
+    return {name: _HIDDEN if name in _HIDDEN_FIELDS else value for name, value in fields.items()}

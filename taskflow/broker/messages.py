@@ -1,0 +1,88 @@
+"""The ticket as a message: Celery's own protocol 2, made by Celery's and kombu's own code, without what is empty.
+
+A ticket carries a run id and a reservation number. The payload stays in the store; ``argsrepr`` is text for Flower.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+from celery import Celery
+from kombu.utils.json import dumps
+
+TICKET_HEADER: Final = "taskflow"
+CONTENT_TYPE: Final = "application/json"
+CONTENT_ENCODING: Final = "utf-8"
+BODY: Final = "[[],{},{}]"
+"""Arguments, keyword arguments and no callbacks: the same for every ticket."""
+
+_EMPTY: Final[tuple[object, ...]] = (None, "", {}, [None, None])
+_NOT_NEEDED: Final = ("origin", "replaced_task_nesting")
+# Numbers and JSON texts stand without quotes in the template, which is therefore no JSON until it is filled in.
+_UNQUOTED: Final = ("@RESERVATION@", "@ARGS@")
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a ticket's headers say."""
+
+    run_id: str
+    reservation: int
+
+
+def ticket_headers(
+    celery: Celery, *, run_id: str, task_id: str, reservation: int | str, argsrepr: str
+) -> dict[str, object]:
+    """Return the headers of a ticket, as Celery makes them, less what is empty.
+
+    A worker, its tracer and Flower take a missing header for an empty one; only the reservation makes it a ticket::
+
+        {"lang": "py", "task": "hello-world", "id": "run_1", "root_id": "run_1", "retries": 0, "ignore_result": true,
+         "argsrepr": "{\\"message\\": \\"hi\\"}", "kwargsrepr": "{}", "taskflow": {"reservation": 1}}
+    """
+    message = celery.amqp.as_task_v2(
+        run_id, task_id, argsrepr=argsrepr, kwargsrepr="{}", ignore_result=True, origin=TICKET_HEADER
+    )
+    headers: dict[str, object] = {name: value for name, value in message.headers.items() if value not in _EMPTY}
+    for name in _NOT_NEEDED:
+        headers.pop(name, None)
+    headers["argsrepr"] = argsrepr
+    headers[TICKET_HEADER] = {"reservation": reservation}
+    return headers
+
+
+def ticket_template(celery: Celery, task_id: str) -> str:
+    """Return the message kombu's Redis transport would push for a ticket of this task, with tokens to be replaced.
+
+    ``@RUN@``: the run id. ``@RESERVATION@``: the reservation, a number. ``@QUEUE@``: the Celery queue. ``@TAG@``: the
+    delivery tag, unlike any other message's. ``@ARGS@``: what Flower shows as arguments, a JSON string with its quotes.
+    The other tokens stand within quotes and are replaced by plain characters.
+    """
+    message = {
+        "body": BODY,
+        "content-encoding": CONTENT_ENCODING,
+        "content-type": CONTENT_TYPE,
+        "headers": ticket_headers(
+            celery, run_id="@RUN@", task_id=task_id, reservation="@RESERVATION@", argsrepr="@ARGS@"
+        ),
+        "properties": {
+            "correlation_id": "@RUN@",
+            "delivery_info": {"exchange": "", "routing_key": "@QUEUE@"},
+            "delivery_tag": "@TAG@",
+        },
+    }
+    template = dumps(message, separators=(",", ":"))
+    for token in _UNQUOTED:
+        template = template.replace(f'"{token}"', token)
+    return template
+
+
+def ticket_from_headers(headers: Mapping[str, object] | None) -> Ticket | None:
+    """Return the ticket a message is, None for a message that some plain Celery producer sent."""
+    mark = (headers or {}).get(TICKET_HEADER)
+    if headers is None or not isinstance(mark, Mapping):
+        return None
+    run_id, reservation = headers.get("id"), cast(Mapping[str, object], mark).get("reservation")
+    if not isinstance(run_id, str) or not isinstance(reservation, int):
+        return None
+    return Ticket(run_id, reservation)

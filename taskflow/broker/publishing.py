@@ -1,0 +1,241 @@
+"""Publishes tickets through kombu: to RabbitMQ always, to a Redis when it is not the store's own server."""
+
+import os
+import weakref
+from collections import deque
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
+
+from amqp.exceptions import AMQPError, NotFound
+from celery import Celery
+from kombu import Connection, Producer
+from kombu.connection import ConnectionPool
+from kombu.exceptions import KombuError
+
+from taskflow.broker.messages import BODY, CONTENT_ENCODING, CONTENT_TYPE, ticket_headers
+from taskflow.broker.queues import EXCHANGE_NAME, celery_queue
+from taskflow.broker.urls import is_amqp, without_password
+from taskflow.errors import BrokerUnavailableError
+
+_POOL_LIMIT: Final = 10
+_TRIES: Final = 2  # the second one over a new connection
+_PERSISTENT: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingTicket:
+    """A ticket to be published.
+
+    Attributes:
+        queue: The Celery queue.
+        argsrepr: What Flower shows as arguments: redacted, about a thousand characters at most.
+    """
+
+    run_id: str
+    task_id: str
+    reservation: int
+    queue: str
+    argsrepr: str
+
+
+class Publisher(Protocol):
+    """Brings tickets to the workers."""
+
+    def publish(self, tickets: Sequence[OutgoingTicket]) -> None:
+        """Publish tickets in order; returns when the broker has taken responsibility for all of them.
+
+        Raises:
+            BrokerUnavailableError: Some may not have been published. Publishing all of them again is harmless.
+        """
+        ...
+
+    def queue_length(self, queue: str) -> int | None:
+        """Return how many messages wait in a Celery queue, None when there is no such queue.
+
+        Raises:
+            BrokerUnavailableError: The broker did not answer.
+        """
+        ...
+
+
+class KombuPublisher:
+    """Publishes with confirms on RabbitMQ, in one pipeline on Redis. Shared by threads, and usable after a fork."""
+
+    def __init__(self, celery: Celery, *, timeout: timedelta = timedelta(seconds=5)) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            timeout: How long to wait for a connection, and then for each reply. Everything is tried twice, so a broker
+                that is gone costs twice this, one that hangs four times.
+        """
+        self._celery = celery
+        self._timeout = timeout.total_seconds()
+        self._url: str = celery.conf.broker_write_url
+        self._is_amqp = is_amqp(self._url)
+        self._pool = self._make_pool()
+        self._of_parent: ConnectionPool | None = None
+        _publishers.add(self)
+
+    def publish(self, tickets: Sequence[OutgoingTicket]) -> None:
+        """Publish tickets in order, each to a queue declared as the workers declare it.
+
+        Raises:
+            BrokerUnavailableError: The broker did not answer in time, or refused or returned a ticket.
+        """
+        unpublished = deque(tickets)
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                with self._connection() as connection:
+                    self._publish_all(connection, unpublished)
+                return
+            except _UNAVAILABLE as error:
+                if not tries_left:
+                    self._refuse(f"{len(unpublished)} of {len(tickets)} tickets were not published", error)
+
+    def queue_length(self, queue: str) -> int | None:
+        """Return how many messages wait in a Celery queue, of all priorities; None when RabbitMQ has no such queue.
+
+        Raises:
+            BrokerUnavailableError: The broker did not answer in time.
+        """
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                with self._connection() as connection:
+                    return self._count(connection.channel(), queue)
+            except NotFound:
+                return None
+            except _UNAVAILABLE as error:
+                if not tries_left:
+                    self._refuse(f"the length of {queue} is unknown", error)
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        """Close the idle connections. The publisher can be used again: it makes new ones."""
+        pool, self._pool = self._pool, self._make_pool()
+        pool.force_close_all()
+
+    def forget_connections(self) -> None:
+        """Leave the connections to the parent process, in a child that was just forked."""
+        self._of_parent = self._pool  # kept, so that nothing of it is finalised here
+        self._pool = self._make_pool()
+
+    def _make_pool(self) -> ConnectionPool:
+        return _Pool(
+            self._celery.connection_for_write(
+                connect_timeout=self._timeout, transport_options=_bounded(self._is_amqp, self._timeout)
+            ),
+            limit=_POOL_LIMIT,
+        )
+
+    @contextmanager
+    def _connection(self) -> Generator[Connection]:
+        with self._pool.acquire(block=True, timeout=self._timeout) as connection:
+            connection.ensure_connection(max_retries=0)
+            yield connection
+
+    def _publish_all(self, connection: Connection, unpublished: deque[OutgoingTicket]) -> None:
+        producer: Any = Producer(connection, auto_declare=False)  # its stub lacks batch()
+        if not self._is_amqp:
+            with producer.batch():
+                for ticket in unpublished:
+                    self._publish_one(producer, ticket)
+            unpublished.clear()
+            return
+        with _returned_messages(connection) as returned:
+            while unpublished:
+                self._publish_one(producer, unpublished[0])
+                if returned:  # RabbitMQ confirms these, too
+                    raise _UnroutableError(f"{returned[0]} (queue {unpublished[0].queue})")
+                unpublished.popleft()
+
+    def _count(self, channel: Any, queue: str) -> int:
+        with channel:
+            # On Redis this declares nothing, kombu counts the lists.
+            return int(channel.queue_declare(queue=queue, passive=self._is_amqp).message_count)
+
+    def _publish_one(self, producer: Any, ticket: OutgoingTicket) -> None:
+        producer.publish(
+            BODY,
+            content_type=CONTENT_TYPE,
+            content_encoding=CONTENT_ENCODING,
+            headers=ticket_headers(
+                self._celery,
+                run_id=ticket.run_id,
+                task_id=ticket.task_id,
+                reservation=ticket.reservation,
+                argsrepr=ticket.argsrepr,
+            ),
+            # On Redis straight to the list: a binding table that was lost would lose the ticket without a word.
+            exchange=EXCHANGE_NAME if self._is_amqp else "",
+            routing_key=ticket.queue,
+            declare=[celery_queue(ticket.queue, is_amqp=self._is_amqp)],  # kombu does it once a connection
+            mandatory=True,
+            delivery_mode=_PERSISTENT,
+            correlation_id=ticket.run_id,
+            confirm_timeout=self._timeout,
+        )
+
+    def _refuse(self, what: str, error: Exception) -> NoReturn:
+        raise BrokerUnavailableError(
+            f"The broker {without_password(self._url)} is not available: {what}. {type(error).__name__}: {error}. "
+            "Runs that exist are published again by upkeep. Check TASKFLOW_BROKER_URL with `taskflow doctor`."
+        ) from error
+
+
+class _UnroutableError(KombuError):
+    """RabbitMQ returned a ticket: its queue was deleted since it was declared."""
+
+
+class _Pool(ConnectionPool):
+    """A pool that a fork does not close: that would shut down the sockets of the parent process."""
+
+    close_after_fork = False
+    if TYPE_CHECKING:
+
+        def acquire(self, block: bool = False, timeout: float | None = None) -> Connection: ...
+
+
+@contextmanager
+def _returned_messages(connection: Connection) -> Generator[list[str]]:
+    returned: list[str] = []
+
+    def remember(reason: Exception, *_: object) -> None:
+        returned.append(str(reason))
+
+    channel: Any = connection.default_channel
+    channel.events["basic_return"].add(remember)
+    try:
+        yield returned
+    finally:
+        channel.events["basic_return"].discard(remember)
+
+
+def _bounded(is_amqp: bool, timeout: float) -> dict[str, Any]:
+    once = {"max_retries": 0}  # kombu would reconnect until the time is over; publish() does that itself
+    if is_amqp:
+        return once | {"read_timeout": timeout, "write_timeout": timeout}
+    return once | {"socket_connect_timeout": timeout, "socket_timeout": timeout}
+
+
+def _unavailable() -> tuple[type[Exception], ...]:
+    # Redis-py's errors as kombu lists them; KeyError stands there for a fault of kombu's own loop, here it is a bug.
+    from kombu.transport.redis import get_redis_error_classes
+
+    connection_errors, channel_errors = get_redis_error_classes()
+    listed = (OSError, AMQPError, KombuError, *connection_errors, *channel_errors)
+    return tuple(kind for kind in listed if kind is not KeyError)
+
+
+_UNAVAILABLE: Final = _unavailable()
+_publishers: weakref.WeakSet[KombuPublisher] = weakref.WeakSet()
+
+
+def _forget_connections() -> None:
+    for publisher in list(_publishers):
+        publisher.forget_connections()
+
+
+os.register_at_fork(after_in_child=_forget_connections)

@@ -1,0 +1,246 @@
+"""A kombu transport for Redis 7.0+ and Valkey that takes many tickets in one command and keeps no books of them.
+
+What kombu's own transport costs for a message is three round trips: BRPOP, ZADD and HSET into ``unacked``, ZREM and
+HDEL at the acknowledgement. A ticket needs none of the last two: upkeep publishes again what a dead node took along.
+
+- One ``BLMPOP … RIGHT COUNT n`` takes as many messages of a list as may start now (``free_slots``). Nothing is taken
+  while that is 0, and the next command is sent in the same turn of the loop in which a slot is freed.
+- A ticket is kept in memory until it is acknowledged, and put back at its old place when the channel closes.
+- A message without taskflow's header is entered into ``unacked`` right after the pop, as kombu does it: its
+  visibility timeout, its restoring and its order are kombu's.
+
+``COUNT`` is fixed when the command is sent, and only the thread of the event loop starts work; still slots may fill
+while it blocks (a waiting run resumes). Every reply is therefore read at once and counted again: what may not start any
+more goes back to the front of its list. Whoever frees a slot in another thread wakes the loop (``hub.call_soon``).
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from queue import Empty
+from time import monotonic
+from typing import TYPE_CHECKING, Any, cast
+
+from kombu.transport import redis, virtual
+from kombu.utils.encoding import bytes_to_str
+from kombu.utils.json import loads
+
+from taskflow.broker.messages import ticket_from_headers
+
+FreeSlots = Callable[[], int]
+"""How many messages may start now. Called in the thread of the event loop, several times a message: keep it cheap."""
+
+logger = logging.getLogger(__name__)
+
+
+def set_free_slots(channel: object, free_slots: FreeSlots) -> bool:
+    """Let the channel take no more messages than may start, however large its prefetch count is.
+
+    To be called for each new channel, so after every reconnection, before it consumes.
+
+    Returns:
+        Whether the channel obeys: another transport's does not (RabbitMQ's prefetch count is all there is).
+    """
+    if not isinstance(channel, Channel):
+        return False
+    channel.free_slots = free_slots
+    return True
+
+
+class TakenTicket(dict[str, Any]):
+    """A ticket's message as kombu passes it on, with what is needed to put it back unchanged."""
+
+    __slots__ = ("key", "text")
+
+    def __init__(self, message: dict[str, Any], key: str, text: str | bytes) -> None:
+        super().__init__(message)
+        self.key, self.text = key, text
+
+
+class TicketQoS(redis.QoS):
+    """Keeps tickets in memory and other messages in ``unacked``."""
+
+    if TYPE_CHECKING:
+        channel: "Channel"  # pyright: ignore[reportIncompatibleVariableOverride] - it is always ours
+        _delivered: Any
+
+    def can_consume(self) -> bool:
+        """Whether at least one message may start."""
+        return self.room() > 0
+
+    def room(self) -> int:
+        """Return how many messages may be taken now: free slots and prefetch count bound it, one without either."""
+        by_prefetch = cast("int | None", self.can_consume_max_estimate())  # None: no limit
+        free_slots = self.channel.free_slots
+        if free_slots is None:
+            return 1 if by_prefetch is None else by_prefetch
+        return free_slots() if by_prefetch is None else min(free_slots(), by_prefetch)
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Remember a delivered message."""
+        append = virtual.QoS.append if isinstance(message._raw, TakenTicket) else redis.QoS.append
+        append(self, message, delivery_tag)
+
+    def ack(self, delivery_tag: str) -> None:
+        """Forget a message. Safe in any thread."""
+        if self._ticket(delivery_tag) is None:
+            super().ack(delivery_tag)
+        else:
+            virtual.QoS.ack(self, delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Forget a message, or put it at the end of its list, behind all others."""
+        ticket = self._ticket(delivery_tag)
+        if ticket is None:
+            super().reject(delivery_tag, requeue)
+            return
+        if requeue:
+            with self.channel.conn_or_acquire() as client:
+                client.lpush(ticket.key, ticket.text)
+        virtual.QoS.ack(self, delivery_tag)
+
+    def restore_unacked(self, client: Any | None = None) -> None:
+        """Put everything that is not acknowledged back to the front of its list, oldest first again."""
+        delivered = dict(self._delivered)
+        self._delivered.clear()
+        tickets: dict[str, list[str | bytes]] = {}
+        for message in delivered.values():
+            if isinstance(message._raw, TakenTicket):
+                tickets.setdefault(message._raw.key, []).append(message._raw.text)
+        try:
+            for key, texts in tickets.items():
+                self.channel.put_back(key, texts)
+            for tag, message in reversed(delivered.items()):
+                if not isinstance(message._raw, TakenTicket):
+                    self.restore_by_tag(tag, client)
+        except self.channel.connection_errors:
+            # Plain messages stay in `unacked` until their visibility timeout, tickets are published again by upkeep.
+            logger.warning("broker.not_put_back", extra={"messages": len(delivered)}, exc_info=True)
+
+    def _ticket(self, delivery_tag: str) -> TakenTicket | None:
+        message = self._delivered.get(delivery_tag)
+        raw = None if message is None else message._raw
+        return raw if isinstance(raw, TakenTicket) else None
+
+
+class Channel(redis.Channel):
+    """Consumes with BLMPOP. Options besides kombu's: ``max_batch``, how many messages one command takes at most."""
+
+    QoS = TicketQoS
+    from_transport_options: tuple[str, ...] = (*redis.Channel.from_transport_options, "max_batch")
+
+    free_slots: FreeSlots | None = None
+    max_batch: int = 100
+    if TYPE_CHECKING:  # what the stubs of kombu leave out
+        _brpop_sent_at: float | None
+        _closing: bool
+        _in_poll: Any
+        _queue_cycle: Any
+        connection_errors: tuple[type[Exception], ...]
+
+        @property
+        def qos(self) -> TicketQoS: ...
+        def _disconnect_pools(self) -> None: ...
+        def _flush_brpop_reauth(self) -> None: ...
+        def _q_for_pri(self, queue: str, pri: int) -> str: ...
+
+    @property
+    def is_taking(self) -> bool:
+        """Whether a command was sent whose reply has not been read."""
+        return bool(self._in_poll)
+
+    def put_back(self, key: str, texts: Iterable[str | bytes]) -> None:
+        """Put messages, oldest first, back to the front of their list, in one command."""
+        with self.conn_or_acquire() as client:
+            client.rpush(key, *reversed(list(texts)))  # consumers take from the right
+
+    def close(self) -> None:
+        """Put back what is not acknowledged, then close."""
+        super().close()
+        self._disconnect_pools()  # putting back made a new connection
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        queues: list[str] = self._queue_cycle.consume(len(self.active_queues))
+        if not queues:
+            return
+        prefix = self.global_keyprefix
+        keys = [f"{prefix}{self._q_for_pri(queue, step)}" for step in self.priority_steps for queue in queues]
+        count = max(1, min(self.qos.room(), self.max_batch))
+        wait = self.brpop_timeout if timeout is None else timeout
+        connection = self.client.connection
+        self._in_poll = connection
+        self._brpop_sent_at = monotonic()
+        connection.send_command("BLMPOP", wait or 0, len(keys), *keys, "RIGHT", "COUNT", count)
+
+    def _brpop_read(self, **options: Any) -> bool:
+        reply = self._read_reply(**options)
+        if not reply:
+            raise Empty
+        key = bytes_to_str(reply[0]).removeprefix(self.global_keyprefix)
+        queue = key.rsplit(self.sep, 1)[0]
+        self._queue_cycle.rotate(queue)
+        self._deliver(key, queue, deque(reply[1]))
+        return True
+
+    def _read_reply(self, **options: Any) -> Any:
+        connection = self.client.connection
+        try:
+            return self.client.parse_response(connection, "BLMPOP", **options)
+        except self.connection_errors:
+            connection.disconnect()  # the next turn of the loop connects again
+            raise
+        finally:
+            self._in_poll = None
+            self._flush_brpop_reauth()
+
+    def _deliver(self, key: str, queue: str, taken: deque[str | bytes]) -> None:
+        transport: Any = self.connection
+        try:
+            while taken and not self._closing and queue in transport._callbacks and self.qos.can_consume():
+                transport._deliver(_read_message(key, taken.popleft()), queue)
+        finally:
+            if taken:
+                self.put_back(key, taken)
+
+    def _basic_cancel(self, consumer_tag: str) -> object:
+        cancelled: object = cast(Any, super())._basic_cancel(consumer_tag)  # not in the stubs
+        if self.is_taking and not self.active_queues:
+            # A node that stops may finish its runs for hours: what the last command takes goes back now. It blocks
+            # for `brpop_timeout` (1 s) at most.
+            with suppress(Empty, *self.connection_errors):
+                self._brpop_read()
+        return cancelled
+
+
+class Poller(redis.MultiChannelPoller):
+    """Reads every reply at once, and control commands at all times."""
+
+    if TYPE_CHECKING:
+        _fd_to_chan: dict[int, tuple[Channel, str]]
+
+    def on_readable(self, fileno: int) -> None:
+        """Read what arrived on a socket."""
+        channel, kind = self._fd_to_chan.get(fileno, (None, ""))
+        if channel is not None and (kind == "LISTEN" or channel.is_taking):
+            channel.handlers[kind]()
+        else:
+            super().on_readable(fileno)
+
+    def _pause_brpop(self, channel: Channel, fileno: int) -> None:
+        """Keep polling where kombu would stop: a reply that came too late is put back, not kept in the socket."""
+
+
+class Transport(redis.Transport):
+    """The transport behind the scheme ``taskflow-redis``."""
+
+    Channel = Channel
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.cycle = Poller()
+
+
+def _read_message(key: str, text: str | bytes) -> dict[str, Any]:
+    message: dict[str, Any] = loads(bytes_to_str(text))
+    return message if ticket_from_headers(message.get("headers")) is None else TakenTicket(message, key, text)

@@ -1,0 +1,94 @@
+"""``taskflow doctor``: say what was found and what is wrong, with the remedy."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from taskflow.app import TaskFlow
+from taskflow.broker.urls import without_password
+from taskflow.cli.output import console, print_json
+from taskflow.errors import TaskflowError
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    what: str
+    is_good: bool
+    found: str
+
+
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Check settings, store, broker, tasks and workers. Exits 1 when something is wrong."""
+    findings = [_python(), *_application()]
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for finding in findings:
+            table.add_row("[green]ok[/]" if finding.is_good else "[red]wrong[/]", finding.what, finding.found)
+        console.print(table)
+    if not all(finding.is_good for finding in findings):
+        raise typer.Exit(1)
+
+
+def _python() -> Finding:
+    versions = ", ".join(f"{name} {version(name)}" for name in ("celery", "kombu", "pydantic", "redis", "flower"))
+    is_good = (3, 11) <= sys.version_info[:2] <= (3, 14)
+    return Finding("python", is_good, f"{sys.version.split()[0]}; {versions}")
+
+
+def _application() -> list[Finding]:
+    try:
+        flow = TaskFlow.current()
+    except TaskflowError as error:
+        return [Finding("settings", False, str(error))]
+    checks: list[tuple[str, Callable[[TaskFlow], str]]] = [
+        ("environment", lambda flow: flow.settings.environment),
+        ("tasks", _tasks),
+        ("store", _store),
+        ("broker", _broker),
+        ("workers", _workers),
+    ]
+    return [_checked(what, look, flow) for what, look in checks]
+
+
+def _checked(what: str, look: Callable[[TaskFlow], str], flow: TaskFlow) -> Finding:
+    try:
+        return Finding(what, True, look(flow))
+    except Exception as error:  # whatever a server answers is a finding
+        return Finding(what, False, str(error))
+
+
+def _tasks(flow: TaskFlow) -> str:
+    ids = sorted(task.definition.id for task in flow.registry)
+    if not ids:
+        raise TaskflowError("No task is declared. Set TASKFLOW_TASKS to the modules that declare them, for example "
+                            "TASKFLOW_TASKS=workers.tasks.")  # fmt: skip
+    return f"{len(ids)}: {', '.join(ids[:8])}{', ...' if len(ids) > 8 else ''}"
+
+
+def _store(flow: TaskFlow) -> str:
+    info = flow.store.server_info()
+    name = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
+    return f"{name} at {without_password(flow.store_url)}"
+
+
+def _broker(flow: TaskFlow) -> str:
+    with flow.celery.connection_for_write(connect_timeout=flow.settings.connect_timeout.total_seconds()) as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0)
+    place = without_password(flow.broker_url)
+    return f"{place}{' (the store itself: one round trip a trigger)' if flow.is_one_server else ''}"
+
+
+def _workers(flow: TaskFlow) -> str:
+    nodes = flow.engine.list_nodes()
+    if not nodes:
+        raise TaskflowError("No worker is up. Start one: taskflow worker --machine all")
+    return ", ".join(sorted(nodes))

@@ -1,0 +1,37 @@
+"""The command's root: joins the sub-commands and turns taskflow's errors into one line and an exit code."""
+
+import os
+import sys
+
+import typer
+from rich.console import Console
+
+from taskflow.cli import doctor, runs, trigger, worker
+from taskflow.errors import TaskflowError
+
+app = typer.Typer(
+    name="taskflow",
+    help="Run typed tasks on Celery: limits, retries and crashes handled.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+)
+app.command("worker", epilog="Example: taskflow worker --machine small-1x --machine large-1x")(worker.worker)
+app.command("trigger", epilog="""Example: taskflow trigger hello-world '{"message": "hi"}' --wait""")(trigger.trigger)
+app.command("doctor", epilog="Example: taskflow doctor --json")(doctor.doctor)
+app.add_typer(runs.app, name="runs")
+
+
+def main() -> None:
+    """Run the command. Task modules are found in the working directory, as Celery's own command finds them."""
+    sys.path.insert(0, os.getcwd())
+    try:
+        app()
+    except TaskflowError as error:
+        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False, soft_wrap=True, markup=True)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""``taskflow trigger``: make a run of a task by its id."""
+
+import json
+import sys
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from taskflow.app import TaskFlow
+from taskflow.cli.output import console, print_json, status_text
+from taskflow.definition.options import TriggerOptions
+from taskflow.errors import PayloadError, ResultTimeoutError, RunFailedError
+
+
+def trigger(
+    task_id: Annotated[str, typer.Argument(metavar="ID", help="The task's id.")],
+    payload: Annotated[
+        str | None, typer.Argument(metavar="[JSON]", help="The payload, or - to read it from standard input.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the result and print it.")] = False,
+    timeout: Annotated[float | None, typer.Option(min=0, help="Seconds to wait at most.")] = None,
+    queue: Annotated[str | None, typer.Option(help="Queue instead of the task's own.")] = None,
+    machine: Annotated[str | None, typer.Option(help="Machine instead of the task's own.")] = None,
+    delay: Annotated[str | None, typer.Option(help="Start later: 30s, 5m, 1h30m.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag; may repeat.")] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="Two triggers with one key make one run.")] = None,
+    max_attempts: Annotated[int | None, typer.Option(min=1, help="Attempts in all.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Trigger a run and print its id."""
+    flow = TaskFlow.current()
+    options = TriggerOptions.checked(
+        queue=queue,
+        machine=machine,
+        delay=delay,
+        tags=tag or [],
+        idempotency_key=idempotency_key,
+        max_attempts=max_attempts,
+    )
+    run_id = flow.engine.trigger_id(task_id, _parsed(task_id, payload), options)
+    if not wait:
+        print_json({"id": run_id}) if as_json else print(run_id)
+        return
+    _show_result(flow, run_id, timeout, as_json=as_json)
+
+
+def _parsed(task_id: str, payload: str | None) -> object:
+    if payload is None:
+        return None
+    text = sys.stdin.read() if payload == "-" else payload
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise PayloadError(
+            task_id, f"it is not JSON ({error}). Quote it for the shell: '{{\"message\": \"hi\"}}' or '\"text\"'."
+        ) from None
+
+
+def _show_result(flow: TaskFlow, run_id: str, timeout: float | None, *, as_json: bool) -> None:
+    if not as_json:
+        console.print(f"run {run_id}", style="dim", highlight=False)
+    try:
+        with console.status("waiting for the result ..."):
+            output = flow.engine.wait_output(run_id, None if timeout is None else timedelta(seconds=timeout))
+    except RunFailedError as failed:
+        if as_json:
+            print_json({"id": run_id, "status": failed.status, "error": {"type": failed.type, "message": failed.message}})
+        else:
+            console.print(str(failed), style="red", highlight=False, markup=False)
+        raise typer.Exit(1) from None
+    except ResultTimeoutError as late:
+        console.print(str(late), style="yellow", highlight=False, markup=False)
+        raise typer.Exit(2) from None
+    value = json.loads(output)
+    if as_json:
+        print_json({"id": run_id, "status": "COMPLETED", "output": value})
+    else:
+        console.print(status_text(flow.engine.run_status(run_id)), json.dumps(value, ensure_ascii=False), highlight=False)

@@ -1,0 +1,103 @@
+"""What the verbs of tasks and handles delegate to. The application binds it; nothing here does I/O."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from taskflow.definition.options import TriggerOptions
+from taskflow.errors import TaskflowError
+from taskflow.models import Run, RunStatus
+
+if TYPE_CHECKING:
+    from taskflow.definition.task import Task
+
+
+class Engine(Protocol):
+    """The verbs, each with its async twin. Payloads are checked and written by the engine; outputs are JSON.
+
+    ``Task[Any, Any]``: tasks are invariant in what they take and return, and the engine takes all of them.
+    """
+
+    def trigger(self, task: "Task[Any, Any]", payload: object, options: TriggerOptions) -> str:
+        """Make a run and return its id."""
+        ...
+
+    async def atrigger(self, task: "Task[Any, Any]", payload: object, options: TriggerOptions) -> str:
+        """Make a run and return its id."""
+        ...
+
+    def trigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
+        """Make a run of the task declared under an id, and return the run's id."""
+        ...
+
+    async def atrigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
+        """Make a run of the task declared under an id, and return the run's id."""
+        ...
+
+    def run_status(self, run_id: str) -> RunStatus:
+        """Return a run's status."""
+        ...
+
+    async def arun_status(self, run_id: str) -> RunStatus:
+        """Return a run's status."""
+        ...
+
+    def retrieve_run(self, run_id: str) -> Run:
+        """Return a run's record."""
+        ...
+
+    async def aretrieve_run(self, run_id: str) -> Run:
+        """Return a run's record."""
+        ...
+
+    def list_runs(self, limit: int) -> list[Run]:
+        """Return the newest runs."""
+        ...
+
+    async def alist_runs(self, limit: int) -> list[Run]:
+        """Return the newest runs."""
+        ...
+
+    def cancel_run(self, run_id: str) -> bool:
+        """Cancel a run. Returns False when it had ended."""
+        ...
+
+    async def acancel_run(self, run_id: str) -> bool:
+        """Cancel a run. Returns False when it had ended."""
+        ...
+
+    def wait_output(self, run_id: str, timeout: timedelta | None) -> bytes:
+        """Return a run's output JSON once it has completed."""
+        ...
+
+    async def await_output(self, run_id: str, timeout: timedelta | None) -> bytes:
+        """Return a run's output JSON once it has completed."""
+        ...
+
+
+def _unbound() -> Engine:
+    raise TaskflowError(
+        "No application is bound to the tasks. Import them through `taskflow`: from taskflow import task."
+    )
+
+
+class _Binding:
+    def __init__(self) -> None:
+        self.current: Callable[[], Engine] = _unbound
+
+
+_binding: Final = _Binding()
+
+
+def bind(current: Callable[[], Engine]) -> None:
+    """Say how the engine of the current application is found."""
+    _binding.current = current
+
+
+def engine() -> Engine:
+    """Return the engine of the current application.
+
+    Raises:
+        TaskflowError: No application is bound.
+    """
+    return _binding.current()

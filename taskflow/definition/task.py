@@ -1,0 +1,226 @@
+"""Tasks: what ``@task`` makes of a function, and the verbs on it. The engine does the work."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+
+from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.context import Context
+from taskflow.definition.durations import Duration
+from taskflow.definition.engine import engine
+from taskflow.definition.handle import RunHandle
+from taskflow.definition.machine import Machine, MachineSpec
+from taskflow.definition.options import TriggerOptions
+from taskflow.definition.payload import OutputType, PayloadType
+from taskflow.definition.queue import Queue
+from taskflow.definition.retry import Retry
+
+PayloadT = TypeVar("PayloadT")
+ResultT = TypeVar("ResultT")
+OutputT = TypeVar("OutputT")
+ReturnT = TypeVar("ReturnT")
+Rest = ParamSpec("Rest")
+Executor = Literal["process", "async"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDefinition:
+    """Everything that a task declares.
+
+    Attributes:
+        id: Unique in the project; also the name of its Celery task.
+        function: The user's own function.
+        queue: Never without a name.
+        machine: The preset that its runs execute on.
+        payload: None when the function takes none.
+        wants_context: Whether the function takes ``ctx``.
+        source_file: Where it is defined, with ``source_line``.
+    """
+
+    id: str
+    function: Callable[..., object]
+    description: str
+    retry: Retry
+    queue: Queue
+    machine: MachineSpec
+    executor: Executor
+    payload: PayloadType | None
+    output: OutputType
+    wants_context: bool
+    tags: tuple[str, ...]
+    module: str
+    qualname: str
+    source_file: str
+    source_line: int
+
+    @property
+    def class_name(self) -> str:
+        """Which workers take its runs: ``<machine>.<executor>``."""
+        return f"{self.machine.name}.{self.executor}"
+
+    @property
+    def place(self) -> str:
+        """Where the function is, e.g. ``render_invoice (shop/tasks.py:12)``."""
+        return f"{self.qualname} ({self.source_file}:{self.source_line})"
+
+    def invoke(self, payload: object, ctx: Context) -> object:
+        """Call the function with what it wants. Returns its value, or its coroutine when it is ``async def``."""
+        if self.payload is None:
+            return self.function(ctx=ctx) if self.wants_context else self.function()
+        return self.function(payload, ctx=ctx) if self.wants_context else self.function(payload)
+
+    def prepare(self) -> None:
+        """Resolve the annotations now rather than on first use: what a worker does when it starts.
+
+        Raises:
+            DefinitionError: The payload's or the output's annotation cannot be used.
+        """
+        if self.payload:
+            self.payload.prepare()
+        self.output.prepare()
+
+
+class Task(Generic[PayloadT, ResultT]):
+    """A task: takes a payload of one type, gives results of another.
+
+    Attributes:
+        definition: What was declared.
+    """
+
+    definition: TaskDefinition
+
+    def __init__(self, definition: TaskDefinition) -> None:
+        """Wrap a definition. Users write ``@task()`` instead."""
+        self.definition = definition
+
+    def __repr__(self) -> str:
+        return f"<Task {self.definition.id!r}>"
+
+    @overload
+    def trigger(
+        self: "Task[None, OutputT]",
+        payload: None = None,
+        *,
+        queue: str | Queue | None = None,
+        machine: str | Machine | None = None,
+        delay: Duration | datetime | None = None,
+        tags: str | Sequence[str] = (),
+        idempotency_key: str | None = None,
+        max_attempts: int | None = None,
+    ) -> RunHandle[OutputT]: ...
+
+    @overload
+    def trigger(
+        self,
+        payload: PayloadT,
+        *,
+        queue: str | Queue | None = None,
+        machine: str | Machine | None = None,
+        delay: Duration | datetime | None = None,
+        tags: str | Sequence[str] = (),
+        idempotency_key: str | None = None,
+        max_attempts: int | None = None,
+    ) -> RunHandle[ResultT]: ...
+
+    def trigger(
+        self,
+        payload: object = None,
+        *,
+        queue: str | Queue | None = None,
+        machine: str | Machine | None = None,
+        delay: Duration | datetime | None = None,
+        tags: str | Sequence[str] = (),
+        idempotency_key: str | None = None,
+        max_attempts: int | None = None,
+    ) -> RunHandle[Any]:  # nobody sees this signature: the overloads are it
+        """Make a run and return its handle. The payload is validated before anything is written.
+
+        Args:
+            payload: An instance of the annotated type, or data that validates as one.
+            queue: Another queue than the task's.
+            machine: Another machine than the task's.
+            delay: How long to wait before the run may start, or the aware instant from which it may.
+            tags: Up to 10 of 1 to 128 characters, besides the task's own.
+            idempotency_key: Triggers of this task with the same key are one run.
+            max_attempts: Instead of the task's ``Retry.max_attempts``.
+
+        Raises:
+            PayloadError: The payload does not fit; PayloadTooLargeError when it is too large.
+            TriggerOptionError: An option is not possible.
+            DefinitionError: An annotation of the task cannot be used, or there is no such machine.
+            StoreUnavailableError: The store did not answer; the error says whether the run may exist.
+            BlockingCallError: An event loop runs in this thread; await ``atrigger``.
+        """
+        refuse_in_event_loop(f"{self.definition.id}.trigger", f"{self.definition.id}.atrigger")
+        options = TriggerOptions.checked(
+            queue=queue,
+            machine=machine,
+            delay=delay,
+            tags=tags,
+            idempotency_key=idempotency_key,
+            max_attempts=max_attempts,
+        )
+        return RunHandle(engine().trigger(self, payload, options), self.definition.output)
+
+    @overload
+    async def atrigger(
+        self: "Task[None, OutputT]",
+        payload: None = None,
+        *,
+        queue: str | Queue | None = None,
+        machine: str | Machine | None = None,
+        delay: Duration | datetime | None = None,
+        tags: str | Sequence[str] = (),
+        idempotency_key: str | None = None,
+        max_attempts: int | None = None,
+    ) -> RunHandle[OutputT]: ...
+
+    @overload
+    async def atrigger(
+        self,
+        payload: PayloadT,
+        *,
+        queue: str | Queue | None = None,
+        machine: str | Machine | None = None,
+        delay: Duration | datetime | None = None,
+        tags: str | Sequence[str] = (),
+        idempotency_key: str | None = None,
+        max_attempts: int | None = None,
+    ) -> RunHandle[ResultT]: ...
+
+    async def atrigger(
+        self,
+        payload: object = None,
+        *,
+        queue: str | Queue | None = None,
+        machine: str | Machine | None = None,
+        delay: Duration | datetime | None = None,
+        tags: str | Sequence[str] = (),
+        idempotency_key: str | None = None,
+        max_attempts: int | None = None,
+    ) -> RunHandle[Any]:  # nobody sees this signature: the overloads are it
+        """Make a run and return its handle, without blocking the event loop. See ``trigger``."""
+        options = TriggerOptions.checked(
+            queue=queue,
+            machine=machine,
+            delay=delay,
+            tags=tags,
+            idempotency_key=idempotency_key,
+            max_attempts=max_attempts,
+        )
+        return RunHandle(await engine().atrigger(self, payload, options), self.definition.output)
+
+
+class FunctionTask(Task[PayloadT, ResultT], Generic[PayloadT, ResultT, Rest, ReturnT]):
+    """A task made of a function. Calling it runs the function in place: no run, no retry, no store."""
+
+    def __init__(self, definition: TaskDefinition) -> None:
+        """Wrap a definition. Users write ``@task()`` instead."""
+        super().__init__(definition)
+        functools.update_wrapper(self, definition.function)
+
+    def __call__(self, *args: Rest.args, **kwargs: Rest.kwargs) -> ReturnT:
+        """Run the function here and now."""
+        return cast("ReturnT", self.definition.function(*args, **kwargs))

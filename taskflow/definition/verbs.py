@@ -1,0 +1,119 @@
+"""The verbs that need no task object: ``tasks.trigger("hello-world", ...)`` and ``runs.retrieve("run_...")``."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.durations import Duration
+from taskflow.definition.engine import engine
+from taskflow.definition.handle import RunHandle
+from taskflow.definition.machine import Machine
+from taskflow.definition.options import TriggerOptions
+from taskflow.definition.queue import Queue
+from taskflow.models import Run
+
+
+class Tasks:
+    """Tasks by id: the untyped door. What it triggers must be declared in this process."""
+
+    def trigger(
+        self,
+        id: str,
+        payload: object = None,
+        *,
+        queue: str | Queue | None = None,
+        machine: str | Machine | None = None,
+        delay: Duration | datetime | None = None,
+        tags: str | Sequence[str] = (),
+        idempotency_key: str | None = None,
+        max_attempts: int | None = None,
+    ) -> RunHandle[object]:
+        """Make a run of the task declared under an id. The options are those of ``Task.trigger``.
+
+        Raises:
+            TaskNotFoundError: No such task; the message names the near miss.
+            PayloadError: The payload does not fit.
+            TriggerOptionError: An option is not possible.
+            StoreUnavailableError: The store did not answer; says whether the run may exist.
+        """
+        refuse_in_event_loop("tasks.trigger", "tasks.atrigger")
+        options = TriggerOptions.checked(
+            queue=queue,
+            machine=machine,
+            delay=delay,
+            tags=tags,
+            idempotency_key=idempotency_key,
+            max_attempts=max_attempts,
+        )
+        return RunHandle(engine().trigger_id(id, payload, options))
+
+    async def atrigger(
+        self,
+        id: str,
+        payload: object = None,
+        *,
+        queue: str | Queue | None = None,
+        machine: str | Machine | None = None,
+        delay: Duration | datetime | None = None,
+        tags: str | Sequence[str] = (),
+        idempotency_key: str | None = None,
+        max_attempts: int | None = None,
+    ) -> RunHandle[object]:
+        """Make a run of the task declared under an id. See ``trigger``."""
+        options = TriggerOptions.checked(
+            queue=queue,
+            machine=machine,
+            delay=delay,
+            tags=tags,
+            idempotency_key=idempotency_key,
+            max_attempts=max_attempts,
+        )
+        return RunHandle(await engine().atrigger_id(id, payload, options))
+
+
+class Runs:
+    """Runs by id."""
+
+    def retrieve(self, run_id: str) -> Run:
+        """Return a run's record.
+
+        Raises:
+            RunNotFoundError: No such run.
+        """
+        refuse_in_event_loop("runs.retrieve", "runs.aretrieve")
+        return engine().retrieve_run(run_id)
+
+    async def aretrieve(self, run_id: str) -> Run:
+        """Return a run's record. See ``retrieve``."""
+        return await engine().aretrieve_run(run_id)
+
+    def list(self, limit: int = 50) -> Sequence[Run]:
+        """Return the newest runs, without payload, output and attempts."""
+        refuse_in_event_loop("runs.list", "runs.alist")
+        return engine().list_runs(limit)
+
+    async def alist(self, limit: int = 50) -> Sequence[Run]:
+        """Return the newest runs. See ``list``."""
+        return await engine().alist_runs(limit)
+
+    def cancel(self, run_id: str) -> bool:
+        """Cancel a run. Returns False when it had ended.
+
+        Raises:
+            RunNotFoundError: No such run.
+        """
+        refuse_in_event_loop("runs.cancel", "runs.acancel")
+        return engine().cancel_run(run_id)
+
+    async def acancel(self, run_id: str) -> bool:
+        """Cancel a run. See ``cancel``."""
+        return await engine().acancel_run(run_id)
+
+    def handle(self, run_id: str) -> RunHandle[object]:
+        """Return the handle of a run made elsewhere."""
+        return RunHandle(run_id)
+
+
+tasks: Final = Tasks()
+runs: Final = Runs()

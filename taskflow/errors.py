@@ -1,0 +1,254 @@
+"""Every error and signal of taskflow.
+
+::
+
+    TaskflowError
+    ├── DefinitionError            a task, queue, retry or machine is declared wrongly (at import)
+    ├── SettingsError              a setting is missing or wrong (at start)
+    ├── PayloadError               the payload does not fit the task; nothing was written
+    │   └── PayloadTooLargeError
+    ├── TriggerOptionError         an option of trigger() is wrong; nothing was written
+    ├── TaskNotFoundError          no task of that id is declared
+    ├── OutputError                the returned value is not JSON (fails the attempt)
+    ├── StoreUnavailableError      Redis or Valkey did not answer
+    ├── BrokerUnavailableError     RabbitMQ did not confirm; the run exists and upkeep publishes it later
+    ├── BlockingCallError          a blocking verb inside a running event loop
+    ├── RunNotFoundError           no such run, or its record has expired
+    ├── RunFailedError             handle.result(): the run did not complete
+    │   └── RunCanceledError
+    ├── ResultTimeoutError         handle.result(timeout): not finished in time
+    ├── RunNotClaimableError       internal: a ticket that came twice or late
+    ├── StaleClaimError            internal: a write under a claim that is over
+    ├── NodeUnregisteredError      internal: the node's lease is over
+    └── EmbeddedStoreError         the bundled Valkey could not be started
+
+    AbortRun, RetryAfter, OutOfMemory      signals that task code raises
+"""
+
+from datetime import datetime, timedelta
+from typing import Self
+
+
+class TaskflowError(Exception):
+    """Catch everything that taskflow raises."""
+
+
+class DefinitionError(TaskflowError):
+    """A declaration is wrong. Raised at import, with the option, its value and what to write instead."""
+
+    def __init__(self, what: str, *, option: str | None = None, value: object = None, remedy: str = "") -> None:
+        self.what, self.option, self.value, self.remedy = what, option, value, remedy
+        shown = "" if option is None else f" ({option}={value!r})"
+        super().__init__(f"{what}{shown}. {remedy}".rstrip())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_definition_error, (type(self), self.what, self.option, self.value, self.remedy)
+
+
+def _rebuild_definition_error(
+    kind: type[DefinitionError], what: str, option: str | None, value: object, remedy: str
+) -> DefinitionError:
+    return kind(what, option=option, value=value, remedy=remedy)
+
+
+class SettingsError(TaskflowError):
+    """A setting is missing or wrong."""
+
+
+class PayloadError(TaskflowError, ValueError):
+    """The payload does not fit the task's annotation. Nothing was written."""
+
+    def __init__(self, task_id: str, reason: str) -> None:
+        self.task_id, self.reason = task_id, reason
+        super().__init__(f"The payload does not fit task {task_id!r}: {reason}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.task_id, self.reason)
+
+
+class PayloadTooLargeError(PayloadError):
+    """The payload's JSON is larger than ``payload_limit``. Nothing was written."""
+
+    def __init__(self, task_id: str, size: int | str, limit: int = 0) -> None:
+        if isinstance(size, str):  # unpickled: the reason is complete already
+            super().__init__(task_id, size)
+            return
+        super().__init__(
+            task_id,
+            f"its JSON is {size:,} bytes and the limit is {limit:,}. Store the data elsewhere and send its address, "
+            "or raise TASKFLOW_PAYLOAD_LIMIT.",
+        )
+
+
+class TriggerOptionError(TaskflowError, ValueError):
+    """An option of ``trigger`` is wrong. Nothing was written."""
+
+    def __init__(self, option: str, value: object, remedy: str) -> None:
+        self.option, self.value, self.remedy = option, value, remedy
+        super().__init__(f"trigger({option}={value!r}) is not possible. {remedy}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, object, str]]:
+        return type(self), (self.option, self.value, self.remedy)
+
+
+class TaskNotFoundError(TaskflowError, LookupError):
+    """No task of that id is declared in this process."""
+
+    def __init__(self, task_id: str, remedy: str) -> None:
+        self.task_id, self.remedy = task_id, remedy
+        super().__init__(f"No task {task_id!r} is declared. {remedy}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.task_id, self.remedy)
+
+
+class OutputError(TaskflowError, TypeError):
+    """A task returned something that is not JSON. Fails the attempt."""
+
+
+class StoreUnavailableError(TaskflowError, ConnectionError):
+    """Redis or Valkey did not answer in time.
+
+    Attributes:
+        run_id: The run that was being triggered, None for other operations.
+        may_exist: Whether the request may have been executed although no reply came. Triggering again with
+            the same idempotency key is always safe.
+    """
+
+    def __init__(self, reason: str, *, run_id: str | None = None, may_exist: bool = False) -> None:
+        self.reason, self.run_id, self.may_exist = reason, run_id, may_exist
+        fate = ""
+        if run_id is not None:
+            fate = f" Run {run_id} " + ("may exist: look it up before triggering again." if may_exist else "was not made.")
+        super().__init__(f"The run store does not answer: {reason}.{fate} Check TASKFLOW_REDIS_URL with `taskflow doctor`.")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_store_unavailable, (self.reason, self.run_id, self.may_exist)
+
+
+def _rebuild_store_unavailable(reason: str, run_id: str | None, may_exist: bool) -> StoreUnavailableError:
+    return StoreUnavailableError(reason, run_id=run_id, may_exist=may_exist)
+
+
+class BrokerUnavailableError(TaskflowError, ConnectionError):
+    """The broker did not confirm a ticket. The run exists; upkeep publishes its ticket again."""
+
+
+class BlockingCallError(TaskflowError, RuntimeError):
+    """A blocking verb was called in a thread with a running event loop."""
+
+    def __init__(self, verb: str, twin: str) -> None:
+        self.verb, self.twin = verb, twin
+        super().__init__(f"{verb}() would block the running event loop. Use `await {twin}(...)` here.")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.verb, self.twin)
+
+
+class RunNotFoundError(TaskflowError, LookupError):
+    """No run of that id: never made, or finished longer ago than the retention time."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(
+            f"No run {run_id} in this environment. Check the id and TASKFLOW_ENVIRONMENT; finished runs are kept "
+            "for TASKFLOW_RETENTION."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.run_id,)
+
+
+class RunFailedError(TaskflowError):
+    """A run whose result was asked for did not complete.
+
+    Attributes:
+        run_id: The run.
+        status: Its final status.
+        type: Class name of the original error.
+        message: Its message.
+        traceback: Its traceback as text, empty when there was none.
+    """
+
+    def __init__(self, run_id: str, status: str, type: str = "", message: str = "", traceback: str = "") -> None:
+        self.run_id, self.status, self.type, self.message, self.traceback = run_id, status, type, message, traceback
+        original = f"\n\n{traceback.rstrip()}" if traceback else ""
+        super().__init__(f"Run {run_id} ended {status}: {type}: {message}{original}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str, str, str]]:
+        return type(self), (self.run_id, self.status, self.type, self.message, self.traceback)
+
+
+class RunCanceledError(RunFailedError):
+    """A run whose result was asked for was canceled."""
+
+
+class ResultTimeoutError(TaskflowError, TimeoutError):
+    """The run did not finish within the time given. It goes on; ask again."""
+
+    def __init__(self, run_id: str, timeout: timedelta, status: str) -> None:
+        self.run_id, self.timeout, self.status = run_id, timeout, status
+        super().__init__(f"Run {run_id} did not finish within {timeout.total_seconds():g} s; it is {status}.")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, timedelta, str]]:
+        return type(self), (self.run_id, self.timeout, self.status)
+
+
+class RunNotClaimableError(TaskflowError):
+    """A node asked for a run that is not queued. Expected now and then: tickets arrive at least once."""
+
+    def __init__(self, run_id: str, status: str) -> None:
+        self.run_id, self.status = run_id, status
+        super().__init__(
+            f"Run {run_id} was not claimed: it is {status}, expected QUEUED under the ticket's reservation. The "
+            "ticket probably came twice; it is dropped."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.run_id, self.status)
+
+
+class StaleClaimError(TaskflowError):
+    """A write came under a claim that is over: the run was taken from this node, canceled or finished."""
+
+    def __init__(self, run_id: str, claim: int, status: str) -> None:
+        self.run_id, self.claim, self.status = run_id, claim, status
+        super().__init__(f"Claim {claim} of run {run_id} is over (the run is {status}); the write was refused.")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, int, str]]:
+        return type(self), (self.run_id, self.claim, self.status)
+
+
+class NodeUnregisteredError(TaskflowError):
+    """A node's lease is over: it must stop everything it runs and register anew."""
+
+    def __init__(self, node_id: str) -> None:
+        self.node_id = node_id
+        super().__init__(f"Node {node_id} holds no lease: it was not heard of for too long. It must register anew.")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.node_id,)
+
+
+class EmbeddedStoreError(TaskflowError):
+    """The bundled Valkey could not be started."""
+
+
+class AbortRun(Exception):  # noqa: N818 - a signal, not a failure of taskflow
+    """Raise in a task to end the run FAILED without another attempt."""
+
+
+class RetryAfter(Exception):  # noqa: N818
+    """Raise in a task to choose when the next attempt starts, instead of the backoff.
+
+    Args:
+        when: A duration from now (``timedelta``, seconds or ``"1h30m"``), or an aware ``datetime``.
+    """
+
+    def __init__(self, when: timedelta | datetime | float | str, message: str = "") -> None:
+        self.when = when
+        super().__init__(when, message)
+
+
+class OutOfMemory(Exception):  # noqa: N818
+    """Raise in a task to say that this machine is too small: retried on ``Retry.out_of_memory``, else CRASHED."""

@@ -1,0 +1,1 @@
+"""One attempt of one run: context, call, outcome. Knows neither Celery nor Redis."""

@@ -1,0 +1,133 @@
+"""The words of the system as values: statuses, attempts and runs. No I/O and no behaviour beyond reading them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+
+class RunStatus(StrEnum):
+    """Where a run stands. The values are those of Trigger.dev's API."""
+
+    PENDING_VERSION = "PENDING_VERSION"
+    DELAYED = "DELAYED"
+    QUEUED = "QUEUED"
+    EXECUTING = "EXECUTING"
+    REATTEMPTING = "REATTEMPTING"
+    WAITING = "WAITING"
+    COMPLETED = "COMPLETED"
+    CANCELED = "CANCELED"
+    FAILED = "FAILED"
+    CRASHED = "CRASHED"
+    SYSTEM_FAILURE = "SYSTEM_FAILURE"
+    EXPIRED = "EXPIRED"
+    TIMED_OUT = "TIMED_OUT"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the status is final: no final status ever changes."""
+        return not TRANSITIONS[self]
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether the run ended neither COMPLETED nor CANCELED."""
+        return self.is_finished and self not in (RunStatus.COMPLETED, RunStatus.CANCELED)
+
+
+_ENDS_WITHOUT_AN_ATTEMPT: Final = frozenset({RunStatus.CANCELED, RunStatus.EXPIRED, RunStatus.SYSTEM_FAILURE})
+_ENDS_OF_AN_ATTEMPT: Final = frozenset(
+    {
+        RunStatus.COMPLETED,
+        RunStatus.CANCELED,
+        RunStatus.FAILED,
+        RunStatus.CRASHED,
+        RunStatus.SYSTEM_FAILURE,
+        RunStatus.TIMED_OUT,
+    }
+)
+
+TRANSITIONS: Final[Mapping[RunStatus, frozenset[RunStatus]]] = {
+    RunStatus.PENDING_VERSION: frozenset({RunStatus.QUEUED, RunStatus.DELAYED}) | _ENDS_WITHOUT_AN_ATTEMPT,
+    RunStatus.DELAYED: frozenset({RunStatus.QUEUED}) | _ENDS_WITHOUT_AN_ATTEMPT,
+    RunStatus.QUEUED: frozenset({RunStatus.EXECUTING}) | _ENDS_WITHOUT_AN_ATTEMPT,
+    RunStatus.EXECUTING: frozenset({RunStatus.QUEUED, RunStatus.REATTEMPTING, RunStatus.WAITING}) | _ENDS_OF_AN_ATTEMPT,
+    RunStatus.REATTEMPTING: frozenset({RunStatus.QUEUED}) | _ENDS_WITHOUT_AN_ATTEMPT,
+    RunStatus.WAITING: frozenset({RunStatus.QUEUED, RunStatus.EXECUTING}) | _ENDS_OF_AN_ATTEMPT,
+    RunStatus.COMPLETED: frozenset(),
+    RunStatus.CANCELED: frozenset(),
+    RunStatus.FAILED: frozenset(),
+    RunStatus.CRASHED: frozenset(),
+    RunStatus.SYSTEM_FAILURE: frozenset(),
+    RunStatus.EXPIRED: frozenset(),
+    RunStatus.TIMED_OUT: frozenset(),
+}
+"""The legal transitions. EXECUTING to QUEUED is an attempt that was lost or interrupted and starts again at once."""
+
+
+class AttemptOutcome(StrEnum):
+    """How one attempt ended. Only FAILED counts against ``max_attempts``, only LOST against ``max_lost``."""
+
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    LOST = "LOST"
+    INTERRUPTED = "INTERRUPTED"
+    CANCELED = "CANCELED"
+
+
+@dataclass(frozen=True, slots=True)
+class RunError:
+    """What user code raised, or why the attempt ended without its own error."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of the function. ``outcome`` is None while it executes."""
+
+    number: int
+    claim: int
+    node: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    outcome: AttemptOutcome | None = None
+    error: RunError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One triggered execution of a task, as the store knew it at one moment.
+
+    ``payload`` and ``output`` are plain JSON values; ``handle.result()`` gives the typed output.
+    """
+
+    id: str
+    task_id: str
+    status: RunStatus
+    queue: str
+    machine: str
+    executor: str
+    created_at: datetime
+    max_attempts: int
+    payload: object = None
+    output: object = None
+    error: RunError | None = None
+    attempts: tuple[Attempt, ...] = field(default=())
+    tags: tuple[str, ...] = ()
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    due_at: datetime | None = None
+    idempotency_key: str | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has ended, in whatever way."""
+        return self.status.is_finished
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether the run ended neither COMPLETED nor CANCELED."""
+        return self.status.is_failed

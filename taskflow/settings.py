@@ -1,0 +1,79 @@
+"""What can be configured, read once from ``TASKFLOW_*`` and frozen."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from taskflow.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Settings of one environment. Every field is the environment variable ``TASKFLOW_<NAME>``.
+
+    Durations are seconds or ISO 8601.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="TASKFLOW_", frozen=True, extra="forbid")
+
+    redis_url: str | None = Field(None, description="Store: redis://, rediss:// or unix://. Default: the embedded Valkey.")
+    broker_url: str | None = Field(None, description="Celery broker: Redis, Valkey or amqp://. Default: the store.")
+    environment: str = Field("dev", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Runs of two environments never meet.")
+    tasks: Annotated[tuple[str, ...], NoDecode] = Field((), description="Modules to import, separated by commas.")
+    home: Path = Field(Path(".taskflow"), description="Folder of the embedded store.")
+    shards: int = Field(1, ge=1, le=256, description="Into how many shards the store is split.")
+    heartbeat: timedelta = Field(timedelta(seconds=3), description="How often a node renews its lease.")
+    lease: timedelta = Field(timedelta(seconds=9), description="How long a silent node keeps its runs.")
+    connect_timeout: timedelta = Field(timedelta(seconds=5), description="How long a verb waits for the store.")
+    retention: timedelta = Field(timedelta(hours=24), description="How long finished runs are kept.")
+    reservation_timeout: timedelta = Field(
+        timedelta(seconds=30), description="After which an unclaimed ticket is published again, doubling to 10 minutes."
+    )
+    max_lost: int = Field(10, ge=0, description="Lost attempts after which a run is SYSTEM_FAILURE.")
+    payload_limit: int = Field(3_000_000, ge=1, description="Largest payload, bytes of JSON.")
+    output_limit: int = Field(10_000_000, ge=1, description="Largest output, bytes of JSON.")
+    cancel_grace: timedelta = Field(
+        timedelta(seconds=10), description="How long a canceled coroutine may take to stop before its node exits."
+    )
+    async_concurrency: int = Field(1000, ge=1, description="Runs at a time in one node of the async executor.")
+    machines: dict[str, tuple[float, float]] = Field(
+        default_factory=dict, description="Machine presets of the project: name to vCPU and GB, as JSON."
+    )
+
+    @field_validator("tasks", mode="before")
+    @classmethod
+    def _split_modules(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _lease_outlives_heartbeats(self) -> Self:
+        if self.lease < 2 * self.heartbeat:
+            raise ValueError(
+                f"lease ({self.lease.total_seconds():g} s) must be at least two heartbeats "
+                f"({self.heartbeat.total_seconds():g} s each), or one lost packet would take a node's runs away"
+            )
+        return self
+
+    @classmethod
+    def read(cls, **overrides: Any) -> Self:
+        """Read the environment, overridden by keyword.
+
+        Raises:
+            SettingsError: A setting is wrong; the message names each one, its value and the reason.
+        """
+        try:
+            return cls(**overrides)
+        except ValidationError as invalid:
+            raise SettingsError(_explain(invalid)) from None
+
+
+def _explain(invalid: ValidationError) -> str:
+    lines = [
+        f"TASKFLOW_{'_'.join(str(part) for part in error['loc']).upper()}: {error['msg']} (got {error['input']!r})"
+        if error["loc"]
+        else error["msg"]
+        for error in invalid.errors(include_url=False)
+    ]
+    return "Settings are wrong. " + "; ".join(lines)

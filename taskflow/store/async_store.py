@@ -1,0 +1,172 @@
+"""The asyncio shell: the same operations for one event loop, one by one or many in one write."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from redis.exceptions import NoScriptError, ResponseError
+
+from taskflow.errors import StoreUnavailableError, TaskflowError
+from taskflow.store import scripts
+from taskflow.store.connections import AsyncConnections
+from taskflow.store.operations import Operation
+from taskflow.store.records import Ticket
+from taskflow.store.sync_store import PAUSE_SECONDS, UNREACHABLE, TicketPublisher
+from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
+
+ResultT = TypeVar("ResultT")
+log = logging.getLogger("taskflow.store")
+
+
+class AsyncStore:
+    """Runs operations from the coroutines of one event loop."""
+
+    def __init__(self, config: StoreConfig, publisher: TicketPublisher | None = None) -> None:
+        self.config = config
+        self._wire = Wire(config)
+        self._publisher = publisher
+        self._timeout = config.timeout.total_seconds()
+        self._connections = AsyncConnections(config.url, config.timeout)
+
+    async def run(self, operation: Operation[ResultT], *, shard: int = 0) -> ResultT:
+        """Execute an operation. A lost connection is tried again until the connect timeout.
+
+        Raises:
+            StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
+        """
+        replies = await self._execute([self._wire.command(operation, shard)], [operation])
+        result, tickets = self._wire.read(operation, replies[0])
+        await self._publish(tickets)
+        return result
+
+    async def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:
+        """Execute an operation on the shard of a run; an adopted run is looked for on every shard."""
+        shard = shard_of_run(run_id)
+        if shard is not None and shard < self.config.shards:
+            return await self.run(operation, shard=shard)
+        for candidate in range(self.config.shards - 1):
+            try:
+                return await self.run(operation, shard=candidate)
+            except TaskflowError as error:
+                if not is_missing(error):
+                    raise
+        return await self.run(operation, shard=self.config.shards - 1)
+
+    async def run_many(self, operations: Sequence[tuple[Operation[Any], int]]) -> list[Any]:
+        """Execute operations, each with its shard, in one write. Returns each one's result or the error it reads as.
+
+        Raises:
+            StoreUnavailableError: No answer within the timeout. Any of them may have been executed.
+        """
+        commands = [self._wire.command(operation, shard) for operation, shard in operations]
+        replies = await self._execute(commands, [operation for operation, _ in operations])
+        results: list[Any] = []
+        left: list[Ticket] = []
+        for (operation, _), reply in zip(operations, replies, strict=True):
+            try:
+                result, tickets = self._wire.read(operation, reply)
+            except TaskflowError as error:
+                results.append(error)
+                left += [*self._wire.tickets(reply)]
+            else:
+                results.append(result)
+                left += tickets
+        await self._publish(left)
+        return results
+
+    async def read_stream(
+        self, name: str, after: str, *, shard: int = 0, block_ms: int | None = None, count: int = 1000
+    ) -> list[tuple[bytes, list[bytes]]]:
+        """Read entries of a stream after an id, waiting up to ``block_ms`` for the first.
+
+        Raises:
+            StoreUnavailableError: No connection.
+        """
+        connection = None
+        try:
+            connection = await self._connections.acquire()
+            await connection.send_command(*self._wire.read_stream(name, after, shard, block_ms, count))
+            reply: Any = await connection.read_response(timeout=(block_ms or 0) / 1000 + self._timeout)
+        except UNREACHABLE as error:
+            if connection is not None:
+                await self._connections.discard(connection)
+            raise StoreUnavailableError(str(error)) from error
+        except asyncio.CancelledError:
+            if connection is not None:
+                await connection.disconnect(nowait=True)
+            raise
+        self._connections.release(connection)
+        return list(reply[0][1]) if reply else []
+
+    async def last_stream_id(self, name: str, *, shard: int = 0) -> str:
+        """Return the id of a stream's newest entry, "0" for an empty stream."""
+        reply = (await self._execute([self._wire.last_stream_entry(name, shard)], [None]))[0]
+        return str(reply[0][0].decode()) if reply else "0"
+
+    async def close(self) -> None:
+        """Close every idle connection."""
+        await self._connections.close()
+
+    async def _publish(self, tickets: Sequence[Ticket]) -> None:
+        if not tickets:
+            return
+        if self._publisher is None:
+            raise RuntimeError("The store left tickets to its caller, and there is no publisher.")
+        try:
+            await asyncio.to_thread(self._publisher.publish, tickets)
+        except Exception as error:
+            log.warning("tickets.unpublished: %s", error, extra={"runs": [ticket.run_id for ticket in tickets]})
+
+    async def _execute(self, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]) -> list[Any]:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._timeout
+        was_sent = False
+        while True:
+            connection = None
+            try:
+                connection = await self._connections.acquire()
+                replies = await self._round_trip(connection, commands, operations)
+                self._connections.release(connection)
+                return replies
+            except UNREACHABLE as error:
+                if connection is not None:
+                    was_sent = True
+                    await self._connections.discard(connection)
+                if loop.time() + PAUSE_SECONDS >= deadline:
+                    run_id = next((operation.run_id for operation in operations if operation), None)
+                    raise StoreUnavailableError(str(error), run_id=run_id, may_exist=was_sent) from error
+            except asyncio.CancelledError:
+                if connection is not None:
+                    await connection.disconnect(nowait=True)
+                raise
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _round_trip(
+        self, connection: Any, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]
+    ) -> list[Any]:
+        await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        replies: list[Any] = []
+        missing: set[int] = set()
+        for place in range(len(commands)):
+            try:
+                replies.append(await connection.read_response())
+            except NoScriptError:
+                replies.append(None)
+                missing.add(place)
+            except ResponseError as error:
+                # The replies behind this one are unread: the connection is of no use any more.
+                await connection.disconnect(nowait=True)
+                raise StoreUnavailableError(str(error)) from error
+        if missing:
+            await self._load(connection, [operations[place] for place in missing])
+            again = [commands[place] for place in sorted(missing)]
+            found = await self._round_trip(connection, again, [operations[place] for place in sorted(missing)])
+            for place, reply in zip(sorted(missing), found, strict=True):
+                replies[place] = reply
+        return replies
+
+    async def _load(self, connection: Any, operations: Sequence[Operation[Any] | None]) -> None:
+        for name in {operation.script for operation in operations if operation}:
+            await connection.send_command("SCRIPT", "LOAD", scripts.script(name).text)
+            await connection.read_response()

@@ -1,0 +1,7 @@
+-- Stop giving a node new runs. It keeps its lease and what it runs.
+-- include: push reserve dispatch finish enqueue attempt nodes
+-- ARGV[7] node id
+-- Derives :node:<id>, :serving:<Celery queue>, :deserted, :suspects, :ticket_queues.
+-- Returns {1, 1}.
+desert(ARGV[7])
+return { 1, 1, outbox }

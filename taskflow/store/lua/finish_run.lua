@@ -1,0 +1,26 @@
+-- End an executing run with its attempt, give its slot back and start the next run of its queue.
+-- include: push reserve dispatch finish enqueue attempt
+-- ARGV[7] run id  [8] claim  [9] final status  [10] output JSON or ""  [11] error JSON or ""  [12] 1 when the attempt failed
+-- Derives :run:<id>, :node:<node>:runs.
+-- Returns {1, status} when written (or written before by the same claim), {0, status} when the claim is over.
+local id = ARGV[7]
+local key, run = run_key(id), executing(id)
+if run.claim ~= ARGV[8] then
+  return { 0, run.status == "MISSING" and "MISSING" or "STALE", outbox }
+end
+if run.status ~= "EXECUTING" then
+  return { run.status == ARGV[9] and run.status ~= "CANCELED" and 1 or 0, run.status, outbox }
+end
+if ARGV[10] ~= "" then
+  redis.call("HSET", key, "output", ARGV[10])
+end
+if ARGV[11] ~= "" then
+  redis.call("HSET", key, "error", ARGV[11])
+end
+if ARGV[12] == "1" then
+  redis.call("HINCRBY", key, "failed", 1)
+end
+leave_node(id, run)
+close(id, ARGV[9])
+release_slot(id)
+return { 1, ARGV[9], outbox }

@@ -1,0 +1,58 @@
+-- End one attempt. Derives :node:<node>:runs. An attempt that ends its run is read from the run's own fields instead.
+local function record_attempt(key, run, outcome, error)
+  redis.call(
+    "HSET", key, "attempt:" .. run.attempt,
+    string.format(
+      '{"claim":%s,"node":"%s","started":%s,"finished":%d,"outcome":"%s","error":%s}',
+      run.claim, run.node, run.attempt_started, now, outcome, error ~= "" and error or "null"
+    )
+  )
+end
+
+local function executing(id)
+  local found = redis.call("HMGET", run_key(id), "status", "claim", "node", "attempt", "attempt_started", "pid", "lost")
+  return {
+    status = found[1] or "MISSING", claim = found[2], node = found[3], attempt = found[4],
+    attempt_started = found[5], pid = found[6], lost = tonumber(found[7] or "0"),
+  }
+end
+
+-- The node is done with the run, whatever follows.
+local function leave_node(id, run)
+  redis.call("HDEL", base .. ":node:" .. run.node .. ":runs", id)
+end
+
+-- The code stopped before it could say how it ended: start again at once at the old place.
+local function restart(id, run, outcome, error)
+  local key = run_key(id)
+  record_attempt(key, run, outcome, error)
+  leave_node(id, run)
+  if outcome == "LOST" and redis.call("HINCRBY", key, "lost", 1) > max_lost then
+    redis.call("HSET", key, "error", error)
+    close(id, "SYSTEM_FAILURE")
+  else
+    redis.call("HDEL", key, "node", "pid", "nonce")
+    redis.call("HSET", key, "status", "QUEUED")
+  end
+  local limited = redis.call("HGET", key, "slot")
+  if redis.call("HGET", key, "status") == "QUEUED" then
+    if limited then
+      redis.call("HDEL", key, "slot")
+      redis.call("SREM", base .. ":queue:" .. limited .. ":slots", id)
+    end
+    enqueue(id, true)
+  else
+    release_slot(id)
+  end
+end
+
+-- What a node's end means for one of its runs. A canceled run only gives its slot back.
+local function give_up(id, outcome, error)
+  local run = executing(id)
+  if run.status == "EXECUTING" then
+    restart(id, run, outcome, error)
+  elseif run.node then
+    leave_node(id, run)
+    release_slot(id)
+  end
+end

@@ -1,0 +1,28 @@
+-- Remove slots that no run holds and dispatch what could have had them. Heals what a bug or a lost write left behind.
+-- include: push reserve dispatch
+-- ARGV[7] cursor over the queues, "0" at first
+-- Derives :queues, :queue:<queue>:slots, :run:<id>, :node:<node>:runs, :upkeep, :finished.
+-- Returns {1, {next cursor, slots removed}}: "0" ends the pass.
+local scan = redis.call("SSCAN", base .. ":queues", ARGV[7], "COUNT", 10)
+local removed = 0
+for _, queue in ipairs(scan[2]) do
+  local slots = base .. ":queue:" .. queue .. ":slots"
+  for _, id in ipairs(redis.call("SMEMBERS", slots)) do
+    local run = redis.call("HMGET", run_key(id), "slot", "status", "node", "ticket")
+    local runs = run[3] and redis.call("HEXISTS", base .. ":node:" .. run[3] .. ":runs", id) == 1
+    local holds = run[1] == queue and (run[2] == "QUEUED" and run[4] or runs)
+    if not holds then
+      redis.call("SREM", slots, id)
+      if run[1] then
+        redis.call("HDEL", run_key(id), "slot")
+      end
+      removed = removed + 1
+    end
+  end
+  dispatch(queue)
+end
+if scan[1] == "0" then
+  redis.call("HSET", base .. ":upkeep", "swept", now)
+  redis.call("ZREMRANGEBYSCORE", base .. ":finished", "-inf", now - retention_ms)
+end
+return { 1, { scan[1], removed }, outbox }

@@ -1,0 +1,43 @@
+-- Make a run, once per id, and start it when it may start. A repeated call with the same id changes nothing.
+-- include: push reserve dispatch enqueue delay
+-- ARGV[7] run id  [8] task  [9] payload JSON  [10] redacted args or ""  [11] queue  [12] its limit or "" when it has
+--   none declared here  [13] class "<machine>.<executor>"  [14] max_attempts  [15] tags JSON or ""  [16] due ms, "+<ms>"
+--   from now, or ""  [17] "<task>:<digest>" of the idempotency key or ""  [18] the key itself or ""
+-- Derives :run:<id>, :live, :key:<task>:<digest>, :queue:<queue>, :queues.
+-- Returns {1, run id} when made, {2, run id} when this id or the idempotency key has a run already.
+local id, task, payload, args, queue, limit, class = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+local key, idempotency = run_key(id), ARGV[17]
+if idempotency ~= "" then
+  local holder = redis.call("GET", base .. ":key:" .. idempotency)
+  if holder and redis.call("EXISTS", run_key(holder)) == 1 then
+    return { 2, holder, outbox }
+  end
+end
+if redis.call("HSETNX", key, "task", task) == 0 then
+  return { 2, id, outbox }
+end
+if idempotency ~= "" then
+  redis.call("SET", base .. ":key:" .. idempotency, id)
+  redis.call("HSET", key, "idempotency", idempotency, "key", ARGV[18])
+end
+local order = string.format("%.0f", now_us)
+local created = order:sub(1, -4)
+redis.call("HSET", key, "payload", payload, "queue", queue, "class", class, "order", order, "created", created, "max_attempts", ARGV[14])
+if args ~= "" then
+  redis.call("HSET", key, "args", args)
+end
+if ARGV[15] ~= "" then
+  redis.call("HSET", key, "tags", ARGV[15])
+end
+redis.call("ZADD", base .. ":live", order, id)
+if limit ~= "" and redis.call("HSETNX", base .. ":queue:" .. queue, "limit", limit) == 1 then
+  redis.call("SADD", base .. ":queues", queue)
+end
+local due = ARGV[16]:sub(1, 1) == "+" and now + tonumber(ARGV[16]) or tonumber(ARGV[16])
+if due and due > now then
+  redis.call("HSET", key, "status", "DELAYED", "due", string.format("%d", due))
+  delay(id, due)
+else
+  enqueue(id, false)
+end
+return { 1, id, outbox }

@@ -1,0 +1,33 @@
+-- Take unclaimed reservations back from Celery queues that lost their last node: slot back, place kept.
+-- include: push reserve dispatch
+-- ARGV[7] at most how many
+-- Derives :deserted, :unclaimed:<Celery queue>, :run:<id>, :queue:<queue>:slots, :queue:<queue>:pending:<class>.
+-- Returns {1, how many were withdrawn}: as many as asked for means that more may be left.
+local left, freed = tonumber(ARGV[7]), {}
+for _, celery_queue in ipairs(redis.call("SRANDMEMBER", base .. ":deserted", 10)) do
+  local ids = redis.call("SRANDMEMBER", base .. ":unclaimed:" .. celery_queue, left)
+  for _, id in ipairs(ids) do
+    local run = redis.call("HMGET", run_key(id), "slot", "class", "order")
+    withdraw(id)
+    redis.call("SREM", base .. ":unclaimed:" .. celery_queue, id)
+    if run[1] then
+      local prefix = base .. ":queue:" .. run[1]
+      redis.call("HDEL", run_key(id), "slot")
+      redis.call("SREM", prefix .. ":slots", id)
+      redis.call("ZADD", prefix .. ":pending:" .. run[2], run[3], id)
+      redis.call("SADD", prefix .. ":classes", run[2])
+      freed[run[1]] = true
+    end
+  end
+  left = left - #ids
+  if redis.call("EXISTS", base .. ":unclaimed:" .. celery_queue) == 0 then
+    redis.call("SREM", base .. ":deserted", celery_queue)
+  end
+  if left == 0 then
+    break
+  end
+end
+for queue in pairs(freed) do
+  dispatch(queue)
+end
+return { 1, tonumber(ARGV[7]) - left, outbox }

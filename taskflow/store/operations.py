@@ -1,0 +1,209 @@
+"""Every operation on the run store: its script, its arguments, and how its reply reads.
+
+An operation is a value. ``Store.run`` and ``AsyncStore.run`` execute it; nothing here does I/O. All of them may be
+repeated after a lost reply: each recognises that it was done.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Generic, TypeVar
+
+from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, RunNotFoundError, StaleClaimError
+from taskflow.models import AttemptOutcome, Run, RunError, RunStatus
+from taskflow.store import records
+
+ResultT = TypeVar("ResultT")
+Reply = tuple[int, Any]
+PER_PASS: Final = 100
+"""How many items one upkeep script handles, so that none holds the store for long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[ResultT]):
+    """One call of one script. ``read`` gets the reply's code and value and returns the result, or raises."""
+
+    script: str
+    args: tuple[bytes | str | int | float, ...]
+    read: Callable[[int, Any], ResultT]
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What ``trigger_run`` writes. ``due`` is an instant, or a duration from the store's now."""
+
+    id: str
+    task_id: str
+    payload: bytes
+    args: str | None
+    queue: str
+    concurrency_limit: int | None
+    class_name: str
+    max_attempts: int
+    tags: tuple[str, ...] = ()
+    due: datetime | timedelta | None = None
+    idempotency_key: str | None = None
+
+
+def trigger_run(new: NewRun) -> Operation[tuple[str, bool]]:
+    """Make a run. Reads as (run id, whether this call made it): an idempotency key may name an older run."""
+    key = new.idempotency_key
+    args = (
+        new.id,
+        new.task_id,
+        new.payload,
+        new.args or "",
+        new.queue,
+        new.concurrency_limit or "",
+        new.class_name,
+        new.max_attempts,
+        json.dumps(new.tags) if new.tags else "",
+        _due(new.due),
+        f"{new.task_id}:{_digest(key)}" if key is not None else "",
+        key or "",
+    )
+    return Operation("trigger_run", args, lambda code, value: (value.decode(), code == 1), new.id)
+
+
+def claim_run(run_id: str, *, node_id: str, reservation: int, pid: int = 0) -> Operation[records.ClaimedRun]:
+    """Claim a queued run for a node. ``pid`` is the child that executes it, 0 for a coroutine.
+
+    Raises (when read):
+        RunNotClaimableError: The run is not queued under this reservation: claimed elsewhere, finished or unknown.
+        NodeUnregisteredError: The node holds no lease.
+    """
+
+    def read(code: int, value: Any) -> records.ClaimedRun:
+        if code == 1:
+            return records.claimed_run(run_id, value)
+        if value == b"UNREGISTERED":
+            raise NodeUnregisteredError(node_id)
+        raise RunNotClaimableError(run_id, value.decode())
+
+    return Operation("claim_run", (run_id, node_id, reservation, secrets.token_hex(8), pid), read)
+
+
+def finish_run(
+    run_id: str, claim: int, status: RunStatus, *, output: bytes = b"", error: RunError | None = None
+) -> Operation[RunStatus]:
+    """End an executing run. Frees its slot and starts the next run of its queue.
+
+    Raises (when read):
+        StaleClaimError: The claim is over.
+    """
+    failed = int(status in (RunStatus.FAILED, RunStatus.CRASHED))
+    args = (run_id, claim, status.value, output, records.error_json(error) if error else "", failed)
+    return Operation("finish_run", args, _fenced(run_id, claim))
+
+
+def retry_run(
+    run_id: str, claim: int, error: RunError, delay: timedelta, *, class_name: str = ""
+) -> Operation[RunStatus]:
+    """End a failed attempt and start the next after ``delay``, on another class when named.
+
+    Raises (when read):
+        StaleClaimError: The claim is over.
+    """
+    args = (run_id, claim, records.error_json(error), milliseconds(delay), class_name)
+    return Operation("retry_run", args, _fenced(run_id, claim))
+
+
+def give_up_run(run_id: str, claim: int, outcome: AttemptOutcome, error: RunError) -> Operation[bool]:
+    """Tell that a run's code no longer executes. Reads as whether the claim was still good."""
+    args = (run_id, claim, outcome.value, records.error_json(error))
+    return Operation("give_up_run", args, lambda code, _: code == 1)
+
+
+def cancel_run(run_id: str, reason: RunError) -> Operation[bool]:
+    """Cancel a run. Reads as whether this call did: False when it had ended.
+
+    Raises (when read):
+        RunNotFoundError: No such run.
+    """
+
+    def read(code: int, value: bytes) -> bool:
+        if value == b"MISSING":
+            raise RunNotFoundError(run_id)
+        return code == 1
+
+    return Operation("cancel_run", (run_id, records.error_json(reason)), read)
+
+
+def read_run(run_id: str) -> Operation[Run]:
+    """Read a run's record.
+
+    Raises (when read):
+        RunNotFoundError: No such run.
+    """
+
+    def read(code: int, value: Any) -> Run:
+        if code == 0:
+            raise RunNotFoundError(run_id)
+        return records.run(run_id, records.pairs(value))
+
+    return Operation("read_run", (run_id,), read)
+
+
+def read_result(run_id: str) -> Operation[tuple[RunStatus, bytes | None, RunError | None]]:
+    """Read a run's status, output JSON and error.
+
+    Raises (when read):
+        RunNotFoundError: No such run.
+    """
+
+    def read(code: int, value: Any) -> tuple[RunStatus, bytes | None, RunError | None]:
+        if code == 0:
+            raise RunNotFoundError(run_id)
+        status, output, error = value
+        return RunStatus(status.decode()), output, records.error(error)
+
+    return Operation("read_result", (run_id,), read)
+
+
+def list_runs(limit: int) -> Operation[list[Run]]:
+    """List up to ``limit`` live and ``limit`` finished runs, newest first, without payload, output and attempts."""
+
+    def read(_: int, value: Any) -> list[Run]:
+        return [records.run(fields[0].decode(), records.pairs(fields[1:])) for fields in value]
+
+    return Operation("list_runs", (limit,), read)
+
+
+def declare(templates: Mapping[str, str], limits: Mapping[str, int | None], *, by_worker: bool) -> Operation[int]:
+    """Keep ticket templates and queue limits. A worker's limits replace older ones, a trigger's only add."""
+    known = {queue: limit or 0 for queue, limit in limits.items()}
+    return Operation("declare", (int(by_worker), json.dumps(dict(templates)), json.dumps(known)), _value)
+
+
+def _fenced(run_id: str, claim: int) -> Callable[[int, bytes], RunStatus]:
+    def read(code: int, value: bytes) -> RunStatus:
+        if code == 0:
+            raise StaleClaimError(run_id, claim, value.decode())
+        return RunStatus(value.decode())
+
+    return read
+
+
+def _value(_: int, value: int) -> int:
+    return value
+
+
+def _due(due: datetime | timedelta | None) -> str:
+    if due is None:
+        return ""
+    return f"+{milliseconds(due)}" if isinstance(due, timedelta) else str(round(due.timestamp() * 1000))
+
+
+def milliseconds(duration: timedelta) -> int:
+    """Return a duration in whole milliseconds."""
+    return round(duration.total_seconds() * 1000)
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+

@@ -1,0 +1,54 @@
+"""Send what the coroutines of one loop turn have to say in one write.
+
+One write is under way at a time: what comes meanwhile goes together in the next. Idle, an operation leaves at once;
+loaded, a hundred share a round trip.
+"""
+
+import asyncio
+from typing import Any, TypeVar
+
+from taskflow.errors import StoreUnavailableError
+from taskflow.store.async_store import AsyncStore
+from taskflow.store.operations import Operation
+
+ResultT = TypeVar("ResultT")
+MOST_AT_ONCE = 200
+PAUSE_SECONDS = 0.2
+
+
+class Pipeline:
+    """Operations of one event loop, repeated until the store answers: each of them may be repeated safely."""
+
+    def __init__(self, store: AsyncStore) -> None:
+        self._store = store
+        self._waiting: list[tuple[Operation[Any], int, asyncio.Future[Any]]] = []
+        self._flusher: asyncio.Task[None] | None = None
+
+    def submit(self, operation: Operation[ResultT], shard: int) -> "asyncio.Future[ResultT]":
+        """Return the future result of an operation, which leaves with the next write."""
+        future: asyncio.Future[ResultT] = asyncio.get_running_loop().create_future()
+        self._waiting.append((operation, shard, future))
+        if self._flusher is None:
+            self._flusher = asyncio.create_task(self._flush(), name="taskflow-pipeline")
+        return future
+
+    async def _flush(self) -> None:
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+                for result, (_, _, future) in zip(await self._send(batch), batch, strict=True):
+                    if future.done():
+                        continue
+                    if isinstance(result, Exception):
+                        future.set_exception(result)
+                    else:
+                        future.set_result(result)
+        finally:
+            self._flusher = None
+
+    async def _send(self, batch: list[tuple[Operation[Any], int, asyncio.Future[Any]]]) -> list[Any]:
+        while True:
+            try:
+                return await self._store.run_many([(operation, shard) for operation, shard, _ in batch])
+            except StoreUnavailableError:
+                await asyncio.sleep(PAUSE_SECONDS)

@@ -1,0 +1,166 @@
+"""Turn what the store holds into values: run hashes, attempts, claims, tickets."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from taskflow.models import Attempt, AttemptOutcome, Run, RunError, RunStatus
+
+_OUTCOMES = {RunStatus.COMPLETED: AttemptOutcome.COMPLETED, RunStatus.CANCELED: AttemptOutcome.CANCELED}
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A broker message that says a run may start, under a reservation number."""
+
+    run_id: str
+    task_id: str
+    reservation: int
+    queue: str
+    argsrepr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRun:
+    """What a node needs to execute a run it has claimed. ``claim`` fences every later write."""
+
+    run_id: str
+    claim: int
+    attempt_number: int
+    failed_attempts: int
+    max_attempts: int
+    created_at: datetime
+    started_at: datetime
+    payload: bytes
+    tags: tuple[str, ...]
+    idempotency_key: str | None
+    queue: str
+    machine: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRun:
+    """A run that a node holds, with the child that executes it (0 for a coroutine)."""
+
+    run_id: str
+    claim: int
+    pid: int
+    status: RunStatus
+    task_id: str
+    failed_attempts: int
+    max_attempts: int
+    class_name: str
+
+
+def instant(milliseconds: bytes | str | float) -> datetime:
+    """Return the aware UTC instant of a store timestamp."""
+    return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
+
+
+def pairs(flat: Sequence[bytes]) -> dict[str, bytes]:
+    """Return the fields of a flat ``field, value, ...`` reply."""
+    return {flat[place].decode(): flat[place + 1] for place in range(0, len(flat), 2)}
+
+
+def ticket(fields: Sequence[bytes]) -> Ticket:
+    """Return a ticket that a script left to its caller."""
+    run_id, task_id, reservation, queue, args = fields
+    return Ticket(run_id.decode(), task_id.decode(), int(reservation), queue.decode(), args.decode())
+
+
+def error_json(error: RunError) -> str:
+    """Return the stored form ``{"type", "message", "traceback"}`` of an error."""
+    return json.dumps({"type": error.type, "message": error.message, "traceback": error.traceback})
+
+
+def error(stored: bytes | str | None | Mapping[str, str]) -> RunError | None:
+    """Return the error of its stored form."""
+    if not stored:
+        return None
+    fields = stored if isinstance(stored, Mapping) else cast("Mapping[str, str]", json.loads(stored))
+    return RunError(fields["type"], fields["message"], fields.get("traceback", ""))
+
+
+def claimed_run(run_id: str, fields: Sequence[bytes | None]) -> ClaimedRun:
+    """Return a claim from the reply of ``claim_run.lua``."""
+    claim, attempt, failed, max_attempts, created, payload, tags, key, queue, started, class_name = fields
+    return ClaimedRun(
+        run_id=run_id,
+        claim=int(claim or 0),
+        attempt_number=int(attempt or 0),
+        failed_attempts=int(failed or 0),
+        max_attempts=int(max_attempts or 1),
+        created_at=instant(created or 0),
+        started_at=instant(started or 0),
+        payload=payload or b"null",
+        tags=tuple(json.loads(tags)) if tags else (),
+        idempotency_key=key.decode() if key else None,
+        queue=(queue or b"").decode(),
+        machine=(class_name or b"").decode().rpartition(".")[0],
+    )
+
+
+def run(run_id: str, fields: Mapping[str, bytes]) -> Run:
+    """Return a run from the fields of its hash."""
+    status = RunStatus(fields["status"].decode())
+    machine, _, executor = fields["class"].decode().rpartition(".")
+    return Run(
+        id=run_id,
+        task_id=fields["task"].decode(),
+        status=status,
+        queue=fields["queue"].decode(),
+        machine=machine,
+        executor=executor,
+        created_at=instant(fields["created"]),
+        max_attempts=int(fields["max_attempts"]),
+        payload=json.loads(fields.get("payload", b"null")),
+        output=json.loads(fields.get("output", b"null")),
+        error=error(fields.get("error")),
+        attempts=_attempts(status, fields),
+        tags=tuple(json.loads(fields.get("tags", b"[]"))),
+        started_at=instant(fields["started"]) if "started" in fields else None,
+        finished_at=instant(fields["finished"]) if "finished" in fields else None,
+        due_at=instant(fields["due"]) if "due" in fields else None,
+        idempotency_key=fields["key"].decode() if "key" in fields else None,
+    )
+
+
+def _attempts(status: RunStatus, fields: Mapping[str, bytes]) -> tuple[Attempt, ...]:
+    """Return the recorded attempts, and the current or last one, which is read from the run's own fields."""
+    current = int(fields.get("attempt", b"0"))
+    attempts = [
+        _recorded_attempt(number, stored)
+        for number in range(1, current + 1)
+        if (stored := fields.get(f"attempt:{number}")) is not None
+    ]
+    if current and f"attempt:{current}" not in fields:
+        attempts.append(_own_attempt(current, status, fields))
+    return tuple(attempts)
+
+
+def _recorded_attempt(number: int, stored: bytes) -> Attempt:
+    record = json.loads(stored)
+    return Attempt(
+        number=number,
+        claim=record["claim"],
+        node=record["node"],
+        started_at=instant(record["started"]),
+        finished_at=instant(record["finished"]),
+        outcome=AttemptOutcome(record["outcome"]),
+        error=error(record["error"]),
+    )
+
+
+def _own_attempt(number: int, status: RunStatus, fields: Mapping[str, bytes]) -> Attempt:
+    is_over = status.is_finished
+    return Attempt(
+        number=number,
+        claim=int(fields["claim"]),
+        node=fields.get("node", b"").decode(),
+        started_at=instant(fields["attempt_started"]),
+        finished_at=instant(fields["finished"]) if is_over else None,
+        outcome=_OUTCOMES.get(status, AttemptOutcome.FAILED) if is_over else None,
+        error=error(fields.get("error")) if is_over else None,
+    )

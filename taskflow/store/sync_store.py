@@ -1,0 +1,142 @@
+"""The blocking shell: run operations over redis-py's connections, from any thread and after any fork."""
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
+
+from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
+
+from taskflow.errors import StoreUnavailableError, TaskflowError
+from taskflow.store import scripts
+from taskflow.store.connections import Connections
+from taskflow.store.operations import Operation
+from taskflow.store.records import Ticket
+from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
+
+ResultT = TypeVar("ResultT")
+log = logging.getLogger("taskflow.store")
+UNREACHABLE = (ConnectionError, TimeoutError, OSError)
+PAUSE_SECONDS = 0.05
+
+
+class TicketPublisher(Protocol):
+    """Whoever hands tickets to the broker when scripts can't."""
+
+    def publish(self, tickets: Sequence[Ticket]) -> None:
+        """Publish tickets. May raise: what is not published, upkeep publishes later."""
+        ...
+
+
+class Store:
+    """Runs operations, one round trip each, and hands on the tickets they leave to their caller."""
+
+    def __init__(self, config: StoreConfig, publisher: TicketPublisher | None = None) -> None:
+        self.config = config
+        self._wire = Wire(config)
+        self._publisher = publisher
+        self._timeout = config.timeout.total_seconds()
+        self._connections = Connections(config.url, config.timeout)
+
+    def run(self, operation: Operation[ResultT], *, shard: int = 0) -> ResultT:
+        """Execute an operation. A lost connection is tried again until the connect timeout.
+
+        Raises:
+            StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
+        """
+        reply = self._execute(self._wire.command(operation, shard), operation)
+        result, tickets = self._wire.read(operation, reply)
+        if tickets:
+            self.publish(tickets)
+        return result
+
+    def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:
+        """Execute an operation on the shard of a run; an adopted run is looked for on every shard."""
+        shard = shard_of_run(run_id)
+        if shard is not None and shard < self.config.shards:
+            return self.run(operation, shard=shard)
+        for candidate in range(self.config.shards - 1):
+            try:
+                return self.run(operation, shard=candidate)
+            except TaskflowError as error:
+                if not is_missing(error):
+                    raise
+        return self.run(operation, shard=self.config.shards - 1)
+
+    def publish(self, tickets: Sequence[Ticket]) -> None:
+        """Hand tickets to the broker. A failure is logged: upkeep publishes what nobody claims."""
+        if self._publisher is None:
+            raise RuntimeError("The store left tickets to its caller, and there is no publisher.")
+        try:
+            self._publisher.publish(tickets)
+        except Exception as error:
+            log.warning("tickets.unpublished: %s", error, extra={"runs": [ticket.run_id for ticket in tickets]})
+
+    def read_stream(
+        self, name: str, after: str, *, shard: int = 0, block_ms: int | None = None, count: int = 1000
+    ) -> list[tuple[bytes, list[bytes]]]:
+        """Read entries of a stream after an id, waiting up to ``block_ms`` for the first.
+
+        Raises:
+            StoreUnavailableError: No connection.
+        """
+        try:
+            with self._connections.one() as connection:
+                connection.send_command(*self._wire.read_stream(name, after, shard, block_ms, count))
+                reply: Any = connection.read_response(timeout=(block_ms or 0) / 1000 + self._timeout)
+        except UNREACHABLE as error:
+            raise StoreUnavailableError(str(error)) from error
+        return list(reply[0][1]) if reply else []
+
+    def last_stream_id(self, name: str, *, shard: int = 0) -> str:
+        """Return the id of a stream's newest entry, "0" for an empty stream."""
+        reply = self._execute(self._wire.last_stream_entry(name, shard), None)
+        return str(reply[0][0].decode()) if reply else "0"
+
+    def server_info(self) -> dict[str, str]:
+        """Return the server's INFO section "server".
+
+        Raises:
+            StoreUnavailableError: No answer.
+        """
+        text: bytes = self._execute(("INFO", "server"), None)
+        rows = (line.partition(":") for line in text.decode().splitlines() if ":" in line)
+        return {name: value for name, _, value in rows}
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self._connections.close()
+
+    def _execute(self, command: Sequence[Any], operation: Operation[Any] | None) -> Any:
+        deadline = time.monotonic() + self._timeout
+        was_sent = False
+        while True:
+            connection = None
+            try:
+                connection = self._connections.acquire()
+                reply = self._round_trip(connection, command, operation)
+                self._connections.release(connection)
+                return reply
+            except UNREACHABLE as error:
+                if connection is not None:
+                    was_sent = True
+                    self._connections.discard(connection)
+                if time.monotonic() + PAUSE_SECONDS >= deadline:
+                    run_id = operation.run_id if operation else None
+                    raise StoreUnavailableError(str(error), run_id=run_id, may_exist=was_sent) from error
+            time.sleep(PAUSE_SECONDS)
+
+    def _round_trip(self, connection: Any, command: Sequence[Any], operation: Operation[Any] | None) -> Any:
+        packed = connection.pack_command(*command)
+        connection.send_packed_command(packed, check_health=False)
+        try:
+            return connection.read_response()
+        except NoScriptError:
+            assert operation is not None
+            connection.send_command("SCRIPT", "LOAD", scripts.script(operation.script).text)
+            connection.read_response()
+            connection.send_packed_command(packed, check_health=False)
+            return connection.read_response()
+        except ResponseError as error:
+            self._connections.release(connection)
+            raise StoreUnavailableError(str(error), run_id=operation.run_id if operation else None) from error

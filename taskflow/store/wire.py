@@ -1,0 +1,117 @@
+"""What both shells share: the arguments every script gets, how a reply reads, shards and run ids. No I/O."""
+
+import os
+import re
+import time
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from taskflow.errors import RunNotFoundError, TaskflowError
+from taskflow.store.operations import Operation, milliseconds
+from taskflow.store.records import Ticket, ticket
+from taskflow.store.scripts import script
+
+ResultT = TypeVar("ResultT")
+_RUN_ID = re.compile(r"run_([0-9a-f]{2})[0-9a-f]{11}[0-9a-f]{20}")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """Where the store is and what its scripts need to know.
+
+    Attributes:
+        push_prefix: Prefix of the broker's lists (kombu's ``global_keyprefix``) when scripts push tickets themselves
+            because broker and store are one server; None when the caller publishes.
+        clock: Microseconds for tests; None for the server's own clock.
+    """
+
+    url: str
+    environment: str
+    shards: int = 1
+    timeout: timedelta = timedelta(seconds=5)
+    reservation_timeout: timedelta = timedelta(seconds=30)
+    retention: timedelta = timedelta(hours=24)
+    max_lost: int = 10
+    push_prefix: str | None = None
+    clock: Callable[[], int] | None = None
+
+    def base(self, shard: int) -> str:
+        """Return the hash tag under which every key of a shard lives."""
+        return f"{{tf:{self.environment}:{shard}}}"
+
+
+class Wire:
+    """Turn operations into commands and replies into results."""
+
+    def __init__(self, config: StoreConfig) -> None:
+        self._config = config
+        self._bases = [config.base(shard).encode() for shard in range(config.shards)]
+        delivery = "" if config.push_prefix is None else f"+{config.push_prefix}"
+        self._header: tuple[bytes | int, ...] = (
+            delivery.encode(),
+            config.environment.encode(),
+            milliseconds(config.reservation_timeout),
+            milliseconds(config.retention),
+            config.max_lost,
+        )
+
+    def command(self, operation: Operation[Any], shard: int) -> tuple[bytes | str | int | float, ...]:
+        """Return the EVALSHA command of an operation."""
+        clock = self._config.clock
+        now = b"" if clock is None else clock()
+        sha = script(operation.script).sha
+        return ("EVALSHA", sha, 1, self._bases[shard], now, *self._header, *operation.args)
+
+    def read(self, operation: Operation[ResultT], reply: Sequence[Any]) -> tuple[ResultT, list[Ticket]]:
+        """Return the result and the tickets that the caller must publish. Raises what the operation says."""
+        code, value, outbox = reply
+        return operation.read(code, value), [ticket(fields) for fields in outbox]
+
+    def tickets(self, reply: Sequence[Any]) -> list[Ticket]:
+        """Return the tickets of a reply whose reading failed."""
+        return [ticket(fields) for fields in reply[2]]
+
+    def read_stream(
+        self, name: str, after: str, shard: int, block_ms: int | None, count: int
+    ) -> tuple[str | int, ...]:
+        """Return the XREAD command of a stream under a shard."""
+        block: tuple[str | int, ...] = () if block_ms is None else ("BLOCK", block_ms)
+        return ("XREAD", "COUNT", count, *block, "STREAMS", f"{self._config.base(shard)}:{name}", after)
+
+    def last_stream_entry(self, name: str, shard: int) -> tuple[str | int, ...]:
+        """Return the command that reads a stream's newest entry."""
+        return ("XREVRANGE", f"{self._config.base(shard)}:{name}", "+", "-", "COUNT", 1)
+
+
+def new_run_id(shard: int) -> str:
+    """Return a new run id: ``run_``, two hex digits of shard, 11 of milliseconds, 20 random. Sorts by time in a shard."""
+    return f"run_{shard:02x}{time.time_ns() // 1_000_000:011x}{os.urandom(10).hex()}"
+
+
+def shard_of_run(run_id: str) -> int | None:
+    """Return the shard that a run id names; None for an adopted run, whose id Celery made."""
+    found = _RUN_ID.fullmatch(run_id)
+    return int(found.group(1), 16) if found else None
+
+
+def is_missing(error: TaskflowError) -> bool:
+    """Whether an operation found no such run, so that another shard may know it."""
+    return isinstance(error, RunNotFoundError) or getattr(error, "status", "") == "MISSING"
+
+
+def shard_of_queue(queue: str, shards: int) -> int:
+    """Return the shard on which a queue lives."""
+    return zlib.crc32(queue.encode()) % shards if shards > 1 else 0
+
+
+def redis_url(url: str) -> str:
+    """Return a URL as redis-py reads it: ``valkey://`` is ``redis://``, and unix sockets keep their ``db``."""
+    parts = urlsplit(url)
+    scheme = {"valkey": "redis", "valkeys": "rediss", "redis+socket": "unix"}.get(parts.scheme, parts.scheme)
+    query = [("db" if name == "virtual_host" else name, value) for name, value in parse_qsl(parts.query)]
+    text = urlunsplit((scheme, parts.netloc, parts.path, urlencode(query), ""))
+    return text if parts.netloc or scheme != "unix" or "://" in text else text.replace("unix:", "unix://", 1)

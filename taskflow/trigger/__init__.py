@@ -1,0 +1,1 @@
+"""The verbs on runs: trigger, look up, cancel, wait for the result."""

@@ -1,0 +1,155 @@
+"""The engine behind ``Task`` and ``RunHandle``: every verb as one operation, in two shells."""
+
+import asyncio
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from taskflow.definition.options import TriggerOptions
+from taskflow.definition.task import Task
+from taskflow.errors import RunCanceledError, RunFailedError
+from taskflow.models import Run, RunError, RunStatus
+from taskflow.store import node_operations, operations
+from taskflow.store.async_store import AsyncStore
+from taskflow.store.operations import NewRun
+from taskflow.store.sync_store import Store
+from taskflow.store.wire import shard_of_queue, shard_of_run
+from taskflow.trigger.new_run import Planner
+from taskflow.trigger.results import AsyncResultListener, Result, ResultListener
+
+CANCELED_BY_USER = RunError("Canceled", "Canceled by user")
+Templates = Callable[[str], str]
+
+
+@dataclass(slots=True)
+class _Loop:
+    store: AsyncStore
+    results: AsyncResultListener
+
+
+class RunEngine:
+    """Implements ``definition.engine.Engine``."""
+
+    def __init__(
+        self, planner: Planner, store: Store, make_async_store: Callable[[], AsyncStore], template: Templates
+    ) -> None:
+        self._planner = planner
+        self._store = store
+        self._make_async_store = make_async_store
+        self._template = template
+        self._results = ResultListener(store)
+        self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.WeakKeyDictionary()
+        self._declared: set[tuple[str, int]] = set()
+        self._lock = threading.Lock()
+
+    def trigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
+        """Make a run and return its id."""
+        new = self._planner.plan(task, payload, options)
+        shard = self._shard(new)
+        if (new.task_id, shard) not in self._declared:
+            self._store.run(self._declaration(new), shard=shard)
+            self._declared.add((new.task_id, shard))
+        run_id, _ = self._store.run(operations.trigger_run(new), shard=shard)
+        return run_id
+
+    async def atrigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
+        """Make a run and return its id."""
+        new = self._planner.plan(task, payload, options)
+        shard, store = self._shard(new), self._loop().store
+        if (new.task_id, shard) not in self._declared:
+            await store.run(self._declaration(new), shard=shard)
+            self._declared.add((new.task_id, shard))
+        run_id, _ = await store.run(operations.trigger_run(new), shard=shard)
+        return run_id
+
+    def trigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
+        """Make a run of the task declared under an id."""
+        return self.trigger(self._planner.registry.get(task_id), payload, options)
+
+    async def atrigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
+        """Make a run of the task declared under an id."""
+        return await self.atrigger(self._planner.registry.get(task_id), payload, options)
+
+    def run_status(self, run_id: str) -> RunStatus:
+        """Return a run's status."""
+        return self._store.run_for(run_id, operations.read_result(run_id))[0]
+
+    async def arun_status(self, run_id: str) -> RunStatus:
+        """Return a run's status."""
+        return (await self._loop().store.run_for(run_id, operations.read_result(run_id)))[0]
+
+    def retrieve_run(self, run_id: str) -> Run:
+        """Return a run's record."""
+        return self._store.run_for(run_id, operations.read_run(run_id))
+
+    async def aretrieve_run(self, run_id: str) -> Run:
+        """Return a run's record."""
+        return await self._loop().store.run_for(run_id, operations.read_run(run_id))
+
+    def cancel_run(self, run_id: str) -> bool:
+        """Cancel a run. Returns False when it had ended."""
+        return self._store.run_for(run_id, operations.cancel_run(run_id, CANCELED_BY_USER))
+
+    async def acancel_run(self, run_id: str) -> bool:
+        """Cancel a run. Returns False when it had ended."""
+        return await self._loop().store.run_for(run_id, operations.cancel_run(run_id, CANCELED_BY_USER))
+
+    def wait_output(self, run_id: str, timeout: timedelta | None) -> bytes:
+        """Return a run's output JSON once it has completed."""
+        return _output(run_id, self._results.wait(run_id, timeout))
+
+    async def await_output(self, run_id: str, timeout: timedelta | None) -> bytes:
+        """Return a run's output JSON once it has completed."""
+        return _output(run_id, await self._loop().results.wait(run_id, timeout))
+
+    def list_runs(self, limit: int) -> list[Run]:
+        """Return up to ``limit`` runs, newest first."""
+        found = [run for shard in self._shards() for run in self._store.run(operations.list_runs(limit), shard=shard)]
+        return _newest(found, limit)
+
+    async def alist_runs(self, limit: int) -> list[Run]:
+        """Return up to ``limit`` runs, newest first."""
+        store = self._loop().store
+        found = [run for shard in self._shards() for run in await store.run(operations.list_runs(limit), shard=shard)]
+        return _newest(found, limit)
+
+    def list_nodes(self) -> list[str]:
+        """Return the ids of the nodes that hold a lease."""
+        found = [self._store.run(node_operations.list_nodes(), shard=shard) for shard in self._shards()]
+        return sorted({node_id for ids in found for node_id in ids})
+
+    def _loop(self) -> _Loop:
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            known = self._loops.get(loop)
+            if known is None:
+                store = self._make_async_store()
+                known = self._loops[loop] = _Loop(store, AsyncResultListener(store))
+            return known
+
+    def _declaration(self, new: NewRun) -> operations.Operation[int]:
+        template = {new.task_id: self._template(new.task_id)}
+        return operations.declare(template, {}, by_worker=False)
+
+    def _shard(self, new: NewRun) -> int:
+        named = shard_of_run(new.id)
+        return shard_of_queue(new.queue, self._planner.shards) if named is None else named
+
+    def _shards(self) -> range:
+        return range(self._planner.shards)
+
+
+def _output(run_id: str, result: Result) -> bytes:
+    status, output, error = result
+    if status is RunStatus.COMPLETED:
+        return output or b"null"
+    error = error or RunError(status.value, "")
+    kind = RunCanceledError if status is RunStatus.CANCELED else RunFailedError
+    raise kind(run_id, status.value, error.type, error.message, error.traceback)
+
+
+def _newest(found: list[Run], limit: int) -> list[Run]:
+    return sorted(found, key=lambda run: run.created_at, reverse=True)[:limit]

@@ -1,0 +1,79 @@
+"""The passes of upkeep, each one bounded script repeated while it finds a full batch."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from taskflow.models import RunError
+from taskflow.store import node_operations as operations
+from taskflow.store.operations import PER_PASS, Operation
+from taskflow.store.sync_store import Store
+
+log = logging.getLogger("taskflow.upkeep")
+LOST = RunError("WorkerLost", "The node's lease ended: its process died, froze or lost the store.")
+T = TypeVar("T")
+QueueLength = Callable[[str], int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """One shard's upkeep. ``broker_length`` counts a Celery queue's messages when the scripts can't."""
+
+    store: Store
+    shard: int
+    lease: timedelta
+    heartbeat: timedelta
+    broker_length: QueueLength | None
+
+    def perform(self) -> None:
+        """Do everything that is due.
+
+        Raises:
+            StoreUnavailableError: The store did not answer; the next tick goes on.
+        """
+        self._promote()
+        self._reap()
+        self._withdraw()
+        self._republish()
+
+    def sweep(self) -> None:
+        """Heal slots that a bug or a lost write left behind."""
+        cursor = "0"
+        while True:
+            cursor, removed = self.store.run(operations.sweep_slots(cursor), shard=self.shard)
+            if removed:
+                log.warning("slots.swept: %d slots were held by no run", removed)
+            if cursor == "0":
+                return
+
+    def _promote(self) -> None:
+        self._repeat("runs.promoted", operations.promote_runs())
+
+    def _reap(self) -> None:
+        self._repeat("runs.lost", operations.reap_nodes(self.lease, self.heartbeat, LOST), logging.WARNING)
+
+    def _withdraw(self) -> None:
+        self._repeat("reservations.withdrawn", operations.withdraw_reservations())
+
+    def _republish(self) -> None:
+        for queue in self._run(operations.read_ticket_queues()):
+            published = PER_PASS
+            while published == PER_PASS:
+                length = self.broker_length(queue) if self.broker_length else None
+                published = self._run(operations.republish_tickets(queue, length))
+                if published:
+                    log.warning("tickets.republished: %d on %s", published, queue)
+
+    def _repeat(self, event: str, operation: Operation[int], level: int = logging.DEBUG) -> None:
+        while True:
+            handled = self._run(operation)
+            if handled > 0:
+                log.log(level, "%s: %d", event, handled)
+            if handled < PER_PASS:
+                return
+
+    def _run(self, operation: Operation[T]) -> T:
+        return self.store.run(operation, shard=self.shard)
+

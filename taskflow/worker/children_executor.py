@@ -1,0 +1,141 @@
+"""The process executor as a node sees it: stops children, and tells the store what died with one."""
+
+import logging
+import queue
+import random
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from taskflow.errors import StaleClaimError, TaskNotFoundError
+from taskflow.execution.outcome import Tries, out_of_memory
+from taskflow.models import AttemptOutcome, RunError, RunStatus
+from taskflow.store import node_operations, operations
+from taskflow.store.records import HeldRun
+from taskflow.worker.attempts import STOPPED, settle
+from taskflow.worker.children import ChildExit, ChildWatch
+from taskflow.worker.guard import Guard
+from taskflow.worker.memory import OUT_OF_MEMORY, MemoryWatch
+from taskflow.worker.insist import insist
+from taskflow.worker.runtime import Runtime
+
+log = logging.getLogger("taskflow.node")
+KILL_GRACE_SECONDS: Final = 1.0
+"""From SIGTERM to SIGKILL of a canceled run's child (Trigger.dev's)."""
+LOOK_AGAIN_SECONDS: Final = 2.0
+"""A claim may reach the store after the child that sent it has died: every death is looked into twice."""
+CANCELED: Final = "canceled"
+LEASE_LOST: Final = "lease lost"
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    run_id: str
+    claim: int
+
+
+class ChildrenExecutor:
+    """Watches the children of a started prefork pool."""
+
+    def __init__(self, runtime: Runtime, pool: Any, memory_bytes: int | None) -> None:
+        self._runtime = runtime
+        self._watch = ChildWatch(pool, Guard(), self._on_exit)
+        self._memory = None if memory_bytes is None else MemoryWatch(self._watch, memory_bytes)
+        self._reasons: dict[int, str] = {}
+        self._work: queue.SimpleQueue[ChildExit | _Stop | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._report, name="taskflow-children", daemon=True)
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._thread.start()
+        if self._memory:
+            self._memory.start()
+
+    def register(self, hub: Any) -> None:
+        """Watch through the event loop; called whenever it starts."""
+        self._watch.register(hub)
+
+    def stop_run(self, run_id: str, claim: int) -> bool:
+        """End the child of a canceled run soon: SIGTERM, then SIGKILL, to it and all it had spawned."""
+        self._work.put(_Stop(run_id, claim))
+        return True
+
+    def stop_all(self) -> None:
+        """Kill every child: the node's claims are over."""
+        while not self._watch.kill_all(reason=LEASE_LOST):
+            log.critical("children.remain: killed children are still there")
+
+    def _on_exit(self, ended: ChildExit) -> None:
+        self._reasons[ended.pid] = ended.reason or str(ended)
+        log.warning("child.ended: %s", ended) if ended.reason != CANCELED else log.info("child.ended: %s", ended)
+        self._work.put(ended)
+
+    def _report(self) -> None:
+        look_again = float("inf")
+        while True:
+            try:
+                work = self._work.get(timeout=None if look_again == float("inf") else max(0.0, look_again - time.monotonic()))
+            except queue.Empty:
+                look_again = float("inf")
+                self._safely(self._settle_dead)
+                continue
+            if isinstance(work, _Stop):
+                self._safely(lambda stop=work: self._stop(stop))
+            else:
+                self._safely(self._settle_dead)
+                look_again = time.monotonic() + LOOK_AGAIN_SECONDS
+
+    def _safely(self, act: Any) -> None:
+        try:
+            act()
+        except Exception:
+            log.exception("children.failed")
+
+    def _held(self) -> list[HeldRun]:
+        runs: list[HeldRun] = []
+        for shard in range(self._runtime.settings.shards):
+            runs += insist(self._runtime, node_operations.read_node_runs(self._runtime.node.id), shard=shard)
+        return runs
+
+    def _settle_dead(self) -> None:
+        """Say of every run whose child is gone what became of it."""
+        for run in self._held():
+            if run.pid not in self._watch.pids():
+                self._settle(run, self._reasons.get(run.pid, "the child is gone"))
+
+    def _settle(self, run: HeldRun, reason: str) -> None:
+        if run.status is RunStatus.EXECUTING and reason == OUT_OF_MEMORY:
+            self._settle_out_of_memory(run)
+            return
+        error = STOPPED if run.status is RunStatus.CANCELED else RunError("ChildLost", f"The run's process died: {reason}.")
+        outcome = AttemptOutcome.INTERRUPTED if run.status is RunStatus.CANCELED else AttemptOutcome.LOST
+        insist(self._runtime, operations.give_up_run(run.run_id, run.claim, outcome, error), run_id=run.run_id)
+
+    def _settle_out_of_memory(self, run: HeldRun) -> None:
+        machine = run.class_name.rpartition(".")[0]
+        tries = Tries(run.failed_attempts, run.max_attempts, machine)
+        message = f"The run needed more memory than its machine has ({machine})."
+        try:
+            definition = self._runtime.registry.get(run.task_id).definition
+        except TaskNotFoundError:
+            log.error("run.unknown: %s", run.task_id)
+            return
+        decided = out_of_memory(message, definition, tries, random.random)
+        try:
+            insist(self._runtime, settle(definition, run.run_id, run.claim, decided), run_id=run.run_id)
+        except StaleClaimError as stale:
+            log.warning("result.refused: %s", stale)
+
+    def _stop(self, stop: _Stop) -> None:
+        """Kill the child of a run, as long as the store says that a child of ours executes it under this claim."""
+        if not any(run.run_id == stop.run_id and run.claim == stop.claim for run in self._held()):
+            return
+        self._watch.call_on_hub(lambda: self._kill(stop))
+
+    def _kill(self, stop: _Stop) -> None:
+        pid = self._watch.pid_of(stop.run_id)
+        if pid is not None:
+            self._watch.kill_child(pid, grace=KILL_GRACE_SECONDS, reason=CANCELED)
+        else:  # the child's first word is on its way, or its last: look again
+            threading.Timer(0.1, self._work.put, (stop,)).start()

@@ -1,0 +1,122 @@
+"""The node's side of its guard: a tiny process that kills the node's children, and what they spawned, when it is gone.
+
+PR_SET_PDEATHSIG reaches children only; what a task itself has started is found through the child's process group.
+"""
+
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Final
+
+log = logging.getLogger("taskflow.node")
+_PROGRAM: Final = Path(__file__).with_name("guard_program.py")
+_RESTART_DELAY: Final = 0.5
+
+_write_ends: set[int] = set()
+_write_ends_lock = threading.Lock()
+
+
+def _close_in_child() -> None:
+    """A write end that a child kept would hide the node's death from the guard."""
+    for fd in _write_ends:
+        os.close(fd)
+    _write_ends.clear()
+    _write_ends_lock.release()
+
+
+os.register_at_fork(
+    before=_write_ends_lock.acquire, after_in_parent=_write_ends_lock.release, after_in_child=_close_in_child
+)
+
+
+class Guard:
+    """Tells the guard process which process groups die with this node, and replaces it when it dies first.
+
+    Thread-safe. Does nothing in a forked child.
+    """
+
+    def __init__(self) -> None:
+        self._owner = os.getpid()
+        self._groups: set[int] = set()
+        self._lock = threading.RLock()
+        self._is_closed = threading.Event()
+        self._write_end = -1
+        self._process = self._start()
+        threading.Thread(target=self._replace_dead, name="taskflow-guard", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """The guard process."""
+        return self._process.pid
+
+    def watch(self, pgid: int) -> None:
+        """Have the process group killed when this node is gone, however it died."""
+        with self._lock:
+            self._groups.add(pgid)
+            self._tell(f"+{pgid}")
+
+    def forget(self, pgid: int) -> None:
+        """The process group is gone: its number may come to mean another one."""
+        with self._lock:
+            self._groups.discard(pgid)
+            self._tell(f"-{pgid}")
+
+    def close(self) -> None:
+        """End the guard; it kills nothing."""
+        if os.getpid() != self._owner or self._is_closed.is_set():
+            return
+        self._is_closed.set()
+        with self._lock:
+            self._tell(".", even_closed=True)
+            self._close_write_end()
+        self._process.wait()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        with _write_ends_lock:  # no fork between the pipe's making and its being known
+            read_end, self._write_end = os.pipe()
+            _write_ends.add(self._write_end)
+            os.set_blocking(self._write_end, False)
+            try:
+                return subprocess.Popen(
+                    [sys.executable, "-I", "-S", str(_PROGRAM)],
+                    stdin=read_end,
+                    stdout=subprocess.DEVNULL,  # the node's output must not seem open after its end
+                    stderr=subprocess.DEVNULL,
+                    cwd="/",
+                    start_new_session=True,
+                )
+            finally:
+                os.close(read_end)
+
+    def _tell(self, line: str, *, even_closed: bool = False) -> None:
+        if os.getpid() != self._owner or (self._is_closed.is_set() and not even_closed):
+            return
+        try:
+            os.write(self._write_end, f"{line}\n".encode())
+        except BlockingIOError:
+            self._process.kill()  # it does not read (stopped?); its successor is told everything
+        except OSError:
+            log.debug("guard.gone: its successor will be told %s", line)
+
+    def _replace_dead(self) -> None:
+        while True:
+            code = self._process.wait()
+            if self._is_closed.is_set():
+                return
+            log.warning("guard.replaced: the guard process %d ended with %d", self._process.pid, code)
+            with contextlib.suppress(OSError), self._lock:
+                self._close_write_end()
+                self._process = self._start()
+                for group in sorted(self._groups):
+                    self._tell(f"+{group}")
+            self._is_closed.wait(_RESTART_DELAY)
+
+    def _close_write_end(self) -> None:
+        with _write_ends_lock:
+            if self._write_end in _write_ends:
+                _write_ends.discard(self._write_end)
+                os.close(self._write_end)

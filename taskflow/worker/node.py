@@ -1,0 +1,113 @@
+"""A node: registers with the store, keeps its lease, obeys its inbox, and leaves in good order."""
+
+import logging
+import os
+import platform
+from collections.abc import Sequence
+from typing import Any, Final, Protocol
+
+from taskflow.broker.queues import parse_queue
+from taskflow.errors import StoreUnavailableError
+from taskflow.models import AttemptOutcome, RunError
+from taskflow.store import node_operations, operations
+from taskflow.store.node_operations import InboxEntry
+from taskflow.worker.attempts import STOPPED
+from taskflow.worker.pulse import Pulse
+from taskflow.worker.insist import insist
+from taskflow.worker.runtime import Runtime, Service
+
+log = logging.getLogger("taskflow.node")
+LEAVING: Final = RunError("Interrupted", "The node was asked to stop.")
+
+
+class Executor(Protocol):
+    """What executes a node's runs: children, or coroutines."""
+
+    def stop_run(self, run_id: str, claim: int) -> bool:
+        """Stop a canceled run's code soon, if it executes here under this claim. False when it does not."""
+        ...
+
+    def stop_all(self) -> None:
+        """Stop all code at once and return when it has stopped: the node's claims are over."""
+        ...
+
+
+class Node:
+    """One incarnation after another of this process as the store knows it."""
+
+    def __init__(self, runtime: Runtime, queues: Sequence[str], capacity: int, executor: Executor) -> None:
+        self._runtime = runtime
+        self._queues = tuple(queues)
+        self._capacity = capacity
+        self._executor = executor
+        self._shards = range(runtime.settings.shards)
+        self._pulses: list[Pulse] = []
+        self._services: list[Service] = []
+
+    def start(self) -> None:
+        """Declare the tasks, take a lease on every shard, and start the threads.
+
+        Raises:
+            StoreUnavailableError: The store did not answer.
+        """
+        self._runtime.declare()
+        self._register()
+        self._pulses = [Pulse(self._runtime, shard, self._obey, self._come_back) for shard in self._shards]
+        self._services = [*self._runtime.services(self._runtime.node.name)]
+        for thread in (*self._pulses, *self._services):
+            thread.start()
+        log.info("node.ready: %s consumes %s", self._runtime.node.id, ", ".join(self._queues))
+
+    def drain(self) -> None:
+        """Take no new runs; what executes goes on."""
+        for shard in self._shards:
+            self._leniently(node_operations.drain_node(self._runtime.node.id), shard)
+
+    def leave(self) -> None:
+        """Give the lease back. What still executes here starts again elsewhere, as interrupted."""
+        for thread in (*self._pulses, *self._services):
+            thread.stop()
+        for shard in self._shards:
+            while self._leniently(
+                node_operations.unregister_node(self._runtime.node.id, AttemptOutcome.INTERRUPTED, LEAVING), shard
+            ):
+                continue
+
+    def _register(self) -> None:
+        node_id = self._runtime.node.id
+        classes = sorted({f"{name.machine}.{name.executor}" for name in map(parse_queue, self._queues)})
+        description = {"host": platform.node(), "pid": os.getpid(), "concurrency": self._capacity}
+        for shard in self._shards:
+            self._runtime.store.run(
+                node_operations.register_node(
+                    node_id,
+                    lease=self._runtime.settings.lease,
+                    queues=self._queues,
+                    capacity=self._capacity,
+                    classes=classes,
+                    description=description,
+                ),
+                shard=shard,
+            )
+
+    def _come_back(self) -> None:
+        """The lease is over: no code of the old incarnation may go on when the new one registers."""
+        self._executor.stop_all()
+        self._runtime.node.renew()
+        self._register()
+        log.warning("node.back: %s", self._runtime.node.id)
+
+    def _obey(self, message: InboxEntry) -> None:
+        if message.kind != "cancel":
+            log.error("inbox.unknown: %s", message.kind)
+            return
+        if not self._executor.stop_run(message.run_id, message.claim):
+            stopped = operations.give_up_run(message.run_id, message.claim, AttemptOutcome.INTERRUPTED, STOPPED)
+            insist(self._runtime, stopped, run_id=message.run_id)
+
+    def _leniently(self, operation: operations.Operation[int], shard: int) -> int:
+        try:
+            return self._runtime.store.run(operation, shard=shard)
+        except StoreUnavailableError as error:
+            log.warning("node.left_unsaid: %s", error)
+            return 0

@@ -1,0 +1,62 @@
+"""What a node's code works with: one object, hung on the Celery app by ``app.py``."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, cast
+
+from taskflow.definition.machine import MachineSpec
+from taskflow.definition.registry import Registry
+from taskflow.settings import Settings
+from taskflow.store.async_store import AsyncStore
+from taskflow.store.sync_store import Store
+
+ATTRIBUTE = "taskflow_runtime"
+
+
+class Service(Protocol):
+    """Something that lives as long as a node: upkeep."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Adopt(Protocol):
+    """Make a run of a message that a plain Celery producer sent, under the id that Celery gave it."""
+
+    def __call__(self, task_id: str, payload: object, run_id: str) -> str: ...
+
+
+@dataclass(slots=True)
+class NodeIdentity:
+    """Who claims. A node whose lease was lost comes back under another id; children learn it by being forked anew."""
+
+    name: str = "unnamed"
+    id: str = field(default="")
+
+    def renew(self) -> str:
+        """Take a new id: the node's name, its pid and eight random digits."""
+        self.id = f"{self.name}.{os.getpid()}.{secrets.token_hex(4)}"
+        return self.id
+
+
+@dataclass(slots=True)
+class Runtime:
+    """The node's side of the application."""
+
+    settings: Settings
+    store: Store
+    make_async_store: Callable[[], AsyncStore]
+    registry: Registry
+    presets: Mapping[str, MachineSpec]
+    adopt: Adopt
+    services: Callable[[str], Sequence[Service]]
+    declare: Callable[[], None]
+    node: NodeIdentity = field(default_factory=NodeIdentity)
+
+
+def runtime_of(app: Any) -> Runtime:
+    """Return the runtime of a Celery app that ``TaskFlow`` made."""
+    return cast("Runtime", getattr(app, ATTRIBUTE))

@@ -1,0 +1,58 @@
+"""What a node does with a message of ours: a ticket goes to its executor, a plain Celery message becomes a run."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, cast
+
+from celery.worker.strategy import default
+
+from taskflow.broker.messages import ticket_from_headers
+from taskflow.errors import PayloadError, StoreUnavailableError
+from taskflow.worker.async_pool import AsyncPool
+from taskflow.worker.async_runs import Order
+from taskflow.worker.run_task import RunTask, adopt_message
+from taskflow.worker.runtime import runtime_of
+
+log = logging.getLogger("taskflow.node")
+Handler = Callable[..., Any]
+
+
+def ticket_strategy(task: RunTask, app: Any, consumer: Any, **options: Any) -> Handler:
+    """Return the handler of one task's messages, called on the hub's thread."""
+    runtime = runtime_of(app)
+    through_celery = cast("Handler", default(task, app, consumer, **options))
+    pool = consumer.pool
+
+    def handle(message: Any, body: Any, ack: Callable[[], None], reject: Callable[[], None], callbacks: Any, **_: Any) -> Any:
+        ticket = ticket_from_headers(message.headers)
+        if ticket is None:
+            return adopt(message, ack, reject)
+        if not isinstance(pool, AsyncPool):
+            return through_celery(message, body, ack, reject, callbacks)
+        ack()
+        pool.take(Order(task.definition, ticket.run_id, ticket.reservation, message.headers.get("argsrepr", "")))
+        return None
+
+    def adopt(message: Any, ack: Callable[[], None], reject: Callable[[], None]) -> None:
+        args, kwargs, _ = message.payload
+        try:
+            adopt_message(runtime, task.definition, message.headers["id"], tuple(args), dict(kwargs))
+        except PayloadError as error:
+            log.error("message.refused: %s", error)
+            _tell_refused(consumer, message, error)
+            reject()
+        except StoreUnavailableError as error:
+            log.warning("message.returned: %s", error)
+            message.requeue()
+        else:
+            ack()
+
+    return handle
+
+
+def _tell_refused(consumer: Any, message: Any, error: PayloadError) -> None:
+    events = consumer.event_dispatcher
+    if events and events.enabled:
+        found = {"uuid": message.headers["id"], "name": message.headers["task"]}
+        events.send("task-received", **found)
+        events.send("task-failed", exception=repr(error), traceback="", **found)

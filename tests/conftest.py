@@ -1,0 +1,122 @@
+"""Fixtures of every suite: real servers, started on first use, one of each for the session."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import Fsync, RabbitServer, RedisServer, Server, find_rabbitmq, find_redis7, find_valkey
+
+for _name in [name for name in os.environ if name.startswith(("TASKFLOW_", "CELERY_", "FLOWER_"))]:
+    del os.environ[_name]  # a developer's own settings must not reach the tests
+
+_SUITES = {"unit", "store", "integration", "properties", "faults", "typecheck", "docs", "deploy"}
+
+MakeServer = Callable[..., RedisServer]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with the name of its folder."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            folder = item.path.relative_to(here).parts[0]
+            if folder in _SUITES:
+                item.add_marker(folder)
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """The session's Valkey. Tests take ``valkey``, which is empty."""
+    server = RedisServer(tmp_path_factory.mktemp("valkey"), find_valkey(), name="Valkey")
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def redis7_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """The session's Redis 7. Tests take ``redis7``, which is empty."""
+    server = RedisServer(tmp_path_factory.mktemp("redis7"), find_redis7(), name="Redis 7")
+    server.start()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
+    """The session's RabbitMQ node. Tests take ``rabbitmq``, which is empty."""
+    server = RabbitServer(tmp_path_factory.mktemp("rabbitmq"), *find_rabbitmq())
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def valkey(valkey_server: RedisServer) -> RedisServer:
+    """A running, empty Valkey 9 (the bundled one)."""
+    valkey_server.start()  # the test before may have stopped it
+    valkey_server.flush()
+    return valkey_server
+
+
+@pytest.fixture
+def redis7(redis7_server: RedisServer) -> RedisServer:
+    """A running, empty Redis 7.0 (Debian's)."""
+    redis7_server.start()
+    redis7_server.flush()
+    return redis7_server
+
+
+@pytest.fixture
+def rabbitmq(rabbitmq_server: RabbitServer) -> RabbitServer:
+    """A running RabbitMQ whose ``url`` names a new virtual host."""
+    rabbitmq_server.start()
+    rabbitmq_server.fresh_vhost()
+    return rabbitmq_server
+
+
+@pytest.fixture(params=["valkey", "redis7"])
+def store_server(request: pytest.FixtureRequest) -> RedisServer:
+    """Each server that the store supports, empty: the test runs once on each."""
+    server: RedisServer = request.getfixturevalue(request.param)
+    return server
+
+
+@pytest.fixture(params=["store", "rabbitmq"])
+def broker_server(request: pytest.FixtureRequest, valkey: RedisServer) -> Server:
+    """Each kind of broker: the store itself (``valkey``) and RabbitMQ. The test runs once with each."""
+    if request.param == "store":
+        return valkey
+    server: RabbitServer = request.getfixturevalue("rabbitmq")
+    return server
+
+
+@pytest.fixture
+def start_valkey(tmp_path: Path) -> Iterator[MakeServer]:
+    """Start further Valkeys that belong to this test: ``start_valkey(appendfsync="always")``."""
+    yield from _factory(tmp_path, "Valkey", find_valkey)
+
+
+@pytest.fixture
+def start_redis7(tmp_path: Path) -> Iterator[MakeServer]:
+    """Start further Redis 7 servers that belong to this test."""
+    yield from _factory(tmp_path, "Redis 7", find_redis7)
+
+
+def _factory(tmp_path: Path, name: str, find: Callable[[], Path]) -> Iterator[MakeServer]:
+    servers: list[RedisServer] = []
+
+    def start(*, appendfsync: Fsync = "everysec") -> RedisServer:
+        directory = tmp_path / f"{name.replace(' ', '').lower()}-{len(servers)}"
+        server = RedisServer(directory, find(), name=name, appendfsync=appendfsync)
+        servers.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in servers:
+        server.close()

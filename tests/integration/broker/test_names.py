@@ -1,0 +1,140 @@
+"""Names of queues and addresses of brokers: nothing here connects."""
+
+import logging
+
+import pytest
+from kombu.connection import Connection
+from kombu.transport.redis import Channel as KombuChannel
+from kombu.transport.redis import Transport as KombuTransport
+
+from taskflow.broker.celery_app import prepare_worker
+from taskflow.broker.logs import hide_payload_values
+from taskflow.broker.queues import QueueName, celery_queue, dedicated_queue, parse_queue, shared_queue
+from taskflow.broker.redis_transport import Transport
+from taskflow.broker.same_server import direct_list_name, is_same_server
+from taskflow.broker.urls import batch_url, kombu_url, redis_address, without_password
+from tests.integration.broker.conftest import QUEUE, a_celery
+
+
+def test_a_queue_name_is_read_as_it_was_made() -> None:
+    """Only the queue's own part may hold dots: a task's default queue is called after its id."""
+    assert parse_queue(shared_queue("dev", "small-1x", "async")) == QueueName("dev", "small-1x", "async")
+    name = dedicated_queue("dev", "small-1x", "process", "task/reports.daily")
+    assert parse_queue(name) == QueueName("dev", "small-1x", "process", "task/reports.daily")
+    assert str(parse_queue(name)) == name
+    for wrong in ("celery", "dev.small-1x", "dev..process", "dev.small-1x.process."):
+        with pytest.raises(ValueError, match="is not a queue of taskflow"):
+            parse_queue(wrong)
+
+
+def test_a_queue_made_by_name_is_declared_as_ours() -> None:
+    """Whatever makes it (``-Q``, ``queue=``, add_consumer), a second declaration would be refused by RabbitMQ."""
+    for url, is_amqp in (("redis://localhost", False), ("amqp://localhost", True)):
+        queues = a_celery(url).amqp.queues
+        queues.select(["dev.small-2x.async"])
+        queues.select_add("dev.small-2x.process", exchange="other", exchange_type="direct")  # type: ignore[arg-type]
+        assert list(queues.consume_from.values()) == [
+            celery_queue("dev.small-2x.async", is_amqp=is_amqp),
+            celery_queue("dev.small-2x.process", is_amqp=is_amqp),
+        ]
+        assert queues["dev.large-1x.process.a"] == celery_queue("dev.large-1x.process.a", is_amqp=is_amqp)
+    assert celery_queue(QUEUE, is_amqp=True).queue_arguments == {"x-queue-type": "quorum"}
+    assert celery_queue(QUEUE, is_amqp=True).exchange.type == "topic"
+
+
+def test_a_worker_without_queues_consumes_the_default_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``celery -A workers worker`` has to do something useful, and CELERY_BROKER_URL must not lead it elsewhere."""
+    monkeypatch.setenv("CELERY_BROKER_URL", "amqp://elsewhere")
+    celery = a_celery("redis://here:1234")
+    assert list(celery.amqp.queues.consume_from) == [QUEUE]
+    assert celery.connection_for_write().hostname == celery.connection_for_read().hostname == "here"
+
+
+@pytest.mark.parametrize(
+    "url, expected",
+    [
+        ("redis://localhost", "redis://localhost/0"),
+        ("redis://:p%40ss@h:1/?db=3", "redis://:p%40ss@h:1/3"),
+        ("valkey://h/2", "redis://h/2"),
+        ("rediss://h", "rediss://h/0?ssl_cert_reqs=required"),
+        ("valkeys://h/1?ssl_cert_reqs=none", "rediss://h/1?ssl_cert_reqs=none"),
+        ("unix:///run/s.sock?db=4", "redis+socket:///run/s.sock?virtual_host=4"),
+        ("unix:///run/s.sock", "redis+socket:///run/s.sock?virtual_host=0"),
+        ("amqp://u:p@h//", "amqp://u:p@h//"),
+        ("memory://", "memory://"),
+    ],
+)
+def test_an_address_becomes_what_kombu_understands(url: str, expected: str) -> None:
+    """One way to write it for the user, as redis-py has it; kombu has other ways for sockets, databases and TLS."""
+    assert kombu_url(url) == expected
+    assert kombu_url(expected) == expected
+
+
+def test_only_a_worker_on_redis_consumes_in_batches() -> None:
+    """Producers, Flower and the command line keep kombu's own transport."""
+    celery = a_celery("redis://h")
+    assert type(celery.connection_for_read().transport) is KombuTransport
+    prepare_worker(celery)
+    assert type(celery.connection_for_read().transport) is Transport
+    assert type(celery.connection_for_write().transport) is KombuTransport
+    assert celery.connection_for_read().transport.driver_type == "redis"  # what Celery's worker_disable_prefetch asks
+    assert isinstance(Connection(batch_url("rediss://h") or "").ssl, dict)
+    rabbit = a_celery("amqp://h")
+    prepare_worker(rabbit)
+    assert batch_url("amqp://h") is None
+    assert rabbit.conf.broker_read_url == "amqp://h"
+
+
+@pytest.mark.parametrize(
+    "store, broker, expected",
+    [
+        ("redis://localhost:6379/0", "redis://127.0.0.1", True),
+        ("valkey://h/1", "redis://h:6379/?db=1", True),
+        ("unix:///s?db=1", "redis+socket:///s?virtual_host=1", True),
+        ("redis://default:p@h", "redis://:p@h/0", True),
+        ("redis://h/0", "redis://h/1", False),
+        ("redis://h:1", "redis://h:2", False),
+        ("redis://h", "rediss://h", False),
+        ("redis://:p@h", "redis://:q@h", False),
+        ("redis://a:p@h", "redis://b:p@h", False),
+        ("unix:///s", "unix:///t", False),
+        ("redis://h", "amqp://h", False),
+        ("amqp://h", "amqp://h", False),
+    ],
+)
+def test_scripts_push_directly_only_to_their_own_server(store: str, broker: str, expected: bool) -> None:
+    """A ticket pushed to another place than the workers read is not seen by anybody."""
+    assert is_same_server(store, broker) is expected
+
+
+def test_the_list_for_direct_pushes_is_kombus_own() -> None:
+    """Priority 0, the highest, with the options a deployment may have set."""
+    assert direct_list_name("q", {}) == "q"
+    assert direct_list_name("q", {"global_keyprefix": "mine:"}) == "mine:q"
+    assert direct_list_name("q", {"priority_steps": [0, 5], "sep": ":"}) == "q"
+    assert direct_list_name("q", {"priority_steps": [3, 6], "sep": ":"}) == "q:6"
+    assert direct_list_name("q", {"priority_steps": [3, 6]}) == f"q{KombuChannel.sep}6"
+    assert direct_list_name("q", {}) == direct_list_name("q", {"priority_steps": KombuChannel.priority_steps})
+
+
+def test_passwords_are_not_shown() -> None:
+    """Addresses end up in errors, logs and ``taskflow doctor``."""
+    assert without_password("redis://u:secret@h:1/2?password=secret") == "redis://u:**@h:1/2"
+    assert without_password("redis://:secret@h") == "redis://:**@h"
+    assert "secret" not in repr(redis_address("redis://:secret@h"))
+    with pytest.raises(ValueError, match="must be a number") as wrong:
+        kombu_url("redis://:secret@h/zero")
+    assert "secret" not in str(wrong.value)
+
+
+def test_values_stay_out_of_log_lines(caplog: pytest.LogCaptureFixture) -> None:
+    """Celery logs what a task returned, and gives arguments to handlers; logs are read by more people than data is."""
+    hide_payload_values()
+    hide_payload_values()
+    logger = logging.getLogger("celery.app.trace")
+    assert sum(isinstance(known, logging.Filter) for known in logger.filters) == 1
+    fields = {"id": "run_1", "name": "hello", "return_value": "secret", "runtime": 0.1, "args": "('secret',)"}
+    with caplog.at_level(logging.INFO, logger="celery.app.trace"):
+        logger.info("Task %(name)s[%(id)s] in %(runtime)ss: %(return_value)s", fields, extra={"data": fields})
+    assert caplog.messages == ["Task hello[run_1] in 0.1s: (not logged)"]
+    assert "secret" not in str(caplog.records[0].__dict__)

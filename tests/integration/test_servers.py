@@ -1,0 +1,75 @@
+"""The servers that every other suite relies on."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+from kombu import Connection
+
+from tests.conftest import MakeServer
+from tests.processes import group_is_alive
+from tests.servers import RabbitServer, RedisServer, Server
+from tests.waiting import wait_until
+
+
+def test_a_store_server_keeps_its_data_and_address_over_a_restart(store_server: RedisServer) -> None:
+    """The fault tests restart stores under load and compare."""
+    url = store_server.url
+    with contextlib.closing(store_server.client()) as client:
+        client.execute_command("SET", "kept", "yes")
+        store_server.restart()
+        assert client.execute_command("GET", "kept") == "yes"
+        assert store_server.url == url
+
+
+def test_what_always_has_written_survives_kill_9(start_redis7: MakeServer) -> None:
+    """`appendfsync always` promises it; the fault tests rely on it."""
+    server = start_redis7(appendfsync="always")
+    with contextlib.closing(server.client()) as client:
+        client.execute_command("SET", "kept", "yes")
+        server.restart(kill=True)
+        assert client.execute_command("GET", "kept") == "yes"
+
+
+def test_rabbitmq_keeps_a_durable_message_over_a_restart(rabbitmq: RabbitServer) -> None:
+    """The fault tests restart RabbitMQ under load."""
+    with Connection(rabbitmq.url) as connection, connection.SimpleQueue("kept") as queue:  # pyright: ignore[reportUnknownMemberType]
+        queue.put({"kept": True})
+    rabbitmq.restart()
+    with Connection(rabbitmq.url) as connection, connection.SimpleQueue("kept") as queue:  # pyright: ignore[reportUnknownMemberType]
+        message = queue.get(timeout=10)
+        message.ack()
+        assert message.payload == {"kept": True}
+
+
+def test_each_test_gets_an_empty_broker(broker_server: Server) -> None:
+    """What one test left must not reach the next."""
+    if isinstance(broker_server, RabbitServer):
+        assert broker_server.api("GET", f"queues/{urlsplit(broker_server.url).path[1:]}") == []
+    else:
+        assert isinstance(broker_server, RedisServer)
+        with contextlib.closing(broker_server.client()) as client:
+            assert client.execute_command("DBSIZE") == 0
+
+
+def test_servers_die_with_pytest_even_on_kill_9(tmp_path: Path) -> None:
+    """A killed test run must leave nothing behind that the next one could meet."""
+    report = tmp_path / "pid"
+    script = (
+        "import sys, time, pathlib; from tests.servers import *\n"
+        f"server = RedisServer(pathlib.Path({str(tmp_path)!r}) / 'server', find_valkey()); server.start()\n"
+        f"pathlib.Path({str(report)!r}).write_text(str(server.pid)); time.sleep(60)\n"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[2], start_new_session=True)
+    try:
+        pid = int(wait_until(lambda: report.exists() and report.read_text(), "the server to start"))
+        assert psutil.pid_exists(pid)
+    finally:
+        os.killpg(owner.pid, signal.SIGKILL)
+        owner.wait()
+    wait_until(lambda: not group_is_alive(pid), "the server to die with its owner")

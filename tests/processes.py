@@ -1,0 +1,114 @@
+"""Start processes that do not outlive pytest, even when pytest is killed."""
+
+import atexit
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+_lock = threading.Lock()
+_reaper: "subprocess.Popen[bytes] | None" = None
+
+
+def _tell_reaper(line: str) -> None:
+    global _reaper
+    with _lock:
+        if _reaper is None or _reaper.poll() is not None:
+            script = Path(__file__).with_name("reaper.py")
+            argv = [sys.executable, "-I", str(script), str(os.getpid())]
+            _reaper = subprocess.Popen(argv, stdin=subprocess.PIPE, start_new_session=True)
+            atexit.register(_close_reaper, _reaper)
+        assert _reaper.stdin is not None
+        _reaper.stdin.write(f"{line}\n".encode())
+        _reaper.stdin.flush()
+
+
+def _close_reaper(reaper: "subprocess.Popen[bytes]") -> None:
+    if reaper.stdin is not None:
+        reaper.stdin.close()
+    reaper.wait(10)
+
+
+def guard(pgid: int) -> None:
+    """Have the process group killed when pytest ends in whatever way."""
+    _tell_reaper(f"+{pgid}")
+
+
+def release(pgid: int) -> None:
+    """Forget a process group that has ended."""
+    _tell_reaper(f"-{pgid}")
+
+
+def spawn(
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    output: "IO[bytes] | int" = subprocess.DEVNULL,
+) -> "subprocess.Popen[bytes]":
+    """Start a process as leader of its own group (and session) that surely dies with pytest.
+
+    Args:
+        output: Where stdout and stderr go.
+    """
+    process = subprocess.Popen(
+        [str(part) for part in argv],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=env,
+        cwd=cwd,
+        start_new_session=True,
+    )
+    guard(process.pid)
+    return process
+
+
+def signal_group(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    """Send a signal to the process and everything in its group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def kill_group(process: "subprocess.Popen[bytes]") -> None:
+    """``kill -9`` the whole process group and reap its leader."""
+    signal_group(process, signal.SIGKILL)
+    process.wait(10)
+    release(process.pid)
+
+
+def stop_group(process: "subprocess.Popen[bytes]", timeout: float = 30) -> int:
+    """SIGTERM the leader, wait for it, then kill what is left of its group.
+
+    Returns:
+        The leader's exit code (-9 when it did not stop in time).
+    """
+    if process.poll() is None:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout)
+    kill_group(process)
+    return process.returncode
+
+
+def group_is_alive(pgid: int) -> bool:
+    """Whether any process of the group exists, zombies excluded."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getpgid(process.pid) == pgid and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
+
+
+def tail(path: Path, lines: int = 25) -> str:
+    """Return the last lines of a log for an assertion message."""
+    if not path.exists():
+        return "(no log)"
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])

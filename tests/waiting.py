@@ -1,0 +1,42 @@
+"""Wait for what a test expects, instead of sleeping."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def wait_until(predicate: Callable[[], T], what: str, timeout: float = 10, interval: float = 0.02) -> T:
+    """Return the first true value of ``predicate``.
+
+    Raises:
+        AssertionError: It was still false after ``timeout`` seconds; the message says what was awaited.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout:g} s for {what}; last seen: {value!r}")
+        time.sleep(interval)
+
+
+async def await_until(
+    predicate: Callable[[], Awaitable[T]], what: str, timeout: float = 10, interval: float = 0.02
+) -> T:
+    """Await ``predicate`` until it gives a true value, and return that, without blocking the event loop.
+
+    Raises:
+        AssertionError: It was still false after ``timeout`` seconds; the message says what was awaited.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        value = await predicate()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout:g} s for {what}; last seen: {value!r}")
+        await asyncio.sleep(interval)
