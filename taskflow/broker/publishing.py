@@ -5,11 +5,10 @@ import weakref
 from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
-from amqp.exceptions import AMQPError, NotFound
+from amqp.exceptions import AMQPError, MessageNacked, NotFound
 from celery import Celery
 from kombu import Connection, Producer
 from kombu.connection import ConnectionPool
@@ -25,20 +24,33 @@ _TRIES: Final = 2  # the second one over a new connection
 _PERSISTENT: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingTicket:
-    """A ticket to be published.
+class OutgoingTicket(Protocol):
+    """A ticket to be published: the store's own, or any object with its attributes."""
 
-    Attributes:
-        queue: The Celery queue.
-        argsrepr: What Flower shows as arguments: redacted, about a thousand characters at most.
-    """
+    @property
+    def run_id(self) -> str:
+        """The run that may start."""
+        ...
 
-    run_id: str
-    task_id: str
-    reservation: int
-    queue: str
-    argsrepr: str
+    @property
+    def task_id(self) -> str:
+        """Its task: the name of the Celery task."""
+        ...
+
+    @property
+    def reservation(self) -> int:
+        """The number under which the store holds a slot for it."""
+        ...
+
+    @property
+    def queue(self) -> str:
+        """The Celery queue."""
+        ...
+
+    @property
+    def argsrepr(self) -> str:
+        """What Flower shows as arguments: redacted, about a thousand characters at most."""
+        ...
 
 
 class Publisher(Protocol):
@@ -225,7 +237,7 @@ def _unavailable() -> tuple[type[Exception], ...]:
     from kombu.transport.redis import get_redis_error_classes
 
     connection_errors, channel_errors = get_redis_error_classes()
-    listed = (OSError, AMQPError, KombuError, *connection_errors, *channel_errors)
+    listed = (OSError, AMQPError, MessageNacked, KombuError, *connection_errors, *channel_errors)
     return tuple(kind for kind in listed if kind is not KeyError)
 
 

@@ -99,7 +99,7 @@ def _first_line(error: Exception) -> str:
 
 @functools.cache
 def _maskers() -> frozenset[object]:
-    """Return the functions with which pydantic writes secrets as asterisks: found by what they do, not by their name."""
+    """Return the functions with which pydantic writes secrets as asterisks, found by what they serialise."""
     secrets = (SecretStr, SecretBytes, Secret[str])
     functions = (
         _serializer_of(node).get("function") for secret in secrets for node in _nodes(_type_adapter(secret).core_schema)

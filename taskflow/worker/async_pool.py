@@ -1,7 +1,6 @@
 """Celery's pool interface over the asyncio executor: ``-P custom`` with CELERY_CUSTOM_WORKER_POOL naming ``AsyncPool``."""
 
 import logging
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -82,11 +81,10 @@ class CeleryEvents:
     def __init__(self) -> None:
         self._call_on_hub: Callable[[Callable[[], None]], None] | None = None
         self._dispatcher: Any = None
-        self._hostname = ""
 
-    def connect(self, call_on_hub: Callable[[Callable[[], None]], None], dispatcher: Any, hostname: str) -> None:
+    def connect(self, call_on_hub: Callable[[Callable[[], None]], None], dispatcher: Any) -> None:
         """Send from now on through a consumer's event dispatcher, on the hub's thread."""
-        self._call_on_hub, self._dispatcher, self._hostname = call_on_hub, dispatcher, hostname
+        self._call_on_hub, self._dispatcher = call_on_hub, dispatcher
 
     def received(self, order: Order) -> None:
         """A ticket was taken. On the hub's thread."""
@@ -126,8 +124,14 @@ class CeleryEvents:
     def _send(self, kind: str, order: Order, **fields: Any) -> None:
         if not self._is_listened_to() or self._call_on_hub is None:
             return
-        fields |= {"uuid": order.run_id, "hostname": self._hostname, "timestamp": time.time()}
-        self._call_on_hub(lambda: self._dispatcher.send(kind, **fields))
+        self._call_on_hub(lambda: self._publish(kind, fields | {"uuid": order.run_id}))
+
+    def _publish(self, kind: str, fields: dict[str, Any]) -> None:
+        """Send one event. On the hub's thread, which an error here would end."""
+        try:
+            self._dispatcher.send(kind, **fields)
+        except Exception as error:
+            log.warning("event.unsent: %s: %s", kind, error)
 
 
 def _nothing() -> None:

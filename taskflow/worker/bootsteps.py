@@ -92,7 +92,7 @@ class IntakeStep(bootsteps.StartStopStep):
             set_free_slots(consumer.task_consumer.channel, lambda: pool.num_processes - len(state.reserved_requests))
             return
         set_free_slots(consumer.task_consumer.channel, pool.free_slots)
-        pool.events.connect(hub.call_soon, consumer.event_dispatcher, consumer.hostname)
+        pool.events.connect(hub.call_soon, consumer.event_dispatcher)
 
         def wake() -> None:
             if pool.free_slots() <= 1:  # it was full: the hub has stopped taking

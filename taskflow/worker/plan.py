@@ -5,11 +5,13 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import floor
-from typing import Final
+from typing import Final, Self
 
 from taskflow.broker.queues import dedicated_queue, shared_queue
 from taskflow.definition.machine import PRESETS, MachineSpec, resolve_machine
+from taskflow.definition.queue import queue_of_task
 from taskflow.definition.suggestions import did_you_mean
+from taskflow.definition.task import TaskDefinition
 from taskflow.errors import TaskflowError
 from taskflow.worker.host import Host
 
@@ -36,6 +38,19 @@ class Demand:
     queue: str
     limit: int | None = None
     larger: str | None = None
+
+    @classmethod
+    def of(cls, definition: TaskDefinition) -> Self:
+        """Return the demand of a declared task."""
+        queue = queue_of_task(definition.id, definition.queue)
+        larger = definition.retry.out_of_memory
+        return cls(
+            machine=definition.machine.name,
+            executor=definition.executor,
+            queue=queue.name or "",
+            limit=queue.concurrency_limit,
+            larger=larger,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +187,8 @@ def _dedicated(
     limits = [demand.limit for demand in using if demand.limit is not None]
     if not limits:
         raise PlanError(
-            f"Queue {queue!r} has no concurrency limit, so it has no Celery queue of its own: its runs are taken by the "
-            "shared nodes of their machine. Leave --queue out, or give the queue a concurrency_limit."
+            f"Queue {queue!r} has no concurrency limit, so it has no Celery queue of its own: the shared nodes of its "
+            "machine take its runs. Leave --queue out, or give the queue a concurrency_limit."
         )
     wanted = {(name, demand.executor) for demand in using for name in (demand.machine, demand.larger) if name}
     classes = [(spec, executor) for spec in machines for executor in EXECUTORS if (spec.name, executor) in wanted]

@@ -26,26 +26,26 @@ def ticket_strategy(task: RunTask, app: Any, consumer: Any, **options: Any) -> H
     def handle(message: Any, body: Any, ack: Callable[[], None], reject: Callable[[], None], callbacks: Any, **_: Any) -> Any:
         ticket = ticket_from_headers(message.headers)
         if ticket is None:
-            return adopt(message, ack, reject)
+            return adopt(message)
         if not isinstance(pool, AsyncPool):
             return through_celery(message, body, ack, reject, callbacks)
-        ack()
+        message.ack_log_error(log, consumer.connection_errors)
         pool.take(Order(task.definition, ticket.run_id, ticket.reservation, message.headers.get("argsrepr", "")))
         return None
 
-    def adopt(message: Any, ack: Callable[[], None], reject: Callable[[], None]) -> None:
+    def adopt(message: Any) -> None:
         args, kwargs, _ = message.payload
         try:
             adopt_message(runtime, task.definition, message.headers["id"], tuple(args), dict(kwargs))
         except PayloadError as error:
             log.error("message.refused: %s", error)
             _tell_refused(consumer, message, error)
-            reject()
+            message.reject_log_error(log, consumer.connection_errors)
         except StoreUnavailableError as error:
             log.warning("message.returned: %s", error)
             message.requeue()
         else:
-            ack()
+            message.ack_log_error(log, consumer.connection_errors)
 
     return handle
 

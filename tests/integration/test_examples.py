@@ -12,8 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from taskflow import TaskFlow, runs
-from taskflow.settings import Settings
+from taskflow import Settings, TaskFlow, runs
 from tests.conftest import MakeServer
 from tests.processes import spawn, stop_group, tail
 from tests.servers import HOST, RedisServer, find_valkey, free_port

@@ -3,7 +3,9 @@
 Its one task notes in the Redis list ``done`` the id it ran under. BROKER_URL names the broker.
 """
 
+import contextlib
 import os
+from collections.abc import Callable
 from typing import Any
 
 import redis
@@ -13,6 +15,7 @@ from celery.worker import state
 from taskflow.broker.celery_app import make_celery, prepare_worker
 from taskflow.broker.redis_transport import set_free_slots
 
+connect: Callable[[str], Any] = redis.Redis.from_url  # pyright: ignore[reportUnknownMemberType] - no hints
 URL = os.environ["BROKER_URL"]
 app = make_celery(URL, environment="dev", route=lambda _: "dev.small-1x.process")
 
@@ -38,6 +41,6 @@ prepare_worker(app)
 @app.task(name="hello-world", bind=True)
 def hello_world(self: Any, *_: object) -> str:
     """Note that it ran."""
-    with redis.Redis.from_url(URL) as client:
+    with contextlib.closing(connect(URL)) as client:
         client.rpush("done", self.request.id)
     return "a returned value"

@@ -11,7 +11,8 @@ from celery import Celery
 from kombu import pools
 
 from taskflow.broker.celery_app import make_celery
-from taskflow.broker.publishing import KombuPublisher, OutgoingTicket
+from taskflow.broker.publishing import KombuPublisher
+from taskflow.store.records import Ticket
 from tests.processes import spawn, stop_group
 
 QUEUE = "dev.small-1x.process"
@@ -26,9 +27,9 @@ def a_celery(url: str, **transport_options: object) -> Celery:
     return make_celery(url, environment="dev", route=lambda _: QUEUE, transport_options=transport_options)
 
 
-def tickets(count: int, queue: str = QUEUE) -> list[OutgoingTicket]:
+def tickets(count: int, queue: str = QUEUE) -> list[Ticket]:
     """Make tickets ``run_0``, ``run_1``, ..."""
-    return [OutgoingTicket(f"run_{n}", "hello-world", n + 1, queue, '{"message": "hi"}') for n in range(count)]
+    return [Ticket(f"run_{n}", "hello-world", n + 1, queue, '{"message": "hi"}') for n in range(count)]
 
 
 @pytest.fixture(autouse=True)

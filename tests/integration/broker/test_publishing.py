@@ -196,7 +196,7 @@ def test_threads_share_a_publisher(broker_server: Server, publisher: MakePublish
     celery = a_celery(broker_server.url)
     ours = publisher(celery)
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda _: ours.publish(tickets(5)), range(16)))
+        list(pool.map(ours.publish, [tickets(5)] * 16))
     assert Counter(ids(take_all(celery))) == {f"run_{n}": 16 for n in range(5)}
 
 

@@ -1,0 +1,115 @@
+"""A plain Celery app with the node's process handling installed the way a bootstep installs it. Started by the tests.
+
+Everything that happens is a line of JSON in ``$EVENTS``; the hub-thread commands are Celery control commands.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+from celery import Celery, bootsteps
+from celery.worker.control import control_command  # type: ignore[attr-defined,unused-ignore] # missing in its stubs
+
+from taskflow.worker.child_exits import ChildExit
+from taskflow.worker.child_start import bind_children
+from taskflow.worker.children import ChildWatch
+from taskflow.worker.guard import Guard
+from taskflow.worker.memory import MemoryWatch
+
+app: Any = Celery("stock", broker=os.environ["BROKER"])
+app.conf.update(
+    task_ignore_result=True,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    broker_connection_retry_on_startup=True,
+)
+MEMORY_LIMIT = int(os.environ.get("MEMORY_LIMIT", "0"))
+_installed: dict[str, Any] = {}
+
+
+def note(kind: str, **facts: object) -> None:
+    """Append one event."""
+    line = json.dumps({"kind": kind, "at": time.time(), **facts})
+    with open(os.environ["EVENTS"], "a") as events:
+        events.write(line + "\n")
+
+
+class Processes(bootsteps.StartStopStep):
+    """Installs guard, child watch and memory watch around the prefork pool."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, worker: Any, **options: Any) -> None:
+        super().__init__(worker, **options)
+        bind_children()
+
+    def start(self, worker: Any) -> None:
+        """After the pool."""
+        guard = Guard()
+        watch = _installed["watch"] = ChildWatch(worker.pool, guard, self.child_exited)
+        if MEMORY_LIMIT:
+            MemoryWatch(watch, MEMORY_LIMIT).start()
+        note("node", pid=os.getpid(), guard=guard.pid, children=watch.pids())
+
+    def register_with_event_loop(self, worker: Any, hub: Any) -> None:
+        """At each start of the loop."""
+        _installed["watch"].register(hub)
+
+    @staticmethod
+    def child_exited(ended: ChildExit) -> None:
+        """Keep what the node was told."""
+        note("exit", pid=ended.pid, exitcode=ended.exitcode, signal=ended.signal, reason=ended.reason, runs=ended.run_ids)
+
+
+app.steps["worker"].add(Processes)
+
+
+@control_command(args=[("run_id", str), ("grace", float)], signature="[run_id] [grace]")
+def stop_run(state: Any, run_id: str, grace: float) -> dict[str, object]:
+    """Stop a run's child, as a cancel does; on the hub's thread."""
+    watch: ChildWatch = _installed["watch"]
+    pid = watch.pid_of(run_id)
+    return {"pid": pid, "killed": pid is not None and watch.kill_child(pid, grace=grace, reason="canceled")}
+
+
+@app.task(bind=True)
+def hold(self: Any, seconds: float, spawn: bool = False) -> None:
+    """Execute for a time, with a ``sleep`` started beside it when asked."""
+    spawned = subprocess.Popen(["sleep", "600"]).pid if spawn else None
+    note("start", id=self.request.id, pid=os.getpid(), pgid=os.getpgid(0), ppid=os.getppid(), spawned=spawned)
+    time.sleep(seconds)
+    note("end", id=self.request.id, pid=os.getpid())
+
+
+@app.task(bind=True)
+def resist(self: Any, seconds: float) -> None:
+    """Ignore being asked to stop."""
+    note("start", id=self.request.id, pid=os.getpid())
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            time.sleep(0.05)
+        except SystemExit:
+            note("resisted", id=self.request.id, pid=os.getpid())
+
+
+@app.task(bind=True)
+def swell(self: Any, megabytes: int, elsewhere: bool = False) -> None:
+    """Take memory, in this process or in one it starts."""
+    note("start", id=self.request.id, pid=os.getpid())
+    code = f"import time; held = b'x' * ({megabytes} << 20); time.sleep(600)"
+    if elsewhere:
+        subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)
+    else:
+        exec(code)
+
+
+@app.task(bind=True)
+def leave_behind(self: Any) -> None:
+    """Return while a process that it started goes on."""
+    note("start", id=self.request.id, pid=os.getpid(), spawned=subprocess.Popen(["sleep", "600"]).pid)
+
+

@@ -1,0 +1,276 @@
+"""Pool children of a real Celery node: how they die, who notices, what is left."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from celery import Celery
+
+from tests.processes import kill_group, spawn, stop_group, tail
+from tests.servers import RedisServer
+from tests.waiting import wait_until
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+
+
+class Node:
+    """A running node of ``stock_app``."""
+
+    def __init__(self, folder: Path, broker: str, concurrency: int, **env: str) -> None:
+        self.log = folder / "node.log"
+        self.events_file = folder / "events.jsonl"
+        self.celery: Any = Celery("stock", broker=broker)
+        argv = [sys.executable, "-m", "celery", "-A", "stock_app", "worker", "-c", str(concurrency), "-P", "prefork"]
+        env = {**os.environ, "PYTHONPATH": f"{HERE}:{ROOT}", "BROKER": broker, "EVENTS": str(self.events_file), **env}
+        with self.log.open("ab") as output:
+            self.process = spawn(
+                [*argv, "-O", "fair", "--without-gossip", "--without-mingle", "-l", "INFO"], env=env, output=output
+            )
+        self.node = self.wait_for("node", timeout=20)
+        wait_until(lambda: " ready." in self.log.read_text(), f"the node; {tail(self.log)}", timeout=20)
+
+    def events(self, kind: str, **facts: object) -> list[dict[str, Any]]:
+        """Return the events of a kind that have these facts."""
+        if not self.events_file.exists():
+            return []
+        lines = self.events_file.read_text().splitlines()
+        found = [json.loads(line) for line in lines if line.endswith("}")]
+        return [event for event in found if event["kind"] == kind and facts.items() <= event.items()]
+
+    def wait_for(self, kind: str, *, timeout: float = 10, **facts: object) -> dict[str, Any]:
+        """Wait for the first such event."""
+        what = f"event {kind} {facts}; log:\n{tail(self.log)}"
+        return wait_until(lambda: self.events(kind, **facts), what, timeout=timeout)[0]
+
+    def send(self, task: str, *args: object) -> str:
+        """Send a task and return its id."""
+        return str(self.celery.send_task(f"stock_app.{task}", args=args).id)
+
+    def started(self, task: str, *args: object) -> dict[str, Any]:
+        """Send a task and wait until it executes."""
+        return self.wait_for("start", id=self.send(task, *args))
+
+    def command(self, name: str, **arguments: object) -> dict[str, Any]:
+        """Send a control command and return the node's reply."""
+        [reply] = self.celery.control.broadcast(name, arguments=arguments, reply=True, timeout=5, limit=1)
+        [answer] = reply.values()
+        return dict(answer)
+
+
+StartNode = Callable[..., Node]
+
+
+@pytest.fixture
+def start_node(tmp_path: Path, valkey: RedisServer) -> Iterator[StartNode]:
+    """Start nodes that end with the test."""
+    nodes: list[Node] = []
+
+    def start(concurrency: int = 1, **env: str) -> Node:
+        folder = tmp_path / f"node-{len(nodes)}"
+        folder.mkdir()
+        nodes.append(Node(folder, valkey.url, concurrency, **env))
+        return nodes[-1]
+
+    yield start
+    for node in nodes:
+        kill_group(node.process)
+        node.celery.close()
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended (a zombie has)."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+def test_a_killed_child_is_reported_and_replaced_within_a_second(start_node: StartNode) -> None:
+    """Celery alone takes up to 5 s; a run must not wait for its next attempt that long."""
+    node = start_node()
+    busy = node.started("hold", 60)
+    os.kill(busy["pid"], signal.SIGKILL)
+    killed_at = time.time()
+    ended = node.wait_for("exit", pid=busy["pid"])
+    after = node.started("hold", 0)
+    assert (ended["signal"], ended["exitcode"], ended["reason"]) == (signal.SIGKILL, None, "")
+    assert ended["runs"] == [busy["id"]]
+    assert ended["at"] - killed_at < 1
+    assert after["at"] - killed_at < 1
+
+
+def test_an_idle_child_that_dies_is_replaced_too(start_node: StartNode) -> None:
+    """The next run must find a child, and the exit names no run."""
+    node = start_node()
+    [child] = node.node["children"]
+    os.kill(child, signal.SIGKILL)
+    assert node.wait_for("exit", pid=child)["runs"] == []
+    assert node.started("hold", 0)["pid"] != child
+
+
+def test_what_a_run_had_spawned_dies_with_its_child(start_node: StartNode) -> None:
+    """The process group of a dead child is not left to itself while the node lives on."""
+    node = start_node()
+    busy = node.started("hold", 60, True)
+    assert busy["pgid"] == busy["pid"]
+    os.kill(busy["pid"], signal.SIGKILL)
+    wait_until(lambda: is_gone(busy["spawned"]), "the spawned process to die")
+    assert node.process.poll() is None
+
+
+def test_killing_only_the_parent_takes_children_and_their_spawn_along(start_node: StartNode) -> None:
+    """Nothing may go on executing a run that another node will start again."""
+    node = start_node(2)
+    busy = node.started("hold", 60, True)
+    family = [*node.node["children"], busy["spawned"], node.node["guard"]]
+    os.kill(node.process.pid, signal.SIGKILL)
+    wait_until(lambda: all(map(is_gone, family)), f"{family} to die", timeout=5)
+
+
+def test_a_killed_guard_is_replaced_and_knows_what_the_first_knew(start_node: StartNode) -> None:
+    """The guard is a process like any other: it may be the one that the kernel picks for its memory."""
+    node = start_node()
+    busy = node.started("hold", 60, True)
+    os.kill(node.node["guard"], signal.SIGKILL)
+    wait_until(lambda: "guard.replaced" in node.log.read_text(), "the second guard")
+    os.kill(node.process.pid, signal.SIGKILL)
+    wait_until(lambda: is_gone(busy["spawned"]), "the spawned process to die")
+
+
+def test_stopping_a_run_ends_its_child_and_frees_its_place(start_node: StartNode) -> None:
+    """A cancel is decided by run; the child gets SIGTERM, and another takes its place."""
+    node = start_node()
+    busy = node.started("hold", 60)
+    assert node.command("stop_run", run_id=busy["id"], grace=5) == {"pid": busy["pid"], "killed": True}
+    ended = node.wait_for("exit", pid=busy["pid"])
+    assert (ended["reason"], ended["runs"]) == ("canceled", [busy["id"]])
+    assert ended["at"] - busy["at"] < 3, "SIGTERM was enough"
+    assert node.started("hold", 0)["pid"] != busy["pid"]
+
+
+def test_a_run_that_resists_is_killed_after_the_grace(start_node: StartNode) -> None:
+    """Code may catch SystemExit; it may not catch SIGKILL."""
+    node = start_node()
+    busy = node.started("resist", 60)
+    node.command("stop_run", run_id=busy["id"], grace=0.5)
+    ended = node.wait_for("exit", pid=busy["pid"])
+    resisted = node.wait_for("resisted", pid=busy["pid"])
+    assert ended["signal"] == signal.SIGKILL
+    assert 0.3 < ended["at"] - resisted["at"] < 2
+
+
+def test_a_child_that_was_asked_to_end_gets_no_other_run(start_node: StartNode) -> None:
+    """A run that outlives SIGTERM and returns must not hand its own SIGKILL on to the next run."""
+    node = start_node()
+    busy = node.started("resist", 1)
+    following = node.send("hold", 0.5)
+    node.command("stop_run", run_id=busy["id"], grace=20)
+    assert node.wait_for("end", id=following)["pid"] != busy["pid"]
+    ended = node.wait_for("exit", pid=busy["pid"])
+    assert ended["at"] - busy["at"] < 10, "killed when it returned, not after the grace"
+
+
+def test_a_run_that_is_over_is_not_found(start_node: StartNode) -> None:
+    """Its child belongs to others by now."""
+    node = start_node()
+    over = node.send("hold", 0)
+    node.wait_for("end", id=over)
+    other = node.started("hold", 60)
+    assert node.command("stop_run", run_id=over, grace=0) == {"pid": None, "killed": False}
+    assert not is_gone(other["pid"])
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["in the child", "in a process it started"])
+def test_a_child_over_its_machines_memory_is_killed_alone(start_node: StartNode, elsewhere: bool) -> None:
+    """A run's memory is its child's and its child's children's; its neighbours go on."""
+    node = start_node(2, MEMORY_LIMIT=str(200 << 20))
+    neighbour = node.started("hold", 60)
+    heavy = node.started("swell", 300, elsewhere)
+    ended = node.wait_for("exit", pid=heavy["pid"])
+    assert (ended["signal"], ended["reason"], ended["runs"]) == (signal.SIGKILL, "out of memory", [heavy["id"]])
+    assert not is_gone(neighbour["pid"])
+
+
+def test_a_child_killed_while_the_node_drains_is_reported(start_node: StartNode) -> None:
+    """A draining node has left its loop, and its runs must still not be lost silently."""
+    node = start_node(2)
+    busy = node.started("hold", 60)
+    last = node.started("hold", 2)
+    node.process.terminate()
+    wait_until(lambda: "Warm shutdown" in node.log.read_text(), "the drain")
+    os.kill(busy["pid"], signal.SIGKILL)
+    assert node.wait_for("exit", pid=busy["pid"])["runs"] == [busy["id"]]
+    node.wait_for("end", id=last["id"])
+    assert node.process.wait(10) == 0
+
+
+def test_a_clean_end_leaves_nothing_behind(start_node: StartNode) -> None:
+    """What a finished run had started in the background ends with the node."""
+    node = start_node()
+    left = node.started("leave_behind")
+    assert stop_group(node.process, 15) == 0
+    family = [*node.node["children"], node.node["guard"], left["spawned"]]
+    wait_until(lambda: all(map(is_gone, family)), f"{family} to end", timeout=5)
+
+
+def test_children_are_still_watched_after_the_broker_was_lost(start_node: StartNode, valkey: RedisServer) -> None:
+    """A reconnect empties Celery's event loop of everything that was not registered again."""
+    node = start_node()
+    before = len(node.log.read_text())
+    valkey.restart()
+    wait_until(lambda: "Connected to" in node.log.read_text()[before:], f"the reconnect: {tail(node.log)}", timeout=20)
+    busy = node.started("hold", 60)
+    os.kill(busy["pid"], signal.SIGKILL)
+    killed_at = time.time()
+    assert node.wait_for("exit", pid=busy["pid"])["at"] - killed_at < 1
+    assert node.started("hold", 0)["at"] - killed_at < 2
+
+
+def test_a_grandchild_without_exec_does_not_keep_the_guard_waiting(tmp_path: Path) -> None:
+    """The pipe's write end is closed in every fork: one open copy would hide the node's death for ever."""
+    code = """
+import os, sys, time
+from taskflow.worker.guard import Guard
+guard = Guard()
+child = os.fork()
+if not child:
+    os.setpgid(0, 0)
+    if os.fork():
+        os._exit(0)
+    os.setpgid(0, 0)  # not in the watched group: only this fork's copy of the pipe could matter
+    time.sleep(600)
+watched = os.fork()
+if not watched:
+    os.setpgid(0, 0)
+    time.sleep(600)
+guard.watch(watched)
+print(guard.pid, watched, flush=True)
+time.sleep(600)
+"""
+    output = tmp_path / "output"
+    with output.open("wb") as file:
+        node = spawn([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, output=file)
+    guard, watched = wait_until(lambda: [int(pid) for pid in output.read_text().split()], "the guard")
+    wait_until(lambda: os.getpgid(watched) == watched, "its own group")
+    left = [process.pid for process in psutil.process_iter() if _was_started_by(process, node)]
+    os.kill(node.pid, signal.SIGKILL)
+    wait_until(lambda: is_gone(watched) and is_gone(guard), "the guard to act")
+    kill_group(node)
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _was_started_by(process: psutil.Process, node: "subprocess.Popen[bytes]") -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        return os.getsid(process.pid) == node.pid
+    return False

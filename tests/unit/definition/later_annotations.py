@@ -1,0 +1,32 @@
+"""Tasks of a module whose annotations are text, some of names defined further down."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from taskflow.definition.decorator import task
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from taskflow.definition.context import Context
+
+
+@task(id="later-order")
+def price(payload: Order, ctx: Context) -> list[Price]:
+    return [Price(cents=payload.cents)]
+
+
+@task(id="later-nowhere")
+def nowhere(payload: Decimal) -> None: ...
+
+
+class Order(BaseModel):
+    cents: int
+    next: Order | None = None
+
+
+class Price(BaseModel):
+    cents: int
