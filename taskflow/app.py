@@ -97,8 +97,10 @@ class TaskFlow:
         return is_same_server(self.store_url, self.broker_url)
 
     def close(self) -> None:
-        """Close the store's idle connections."""
+        """Close every connection. The app can't be used afterwards."""
+        self.engine.close()
         self.store.close()
+        self.publisher.close()
 
     def _import(self, modules: Iterable[str]) -> None:
         for name in modules:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fleet import Fleet
 from tests.servers import Fsync, RabbitServer, RedisServer, Server, find_rabbitmq, find_redis7, find_valkey
 
 for _name in [name for name in os.environ if name.startswith(("TASKFLOW_", "CELERY_", "FLOWER_"))]:
@@ -120,3 +121,29 @@ def _factory(tmp_path: Path, name: str, find: Callable[[], Path]) -> Iterator[Ma
     yield start
     for server in servers:
         server.close()
+
+
+StartFleet = Callable[..., Fleet]
+
+
+@pytest.fixture
+def start_fleet(tmp_path: Path) -> Iterator[StartFleet]:
+    """Make environments on given servers: ``start_fleet(valkey.url, rabbitmq.url, lease=3, heartbeat=1)``."""
+    fleets: list[Fleet] = []
+
+    def start(redis_url: str, broker_url: str | None = None, **settings: object) -> Fleet:
+        folder = tmp_path / f"fleet-{len(fleets)}"
+        folder.mkdir()
+        fleet = Fleet(folder, redis_url, broker_url, **settings)
+        fleets.append(fleet)
+        return fleet
+
+    yield start
+    for fleet in fleets:
+        fleet.close()
+
+
+@pytest.fixture
+def fleet(start_fleet: StartFleet, valkey: RedisServer, broker_server: Server) -> Fleet:
+    """An environment with the store as broker, and one with RabbitMQ: the test runs once with each."""
+    return start_fleet(valkey.url, None if broker_server is valkey else broker_server.url)

@@ -24,7 +24,7 @@ class GreetingForm(Greeting):
 def create_app() -> Flask:
     """Make the site. ``TASKFLOW_SECRET_KEY`` signs its cookie; without it, forms open at a restart are refused."""
     app = Flask(__name__)
-    app.config.update(
+    app.config.from_mapping(
         SECRET_KEY=os.environ.get("TASKFLOW_SECRET_KEY") or secrets.token_urlsafe(32),
         SESSION_COOKIE_SAMESITE="Lax",
         TRUSTED_HOSTS=["127.0.0.1", "localhost"],
@@ -96,8 +96,10 @@ def answer_unavailable(error: StoreUnavailableError | BrokerUnavailableError) ->
 
 @pages.app_errorhandler(HTTPException)
 def answer_refused(error: HTTPException) -> ResponseReturnValue:
-    """Say every other refusal in the site's own page."""
-    return _problem(error.code or 500, error.description or error.name)
+    """Programs get every other refusal as JSON too; people get Flask's own page."""
+    if request.path.startswith("/api/"):
+        return {"error": error.description or error.name}, error.code or 500
+    return error
 
 
 @pages.after_app_request

@@ -28,6 +28,8 @@ class Connections:
         options = _options(url, timeout)
         self._pool = ConnectionPool.from_url(redis_url(url), retry=Retry(NoBackoff(), 0), **options)
         self._idle: list[Connection] = []
+        self._lent: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._is_closed = False
         _after_fork(self)
 
     def acquire(self) -> Connection:
@@ -37,16 +39,21 @@ class Connections:
         except IndexError:
             connection: Connection = self._pool.connection_class(**self._pool.connection_kwargs)
             connection.connect()
+            self._lent.add(connection)
             return connection
 
     def release(self, connection: Connection) -> None:
         """Keep a connection whose last reply was read."""
-        self._idle.append(connection)
+        if self._is_closed:
+            connection.disconnect()
+        else:
+            self._idle.append(connection)
 
     def discard(self, connection: Connection) -> None:
         """Close a connection, and the idle ones: what closed one has likely closed all."""
         connection.disconnect()
-        self.close()
+        while self._idle:
+            self._idle.pop().disconnect()
 
     @contextmanager
     def one(self) -> Iterator[Connection]:
@@ -62,11 +69,14 @@ class Connections:
     def forget(self) -> None:
         """Start empty in a forked child: the parent's sockets are not ours to write to."""
         self._idle = []
+        self._lent = weakref.WeakSet()
 
     def close(self) -> None:
-        """Close every idle connection."""
-        while self._idle:
-            self._idle.pop().disconnect()
+        """Close every connection, those in use too: what waits on one fails."""
+        self._is_closed = True
+        self._idle.clear()
+        for connection in list(self._lent):
+            connection.disconnect()
 
 
 class AsyncConnections:

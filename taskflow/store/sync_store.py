@@ -104,7 +104,7 @@ class Store:
         return {name: value for name, _, value in rows}
 
     def close(self) -> None:
-        """Close every idle connection."""
+        """Close every connection, those in use too."""
         self._connections.close()
 
     def _execute(self, command: Sequence[Any], operation: Operation[Any] | None) -> Any:

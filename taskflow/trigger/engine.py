@@ -121,6 +121,10 @@ class RunEngine:
         found = [self._store.run(node_operations.list_nodes(), shard=shard) for shard in self._shards()]
         return sorted({node_id for ids in found for node_id in ids})
 
+    def close(self) -> None:
+        """End the thread that waits for results."""
+        self._results.close()
+
     def _loop(self) -> _Loop:
         loop = asyncio.get_running_loop()
         with self._lock:

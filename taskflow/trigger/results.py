@@ -31,6 +31,13 @@ class ResultListener:
         self._lock = threading.Lock()
         self._waiting: dict[str, list[threading.Event]] = {}
         self._listening: list[bool] = [False] * store.config.shards
+        self._is_closed = False
+
+    def close(self) -> None:
+        """End the threads. Nobody may wait any more."""
+        with self._lock:
+            self._is_closed = True
+            self._waiting.clear()
 
     def wait(self, run_id: str, timeout: timedelta | None) -> Result:
         """Return a run's end.
@@ -81,7 +88,7 @@ class ResultListener:
     def _listen(self, shard: int, after: str) -> None:
         while True:
             with self._lock:
-                if not self._waiting:
+                if self._is_closed or not self._waiting:
                     self._listening[shard] = False
                     return
             try:

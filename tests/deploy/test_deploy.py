@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from taskflow.definition.machine import DEFAULT_MACHINE, PRESETS
 from taskflow.worker.host import Host
 from taskflow.worker.plan import fitting
-from tests.processes import spawn, stop_group, tail
+from tests.processes import spawn, stop_group
 from tests.servers import HOST, RedisServer, find_valkey, free_port
 from tests.waiting import wait_until
 
@@ -27,6 +27,7 @@ COMPOSE = DEPLOY / "compose.yml"
 DOCKERFILE = DEPLOY / "docker" / "Dockerfile"
 VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 UNITS = {"M": 1024**2, "G": 1024**3}
+SECRETS = {"TASKFLOW_REDIS_PASSWORD": "secret", "FLOWER_BASIC_AUTH": "ada:pass", "FLOWER_COOKIE_SECRET": "c" * 64}
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -166,7 +167,7 @@ def test_a_missing_secret_stops_compose() -> None:
 def test_the_stores_configuration_asks_for_a_password_and_keeps_its_data(tmp_path: Path) -> None:
     """The very text that the container gets, read by a real Valkey."""
     config: str = load(COMPOSE)["configs"]["valkey"]["content"]
-    text = filled_in(config, {"TASKFLOW_REDIS_PASSWORD": "secret"}).replace("dir /data", f"dir {tmp_path}")
+    text = filled_in(config, SECRETS).replace("dir /data", f"dir {tmp_path}")
     path, port = tmp_path / "valkey.conf", free_port()
     path.write_text(text)
     server = spawn([find_valkey(), path, "--bind", HOST, "--port", str(port)])
@@ -174,7 +175,7 @@ def test_the_stores_configuration_asks_for_a_password_and_keeps_its_data(tmp_pat
         with redis.Redis(host=HOST, port=port, password="secret", decode_responses=True) as client:
             wait_until(lambda: answers(client), "the configured Valkey")
             wanted = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction"}
-            found = client.execute_command("CONFIG", "GET", *wanted)  # pyright: ignore[reportUnknownMemberType]
+            found: Any = client.execute_command("CONFIG", "GET", *wanted)  # pyright: ignore[reportUnknownMemberType]
         assert found == wanted
         with redis.Redis(host=HOST, port=port) as stranger, pytest.raises(redis.AuthenticationError):
             stranger.ping()  # pyright: ignore[reportUnknownMemberType]
@@ -193,9 +194,8 @@ def answers(client: "redis.Redis") -> bool:
 @pytest.fixture
 def flower(valkey: RedisServer, tmp_path: Path) -> Iterator[str]:
     """Flower as the compose file starts it, on another port."""
-    secrets = {"TASKFLOW_REDIS_PASSWORD": "unused", "FLOWER_BASIC_AUTH": "ada:pass", "FLOWER_COOKIE_SECRET": "c" * 64}
     service = SERVICES["flower"]
-    given = {name: filled_in(value, secrets) for name, value in service["environment"].items()}
+    given = {name: filled_in(value, SECRETS) for name, value in service["environment"].items()}
     port, log = free_port(), tmp_path / "flower.log"
     with log.open("wb") as output:
         process = spawn(
@@ -205,9 +205,11 @@ def flower(valkey: RedisServer, tmp_path: Path) -> Iterator[str]:
             output=output,
         )
     url = f"http://{HOST}:{port}"
-    wait_until(lambda: process.poll() is None and is_healthy(url), f"Flower: {tail(log)}", timeout=25, interval=0.1)
-    yield url
-    stop_group(process)
+    try:
+        wait_until(lambda: is_healthy(url), f"Flower to answer; its log: {log}", timeout=25, interval=0.1)
+        yield url
+    finally:
+        stop_group(process)
 
 
 def is_healthy(url: str) -> bool:
@@ -228,11 +230,12 @@ def test_flower_asks_for_the_login_of_the_environment(flower: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name, service in WORKERS.items() if "profiles" not in service])
 def test_a_worker_services_command_is_one_that_the_program_knows(name: str) -> None:
-    """A renamed option would only be noticed by a container that restarts for ever."""
-    environment = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "TASKFLOW_REDIS_URL": f"redis://{HOST}:1/0"}
+    """A renamed option or setting would only be noticed by a container that restarts for ever."""
+    service = WORKERS[name]
+    given = {key: filled_in(value, SECRETS) for key, value in service["environment"].items()}
     shown = subprocess.run(
-        [sys.executable, "-m", "taskflow.cli.main", *WORKERS[name]["command"][1:], "--show"],
-        env=environment | {"TASKFLOW_TASKS": "workers.tasks"},
+        [sys.executable, "-m", "taskflow.cli.main", *service["command"][1:], "--show"],
+        env={"PATH": os.defpath, "PYTHONPATH": str(ROOT), **given},
         cwd=ROOT,
         capture_output=True,
         text=True,

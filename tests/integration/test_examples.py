@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -106,7 +108,7 @@ def environment(store_url: str) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "LANG": "C.UTF-8",
         "TASKFLOW_REDIS_URL": store_url,
-        "TASKFLOW_CONNECT_TIMEOUT": "1",
+        "TASKFLOW_CONNECT_TIMEOUT": "PT1S",
         "TASKFLOW_TASKS": "workers.tasks",
     }
 
@@ -284,6 +286,26 @@ def test_a_store_that_is_down_gives_503_and_the_site_recovers(
         store.start()
         wait_until(lambda: site.client.get(address).status_code == 200, "the site to recover", interval=0.1)
         assert site.submit("after").status_code in (302, 303)
+    finally:
+        site.close()
+
+
+@pytest.mark.parametrize("name", sorted(SITES))
+def test_a_run_whose_fate_is_unknown_is_named(name: str, tmp_path: Path, start_valkey: MakeServer) -> None:
+    """The store hangs after it was asked: the visitor must not send the form twice, and can look the run up."""
+    store = start_valkey()
+    site = Site(name, tmp_path, store.url)
+    try:
+        fields = Page(site.client.get("/")).fields
+        site.submit("warm up: the connection is there")
+        os.kill(store.pid, signal.SIGSTOP)
+        response = site.client.post("/", data=fields | {"message": "maybe"})
+        os.kill(store.pid, signal.SIGCONT)
+        assert response.status_code == 503
+        found = re.search(r"may have been taken: look at run (\S+) before", response.text)
+        assert found, response.text
+        address = f"/runs/{found.group(1)}"
+        wait_until(lambda: site.client.get(address).status_code == 200, "the run that was taken", interval=0.1)
     finally:
         site.close()
 

@@ -1,11 +1,9 @@
 """A Celery worker over taskflow's transport, for subprocesses: ``celery -A tests.integration.broker.batch_worker``.
 
-Its one task notes in the Redis list ``done`` the id it ran under. BROKER_URL names the broker.
+Its one task notes the id it ran under in the list ``done`` of DONE_URL, a Redis. BROKER_URL names the broker.
 """
 
-import contextlib
 import os
-from collections.abc import Callable
 from typing import Any
 
 import redis
@@ -15,7 +13,6 @@ from celery.worker import state
 from taskflow.broker.celery_app import make_celery, prepare_worker
 from taskflow.broker.redis_transport import set_free_slots
 
-connect: Callable[[str], Any] = redis.Redis.from_url  # pyright: ignore[reportUnknownMemberType] - no hints
 URL = os.environ["BROKER_URL"]
 app = make_celery(URL, environment="dev", route=lambda _: "dev.small-1x.process")
 
@@ -31,7 +28,7 @@ class FreeSlots(bootsteps.StartStopStep):
         def free_slots() -> int:
             return int(parent.pool.num_processes) - len(state.reserved_requests)
 
-        assert set_free_slots(parent.task_consumer.channel, free_slots)
+        assert set_free_slots(parent.task_consumer.channel, free_slots) is URL.startswith("redis")
 
 
 app.steps["consumer"].add(FreeSlots)
@@ -41,6 +38,6 @@ prepare_worker(app)
 @app.task(name="hello-world", bind=True)
 def hello_world(self: Any, *_: object) -> str:
     """Note that it ran."""
-    with contextlib.closing(connect(URL)) as client:
+    with redis.Redis.from_url(os.environ["DONE_URL"]) as client:  # pyright: ignore[reportUnknownMemberType] - it has no hints
         client.rpush("done", self.request.id)
     return "a returned value"

@@ -58,10 +58,11 @@ def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
     """Start Celery workers by module: ``start_worker("stock_worker", url, "-P", "solo")``."""
     workers: list[Popen[bytes]] = []
 
-    def start(module: str, url: str, *options: str) -> "Popen[bytes]":
+    def start(module: str, url: str, *options: str, done: str | None = None) -> "Popen[bytes]":
         argv = [sys.executable, "-m", "celery", "-A", f"tests.integration.broker.{module}", "worker", *options]
+        env = os.environ | {"BROKER_URL": url, "DONE_URL": done or url}
         with (tmp_path / "worker.log").open("ab") as output:
-            workers.append(spawn(argv, env=os.environ | {"BROKER_URL": url}, cwd=ROOT, output=output))
+            workers.append(spawn(argv, env=env, cwd=ROOT, output=output))
         return workers[-1]
 
     yield start

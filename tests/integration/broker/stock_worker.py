@@ -1,15 +1,12 @@
 """A plain Celery worker that knows nothing of taskflow, for subprocesses. BROKER_URL names its Redis."""
 
-import contextlib
 import json
 import os
-from collections.abc import Callable
 from typing import Any
 
 import redis
 from celery import Celery
 
-connect: Callable[[str], Any] = redis.Redis.from_url  # pyright: ignore[reportUnknownMemberType] - no hints
 URL = os.environ["BROKER_URL"]
 app = Celery("stock", broker=URL)
 app.conf.update(broker_connection_retry_on_startup=True, worker_hijack_root_logger=True)
@@ -20,5 +17,5 @@ def hello_world(self: Any, *args: object) -> None:
     """Note what the message said."""
     request = self.request
     noted = {"id": request.id, "root_id": request.root_id, "args": args, "header": request.headers.get("taskflow")}
-    with contextlib.closing(connect(URL)) as client:
+    with redis.Redis.from_url(URL) as client:  # pyright: ignore[reportUnknownMemberType] - it has no hints
         client.rpush("done", json.dumps(noted))

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -17,7 +18,8 @@ from kombu import Queue
 from taskflow.broker.messages import ticket_from_headers
 from taskflow.broker.publishing import KombuPublisher
 from taskflow.errors import BrokerUnavailableError
-from tests.integration.broker.conftest import QUEUE, MakePublisher, a_celery, tickets
+from tests.integration.broker.conftest import QUEUE, MakePublisher, StartWorker, a_celery, tickets
+from tests.processes import tail
 from tests.servers import RabbitServer, RedisServer, Server
 from tests.waiting import wait_until
 
@@ -101,6 +103,19 @@ def test_workers_and_publishers_declare_a_queue_alike(
     assert (declared["type"], declared["durable"], declared["auto_delete"]) == ("quorum", True, False)
     bindings: Any = rabbitmq.api("GET", f"exchanges/{rabbitmq.vhost}/taskflow/bindings/source")
     assert [(binding["destination"], binding["routing_key"]) for binding in bindings] == [(DEDICATED, DEDICATED)]
+
+
+def test_a_worker_on_rabbitmq_runs_tickets(
+    rabbitmq: RabbitServer, redis7: RedisServer, publisher: MakePublisher, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    """Quorum queues change how Celery sets its prefetch count and starts its delayed delivery."""
+    publisher(a_celery(rabbitmq.url)).publish(tickets(10))
+    start_worker("batch_worker", rabbitmq.url, "-P", "prefork", "-c", "2", "-Q", QUEUE, "-l", "INFO", done=redis7.url)
+    client = redis7.client()
+    log = tmp_path / "worker.log"
+    wait_until(lambda: client.execute_command("LLEN", "done") == 10, f"10 runs; {log}", timeout=25)
+    client.close()
+    assert "ERROR" not in tail(log, 1000)
 
 
 def test_a_ticket_whose_queue_was_deleted_meanwhile_is_not_lost(

@@ -185,6 +185,20 @@ def test_what_a_blocked_command_takes_after_the_last_consumer_is_cancelled_goes_
 
 
 @pytest.mark.usefixtures("published")
+def test_a_lost_connection_gives_unstarted_tickets_back(celery: Celery, client: Client) -> None:
+    """Celery drops what it has not started when it reconnects; the tickets must not wait for upkeep."""
+    with a_node(celery, 2) as node:
+        node.turn()
+        node.taken[0].ack()
+        client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        node.free = 1
+        with pytest.raises(node.connection.connection_errors):
+            node.turn()
+        node.connection.collect()  # what the worker does then
+        assert waiting(client) == ["run_1", "run_2", "run_3", "run_4"]
+
+
+@pytest.mark.usefixtures("published")
 def test_a_rejected_ticket_goes_behind_the_others(celery: Celery, client: Client) -> None:
     """As with kombu: at the front it would come right back."""
     with a_node(celery, 1) as node:

@@ -61,7 +61,9 @@ class Processes(bootsteps.StartStopStep):
     @staticmethod
     def child_exited(ended: ChildExit) -> None:
         """Keep what the node was told."""
-        note("exit", pid=ended.pid, exitcode=ended.exitcode, signal=ended.signal, reason=ended.reason, runs=ended.run_ids)
+        note(
+            "exit", pid=ended.pid, exitcode=ended.exitcode, signal=ended.signal, reason=ended.reason, runs=ended.run_ids
+        )
 
 
 app.steps["worker"].add(Processes)
@@ -111,5 +113,3 @@ def swell(self: Any, megabytes: int, elsewhere: bool = False) -> None:
 def leave_behind(self: Any) -> None:
     """Return while a process that it started goes on."""
     note("start", id=self.request.id, pid=os.getpid(), spawned=subprocess.Popen(["sleep", "600"]).pid)
-
-

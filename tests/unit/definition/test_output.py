@@ -25,6 +25,10 @@ class Point:
     x: int
 
 
+BROKEN = Invoice(url="a")
+vars(BROKEN)["pages"] = "many"  # what a type checker does not see
+
+
 def output_of(annotation: object) -> OutputType:
     """Return the output type of a task with this return annotation."""
 
@@ -67,7 +71,7 @@ def test_without_annotation_models_and_dates_become_json() -> None:
     [
         (list[int], [1, "x"], r"\$\[1\] is of type str"),
         (Invoice, {"url": "a"}, r"\$ is of type dict"),
-        (Invoice, Invoice.model_construct(url="a", pages="many"), r"\$\.pages is of type str"),
+        (Invoice, BROKEN, r"\$\.pages is of type str"),
         (None, 3, r"\$ is of type int"),
         (Invoice, None, r"\$: Input should be an object"),
         (dict[str, Any], {"items": [{"file": object()}]}, r"\$\.items\[0\]\.file is of type object"),

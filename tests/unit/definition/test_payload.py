@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import Decimal
+from types import ModuleType
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -171,7 +172,7 @@ def test_aliases_and_computed_fields_survive_the_way() -> None:
     document = subject.dump({"w": 2})
     assert document == b'{"width":2}'
     assert document == subject.dump({"width": 2})
-    assert subject.load(document) == Area(w=2)
+    assert subject.load(document) == Area.model_validate({"w": 2})
 
 
 @pytest.mark.parametrize("secret", [SecretStr, list[SecretStr], Secret[int], dict[str, SecretStr | None]])
@@ -218,7 +219,7 @@ def test_an_annotation_that_names_nothing_is_an_error_at_first_use() -> None:
 def test_a_type_unknown_to_pydantic_is_an_error_that_says_what_works() -> None:
     """Pydantic alone would advise `arbitrary_types_allowed`, which JSON cannot keep."""
     with pytest.raises(DefinitionError, match="Use a pydantic model"):
-        payload_of(type(sys)).dump(sys)
+        payload_of(ModuleType).dump(sys)
 
 
 def test_the_json_schema_describes_the_payload() -> None:

@@ -22,7 +22,9 @@ def test_the_defaults_are_three_attempts_one_second_doubled() -> None:
 def test_the_documented_example_gives_the_documented_delays() -> None:
     """500 ms by 1.8: 500, 900, 1620 in Trigger.dev's manual, to the millisecond."""
     retry = Retry(factor=1.8, min_delay=0.5, randomize=False)
-    assert [retry.delay_after(n, no_jitter) for n in (1, 2, 3)] == [timedelta(milliseconds=ms) for ms in (500, 900, 1620)]
+    assert [retry.delay_after(n, no_jitter) for n in (1, 2, 3)] == [
+        timedelta(milliseconds=ms) for ms in (500, 900, 1620)
+    ]
 
 
 def test_jitter_lengthens_by_up_to_double_and_comes_before_the_cap() -> None:
@@ -44,7 +46,12 @@ def test_a_delay_of_zero_is_valid() -> None:
 
 def test_trigger_dev_names_are_read_from_json() -> None:
     """A project that moves over keeps its configuration."""
-    options = {"maxAttempts": 5, "minTimeoutInMs": 500, "maxTimeoutInMs": 30_000, "outOfMemory": {"machine": "large-1x"}}
+    options = {
+        "maxAttempts": 5,
+        "minTimeoutInMs": 500,
+        "maxTimeoutInMs": 30_000,
+        "outOfMemory": {"machine": "large-1x"},
+    }
     assert Retry.from_json(options) == Retry(5, min_delay=0.5, max_delay=30, out_of_memory="large-1x")
 
 

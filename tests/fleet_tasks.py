@@ -1,0 +1,167 @@
+"""The tasks that nodes run in the tests. What they do goes to a ledger that taskflow knows nothing of."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+from pydantic import BaseModel
+
+from taskflow import AbortRun, Context, OutOfMemory, Queue, Retry, RetryAfter, task
+
+FAST = Retry(max_attempts=3, min_delay=0.05, max_delay=0.2, factor=1)
+
+
+def write(*words: object) -> None:
+    """Append one line to the ledger, atomically: under PIPE_BUF bytes in one write."""
+    descriptor = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(descriptor, (" ".join(map(str, words)) + "\n").encode())
+    finally:
+        os.close(descriptor)
+
+
+class Nap(BaseModel):
+    """How long to sleep, in seconds."""
+
+    seconds: float = 0.0
+
+
+def note(what: str, ctx: Context) -> None:
+    """Write what a run does: ``start|end run attempt pid time``."""
+    write(what, ctx.run.id, ctx.attempt.number, os.getpid(), f"{time.time():.6f}")
+
+
+@task(id="t-echo", retry=FAST)
+def echo(payload: object, ctx: Context) -> object:
+    """Return the payload."""
+    note("start", ctx)
+    return payload
+
+
+@task(id="t-sleep", retry=FAST)
+def sleep(payload: Nap, ctx: Context) -> str:
+    """Sleep in a child."""
+    note("start", ctx)
+    time.sleep(payload.seconds)
+    note("end", ctx)
+    return ctx.run.id
+
+
+@task(id="t-async-sleep", retry=FAST)
+async def async_sleep(payload: Nap, ctx: Context) -> str:
+    """Sleep as a coroutine."""
+    note("start", ctx)
+    await asyncio.sleep(payload.seconds)
+    note("end", ctx)
+    return ctx.run.id
+
+
+@task(id="t-one", queue=Queue("t-one", concurrency_limit=1), retry=FAST)
+def one(payload: Nap, ctx: Context) -> int:
+    """Sleep alone."""
+    note("start", ctx)
+    time.sleep(payload.seconds)
+    note("end", ctx)
+    return ctx.attempt.number
+
+
+@task(id="t-one-large", queue=Queue("t-one", concurrency_limit=1), machine="large-1x", retry=FAST)
+def one_large(payload: Nap, ctx: Context) -> int:
+    """Sleep alone, on a large machine."""
+    note("start", ctx)
+    time.sleep(payload.seconds)
+    note("end", ctx)
+    return ctx.attempt.number
+
+
+@task(id="t-three", queue=Queue("t-three", concurrency_limit=3), retry=Retry(max_attempts=5, min_delay=0.05))
+def three(payload: Nap, ctx: Context) -> int:
+    """Sleep, three at a time at most."""
+    note("start", ctx)
+    time.sleep(payload.seconds)
+    note("end", ctx)
+    return ctx.attempt.number
+
+
+@task(id="t-flaky", retry=FAST)
+def flaky(payload: int, ctx: Context) -> int:
+    """Fail before attempt number ``payload``."""
+    note("start", ctx)
+    if ctx.attempt.number < payload:
+        raise ConnectionError(f"attempt {ctx.attempt.number}")
+    return ctx.attempt.number
+
+
+@task(id="t-async-flaky", retry=FAST)
+async def async_flaky(payload: int, ctx: Context) -> int:
+    """Fail before attempt number ``payload``, as a coroutine."""
+    note("start", ctx)
+    if ctx.attempt.number < payload:
+        raise ConnectionError(f"attempt {ctx.attempt.number}")
+    return ctx.attempt.number
+
+
+@task(id="t-signals", retry=FAST)
+def signals(payload: str, ctx: Context) -> str:
+    """Raise one of taskflow's signals, or end in some other way."""
+    note("start", ctx)
+    if ctx.attempt.number > 1:
+        return "second"
+    match payload:
+        case "abort":
+            raise AbortRun("no use in trying again")
+        case "after":
+            raise RetryAfter(timedelta(seconds=1))
+        case "memory":
+            raise OutOfMemory("too much")
+        case "exit":
+            sys.exit(3)
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case _:
+            pass
+    return "first"
+
+
+@task(id="t-unserializable", retry=FAST)
+def unserializable(payload: None) -> object:
+    """Return what is not JSON."""
+    return {"items": [1, {"file": sys.stdout}]}
+
+
+@task(id="t-spawn", retry=FAST)
+def spawn_sleep(payload: float, ctx: Context) -> int:
+    """Spawn a ``sleep`` process, write its pid, and wait for it."""
+    child = subprocess.Popen(["sleep", str(payload)])
+    write("spawned", ctx.run.id, child.pid)
+    return child.wait()
+
+
+@task(id="t-eat", retry=Retry(max_attempts=2, min_delay=0.05))
+def eat(payload: int, ctx: Context) -> str:
+    """Touch ``payload`` megabytes and hold them for a moment."""
+    note("start", ctx)
+    held = bytearray(payload << 20)
+    time.sleep(2)
+    return f"{len(held)} on {ctx.machine.name}"
+
+
+@task(id="t-eat-larger", retry=Retry(max_attempts=3, min_delay=0.05, out_of_memory="small-2x"))
+def eat_larger(payload: int, ctx: Context) -> str:
+    """Touch ``payload`` megabytes; may go on where there is more."""
+    note("start", ctx)
+    held = bytearray(payload << 20)
+    time.sleep(1)
+    return f"{len(held)} on {ctx.machine.name}"
+
+
+@task(id="t-heavy", machine="large-1x", retry=FAST)
+def heavy(payload: Nap, ctx: Context) -> str:
+    """Run on a large machine."""
+    note("start", ctx)
+    time.sleep(payload.seconds)
+    return ctx.machine.name

@@ -1,0 +1,156 @@
+"""What type checkers know of tasks and handles. Never run: mypy and pyright hold it under strict.
+
+Each definition is one of the shapes that the decorator's overloads tell apart, in their order.
+"""
+
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, assert_type
+
+from pydantic import BaseModel
+
+from taskflow.definition.context import Context
+from taskflow.definition.decorator import task
+from taskflow.definition.handle import RunHandle
+from taskflow.definition.machine import Machine
+from taskflow.definition.queue import Queue
+from taskflow.definition.retry import Retry
+from taskflow.definition.task import Task
+from taskflow.models import Run, RunStatus
+
+
+class InvoicePayload(BaseModel):
+    order_id: str
+
+
+@dataclass
+class Invoice:
+    url: str
+
+
+@task(
+    id="invoice-render",
+    queue=Queue("invoices", concurrency_limit=4),
+    machine="small-2x",
+    retry=Retry(max_attempts=5, min_delay="2s", max_delay=timedelta(minutes=1), out_of_memory="large-1x"),
+    tags=["billing"],
+)
+def render_invoice(payload: InvoicePayload, ctx: Context) -> Invoice:
+    return Invoice(url=f"{payload.order_id}.{ctx.attempt.number}.pdf")
+
+
+@task()
+def only_payload(payload: int) -> list[str]:
+    return [str(payload)]
+
+
+@task(machine=Machine(cpu=2, memory=4), queue="shared", executor="process")
+def only_context(ctx: Context) -> str:
+    return ctx.run.id
+
+
+@task()
+def nothing() -> int:
+    return 1
+
+
+@task(executor="async")
+async def async_both(payload: InvoicePayload, ctx: Context) -> Invoice:
+    return Invoice(url=ctx.run.id + payload.order_id)
+
+
+@task()
+async def async_only_payload(payload: dict[str, int]) -> int:
+    return len(payload)
+
+
+@task()
+async def async_only_context(ctx: Context) -> datetime:
+    return ctx.run.created_at
+
+
+@task()
+async def async_nothing() -> None: ...
+
+
+@task()
+def keyword_context(payload: int, *, ctx: Context) -> str:
+    return f"{payload} {ctx.run.id}"
+
+
+@task()
+def maybe(payload: InvoicePayload | None) -> Invoice | None:
+    return None if payload is None else Invoice(url=payload.order_id)
+
+
+def definitions() -> None:
+    assert_type(render_invoice.trigger(InvoicePayload(order_id="o")), RunHandle[Invoice])
+    assert_type(only_payload.trigger(5), RunHandle[list[str]])
+    assert_type(only_context.trigger(), RunHandle[str])
+    assert_type(nothing.trigger(), RunHandle[int])
+    assert_type(async_both.trigger(InvoicePayload(order_id="o")), RunHandle[Invoice])
+    assert_type(async_only_payload.trigger({"a": 1}), RunHandle[int])
+    assert_type(async_only_context.trigger(), RunHandle[datetime])
+    assert_type(async_nothing.trigger(), RunHandle[None])
+    assert_type(keyword_context.trigger(5), RunHandle[str])
+    assert_type(maybe.trigger(None), RunHandle[Invoice | None])
+    assert_type(maybe.trigger(InvoicePayload(order_id="o")), RunHandle[Invoice | None])
+
+
+def calls_in_place(ctx: Context) -> None:
+    assert_type(render_invoice(InvoicePayload(order_id="o"), ctx), Invoice)
+    assert_type(render_invoice(InvoicePayload(order_id="o"), ctx=ctx), Invoice)
+    assert_type(only_payload(5), list[str])
+    assert_type(only_context(ctx), str)
+    assert_type(nothing(), int)
+    assert_type(keyword_context(5, ctx=ctx), str)
+
+
+async def awaits_in_place(ctx: Context) -> None:
+    coroutine: Coroutine[Any, Any, Invoice] = async_both(InvoicePayload(order_id="o"), ctx)
+    assert_type(await async_only_context(ctx), datetime)
+    await async_nothing()
+    assert_type(await coroutine, Invoice)
+    assert_type(await async_both(InvoicePayload(order_id="o"), ctx=ctx), Invoice)
+    assert_type(await async_only_payload({"a": 1}), int)
+
+
+def options() -> None:
+    handle = render_invoice.trigger(
+        InvoicePayload(order_id="o"),
+        queue=Queue("urgent"),
+        machine="large-1x",
+        delay="5m",
+        tags=["a", "b"],
+        idempotency_key="invoice:o",
+        max_attempts=1,
+    )
+    assert_type(handle, RunHandle[Invoice])
+    nothing.trigger(delay=30, machine=Machine(memory=4), tags="one", queue="slow")
+    nothing.trigger(delay=datetime.now(UTC))
+
+
+def handles(handle: RunHandle[Invoice]) -> None:
+    assert_type(handle.id, str)
+    assert_type(handle.status(), RunStatus)
+    assert_type(handle.result(timeout=timedelta(minutes=10)), Invoice)
+    assert_type(handle.retrieve(), Run)
+    assert_type(handle.cancel(), bool)
+
+
+async def twins(handle: RunHandle[Invoice]) -> None:
+    assert_type(await render_invoice.atrigger(InvoicePayload(order_id="o"), delay="1h"), RunHandle[Invoice])
+    assert_type(await nothing.atrigger(), RunHandle[int])
+    assert_type(await handle.astatus(), RunStatus)
+    assert_type(await handle.aresult(timeout=5), Invoice)
+    assert_type(await handle.aretrieve(), Run)
+    assert_type(await handle.acancel(), bool)
+
+
+def tasks_are_values(chosen: Task[int, list[str]]) -> RunHandle[list[str]]:
+    """A function may take any task of a type, whatever function it is made of."""
+    return chosen.trigger(5)
+
+
+tasks_are_values(only_payload)

@@ -1,0 +1,70 @@
+"""Calls that type checkers must refuse. Never run: an ignore that is not needed is an error of mypy and of pyright.
+
+The code after ``type: ignore`` is mypy's. pyright heeds the comment too and, by the line below, insists that it needs it.
+"""
+# pyright: reportUnnecessaryTypeIgnoreComment=error
+
+from taskflow.definition.context import Context
+from taskflow.definition.decorator import task
+from taskflow.definition.handle import RunHandle
+from taskflow.definition.queue import Queue
+from taskflow.definition.retry import Retry
+from tests.typecheck.right_calls import (
+    InvoicePayload,
+    async_only_payload,
+    nothing,
+    only_context,
+    only_payload,
+    render_invoice,
+    tasks_are_values,
+)
+
+
+def payloads() -> None:
+    render_invoice.trigger("o_42")  # type: ignore[arg-type]  # a payload, not its id
+    render_invoice.trigger()  # type: ignore[call-arg]  # it takes a payload
+    render_invoice.trigger(None)  # type: ignore[arg-type]  # None is no payload of it
+    only_payload.trigger("5")  # type: ignore[arg-type]
+    nothing.trigger(5)  # type: ignore[call-overload]
+    only_context.trigger(InvoicePayload(order_id="o"))  # type: ignore[call-overload]
+    async_only_payload.trigger({"a": "1"})  # type: ignore[dict-item]
+
+
+async def twins() -> None:
+    await render_invoice.atrigger("o_42")  # type: ignore[arg-type]
+    await nothing.atrigger(5)  # type: ignore[call-overload]
+
+
+def results() -> None:
+    handle: RunHandle[str] = render_invoice.trigger(InvoicePayload(order_id="o"))  # type: ignore[assignment]
+    url: str = render_invoice.trigger(InvoicePayload(order_id="o")).result()  # type: ignore[assignment]
+    print(handle, url)
+
+
+def options() -> None:
+    nothing.trigger(dealy="5m")  # type: ignore[call-overload]
+    nothing.trigger(max_attempts="3")  # type: ignore[call-overload]
+    nothing.trigger(None, "5m")  # type: ignore[call-overload]
+    Retry(max_attempts="3")  # type: ignore[arg-type]
+    Queue("invoices", limit=4)  # type: ignore[call-arg]
+
+
+def calls_in_place(ctx: Context) -> None:
+    render_invoice(InvoicePayload(order_id="o"))  # type: ignore[call-arg]
+    render_invoice("o", ctx)  # type: ignore[arg-type]
+    nothing(5)  # type: ignore[call-arg]
+
+
+@task(retires=3)  # type: ignore[call-arg]
+def misspelt() -> None: ...
+
+
+@task(executor="thread")  # type: ignore[arg-type]
+def no_such_executor() -> None: ...
+
+
+@task  # type: ignore[call-arg]
+def no_parentheses() -> None: ...
+
+
+tasks_are_values(render_invoice)  # type: ignore[arg-type]

@@ -1,0 +1,220 @@
+"""The verbs of tasks and handles: what they hand to the engine, and what they make of its answers."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from taskflow.definition import engine as binding
+from taskflow.definition.decorator import task
+from taskflow.definition.handle import RunHandle
+from taskflow.definition.machine import Machine
+from taskflow.definition.options import TriggerOptions
+from taskflow.definition.queue import Queue
+from taskflow.definition.task import Task
+from taskflow.errors import BlockingCallError, DefinitionError, TaskflowError, TriggerOptionError
+from taskflow.models import Run, RunStatus
+
+NOW = datetime(2030, 1, 1, tzinfo=timezone.utc)  # noqa: UP017
+RECORD = Run("run_1", "invoice", RunStatus.QUEUED, "task/invoice", "small-1x", "process", NOW, 3)
+
+
+class Invoice(BaseModel):
+    url: str
+
+
+@dataclass
+class RecordingEngine:
+    """An engine of one run that remembers what it was asked."""
+
+    output: bytes = b"null"
+    asked: list[tuple[object, ...]] = field(default_factory=lambda: [])
+
+    def trigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
+        self.asked.append((task, payload, options))
+        return "run_1"
+
+    async def atrigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
+        return self.trigger(task, payload, options)
+
+    def trigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
+        self.asked.append((task_id, payload, options))
+        return "run_1"
+
+    async def atrigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
+        return self.trigger_id(task_id, payload, options)
+
+    def run_status(self, run_id: str) -> RunStatus:
+        return RunStatus.QUEUED
+
+    async def arun_status(self, run_id: str) -> RunStatus:
+        return RunStatus.QUEUED
+
+    def retrieve_run(self, run_id: str) -> Run:
+        return RECORD
+
+    async def aretrieve_run(self, run_id: str) -> Run:
+        return RECORD
+
+    def cancel_run(self, run_id: str) -> bool:
+        return True
+
+    async def acancel_run(self, run_id: str) -> bool:
+        return True
+
+    def wait_output(self, run_id: str, timeout: timedelta | None) -> bytes:
+        self.asked.append((run_id, timeout))
+        return self.output
+
+    async def await_output(self, run_id: str, timeout: timedelta | None) -> bytes:
+        return self.wait_output(run_id, timeout)
+
+    def list_runs(self, limit: int) -> list[Run]:
+        return [RECORD][:limit]
+
+    async def alist_runs(self, limit: int) -> list[Run]:
+        return [RECORD][:limit]
+
+
+@pytest.fixture
+def engine() -> Iterator[RecordingEngine]:
+    """The engine that the verbs reach in a test."""
+    recording, before = RecordingEngine(), binding.engine
+    bound = binding._binding.current  # pyright: ignore[reportPrivateUsage] - there is no public way to unbind
+    binding.bind(lambda: recording)
+    yield recording
+    binding.bind(bound)
+    assert binding.engine is before
+
+
+def declare_invoice() -> Task[int, Invoice]:
+    @task()
+    def invoice(payload: int) -> Invoice:
+        return Invoice(url=str(payload))
+
+    return invoice
+
+
+def test_trigger_hands_task_payload_and_options_to_the_engine(engine: RecordingEngine) -> None:
+    """The definition layer does no I/O: all it may lose on the way is an option."""
+    invoice = declare_invoice()
+    handle = invoice.trigger(
+        5, queue="slow", machine=Machine(cpu=2), delay="1h", tags="a", idempotency_key="k", max_attempts=1
+    )
+    options = TriggerOptions("slow", Machine(cpu=2), timedelta(hours=1), ("a",), "k", 1)
+    assert engine.asked == [(invoice, 5, options)]
+    assert handle == RunHandle("run_1")
+
+
+async def test_atrigger_hands_over_the_same(engine: RecordingEngine) -> None:
+    """The twin differs in nothing but `await`."""
+    invoice = declare_invoice()
+    handle = await invoice.atrigger(5, delay=NOW, max_attempts=2)
+    assert engine.asked == [(invoice, 5, TriggerOptions(delay=NOW, max_attempts=2))]
+    assert handle.id == "run_1"
+
+
+def test_a_task_without_payload_is_triggered_without_one(engine: RecordingEngine) -> None:
+    """`tick.trigger()` reads as what it is."""
+
+    @task()
+    def tick() -> None: ...
+
+    tick.trigger()
+    assert engine.asked == [(tick, None, TriggerOptions())]
+
+
+def test_the_result_is_of_the_annotated_type(engine: RecordingEngine) -> None:
+    """The store holds JSON; the caller gets the model."""
+    engine.output = b'{"url":"a"}'
+    handle = declare_invoice().trigger(5)
+    assert handle.result(timeout="90s") == Invoice(url="a")
+    assert engine.asked[-1] == ("run_1", timedelta(seconds=90))
+
+
+def test_the_result_of_an_unknown_task_is_plain_json(engine: RecordingEngine) -> None:
+    """A handle can be made of a stored id alone."""
+    engine.output = b'{"url":"a"}'
+    handle: RunHandle[object] = RunHandle("run_1")
+    assert handle.result() == {"url": "a"}
+    assert engine.asked == [("run_1", None)]
+
+
+def test_a_handle_asks_for_status_record_and_cancel(engine: RecordingEngine) -> None:
+    """It keeps no state, so it can never be out of date."""
+    handle = declare_invoice().trigger(5)
+    assert (handle.status(), handle.retrieve(), handle.cancel()) == (RunStatus.QUEUED, RECORD, True)
+
+
+async def test_the_twins_of_a_handle_do_the_same(engine: RecordingEngine) -> None:
+    """An async caller misses nothing."""
+    engine.output = b'{"url":"a"}'
+    handle = await declare_invoice().atrigger(5)
+    assert (await handle.astatus(), await handle.aretrieve(), await handle.acancel()) == (
+        RunStatus.QUEUED,
+        RECORD,
+        True,
+    )
+    assert await handle.aresult(timeout=1) == Invoice(url="a")
+
+
+@pytest.mark.parametrize(
+    ("verb", "twin"),
+    [
+        (lambda: declare_invoice().trigger(5), "invoice.atrigger"),
+        (lambda: RunHandle[object]("run_1").status(), "handle.astatus"),
+        (lambda: RunHandle[object]("run_1").result(), "handle.aresult"),
+        (lambda: RunHandle[object]("run_1").retrieve(), "handle.aretrieve"),
+        (lambda: RunHandle[object]("run_1").cancel(), "handle.acancel"),
+    ],
+)
+async def test_a_blocking_verb_in_an_event_loop_names_its_twin(
+    engine: RecordingEngine, verb: Callable[[], object], twin: str
+) -> None:
+    """It would stop every other coroutine of the process, without any sign of why."""
+    with pytest.raises(BlockingCallError, match=twin):
+        verb()
+    assert engine.asked == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"delay": -1}, "never negative"),
+        ({"delay": "soon"}, "1h30m"),
+        ({"delay": datetime(2030, 1, 1)}, "aware datetime"),
+        ({"tags": ["x"] * 3 + [""]}, "1 to 128"),
+        ({"tags": [str(n) for n in range(11)]}, "at most 10"),
+        ({"tags": [5]}, "1 to 128"),
+        ({"idempotency_key": ""}, "1 to 2048"),
+        ({"idempotency_key": "k" * 2049}, "1 to 2048"),
+        ({"max_attempts": 0}, "whole number from 1"),
+        ({"max_attempts": True}, "whole number from 1"),
+        ({"queue": "a b"}, "characters"),
+        ({"queue": ""}, "characters"),
+        ({"queue": Queue(concurrency_limit=1)}, "Give the queue a name"),
+    ],
+)
+def test_an_option_that_is_not_possible_is_refused_before_anything_is_written(
+    engine: RecordingEngine, options: dict[str, Any], words: str
+) -> None:
+    """An option that fails in the worker fails when nobody looks."""
+    with pytest.raises(TriggerOptionError, match=words) as refused:
+        declare_invoice().trigger(5, **options)
+    assert isinstance(refused.value, ValueError)
+    assert engine.asked == []
+
+
+def test_a_wrong_timeout_is_named() -> None:
+    """`result(timeout=-1)` must not wait for ever."""
+    with pytest.raises(DefinitionError, match="timeout"):
+        RunHandle[object]("run_1").result(timeout=-1)
+
+
+def test_a_verb_without_an_application_says_what_to_import() -> None:
+    """Only somebody who imports private modules sees it."""
+    with pytest.raises(TaskflowError, match="from taskflow import task"):
+        binding._unbound()  # pyright: ignore[reportPrivateUsage] - the state before any application
