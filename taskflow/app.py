@@ -8,9 +8,7 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 import taskflow.definition.engine as definition_engine
-from celery import Celery
-
-from taskflow.broker.celery_app import make_celery
+from taskflow.broker.celery_app import Celery, make_celery
 from taskflow.broker.messages import ticket_template
 from taskflow.broker.publishing import KombuPublisher
 from taskflow.broker.queues import shared_queue
@@ -64,6 +62,7 @@ class TaskFlow:
         self.publisher = KombuPublisher(self.celery, timeout=self.settings.connect_timeout)
         self.store = Store(self._store_config(), self.publisher)
         self.planner = Planner(registry, self.presets, self.settings.shards, self.settings.payload_limit)
+        self.planner.limits()  # refuses contradictions
         self.engine = RunEngine(self.planner, self.store, self._async_store, self._template)
         setattr(self.celery, ATTRIBUTE, self._runtime())
         register_tasks(self.celery, (task.definition for task in registry))
@@ -182,8 +181,12 @@ class TaskFlow:
         """Keep every declared task's template and every queue's limit in the store, as a worker that starts does."""
         templates = {task.definition.id: self._template(task.definition.id) for task in self.registry}
         limits = self.planner.limits()
+        for task in self.registry:
+            task.definition.prepare()
         for shard in range(self.settings.shards):
-            here = {queue: limit for queue, limit in limits.items() if shard_of_queue(queue, self.settings.shards) == shard}
+            here = {
+                queue: limit for queue, limit in limits.items() if shard_of_queue(queue, self.settings.shards) == shard
+            }
             self.store.run(operations.declare(templates, here, by_worker=True), shard=shard)
 
 

@@ -119,8 +119,12 @@ class StoreUnavailableError(TaskflowError, ConnectionError):
         self.reason, self.run_id, self.may_exist = reason, run_id, may_exist
         fate = ""
         if run_id is not None:
-            fate = f" Run {run_id} " + ("may exist: look it up before triggering again." if may_exist else "was not made.")
-        super().__init__(f"The run store does not answer: {reason}.{fate} Check TASKFLOW_REDIS_URL with `taskflow doctor`.")
+            fate = f" Run {run_id} " + (
+                "may exist: look it up before triggering again." if may_exist else "was not made."
+            )
+        super().__init__(
+            f"The run store does not answer: {reason}.{fate} Check TASKFLOW_REDIS_URL with `taskflow doctor`."
+        )
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild_store_unavailable, (self.reason, self.run_id, self.may_exist)

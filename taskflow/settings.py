@@ -18,9 +18,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TASKFLOW_", frozen=True, extra="forbid")
 
-    redis_url: str | None = Field(None, description="Store: redis://, rediss:// or unix://. Default: the embedded Valkey.")
+    redis_url: str | None = Field(
+        None, description="Store: redis://, rediss:// or unix://. Default: the embedded Valkey."
+    )
     broker_url: str | None = Field(None, description="Celery broker: Redis, Valkey or amqp://. Default: the store.")
-    environment: str = Field("dev", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Runs of two environments never meet.")
+    environment: str = Field(
+        "dev", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Runs of two environments never meet."
+    )
     tasks: Annotated[tuple[str, ...], NoDecode] = Field((), description="Modules to import, separated by commas.")
     home: Path = Field(Path(".taskflow"), description="Folder of the embedded store.")
     shards: int = Field(1, ge=1, le=256, description="Into how many shards the store is split.")

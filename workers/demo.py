@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from datetime import UTC, datetime
 
 from rich.console import Console
@@ -16,6 +16,7 @@ from taskflow import Run, RunHandle, RunStatus
 from workers.tasks import Greeting, Work, fetch_all, flaky, greet_everyone, heavy_task, hello_world, one_at_a_time
 
 console = Console()
+Handle = RunHandle[str] | RunHandle[float] | RunHandle[int] | RunHandle[list[str]]
 DEADLINE_SECONDS = 120
 COLORS = {RunStatus.COMPLETED: "green", RunStatus.EXECUTING: "cyan", RunStatus.REATTEMPTING: "yellow"}
 
@@ -31,7 +32,7 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def workers() -> Iterator[None]:
+def workers() -> Generator[None]:
     """Keep a worker for each machine class in use, as ``taskflow worker --machine all`` does."""
     console.print("[bold]Starting workers[/]: taskflow worker --machine all  [dim](log: .taskflow/demo.log)[/]")
     with open(".taskflow/demo.log", "w") as log:
@@ -47,7 +48,7 @@ def workers() -> Iterator[None]:
                 process.kill()
 
 
-def trigger_all() -> list[RunHandle[object]]:
+def trigger_all() -> list[Handle]:
     """Trigger every example."""
     return [
         hello_world.trigger(Greeting(message="taskflow")),
@@ -60,7 +61,7 @@ def trigger_all() -> list[RunHandle[object]]:
     ]
 
 
-def watch(handles: list[RunHandle[object]]) -> list[Run]:
+def watch(handles: list[Handle]) -> list[Run]:
     """Show the runs until all have ended, and return them."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     with Live(console=console, refresh_per_second=8) as live:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-from celery import Celery
+from celery import Celery as Celery
 from celery.app.amqp import AMQP, Queues
 from kombu import Queue
 from kombu.transport import TRANSPORT_ALIASES

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from taskflow.app import TaskFlow
 from taskflow.broker.urls import without_password
+from taskflow.cli.application import App, load
 from taskflow.cli.output import console, print_json
 from taskflow.errors import TaskflowError
 
@@ -24,9 +25,9 @@ class Finding:
     found: str
 
 
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(app: App = None, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Check settings, store, broker, tasks and workers. Exits 1 when something is wrong."""
-    findings = [_python(), *_application()]
+    findings = [_python(), *_application(app)]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -44,9 +45,9 @@ def _python() -> Finding:
     return Finding("python", is_good, f"{sys.version.split()[0]}; {versions}")
 
 
-def _application() -> list[Finding]:
+def _application(app: str | None) -> list[Finding]:
     try:
-        flow = TaskFlow.current()
+        flow = load(app)
     except TaskflowError as error:
         return [Finding("settings", False, str(error))]
     checks: list[tuple[str, Callable[[TaskFlow], str]]] = [

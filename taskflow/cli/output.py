@@ -1,6 +1,7 @@
 """Show runs, as a table for people and as JSON for programs."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from rich.text import Text
 
 from taskflow.models import Run, RunStatus
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 160)
 COLORS = {
     RunStatus.COMPLETED: "green",
     RunStatus.EXECUTING: "cyan",
@@ -36,7 +37,7 @@ def runs_table(runs: Sequence[Run], title: str | None = None) -> Table:
     """Return a table of runs, one a row."""
     table = Table(title=title, box=None, pad_edge=False, header_style="bold")
     for heading in ("RUN", "TASK", "STATUS", "MACHINE", "QUEUE", "AGE", "TOOK"):
-        table.add_column(heading, no_wrap=heading != "QUEUE")
+        table.add_column(heading, no_wrap=True, min_width=37 if heading == "RUN" else None)
     for run in runs:
         table.add_row(
             run.id, run.task_id, status_text(run.status), run.machine, run.queue, age(run.created_at), _took(run)

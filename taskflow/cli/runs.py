@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from taskflow.app import TaskFlow
+from taskflow.cli.application import App, load
 from taskflow.cli.output import age, console, print_json, run_dict, runs_table, span, status_text
 from taskflow.models import Attempt, Run
 
@@ -16,9 +16,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("get", epilog="Example: taskflow runs get run_00... --json")
-def get(run_id: RunId, as_json: AsJson = False) -> None:
+def get(run_id: RunId, app: App = None, as_json: AsJson = False) -> None:
     """Show one run: status, attempts, output or error."""
-    run = TaskFlow.current().engine.retrieve_run(run_id)
+    run = load(app).engine.retrieve_run(run_id)
     if as_json:
         print_json(run_dict(run))
         return
@@ -28,22 +28,27 @@ def get(run_id: RunId, as_json: AsJson = False) -> None:
 @app.command("list", epilog="Example: taskflow runs list --limit 50")
 def list_(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most how many.")] = 20,
+    app: App = None,
     as_json: AsJson = False,
 ) -> None:
     """List the newest runs."""
-    found = TaskFlow.current().engine.list_runs(limit)
+    found = load(app).engine.list_runs(limit)
     if as_json:
         print_json([run_dict(run) for run in found])
     elif found:
         console.print(runs_table(found))
     else:
-        console.print("No runs yet. Make one: taskflow trigger hello-world '{\"message\": \"hi\"}'", highlight=False)
+        console.print('No runs yet. Make one: taskflow trigger hello-world \'{"message": "hi"}\'', highlight=False)
 
 
 @app.command("cancel", epilog="Example: taskflow runs cancel run_00...")
-def cancel(run_ids: Annotated[list[str], typer.Argument(metavar="RUN...", help="The runs' ids.")], as_json: AsJson = False) -> None:
+def cancel(
+    run_ids: Annotated[list[str], typer.Argument(metavar="RUN...", help="The runs' ids.")],
+    app: App = None,
+    as_json: AsJson = False,
+) -> None:
     """Cancel runs: those that wait at once, those that execute as soon as their node has stopped them."""
-    engine = TaskFlow.current().engine
+    engine = load(app).engine
     done = {run_id: engine.cancel_run(run_id) for run_id in run_ids}
     if as_json:
         print_json([{"id": run_id, "canceled": was_canceled} for run_id, was_canceled in done.items()])

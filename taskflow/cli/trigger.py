@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from taskflow.app import TaskFlow
+from taskflow.cli.application import App, load
 from taskflow.cli.output import console, print_json, status_text
 from taskflow.definition.options import TriggerOptions
 from taskflow.errors import PayloadError, ResultTimeoutError, RunFailedError
@@ -18,6 +19,7 @@ def trigger(
     payload: Annotated[
         str | None, typer.Argument(metavar="[JSON]", help="The payload, or - to read it from standard input.")
     ] = None,
+    app: App = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result and print it.")] = False,
     timeout: Annotated[float | None, typer.Option(min=0, help="Seconds to wait at most.")] = None,
     queue: Annotated[str | None, typer.Option(help="Queue instead of the task's own.")] = None,
@@ -29,7 +31,7 @@ def trigger(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Trigger a run and print its id."""
-    flow = TaskFlow.current()
+    flow = load(app)
     options = TriggerOptions.checked(
         queue=queue,
         machine=machine,
@@ -53,7 +55,7 @@ def _parsed(task_id: str, payload: str | None) -> object:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise PayloadError(
-            task_id, f"it is not JSON ({error}). Quote it for the shell: '{{\"message\": \"hi\"}}' or '\"text\"'."
+            task_id, f'it is not JSON ({error}). Quote it for the shell: \'{{"message": "hi"}}\' or \'"text"\'.'
         ) from None
 
 
@@ -65,7 +67,9 @@ def _show_result(flow: TaskFlow, run_id: str, timeout: float | None, *, as_json:
             output = flow.engine.wait_output(run_id, None if timeout is None else timedelta(seconds=timeout))
     except RunFailedError as failed:
         if as_json:
-            print_json({"id": run_id, "status": failed.status, "error": {"type": failed.type, "message": failed.message}})
+            print_json(
+                {"id": run_id, "status": failed.status, "error": {"type": failed.type, "message": failed.message}}
+            )
         else:
             console.print(str(failed), style="red", highlight=False, markup=False)
         raise typer.Exit(1) from None
@@ -76,4 +80,6 @@ def _show_result(flow: TaskFlow, run_id: str, timeout: float | None, *, as_json:
     if as_json:
         print_json({"id": run_id, "status": "COMPLETED", "output": value})
     else:
-        console.print(status_text(flow.engine.run_status(run_id)), json.dumps(value, ensure_ascii=False), highlight=False)
+        console.print(
+            status_text(flow.engine.run_status(run_id)), json.dumps(value, ensure_ascii=False), highlight=False
+        )

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import inspect
 import random
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -89,7 +89,7 @@ def current_context() -> Context | None:
 
 
 @contextlib.contextmanager
-def _entered(context: Context) -> Iterator[None]:
+def _entered(context: Context) -> Generator[None]:
     token = _current.set(context)
     try:
         yield

@@ -4,14 +4,13 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-import taskflow
 from taskflow.models import RunError
 
 MESSAGE_CHARS: Final = 1000
 FRAMES: Final = 50
 LINE_CHARS: Final = 1024
 """The bounds of Trigger.dev's ``CORE/errors.ts``."""
-_OWN_CODE = str(Path(taskflow.__file__ or "").parent)
+_OWN_CODE = str(Path(__file__).parents[1])
 
 
 def describe(error: BaseException) -> RunError:

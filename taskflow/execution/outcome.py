@@ -7,7 +7,7 @@ from typing import Any
 
 from taskflow.definition.durations import parse_duration
 from taskflow.definition.task import TaskDefinition
-from taskflow.errors import AbortRun, OutOfMemory, OutputError, PayloadError, RetryAfter
+from taskflow.errors import AbortRun, DefinitionError, OutOfMemory, OutputError, PayloadError, RetryAfter
 from taskflow.execution.failures import describe
 from taskflow.models import RunError, RunStatus
 
@@ -69,7 +69,7 @@ def decide(
     told = describe(error)
     if isinstance(error, OutOfMemory | MemoryError):
         return _larger_machine(told, definition, tries, random, error)
-    if isinstance(error, AbortRun | PayloadError | OutputError) or tries.is_last:
+    if isinstance(error, AbortRun | PayloadError | OutputError | DefinitionError) or tries.is_last:
         return Ended(told, RunStatus.FAILED, error)
     if isinstance(error, RetryAfter):
         return Retried(told, _until(error.when, now), cause=error)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from redis.exceptions import NoScriptError, ResponseError
 
@@ -87,7 +87,8 @@ class AsyncStore:
         try:
             connection = await self._connections.acquire()
             await connection.send_command(*self._wire.read_stream(name, after, shard, block_ms, count))
-            reply: Any = await connection.read_response(timeout=(block_ms or 0) / 1000 + self._timeout)
+            read = cast("Any", connection).read_response  # partly untyped in redis-py
+            reply: Any = await read(timeout=(block_ms or 0) / 1000 + self._timeout)
         except UNREACHABLE as error:
             if connection is not None:
                 await self._connections.discard(connection)

@@ -6,10 +6,10 @@ connection that the server closed meanwhile is found out by using it.
 
 import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from redis import Connection, ConnectionPool
 from redis.asyncio import Connection as AsyncConnection
@@ -26,7 +26,8 @@ class Connections:
 
     def __init__(self, url: str, timeout: timedelta) -> None:
         options = _options(url, timeout)
-        self._pool = ConnectionPool.from_url(redis_url(url), retry=Retry(NoBackoff(), 0), **options)
+        from_url: Any = cast("Any", ConnectionPool).from_url  # partly untyped in redis-py
+        self._pool: ConnectionPool = from_url(redis_url(url), retry=Retry(NoBackoff(), 0), **options)
         self._idle: list[Connection] = []
         self._lent: weakref.WeakSet[Connection] = weakref.WeakSet()
         self._is_closed = False
@@ -38,25 +39,25 @@ class Connections:
             return self._idle.pop()
         except IndexError:
             connection: Connection = self._pool.connection_class(**self._pool.connection_kwargs)
-            connection.connect()
+            _connect(connection)
             self._lent.add(connection)
             return connection
 
     def release(self, connection: Connection) -> None:
         """Keep a connection whose last reply was read."""
         if self._is_closed:
-            connection.disconnect()
+            _disconnect(connection)
         else:
             self._idle.append(connection)
 
     def discard(self, connection: Connection) -> None:
         """Close a connection, and the idle ones: what closed one has likely closed all."""
-        connection.disconnect()
+        _disconnect(connection)
         while self._idle:
-            self._idle.pop().disconnect()
+            _disconnect(self._idle.pop())
 
     @contextmanager
-    def one(self) -> Iterator[Connection]:
+    def one(self) -> Generator[Connection]:
         """Lend a connection, kept unless the block fails."""
         connection = self.acquire()
         try:
@@ -76,7 +77,7 @@ class Connections:
         self._is_closed = True
         self._idle.clear()
         for connection in list(self._lent):
-            connection.disconnect()
+            _disconnect(connection)
 
 
 class AsyncConnections:
@@ -84,15 +85,16 @@ class AsyncConnections:
 
     def __init__(self, url: str, timeout: timedelta) -> None:
         options = _options(url, timeout)
-        self._pool = AsyncConnectionPool.from_url(redis_url(url), **options)
+        from_url: Any = cast("Any", AsyncConnectionPool).from_url
+        self._pool: AsyncConnectionPool = from_url(redis_url(url), **options)
         self._idle: list[AsyncConnection] = []
 
     async def acquire(self) -> AsyncConnection:
         """Return a connected connection. Raises redis-py's errors when there is none to be had."""
         if self._idle:
             return self._idle.pop()
-        connection: AsyncConnection = self._pool.connection_class(**self._pool.connection_kwargs)
-        await connection.connect()
+        connection = cast("AsyncConnection", self._pool.connection_class(**self._pool.connection_kwargs))
+        await cast("Any", connection).connect()
         return connection
 
     def release(self, connection: AsyncConnection) -> None:
@@ -108,6 +110,14 @@ class AsyncConnections:
         """Close every idle connection."""
         while self._idle:
             await self._idle.pop().disconnect(nowait=True)
+
+
+def _connect(connection: Connection) -> None:
+    cast("Any", connection).connect()  # redis-py has no types here
+
+
+def _disconnect(connection: Connection) -> None:
+    cast("Any", connection).disconnect()
 
 
 def _options(url: str, timeout: timedelta) -> dict[str, Any]:

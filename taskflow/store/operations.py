@@ -7,7 +7,7 @@ repeated after a lost reply: each recognises that it was done.
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
@@ -205,5 +205,3 @@ def milliseconds(duration: timedelta) -> int:
 
 def _digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:32]
-
-

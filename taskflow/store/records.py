@@ -75,7 +75,7 @@ def error_json(error: RunError) -> str:
     return json.dumps({"type": error.type, "message": error.message, "traceback": error.traceback})
 
 
-def error(stored: bytes | str | None | Mapping[str, str]) -> RunError | None:
+def error(stored: bytes | str | Mapping[str, str] | None) -> RunError | None:
     """Return the error of its stored form."""
     if not stored:
         return None

@@ -32,12 +32,12 @@ def script(name: str) -> Script:
 
 def source(name: str) -> str:
     """Return the text of one Lua file."""
-    return (files(__package__) / "lua" / f"{name}.lua").read_text("utf-8")
+    return (files("taskflow.store") / "lua" / f"{name}.lua").read_text("utf-8")
 
 
 def names() -> list[str]:
     """Return every operation that has a script."""
-    folder = files(__package__) / "lua"
+    folder = files("taskflow.store") / "lua"
     return sorted(entry.name.removesuffix(".lua") for entry in folder.iterdir() if entry.name.endswith(".lua"))
 
 

@@ -81,7 +81,8 @@ class Store:
             StoreUnavailableError: No connection.
         """
         try:
-            with self._connections.one() as connection:
+            with self._connections.one() as lent:
+                connection: Any = lent
                 connection.send_command(*self._wire.read_stream(name, after, shard, block_ms, count))
                 reply: Any = connection.read_response(timeout=(block_ms or 0) / 1000 + self._timeout)
         except UNREACHABLE as error:

@@ -75,9 +75,7 @@ class Wire:
         """Return the tickets of a reply whose reading failed."""
         return [ticket(fields) for fields in reply[2]]
 
-    def read_stream(
-        self, name: str, after: str, shard: int, block_ms: int | None, count: int
-    ) -> tuple[str | int, ...]:
+    def read_stream(self, name: str, after: str, shard: int, block_ms: int | None, count: int) -> tuple[str | int, ...]:
         """Return the XREAD command of a stream under a shard."""
         block: tuple[str | int, ...] = () if block_ms is None else ("BLOCK", block_ms)
         return ("XREAD", "COUNT", count, *block, "STREAMS", f"{self._config.base(shard)}:{name}", after)
@@ -88,7 +86,7 @@ class Wire:
 
 
 def new_run_id(shard: int) -> str:
-    """Return a new run id: ``run_``, two hex digits of shard, 11 of milliseconds, 20 random. Sorts by time in a shard."""
+    """Return a new run id: ``run_``, two hex digits of shard, 11 of milliseconds, 20 random."""
     return f"run_{shard:02x}{time.time_ns() // 1_000_000:011x}{os.urandom(10).hex()}"
 
 

@@ -12,7 +12,7 @@ from taskflow.definition.payload import argsrepr
 from taskflow.definition.queue import Queue
 from taskflow.definition.registry import Registry
 from taskflow.definition.task import Task, TaskDefinition
-from taskflow.errors import PayloadError, PayloadTooLargeError
+from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
 from taskflow.store.operations import NewRun
 from taskflow.store.wire import new_run_id, shard_of_queue
 
@@ -59,12 +59,25 @@ class Planner:
         return _name(definition), definition.queue.concurrency_limit
 
     def limits(self) -> dict[str, int | None]:
-        """Return every declared queue's concurrency limit; None for unlimited ones."""
+        """Return every declared queue's concurrency limit; None for unlimited ones.
+
+        Raises:
+            DefinitionError: Two tasks declare one queue with different limits.
+        """
         found: dict[str, int | None] = {}
         for task in self.registry:
             name, limit = _name(task.definition), task.definition.queue.concurrency_limit
-            if limit is not None or name not in found:
+            known = found.setdefault(name, limit)
+            if known is None:
                 found[name] = limit
+            elif limit is not None and limit != known:
+                remedy = f"Declare the queue once, QUEUE = Queue({name!r}, concurrency_limit=...), and give it to both."
+                raise DefinitionError(
+                    f"Queue {name!r} is declared with two limits, {known} and {limit} (task {task.definition.id!r})",
+                    option="concurrency_limit",
+                    value=limit,
+                    remedy=remedy,
+                )
         return found
 
     def _payload(self, definition: TaskDefinition, payload: object) -> bytes:

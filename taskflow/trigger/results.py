@@ -75,7 +75,9 @@ class ResultListener:
                 if not is_listening:
                     self._listening[shard] = True
                     after = self._store.last_stream_id("finishes", shard=shard)
-                    threading.Thread(target=self._listen, args=(shard, after), name="taskflow-results", daemon=True).start()
+                    threading.Thread(
+                        target=self._listen, args=(shard, after), name="taskflow-results", daemon=True
+                    ).start()
 
     def _delist(self, run_id: str, finished: threading.Event) -> None:
         with self._lock:

@@ -76,4 +76,3 @@ class Upkeep:
 
     def _run(self, operation: Operation[T]) -> T:
         return self.store.run(operation, shard=self.shard)
-

@@ -1,4 +1,4 @@
-"""Celery's pool interface over the asyncio executor: ``-P custom`` with CELERY_CUSTOM_WORKER_POOL naming ``AsyncPool``."""
+"""Celery's pool interface over the asyncio executor: ``-P custom``, named by CELERY_CUSTOM_WORKER_POOL."""
 
 import logging
 from collections.abc import Callable
@@ -89,7 +89,9 @@ class CeleryEvents:
     def received(self, order: Order) -> None:
         """A ticket was taken. On the hub's thread."""
         if self._is_listened_to():
-            self._dispatcher.send("task-received", uuid=order.run_id, name=order.definition.id, args=order.args, kwargs="{}")
+            self._dispatcher.send(
+                "task-received", uuid=order.run_id, name=order.definition.id, args=order.args, kwargs="{}"
+            )
 
     def started(self, order: Order) -> None:
         """A run was claimed and starts."""

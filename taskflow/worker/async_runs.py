@@ -97,7 +97,7 @@ class AsyncRuns:
 
     def cancel_all(self) -> None:
         """Stop every coroutine: their claims are over. From any thread; ``wait_idle`` tells when they have."""
-        self.loop.call_soon_threadsafe(lambda: [self._cancel(run_id, claim) for run_id, (claim, _) in list(self._tasks.items())])
+        self.loop.call_soon_threadsafe(self._cancel_all)
 
     def wait_idle(self, seconds: float | None = None) -> bool:
         """Wait until nothing is taken or executing."""
@@ -167,6 +167,10 @@ class AsyncRuns:
         self._watcher.dropped(order)
         give_up = operations.give_up_run(order.run_id, claimed.claim, AttemptOutcome.INTERRUPTED, STOPPED)
         await self._pipeline.submit(give_up, self._shard(order.run_id))
+
+    def _cancel_all(self) -> None:
+        for run_id, (claim, _) in list(self._tasks.items()):
+            self._cancel(run_id, claim)
 
     def _cancel(self, run_id: str, claim: int) -> None:
         held = self._tasks.get(run_id)

@@ -27,7 +27,9 @@ STOPPED = RunError("Stopped", "The run's code was stopped by its node.")
 def prepare(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun) -> Attempt:
     """Return the attempt to execute for a claim."""
     tries = Tries(claimed.failed_attempts, claimed.max_attempts, claimed.machine)
-    return Attempt(definition, claimed.payload, _context(runtime, definition, claimed, tries), tries, runtime.settings.output_limit)
+    return Attempt(
+        definition, claimed.payload, _context(runtime, definition, claimed, tries), tries, runtime.settings.output_limit
+    )
 
 
 def settle(definition: TaskDefinition, run_id: str, claim: int, outcome: Outcome) -> Operation[Any]:

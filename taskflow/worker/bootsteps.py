@@ -10,9 +10,9 @@ from taskflow.broker.celery_app import prepare_worker
 from taskflow.broker.queues import parse_queue
 from taskflow.broker.redis_transport import set_free_slots
 from taskflow.worker.async_pool import AsyncPool
-from taskflow.worker.coroutines import CoroutineExecutor, LoopWatch
 from taskflow.worker.child_start import bind_children
 from taskflow.worker.children_executor import ChildrenExecutor
+from taskflow.worker.coroutines import CoroutineExecutor, LoopWatch
 from taskflow.worker.node import Node
 from taskflow.worker.runtime import runtime_of
 
@@ -41,18 +41,18 @@ class NodeStep(bootsteps.StartStopStep):
         self._runtime.node.name = str(worker.hostname)
         self._runtime.node.renew()  # before the pool forks: children claim under it
 
-    def start(self, worker: Any) -> None:
+    def start(self, parent: Any) -> None:
         """Take the node's lease."""
-        queues = [str(name) for name in worker.app.amqp.queues.consume_from]
+        queues = [str(name) for name in parent.app.amqp.queues.consume_from]
         executor: CoroutineExecutor | ChildrenExecutor
-        if isinstance(worker.pool, AsyncPool):
-            executor = CoroutineExecutor(worker.pool.runs)
-            self._watch = LoopWatch(worker.pool.runs)
+        if isinstance(parent.pool, AsyncPool):
+            executor = CoroutineExecutor(parent.pool.runs)
+            self._watch = LoopWatch(parent.pool.runs)
             self._watch.start()
         else:
-            self._children = executor = ChildrenExecutor(self._runtime, worker.pool, self._memory(queues))
+            self._children = executor = ChildrenExecutor(self._runtime, parent.pool, self._memory(queues))
             executor.start()
-        self._node = Node(self._runtime, queues, int(worker.pool.num_processes), executor)
+        self._node = Node(self._runtime, queues, int(parent.pool.num_processes), executor)
         self._node.start()
         signals.worker_shutting_down.connect(self._drain, weak=False)
         signals.worker_shutdown.connect(self._leave, weak=False)
@@ -85,14 +85,14 @@ class IntakeStep(bootsteps.StartStopStep):
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
-    def start(self, consumer: Any) -> None:
+    def start(self, parent: Any) -> None:
         """Tell the new channel how many slots are free."""
-        pool, hub = consumer.pool, consumer.hub
+        pool, hub = parent.pool, parent.hub
         if not isinstance(pool, AsyncPool):
-            set_free_slots(consumer.task_consumer.channel, lambda: pool.num_processes - len(state.reserved_requests))
+            set_free_slots(parent.task_consumer.channel, lambda: pool.num_processes - len(state.reserved_requests))
             return
-        set_free_slots(consumer.task_consumer.channel, pool.free_slots)
-        pool.events.connect(hub.call_soon, consumer.event_dispatcher)
+        set_free_slots(parent.task_consumer.channel, pool.free_slots)
+        pool.events.connect(hub.call_soon, parent.event_dispatcher)
 
         def wake() -> None:
             if pool.free_slots() <= 1:  # it was full: the hub has stopped taking

@@ -22,8 +22,11 @@ from celery.worker import state
 from taskflow.worker.child_exits import ChildExit, exit_status, kill_leftovers, signal_group
 from taskflow.worker.guard import Guard
 
+__all__ = ["ChildExit", "ChildWatch"]
+
 log = logging.getLogger("taskflow.node")
 _POLL: Final = 0.25
+_KILL_POLL: Final = 0.01
 _NEVER: Final = float("inf")
 
 
@@ -59,7 +62,6 @@ class ChildWatch:
         self._condemned: dict[int, int] = {}  # job pipe to pid
         self._calls: deque[Callable[[], None]] = deque()
         self._lock = threading.RLock()
-        self._gone = threading.Condition(self._lock)
         self._hook_into(pool)
         for process in list(self._pool._pool):
             self._adopt(process)
@@ -128,16 +130,23 @@ class ChildWatch:
         return True
 
     def kill_all(self, *, reason: str, timeout: float = 5) -> bool:
-        """SIGKILL every child, busy or not, and wait until they are gone. From any thread but the hub's.
+        """SIGKILL every child there is, busy or not, and wait until they have ended. Thread-safe; blocks.
+
+        Their replacements are forked meanwhile: what a child inherits from the node must be in place before.
 
         Returns:
-            False when one was not seen gone in time (its SIGKILL is sent, though).
+            False when one has not ended in time (its SIGKILL is sent, though).
         """
-        with self._gone:
-            doomed = list(self._children)
-            for pid in doomed:
-                self.kill_child(pid, reason=reason)
-            return self._gone.wait_for(lambda: not any(pid in self._children for pid in doomed), timeout)
+        with self._lock:
+            doomed = [child.process for child in self._children.values()]
+            for process in doomed:
+                self.kill_child(process.pid, reason=reason)
+        deadline = time.monotonic() + timeout
+        while any(exit_status(process) is None for process in doomed):  # not by reports: the hub may be reconnecting
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_KILL_POLL)
+        return True
 
     def pids(self) -> list[int]:
         """Return all children. Thread-safe."""
@@ -258,7 +267,6 @@ class ChildWatch:
         ended = ChildExit(pid, None if status < 0 else status, -status if status < 0 else None, child.reason, run_ids)
         del self._children[pid]
         self._condemned.pop(child.process.inqW_fd, None)
-        self._gone.notify_all()
         try:
             self._on_exit(ended)
         except Exception:

@@ -1,10 +1,12 @@
 """The process executor as a node sees it: stops children, and tells the store what died with one."""
 
+import functools
 import logging
 import queue
 import random
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,8 +18,8 @@ from taskflow.store.records import HeldRun
 from taskflow.worker.attempts import STOPPED, settle
 from taskflow.worker.children import ChildExit, ChildWatch
 from taskflow.worker.guard import Guard
-from taskflow.worker.memory import OUT_OF_MEMORY, MemoryWatch
 from taskflow.worker.insist import insist
+from taskflow.worker.memory import OUT_OF_MEMORY, MemoryWatch
 from taskflow.worker.runtime import Runtime
 
 log = logging.getLogger("taskflow.node")
@@ -75,18 +77,20 @@ class ChildrenExecutor:
         look_again = float("inf")
         while True:
             try:
-                work = self._work.get(timeout=None if look_again == float("inf") else max(0.0, look_again - time.monotonic()))
+                work = self._work.get(
+                    timeout=None if look_again == float("inf") else max(0.0, look_again - time.monotonic())
+                )
             except queue.Empty:
                 look_again = float("inf")
                 self._safely(self._settle_dead)
                 continue
             if isinstance(work, _Stop):
-                self._safely(lambda stop=work: self._stop(stop))
+                self._safely(functools.partial(self._stop, work))
             else:
                 self._safely(self._settle_dead)
                 look_again = time.monotonic() + LOOK_AGAIN_SECONDS
 
-    def _safely(self, act: Any) -> None:
+    def _safely(self, act: Callable[[], None]) -> None:
         try:
             act()
         except Exception:
@@ -95,7 +99,8 @@ class ChildrenExecutor:
     def _held(self) -> list[HeldRun]:
         runs: list[HeldRun] = []
         for shard in range(self._runtime.settings.shards):
-            runs += insist(self._runtime, node_operations.read_node_runs(self._runtime.node.id), shard=shard)
+            found = insist(self._runtime, node_operations.read_node_runs(self._runtime.node.id), shard=shard)
+            runs.extend(found)
         return runs
 
     def _settle_dead(self) -> None:
@@ -108,7 +113,9 @@ class ChildrenExecutor:
         if run.status is RunStatus.EXECUTING and reason == OUT_OF_MEMORY:
             self._settle_out_of_memory(run)
             return
-        error = STOPPED if run.status is RunStatus.CANCELED else RunError("ChildLost", f"The run's process died: {reason}.")
+        error = (
+            STOPPED if run.status is RunStatus.CANCELED else RunError("ChildLost", f"The run's process died: {reason}.")
+        )
         outcome = AttemptOutcome.INTERRUPTED if run.status is RunStatus.CANCELED else AttemptOutcome.LOST
         insist(self._runtime, operations.give_up_run(run.run_id, run.claim, outcome, error), run_id=run.run_id)
 

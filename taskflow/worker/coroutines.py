@@ -60,5 +60,7 @@ class LoopWatch:
             log.warning("loop.blocked: for %.1f s by\n%s", time.monotonic() - asked, stack)
 
     def _stack(self) -> str:
-        frame = sys._current_frames().get(self._runs.thread_id or 0)
+        frame = sys._current_frames().get(  # pyright: ignore[reportPrivateUsage] - documented for debuggers
+            self._runs.thread_id or 0
+        )
         return "".join(traceback.format_stack(frame)) if frame else "(gone)"

@@ -4,7 +4,7 @@ import logging
 import os
 import platform
 from collections.abc import Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from taskflow.broker.queues import parse_queue
 from taskflow.errors import StoreUnavailableError
@@ -12,8 +12,8 @@ from taskflow.models import AttemptOutcome, RunError
 from taskflow.store import node_operations, operations
 from taskflow.store.node_operations import InboxEntry
 from taskflow.worker.attempts import STOPPED
-from taskflow.worker.pulse import Pulse
 from taskflow.worker.insist import insist
+from taskflow.worker.pulse import Pulse
 from taskflow.worker.runtime import Runtime, Service
 
 log = logging.getLogger("taskflow.node")
@@ -76,7 +76,7 @@ class Node:
     def _register(self) -> None:
         node_id = self._runtime.node.id
         classes = sorted({f"{name.machine}.{name.executor}" for name in map(parse_queue, self._queues)})
-        description = {"host": platform.node(), "pid": os.getpid(), "concurrency": self._capacity}
+        description: dict[str, str | int] = {"host": platform.node(), "pid": os.getpid(), "concurrency": self._capacity}
         for shard in self._shards:
             self._runtime.store.run(
                 node_operations.register_node(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import celery
 
@@ -15,7 +15,8 @@ def register_tasks(app: celery.Celery, definitions: Iterable[TaskDefinition]) ->
     """Register a Celery task of the same name for each definition; one that is registered already is replaced."""
     for definition in definitions:
         app.tasks.pop(definition.id, None)
-        app.task(definition.function, lazy=False, shared=False, **celery_options(definition))
+        declare: Any = cast("Any", app).task(lazy=False, shared=False, **celery_options(definition))
+        declare(definition.function)
 
 
 def celery_options(definition: TaskDefinition) -> dict[str, Any]:

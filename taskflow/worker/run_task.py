@@ -3,7 +3,7 @@
 import logging
 import os
 from datetime import datetime
-from typing import Any, ClassVar, NoReturn, TypeGuard
+from typing import Any, ClassVar, NoReturn, TypeGuard, cast
 
 import celery
 from celery.exceptions import Ignore, Reject, Retry
@@ -32,7 +32,7 @@ class RunFailed(Exception):  # noqa: N818 - Celery shows it as the failure of a 
     """An attempt that ended without an exception of its own."""
 
 
-class RunTask(celery.Task):
+class RunTask(celery.Task[Any, Any]):
     """Base class of taskflow's Celery tasks. The store decides everything; Celery is told what happened."""
 
     definition: ClassVar[TaskDefinition]
@@ -103,13 +103,19 @@ class RunTask(celery.Task):
             case Completed(_, value):
                 return value
             case Retried(error, delay, _, cause):
-                raise Retry(f"{error.type}: {error.message}", cause, delay.total_seconds()) from cause
+                raise Retry(
+                    f"{error.type}: {error.message}", _shown(cause), cast("Any", delay.total_seconds())
+                ) from cause
             case Ended(error, _, cause):
                 raise cause if _is_harmless(cause) else RunFailed(f"{error.type}: {error.message}")
 
 
+def _shown(cause: BaseException | None) -> Exception | None:
+    return cause if _is_harmless(cause) else None
+
+
 def _is_harmless(cause: BaseException | None) -> TypeGuard[Exception]:
-    """Whether Celery takes an exception for a failure: MemoryError ends its parent, its own signals mean other things."""
+    """Whether Celery takes it for a failure: a MemoryError would end the parent, its own signals mean other things."""
     return isinstance(cause, Exception) and not isinstance(cause, MemoryError | Ignore | Reject | Retry)
 
 
@@ -126,4 +132,3 @@ def adopt_message(
     run_id = runtime.adopt(definition.id, payload, message_id)
     log.info("message.adopted: %s as a run of %s", run_id, definition.id)
     return run_id
-

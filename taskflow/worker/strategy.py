@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from celery.worker.strategy import default
 
@@ -20,10 +20,10 @@ Handler = Callable[..., Any]
 def ticket_strategy(task: RunTask, app: Any, consumer: Any, **options: Any) -> Handler:
     """Return the handler of one task's messages, called on the hub's thread."""
     runtime = runtime_of(app)
-    through_celery = cast("Handler", default(task, app, consumer, **options))
+    through_celery: Handler = default(task, app, consumer, **options)
     pool = consumer.pool
 
-    def handle(message: Any, body: Any, ack: Callable[[], None], reject: Callable[[], None], callbacks: Any, **_: Any) -> Any:
+    def handle(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **_: Any) -> Any:
         ticket = ticket_from_headers(message.headers)
         if ticket is None:
             return adopt(message)

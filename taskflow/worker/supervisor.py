@@ -111,7 +111,8 @@ class _Supervisor:
                 self._say(f"{node.label} ended.")
             return
         if self._is_draining:
-            self._has_failed = True
+            if node.exitcode != -signal.SIGTERM:  # that is a node that had not come far enough to take a run
+                self._has_failed = True
             return
         if time.monotonic() - node.started_at > _STABLE_AFTER:
             self._pauses.pop(node, None)

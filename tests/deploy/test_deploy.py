@@ -1,5 +1,6 @@
 """The files in deploy/: valid, safe, and in agreement with the machine presets."""
 
+import contextlib
 import json
 import os
 import re
@@ -18,7 +19,7 @@ from taskflow.definition.machine import DEFAULT_MACHINE, PRESETS
 from taskflow.worker.host import Host
 from taskflow.worker.plan import fitting
 from tests.processes import spawn, stop_group
-from tests.servers import HOST, RedisServer, find_valkey, free_port
+from tests.servers import HOST, Client, RedisServer, find_valkey, free_port
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -168,25 +169,29 @@ def test_the_stores_configuration_asks_for_a_password_and_keeps_its_data(tmp_pat
     """The very text that the container gets, read by a real Valkey."""
     config: str = load(COMPOSE)["configs"]["valkey"]["content"]
     text = filled_in(config, SECRETS).replace("dir /data", f"dir {tmp_path}")
-    path, port = tmp_path / "valkey.conf", free_port()
+    path, port, password = tmp_path / "valkey.conf", free_port(), SECRETS["TASKFLOW_REDIS_PASSWORD"]
     path.write_text(text)
     server = spawn([find_valkey(), path, "--bind", HOST, "--port", str(port)])
     try:
-        with redis.Redis(host=HOST, port=port, password="secret", decode_responses=True) as client:
+        with contextlib.closing(connect(port, password)) as client:
             wait_until(lambda: answers(client), "the configured Valkey")
             wanted = {"appendonly": "yes", "appendfsync": "everysec", "maxmemory-policy": "noeviction"}
-            found: Any = client.execute_command("CONFIG", "GET", *wanted)  # pyright: ignore[reportUnknownMemberType]
-        assert found == wanted
-        with redis.Redis(host=HOST, port=port) as stranger, pytest.raises(redis.AuthenticationError):
-            stranger.ping()  # pyright: ignore[reportUnknownMemberType]
+            assert client.execute_command("CONFIG", "GET", *wanted) == wanted
+        with contextlib.closing(connect(port)) as stranger, pytest.raises(redis.AuthenticationError):
+            stranger.ping()
     finally:
         stop_group(server)
 
 
-def answers(client: "redis.Redis") -> bool:
+def connect(port: int, password: str | None = None) -> Client:
+    """Return a client of a store on this host."""
+    return redis.Redis(host=HOST, port=port, password=password, decode_responses=True)
+
+
+def answers(client: Client) -> bool:
     """Whether a server is up."""
     try:
-        return bool(client.ping())  # pyright: ignore[reportUnknownMemberType]
+        return client.ping()
     except redis.ConnectionError:
         return False
 

@@ -1,6 +1,6 @@
 """Calls that type checkers must refuse. Never run: an ignore that is not needed is an error of mypy and of pyright.
 
-The code after ``type: ignore`` is mypy's. pyright heeds the comment too and, by the line below, insists that it needs it.
+The code after ``type: ignore`` is mypy's. pyright heeds the comment too and, by the line below, insists on needing it.
 """
 # pyright: reportUnnecessaryTypeIgnoreComment=error
 
@@ -24,47 +24,47 @@ def payloads() -> None:
     render_invoice.trigger("o_42")  # type: ignore[arg-type]  # a payload, not its id
     render_invoice.trigger()  # type: ignore[call-arg]  # it takes a payload
     render_invoice.trigger(None)  # type: ignore[arg-type]  # None is no payload of it
-    only_payload.trigger("5")  # type: ignore[arg-type]
-    nothing.trigger(5)  # type: ignore[call-overload]
-    only_context.trigger(InvoicePayload(order_id="o"))  # type: ignore[call-overload]
-    async_only_payload.trigger({"a": "1"})  # type: ignore[dict-item]
+    only_payload.trigger("5")  # type: ignore[arg-type]  # text is no int
+    nothing.trigger(5)  # type: ignore[call-overload]  # it takes no payload
+    only_context.trigger(InvoicePayload(order_id="o"))  # type: ignore[call-overload]  # ctx is not a payload
+    async_only_payload.trigger({"a": "1"})  # type: ignore[dict-item]  # dict[str, int]
 
 
 async def twins() -> None:
-    await render_invoice.atrigger("o_42")  # type: ignore[arg-type]
-    await nothing.atrigger(5)  # type: ignore[call-overload]
+    await render_invoice.atrigger("o_42")  # type: ignore[arg-type]  # the twin is as strict
+    await nothing.atrigger(5)  # type: ignore[call-overload]  # it takes no payload
 
 
 def results() -> None:
-    handle: RunHandle[str] = render_invoice.trigger(InvoicePayload(order_id="o"))  # type: ignore[assignment]
-    url: str = render_invoice.trigger(InvoicePayload(order_id="o")).result()  # type: ignore[assignment]
+    handle: RunHandle[str] = render_invoice.trigger(InvoicePayload(order_id="o"))  # type: ignore[assignment]  # of Invoice
+    url: str = render_invoice.trigger(InvoicePayload(order_id="o")).result()  # type: ignore[assignment]  # an Invoice
     print(handle, url)
 
 
 def options() -> None:
-    nothing.trigger(dealy="5m")  # type: ignore[call-overload]
-    nothing.trigger(max_attempts="3")  # type: ignore[call-overload]
-    nothing.trigger(None, "5m")  # type: ignore[call-overload]
-    Retry(max_attempts="3")  # type: ignore[arg-type]
-    Queue("invoices", limit=4)  # type: ignore[call-arg]
+    nothing.trigger(dealy="5m")  # type: ignore[call-overload]  # delay
+    nothing.trigger(max_attempts="3")  # type: ignore[call-overload]  # a number
+    nothing.trigger(None, "5m")  # type: ignore[call-overload]  # options by name only
+    Retry(max_attempts="3")  # type: ignore[arg-type]  # a number
+    Queue("invoices", limit=4)  # type: ignore[call-arg]  # concurrency_limit
 
 
 def calls_in_place(ctx: Context) -> None:
-    render_invoice(InvoicePayload(order_id="o"))  # type: ignore[call-arg]
-    render_invoice("o", ctx)  # type: ignore[arg-type]
-    nothing(5)  # type: ignore[call-arg]
+    render_invoice(InvoicePayload(order_id="o"))  # type: ignore[call-arg]  # its function wants ctx
+    render_invoice("o", ctx)  # type: ignore[arg-type]  # a payload, not its id
+    nothing(5)  # type: ignore[call-arg]  # its function takes nothing
 
 
-@task(retires=3)  # type: ignore[call-arg]
+@task(retires=3)  # type: ignore[call-arg]  # retry
 def misspelt() -> None: ...
 
 
-@task(executor="thread")  # type: ignore[arg-type]
+@task(executor="thread")  # type: ignore[arg-type]  # "process" or "async"
 def no_such_executor() -> None: ...
 
 
-@task  # type: ignore[call-arg]
+@task  # type: ignore[call-arg, arg-type]  # task() takes options only
 def no_parentheses() -> None: ...
 
 
-tasks_are_values(render_invoice)  # type: ignore[arg-type]
+tasks_are_values(render_invoice)  # type: ignore[arg-type]  # another payload, another result

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from celery import Celery, bootsteps
-from celery.worker.control import control_command  # type: ignore[attr-defined,unused-ignore] # missing in its stubs
+from celery.worker.control import control_command
 
 from taskflow.worker.child_exits import ChildExit
 from taskflow.worker.child_start import bind_children
@@ -19,7 +19,7 @@ from taskflow.worker.children import ChildWatch
 from taskflow.worker.guard import Guard
 from taskflow.worker.memory import MemoryWatch
 
-app: Any = Celery("stock", broker=os.environ["BROKER"])
+app = Celery("stock", broker=os.environ["BROKER"])
 app.conf.update(
     task_ignore_result=True,
     worker_prefetch_multiplier=1,
@@ -46,15 +46,15 @@ class Processes(bootsteps.StartStopStep):
         super().__init__(worker, **options)
         bind_children()
 
-    def start(self, worker: Any) -> None:
+    def start(self, parent: Any) -> None:
         """After the pool."""
         guard = Guard()
-        watch = _installed["watch"] = ChildWatch(worker.pool, guard, self.child_exited)
+        watch = _installed["watch"] = ChildWatch(parent.pool, guard, self.child_exited)
         if MEMORY_LIMIT:
             MemoryWatch(watch, MEMORY_LIMIT).start()
         note("node", pid=os.getpid(), guard=guard.pid, children=watch.pids())
 
-    def register_with_event_loop(self, worker: Any, hub: Any) -> None:
+    def register_with_event_loop(self, parent: Any, hub: Any) -> None:
         """At each start of the loop."""
         _installed["watch"].register(hub)
 

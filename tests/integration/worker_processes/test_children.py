@@ -1,7 +1,6 @@
 """Pool children of a real Celery node: how they die, who notices, what is left."""
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -9,62 +8,27 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-from celery import Celery
 
+from tests.integration.worker_processes.fleet import ROOT, Events
 from tests.processes import kill_group, spawn, stop_group, tail
 from tests.servers import RedisServer
 from tests.waiting import wait_until
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
 
-
-class Node:
+class Node(Events):
     """A running node of ``stock_app``."""
 
     def __init__(self, folder: Path, broker: str, concurrency: int, **env: str) -> None:
-        self.log = folder / "node.log"
-        self.events_file = folder / "events.jsonl"
-        self.celery: Any = Celery("stock", broker=broker)
+        super().__init__(folder, broker)
         argv = [sys.executable, "-m", "celery", "-A", "stock_app", "worker", "-c", str(concurrency), "-P", "prefork"]
-        env = {**os.environ, "PYTHONPATH": f"{HERE}:{ROOT}", "BROKER": broker, "EVENTS": str(self.events_file), **env}
+        argv += ["-O", "fair", "--without-gossip", "--without-mingle", "--loglevel", "INFO"]
         with self.log.open("ab") as output:
-            self.process = spawn(
-                [*argv, "-O", "fair", "--without-gossip", "--without-mingle", "-l", "INFO"], env=env, output=output
-            )
+            self.process = spawn(argv, env={**self.env, **env}, output=output)
         self.node = self.wait_for("node", timeout=20)
         wait_until(lambda: " ready." in self.log.read_text(), f"the node; {tail(self.log)}", timeout=20)
-
-    def events(self, kind: str, **facts: object) -> list[dict[str, Any]]:
-        """Return the events of a kind that have these facts."""
-        if not self.events_file.exists():
-            return []
-        lines = self.events_file.read_text().splitlines()
-        found = [json.loads(line) for line in lines if line.endswith("}")]
-        return [event for event in found if event["kind"] == kind and facts.items() <= event.items()]
-
-    def wait_for(self, kind: str, *, timeout: float = 10, **facts: object) -> dict[str, Any]:
-        """Wait for the first such event."""
-        what = f"event {kind} {facts}; log:\n{tail(self.log)}"
-        return wait_until(lambda: self.events(kind, **facts), what, timeout=timeout)[0]
-
-    def send(self, task: str, *args: object) -> str:
-        """Send a task and return its id."""
-        return str(self.celery.send_task(f"stock_app.{task}", args=args).id)
-
-    def started(self, task: str, *args: object) -> dict[str, Any]:
-        """Send a task and wait until it executes."""
-        return self.wait_for("start", id=self.send(task, *args))
-
-    def command(self, name: str, **arguments: object) -> dict[str, Any]:
-        """Send a control command and return the node's reply."""
-        [reply] = self.celery.control.broadcast(name, arguments=arguments, reply=True, timeout=5, limit=1)
-        [answer] = reply.values()
-        return dict(answer)
 
 
 StartNode = Callable[..., Node]

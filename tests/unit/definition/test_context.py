@@ -1,7 +1,7 @@
 """The context that a project's tests make."""
 
 import dataclasses
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 
@@ -20,7 +20,7 @@ def test_a_context_has_sensible_values_without_any_argument() -> None:
 
 def test_a_context_says_what_the_test_wants() -> None:
     """Code that depends on the last attempt or a tag can be tested."""
-    now = datetime(2030, 1, 1, tzinfo=timezone.utc)  # noqa: UP017
+    now = datetime(2030, 1, 1, tzinfo=UTC)
     ctx = context(task_id="render", tags=["a"], attempt=3, machine="micro", environment="prod", now=now)
     assert (ctx.task.id, ctx.run.tags, ctx.attempt.is_last, ctx.queue.name) == ("render", ("a",), True, "task/render")
     assert (ctx.machine.cpu, ctx.environment.name, ctx.attempt.started_at) == (0.25, "prod", now)

@@ -109,7 +109,7 @@ def test_invoke_gives_a_function_only_what_it_wants() -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "meant"),
+    "option, meant",
     [
         ("retires", "retry"),
         ("queu", "queue"),
@@ -168,7 +168,7 @@ def has_yield(payload: int) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("function", "words"),
+    "function, words",
     [
         (has_default, "has a default for its payload"),
         (has_optional, "without '= None'"),
@@ -197,7 +197,7 @@ def test_a_function_that_no_run_could_call_is_refused_at_import(function: Callab
     assert refused.value.remedy
 
 
-@pytest.mark.parametrize(("executor", "words"), [("async", "plain def"), ("thread", "no such executor")])
+@pytest.mark.parametrize("executor, words", [("async", "plain def"), ("thread", "no such executor")])
 def test_an_executor_that_cannot_run_the_function_is_refused(executor: str, words: str) -> None:
     """A blocking function in the event loop would stop a thousand other runs."""
 
@@ -208,7 +208,7 @@ def test_an_executor_that_cannot_run_the_function_is_refused(executor: str, word
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    "options, words",
     [
         ({"retry": 5}, r"Use Retry\(max_attempts=5\)"),
         ({"queue": 5}, r'Use Queue\("name"'),

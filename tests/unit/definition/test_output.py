@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -42,13 +42,13 @@ def output_of(annotation: object) -> OutputType:
 
 
 @pytest.mark.parametrize(
-    ("annotation", "value"),
+    "annotation, value",
     [
         (Invoice, Invoice(url="a")),
         (list[Invoice], [Invoice(url="a")]),
         (Invoice | None, None),
         (None, None),
-        (datetime, datetime(2030, 1, 1, tzinfo=timezone.utc)),  # noqa: UP017
+        (datetime, datetime(2030, 1, 1, tzinfo=UTC)),
         (dict[str, Point], {"a": Point(1)}),
         (UNANNOTATED, {"a": [1, None]}),
         (Any, "text"),
@@ -67,7 +67,7 @@ def test_without_annotation_models_and_dates_become_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("annotation", "value", "place"),
+    "annotation, value, place",
     [
         (list[int], [1, "x"], r"\$\[1\] is of type str"),
         (Invoice, {"url": "a"}, r"\$ is of type dict"),

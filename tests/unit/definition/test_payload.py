@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from types import ModuleType
 from typing import Annotated, Any
@@ -17,8 +17,6 @@ from taskflow.definition.decorator import task
 from taskflow.definition.payload import PayloadType
 from taskflow.errors import DefinitionError, PayloadError
 from tests.unit.definition import later_annotations
-
-UTC = timezone.utc  # noqa: UP017
 
 
 class Line(BaseModel):
@@ -58,7 +56,7 @@ def payload_of(annotation: object) -> PayloadType:
 
 
 @pytest.mark.parametrize(
-    ("annotation", "payload"),
+    "annotation, payload",
     [
         (Order, ORDER),
         (Point, Point(1, 2)),

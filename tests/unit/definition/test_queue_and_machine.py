@@ -41,7 +41,7 @@ def test_a_limit_is_a_whole_number_from_one(limit: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "preset"),
+    "wanted, preset",
     [
         (Machine(cpu=2, memory=4), "medium-2x"),
         (Machine(cpu=0.1), "micro"),
@@ -72,7 +72,7 @@ def test_no_machine_is_larger_than_the_largest() -> None:
         resolve_machine(Machine(cpu=64))
 
 
-@pytest.mark.parametrize(("cpu", "memory"), [(0, 0), (-1, 1), (1, float("nan"))])
+@pytest.mark.parametrize("cpu, memory", [(0, 0), (-1, 1), (1, float("nan"))])
 def test_a_machine_asks_for_something_real(cpu: float, memory: float) -> None:
     """`Machine()` has no meaning of its own."""
     with pytest.raises(DefinitionError):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from taskflow.definition.task import Task
 from taskflow.errors import BlockingCallError, DefinitionError, TaskflowError, TriggerOptionError
 from taskflow.models import Run, RunStatus
 
-NOW = datetime(2030, 1, 1, tzinfo=timezone.utc)  # noqa: UP017
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 RECORD = Run("run_1", "invoice", RunStatus.QUEUED, "task/invoice", "small-1x", "process", NOW, 3)
 
 
@@ -162,7 +162,7 @@ async def test_the_twins_of_a_handle_do_the_same(engine: RecordingEngine) -> Non
 
 
 @pytest.mark.parametrize(
-    ("verb", "twin"),
+    "verb, twin",
     [
         (lambda: declare_invoice().trigger(5), "invoice.atrigger"),
         (lambda: RunHandle[object]("run_1").status(), "handle.astatus"),
@@ -181,7 +181,7 @@ async def test_a_blocking_verb_in_an_event_loop_names_its_twin(
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    "options, words",
     [
         ({"delay": -1}, "never negative"),
         ({"delay": "soon"}, "1h30m"),

@@ -1,0 +1,52 @@
+"""Find the project's app: the module named by ``-A``, else the settings, else a ``workers`` package beside us."""
+
+import importlib
+import importlib.util
+from typing import Annotated, Final
+
+import typer
+
+from taskflow.app import TaskFlow
+from taskflow.errors import SettingsError
+from taskflow.settings import Settings
+
+CONVENTIONAL: Final = "workers"
+FROM_SETTINGS: Final = "taskflow.fleet"
+App = Annotated[
+    str | None,
+    typer.Option("-A", "--app", help="Module with the TaskFlow app. Default: TASKFLOW_TASKS, else `workers`."),
+]
+
+
+def app_module(named: str | None) -> str:
+    """Return the module whose Celery app the workers run.
+
+    Raises:
+        SettingsError: None is named, set or found; or the named one can't be imported.
+    """
+    if named is not None:
+        return named
+    if Settings.read().tasks:
+        return FROM_SETTINGS
+    if importlib.util.find_spec(CONVENTIONAL):
+        return CONVENTIONAL
+    raise SettingsError(
+        "No tasks are known. Set TASKFLOW_TASKS to the modules that declare them (TASKFLOW_TASKS=shop.tasks), name the "
+        "app's module with -A, or call from a folder with a `workers` package."
+    )
+
+
+def load(named: str | None) -> TaskFlow:
+    """Import the project's app and make it the current one.
+
+    Raises:
+        SettingsError: There is none.
+    """
+    module = app_module(named)
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as missing:
+        if missing.name and module.startswith(missing.name):
+            raise SettingsError(f"The app module {module!r} can't be found from here. Check -A.") from missing
+        raise
+    return TaskFlow.current()

@@ -1,0 +1,51 @@
+"""``taskflow worker``: plan and supervise the Celery nodes of this host."""
+
+from typing import Annotated
+
+import typer
+
+from taskflow.cli.application import App, app_module, load
+from taskflow.cli.output import console
+from taskflow.worker.host import this_host
+from taskflow.worker.plan import Demand, WorkerOptions, plan_nodes, shown
+from taskflow.worker.supervisor import supervise
+
+
+def worker(
+    app: App = None,
+    machine: Annotated[
+        list[str] | None, typer.Option(help="Machine class to serve; may repeat. `all`: those that tasks use.")
+    ] = None,
+    queue: Annotated[
+        list[str] | None, typer.Option(help="Give this limited queue a node of its own; may repeat.")
+    ] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Runs at a time in each shared node. Default: what fits this host.")
+    ] = None,
+    loglevel: Annotated[str, typer.Option(help="Log level of the nodes.")] = "INFO",
+    show: Annotated[bool, typer.Option("--show", help="Print the celery commands and exit.")] = False,
+) -> None:
+    """Run workers: one Celery node for each machine class and executor. Ctrl-C drains, a second one stops at once."""
+    flow = load(app)
+    options = WorkerOptions(
+        app=app_module(app),
+        environment=flow.settings.environment,
+        machines=machine or (),
+        queues=queue or (),
+        concurrency=concurrency,
+        async_concurrency=flow.settings.async_concurrency,
+        loglevel=loglevel,
+    )
+    demands = [Demand.of(task.definition) for task in flow.registry]
+    plan = plan_nodes(demands, this_host(), options, flow.presets)
+    if show:
+        for node in plan.nodes:
+            print(shown(node))
+        return
+    for warning in plan.warnings:
+        console.print(f"[yellow]Warning:[/] {warning}", highlight=False)
+    for node in plan.nodes:
+        console.print(f"[dim]{shown(node)}[/]", highlight=False, soft_wrap=True)
+    code = supervise(plan.nodes)
+    if code:
+        raise typer.Exit(code)

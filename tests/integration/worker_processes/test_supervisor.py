@@ -1,0 +1,126 @@
+"""The supervisor of real nodes: it drains, stops at once, starts again, and leaves nothing behind."""
+
+import contextlib
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.integration.worker_processes.fleet import HERE, Events
+from tests.processes import kill_group, spawn, tail
+from tests.servers import RedisServer
+from tests.waiting import wait_until
+
+
+class Fleet(Events):
+    """A supervisor and its nodes; everything they start carries a marker in its environment."""
+
+    def __init__(self, folder: Path, broker: str, nodes: int, kill_after: float) -> None:
+        super().__init__(folder, broker)
+        self.marker = secrets.token_hex(8)
+        env = {**self.env, "FLEET_MARKER": self.marker}
+        argv = [sys.executable, str(HERE / "supervise.py"), str(nodes), str(kill_after)]
+        with self.log.open("ab") as output:
+            self.process = spawn(argv, env=env, output=output)
+        wait_until(lambda: self.log.read_text().count(" ready.") == nodes, f"the nodes; {tail(self.log)}", timeout=25)
+
+    def living(self) -> list[psutil.Process]:
+        """Return what was started here and has not ended, in whatever session and group it is."""
+        return [process for process in psutil.process_iter() if _has_marker(process, self.marker)]
+
+    def kill(self) -> None:
+        """End everything."""
+        kill_group(self.process)
+        for process in self.living():
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+
+
+def _has_marker(process: psutil.Process, marker: str) -> bool:
+    with contextlib.suppress(psutil.Error, OSError):
+        is_ours = process.environ().get("FLEET_MARKER") == marker
+        return is_ours and process.status() != psutil.STATUS_ZOMBIE
+    return False
+
+
+StartFleet = Callable[..., Fleet]
+
+
+@pytest.fixture
+def start_fleet(tmp_path: Path, valkey: RedisServer) -> Iterator[StartFleet]:
+    """Start supervisors that end with the test."""
+    fleets: list[Fleet] = []
+
+    def start(nodes: int = 2, kill_after: float = 10) -> Fleet:
+        fleets.append(Fleet(tmp_path, valkey.url, nodes, kill_after))
+        return fleets[-1]
+
+    yield start
+    for fleet in fleets:
+        fleet.kill()
+        fleet.celery.close()
+
+
+def test_the_first_ctrl_c_waits_for_what_executes_and_leaves_nothing(start_fleet: StartFleet) -> None:
+    """A drained worker has lost no work, and says what it waits for."""
+    fleet = start_fleet()
+    busy = fleet.started("hold", 2, True)
+    fleet.process.send_signal(signal.SIGINT)
+    assert fleet.process.wait(20) == 0
+    assert fleet.events("end", id=busy["id"])
+    assert "(2 runs). Ctrl-C again stops at once." in fleet.log.read_text()
+    wait_until(lambda: not fleet.living(), "nothing to be left", timeout=2)
+
+
+def test_the_second_ctrl_c_stops_at_once_and_leaves_nothing(start_fleet: StartFleet) -> None:
+    """Runs of an hour must not keep a terminal for an hour."""
+    fleet = start_fleet()
+    busy = fleet.started("hold", 600, True)
+    fleet.process.send_signal(signal.SIGINT)
+    wait_until(lambda: "Warm shutdown" in fleet.log.read_text(), "the drain")
+    fleet.process.send_signal(signal.SIGINT)
+    asked_at = time.monotonic()
+    assert fleet.process.wait(20) == 1
+    assert time.monotonic() - asked_at < 8, "in good order, before SIGKILL"
+    assert not fleet.events("end", id=busy["id"])
+    wait_until(lambda: not fleet.living(), "nothing to be left", timeout=2)
+
+
+def test_a_node_that_does_not_stop_is_killed(start_fleet: StartFleet) -> None:
+    """A frozen node hears no signal but SIGKILL."""
+    fleet = start_fleet(1, kill_after=0.5)
+    fleet.started("hold", 600, True)
+    node = fleet.wait_for("node")
+    os.kill(node["pid"], signal.SIGSTOP)
+    fleet.process.send_signal(signal.SIGTERM)
+    fleet.process.send_signal(signal.SIGQUIT)
+    assert fleet.process.wait(10) == 1
+    wait_until(lambda: not fleet.living(), "nothing to be left", timeout=2)
+
+
+def test_a_killed_supervisor_leaves_no_node(start_fleet: StartFleet) -> None:
+    """Its nodes drain: what executes is finished, and nothing new is taken."""
+    fleet = start_fleet()
+    busy = fleet.started("hold", 2, True)
+    fleet.process.kill()
+    fleet.wait_for("end", id=busy["id"])
+    wait_until(lambda: not fleet.living(), f"nothing to be left: {tail(fleet.log)}", timeout=15)
+
+
+def test_a_dead_node_is_started_again(start_fleet: StartFleet) -> None:
+    """And its neighbours go on; each line of output says whose it is."""
+    fleet = start_fleet()
+    first: dict[str, Any] = fleet.wait_for("node")
+    os.kill(first["pid"], signal.SIGKILL)
+    wait_until(lambda: len(fleet.events("node")) == 3, f"a third start; {tail(fleet.log)}", timeout=15)
+    log = fleet.log.read_text()
+    assert "ended with signal 9; it is started again in 1 s." in log
+    assert "micro.process#1 | " in log
+    assert "micro.process#2 | " in log
