@@ -4,6 +4,7 @@ import importlib
 import importlib.util
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import ClassVar, Self
 
@@ -16,7 +17,7 @@ from taskflow.broker.same_server import is_same_server
 from taskflow.definition.machine import MachineSpec, presets_with
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.registry import Registry, declared
-from taskflow.embedded import ensure_store
+from taskflow.embedded import ensure_store, stop_store
 from taskflow.errors import SettingsError
 from taskflow.settings import Settings
 from taskflow.store import operations
@@ -55,7 +56,7 @@ class TaskFlow:
         self.settings = settings or Settings.read()
         self.registry = registry
         self._import(dict.fromkeys((*tasks, *self.settings.tasks)))
-        self.store_url = self.settings.redis_url or ensure_store(self.settings.home).url
+        self.store_url = self.settings.redis_url or self._embedded_url()
         self.broker_url = self.settings.broker_url or self.store_url
         self.presets: Mapping[str, MachineSpec] = presets_with(self.settings.machines)
         self.celery: Celery = self._make_celery()
@@ -100,6 +101,17 @@ class TaskFlow:
         self.engine.close()
         self.store.close()
         self.publisher.close()
+
+    def stop_embedded_store(self) -> bool:
+        """End the project's embedded store; its data stays. Returns False when a server of your own is used.
+
+        It outlives every process of the project otherwise, so that they share it.
+        """
+        self.close()
+        return self.settings.redis_url is None and stop_store(self.settings.home)
+
+    def _embedded_url(self) -> str:
+        return ensure_store(self.settings.home).url
 
     def _import(self, modules: Iterable[str]) -> None:
         for name in modules:
@@ -164,8 +176,8 @@ class TaskFlow:
             declare=self._declare,
         )
 
-    def _adopt(self, task_id: str, payload: object, run_id: str) -> str:
-        new = self.planner.plan(self.registry.get(task_id), payload, TriggerOptions(), run_id)
+    def _adopt(self, task_id: str, payload: object, run_id: str, due: datetime | None) -> str:
+        new = self.planner.plan(self.registry.get(task_id), payload, TriggerOptions(delay=due), run_id)
         shard = shard_of_queue(new.queue, self.settings.shards)
         return self.store.run(operations.trigger_run(new), shard=shard)[0]
 

@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from taskflow import Run, RunHandle, RunStatus
+from taskflow import Run, RunHandle, RunStatus, runs
+from workers import flow
 from workers.tasks import Greeting, Work, fetch_all, flaky, greet_everyone, heavy_task, hello_world, one_at_a_time
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 120)
 Handle = RunHandle[str] | RunHandle[float] | RunHandle[int] | RunHandle[list[str]]
 DEADLINE_SECONDS = 120
 COLORS = {RunStatus.COMPLETED: "green", RunStatus.EXECUTING: "cyan", RunStatus.REATTEMPTING: "yellow"}
@@ -26,9 +27,10 @@ def main() -> int:
     began = time.monotonic()
     with workers():
         handles = trigger_all()
-        runs = watch(handles)
-        console.print(summary(runs, time.monotonic() - began))
-    return 0 if all(run.status is RunStatus.COMPLETED for run in runs) else 1
+        watched = watch(handles)
+        console.print(summary(watched, time.monotonic() - began))
+    flow.stop_embedded_store()
+    return 0 if all(run.status is RunStatus.COMPLETED for run in watched) else 1
 
 
 @contextlib.contextmanager
@@ -66,20 +68,29 @@ def watch(handles: list[Handle]) -> list[Run]:
     deadline = time.monotonic() + DEADLINE_SECONDS
     with Live(console=console, refresh_per_second=8) as live:
         while True:
-            runs = [handle.retrieve() for handle in handles]
-            live.update(table(runs))
-            if all(run.is_finished for run in runs) or time.monotonic() > deadline:
-                return runs
+            found = [handle.retrieve() for handle in handles]
+            found += [
+                runs.retrieve(run_id) for run in found if run.task_id == "greet-everyone" for run_id in triggered(run)
+            ]
+            live.update(table(found))
+            if all(run.is_finished for run in found) or time.monotonic() > deadline:
+                return found
             time.sleep(0.2)
 
 
-def table(runs: list[Run]) -> Table:
+def triggered(run: Run) -> list[str]:
+    """Return the ids of the runs that a greet-everyone run has triggered: its output."""
+    return [str(run_id) for run_id in run.output] if isinstance(run.output, list) else []
+
+
+def table(watched: list[Run]) -> Table:
     """Return the live table: one row a task, with what its runs do."""
     shown = Table(title="Example runs", header_style="bold")
-    for heading in ("task", "machine", "runs", "status", "attempts", "took", "result"):
-        shown.add_column(heading, overflow="ellipsis", no_wrap=True)
-    for task_id in dict.fromkeys(run.task_id for run in runs):
-        group = [run for run in runs if run.task_id == task_id]
+    for heading in ("task", "machine", "runs", "status", "attempts", "took"):
+        shown.add_column(heading, no_wrap=True)
+    shown.add_column("result", no_wrap=True, max_width=max(12, console.width - 84))
+    for task_id in dict.fromkeys(run.task_id for run in watched):
+        group = [run for run in watched if run.task_id == task_id]
         last = group[-1]
         shown.add_row(
             task_id,
@@ -93,9 +104,9 @@ def table(runs: list[Run]) -> Table:
     return shown
 
 
-def statuses(runs: list[Run]) -> str:
+def statuses(group: list[Run]) -> str:
     """Return how many runs are in which status, colored."""
-    counts = {status: sum(run.status is status for run in runs) for status in RunStatus}
+    counts = {status: sum(run.status is status for run in group) for status in RunStatus}
     return " ".join(
         f"[{COLORS.get(status, 'red' if status.is_failed else 'blue')}]{status.value} {count}[/]"
         for status, count in counts.items()
@@ -108,13 +119,13 @@ def took(run: Run) -> float:
     return ((run.finished_at or datetime.now(UTC)) - run.created_at).total_seconds()
 
 
-def summary(runs: list[Run], seconds: float) -> str:
+def summary(watched: list[Run], seconds: float) -> str:
     """Return the last line."""
-    completed = sum(run.status is RunStatus.COMPLETED for run in runs)
-    retried = sum(len(run.attempts) > 1 for run in runs)
-    color = "green" if completed == len(runs) else "red"
+    completed = sum(run.status is RunStatus.COMPLETED for run in watched)
+    retried = sum(len(run.attempts) > 1 for run in watched)
+    color = "green" if completed == len(watched) else "red"
     return (
-        f"[bold {color}]{completed} of {len(runs)} runs COMPLETED[/] in {seconds:.1f} s, {retried} after a retry. "
+        f"[bold {color}]{completed} of {len(watched)} runs COMPLETED[/] in {seconds:.1f} s, {retried} after a retry. "
         "Look at one: [bold]taskflow runs list[/]"
     )
 

@@ -117,18 +117,3 @@ def _shown(cause: BaseException | None) -> Exception | None:
 def _is_harmless(cause: BaseException | None) -> TypeGuard[Exception]:
     """Whether Celery takes it for a failure: a MemoryError would end the parent, its own signals mean other things."""
     return isinstance(cause, Exception) and not isinstance(cause, MemoryError | Ignore | Reject | Retry)
-
-
-def adopt_message(
-    runtime: Runtime, definition: TaskDefinition, message_id: str, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> str:
-    """Make a run of a plain Celery message, under Celery's id. The payload is its one argument.
-
-    Raises:
-        PayloadError: The arguments are not one payload that fits.
-    """
-    given = [*args, *kwargs.values()]
-    payload = given[0] if given else None
-    run_id = runtime.adopt(definition.id, payload, message_id)
-    log.info("message.adopted: %s as a run of %s", run_id, definition.id)
-    return run_id

@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol, cast
 
 from taskflow.definition.machine import MachineSpec
@@ -26,7 +27,7 @@ class Service(Protocol):
 class Adopt(Protocol):
     """Make a run of a message that a plain Celery producer sent, under the id that Celery gave it."""
 
-    def __call__(self, task_id: str, payload: object, run_id: str) -> str: ...
+    def __call__(self, task_id: str, payload: object, run_id: str, due: datetime | None) -> str: ...
 
 
 @dataclass(slots=True)

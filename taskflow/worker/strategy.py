@@ -7,10 +7,10 @@ from typing import Any
 from celery.worker.strategy import default
 
 from taskflow.broker.messages import ticket_from_headers
-from taskflow.errors import PayloadError, StoreUnavailableError
+from taskflow.worker.adoption import adopt
 from taskflow.worker.async_pool import AsyncPool
 from taskflow.worker.async_runs import Order
-from taskflow.worker.run_task import RunTask, adopt_message
+from taskflow.worker.run_task import RunTask
 from taskflow.worker.runtime import runtime_of
 
 log = logging.getLogger("taskflow.node")
@@ -26,33 +26,11 @@ def ticket_strategy(task: RunTask, app: Any, consumer: Any, **options: Any) -> H
     def handle(message: Any, body: Any, ack: Any, reject: Any, callbacks: Any, **_: Any) -> Any:
         ticket = ticket_from_headers(message.headers)
         if ticket is None:
-            return adopt(message)
+            return adopt(runtime, task.definition, consumer, message)
         if not isinstance(pool, AsyncPool):
             return through_celery(message, body, ack, reject, callbacks)
         message.ack_log_error(log, consumer.connection_errors)
         pool.take(Order(task.definition, ticket.run_id, ticket.reservation, message.headers.get("argsrepr", "")))
         return None
 
-    def adopt(message: Any) -> None:
-        args, kwargs, _ = message.payload
-        try:
-            adopt_message(runtime, task.definition, message.headers["id"], tuple(args), dict(kwargs))
-        except PayloadError as error:
-            log.error("message.refused: %s", error)
-            _tell_refused(consumer, message, error)
-            message.reject_log_error(log, consumer.connection_errors)
-        except StoreUnavailableError as error:
-            log.warning("message.returned: %s", error)
-            message.requeue()
-        else:
-            message.ack_log_error(log, consumer.connection_errors)
-
     return handle
-
-
-def _tell_refused(consumer: Any, message: Any, error: PayloadError) -> None:
-    events = consumer.event_dispatcher
-    if events and events.enabled:
-        found = {"uuid": message.headers["id"], "name": message.headers["task"]}
-        events.send("task-received", **found)
-        events.send("task-failed", exception=repr(error), traceback="", **found)

@@ -110,6 +110,18 @@ def swell(self: Any, megabytes: int, elsewhere: bool = False) -> None:
 
 
 @app.task(bind=True)
+def share(self: Any, megabytes: int, seconds: float) -> None:
+    """Hold memory and fork processes that share it."""
+    note("start", id=self.request.id, pid=os.getpid())
+    held = b"x" * (megabytes << 20)
+    for _ in range(3):
+        if not os.fork():
+            time.sleep(600)
+    time.sleep(seconds)
+    note("end", id=self.request.id, pid=os.getpid(), held=len(held))
+
+
+@app.task(bind=True)
 def leave_behind(self: Any) -> None:
     """Return while a process that it started goes on."""
     note("start", id=self.request.id, pid=os.getpid(), spawned=subprocess.Popen(["sleep", "600"]).pid)

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from taskflow.worker.memory import family, proportional, resident
 from tests.integration.worker_processes.fleet import ROOT, Events
 from tests.processes import kill_group, spawn, stop_group, tail
 from tests.servers import RedisServer
@@ -162,6 +163,25 @@ def test_a_child_over_its_machines_memory_is_killed_alone(start_node: StartNode,
     ended = node.wait_for("exit", pid=heavy["pid"])
     assert (ended["signal"], ended["reason"], ended["runs"]) == (signal.SIGKILL, "out of memory", [heavy["id"]])
     assert not is_gone(neighbour["pid"])
+
+
+def test_memory_that_processes_share_counts_once(start_node: StartNode) -> None:
+    """A run that forks helpers around its data has not taken the data four times."""
+    node = start_node(1, MEMORY_LIMIT=str(300 << 20))
+    run = node.send("share", 120, 2)
+    assert node.wait_for("end", id=run)["held"] == 120 << 20
+    assert not node.events("exit")
+
+
+def test_the_family_of_a_process_is_found_without_a_scan(tmp_path: Path) -> None:
+    """Ten times a second there is no time to look at every process of the host."""
+    pids = tmp_path / "pids"
+    grandparent = spawn(["sh", "-c", f"(sleep 60 & echo $! > {pids}; wait) & wait"])
+    grandchild = wait_until(lambda: pids.exists() and int(pids.read_text() or 0), "the grandchild")
+    assert {grandparent.pid, grandchild} < family(grandparent.pid)
+    assert resident(grandchild) > 0
+    assert 0 < proportional(grandchild) <= resident(grandchild)
+    kill_group(grandparent)
 
 
 def test_a_child_killed_while_the_node_drains_is_reported(start_node: StartNode) -> None:
