@@ -1,0 +1,59 @@
+"""The documents say what the code says."""
+
+import re
+from pathlib import Path
+
+from taskflow import errors, models
+from taskflow.models import TRANSITIONS, RunStatus
+from taskflow.settings import Settings
+from taskflow.store import scripts
+
+ROOT = Path(__file__).parents[2]
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+
+def state_diagram() -> str:
+    """Return the Mermaid diagram of the legal transitions."""
+    rows = [f"    {before} --> {after}" for before in RunStatus for after in RunStatus if after in TRANSITIONS[before]]
+    finals = [f"    {status} --> [*]" for status in RunStatus if status.is_finished]
+    return "\n".join(["stateDiagram-v2", "    [*] --> DELAYED", "    [*] --> QUEUED", *rows, *finals])
+
+
+def test_the_state_diagram_is_the_table_of_legal_transitions() -> None:
+    """A diagram that is drawn by hand is wrong within a month."""
+    assert state_diagram() in ARCHITECTURE
+
+
+def test_every_setting_is_documented() -> None:
+    """A setting nobody can find does not exist."""
+    table = README[README.index("## Settings") :]
+    missing = [name for name in Settings.model_fields if f"`{name.upper()}`" not in table]
+    assert not missing
+
+
+def test_every_operation_of_the_store_is_listed() -> None:
+    """The list of scripts is the first thing to read about the store."""
+    missing = [name for name in scripts.names() if f"`{name}`" not in ARCHITECTURE]
+    assert not missing
+
+
+def test_every_key_of_the_store_is_documented() -> None:
+    """A key that is in no table is one that nobody trims."""
+    used: set[str] = set()
+    for name in [*scripts.names(), *(f"lib/{part.stem}" for part in (ROOT / "taskflow/store/lua/lib").glob("*.lua"))]:
+        used |= set(re.findall(r'base \.\. "(:[a-z_]+)', scripts.source(name)))
+    missing = [key for key in used if f"`{key}" not in ARCHITECTURE]
+    assert not missing
+
+
+def test_every_error_is_in_the_tree_of_the_errors_module() -> None:
+    """The tree in the docstring is what users read to know what to catch."""
+    tree = errors.__doc__ or ""
+    names = [name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)]
+    assert not [name for name in names if name not in tree]
+
+
+def test_every_status_is_in_the_diagram() -> None:
+    """Statuses are the words of the dashboard and the API."""
+    assert all(status.value in ARCHITECTURE for status in models.RunStatus)
