@@ -100,7 +100,8 @@ class Fleet:
         pool = ("-P", "custom") if executor == "async" else ("-P", "prefork", "-O", "fair")
         command = [
             sys.executable, "-m", "celery", "-A", "taskflow.fleet", "worker", "-Q", celery_queue,
-            "-c", str(concurrency), "-n", f"{name}@%h", "--loglevel", "INFO", "--without-gossip", "--without-mingle", *pool, *options,
+            "-c", str(concurrency), "-n", f"{name}@%h", "--loglevel", "INFO", "--without-gossip", "--without-mingle",
+            *pool, *options,
         ]  # fmt: skip
         log = self.folder / f"{name}.log"
         with log.open("wb") as output:

@@ -109,7 +109,7 @@ class AsyncConnections:
     async def close(self) -> None:
         """Close every idle connection."""
         while self._idle:
-            await self._idle.pop().disconnect(nowait=True)
+            await self._idle.pop().disconnect()
 
 
 def _connect(connection: Connection) -> None:

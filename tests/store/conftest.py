@@ -1,0 +1,175 @@
+"""The store on each server that it supports, driven through both shells."""
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Protocol, TypeVar
+from uuid import uuid4
+
+import pytest
+
+from taskflow.models import AttemptOutcome, RunError, RunStatus
+from taskflow.store import node_operations, operations
+from taskflow.store.async_store import AsyncStore
+from taskflow.store.operations import NewRun, Operation
+from taskflow.store.records import ClaimedRun, Ticket
+from taskflow.store.sync_store import Store
+from taskflow.store.wire import StoreConfig, new_run_id
+from tests.servers import RedisServer
+
+ResultT = TypeVar("ResultT")
+LEASE, HEARTBEAT = timedelta(seconds=9), timedelta(seconds=3)
+ERROR = RunError("Boom", "it broke", "Traceback ...")
+CLASS = "small-1x.process"
+
+
+class Shell(Protocol):
+    """Runs operations, as both shells do."""
+
+    def run(self, operation: Operation[ResultT], *, shard: int = 0) -> ResultT: ...
+
+
+class BlockingAsyncStore:
+    """The asyncio shell behind a blocking face, so that one test serves both."""
+
+    def __init__(self, config: StoreConfig, publisher: Any) -> None:
+        self._loop = asyncio.new_event_loop()
+        self.store = AsyncStore(config, publisher)
+
+    def run(self, operation: Operation[ResultT], *, shard: int = 0) -> ResultT:
+        """Run an operation to its end."""
+        return self._loop.run_until_complete(self.store.run(operation, shard=shard))
+
+    def close(self) -> None:
+        """Close the connections and the loop."""
+        self._loop.run_until_complete(self.store.close())
+        self._loop.close()
+
+
+@dataclass
+class Bench:
+    """A store with a clock of its own, and what the tests do with it."""
+
+    store: Shell
+    config: StoreConfig
+    server: RedisServer
+    published: list[Ticket] = field(default_factory=list[Ticket])
+    now: list[int] = field(default_factory=lambda: [1_800_000_000_000_000])
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+    shard: int = 0
+
+    def publish(self, tickets: Any) -> None:
+        """Take the tickets that scripts leave to their caller."""
+        self.published += tickets
+
+    def run(self, operation: Operation[ResultT]) -> ResultT:
+        """Run an operation, a microsecond later than the last one."""
+        self.now[0] += 1
+        return self.store.run(operation, shard=self.shard)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let the store's clock go on."""
+        self.now[0] += round(seconds * 1_000_000)
+
+    def trigger(self, queue: str = "task/t", *, limit: int | None = None, class_name: str = CLASS, **more: Any) -> str:
+        """Trigger a run and return its id."""
+        new = NewRun(
+            id=more.pop("id", new_run_id(self.shard)),
+            task_id="t",
+            payload=more.pop("payload", b'{"a":1}'),
+            args=None,
+            queue=queue,
+            concurrency_limit=limit,
+            class_name=class_name,
+            max_attempts=more.pop("max_attempts", 3),
+            **more,
+        )
+        return self.run(operations.trigger_run(new))[0]
+
+    def node(self, name: str = "n1", *, capacity: int = 10, class_name: str = CLASS, queue: str | None = None) -> str:
+        """Register a node and return its id."""
+        celery_queue = f"{self.config.environment}.{class_name}{f'.{queue}' if queue else ''}"
+        self.run(
+            node_operations.register_node(
+                name, lease=LEASE, queues=[celery_queue], capacity=capacity, classes=[class_name], description={}
+            )
+        )
+        return name
+
+    def claim(self, run_id: str, node: str = "n1", *, pid: int = 0) -> ClaimedRun:
+        """Claim a run under its newest reservation."""
+        reservation = int(self.field(run_id, "reservation") or 0)
+        return self.run(operations.claim_run(run_id, node_id=node, reservation=reservation, pid=pid))
+
+    def finish(self, claimed: ClaimedRun, status: RunStatus = RunStatus.COMPLETED) -> RunStatus:
+        """End a claimed run."""
+        error = None if status is RunStatus.COMPLETED else ERROR
+        return self.run(operations.finish_run(claimed.run_id, claimed.claim, status, output=b'"x"', error=error))
+
+    def give_up(self, claimed: ClaimedRun, outcome: AttemptOutcome = AttemptOutcome.LOST) -> bool:
+        """Say that a claimed run's code is gone."""
+        return self.run(operations.give_up_run(claimed.run_id, claimed.claim, outcome, ERROR))
+
+    def status(self, run_id: str) -> RunStatus:
+        """Return a run's status."""
+        return self.run(operations.read_result(run_id))[0]
+
+    def upkeep(self) -> None:
+        """Do what is due, as a node with the tick does."""
+        while self.run(node_operations.promote_runs()):
+            continue
+        self.run(node_operations.reap_nodes(LEASE, HEARTBEAT, ERROR))
+        while self.run(node_operations.withdraw_reservations()):
+            continue
+
+    def key(self, name: str) -> str:
+        """Return a key of this shard."""
+        return f"{self.config.base(self.shard)}:{name}"
+
+    def redis(self, *command: str | bytes | int | float) -> Any:
+        """Ask the server itself."""
+        client = self.server.client()
+        try:
+            return client.execute_command(*command)
+        finally:
+            client.close()
+
+    def field(self, run_id: str, name: str) -> str:
+        """Return a field of a run's hash, "" when it has none."""
+        found = self.redis("HGET", self.key(f"run:{run_id}"), name)
+        return str(found or "")
+
+    def slots(self, queue: str) -> set[str]:
+        """Return who holds a slot of a queue."""
+        members = self.redis("SMEMBERS", self.key(f"queue:{queue}:slots"))
+        return {str(member) for member in members}
+
+
+@pytest.fixture(params=["sync", "async"])
+def bench(request: pytest.FixtureRequest, store_server: RedisServer) -> Iterator[Bench]:
+    """A bench on each server, through each shell; the test's tickets are published by the caller."""
+    yield from make_bench(store_server, request.param)
+
+
+def make_bench(server: RedisServer, shell: str = "sync", *, shards: int = 1, shard: int = 0) -> Iterator[Bench]:
+    """Make a bench."""
+    now = [1_800_000_000_000_000]
+    config = StoreConfig(server.url, f"s{uuid4().hex[:6]}", shards=shards, clock=lambda: now[0])
+    made = Bench(store=None, config=config, server=server, now=now, shard=shard)  # type: ignore[arg-type]  # set next
+    store = Store(config, made) if shell == "sync" else BlockingAsyncStore(config, made)
+    made.store = store
+    yield made
+    store.close()
+
+
+@pytest.fixture
+def one_bench(store_server: RedisServer) -> Iterator[Bench]:
+    """A bench on each server, through the blocking shell only."""
+    yield from make_bench(store_server)
+
+
+def real_time(bench: Bench) -> StoreConfig:
+    """Return a bench's configuration with the server's own clock."""
+    return replace(bench.config, clock=None)

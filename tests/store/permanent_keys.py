@@ -1,0 +1,17 @@
+"""The keys that live runs, queues and nodes need, and which therefore have no TTL. Every other key has one."""
+
+import re
+
+PERMANENT = re.compile(
+    r"\{tf:[^}]+\}:("
+    r"live|finished|delayed|queues|nodes|ticket_queues|deserted|suspects|templates|upkeep"
+    r"|queue:[^:]+(:slots|:classes|:pending:[^:]+)?"
+    r"|blocked:[^:]+|tickets:[^:]+|unclaimed:[^:]+|serving:[^:]+"
+    r"|node:[^:]+(:runs)?"
+    r")"
+)
+
+
+def is_permanent(key: str, *, is_live_run: bool = False) -> bool:
+    """Whether a key may be without a TTL. A run's hash and its idempotency key may while the run is live."""
+    return bool(PERMANENT.fullmatch(key)) or is_live_run

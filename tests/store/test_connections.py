@@ -1,0 +1,175 @@
+"""What the shells do when the store does not answer."""
+
+import asyncio
+import os
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from taskflow.errors import StoreUnavailableError
+from taskflow.store import operations, scripts
+from taskflow.store.async_store import AsyncStore
+from taskflow.store.operations import NewRun
+from taskflow.store.sync_store import Store
+from taskflow.store.wire import StoreConfig, new_run_id, shard_of_queue, shard_of_run
+from tests.servers import RedisServer, free_port
+from tests.store.conftest import CLASS, Bench, real_time
+
+
+def a_run(shard: int = 0) -> NewRun:
+    """Return a new run that starts in an hour: it needs no ticket."""
+    return NewRun(new_run_id(shard), "t", b"1", None, "task/t", None, CLASS, 3, due=timedelta(hours=1))
+
+
+class Swallower:
+    """A proxy that forwards requests and swallows the first ``losses`` replies, closing their connections."""
+
+    def __init__(self, port: int, losses: int) -> None:
+        self._port, self._losses = port, losses
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        """Accept no more."""
+        self._listener.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._forward, args=(client,), daemon=True).start()
+
+    def _forward(self, client: socket.socket) -> None:
+        with client, socket.create_connection(("127.0.0.1", self._port)) as server:
+            while request := client.recv(65536):
+                server.sendall(request)
+                reply = server.recv(65536)
+                if b"EVALSHA" in request and not reply.startswith(b"-") and self._losses > 0:
+                    self._losses -= 1
+                    return
+                client.sendall(reply)
+
+
+@pytest.fixture
+def quick(one_bench: Bench) -> StoreConfig:
+    """A configuration that gives up after a second."""
+    return replace(real_time(one_bench), timeout=timedelta(seconds=1), push_prefix="")
+
+
+@pytest.fixture
+def swallower(request: pytest.FixtureRequest, store_server: RedisServer) -> Iterator[Swallower]:
+    """A proxy before the server that loses as many replies as the test is parametrised with."""
+    proxy = Swallower(store_server.port, request.param)
+    yield proxy
+    proxy.close()
+
+
+def test_a_store_that_is_not_there_is_said_to_be_unavailable_in_time(quick: StoreConfig) -> None:
+    """Within the connect timeout, and nothing can have been written."""
+    store = Store(replace(quick, url=f"redis://127.0.0.1:{free_port()}/0"))
+    new = a_run()
+    with pytest.raises(StoreUnavailableError) as raised:
+        store.run(operations.trigger_run(new))
+    assert (raised.value.run_id, raised.value.may_exist) == (new.id, False)
+
+
+@pytest.mark.parametrize("swallower", [1], indirect=True)
+def test_a_lost_reply_is_repeated_and_makes_one_run(quick: StoreConfig, swallower: Swallower, one_bench: Bench) -> None:
+    """The same id, twice at the server."""
+    store = Store(replace(quick, url=f"redis://127.0.0.1:{swallower.port}/0"))
+    new = a_run()
+    assert store.run(operations.trigger_run(new))[0] == new.id
+    assert one_bench.redis("ZCARD", one_bench.key("live")) == 1
+    store.close()
+
+
+@pytest.mark.parametrize("swallower", [10_000], indirect=True)
+def test_a_run_whose_replies_were_lost_may_exist(quick: StoreConfig, swallower: Swallower, one_bench: Bench) -> None:
+    """The caller is told so, with the id to look it up."""
+    store = Store(replace(quick, url=f"redis://127.0.0.1:{swallower.port}/0"))
+    new = a_run()
+    with pytest.raises(StoreUnavailableError) as raised:
+        store.run(operations.trigger_run(new))
+    assert (raised.value.run_id, raised.value.may_exist) == (new.id, True)
+    assert one_bench.redis("ZCARD", one_bench.key("live")) == 1
+
+
+def test_scripts_are_loaded_again_after_the_server_forgot_them(quick: StoreConfig, one_bench: Bench) -> None:
+    """A restart of the server empties its script cache; a pipeline must get all its replies all the same."""
+    store = Store(quick)
+    store.run(operations.trigger_run(a_run()))
+    one_bench.redis("SCRIPT", "FLUSH")
+    store.run(operations.trigger_run(a_run()))
+    one_bench.redis("SCRIPT", "FLUSH")
+
+    async def many() -> list[object]:
+        shell = AsyncStore(quick)
+        found = await shell.run_many([(operations.trigger_run(a_run()), 0) for _ in range(20)])
+        await shell.close()
+        return found
+
+    assert len(asyncio.run(many())) == 20
+    assert one_bench.redis("ZCARD", one_bench.key("live")) == 22
+    store.close()
+
+
+def test_a_canceled_call_leaves_no_reply_behind(quick: StoreConfig) -> None:
+    """Or the next call would read another's answer."""
+
+    async def scenario() -> None:
+        shell = AsyncStore(quick)
+        for _ in range(20):
+            call = asyncio.create_task(shell.run(operations.list_runs(5)))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            call.cancel()
+            new = a_run()
+            assert (await shell.run(operations.trigger_run(new)))[0] == new.id
+        await shell.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_forked_child_uses_connections_of_its_own(quick: StoreConfig) -> None:
+    """Two processes on one socket would read each other's replies."""
+    store = Store(quick)
+    store.run(operations.trigger_run(a_run()))
+    child = os.fork()
+    if child == 0:
+        try:
+            ids = [store.run(operations.trigger_run(new))[0] == new.id for new in (a_run() for _ in range(200))]
+            os._exit(0 if all(ids) else 1)
+        finally:
+            os._exit(2)
+    for new in (a_run() for _ in range(200)):
+        assert store.run(operations.trigger_run(new))[0] == new.id
+    assert os.waitpid(child, 0)[1] == 0
+    store.close()
+
+
+def test_run_ids_name_their_shard_and_queues_keep_theirs() -> None:
+    """No script touches two shards."""
+    assert shard_of_run(new_run_id(3)) == 3
+    assert shard_of_run("23b5d16f-669b-43e1-811c-8cd7cace9b41") is None
+    assert {shard_of_queue(f"q{number}", 2) for number in range(20)} == {0, 1}
+
+
+@pytest.mark.parametrize("name", scripts.names())
+def test_a_script_is_short_and_documents_what_it_gets(name: str) -> None:
+    """At most 60 lines, every argument it reads in its header, and its replies."""
+    text = scripts.source(name)
+    header = "\n".join(line for line in text.splitlines() if line.startswith("--"))
+    body = text.removeprefix(header)
+    used = {int(number) for number in re.findall(r"ARGV\[(\d+)\]", body)}
+    assert len(text.splitlines()) <= 60
+    assert "Returns {" in header
+    assert all(f"[{number}]" in header for number in used)
+    assert scripts.script(name).sha

@@ -1,0 +1,286 @@
+"""The life of a run in the store, through both shells, on Redis 7 and Valkey."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, RunNotFoundError, StaleClaimError
+from taskflow.models import AttemptOutcome, RunStatus
+from taskflow.store import node_operations, operations
+from taskflow.store.operations import Operation
+from taskflow.store.wire import new_run_id
+from tests.store.conftest import ERROR, HEARTBEAT, LEASE, Bench
+from tests.store.permanent_keys import is_permanent
+
+
+def test_a_run_is_claimed_and_completed(bench: Bench) -> None:
+    """The plain path."""
+    bench.node()
+    run_id = bench.trigger(tags=("a", "b"))
+    assert [ticket.run_id for ticket in bench.published] == [run_id]
+    claimed = bench.claim(run_id)
+    assert (claimed.claim, claimed.attempt_number, claimed.payload, claimed.tags) == (1, 1, b'{"a":1}', ("a", "b"))
+    assert bench.finish(claimed) is RunStatus.COMPLETED
+    run = bench.run(operations.read_run(run_id))
+    assert (run.status, run.output, run.attempts[0].outcome) == (RunStatus.COMPLETED, "x", AttemptOutcome.COMPLETED)
+
+
+def test_triggering_again_under_one_id_makes_one_run(bench: Bench) -> None:
+    """A lost reply is repeated with the same id."""
+    run_id = new_run_id(0)
+    bench.trigger(id=run_id)
+    bench.trigger(id=run_id)
+    assert len(bench.published) == 1
+    assert bench.redis("ZCARD", bench.key("live")) == 1
+
+
+def test_one_of_many_racing_nodes_claims_a_run(one_bench: Bench) -> None:
+    """However often the broker delivers a ticket, only one node gets the run."""
+    for number in range(16):
+        one_bench.node(f"n{number}")
+    run_id = one_bench.trigger()
+
+    def claim(number: int) -> int:
+        try:
+            return one_bench.claim(run_id, f"n{number}").claim
+        except RunNotClaimableError:
+            return 0
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sorted(pool.map(claim, range(16))) == [0] * 15 + [1]
+
+
+def test_a_repeated_claim_gets_the_same_claim_and_a_second_ticket_none(bench: Bench) -> None:
+    """A lost reply must not strand the run; a duplicate ticket on the same node must not start it twice."""
+    bench.node()
+    run_id = bench.trigger()
+    claim = operations.claim_run(run_id, node_id="n1", reservation=1)
+    assert bench.run(claim).claim == bench.run(claim).claim == 1
+    with pytest.raises(RunNotClaimableError):
+        bench.run(operations.claim_run(run_id, node_id="n1", reservation=1))
+
+
+def test_a_node_without_a_lease_claims_nothing(bench: Bench) -> None:
+    """A reaped node must register anew before it runs anything."""
+    run_id = bench.trigger()
+    with pytest.raises(NodeUnregisteredError):
+        bench.claim(run_id, "nobody")
+
+
+def test_a_stale_claim_writes_nothing(bench: Bench) -> None:
+    """Fencing: what a node says after its run was taken away is refused, whatever it says."""
+    bench.node()
+    run_id = bench.trigger()
+    old = bench.claim(run_id)
+    bench.give_up(old)
+    new = bench.claim(run_id)
+    assert new.claim == 2
+    for write in (
+        operations.finish_run(run_id, old.claim, RunStatus.COMPLETED, output=b"1"),
+        operations.retry_run(run_id, old.claim, ERROR, timedelta(0)),
+    ):
+        with pytest.raises(StaleClaimError):
+            bench.run(write)
+    assert bench.give_up(old) is False
+    assert bench.status(run_id) is RunStatus.EXECUTING
+
+
+def test_finishing_again_under_the_same_claim_is_no_error(bench: Bench) -> None:
+    """The reply of the first may have been lost."""
+    bench.node()
+    claimed = bench.claim(bench.trigger())
+    assert bench.finish(claimed) is bench.finish(claimed) is RunStatus.COMPLETED
+    assert bench.redis("XLEN", bench.key("finishes")) == 1
+
+
+def test_a_final_status_never_changes(bench: Bench) -> None:
+    """Neither by the claim that ended it nor by a cancel."""
+    bench.node()
+    claimed = bench.claim(bench.trigger())
+    bench.finish(claimed)
+    assert bench.run(operations.cancel_run(claimed.run_id, ERROR)) is False
+    with pytest.raises(StaleClaimError):
+        bench.finish(claimed, RunStatus.FAILED)
+    assert bench.status(claimed.run_id) is RunStatus.COMPLETED
+
+
+def test_a_failed_attempt_is_kept_and_the_next_starts_when_due(bench: Bench) -> None:
+    """A retry is a delayed run: it holds nothing meanwhile."""
+    bench.node()
+    claimed = bench.claim(bench.trigger())
+    bench.run(operations.retry_run(claimed.run_id, 1, ERROR, timedelta(seconds=5)))
+    assert bench.status(claimed.run_id) is RunStatus.REATTEMPTING
+    bench.upkeep()
+    assert bench.status(claimed.run_id) is RunStatus.REATTEMPTING
+    bench.pass_time(5.1)
+    bench.upkeep()
+    again = bench.claim(claimed.run_id)
+    assert (again.attempt_number, again.failed_attempts) == (2, 1)
+    attempts = bench.run(operations.read_run(claimed.run_id)).attempts
+    assert [attempt.outcome for attempt in attempts] == [AttemptOutcome.FAILED, None]
+    assert attempts[0].error == ERROR
+
+
+def test_lost_attempts_have_a_budget_of_their_own(bench: Bench) -> None:
+    """A task that kills its worker must not do so for ever, and must not use its retries up either."""
+    bench.node()
+    run_id = bench.trigger(max_attempts=2)
+    for _ in range(bench.config.max_lost):
+        bench.give_up(bench.claim(run_id))
+    assert bench.status(run_id) is RunStatus.QUEUED
+    assert bench.claim(run_id).failed_attempts == 0
+    bench.run(operations.give_up_run(run_id, bench.config.max_lost + 1, AttemptOutcome.LOST, ERROR))
+    assert bench.status(run_id) is RunStatus.SYSTEM_FAILURE
+
+
+def test_interrupted_attempts_count_against_nothing(bench: Bench) -> None:
+    """A deploy must not use anything up."""
+    bench.node()
+    run_id = bench.trigger()
+    for _ in range(bench.config.max_lost + 5):
+        bench.give_up(bench.claim(run_id), AttemptOutcome.INTERRUPTED)
+    assert bench.status(run_id) is RunStatus.QUEUED
+
+
+@pytest.mark.parametrize("state", ["queued", "delayed", "reattempting", "pending"])
+def test_a_run_that_does_not_execute_is_canceled_at_once(bench: Bench, state: str) -> None:
+    """It leaves nothing behind."""
+    bench.node()
+    first = bench.trigger("q", limit=1)
+    more: dict[str, Any] = {"due": timedelta(minutes=1)} if state == "delayed" else {}
+    run_id = first if state == "reattempting" else bench.trigger("q" if state == "pending" else "task/t", **more)
+    if state == "reattempting":
+        bench.run(operations.retry_run(run_id, bench.claim(run_id).claim, ERROR, timedelta(minutes=1)))
+    assert bench.run(operations.cancel_run(run_id, ERROR)) is True
+    assert bench.run(operations.cancel_run(run_id, ERROR)) is False
+    assert bench.status(run_id) is RunStatus.CANCELED
+    assert bench.redis("ZCARD", bench.key("delayed")) == 0
+    with pytest.raises(RunNotClaimableError):
+        bench.claim(run_id)
+
+
+def test_a_canceled_run_keeps_its_slot_until_its_code_has_stopped(bench: Bench) -> None:
+    """Or two would run at a time on a queue of one."""
+    bench.node()
+    claimed = bench.claim(bench.trigger("q", limit=1))
+    waiting = bench.trigger("q", limit=1)
+    bench.run(operations.cancel_run(claimed.run_id, ERROR))
+    assert bench.slots("q") == {claimed.run_id}
+    inbox = bench.run(node_operations.heartbeat_node("n1", lease=LEASE))
+    assert [(entry.kind, entry.run_id, entry.claim) for entry in inbox] == [("cancel", claimed.run_id, 1)]
+    assert bench.run(node_operations.heartbeat_node("n1", lease=LEASE, handled=[inbox[0].id])) == []
+    bench.give_up(claimed, AttemptOutcome.INTERRUPTED)
+    assert bench.slots("q") == {waiting}
+    assert bench.status(claimed.run_id) is RunStatus.CANCELED
+
+
+def test_delayed_runs_start_in_the_order_of_their_time(bench: Bench) -> None:
+    """Not in that of their triggers."""
+    bench.node()
+    late = bench.trigger("q", limit=1, due=timedelta(seconds=20))
+    early = bench.trigger("q", limit=1, due=timedelta(seconds=10))
+    assert bench.published == []
+    bench.pass_time(30)
+    bench.upkeep()
+    assert bench.slots("q") == {early}
+    bench.finish(bench.claim(early))
+    assert bench.slots("q") == {late}
+
+
+@pytest.mark.parametrize(
+    ("status", "is_kept"),
+    [(RunStatus.COMPLETED, True), (RunStatus.FAILED, False), (RunStatus.CRASHED, False)],
+)
+def test_an_idempotency_key_outlives_success_only(bench: Bench, status: RunStatus, is_kept: bool) -> None:
+    """What failed may be tried anew under its key."""
+    bench.node()
+    first = bench.trigger(idempotency_key="k")
+    assert bench.trigger(idempotency_key="k") == first
+    bench.finish(bench.claim(first), status)
+    assert (bench.trigger(idempotency_key="k") == first) is is_kept
+
+
+def test_an_idempotency_key_is_kept_after_a_cancel_and_free_without_its_record(bench: Bench) -> None:
+    """Trigger.dev's rule for cancels; a key must not point to nothing."""
+    first = bench.trigger(idempotency_key="k")
+    bench.run(operations.cancel_run(first, ERROR))
+    assert bench.trigger(idempotency_key="k") == first
+    bench.redis("DEL", bench.key(f"run:{first}"))
+    assert bench.trigger(idempotency_key="k") != first
+
+
+def test_an_unknown_run_is_said_to_be_unknown(bench: Bench) -> None:
+    """Not an empty record."""
+    unknown: list[Operation[Any]] = [operations.read_run("run_x"), operations.read_result("run_x")]
+    for operation in unknown:
+        with pytest.raises(RunNotFoundError):
+            bench.run(operation)
+    with pytest.raises(RunNotFoundError):
+        bench.run(operations.cancel_run("run_x", ERROR))
+    with pytest.raises(RunNotClaimableError):
+        bench.run(operations.claim_run("run_x", node_id="n1", reservation=1))
+
+
+def test_every_key_has_a_ttl_except_the_listed_ones(bench: Bench) -> None:
+    """A key without a TTL and without an owner fills the store in the end."""
+    bench.node()
+    live = bench.trigger("q", limit=1, idempotency_key="live")
+    done = bench.claim(bench.trigger(idempotency_key="done"))
+    bench.finish(done)
+    bench.claim(live)
+    bench.run(operations.cancel_run(live, ERROR))
+    bench.trigger(due=timedelta(seconds=1))
+    bench.upkeep()
+    live_runs = {bench.key(f"run:{member}") for member in bench.redis("ZRANGE", bench.key("live"), 0, -1)}
+    for key in bench.redis("KEYS", f"{bench.config.base(0)}*"):
+        if bench.redis("PTTL", key) == -1:
+            assert is_permanent(key, is_live_run=key in live_runs), key
+
+
+def test_everything_of_a_shard_is_under_its_hash_tag(one_bench: Bench) -> None:
+    """Or the store could not be split."""
+    before = set(one_bench.redis("KEYS", "*"))
+    one_bench.node()
+    one_bench.finish(one_bench.claim(one_bench.trigger("q", limit=1)))
+    made = set(one_bench.redis("KEYS", "*")) - before
+    assert all(key.startswith(one_bench.config.base(0)) for key in made)
+
+
+def test_runs_are_listed_newest_first(bench: Bench) -> None:
+    """What a person looks for is what has just happened."""
+    bench.node()
+    first, second = bench.trigger(), bench.trigger()
+    bench.finish(bench.claim(first))
+    assert [run.id for run in bench.run(operations.list_runs(10))] == [second, first]
+
+
+def test_a_heartbeat_does_not_bring_a_reaped_node_back(bench: Bench) -> None:
+    """A lease that is over stays over: the node must register under a new id."""
+    bench.node()
+    run_id = bench.claim(bench.trigger()).run_id
+    bench.upkeep()
+    for _ in range(5):
+        bench.pass_time(HEARTBEAT.total_seconds())
+        bench.upkeep()
+    assert bench.status(run_id) is RunStatus.QUEUED
+    with pytest.raises(NodeUnregisteredError):
+        bench.run(node_operations.heartbeat_node("n1", lease=LEASE))
+
+
+def test_a_large_limit_dispatches_everything_in_bounded_steps(one_bench: Bench) -> None:
+    """More pending runs than one script may dispatch are not forgotten."""
+    one_bench.node(capacity=500)
+    ids = {one_bench.trigger("q", limit=400) for _ in range(300)}
+    assert one_bench.slots("q") == ids
+
+
+def test_new_runs_take_the_limit_that_a_worker_declared_last(bench: Bench) -> None:
+    """A deploy changes limits; an old web process must not change them back."""
+    bench.node()
+    bench.run(operations.declare({}, {"q": 2}, by_worker=True))
+    ids = [bench.trigger("q", limit=1) for _ in range(3)]
+    assert bench.slots("q") == set(ids[:2])
+    bench.run(operations.declare({}, {"q": None}, by_worker=True))
+    assert bench.slots("q") == set(ids)
