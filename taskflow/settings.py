@@ -51,6 +51,17 @@ class Settings(BaseSettings):
     def _split_modules(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator(
+        "heartbeat", "lease", "connect_timeout", "retention", "reservation_timeout", "cancel_grace", mode="before"
+    )
+    @classmethod
+    def _read_seconds(cls, value: object) -> object:
+        """Take the text of an environment variable for seconds when it is a number; pydantic reads ISO 8601 itself."""
+        try:
+            return float(value) if isinstance(value, str) else value
+        except ValueError:
+            return value
+
     @model_validator(mode="after")
     def _lease_outlives_heartbeats(self) -> Self:
         if self.lease < 2 * self.heartbeat:

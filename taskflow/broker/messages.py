@@ -10,6 +10,8 @@ from typing import Final, cast
 from celery import Celery
 from kombu.utils.json import dumps
 
+from taskflow.broker.queues import EXCHANGE_NAME
+
 TICKET_HEADER: Final = "taskflow"
 CONTENT_TYPE: Final = "application/json"
 CONTENT_ENCODING: Final = "utf-8"
@@ -67,7 +69,7 @@ def ticket_template(celery: Celery, task_id: str) -> str:
         ),
         "properties": {
             "correlation_id": "@RUN@",
-            "delivery_info": {"exchange": "", "routing_key": "@QUEUE@"},
+            "delivery_info": {"exchange": EXCHANGE_NAME, "routing_key": "@QUEUE@"},
             "delivery_tag": "@TAG@",
         },
     }

@@ -4,6 +4,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
+from taskflow.errors import TaskflowError
 from taskflow.models import RunError
 
 MESSAGE_CHARS: Final = 1000
@@ -19,10 +20,18 @@ def describe(error: BaseException) -> RunError:
     return RunError(type(error).__qualname__, message, _trimmed(error))
 
 
+def _drop_own_frames(told: traceback.TracebackException | None) -> None:
+    if told is not None:
+        kept = [frame for frame in told.stack if not frame.filename.startswith(_OWN_CODE)]
+        told.stack = traceback.StackSummary.from_list(kept)
+        _drop_own_frames(told.__cause__)
+        _drop_own_frames(told.__context__)
+
+
 def _trimmed(error: BaseException) -> str:
     told = traceback.TracebackException.from_exception(error, limit=-FRAMES, compact=True)
-    stack = told.stack
-    first_user_frame = next((n for n, frame in enumerate(stack) if not frame.filename.startswith(_OWN_CODE)), 0)
-    told.stack = traceback.StackSummary.from_list(stack[first_user_frame:])
+    if isinstance(error, TaskflowError):
+        told.__cause__ = told.__context__ = None  # how we found out says nothing about the task
+    _drop_own_frames(told)
     lines = (line[:LINE_CHARS] for line in "".join(told.format()).splitlines())
     return "\n".join(lines).replace("\0", "")

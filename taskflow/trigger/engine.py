@@ -1,9 +1,10 @@
 """The engine behind ``Task`` and ``RunHandle``: every verb as one operation, in two shells."""
 
 import asyncio
+import contextlib
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -28,6 +29,15 @@ Templates = Callable[[str], str]
 class _Loop:
     store: AsyncStore
     results: AsyncResultListener
+    closing: AsyncGenerator[None, None]
+
+
+async def _close_with_loop(store: AsyncStore) -> AsyncGenerator[None, None]:
+    """Close a store when its event loop ends: ``asyncio.run`` finishes the generators that were started in it."""
+    try:
+        yield
+    finally:
+        await store.close()
 
 
 class RunEngine:
@@ -131,7 +141,10 @@ class RunEngine:
             known = self._loops.get(loop)
             if known is None:
                 store = self._make_async_store()
-                known = self._loops[loop] = _Loop(store, AsyncResultListener(store))
+                closing = _close_with_loop(store)
+                with contextlib.suppress(StopIteration):
+                    closing.__anext__().send(None)  # to its yield, which the loop now knows of
+                known = self._loops[loop] = _Loop(store, AsyncResultListener(store), closing)
             return known
 
     def _declaration(self, new: NewRun) -> operations.Operation[int]:

@@ -190,7 +190,7 @@ def test_delayed_runs_start_in_the_order_of_their_time(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "is_kept"),
+    "status, is_kept",
     [(RunStatus.COMPLETED, True), (RunStatus.FAILED, False), (RunStatus.CRASHED, False)],
 )
 def test_an_idempotency_key_outlives_success_only(bench: Bench, status: RunStatus, is_kept: bool) -> None:

@@ -1,0 +1,252 @@
+"""What a run survives: its worker, its child, its broker and its store. Judged by a ledger that taskflow never sees."""
+
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from taskflow import AttemptOutcome, RunHandle, RunStatus, StoreUnavailableError
+from tests import fleet_tasks as tasks
+from tests.conftest import MakeServer, StartFleet
+from tests.fleet import Fleet, Node
+from tests.servers import RabbitServer, RedisServer
+from tests.store.permanent_keys import is_permanent
+from tests.waiting import wait_until
+
+QUICK = {"lease": 3, "heartbeat": 1, "reservation_timeout": 2}
+
+
+def starts(fleet: Fleet, run_id: str) -> list[float]:
+    """Return when a run's attempts started, by the ledger."""
+    return [float(line[4]) for line in fleet.ledger() if line[0] == "start" and line[1] == run_id]
+
+
+def assert_nothing_is_left(fleet: Fleet, server: RedisServer) -> None:
+    """No slot, ticket, timer or live run; no key without TTL except the listed ones."""
+    client = server.client()
+    base = f"{{tf:{fleet.environment}:0}}"
+    try:
+        keys = [str(key) for key in client.execute_command("KEYS", f"{base}*")]
+        leftovers = [":slots", ":pending:", ":tickets:", ":unclaimed:", ":runs"]
+        assert not [key for key in keys if any(part in key for part in leftovers) or key.endswith(":delayed")]
+        assert client.execute_command("ZCARD", f"{base}:live") == 0
+        without = [key for key in keys if client.execute_command("PTTL", key) == -1]
+        assert not [key for key in without if not is_permanent(key)]
+    finally:
+        client.close()
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("executor", ["process", "async"])
+def test_a_run_of_a_killed_worker_starts_again_within_ten_seconds(
+    start_fleet: StartFleet, valkey: RedisServer, executor: str
+) -> None:
+    """At the default lease. Celery loses it, or starts it again after an hour."""
+    fleet = start_fleet(valkey.url)
+    first = fleet.start_node(executor=executor)
+    task = tasks.sleep if executor == "process" else tasks.async_sleep
+    handle = task.trigger(tasks.Nap(seconds=12))
+    wait_until(lambda: starts(fleet, handle.id), "the run to start")
+    fleet.start_node(executor=executor)
+    killed = time.time()
+    first.kill()
+    handle.result(timeout=60)
+    began, again = starts(fleet, handle.id)
+    assert began < killed
+    assert again - killed < 10
+    lost, completed = handle.retrieve().attempts
+    assert (lost.outcome, completed.outcome) == (AttemptOutcome.LOST, AttemptOutcome.COMPLETED)
+    assert lost.error is not None
+    assert "lease" in lost.error.message
+    assert_nothing_is_left(fleet, valkey)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("executor", ["process", "async"])
+def test_a_frozen_worker_that_wakes_is_refused_and_stopped(
+    start_fleet: StartFleet, valkey: RedisServer, executor: str
+) -> None:
+    """Its lease is over: another has the run. Its code stops within a heartbeat."""
+    fleet = start_fleet(valkey.url, **QUICK)
+    frozen = fleet.start_node(executor=executor)
+    task = tasks.sleep if executor == "process" else tasks.async_sleep
+    handle = task.trigger(tasks.Nap(seconds=6))
+    wait_until(lambda: starts(fleet, handle.id), "the run to start")
+    frozen.freeze()
+    fleet.start_node(executor=executor)
+    wait_until(lambda: len(starts(fleet, handle.id)) == 2, "the run to start elsewhere", timeout=10)
+    frozen.wake()
+    wait_until(lambda: "node.back" in frozen.output(), "the woken node to register anew", timeout=5)
+    handle.result(timeout=20)
+    ends = [line for line in fleet.ledger() if line[0] == "end"]
+    assert [line[2] for line in ends] == ["2"]
+    assert [a.outcome for a in handle.retrieve().attempts] == [AttemptOutcome.LOST, AttemptOutcome.COMPLETED]
+    if executor == "process":
+        assert tasks.echo.trigger("again").result(timeout=10) == "again"
+
+
+@pytest.mark.timeout(60)
+def test_children_and_what_they_spawned_die_with_their_node(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """Only the parent is killed."""
+    fleet = start_fleet(valkey.url)
+    node = fleet.start_node()
+    tasks.spawn_sleep.trigger(60.0)
+    wait_until(lambda: any(line[0] == "spawned" for line in fleet.ledger()), "the task to spawn")
+    spawned = int(fleet.ledger()[-1][2])
+    family = [*node.family(), spawned]
+    node.process.send_signal(signal.SIGKILL)
+    wait_until(lambda: not [pid for pid in family if _is_alive(pid)], "the family to die", timeout=5)
+
+
+@pytest.mark.timeout(150)
+def test_a_limit_holds_while_nodes_are_killed_at_random(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """200 runs, limit 3, four nodes, one of them killed every 2 s: never more than 3 alive, all complete."""
+    seed = random.SystemRandom().randrange(1 << 32)
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    fleet = start_fleet(valkey.url, **QUICK)
+    nodes = [fleet.start_node() for _ in range(4)]
+    handles = [tasks.three.trigger(tasks.Nap(seconds=dice.uniform(0.1, 0.3))) for _ in range(200)]
+    deaths: dict[int, float] = {}
+    next_kill = time.monotonic() + 2
+    while any(not handle.status().is_finished for handle in handles[-5:]) or time.monotonic() < next_kill:
+        if time.monotonic() >= next_kill:
+            victim = dice.randrange(len(nodes))
+            _kill(nodes[victim], deaths)
+            nodes[victim] = fleet.start_node(wait=False)
+            next_kill = time.monotonic() + 2
+        time.sleep(0.05)  # the pace of the driver, not a wait for a result
+    for handle in handles:
+        handle.result(timeout=60)
+    assert _most_alive(fleet, deaths) <= 3
+    assert {handle.status() for handle in handles} == {RunStatus.COMPLETED}
+    assert_nothing_is_left(fleet, valkey)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(("fsync", "is_killed"), [("everysec", False), ("always", True)])
+def test_a_restart_of_the_store_loses_and_repeats_nothing(
+    start_fleet: StartFleet, start_valkey: MakeServer, fsync: str, is_killed: bool
+) -> None:
+    """Under load, with runs in every state; what kept running is not started twice."""
+    server = start_valkey(appendfsync=fsync)
+    fleet = start_fleet(server.url, connect_timeout=10, **(QUICK | {"lease": 9, "heartbeat": 3}))
+    fleet.start_node(concurrency=4)
+    fleet.start_node(executor="async", concurrency=100)
+    running = [tasks.sleep.trigger(tasks.Nap(seconds=4)) for _ in range(3)]
+    before = [tasks.async_sleep.trigger(tasks.Nap(seconds=0.2)) for _ in range(100)]
+    wait_until(lambda: all(starts(fleet, handle.id) for handle in running), "the runs to start")
+    server.restart(kill=is_killed)
+    after = [tasks.async_sleep.trigger(tasks.Nap(seconds=0.1)) for _ in range(50)]
+    delayed = tasks.sleep.trigger(tasks.Nap(), delay=1)
+    everything: list[RunHandle[str]] = [*running, *before, *after, delayed]
+    for handle in everything:
+        handle.result(timeout=60)
+    assert all(len(starts(fleet, handle.id)) == 1 for handle in running)
+    assert {handle.status() for handle in everything} == {RunStatus.COMPLETED}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(150)
+def test_thirty_seconds_without_the_store_take_no_run_away(start_fleet: StartFleet, start_valkey: MakeServer) -> None:
+    """Nodes live on; a trigger says that it failed; nothing is started twice when the store is back."""
+    server = start_valkey()
+    fleet = start_fleet(server.url, connect_timeout=2)
+    fleet.start_node(concurrency=2)
+    fleet.start_node(executor="async", concurrency=10)
+    running = [tasks.sleep.trigger(tasks.Nap(seconds=8)), tasks.sleep.trigger(tasks.Nap(seconds=40))]
+    coroutine = tasks.async_sleep.trigger(tasks.Nap(seconds=8))
+    wait_until(lambda: all(starts(fleet, handle.id) for handle in (*running, coroutine)), "the runs to start")
+    server.stop()
+    gone = time.monotonic()
+    with pytest.raises(StoreUnavailableError) as raised:
+        tasks.sleep.trigger(tasks.Nap())
+    assert raised.value.run_id
+    assert time.monotonic() - gone < 4
+    wait_until(lambda: time.monotonic() - gone > 30, "the outage to last", timeout=40)
+    server.start()
+    for handle in (*running, coroutine):
+        handle.result(timeout=60)
+        assert len(starts(fleet, handle.id)) == 1
+    assert tasks.echo.trigger("back").result(timeout=20) == "back"
+
+
+@pytest.mark.timeout(120)
+def test_a_restart_of_rabbitmq_loses_nothing(
+    start_fleet: StartFleet, valkey: RedisServer, rabbitmq: RabbitServer
+) -> None:
+    """Runs triggered before, during and after it complete, each started once."""
+    fleet = start_fleet(valkey.url, rabbitmq.url, connect_timeout=1, **QUICK)
+    fleet.start_node(concurrency=2)
+    fleet.start_node(executor="async", concurrency=50)
+    running = tasks.sleep.trigger(tasks.Nap(seconds=5))
+    before = [tasks.async_sleep.trigger(tasks.Nap(seconds=0.1)) for _ in range(50)]
+    wait_until(lambda: starts(fleet, running.id), "the run to start")
+    rabbitmq.stop()
+    during = [tasks.async_sleep.trigger(tasks.Nap()) for _ in range(3)]
+    rabbitmq.start()
+    after = [tasks.async_sleep.trigger(tasks.Nap()) for _ in range(20)]
+    for handle in (running, *before, *during, *after):
+        handle.result(timeout=60)
+        assert len(starts(fleet, handle.id)) == 1
+
+
+@pytest.mark.timeout(60)
+def test_tickets_that_come_twice_start_nothing_twice(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """Every ticket is duplicated on the broker."""
+    fleet = start_fleet(valkey.url)
+    handles = [tasks.echo.trigger(number) for number in range(50)]
+    client = valkey.client()
+    queue = f"{fleet.environment}.small-1x.process"
+    for ticket in client.execute_command("LRANGE", queue, 0, -1):
+        client.execute_command("LPUSH", queue, ticket)
+    client.close()
+    fleet.start_node()
+    fleet.start_node()
+    for number, handle in enumerate(handles):
+        assert handle.result(timeout=20) == number
+        assert len(starts(fleet, handle.id)) == 1
+
+
+@pytest.mark.timeout(60)
+def test_tickets_taken_by_a_node_that_dies_are_not_lost(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """500 of them: some claimed, some not, all run in the end."""
+    fleet = start_fleet(valkey.url, **QUICK)
+    handles = [tasks.async_sleep.trigger(tasks.Nap(seconds=0.3)) for _ in range(500)]
+    node = fleet.start_node(executor="async", concurrency=500)
+    wait_until(lambda: len(fleet.ledger()) > 20, "some to start")
+    node.kill()
+    fleet.start_node(executor="async", concurrency=500)
+    for handle in handles:
+        handle.result(timeout=40)
+    assert_nothing_is_left(fleet, valkey)
+
+
+def _kill(node: Node, deaths: dict[int, float]) -> None:
+    family = node.family() if Path(f"/proc/{node.pid}").exists() else []
+    node.kill()
+    deaths.update(dict.fromkeys(family, time.time()))
+
+
+def _most_alive(fleet: Fleet, deaths: dict[int, float]) -> int:
+    """Return the most runs alive at one instant: from start to end, or to the death of their process."""
+    ends = {(line[1], line[2]): float(line[4]) for line in fleet.ledger() if line[0] == "end"}
+    changes: list[tuple[float, int]] = []
+    for _, run_id, attempt, pid, began in (line for line in fleet.ledger() if line[0] == "start"):
+        ended = ends.get((run_id, attempt), deaths.get(int(pid)))
+        assert ended is not None, f"attempt {attempt} of {run_id} neither ended nor died"
+        changes += [(float(began), 1), (ended, -1)]
+    alive = most = 0
+    for _, change in sorted(changes):
+        alive += change
+        most = max(most, alive)
+    return most
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
