@@ -126,7 +126,7 @@ def test_a_limit_holds_while_nodes_are_killed_at_random(start_fleet: StartFleet,
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize(("fsync", "is_killed"), [("everysec", False), ("always", True)])
+@pytest.mark.parametrize("fsync, is_killed", [("everysec", False), ("always", True)])
 def test_a_restart_of_the_store_loses_and_repeats_nothing(
     start_fleet: StartFleet, start_valkey: MakeServer, fsync: str, is_killed: bool
 ) -> None:

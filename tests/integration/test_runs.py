@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from celery import Celery
@@ -221,7 +221,7 @@ def test_a_ticket_on_the_broker_names_exchange_routing_key_and_queue(fleet: Flee
     handle = tasks.heavy.trigger(tasks.Nap())
     queue = f"{fleet.environment}.large-1x.process"
     with fleet.flow.celery.connection_for_read() as connection, connection.channel() as channel:
-        message = channel.basic_get(queue, no_ack=True)
+        message = cast("Any", channel).basic_get(queue, no_ack=True)
     assert message is not None
     delivery = message.delivery_info
     assert (delivery["exchange"], delivery["routing_key"]) == ("taskflow", queue)
