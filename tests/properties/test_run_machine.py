@@ -1,0 +1,270 @@
+"""Hypothesis drives the store through every order of events and compares it with a simple model, on a real Valkey."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError
+from taskflow.models import TRANSITIONS, AttemptOutcome, RunStatus
+from taskflow.store import node_operations, operations
+from taskflow.store.records import ClaimedRun
+from tests.servers import RedisServer
+from tests.store.conftest import CLASS, ERROR, HEARTBEAT, LEASE, Bench, make_bench
+
+LARGE = "large-1x.process"
+QUEUES: dict[str, int | None] = {"one": 1, "two": 2, "task/t": None}
+MOST_ATTEMPTS = 3
+
+
+@dataclass
+class Model:
+    """What we know of one run without asking the store."""
+
+    queue: str
+    class_name: str
+    claim: int = 0
+    failed: int = 0
+    lost: int = 0
+    status: RunStatus = RunStatus.QUEUED
+
+
+class RunMachine(RuleBasedStateMachine):
+    """Triggers, claims, finishes, retries, loses, cancels, and lets nodes die and time pass, in any order."""
+
+    server: RedisServer
+    claims: Bundle[ClaimedRun] = Bundle("claims")
+
+    @initialize()
+    def start(self) -> None:
+        """Begin with an empty environment and no node."""
+        self.benches: Iterator[Bench] = make_bench(self.server)
+        self.bench = next(self.benches)
+        self.runs: dict[str, Model] = {}
+        self.nodes: dict[str, str] = {}
+        self.tickets: list[tuple[str, int]] = []
+        self.made = 0
+        self.bench.upkeep()
+
+    def teardown(self) -> None:
+        """Everything reaches a final status once nodes live and time passes, and nothing is left."""
+        if not hasattr(self, "bench"):
+            return
+        self._drain()
+        for run_id in self.runs:
+            assert self.bench.status(run_id).is_finished, (run_id, self.bench.status(run_id))
+        for queue in QUEUES:
+            assert self.bench.slots(queue) == set()
+        for key in self.bench.redis("KEYS", f"{self.bench.config.base(0)}*"):
+            assert not any(part in key for part in (":tickets:", ":unclaimed:", ":pending:", ":delayed", ":live")), key
+        next(self.benches, None)
+
+    @rule(queue=st.sampled_from(sorted(QUEUES)), large=st.booleans(), delay=st.sampled_from([0, 0, 5]))
+    def trigger(self, queue: str, large: bool, delay: int) -> None:
+        """Make a run."""
+        class_name = LARGE if large else CLASS
+        due = timedelta(seconds=delay) if delay else None
+        run_id = self.bench.trigger(
+            queue, limit=QUEUES[queue], class_name=class_name, due=due, max_attempts=MOST_ATTEMPTS
+        )
+        self.runs[run_id] = Model(queue, class_name)
+        self._see(run_id)
+
+    @rule(key=st.sampled_from(["a", "b"]))
+    def trigger_idempotently(self, key: str) -> None:
+        """One key, one live run."""
+        first = self.bench.trigger(idempotency_key=key, max_attempts=MOST_ATTEMPTS)
+        assert self.bench.trigger(idempotency_key=key) == first
+        self.runs.setdefault(first, Model("task/t", CLASS))
+
+    @rule(large=st.booleans())
+    def add_node(self, large: bool) -> None:
+        """Start a worker."""
+        self.made += 1
+        name, class_name = f"n{self.made}", LARGE if large else CLASS
+        self.bench.node(name, capacity=3, class_name=class_name)
+        self.nodes[name] = class_name
+
+    @rule(target=claims, data=st.data(), is_old=st.booleans())
+    def deliver_a_ticket(self, data: st.DataObject, is_old: bool) -> ClaimedRun | MultipleResults[ClaimedRun]:
+        """Deliver a ticket, a new one or one that was seen before, to some node."""
+        self.tickets += [(ticket.run_id, ticket.reservation) for ticket in self.bench.published]
+        self.bench.published.clear()
+        if not self.tickets or not self.nodes:
+            return multiple()
+        run_id, reservation = data.draw(st.sampled_from(self.tickets if is_old else self.tickets[-5:]))
+        node = data.draw(st.sampled_from(sorted(self.nodes)))
+        model = self.runs[run_id]
+        try:
+            claim = operations.claim_run(run_id, node_id=node, reservation=reservation)
+            claimed = self.bench.run(claim)
+        except (RunNotClaimableError, NodeUnregisteredError):
+            return multiple()
+        assert claimed.claim > model.claim, "claims only grow"
+        model.claim = claimed.claim
+        self._see(run_id)
+        return claimed
+
+    @rule(claimed=claims, status=st.sampled_from([RunStatus.COMPLETED, RunStatus.FAILED]))
+    def finish(self, claimed: ClaimedRun, status: RunStatus) -> None:
+        """End a run, under a claim that may be over."""
+        before = self.bench.status(claimed.run_id)
+        try:
+            self.bench.finish(claimed, status)
+        except StaleClaimError:
+            assert before is not RunStatus.EXECUTING or claimed.claim < self.runs[claimed.run_id].claim
+            return
+        assert claimed.claim == self.runs[claimed.run_id].claim
+        self._see(claimed.run_id)
+
+    @rule(claimed=claims, delay=st.sampled_from([0, 2]))
+    def fail_an_attempt(self, claimed: ClaimedRun, delay: int) -> None:
+        """Fail as a worker does: another attempt while there is one, the end otherwise."""
+        if claimed.failed_attempts + 1 >= MOST_ATTEMPTS:
+            self.finish(claimed, RunStatus.FAILED)
+            return
+        before = self.bench.status(claimed.run_id)
+        try:
+            self.bench.run(operations.retry_run(claimed.run_id, claimed.claim, ERROR, timedelta(seconds=delay)))
+        except StaleClaimError:
+            return
+        if before is RunStatus.EXECUTING:
+            self.runs[claimed.run_id].failed += 1
+        self._see(claimed.run_id)
+
+    @rule(claimed=claims, outcome=st.sampled_from([AttemptOutcome.LOST, AttemptOutcome.INTERRUPTED]))
+    def lose_the_child(self, claimed: ClaimedRun, outcome: AttemptOutcome) -> None:
+        """A child died."""
+        self.bench.give_up(claimed, outcome)
+        self._see(claimed.run_id)
+
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        """Cancel any run, in whatever status."""
+        if not self.runs:
+            return
+        run_id = data.draw(st.sampled_from(sorted(self.runs)))
+        before = self.bench.status(run_id)
+        assert self.bench.run(operations.cancel_run(run_id, ERROR)) is not before.is_finished
+        self._see(run_id)
+
+    @rule(seconds=st.sampled_from([1, 3, 3, 40]))
+    def pass_time(self, seconds: int) -> None:
+        """Let time pass: living nodes are heard, what is due is done."""
+        self.bench.pass_time(seconds)
+        self._heartbeats()
+        self.bench.upkeep()
+        for queue in self.bench.run(node_operations.read_ticket_queues()):
+            self.bench.run(node_operations.republish_tickets(queue, 0))
+
+    @rule(data=st.data(), is_orderly=st.booleans())
+    def lose_a_node(self, data: st.DataObject, is_orderly: bool) -> None:
+        """A node leaves, or is not heard of any more."""
+        if not self.nodes:
+            return
+        node = data.draw(st.sampled_from(sorted(self.nodes)))
+        del self.nodes[node]
+        if is_orderly:
+            self.bench.run(node_operations.unregister_node(node, AttemptOutcome.INTERRUPTED, ERROR))
+
+    @rule()
+    def sweep(self) -> None:
+        """Nothing leaks, so nothing is swept."""
+        assert self.bench.run(node_operations.sweep_slots("0"))[1] == 0
+
+    @invariant()
+    def limits_hold(self) -> None:
+        """Slots in use never exceed a limit, and their members hold a slot."""
+        if not hasattr(self, "bench"):
+            return
+        for queue, limit in QUEUES.items():
+            slots = self.bench.slots(queue)
+            assert limit is None or len(slots) <= limit
+            assert all(self.bench.field(run_id, "slot") == queue for run_id in slots)
+
+    @invariant()
+    def budgets_and_transitions_hold(self) -> None:
+        """Failed attempts stay within their number; a final status stays; every change is a legal one."""
+        if not hasattr(self, "bench"):
+            return
+        for run_id in self.runs:
+            self._see(run_id)
+            assert int(self.bench.field(run_id, "failed") or 0) <= MOST_ATTEMPTS
+            assert int(self.bench.field(run_id, "lost") or 0) <= self.bench.config.max_lost + 1
+
+    def _see(self, run_id: str) -> None:
+        """Compare a run's status with the last one seen: between two looks, a path of legal transitions."""
+        model, now = self.runs[run_id], self.bench.status(run_id)
+        reachable, frontier = {model.status}, {model.status}
+        while frontier:
+            frontier = {after for before in frontier for after in TRANSITIONS[before]} - reachable
+            reachable |= frontier
+        first = model.claim == 0 and now in (RunStatus.DELAYED, RunStatus.QUEUED)
+        assert now in reachable or first, f"{model.status} -> {now}"
+        assert not model.status.is_finished or model.status is now
+        model.status = now
+
+    def _heartbeats(self) -> None:
+        for node in list(self.nodes):
+            try:
+                self.bench.run(node_operations.heartbeat_node(node, lease=LEASE))
+            except NodeUnregisteredError:
+                del self.nodes[node]
+
+    def _drain(self) -> None:
+        """Give every class a node and time, and finish what starts."""
+        self.bench.pass_time(1)
+        for name, class_name in (("last", CLASS), ("last-large", LARGE)):
+            self.bench.node(name, capacity=3, class_name=class_name)
+            self.nodes[name] = class_name
+        for _ in range(400):
+            self.bench.pass_time(HEARTBEAT.total_seconds())
+            self._heartbeats()
+            self.bench.upkeep()
+            for queue in self.bench.run(node_operations.read_ticket_queues()):
+                self.bench.run(node_operations.republish_tickets(queue, 0))
+            self.tickets += [(ticket.run_id, ticket.reservation) for ticket in self.bench.published]
+            self.bench.published.clear()
+            waiting = [(run_id, number) for run_id, number in self.tickets if not self.bench.status(run_id).is_finished]
+            for run_id, reservation in waiting:
+                node = "last-large" if self.runs[run_id].class_name == LARGE else "last"
+                try:
+                    claim = operations.claim_run(run_id, node_id=node, reservation=reservation)
+                    self.bench.finish(self.bench.run(claim))
+                except RunNotClaimableError:
+                    continue
+            held = [run for name in self.nodes for run in self.bench.run(node_operations.read_node_runs(name))]
+            for run in held:
+                self.bench.run(operations.give_up_run(run.run_id, run.claim, AttemptOutcome.INTERRUPTED, ERROR))
+            if not held and all(self.bench.status(run_id).is_finished for run_id in self.runs):
+                return
+
+
+@pytest.mark.timeout(120)
+def test_the_store_keeps_its_invariants_in_every_order_of_events(valkey: RedisServer) -> None:
+    """DESIGN's invariants 1 to 4, against a model; Hypothesis prints the shortest sequence that breaks one."""
+    RunMachine.server = valkey
+    run_state_machine_as_test(
+        RunMachine,
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=30,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+        ),
+    )
