@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Generator
 from datetime import UTC, datetime
+from typing import cast
 
 from rich.console import Console
 from rich.live import Live
@@ -80,7 +81,7 @@ def watch(handles: list[Handle]) -> list[Run]:
 
 def triggered(run: Run) -> list[str]:
     """Return the ids of the runs that a greet-everyone run has triggered: its output."""
-    return [str(run_id) for run_id in run.output] if isinstance(run.output, list) else []
+    return [str(run_id) for run_id in cast("list[str]", run.output or [])]
 
 
 def table(watched: list[Run]) -> Table:

@@ -20,6 +20,7 @@ def adopt(runtime: Runtime, definition: TaskDefinition, consumer: Any, message: 
     not take goes back to the broker.
     """
     args, kwargs, embed = message.payload
+    called: dict[str, object] = embed or {}
     try:
         _trigger(runtime, definition, message.headers, [*args, *kwargs.values()])
     except PayloadError as error:
@@ -30,7 +31,7 @@ def adopt(runtime: Runtime, definition: TaskDefinition, consumer: Any, message: 
         log.warning("message.returned: %s", error)
         message.requeue()
     else:
-        if any((embed or {}).get(name) for name in _CANVAS):
+        if any(called.get(name) for name in _CANVAS):
             log.warning("canvas.ignored: run %s has Celery callbacks, which runs don't honour", message.headers["id"])
         message.ack_log_error(log, consumer.connection_errors)
 

@@ -50,7 +50,7 @@ class RunMachine(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        """Begin with an empty environment and no node."""
+        """Begin with a node of each class: most orders of events need one."""
         self.benches: Iterator[Bench] = make_bench(self.server)
         self.bench = next(self.benches)
         self.runs: dict[str, Model] = {}
@@ -58,6 +58,8 @@ class RunMachine(RuleBasedStateMachine):
         self.tickets: list[tuple[str, int]] = []
         self.made = 0
         self.bench.upkeep()
+        self.add_node(large=False)
+        self.add_node(large=True)
 
     def teardown(self) -> None:
         """Everything reaches a final status once nodes live and time passes, and nothing is left."""
@@ -72,9 +74,16 @@ class RunMachine(RuleBasedStateMachine):
             assert not any(part in key for part in (":tickets:", ":unclaimed:", ":pending:", ":delayed", ":live")), key
         next(self.benches, None)
 
-    @rule(queue=st.sampled_from(sorted(QUEUES)), large=st.booleans(), delay=st.sampled_from([0, 0, 5]))
-    def trigger(self, queue: str, large: bool, delay: int) -> None:
-        """Make a run."""
+    @rule(
+        queue=st.sampled_from(["one", "two", "task/t"]), large=st.booleans(), delay=st.sampled_from([0, 0, 0, 5]),
+        count=st.integers(1, 4),
+    )  # fmt: skip
+    def trigger(self, queue: str, large: bool, delay: int, count: int) -> None:
+        """Make some runs."""
+        for _ in range(count):
+            self._trigger(queue, large=large, delay=delay)
+
+    def _trigger(self, queue: str, *, large: bool, delay: int) -> None:
         class_name = LARGE if large else CLASS
         due = timedelta(seconds=delay) if delay else None
         run_id = self.bench.trigger(
@@ -114,6 +123,7 @@ class RunMachine(RuleBasedStateMachine):
         except (RunNotClaimableError, NodeUnregisteredError):
             return multiple()
         assert claimed.claim > model.claim, "claims only grow"
+        assert reservation == int(self.bench.field(run_id, "reservation")), "an old ticket starts nothing"
         model.claim = claimed.claim
         self._see(run_id)
         return claimed
@@ -260,11 +270,11 @@ def test_the_store_keeps_its_invariants_in_every_order_of_events(valkey: RedisSe
     run_state_machine_as_test(
         RunMachine,
         settings=settings(
-            max_examples=40,
-            stateful_step_count=30,
+            max_examples=60,
+            stateful_step_count=40,
             deadline=None,
             database=None,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
             print_blob=True,
         ),
     )
