@@ -170,7 +170,7 @@ def _doubts(machine: MachineSpec, demands: Sequence[Demand], host: Host) -> list
         doubts.append(f"No declared task uses machine {machine.name!r}; it serves runs triggered with it. {known}")
     if machine.cpu > host.cores or machine.memory_bytes > host.memory:
         size = f"{machine.cpu:g} vCPU, {machine.memory_gb:g} GB"
-        doubts.append(f"Machine {machine.name!r} ({size}) is larger than this host ({host})")
+        doubts.append(f"Machine {machine.name!r} ({size}) is larger than this host ({host}).")
     return doubts
 
 
