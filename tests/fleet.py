@@ -99,7 +99,7 @@ class Fleet:
         name = f"n{len(self.nodes)}-{uuid4().hex[:4]}"
         pool = ("-P", "custom") if executor == "async" else ("-P", "prefork", "-O", "fair")
         command = [
-            sys.executable, "-m", "celery", "-A", "taskflow.fleet", "worker", "-Q", celery_queue,
+            sys.executable, "-m", "celery", "-A", "tests.fleet_app", "worker", "-Q", celery_queue,
             "-c", str(concurrency), "-n", f"{name}@%h", "--loglevel", "INFO", "--without-gossip", "--without-mingle",
             *pool, *options,
         ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""taskflow against plain Celery, paired in one run: ``make bench``."""

@@ -1,0 +1,225 @@
+"""Measure taskflow and plain Celery in the same run, interleaved, and print medians and ratios."""
+
+import argparse
+import os
+import platform
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from taskflow.embedded_program import bundled_binary
+
+PAYLOAD = {"data": "x" * 80}
+ASYNC_POOL = "taskflow.worker.async_pool:AsyncPool"
+console = Console(width=None if sys.stdout.isatty() else 110)
+
+
+class Bench:
+    """A Valkey without persistence, and workers of both systems on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.marks = folder / "marks"
+        self.socket = folder / "valkey.sock"
+        self._server = subprocess.Popen(
+            [
+                str(bundled_binary()),
+                "--port",
+                "0",
+                "--unixsocket",
+                str(self.socket),
+                "--save",
+                "",
+                "--dir",
+                str(folder),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        os.environ["BENCH_BROKER"] = f"redis+socket://{self.socket}?virtual_host=1"
+        os.environ["BENCH_MARKS"] = str(self.marks)
+        os.environ["TASKFLOW_REDIS_URL"] = f"unix://{self.socket}?db=0"
+        os.environ["TASKFLOW_TASKS"] = "benchmarks.bench_tasks"
+        self.redis: Any = redis.Redis(unix_socket_path=str(self.socket))
+        _until(self.socket.exists, 5)
+
+    def close(self) -> None:
+        """End the server."""
+        self._server.terminate()
+        self._server.wait(5)
+
+    @contextmanager
+    def worker(self, app: str, queue: str, *options: str) -> Generator[int]:
+        """Run one Celery worker until it is ready, and end it afterwards."""
+        command = [sys.executable, "-m", "celery", "-A", app, "worker", "-Q", queue, "--loglevel", "INFO"]
+        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-n", f"w{time.monotonic_ns()}@%h"]
+        log = self.folder / f"{time.monotonic_ns()}.log"
+        env = os.environ | {"CELERY_CUSTOM_WORKER_POOL": ASYNC_POOL}
+        with log.open("wb") as output:
+            process = subprocess.Popen([*command, *quiet, *options], stdout=output, stderr=output, env=env)
+        try:
+            _until(lambda: " ready." in log.read_text(), 30)
+            yield process.pid
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def drained(self, count: int, timeout: float = 60) -> float:
+        """Return runs a second from the first mark to the last, once ``count`` runs are done."""
+        _until(lambda: len(self._lines()) >= count, timeout)
+        times = [int(line) for line in self._lines()]
+        return (len(times) - 1) / ((max(times) - min(times)) / 1e9)
+
+    def _lines(self) -> list[bytes]:
+        return self.marks.read_bytes().splitlines() if self.marks.exists() else []
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.redis.flushall()
+        self.marks.unlink(missing_ok=True)
+
+
+def main() -> int:
+    """Run the benchmarks."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="paired rounds; medians are printed")
+    parser.add_argument("--runs", type=int, default=3000, help="runs of one throughput sample")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="tfb-") as folder:
+        bench = Bench(Path(folder))
+        try:
+            _measure(bench, options.rounds, options.runs)
+        finally:
+            bench.close()
+    return 0
+
+
+def _measure(bench: Bench, rounds: int, runs: int) -> None:
+    from benchmarks import bench_tasks as tasks  # reads the environment made above
+
+    celery_queue, shared, coroutines = "plain", "dev.small-1x.process", "dev.small-1x.async"
+    samples: dict[str, list[float]] = {}
+
+    def note(name: str, value: float) -> None:
+        samples.setdefault(name, []).append(value)
+
+    def rate(call: Callable[[], object], count: int) -> float:
+        began = time.perf_counter()
+        for _ in range(count):
+            call()
+        return count / (time.perf_counter() - began)
+
+    for _ in track(range(rounds), description="trigger", console=console):
+        bench.reset()
+        tasks.noop.trigger(PAYLOAD)  # registers the template
+        note("trigger", rate(lambda: tasks.noop.trigger(PAYLOAD), 1000))
+        note("delay", rate(lambda: tasks.plain_noop.delay(PAYLOAD), 1000))
+        note("ping", rate(bench.redis.ping, 1000))
+    prefork, app = ("-c", "2", "-O", "fair"), "taskflow.fleet"
+    for _ in track(range(rounds), description="throughput", console=console):
+        bench.reset()
+        for _ in range(runs):
+            tasks.plain_noop.delay(PAYLOAD)
+        with bench.worker("benchmarks.bench_tasks:plain", celery_queue, *prefork):
+            note("celery runs/s", bench.drained(runs))
+        bench.reset()
+        for _ in range(runs):
+            tasks.noop.trigger(PAYLOAD)
+        with bench.worker(app, shared, *prefork):
+            note("process runs/s", bench.drained(runs))
+        bench.reset()
+        for _ in range(runs * 4):
+            tasks.async_noop.trigger(PAYLOAD)
+        pool = ("-P", "custom", "-c", "200")
+        with bench.worker(app, coroutines, *pool), bench.worker(app, coroutines, *pool):
+            note("async runs/s", bench.drained(runs * 4))
+    bench.reset()
+    with bench.worker(app, shared, *prefork), bench.worker("benchmarks.bench_tasks:plain", celery_queue, *prefork):
+        for _ in track(range(rounds), description="latency", console=console):
+            for name, trigger in (("process", tasks.noop.trigger), ("celery", tasks.plain_noop.delay)):
+                note(f"{name} start ms", statistics.median(_start(bench, trigger) for _ in range(40)))
+            note(
+                "trigger+result ms",
+                statistics.median(_timed(lambda: tasks.noop.trigger(PAYLOAD).result(5)) for _ in range(40)),
+            )
+    bench.reset()
+    with bench.worker(app, coroutines, "-P", "custom", "-c", "2000"):
+        note("async start ms", statistics.median(_start(bench, tasks.async_noop.trigger) for _ in range(40)))
+        for _ in range(3):
+            bench.marks.unlink(missing_ok=True)
+            began = time.monotonic_ns()
+            for _ in range(2000):
+                tasks.sleep.trigger(0.1)
+            bench.drained(2000)
+            note("2000 sleeps s", (max(map(int, bench.marks.read_text().split())) - began) / 1e9)
+        before = int(bench.redis.info("stats")["total_commands_processed"])
+        time.sleep(10)  # the measurement itself: an idle worker's commands
+        note("idle commands/s", (int(bench.redis.info("stats")["total_commands_processed"]) - before - 1) / 10)
+    bench.reset()
+    tasks.noop.trigger(PAYLOAD)
+    empty = int(bench.redis.info("memory")["used_memory"])
+    for _ in range(5000):
+        tasks.noop.trigger(PAYLOAD)
+    note("bytes a queued run", (int(bench.redis.info("memory")["used_memory"]) - empty) / 5000)
+    _report({name: statistics.median(values) for name, values in samples.items()})
+
+
+def _start(bench: Bench, trigger: Callable[[Any], object]) -> float:
+    """Return milliseconds from the trigger to the first line of the task, on an idle worker."""
+    size = bench.marks.stat().st_size if bench.marks.exists() else 0
+    began = time.monotonic_ns()
+    trigger(PAYLOAD)
+    _until(lambda: bench.marks.exists() and bench.marks.stat().st_size > size, 5, pause=0.0002)
+    return (int(bench.marks.read_bytes().splitlines()[-1]) - began) / 1e6
+
+
+def _timed(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return (time.perf_counter() - began) * 1000
+
+
+def _report(found: dict[str, float]) -> None:
+    table = Table(title=f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    for heading in ("what", "taskflow", "Celery", "ratio", "target"):
+        table.add_column(heading, justify="left" if heading == "what" else "right")
+    rows = [
+        ("trigger/s against delay()/s", "trigger", "delay", "at least 4"),
+        ("trigger/s against a bare PING", "trigger", "ping", "at least 0.5"),
+        ("no-op runs/s, process, 2 children", "process runs/s", "celery runs/s", "at least 1.5"),
+        ("no-op runs/s, async, 2 nodes", "async runs/s", "celery runs/s", "at least 5"),
+        ("trigger to first line, ms, process", "process start ms", "celery start ms", "at most 1"),
+        ("trigger to first line, ms, async", "async start ms", "celery start ms", "at most 1"),
+    ]
+    for what, ours, theirs, target in rows:
+        ratio = found[ours] / found[theirs]
+        table.add_row(what, f"{found[ours]:,.2f}", f"{found[theirs]:,.2f}", f"{ratio:.2f}", target)
+    for name in ("trigger+result ms", "2000 sleeps s", "idle commands/s", "bytes a queued run"):
+        table.add_row(name, f"{found[name]:,.2f}", "", "", "reported")
+    console.print(table)
+
+
+def _until(predicate: Callable[[], bool], seconds: float, pause: float = 0.01) -> None:
+    deadline = time.monotonic() + seconds
+    while not predicate():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the benchmark did not get on")
+        time.sleep(pause)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

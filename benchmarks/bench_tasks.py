@@ -1,0 +1,48 @@
+"""The same no-op for both systems: it writes one line of monotonic time to a file that neither of them knows."""
+
+import asyncio
+import os
+import time
+
+from celery import Celery
+
+from taskflow import task
+
+plain = Celery("plain", broker=os.environ.get("BENCH_BROKER"), set_as_current=False)
+plain.conf.update(task_ignore_result=True, worker_prefetch_multiplier=4, task_default_queue="plain")
+_marks = -1
+
+
+def mark() -> None:
+    """Append the clock in one write."""
+    global _marks
+    if _marks < 0:
+        _marks = os.open(os.environ["BENCH_MARKS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(_marks, b"%d\n" % time.monotonic_ns())
+
+
+@plain.task(name="plain-noop")
+def plain_noop(payload: dict[str, str]) -> None:  # noqa: ARG001 - the same argument for both
+    """Do nothing, on Celery."""
+    mark()
+
+
+@task(id="bench-noop")
+def noop(payload: dict[str, str]) -> int:  # noqa: ARG001
+    """Do nothing, in a child."""
+    mark()
+    return 1
+
+
+@task(id="bench-async-noop")
+async def async_noop(payload: dict[str, str]) -> int:  # noqa: ARG001
+    """Do nothing, as a coroutine."""
+    mark()
+    return 1
+
+
+@task(id="bench-sleep")
+async def sleep(payload: float) -> None:
+    """Wait as I/O would."""
+    await asyncio.sleep(payload)
+    mark()
