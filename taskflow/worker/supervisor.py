@@ -1,15 +1,13 @@
 """Runs the planned nodes of one ``taskflow worker``: starts them, starts them again, stops them all."""
 
-import queue
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Sequence
 from typing import Final
 
+from taskflow.worker.inbox import Inbox
 from taskflow.worker.node_process import NodeProcess, Output
 from taskflow.worker.plan import NodePlan
 
@@ -51,12 +49,12 @@ class _Supervisor:
         self._say = say
         self._still_running = still_running
         self._kill_after = kill_after
-        self._events: queue.SimpleQueue[NodeProcess | signal.Signals] = queue.SimpleQueue()  # put() is safe in handlers
+        self._inbox: Inbox[NodeProcess] = Inbox()
         output = Output(sys.stdout.buffer) if len(plans) > 1 else None
         self._nodes = [
-            NodeProcess(plan, label, output, self._events.put)
-            for plan, label in zip(plans, _labels(plans), strict=True)
+            NodeProcess(plan, label, output, self._inbox.put) for plan, label in zip(plans, _labels(plans), strict=True)
         ]
+        self._running: set[NodeProcess] = set()  # until their end is handled here
         self._pauses: dict[NodeProcess, float] = {}
         self._restarts: dict[NodeProcess, float] = {}
         self._is_draining = False
@@ -66,11 +64,11 @@ class _Supervisor:
 
     def run(self) -> int:
         """Start the nodes and follow them to their end."""
-        with self._signals():
+        with self._inbox.signals(_SIGNALS):
             try:
                 for node in self._nodes:
-                    node.start()
-                while self._restarts or any(node.is_running for node in self._nodes):
+                    self._start(node)
+                while self._restarts or self._running:
                     self._handle_next()
             finally:
                 for node in self._nodes:
@@ -78,12 +76,10 @@ class _Supervisor:
         return 1 if self._has_failed else 0
 
     def _handle_next(self) -> None:
-        try:
-            event = self._events.get(timeout=max(0.0, self._next_due() - time.monotonic()))
-        except queue.Empty:
+        event = self._inbox.get(self._next_due() - time.monotonic())
+        if event is None:
             self._do_what_is_due(time.monotonic())
-            return
-        if isinstance(event, NodeProcess):
+        elif isinstance(event, NodeProcess):
             self._ended(event)
         elif self._is_draining or event == signal.SIGQUIT:
             self._stop_at_once()
@@ -97,7 +93,7 @@ class _Supervisor:
     def _do_what_is_due(self, now: float) -> None:
         for node in [node for node, at in self._restarts.items() if at <= now]:
             del self._restarts[node]
-            node.start()
+            self._start(node)
         if self._kill_at is not None and self._kill_at <= now:
             self._kill_at = None
             for node in self._nodes:
@@ -105,7 +101,12 @@ class _Supervisor:
         if self._remind_at <= now:
             self._remind()
 
+    def _start(self, node: NodeProcess) -> None:
+        node.start()
+        self._running.add(node)
+
     def _ended(self, node: NodeProcess) -> None:
+        self._running.discard(node)
         if node.exitcode == 0:
             if not self._is_draining:
                 self._say(f"{node.label} ended.")
@@ -139,7 +140,7 @@ class _Supervisor:
         self._kill_at = time.monotonic() + self._kill_after
 
     def _remind(self) -> None:
-        running = [node.label for node in self._nodes if node.is_running]
+        running = [node.label for node in self._nodes if node in self._running]
         if running:
             runs = self._still_running()
             what = f"{', '.join(running)}{f' ({runs})' if runs else ''}"
@@ -149,21 +150,6 @@ class _Supervisor:
     def _signal_all(self, number: signal.Signals) -> None:
         for node in self._nodes:
             node.signal(number)
-
-    @contextmanager
-    def _signals(self) -> Generator[None]:
-        def handle(number: int, _frame: FrameType | None) -> None:
-            self._events.put(signal.Signals(number))
-
-        before = {number: signal.getsignal(number) for number in _SIGNALS}
-        for number, handler in before.items():
-            if not (number == signal.SIGHUP and handler == signal.SIG_IGN):  # nohup
-                signal.signal(number, handle)
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def _labels(plans: Sequence[NodePlan]) -> list[str]:
