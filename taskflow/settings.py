@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     reservation_timeout: timedelta = Field(
         timedelta(seconds=30), description="After which an unclaimed ticket is published again, doubling to 10 minutes."
     )
+    ticket_hold: timedelta = Field(
+        timedelta(minutes=5),
+        description="After which a RabbitMQ ticket is acknowledged though its run goes on: below its consumer_timeout.",
+    )
     max_lost: int = Field(10, ge=0, description="Lost attempts after which a run is SYSTEM_FAILURE.")
     payload_limit: int = Field(3_000_000, ge=1, description="Largest payload, bytes of JSON.")
     output_limit: int = Field(10_000_000, ge=1, description="Largest output, bytes of JSON.")
@@ -52,7 +56,14 @@ class Settings(BaseSettings):
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator(
-        "heartbeat", "lease", "connect_timeout", "retention", "reservation_timeout", "cancel_grace", mode="before"
+        "heartbeat",
+        "lease",
+        "connect_timeout",
+        "retention",
+        "reservation_timeout",
+        "ticket_hold",
+        "cancel_grace",
+        mode="before",
     )
     @classmethod
     def _read_seconds(cls, value: object) -> object:

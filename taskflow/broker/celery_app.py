@@ -75,8 +75,9 @@ def _settings(url: str, default_queue: str, connect_timeout: timedelta) -> dict[
         "broker_connection_timeout": connect_timeout.total_seconds(),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        # The ticket is acknowledged when a child accepts it; the run's lease recovers what is lost after that.
-        "task_acks_late": False,
+        # On RabbitMQ a ticket is acknowledged when its run has ended: what is unacknowledged bounds what a node is
+        # sent, so no ticket waits in a busy node. On Redis free slots bound it. The lease recovers runs in either case.
+        "task_acks_late": is_rabbit,
         "task_ignore_result": True,
         "task_store_errors_even_if_ignored": False,
         "result_backend": None,

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from taskflow.definition.task import TaskDefinition
@@ -27,12 +27,13 @@ STUCK_EXIT: Final = 70
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One ticket that the node took: start this run."""
+    """One ticket that the node took: start this run. ``on_done`` is called in the loop's thread when that is over."""
 
     definition: TaskDefinition
     run_id: str
     reservation: int
     args: str = ""
+    on_done: Callable[[], object] | None = field(default=None, compare=False)
 
 
 class Watcher(Protocol):
@@ -129,7 +130,7 @@ class AsyncRuns:
         except Exception:
             log.exception("run.broken: %s", order.run_id)
         finally:
-            self._done()
+            self._done(order)
 
     async def _claim(self, order: Order) -> ClaimedRun | None:
         claim = operations.claim_run(order.run_id, node_id=self._runtime.node.id, reservation=order.reservation)
@@ -185,7 +186,9 @@ class AsyncRuns:
         log.critical("node.leaving: run %s did not stop within cancel_grace; its node exits", run_id)
         os._exit(STUCK_EXIT)
 
-    def _done(self) -> None:
+    def _done(self, order: Order) -> None:
+        if order.on_done:
+            order.on_done()
         with self._lock:
             self._busy -= 1
             if not self._busy:

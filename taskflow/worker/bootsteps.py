@@ -13,6 +13,7 @@ from taskflow.worker.async_pool import AsyncPool
 from taskflow.worker.child_start import bind_children
 from taskflow.worker.children_executor import ChildrenExecutor
 from taskflow.worker.coroutines import CoroutineExecutor, LoopWatch
+from taskflow.worker.held_tickets import HeldTickets
 from taskflow.worker.node import Node
 from taskflow.worker.runtime import runtime_of
 
@@ -85,9 +86,15 @@ class IntakeStep(bootsteps.StartStopStep):
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        parent.held_tickets = HeldTickets(parent, runtime_of(parent.app).settings.ticket_hold)
+
     def start(self, parent: Any) -> None:
         """Tell the new channel how many slots are free."""
         pool, hub = parent.pool, parent.hub
+        if parent.app.conf.task_acks_late:
+            parent.held_tickets.connect()
         if not isinstance(pool, AsyncPool):
             set_free_slots(parent.task_consumer.channel, lambda: pool.num_processes - len(state.reserved_requests))
             return

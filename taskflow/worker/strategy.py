@@ -27,10 +27,18 @@ def ticket_strategy(task: RunTask, app: Any, consumer: Any, **options: Any) -> H
         ticket = ticket_from_headers(message.headers)
         if ticket is None:
             return adopt(runtime, task.definition, consumer, message)
+        on_done = consumer.held_tickets.hold(message) if task.acks_late else None
         if not isinstance(pool, AsyncPool):
-            return through_celery(message, body, ack, reject, callbacks)
-        message.ack_log_error(log, consumer.connection_errors)
-        pool.take(Order(task.definition, ticket.run_id, ticket.reservation, message.headers.get("argsrepr", "")))
+            return through_celery(message, body, _ignoring_arguments(on_done) or ack, reject, callbacks)
+        if on_done is None:
+            message.ack_log_error(log, consumer.connection_errors)
+        shown = message.headers.get("argsrepr", "")
+        pool.take(Order(task.definition, ticket.run_id, ticket.reservation, shown, on_done))
         return None
 
     return handle
+
+
+def _ignoring_arguments(call: Callable[[], object] | None) -> Callable[..., object] | None:
+    """Return a function that Celery may call with its logger and connection errors."""
+    return None if call is None else lambda *_: call()

@@ -26,7 +26,7 @@ from taskflow import tasks as by_id
 from tests import fleet_tasks as tasks
 from tests.conftest import StartFleet
 from tests.fleet import Fleet
-from tests.servers import RedisServer
+from tests.servers import RabbitServer, RedisServer
 from tests.waiting import wait_until
 
 OUTCOME = AttemptOutcome
@@ -167,6 +167,7 @@ def test_a_plain_celery_message_becomes_a_run(fleet: Fleet) -> None:
     assert (run.task_id, run.payload, run.output, len(run.attempts)) == ("t-flaky", 2, 2, 2)
     queue = f"{fleet.environment}.small-1x.process"
     plain = Celery("other", broker=fleet.flow.celery.conf.broker_write_url, set_as_current=False)
+    plain.conf.broker_pool_limit = 0
     plain.conf.task_default_exchange_type = "direct"
     with plain.connection_for_write() as connection, fleet.flow.celery.amqp.Producer(connection) as producer:
         other = fleet.flow.celery.send_task("t-one", args=[{"seconds": 0}], queue=queue, producer=producer)
@@ -378,6 +379,40 @@ def test_celery_events_name_the_task_and_the_run(start_fleet: StartFleet, valkey
         assert state.tasks[handle.id].name == name
         assert "task-retried" in kinds[handle.id]
         assert state.tasks[handle.id].args == "2"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("executor", ["process", "async"])
+def test_no_ticket_waits_in_a_busy_node(fleet: Fleet, executor: str) -> None:
+    """What a full node cannot start, the next free one does at once."""
+    task = tasks.sleep if executor == "process" else tasks.async_sleep
+    fleet.start_node(executor=executor, concurrency=1)
+    long = task.trigger(tasks.Nap(seconds=60))
+    wait_until(lambda: long.status() is RunStatus.EXECUTING, "the long run to start")
+    short = task.trigger(tasks.Nap())
+    fleet.start_node(executor=executor, concurrency=1)
+    assert short.result(timeout=5) == short.id
+    assert long.cancel()
+
+
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("executor", ["process", "async"])
+def test_a_ticket_is_acknowledged_before_rabbitmq_loses_patience(
+    start_fleet: StartFleet, valkey: RedisServer, rabbitmq: RabbitServer, executor: str
+) -> None:
+    """A run may take days. Its node, busy as before, still gets no ticket that it can't start, and later all it can."""
+    fleet = start_fleet(valkey.url, rabbitmq.url, ticket_hold=0.5, reservation_timeout=60)
+    task = tasks.sleep if executor == "process" else tasks.async_sleep
+    node = fleet.start_node(executor=executor, concurrency=1)
+    long = task.trigger(tasks.Nap(seconds=6))
+    wait_until(lambda: "window.changed: the broker may send 0" in node.output(), "the early acknowledgement")
+    assert long.status() is RunStatus.EXECUTING
+    short = task.trigger(tasks.Nap())
+    other = fleet.start_node(executor=executor, concurrency=1)
+    assert short.result(timeout=4) == short.id
+    other.stop()
+    last = task.trigger(tasks.Nap())
+    assert (long.result(timeout=20), last.result(timeout=5)) == (long.id, last.id)
 
 
 def _is_completed(run_id: str) -> bool:

@@ -218,14 +218,20 @@ class RunMachine(RuleBasedStateMachine):
         """Failed attempts stay within their number; a final status stays; every change is a legal one."""
         if not hasattr(self, "bench"):
             return
+        reading = self.bench.client.pipeline(transaction=False)
         for run_id in self.runs:
-            self._see(run_id)
-            assert int(self.bench.field(run_id, "failed") or 0) <= MOST_ATTEMPTS
-            assert int(self.bench.field(run_id, "lost") or 0) <= self.bench.config.max_lost + 1
+            reading.hmget(self.bench.key(f"run:{run_id}"), "status", "failed", "lost")
+        for run_id, (status, failed, lost) in zip(self.runs, reading.execute(), strict=True):
+            self._compare(run_id, RunStatus(status))
+            assert int(failed or 0) <= MOST_ATTEMPTS
+            assert int(lost or 0) <= self.bench.config.max_lost + 1
 
     def _see(self, run_id: str) -> None:
+        self._compare(run_id, self.bench.status(run_id))
+
+    def _compare(self, run_id: str, now: RunStatus) -> None:
         """Compare a run's status with the last one seen: between two looks, a path of legal transitions."""
-        model, now = self.runs[run_id], self.bench.status(run_id)
+        model = self.runs[run_id]
         reachable, frontier = {model.status}, {model.status}
         while frontier:
             frontier = {after for before in frontier for after in TRANSITIONS[before]} - reachable

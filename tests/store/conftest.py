@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
@@ -59,6 +60,15 @@ class Bench:
     now: list[int] = field(default_factory=lambda: [1_800_000_000_000_000])
     numbers: Iterator[int] = field(default_factory=itertools.count)
     shard: int = 0
+
+    @cached_property
+    def client(self) -> Any:
+        """A client of the server itself."""
+        return self.server.client()
+
+    def close(self) -> None:
+        """Close that client."""
+        self.client.close()
 
     def publish(self, tickets: Any) -> None:
         """Take the tickets that scripts leave to their caller."""
@@ -130,11 +140,7 @@ class Bench:
 
     def redis(self, *command: str | bytes | int | float) -> Any:
         """Ask the server itself."""
-        client = self.server.client()
-        try:
-            return client.execute_command(*command)
-        finally:
-            client.close()
+        return self.client.execute_command(*command)
 
     def field(self, run_id: str, name: str) -> str:
         """Return a field of a run's hash, "" when it has none."""
@@ -162,6 +168,7 @@ def make_bench(server: RedisServer, shell: str = "sync", *, shards: int = 1, sha
     made.store = store
     yield made
     store.close()
+    made.close()
 
 
 @pytest.fixture

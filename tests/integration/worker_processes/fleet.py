@@ -21,6 +21,7 @@ class Events:
         self.log = folder / "node.log"
         self.file = folder / "events.jsonl"
         self.celery: Any = Celery("stock", broker=broker)
+        self.celery.conf.broker_pool_limit = 0  # kombu's pools outlive the test, and a restart of the broker in between
         path = f"{HERE}{os.pathsep}{ROOT}"
         self.env = {**os.environ, "PYTHONPATH": path, "BROKER": broker, "EVENTS": str(self.file)}
 
