@@ -1,12 +1,15 @@
 """What a task's function is told about its run. Frozen: a snapshot made when the attempt starts."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """The run."""
+    """The run. ``priority`` in seconds; ``parent_id`` is the run that triggered it, ``root_id`` the first of them all."""
 
     id: str
     tags: tuple[str, ...]
@@ -15,6 +18,13 @@ class RunInfo:
     max_attempts: int
     idempotency_key: str | None = None
     is_test: bool = False
+    is_replay: bool = False
+    concurrency_key: str | None = None
+    priority: float = 0.0
+    max_duration: timedelta | None = None
+    parent_id: str | None = None
+    root_id: str | None = None
+    batch_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +77,21 @@ class Context:
     queue: QueueInfo
     machine: MachineInfo
     environment: EnvironmentInfo
+
+
+_current: ContextVar[Context | None] = ContextVar("taskflow_context", default=None)
+
+
+def current_context() -> Context | None:
+    """Return the context of the run that this code executes in, None outside of a run."""
+    return _current.get()
+
+
+@contextmanager
+def entered(context: Context) -> Generator[None]:
+    """Let the code inside be a run's."""
+    token = _current.set(context)
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, cast, overload
 
 from taskflow.definition.context import Context
+from taskflow.definition.durations import Duration, parse_duration
 from taskflow.definition.machine import Machine, declared_machine
 from taskflow.definition.options import check_tags
 from taskflow.definition.payload import OutputType, PayloadType
@@ -84,6 +85,8 @@ def task(
     retry: Retry | None = None,
     queue: Queue | str | None = None,
     machine: str | Machine | None = None,
+    max_duration: Duration | None = None,
+    ttl: Duration | None = None,
     executor: Executor | None = None,
     tags: str | Sequence[str] = (),
 ) -> TaskDecorator:
@@ -98,6 +101,8 @@ def task(
         retry: Default: ``Retry()``, 3 attempts.
         queue: Default: the task's own queue without a limit.
         machine: A preset's name, or a ``Machine`` for the smallest that fits. Default: ``small-1x``.
+        max_duration: Compute time of an attempt, waits not counted, after which the run is TIMED_OUT. Default: no bound.
+        ttl: How long a run may wait in its queue for its first start; after that it is EXPIRED. Default: for ever.
         executor: ``"process"``, one child process a run, or ``"async"``, many runs in one event loop. Default:
             ``"async"`` for ``async def``, else ``"process"``.
         tags: Tags of every run, at most 10.
@@ -122,6 +127,8 @@ def task(
             output=OutputType(signature.output),
             wants_context=signature.wants_context,
             tags=_checked_tags(task_id, tags),
+            ttl=None if ttl is None else parse_duration(ttl, option="ttl"),
+            max_duration=None if max_duration is None else parse_duration(max_duration, option="max_duration"),
             module=function.__module__,
             qualname=function.__qualname__,
             source_file=inspect.unwrap(function).__code__.co_filename,

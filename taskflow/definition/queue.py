@@ -1,14 +1,36 @@
 """Queues: which runs share a limit."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
+from taskflow.definition.durations import parse_duration
 from taskflow.errors import DefinitionError
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_/-]{1,128}|task/[A-Za-z0-9_.:/-]{1,128}")
+_RATE: Final = re.compile(r"(?P<count>[0-9]{1,6})/(?P<number>[0-9]{1,6})?(?P<unit>[smhd])")
 _LARGEST_LIMIT: Final = 100_000
 NAME_REMEDY: Final = "Use 1 to 128 of the characters A-Z a-z 0-9 _ / -"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """A queue's limits in numbers. None: no such limit. ``rate_count`` starts in ``rate_period``."""
+
+    concurrency: int | None = None
+    per_key: int | None = None
+    total: int | None = None
+    rate_count: int | None = None
+    rate_period: timedelta | None = None
+
+    @property
+    def are_none(self) -> bool:
+        """Whether the queue has no limit at all."""
+        return self == _NO_LIMITS
+
+
+_NO_LIMITS: Final = QueueLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +39,35 @@ class Queue:
 
     Attributes:
         name: 1 to 128 of ``A-Z a-z 0-9 _ / -``. None is the task's own queue, ``task/<task id>``.
-        concurrency_limit: How many of its runs execute at a time across all workers, 1 to 100,000. None: no limit.
+        concurrency_limit: How many of its runs execute at a time across all workers, 1 to 100,000; of runs with a
+            concurrency key, so many of each key. None: no limit.
+        per_key_limit: How many of each concurrency key instead.
+        total_limit: How many over all keys together.
+        rate_limit: How many may start in a period, e.g. ``"10/m"`` or ``"100/15m"``: a token bucket that holds as
+            many (GCRA, ITU-T I.371), one for runs without a key and one for each key.
 
     Raises:
-        DefinitionError: The name or the limit is not possible.
+        DefinitionError: The name or a limit is not possible.
     """
 
     name: str | None = None
     concurrency_limit: int | None = None
+    per_key_limit: int | None = None
+    total_limit: int | None = None
+    rate_limit: str | None = None
 
     def __post_init__(self) -> None:
         if self.name is not None and not is_queue_name(self.name):
             raise DefinitionError("That is not a queue name", option="name", value=self.name, remedy=f"{NAME_REMEDY}.")
-        _check_limit(self.concurrency_limit)
+        for option in ("concurrency_limit", "per_key_limit", "total_limit"):
+            _check_limit(option, getattr(self, option))
+        parse_rate(self.rate_limit)
+
+    @property
+    def limits(self) -> QueueLimits:
+        """What the store must know of it."""
+        count, period = parse_rate(self.rate_limit)
+        return QueueLimits(self.concurrency_limit, self.per_key_limit, self.total_limit, count, period)
 
 
 def is_queue_name(name: object) -> bool:
@@ -48,12 +86,29 @@ def queue_of_task(task_id: str, queue: Queue | str | None) -> Queue:
     if not isinstance(queue, Queue):  # pyright: ignore[reportUnnecessaryIsInstance] - what callers without types send
         remedy = 'Use Queue("name", concurrency_limit=4), or just the name.'
         raise DefinitionError(f"Task {task_id!r} has no such queue", option="queue", value=queue, remedy=remedy)
-    return queue if queue.name is not None else Queue(f"task/{task_id}", queue.concurrency_limit)
+    return queue if queue.name is not None else replace(queue, name=f"task/{task_id}")
 
 
-def _check_limit(limit: object) -> None:
+def parse_rate(rate: object) -> tuple[int, timedelta] | tuple[None, None]:
+    """Return a rate limit as (how many, in what period).
+
+    Raises:
+        DefinitionError: Not ``"<count>/<period>"``.
+    """
+    if rate is None:
+        return None, None
+    found = _RATE.fullmatch(rate) if isinstance(rate, str) else None
+    if found and 1 <= int(found["count"]) <= _LARGEST_LIMIT:
+        period = parse_duration(f"{found['number'] or 1}{found['unit']}", option="rate_limit")
+        if period:
+            return int(found["count"]), period
+    remedy = 'Write how many starts in what period: "10/s", "10/m", "1000/h", "100/15m".'
+    raise DefinitionError("That is not a rate", option="rate_limit", value=rate, remedy=remedy)
+
+
+def _check_limit(option: str, limit: object) -> None:
     if limit is None:
         return
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= _LARGEST_LIMIT:
         remedy = f"Give a whole number from 1 to {_LARGEST_LIMIT:,}, or leave it out for no limit."
-        raise DefinitionError("That limit is not possible", option="concurrency_limit", value=limit, remedy=remedy)
+        raise DefinitionError("That limit is not possible", option=option, value=limit, remedy=remedy)

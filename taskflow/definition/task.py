@@ -1,16 +1,18 @@
 """Tasks: what ``@task`` makes of a function, and the verbs on it. The engine does the work."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.context import Context
+from taskflow.definition.debounce import Debounce
 from taskflow.definition.durations import Duration
 from taskflow.definition.engine import engine
 from taskflow.definition.handle import RunHandle
+from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.machine import Machine, MachineSpec
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.payload import OutputType, PayloadType
@@ -50,6 +52,8 @@ class TaskDefinition:
     output: OutputType
     wants_context: bool
     tags: tuple[str, ...]
+    ttl: timedelta | None
+    max_duration: timedelta | None
     module: str
     qualname: str
     source_file: str
@@ -104,11 +108,19 @@ class Task(Generic[PayloadT, ResultT]):
         payload: None = None,
         *,
         queue: str | Queue | None = None,
+        concurrency_key: str | int | None = None,
         machine: str | Machine | None = None,
         delay: Duration | datetime | None = None,
+        ttl: Duration | None = None,
+        priority: timedelta | float | None = None,
         tags: str | Sequence[str] = (),
-        idempotency_key: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
         max_attempts: int | None = None,
+        max_duration: Duration | None = None,
+        debounce: Debounce | None = None,
+        test: bool = False,
     ) -> RunHandle[OutputT]: ...
 
     @overload
@@ -117,11 +129,19 @@ class Task(Generic[PayloadT, ResultT]):
         payload: PayloadT,
         *,
         queue: str | Queue | None = None,
+        concurrency_key: str | int | None = None,
         machine: str | Machine | None = None,
         delay: Duration | datetime | None = None,
+        ttl: Duration | None = None,
+        priority: timedelta | float | None = None,
         tags: str | Sequence[str] = (),
-        idempotency_key: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
         max_attempts: int | None = None,
+        max_duration: Duration | None = None,
+        debounce: Debounce | None = None,
+        test: bool = False,
     ) -> RunHandle[ResultT]: ...
 
     def trigger(
@@ -129,22 +149,39 @@ class Task(Generic[PayloadT, ResultT]):
         payload: object = None,
         *,
         queue: str | Queue | None = None,
+        concurrency_key: str | int | None = None,
         machine: str | Machine | None = None,
         delay: Duration | datetime | None = None,
+        ttl: Duration | None = None,
+        priority: timedelta | float | None = None,
         tags: str | Sequence[str] = (),
-        idempotency_key: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
         max_attempts: int | None = None,
+        max_duration: Duration | None = None,
+        debounce: Debounce | None = None,
+        test: bool = False,
     ) -> RunHandle[Any]:  # nobody sees this signature: the overloads are it
         """Make a run and return its handle. The payload is validated before anything is written.
 
         Args:
             payload: An instance of the annotated type, or data that validates as one.
             queue: Another queue than the task's.
+            concurrency_key: Runs of one key share a limit of their own within the queue, e.g. a customer's id.
             machine: Another machine than the task's.
             delay: How long to wait before the run may start, or the aware instant from which it may.
+            ttl: How long the run may wait in its queue for its first start; after that it is EXPIRED. 0: for ever.
+            priority: By how many seconds the run counts as older in its queue's order; a negative one as younger.
             tags: Up to 10 of 1 to 128 characters, besides the task's own.
-            idempotency_key: Triggers of this task with the same key are one run.
+            metadata: A JSON object of up to 256 KB that the run carries and may change.
+            idempotency_key: Triggers of this task with the same key are one run. Within a run, text means a key of
+                that run; see ``idempotency_keys.create``.
+            idempotency_key_ttl: After which the key is free once its run has ended. Default: the retention.
             max_attempts: Instead of the task's ``Retry.max_attempts``.
+            max_duration: Compute time of an attempt, waits not counted, after which the run is TIMED_OUT. 0: no bound.
+            debounce: Put off a delayed run of the same key instead of making another.
+            test: Marks the run as a test.
 
         Raises:
             PayloadError: The payload does not fit; PayloadTooLargeError when it is too large.
@@ -156,11 +193,19 @@ class Task(Generic[PayloadT, ResultT]):
         refuse_in_event_loop(f"{self.definition.id}.trigger", f"{self.definition.id}.atrigger")
         options = TriggerOptions.checked(
             queue=queue,
+            concurrency_key=concurrency_key,
             machine=machine,
             delay=delay,
+            ttl=ttl,
+            priority=priority,
             tags=tags,
+            metadata=metadata,
             idempotency_key=idempotency_key,
+            idempotency_key_ttl=idempotency_key_ttl,
             max_attempts=max_attempts,
+            max_duration=max_duration,
+            debounce=debounce,
+            test=test,
         )
         return RunHandle(engine().trigger(self, payload, options), self.definition.output)
 
@@ -170,11 +215,19 @@ class Task(Generic[PayloadT, ResultT]):
         payload: None = None,
         *,
         queue: str | Queue | None = None,
+        concurrency_key: str | int | None = None,
         machine: str | Machine | None = None,
         delay: Duration | datetime | None = None,
+        ttl: Duration | None = None,
+        priority: timedelta | float | None = None,
         tags: str | Sequence[str] = (),
-        idempotency_key: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
         max_attempts: int | None = None,
+        max_duration: Duration | None = None,
+        debounce: Debounce | None = None,
+        test: bool = False,
     ) -> RunHandle[OutputT]: ...
 
     @overload
@@ -183,11 +236,19 @@ class Task(Generic[PayloadT, ResultT]):
         payload: PayloadT,
         *,
         queue: str | Queue | None = None,
+        concurrency_key: str | int | None = None,
         machine: str | Machine | None = None,
         delay: Duration | datetime | None = None,
+        ttl: Duration | None = None,
+        priority: timedelta | float | None = None,
         tags: str | Sequence[str] = (),
-        idempotency_key: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
         max_attempts: int | None = None,
+        max_duration: Duration | None = None,
+        debounce: Debounce | None = None,
+        test: bool = False,
     ) -> RunHandle[ResultT]: ...
 
     async def atrigger(
@@ -195,20 +256,36 @@ class Task(Generic[PayloadT, ResultT]):
         payload: object = None,
         *,
         queue: str | Queue | None = None,
+        concurrency_key: str | int | None = None,
         machine: str | Machine | None = None,
         delay: Duration | datetime | None = None,
+        ttl: Duration | None = None,
+        priority: timedelta | float | None = None,
         tags: str | Sequence[str] = (),
-        idempotency_key: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
         max_attempts: int | None = None,
+        max_duration: Duration | None = None,
+        debounce: Debounce | None = None,
+        test: bool = False,
     ) -> RunHandle[Any]:  # nobody sees this signature: the overloads are it
         """Make a run and return its handle, without blocking the event loop. See ``trigger``."""
         options = TriggerOptions.checked(
             queue=queue,
+            concurrency_key=concurrency_key,
             machine=machine,
             delay=delay,
+            ttl=ttl,
+            priority=priority,
             tags=tags,
+            metadata=metadata,
             idempotency_key=idempotency_key,
+            idempotency_key_ttl=idempotency_key_ttl,
             max_attempts=max_attempts,
+            max_duration=max_duration,
+            debounce=debounce,
+            test=test,
         )
         return RunHandle(await engine().atrigger(self, payload, options), self.definition.output)
 

@@ -1,13 +1,15 @@
 """The verbs that need no task object: ``tasks.trigger("hello-world", ...)`` and ``runs.retrieve("run_...")``."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.debounce import Debounce
 from taskflow.definition.durations import Duration
 from taskflow.definition.engine import engine
 from taskflow.definition.handle import RunHandle
+from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.machine import Machine
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.queue import Queue
@@ -23,11 +25,19 @@ class Tasks:
         payload: object = None,
         *,
         queue: str | Queue | None = None,
+        concurrency_key: str | int | None = None,
         machine: str | Machine | None = None,
         delay: Duration | datetime | None = None,
+        ttl: Duration | None = None,
+        priority: timedelta | float | None = None,
         tags: str | Sequence[str] = (),
-        idempotency_key: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
         max_attempts: int | None = None,
+        max_duration: Duration | None = None,
+        debounce: Debounce | None = None,
+        test: bool = False,
     ) -> RunHandle[object]:
         """Make a run of the task declared under an id. The options are those of ``Task.trigger``.
 
@@ -40,11 +50,19 @@ class Tasks:
         refuse_in_event_loop("tasks.trigger", "tasks.atrigger")
         options = TriggerOptions.checked(
             queue=queue,
+            concurrency_key=concurrency_key,
             machine=machine,
             delay=delay,
+            ttl=ttl,
+            priority=priority,
             tags=tags,
+            metadata=metadata,
             idempotency_key=idempotency_key,
+            idempotency_key_ttl=idempotency_key_ttl,
             max_attempts=max_attempts,
+            max_duration=max_duration,
+            debounce=debounce,
+            test=test,
         )
         return RunHandle(engine().trigger_id(id, payload, options))
 
@@ -54,20 +72,36 @@ class Tasks:
         payload: object = None,
         *,
         queue: str | Queue | None = None,
+        concurrency_key: str | int | None = None,
         machine: str | Machine | None = None,
         delay: Duration | datetime | None = None,
+        ttl: Duration | None = None,
+        priority: timedelta | float | None = None,
         tags: str | Sequence[str] = (),
-        idempotency_key: str | None = None,
+        metadata: Mapping[str, object] | None = None,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
         max_attempts: int | None = None,
+        max_duration: Duration | None = None,
+        debounce: Debounce | None = None,
+        test: bool = False,
     ) -> RunHandle[object]:
         """Make a run of the task declared under an id. See ``trigger``."""
         options = TriggerOptions.checked(
             queue=queue,
+            concurrency_key=concurrency_key,
             machine=machine,
             delay=delay,
+            ttl=ttl,
+            priority=priority,
             tags=tags,
+            metadata=metadata,
             idempotency_key=idempotency_key,
+            idempotency_key_ttl=idempotency_key_ttl,
             max_attempts=max_attempts,
+            max_duration=max_duration,
+            debounce=debounce,
+            test=test,
         )
         return RunHandle(await engine().atrigger_id(id, payload, options))
 

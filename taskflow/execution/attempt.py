@@ -1,22 +1,17 @@
 """Execute one attempt of a task's function and say how it ended. Never raises what user code raised."""
 
 import asyncio
-import contextlib
 import inspect
 import random
-from collections.abc import Callable, Coroutine, Generator
-from contextvars import ContextVar
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from taskflow.definition.context import Context
+from taskflow.definition.context import Context, entered
 from taskflow.definition.task import TaskDefinition
 from taskflow.errors import OutputError
 from taskflow.execution.outcome import Completed, Outcome, Tries, decide
-
-_current: ContextVar[Context | None] = ContextVar("taskflow_context", default=None)
-
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -36,7 +31,7 @@ class Attempt:
             SystemExit: The child was told to leave: the attempt has no outcome.
         """
         try:
-            with _entered(self.context):
+            with entered(self.context):
                 value = self._call()
                 if inspect.iscoroutine(value):
                     value = asyncio.run(cast("Coroutine[Any, Any, object]", value))
@@ -55,7 +50,7 @@ class Attempt:
             asyncio.CancelledError: The attempt was canceled from outside.
         """
         try:
-            with _entered(self.context):
+            with entered(self.context):
                 return self._completed(await cast("Coroutine[Any, Any, object]", self._call()))
         except (Exception, SystemExit) as error:
             return self._decided(error)
@@ -81,17 +76,3 @@ class Attempt:
 def _is_signal(leaving: SystemExit) -> bool:
     """Whether SIGTERM made the child leave (billiard exits with ``-(256 - signal)``), not the task's ``sys.exit``."""
     return isinstance(leaving.code, int) and leaving.code < -128
-
-
-def current_context() -> Context | None:
-    """Return the context of the run that this code executes in, None outside of a run."""
-    return _current.get()
-
-
-@contextlib.contextmanager
-def _entered(context: Context) -> Generator[None]:
-    token = _current.set(context)
-    try:
-        yield
-    finally:
-        _current.reset(token)

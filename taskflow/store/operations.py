@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 
+from taskflow.definition.debounce import Debounce
+from taskflow.definition.idempotency import IdempotencyKey
+from taskflow.definition.queue import QueueLimits
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, RunNotFoundError, StaleClaimError
 from taskflow.models import AttemptOutcome, Run, RunError, RunStatus
 from taskflow.store import records
@@ -34,23 +37,35 @@ class Operation(Generic[ResultT]):
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What ``trigger_run`` writes. ``due`` is an instant, or a duration from the store's now."""
+    """What ``trigger_run`` writes. ``due`` is an instant, or a duration from the store's now; ``priority`` is seconds."""
 
     id: str
     task_id: str
     payload: bytes
     args: str | None
     queue: str
-    concurrency_limit: int | None
     class_name: str
     max_attempts: int
+    limits: QueueLimits = QueueLimits()
     tags: tuple[str, ...] = ()
     due: datetime | timedelta | None = None
-    idempotency_key: str | None = None
+    idempotency_key: IdempotencyKey | None = None
+    idempotency_key_ttl: timedelta | None = None
+    concurrency_key: str | None = None
+    ttl: timedelta | None = None
+    priority: float = 0.0
+    metadata: bytes = b""
+    max_duration: timedelta | None = None
+    debounce: Debounce | None = None
+    is_test: bool = False
+    parent_id: str | None = None
+    root_id: str | None = None
+    replay_of: str | None = None
+    batch_id: str | None = None
 
 
 def trigger_run(new: NewRun) -> Operation[tuple[str, bool]]:
-    """Make a run. Reads as (run id, whether this call made it): an idempotency key may name an older run."""
+    """Make a run. Reads as (run id, whether this call made it): an idempotency key or debounce may name an older run."""
     key = new.idempotency_key
     args = (
         new.id,
@@ -58,15 +73,62 @@ def trigger_run(new: NewRun) -> Operation[tuple[str, bool]]:
         new.payload,
         new.args or "",
         new.queue,
-        new.concurrency_limit or "",
+        limits_json(new.limits),
         new.class_name,
         new.max_attempts,
         json.dumps(new.tags) if new.tags else "",
         _due(new.due),
-        f"{new.task_id}:{_digest(key)}" if key is not None else "",
-        key or "",
+        f"{new.task_id}:{key.digest}" if key is not None else "",
+        key.key if key is not None else "",
+        _extras(new),
+        _debounce(new),
     )
     return Operation("trigger_run", args, lambda code, value: (value.decode(), code == 1), new.id)
+
+
+def _extras(new: NewRun) -> str:
+    """Return the fields that few runs have, as JSON of text, "" when this one has none."""
+    found = {
+        "ckey": new.concurrency_key,
+        "ttl": new.ttl and milliseconds(new.ttl),
+        "priority": round(new.priority * 1_000_000) or None,
+        "metadata": new.metadata.decode() or None,
+        "max_duration": new.max_duration and milliseconds(new.max_duration),
+        "key_ttl": new.idempotency_key_ttl and milliseconds(new.idempotency_key_ttl),
+        "test": new.is_test or None,
+        "parent": new.parent_id,
+        "root": new.root_id,
+        "replay_of": new.replay_of,
+        "batch": new.batch_id,
+    }
+    given = {name: str(value) for name, value in found.items() if value is not None}
+    return json.dumps(given) if given else ""
+
+
+def _debounce(new: NewRun) -> str:
+    if new.debounce is None:
+        return ""
+    most = new.debounce.max_delay
+    told = {
+        "key": f"{new.task_id}:{hashlib.sha256(new.debounce.key.encode()).hexdigest()[:32]}",
+        "trailing": new.debounce.mode == "trailing",
+        "max_delay": milliseconds(most) if most is not None else None,
+    }
+    return json.dumps(told)
+
+
+def limits_json(limits: QueueLimits) -> str:
+    """Return a queue's limits as the fields of its hash, JSON, "" for none. ``period`` is microseconds."""
+    period = limits.rate_period
+    found = {
+        "limit": limits.concurrency,
+        "per_key": limits.per_key,
+        "total": limits.total,
+        "rate": limits.rate_count,
+        "period": None if period is None else round(period.total_seconds() * 1_000_000),
+    }
+    given = {name: value for name, value in found.items() if value is not None}
+    return json.dumps(given) if given else ""
 
 
 def claim_run(run_id: str, *, node_id: str, reservation: int, pid: int = 0) -> Operation[records.ClaimedRun]:
@@ -173,9 +235,9 @@ def list_runs(limit: int) -> Operation[list[Run]]:
     return Operation("list_runs", (limit,), read)
 
 
-def declare(templates: Mapping[str, str], limits: Mapping[str, int | None], *, by_worker: bool) -> Operation[int]:
+def declare(templates: Mapping[str, str], limits: Mapping[str, QueueLimits], *, by_worker: bool) -> Operation[int]:
     """Keep ticket templates and queue limits. A worker's limits replace older ones, a trigger's only add."""
-    known = {queue: limit or 0 for queue, limit in limits.items()}
+    known = {queue: limits_json(each) for queue, each in limits.items()}
     return Operation("declare", (int(by_worker), json.dumps(dict(templates)), json.dumps(known)), _value)
 
 
@@ -202,6 +264,3 @@ def milliseconds(duration: timedelta) -> int:
     """Return a duration in whole milliseconds."""
     return round(duration.total_seconds() * 1000)
 
-
-def _digest(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()[:32]

@@ -1,20 +1,21 @@
 """Turn a task, a payload and options into the run that the store writes. All checks happen here, before any write."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from taskflow.definition.durations import parse_duration
+from taskflow.definition.context import current_context
 from taskflow.definition.machine import MachineSpec, resolve_machine
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.payload import argsrepr
-from taskflow.definition.queue import Queue
+from taskflow.definition.queue import Queue, QueueLimits
 from taskflow.definition.registry import Registry
 from taskflow.definition.task import Task, TaskDefinition
 from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
 from taskflow.store.operations import NewRun
 from taskflow.store.wire import new_run_id, shard_of_queue
+
+_NO_LIMITS: Final = QueueLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,48 +35,61 @@ class Planner:
             DefinitionError: No such machine.
         """
         definition = task.definition
-        queue, limit = self._queue(definition, options.queue)
+        queue, limits = self._queue(definition, options.queue)
         document = self._payload(definition, payload)
         machine = definition.machine if options.machine is None else resolve_machine(options.machine, self.presets)
+        context = current_context()
+        debounce = options.debounce
         return NewRun(
             id=run_id or new_run_id(shard_of_queue(queue, self.shards)),
             task_id=definition.id,
             payload=document,
             args=argsrepr(document),
             queue=queue,
-            concurrency_limit=limit,
+            limits=limits,
             class_name=f"{machine.name}.{definition.executor}",
             max_attempts=options.max_attempts or definition.retry.max_attempts,
             tags=(*definition.tags, *(tag for tag in options.tags if tag not in definition.tags)),
-            due=_due(options.delay),
+            due=options.delay if debounce is None else debounce.delay,
             idempotency_key=options.idempotency_key,
+            idempotency_key_ttl=options.idempotency_key_ttl,
+            concurrency_key=options.concurrency_key,
+            ttl=(definition.ttl if options.ttl is None else options.ttl) or None,
+            priority=options.priority,
+            metadata=options.metadata,
+            max_duration=(definition.max_duration if options.max_duration is None else options.max_duration) or None,
+            debounce=debounce,
+            is_test=options.test,
+            parent_id=context.run.id if context else None,
+            root_id=(context.run.root_id or context.run.id) if context else None,
         )
 
-    def _queue(self, definition: TaskDefinition, chosen: str | Queue | None) -> tuple[str, int | None]:
+    def _queue(self, definition: TaskDefinition, chosen: str | Queue | None) -> tuple[str, QueueLimits]:
         if isinstance(chosen, Queue) and chosen.name:
-            return chosen.name, chosen.concurrency_limit
+            return chosen.name, chosen.limits
         if isinstance(chosen, str) and chosen != definition.queue.name:
-            return chosen, self.limits().get(chosen)
-        return _name(definition), definition.queue.concurrency_limit
+            return chosen, self.limits().get(chosen, _NO_LIMITS)
+        return _name(definition), definition.queue.limits
 
-    def limits(self) -> dict[str, int | None]:
-        """Return every declared queue's concurrency limit; None for unlimited ones.
+    def limits(self) -> dict[str, QueueLimits]:
+        """Return every declared queue's limits.
 
         Raises:
             DefinitionError: Two tasks declare one queue with different limits.
         """
-        found: dict[str, int | None] = {}
+        found: dict[str, QueueLimits] = {}
         for task in self.registry:
-            name, limit = _name(task.definition), task.definition.queue.concurrency_limit
-            known = found.setdefault(name, limit)
-            if known is None:
-                found[name] = limit
-            elif limit is not None and limit != known:
+            name, limits = _name(task.definition), task.definition.queue.limits
+            known = found.setdefault(name, limits)
+            if known.are_none:
+                found[name] = limits
+            elif not limits.are_none and limits != known:
                 remedy = f"Declare the queue once, QUEUE = Queue({name!r}, concurrency_limit=...), and give it to both."
+                option, one, other = next(_differences(known, limits))
                 raise DefinitionError(
-                    f"Queue {name!r} is declared with two limits, {known} and {limit} (task {task.definition.id!r})",
-                    option="concurrency_limit",
-                    value=limit,
+                    f"Queue {name!r} is declared with two limits, {one} and {other} (task {task.definition.id!r})",
+                    option=option,
+                    value=other,
                     remedy=remedy,
                 )
         return found
@@ -91,10 +105,12 @@ class Planner:
         return document
 
 
-def _due(delay: object) -> datetime | timedelta | None:
-    if delay is None or isinstance(delay, datetime):
-        return delay
-    return parse_duration(delay, option="delay")  # type: ignore[arg-type]  # TriggerOptions has checked it
+def _differences(one: QueueLimits, other: QueueLimits) -> Iterator[tuple[str, object, object]]:
+    names = {"concurrency": "concurrency_limit", "per_key": "per_key_limit", "total": "total_limit"}
+    for field, option in names.items():
+        if getattr(one, field) != getattr(other, field):
+            yield option, getattr(one, field), getattr(other, field)
+    yield "rate_limit", f"{one.rate_count}/{one.rate_period}", f"{other.rate_count}/{other.rate_period}"
 
 
 def _name(definition: TaskDefinition) -> str:

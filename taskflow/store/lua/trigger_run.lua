@@ -1,11 +1,12 @@
 -- Make a run, once per id, and start it when it may start. A repeated call with the same id changes nothing.
--- include: push reserve dispatch enqueue delay
--- ARGV[7] run id  [8] task  [9] payload JSON  [10] redacted args or ""  [11] queue  [12] its limit or "" when it has
---   none declared here  [13] class "<machine>.<executor>"  [14] max_attempts  [15] tags JSON or ""  [16] due ms, "+<ms>"
---   from now, or ""  [17] "<task>:<digest>" of the idempotency key or ""  [18] the key itself or ""
+-- include: event push reserve limits dispatch timers enqueue delay debounce
+-- ARGV[7] run id  [8] task  [9] payload JSON  [10] redacted args or ""  [11] queue  [12] its limits as fields of
+--   :queue:<queue>, JSON, or "" when it has none declared here  [13] class "<machine>.<executor>"  [14] max_attempts
+--   [15] tags JSON or ""  [16] due ms, "+<ms>" from now, or ""  [17] "<task>:<digest>" of the idempotency key or ""
+--   [18] the key itself or ""  [19] JSON object of further fields of the run or ""  [20] debounce JSON or ""
 -- Derives :run:<id>, :live, :key:<task>:<digest>, :queue:<queue>, :queues.
--- Returns {1, run id} when made, {2, run id} when this id or the idempotency key has a run already.
-local id, task, payload, args, queue, limit, class = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
+-- Returns {1, run id} when made, {2, run id} when this id, the idempotency key or the debounce key has a run already.
+local id, task, payload, args, queue, limits, class = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
 local key, idempotency = run_key(id), ARGV[17]
 if idempotency ~= "" then
   local holder = redis.call("GET", base .. ":key:" .. idempotency)
@@ -13,30 +14,43 @@ if idempotency ~= "" then
     return { 2, holder, outbox }
   end
 end
-if redis.call("HSETNX", key, "task", task) == 0 then
+if redis.call("EXISTS", key) == 1 then
   return { 2, id, outbox }
 end
+local debounced = ARGV[20] ~= "" and debounce(id, cjson.decode(ARGV[20]))
+if debounced then
+  return { 2, debounced, outbox }
+end
+redis.call("HSET", key, "task", task, "payload", payload, "queue", queue, "class", class, "max_attempts", ARGV[14])
 if idempotency ~= "" then
   redis.call("SET", base .. ":key:" .. idempotency, id)
   redis.call("HSET", key, "idempotency", idempotency, "key", ARGV[18])
 end
-local order = string.format("%.0f", now_us)
-local created = order:sub(1, -4)
-redis.call("HSET", key, "payload", payload, "queue", queue, "class", class, "order", order, "created", created, "max_attempts", ARGV[14])
+local offset = 0
+if ARGV[19] ~= "" then
+  local further = cjson.decode(ARGV[19])
+  offset = tonumber(further.priority or "0")
+  for name, value in pairs(further) do
+    redis.call("HSET", key, name, value)
+  end
+end
+local created = string.format("%.0f", now_us)
+redis.call("HSET", key, "order", string.format("%.0f", now_us - offset), "created", created:sub(1, -4))
 if args ~= "" then
   redis.call("HSET", key, "args", args)
 end
 if ARGV[15] ~= "" then
   redis.call("HSET", key, "tags", ARGV[15])
 end
-redis.call("ZADD", base .. ":live", order, id)
-if limit ~= "" and redis.call("HSETNX", base .. ":queue:" .. queue, "limit", limit) == 1 then
-  redis.call("SADD", base .. ":queues", queue)
+redis.call("ZADD", base .. ":live", created, id)
+if limits ~= "" then
+  declare_limits(queue, cjson.decode(limits), false)
 end
 local due = ARGV[16]:sub(1, 1) == "+" and now + tonumber(ARGV[16]) or tonumber(ARGV[16])
 if due and due > now then
   redis.call("HSET", key, "status", "DELAYED", "due", string.format("%d", due))
   delay(id, due)
+  status_event(id, "DELAYED")
 else
   enqueue(id, false)
 end
