@@ -199,7 +199,20 @@ class TaskFlow:
             here = {
                 queue: limit for queue, limit in limits.items() if shard_of_queue(queue, self.settings.shards) == shard
             }
-            self.store.run(operations.declare(templates, here, by_worker=True), shard=shard)
+            limit = self.settings.concurrency_limit
+            declaration = operations.declare(
+                templates,
+                here,
+                by_worker=True,
+                environment_limit=None if limit is None else _share(limit, shard, self.settings.shards),
+                burst_factor=self.settings.burst_factor,
+            )
+            self.store.run(declaration, shard=shard)
+
+
+def _share(limit: int, shard: int, shards: int) -> int:
+    """Return a shard's part of the environment's limit, at least 1."""
+    return max(1, limit // shards + (shard < limit % shards))
 
 
 definition_engine.bind(lambda: TaskFlow.current().engine)

@@ -14,6 +14,8 @@
     ├── BrokerUnavailableError     RabbitMQ did not confirm; the run exists and upkeep publishes it later
     ├── BlockingCallError          a blocking verb inside a running event loop
     ├── RunNotFoundError           no such run, or its record has expired
+    ├── RunNotDelayedError         runs.reschedule(): the run is not DELAYED
+    ├── QueueNotFoundError         no such queue
     ├── RunFailedError             handle.result(): the run did not complete
     │   └── RunCanceledError
     ├── ResultTimeoutError         handle.result(timeout): not finished in time
@@ -161,6 +163,30 @@ class RunNotFoundError(TaskflowError, LookupError):
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
         return type(self), (self.run_id,)
+
+
+class RunNotDelayedError(TaskflowError):
+    """A run that was to be rescheduled is not DELAYED."""
+
+    def __init__(self, run_id: str, status: str) -> None:
+        self.run_id, self.status = run_id, status
+        super().__init__(
+            f"Run {run_id} was not rescheduled: it is {status}, and only a DELAYED run can be. Trigger another one."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.run_id, self.status)
+
+
+class QueueNotFoundError(TaskflowError, LookupError):
+    """No queue of that name is declared, and no run has used it."""
+
+    def __init__(self, queue: str, remedy: str = "See `taskflow queues list`.") -> None:
+        self.queue, self.remedy = queue, remedy
+        super().__init__(f"No queue {queue!r} in this environment. {remedy}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.queue, self.remedy)
 
 
 class RunFailedError(TaskflowError):

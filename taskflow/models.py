@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -101,7 +101,7 @@ class Attempt:
 class Run:
     """One triggered execution of a task, as the store knew it at one moment.
 
-    ``payload`` and ``output`` are plain JSON values; ``handle.result()`` gives the typed output.
+    ``payload`` and ``output`` are plain JSON values; ``handle.result()`` gives the typed output. ``priority`` is seconds.
     """
 
     id: str
@@ -121,6 +121,17 @@ class Run:
     finished_at: datetime | None = None
     due_at: datetime | None = None
     idempotency_key: str | None = None
+    concurrency_key: str | None = None
+    priority: float = 0.0
+    ttl: timedelta | None = None
+    max_duration: timedelta | None = None
+    metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+    is_test: bool = False
+    replay_of: str | None = None
+    parent_id: str | None = None
+    root_id: str | None = None
+    batch_id: str | None = None
+    hook_errors: tuple[RunError, ...] = ()
 
     @property
     def is_finished(self) -> bool:

@@ -39,6 +39,12 @@ class Settings(BaseSettings):
         timedelta(minutes=5),
         description="After which a RabbitMQ ticket is acknowledged though its run goes on: below its consumer_timeout.",
     )
+    concurrency_limit: int | None = Field(
+        None, ge=1, description="How many runs of the environment execute at a time; no queue may have more."
+    )
+    burst_factor: float = Field(
+        1.0, ge=1, description="The environment as a whole may execute so many times its concurrency_limit."
+    )
     max_lost: int = Field(10, ge=0, description="Lost attempts after which a run is SYSTEM_FAILURE.")
     payload_limit: int = Field(3_000_000, ge=1, description="Largest payload, bytes of JSON.")
     output_limit: int = Field(10_000_000, ge=1, description="Largest output, bytes of JSON.")

@@ -13,6 +13,7 @@ from taskflow.definition.task import TaskDefinition
 from taskflow.errors import OutputError
 from taskflow.execution.outcome import Completed, Outcome, Tries, decide
 
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """Everything one attempt needs. ``payload`` is the stored JSON."""

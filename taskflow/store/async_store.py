@@ -26,6 +26,7 @@ class AsyncStore:
         self.config = config
         self._wire = Wire(config)
         self._publisher = publisher
+        self.missing_templates: set[str] = set()
         self._timeout = config.timeout.total_seconds()
         self._connections = AsyncConnections(config.url, config.timeout)
 
@@ -114,6 +115,8 @@ class AsyncStore:
             return
         if self._publisher is None:
             raise RuntimeError("The store left tickets to its caller, and there is no publisher.")
+        if self.config.push_prefix is not None:
+            self.missing_templates.update(ticket.task_id for ticket in tickets)
         try:
             await asyncio.to_thread(self._publisher.publish, tickets)
         except Exception as error:

@@ -96,6 +96,25 @@ def promote_runs() -> Operation[int]:
     return Operation("promote_runs", (PER_PASS,), _number)
 
 
+def fire_timers() -> Operation[int]:
+    """Expire runs, stop those that computed too long, go on with queues at their rate. Reads as how many fired."""
+    return Operation("fire_timers", (PER_PASS,), _number)
+
+
+def read_effects() -> Operation[list[str]]:
+    """Read what scripts have left to do on all shards: ``cancel-children:<run>``."""
+
+    def read(_: int, value: Any) -> list[str]:
+        return [entry.decode() for entry in value]
+
+    return Operation("read_effects", (PER_PASS,), read)
+
+
+def drop_effect(entry: str) -> Operation[int]:
+    """Say that an effect was performed on all shards."""
+    return Operation("drop_effect", (entry,), _number)
+
+
 def reap_nodes(lease: timedelta, heartbeat: timedelta, reason: RunError) -> Operation[int]:
     """Take the runs of nodes whose lease is over. -1 when leases were granted after a pause instead."""
     args = (milliseconds(lease), milliseconds(heartbeat), PER_PASS, records.error_json(reason))

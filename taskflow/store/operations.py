@@ -7,7 +7,7 @@ repeated after a lost reply: each recognises that it was done.
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
@@ -15,7 +15,13 @@ from typing import Any, Final, Generic, TypeVar
 from taskflow.definition.debounce import Debounce
 from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.queue import QueueLimits
-from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, RunNotFoundError, StaleClaimError
+from taskflow.errors import (
+    NodeUnregisteredError,
+    RunNotClaimableError,
+    RunNotDelayedError,
+    RunNotFoundError,
+    StaleClaimError,
+)
 from taskflow.models import AttemptOutcome, Run, RunError, RunStatus
 from taskflow.store import records
 
@@ -132,16 +138,19 @@ def limits_json(limits: QueueLimits) -> str:
 
 
 def claim_run(run_id: str, *, node_id: str, reservation: int, pid: int = 0) -> Operation[records.ClaimedRun]:
-    """Claim a queued run for a node. ``pid`` is the child that executes it, 0 for a coroutine.
+    """Claim a queued run for a node, or the final hooks of one that ended without its code.
+
+    ``pid`` is the child that executes it, 0 for a coroutine.
 
     Raises (when read):
-        RunNotClaimableError: The run is not queued under this reservation: claimed elsewhere, finished or unknown.
+        RunNotClaimableError: The run is not queued under this reservation: claimed elsewhere, finished or unknown; or
+            its queue is paused or full, and the run is pending again.
         NodeUnregisteredError: The node holds no lease.
     """
 
     def read(code: int, value: Any) -> records.ClaimedRun:
-        if code == 1:
-            return records.claimed_run(run_id, value)
+        if code > 0:
+            return records.claimed_run(run_id, value, is_ended=code == 2)
         if value == b"UNREGISTERED":
             raise NodeUnregisteredError(node_id)
         raise RunNotClaimableError(run_id, value.decode())
@@ -150,16 +159,52 @@ def claim_run(run_id: str, *, node_id: str, reservation: int, pid: int = 0) -> O
 
 
 def finish_run(
-    run_id: str, claim: int, status: RunStatus, *, output: bytes = b"", error: RunError | None = None
+    run_id: str,
+    claim: int,
+    status: RunStatus,
+    *,
+    output: bytes = b"",
+    error: RunError | None = None,
+    hooks_left: bool = False,
+    hook_errors: Sequence[RunError] = (),
 ) -> Operation[RunStatus]:
     """End an executing run. Frees its slot and starts the next run of its queue.
+
+    Args:
+        hooks_left: Its code is gone and could not run the final hooks: another worker is asked to.
 
     Raises (when read):
         StaleClaimError: The claim is over.
     """
     failed = int(status in (RunStatus.FAILED, RunStatus.CRASHED))
-    args = (run_id, claim, status.value, output, records.error_json(error) if error else "", failed)
+    told = records.error_json(error) if error else ""
+    args = (run_id, claim, status.value, output, told, failed, int(hooks_left), _errors_json(hook_errors))
     return Operation("finish_run", args, _fenced(run_id, claim))
+
+
+def settle_run(
+    run_id: str, claim: int, status: RunStatus, *, output: bytes = b"", error: RunError | None = None
+) -> Operation[RunStatus]:
+    """Keep how a run has ended before its final hooks run: if the worker dies in them, it is not executed again.
+
+    Raises (when read):
+        StaleClaimError: The claim is over.
+    """
+    args = (run_id, claim, status.value, output, records.error_json(error) if error else "")
+    return Operation("settle_run", args, _fenced(run_id, claim))
+
+
+def finish_hooks(run_id: str, claim: int, hook_errors: Sequence[RunError] = ()) -> Operation[RunStatus]:
+    """Say that the final hooks of a run that had ended without its code are over, and with them the claim.
+
+    Raises (when read):
+        StaleClaimError: The claim is over.
+    """
+    return Operation("finish_hooks", (run_id, claim, _errors_json(hook_errors)), _fenced(run_id, claim))
+
+
+def _errors_json(errors: Sequence[RunError]) -> str:
+    return f"[{','.join(map(records.error_json, errors))}]" if errors else ""
 
 
 def retry_run(
@@ -193,6 +238,33 @@ def cancel_run(run_id: str, reason: RunError) -> Operation[bool]:
         return code == 1
 
     return Operation("cancel_run", (run_id, records.error_json(reason)), read)
+
+
+def cancel_children(parent_id: str, reason: RunError) -> Operation[list[str]]:
+    """Cancel the children of a canceled run on one shard. Reads as their ids: ``PER_PASS`` means more may be left."""
+
+    def read(_: int, value: Any) -> list[str]:
+        return [child.decode() for child in value]
+
+    return Operation("cancel_children", (parent_id, records.error_json(reason), PER_PASS), read)
+
+
+def reschedule_run(run_id: str, due: datetime | timedelta) -> Operation[datetime]:
+    """Give a delayed run another instant to start at. Reads as that instant.
+
+    Raises (when read):
+        RunNotFoundError: No such run.
+        RunNotDelayedError: It is not DELAYED (any more).
+    """
+
+    def read(code: int, value: bytes) -> datetime:
+        if value == b"MISSING":
+            raise RunNotFoundError(run_id)
+        if code == 0:
+            raise RunNotDelayedError(run_id, value.decode())
+        return records.instant(value)
+
+    return Operation("reschedule_run", (run_id, _due(due)), read)
 
 
 def read_run(run_id: str) -> Operation[Run]:
@@ -235,10 +307,20 @@ def list_runs(limit: int) -> Operation[list[Run]]:
     return Operation("list_runs", (limit,), read)
 
 
-def declare(templates: Mapping[str, str], limits: Mapping[str, QueueLimits], *, by_worker: bool) -> Operation[int]:
-    """Keep ticket templates and queue limits. A worker's limits replace older ones, a trigger's only add."""
+def declare(
+    templates: Mapping[str, str],
+    limits: Mapping[str, QueueLimits],
+    *,
+    by_worker: bool,
+    final_hooks: Mapping[str, bool] | None = None,
+    environment_limit: int | None = None,
+    burst_factor: float = 1.0,
+) -> Operation[int]:
+    """Keep ticket templates, queue limits and which tasks have final hooks. A worker's word replaces older ones."""
     known = {queue: limits_json(each) for queue, each in limits.items()}
-    return Operation("declare", (int(by_worker), json.dumps(dict(templates)), json.dumps(known)), _value)
+    whole = {} if environment_limit is None else {"limit": environment_limit, "burst": burst_factor}
+    told = (dict(templates), known, dict(final_hooks or {}), whole)
+    return Operation("declare", (int(by_worker), *map(json.dumps, told)), _value)
 
 
 def _fenced(run_id: str, claim: int) -> Callable[[int, bytes], RunStatus]:
@@ -263,4 +345,3 @@ def _due(due: datetime | timedelta | None) -> str:
 def milliseconds(duration: timedelta) -> int:
     """Return a duration in whole milliseconds."""
     return round(duration.total_seconds() * 1000)
-

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from taskflow.models import Attempt, AttemptOutcome, Run, RunError, RunStatus
@@ -38,6 +38,18 @@ class ClaimedRun:
     idempotency_key: str | None
     queue: str
     machine: str
+    concurrency_key: str | None = None
+    is_test: bool = False
+    replay_of: str | None = None
+    parent_id: str | None = None
+    root_id: str | None = None
+    batch_id: str | None = None
+    priority: float = 0.0
+    max_duration: timedelta | None = None
+    ended: RunStatus | None = None
+    """The final status when only the final hooks are left to run, with what the run ended with."""
+    error: RunError | None = None
+    output: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +95,10 @@ def error(stored: bytes | str | Mapping[str, str] | None) -> RunError | None:
     return RunError(fields["type"], fields["message"], fields.get("traceback", ""))
 
 
-def claimed_run(run_id: str, fields: Sequence[bytes | None]) -> ClaimedRun:
+def claimed_run(run_id: str, fields: Sequence[bytes | None], *, is_ended: bool = False) -> ClaimedRun:
     """Return a claim from the reply of ``claim_run.lua``."""
-    claim, attempt, failed, max_attempts, created, payload, tags, key, queue, started, class_name = fields
+    claim, attempt, failed, max_attempts, created, payload, tags, key, queue, started, class_name, *further = fields
+    ckey, test, replay_of, parent, root, batch, priority, max_duration, status, failure, output = further
     return ClaimedRun(
         run_id=run_id,
         claim=int(claim or 0),
@@ -99,7 +112,26 @@ def claimed_run(run_id: str, fields: Sequence[bytes | None]) -> ClaimedRun:
         idempotency_key=key.decode() if key else None,
         queue=(queue or b"").decode(),
         machine=(class_name or b"").decode().rpartition(".")[0],
+        concurrency_key=_text(ckey),
+        is_test=test is not None,
+        replay_of=_text(replay_of),
+        parent_id=_text(parent),
+        root_id=_text(root),
+        batch_id=_text(batch),
+        priority=int(priority or 0) / 1_000_000,
+        max_duration=_duration(max_duration),
+        ended=RunStatus((status or b"").decode()) if is_ended else None,
+        error=error(failure) if is_ended else None,
+        output=output if is_ended else None,
     )
+
+
+def _text(stored: bytes | None) -> str | None:
+    return None if stored is None else stored.decode()
+
+
+def _duration(stored: bytes | None) -> timedelta | None:
+    return None if stored is None else timedelta(milliseconds=int(stored))
 
 
 def run(run_id: str, fields: Mapping[str, bytes]) -> Run:
@@ -123,8 +155,23 @@ def run(run_id: str, fields: Mapping[str, bytes]) -> Run:
         started_at=instant(fields["started"]) if "started" in fields else None,
         finished_at=instant(fields["finished"]) if "finished" in fields else None,
         due_at=instant(fields["due"]) if "due" in fields else None,
-        idempotency_key=fields["key"].decode() if "key" in fields else None,
+        idempotency_key=_text(fields.get("key")),
+        concurrency_key=_text(fields.get("ckey")),
+        priority=int(fields.get("priority", 0)) / 1_000_000,
+        ttl=_duration(fields.get("ttl")),
+        max_duration=_duration(fields.get("max_duration")),
+        metadata=json.loads(fields.get("metadata", b"{}")),
+        is_test="test" in fields,
+        replay_of=_text(fields.get("replay_of")),
+        parent_id=_text(fields.get("parent")),
+        root_id=_text(fields.get("root")),
+        batch_id=_text(fields.get("batch")),
+        hook_errors=_errors(fields.get("hook_errors")),
     )
+
+
+def _errors(stored: bytes | None) -> tuple[RunError, ...]:
+    return tuple(found for each in json.loads(stored or b"[]") if (found := error(each)))
 
 
 def _attempts(status: RunStatus, fields: Mapping[str, bytes]) -> tuple[Attempt, ...]:

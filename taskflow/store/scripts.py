@@ -41,7 +41,10 @@ def names() -> list[str]:
     return sorted(entry.name.removesuffix(".lua") for entry in folder.iterdir() if entry.name.endswith(".lua"))
 
 
-_ORDER = ["push", "reserve", "dispatch", "enqueue", "delay", "finish", "attempt", "nodes"]
+_ORDER = [
+    "event", "push", "reserve", "timers", "limits", "slots", "pending", "dispatch", "enqueue", "delay", "debounce",
+    "admit", "finish", "hooks", "attempt", "cancel", "nodes",
+]  # fmt: skip
 
 
 def _in_order(included: list[str]) -> list[str]:

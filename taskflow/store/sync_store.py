@@ -29,12 +29,17 @@ class TicketPublisher(Protocol):
 
 
 class Store:
-    """Runs operations, one round trip each, and hands on the tickets they leave to their caller."""
+    """Runs operations, one round trip each, and hands on the tickets they leave to their caller.
+
+    Attributes:
+        missing_templates: Tasks whose tickets the scripts could not push, for want of a template.
+    """
 
     def __init__(self, config: StoreConfig, publisher: TicketPublisher | None = None) -> None:
         self.config = config
         self._wire = Wire(config)
         self._publisher = publisher
+        self.missing_templates: set[str] = set()
         self._timeout = config.timeout.total_seconds()
         self._connections = Connections(config.url, config.timeout)
 
@@ -67,6 +72,8 @@ class Store:
         """Hand tickets to the broker. A failure is logged: upkeep publishes what nobody claims."""
         if self._publisher is None:
             raise RuntimeError("The store left tickets to its caller, and there is no publisher.")
+        if self.config.push_prefix is not None:  # the store was emptied since: whoever triggers declares them again
+            self.missing_templates.update(ticket.task_id for ticket in tickets)
         try:
             self._publisher.publish(tickets)
         except Exception as error:

@@ -18,6 +18,7 @@ from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations import NewRun
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_queue, shard_of_run
+from taskflow.trigger.effects import aperform_effect, effect_of_cancel, perform_effect, shard_of_effect
 from taskflow.trigger.new_run import Planner
 from taskflow.trigger.results import AsyncResultListener, Result, ResultListener
 
@@ -59,9 +60,10 @@ class RunEngine:
         """Make a run and return its id."""
         new = self._planner.plan(task, payload, options)
         shard = self._shard(new)
-        if (new.task_id, shard) not in self._declared:
+        if (new.task_id, shard) not in self._declared or new.task_id in self._store.missing_templates:
             self._store.run(self._declaration(new), shard=shard)
             self._declared.add((new.task_id, shard))
+            self._store.missing_templates.discard(new.task_id)
         run_id, _ = self._store.run(operations.trigger_run(new), shard=shard)
         return run_id
 
@@ -69,9 +71,10 @@ class RunEngine:
         """Make a run and return its id."""
         new = self._planner.plan(task, payload, options)
         shard, store = self._shard(new), self._loop().store
-        if (new.task_id, shard) not in self._declared:
+        if (new.task_id, shard) not in self._declared or new.task_id in store.missing_templates:
             await store.run(self._declaration(new), shard=shard)
             self._declared.add((new.task_id, shard))
+            store.missing_templates.discard(new.task_id)
         run_id, _ = await store.run(operations.trigger_run(new), shard=shard)
         return run_id
 
@@ -101,11 +104,20 @@ class RunEngine:
 
     def cancel_run(self, run_id: str) -> bool:
         """Cancel a run. Returns False when it had ended."""
-        return self._store.run_for(run_id, operations.cancel_run(run_id, CANCELED_BY_USER))
+        is_canceled = self._store.run_for(run_id, operations.cancel_run(run_id, CANCELED_BY_USER))
+        shard = shard_of_effect(run_id, self._planner.shards)
+        if is_canceled and shard is not None:
+            perform_effect(self._store, shard, effect_of_cancel(run_id))
+        return is_canceled
 
     async def acancel_run(self, run_id: str) -> bool:
         """Cancel a run. Returns False when it had ended."""
-        return await self._loop().store.run_for(run_id, operations.cancel_run(run_id, CANCELED_BY_USER))
+        store = self._loop().store
+        is_canceled = await store.run_for(run_id, operations.cancel_run(run_id, CANCELED_BY_USER))
+        shard = shard_of_effect(run_id, self._planner.shards)
+        if is_canceled and shard is not None:
+            await aperform_effect(store, shard, effect_of_cancel(run_id))
+        return is_canceled
 
     def wait_output(self, run_id: str, timeout: timedelta | None) -> bytes:
         """Return a run's output JSON once it has completed."""

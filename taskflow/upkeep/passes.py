@@ -10,6 +10,7 @@ from taskflow.models import RunError
 from taskflow.store import node_operations as operations
 from taskflow.store.operations import PER_PASS, Operation
 from taskflow.store.sync_store import Store
+from taskflow.trigger.effects import perform_effect
 
 log = logging.getLogger("taskflow.upkeep")
 LOST = RunError("WorkerLost", "The node's lease ended: its process died, froze or lost the store.")
@@ -34,9 +35,11 @@ class Upkeep:
             StoreUnavailableError: The store did not answer; the next tick goes on.
         """
         self._promote()
+        self._fire_timers()
         self._reap()
         self._withdraw()
         self._republish()
+        self._perform_effects()
 
     def sweep(self) -> None:
         """Heal slots that a bug or a lost write left behind."""
@@ -50,6 +53,13 @@ class Upkeep:
 
     def _promote(self) -> None:
         self._repeat("runs.promoted", operations.promote_runs())
+
+    def _fire_timers(self) -> None:
+        self._repeat("timers.fired", operations.fire_timers())
+
+    def _perform_effects(self) -> None:
+        for entry in self._run(operations.read_effects()):
+            perform_effect(self.store, self.shard, entry)
 
     def _reap(self) -> None:
         self._repeat("runs.lost", operations.reap_nodes(self.lease, self.heartbeat, LOST), logging.WARNING)

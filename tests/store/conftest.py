@@ -11,6 +11,8 @@ from uuid import uuid4
 
 import pytest
 
+from taskflow.definition.idempotency import idempotency_keys
+from taskflow.definition.queue import QueueLimits
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import node_operations, operations
 from taskflow.store.async_store import AsyncStore
@@ -83,17 +85,21 @@ class Bench:
         """Let the store's clock go on."""
         self.now[0] += round(seconds * 1_000_000)
 
-    def trigger(self, queue: str = "task/t", *, limit: int | None = None, class_name: str = CLASS, **more: Any) -> str:
+    def trigger(
+        self, queue: str = "task/t", *, limit: int | QueueLimits | None = None, class_name: str = CLASS, **more: Any
+    ) -> str:
         """Trigger a run and return its id."""
+        key = more.pop("idempotency_key", None)
         new = NewRun(
             id=more.pop("id", new_run_id(self.shard)),
             task_id="t",
             payload=more.pop("payload", b'{"a":1}'),
             args=None,
             queue=queue,
-            concurrency_limit=limit,
+            limits=QueueLimits(limit) if isinstance(limit, int) else limit or QueueLimits(),
             class_name=class_name,
             max_attempts=more.pop("max_attempts", 3),
+            idempotency_key=idempotency_keys.create(key) if isinstance(key, str) else key,
             **more,
         )
         return self.run(operations.trigger_run(new))[0]
@@ -129,6 +135,8 @@ class Bench:
     def upkeep(self) -> None:
         """Do what is due, as a node with the tick does."""
         while self.run(node_operations.promote_runs()):
+            continue
+        while self.run(node_operations.fire_timers()):
             continue
         self.run(node_operations.reap_nodes(LEASE, HEARTBEAT, ERROR))
         while self.run(node_operations.withdraw_reservations()):

@@ -4,10 +4,10 @@ import re
 
 PERMANENT = re.compile(
     r"\{tf:[^}]+\}:("
-    r"live|finished|delayed|queues|nodes|ticket_queues|deserted|suspects|templates|upkeep"
-    r"|queue:[^:]+(:slots|:classes|:pending:[^:]+)?"
+    r"live|finished|delayed|queues|nodes|ticket_queues|deserted|suspects|templates|upkeep|events|load|timers|effects|hooks|environment(:slots|:waiting)?"
+    r"|queue:[^:]+(:slots(:.+)?|:keyed|:turns|:classes|:count:[^:]+|:pending:.+)?"
     r"|blocked:[^:]+|tickets:[^:]+|unclaimed:[^:]+|serving:[^:]+"
-    r"|node:[^:]+(:runs)?"
+    r"|node:[^:]+(:runs)?|children:.+"
     r")"
 )
 

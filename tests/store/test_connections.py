@@ -23,7 +23,7 @@ from tests.store.conftest import CLASS, Bench, real_time
 
 def a_run(shard: int = 0) -> NewRun:
     """Return a new run that starts in an hour: it needs no ticket."""
-    return NewRun(new_run_id(shard), "t", b"1", None, "task/t", None, CLASS, 3, due=timedelta(hours=1))
+    return NewRun(new_run_id(shard), "t", b"1", None, "task/t", CLASS, 3, due=timedelta(hours=1))
 
 
 class Swallower:

@@ -1,5 +1,5 @@
 -- Stop giving a node new runs. It keeps its lease and what it runs.
--- include: push reserve dispatch finish enqueue attempt nodes
+-- include: event push reserve timers limits slots pending dispatch enqueue finish hooks attempt nodes
 -- ARGV[7] node id
 -- Derives :node:<id>, :serving:<Celery queue>, :deserted, :suspects, :ticket_queues.
 -- Returns {1, 1}.

@@ -1,6 +1,7 @@
 -- End an executing run with its attempt, give its slot back and start the next run of its queue.
--- include: push reserve dispatch finish enqueue attempt
+-- include: event push reserve timers limits slots pending dispatch enqueue finish hooks attempt
 -- ARGV[7] run id  [8] claim  [9] final status  [10] output JSON or ""  [11] error JSON or ""  [12] 1 when the attempt failed
+--   [13] 1 when its code is gone and could not run the final hooks  [14] JSON list of the hooks' errors or ""
 -- Derives :run:<id>, :node:<node>:runs.
 -- Returns {1, status} when written (or written before by the same claim), {0, status} when the claim is over.
 local id = ARGV[7]
@@ -11,16 +12,19 @@ end
 if run.status ~= "EXECUTING" then
   return { run.status == ARGV[9] and run.status ~= "CANCELED" and 1 or 0, run.status, outbox }
 end
-if ARGV[10] ~= "" then
-  redis.call("HSET", key, "output", ARGV[10])
-end
-if ARGV[11] ~= "" then
-  redis.call("HSET", key, "error", ARGV[11])
+for index, name in pairs({ [10] = "output", [11] = "error", [14] = "hook_errors" }) do
+  if ARGV[index] ~= "" then
+    redis.call("HSET", key, name, ARGV[index])
+  end
 end
 if ARGV[12] == "1" then
   redis.call("HINCRBY", key, "failed", 1)
 end
+redis.call("HDEL", key, "settled")
 leave_node(id, run)
 close(id, ARGV[9])
 release_slot(id)
+if ARGV[13] == "1" then
+  request_hooks(id)
+end
 return { 1, ARGV[9], outbox }

@@ -1,5 +1,5 @@
 -- End a failed attempt and let the run start again later. It holds no slot meanwhile.
--- include: push reserve dispatch finish enqueue attempt delay
+-- include: event push reserve timers limits slots pending dispatch enqueue finish hooks attempt delay
 -- ARGV[7] run id  [8] claim  [9] error JSON  [10] delay ms  [11] another machine's class or ""
 -- Derives :run:<id>, :node:<node>:runs.
 -- Returns {1, status} when written (or written before by the same claim), {0, status} when the claim is over.
@@ -20,16 +20,13 @@ if ARGV[11] ~= "" then
   redis.call("HSET", key, "class", ARGV[11])
 end
 local due = now + tonumber(ARGV[10])
-redis.call("HSET", key, "status", "REATTEMPTING", "due", string.format("%d", due), "order", string.format("%.0f", due * 1000))
+local order = due * 1000 - tonumber(redis.call("HGET", key, "priority") or "0")
+redis.call("HSET", key, "due", string.format("%d", due), "order", string.format("%.0f", order))
+set_status(id, run.queue, "EXECUTING", "REATTEMPTING")
+release_slot(id)
 if due > now then
   delay(id, due)
-  release_slot(id)
 else
-  local queue = redis.call("HGET", key, "slot")
-  if queue then
-    redis.call("HDEL", key, "slot")
-    redis.call("SREM", base .. ":queue:" .. queue .. ":slots", id)
-  end
   enqueue(id, false)
 end
 return { 1, redis.call("HGET", key, "status"), outbox }

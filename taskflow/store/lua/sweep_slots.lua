@@ -1,8 +1,19 @@
 -- Remove slots that no run holds and dispatch what could have had them. Heals what a bug or a lost write left behind.
--- include: push reserve dispatch
+-- include: event push reserve timers limits slots pending dispatch
 -- ARGV[7] cursor over the queues, "0" at first
--- Derives :queues, :queue:<queue>:slots, :run:<id>, :node:<node>:runs, :upkeep, :finished.
+-- Derives :queues, :queue:<queue>:slots, :environment:slots, :run:<id>, :node:<node>:runs, :upkeep, :finished.
 -- Returns {1, {next cursor, slots removed}}: "0" ends the pass.
+-- What a slot's run was may be unknown: look for it in every set of the queue.
+local function forget_slot(id, queue)
+  local key = queue_key(queue)
+  if redis.call("HGET", run_key(id), "slot") == queue then
+    free_slot(id)
+  end
+  redis.call("SREM", key .. ":slots", id)
+  redis.call("SREM", key .. ":keyed", id)
+  redis.call("SREM", base .. ":environment:slots", id)
+end
+
 local scan = redis.call("SSCAN", base .. ":queues", ARGV[7], "COUNT", 10)
 local removed = 0
 for _, queue in ipairs(scan[2]) do
@@ -12,14 +23,11 @@ for _, queue in ipairs(scan[2]) do
     local runs = run[3] and redis.call("HEXISTS", base .. ":node:" .. run[3] .. ":runs", id) == 1
     local holds = run[1] == queue and (run[2] == "QUEUED" and run[4] or runs)
     if not holds then
-      redis.call("SREM", slots, id)
-      if run[1] then
-        redis.call("HDEL", run_key(id), "slot")
-      end
+      forget_slot(id, queue)
       removed = removed + 1
     end
   end
-  dispatch(queue)
+  rouse(queue)
 end
 if scan[1] == "0" then
   redis.call("HSET", base .. ":upkeep", "swept", now)

@@ -1,10 +1,10 @@
 -- Make a run, once per id, and start it when it may start. A repeated call with the same id changes nothing.
--- include: event push reserve limits dispatch timers enqueue delay debounce
+-- include: event push reserve timers limits slots pending dispatch enqueue delay debounce
 -- ARGV[7] run id  [8] task  [9] payload JSON  [10] redacted args or ""  [11] queue  [12] its limits as fields of
 --   :queue:<queue>, JSON, or "" when it has none declared here  [13] class "<machine>.<executor>"  [14] max_attempts
 --   [15] tags JSON or ""  [16] due ms, "+<ms>" from now, or ""  [17] "<task>:<digest>" of the idempotency key or ""
 --   [18] the key itself or ""  [19] JSON object of further fields of the run or ""  [20] debounce JSON or ""
--- Derives :run:<id>, :live, :key:<task>:<digest>, :queue:<queue>, :queues.
+-- Derives :run:<id>, :live, :key:<task>:<digest>, :children:<run>.
 -- Returns {1, run id} when made, {2, run id} when this id, the idempotency key or the debounce key has a run already.
 local id, task, payload, args, queue, limits, class = ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12], ARGV[13]
 local key, idempotency = run_key(id), ARGV[17]
@@ -33,6 +33,9 @@ if ARGV[19] ~= "" then
   for name, value in pairs(further) do
     redis.call("HSET", key, name, value)
   end
+  if further.parent then
+    redis.call("SADD", base .. ":children:" .. further.parent, id)
+  end
 end
 local created = string.format("%.0f", now_us)
 redis.call("HSET", key, "order", string.format("%.0f", now_us - offset), "created", created:sub(1, -4))
@@ -48,9 +51,9 @@ if limits ~= "" then
 end
 local due = ARGV[16]:sub(1, 1) == "+" and now + tonumber(ARGV[16]) or tonumber(ARGV[16])
 if due and due > now then
-  redis.call("HSET", key, "status", "DELAYED", "due", string.format("%d", due))
+  redis.call("HSET", key, "due", string.format("%d", due))
+  set_status(id, queue, "", "DELAYED")
   delay(id, due)
-  status_event(id, "DELAYED")
 else
   enqueue(id, false)
 end

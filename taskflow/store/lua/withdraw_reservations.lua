@@ -1,22 +1,19 @@
 -- Take unclaimed reservations back from Celery queues that lost their last node: slot back, place kept.
--- include: push reserve dispatch
+-- include: event push reserve timers limits slots pending dispatch
 -- ARGV[7] at most how many
--- Derives :deserted, :unclaimed:<Celery queue>, :run:<id>, :queue:<queue>:slots, :queue:<queue>:pending:<class>.
+-- Derives :deserted, :unclaimed:<Celery queue>, :run:<id>.
 -- Returns {1, how many were withdrawn}: as many as asked for means that more may be left.
 local left, freed = tonumber(ARGV[7]), {}
 for _, celery_queue in ipairs(redis.call("SRANDMEMBER", base .. ":deserted", 10)) do
   local ids = redis.call("SRANDMEMBER", base .. ":unclaimed:" .. celery_queue, left)
   for _, id in ipairs(ids) do
-    local run = redis.call("HMGET", run_key(id), "slot", "class", "order")
+    local run = redis.call("HMGET", run_key(id), "slot", "class", "order", "ckey")
     withdraw(id)
     redis.call("SREM", base .. ":unclaimed:" .. celery_queue, id)
     if run[1] then
-      local prefix = base .. ":queue:" .. run[1]
-      redis.call("HDEL", run_key(id), "slot")
-      redis.call("SREM", prefix .. ":slots", id)
-      redis.call("ZADD", prefix .. ":pending:" .. run[2], run[3], id)
-      redis.call("SADD", prefix .. ":classes", run[2])
-      freed[run[1]] = true
+      local queue, concurrency_key = free_slot(id)
+      pend(id, queue, run[2], concurrency_key, run[3], true)
+      freed[queue] = true
     end
   end
   left = left - #ids

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from taskflow.definition import engine as binding
 from taskflow.definition.decorator import task
 from taskflow.definition.handle import RunHandle
+from taskflow.definition.idempotency import idempotency_keys
 from taskflow.definition.machine import Machine
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.queue import Queue
@@ -102,9 +103,36 @@ def test_trigger_hands_task_payload_and_options_to_the_engine(engine: RecordingE
     """The definition layer does no I/O: all it may lose on the way is an option."""
     invoice = declare_invoice()
     handle = invoice.trigger(
-        5, queue="slow", machine=Machine(cpu=2), delay="1h", tags="a", idempotency_key="k", max_attempts=1
+        5,
+        queue="slow",
+        concurrency_key=7,
+        machine=Machine(cpu=2),
+        delay="1h",
+        ttl="10m",
+        priority=timedelta(minutes=1),
+        tags="a",
+        metadata={"a": [1]},
+        idempotency_key="k",
+        idempotency_key_ttl="1d",
+        max_attempts=1,
+        max_duration=90,
+        test=True,
     )
-    options = TriggerOptions("slow", Machine(cpu=2), timedelta(hours=1), ("a",), "k", 1)
+    options = TriggerOptions(
+        queue="slow",
+        concurrency_key="7",
+        machine=Machine(cpu=2),
+        delay=timedelta(hours=1),
+        ttl=timedelta(minutes=10),
+        priority=60.0,
+        tags=("a",),
+        metadata=b'{"a":[1]}',
+        idempotency_key=idempotency_keys.create("k"),
+        idempotency_key_ttl=timedelta(days=1),
+        max_attempts=1,
+        max_duration=timedelta(seconds=90),
+        test=True,
+    )
     assert engine.asked == [(invoice, 5, options)]
     assert handle == RunHandle("run_1")
 

@@ -10,16 +10,19 @@ local function record_attempt(key, run, outcome, error)
 end
 
 local function executing(id)
-  local found = redis.call("HMGET", run_key(id), "status", "claim", "node", "attempt", "attempt_started", "pid", "lost")
+  local found = redis.call("HMGET", run_key(id), "status", "claim", "node", "attempt", "attempt_started", "pid", "queue", "max_duration", "settled")
   return {
-    status = found[1] or "MISSING", claim = found[2], node = found[3], attempt = found[4],
-    attempt_started = found[5], pid = found[6], lost = tonumber(found[7] or "0"),
+    status = found[1] or "MISSING", claim = found[2], node = found[3], attempt = found[4], attempt_started = found[5],
+    pid = found[6], queue = found[7], max_duration = found[8], settled = found[9],
   }
 end
 
 -- The node is done with the run, whatever follows.
 local function leave_node(id, run)
   redis.call("HDEL", base .. ":node:" .. run.node .. ":runs", id)
+  if run.max_duration then
+    clear_timer("stop:" .. id)
+  end
 end
 
 -- The code stopped before it could say how it ended: start again at once at the old place.
@@ -30,29 +33,28 @@ local function restart(id, run, outcome, error)
   if outcome == "LOST" and redis.call("HINCRBY", key, "lost", 1) > max_lost then
     redis.call("HSET", key, "error", error)
     close(id, "SYSTEM_FAILURE")
-  else
-    redis.call("HDEL", key, "node", "pid", "nonce")
-    redis.call("HSET", key, "status", "QUEUED")
-  end
-  local limited = redis.call("HGET", key, "slot")
-  if redis.call("HGET", key, "status") == "QUEUED" then
-    if limited then
-      redis.call("HDEL", key, "slot")
-      redis.call("SREM", base .. ":queue:" .. limited .. ":slots", id)
-    end
-    enqueue(id, true)
-  else
     release_slot(id)
+    request_hooks(id)
+    return
   end
+  redis.call("HDEL", key, "node", "pid", "nonce")
+  free_slot(id)
+  enqueue(id, true)
 end
 
--- What a node's end means for one of its runs. A canceled run only gives its slot back.
+-- What a node's end means for one of its runs. A run that has ended only gives its slot back.
 local function give_up(id, outcome, error)
   local run = executing(id)
-  if run.status == "EXECUTING" then
+  if run.status == "EXECUTING" and run.settled then -- it had ended and was in its final hooks
+    leave_node(id, run)
+    close(id, run.settled)
+    release_slot(id)
+    request_hooks(id)
+  elseif run.status == "EXECUTING" then
     restart(id, run, outcome, error)
   elseif run.node then
     leave_node(id, run)
     release_slot(id)
+    hooks_lost(id)
   end
 end

@@ -1,8 +1,7 @@
--- Put a run to sleep until `due` (ms). Upkeep is woken when this is the earliest. Derives :delayed, :wake.
+-- Put a run to sleep until `due` (ms). Upkeep is woken when this is the earliest. Derives :delayed.
 local function delay(id, due)
   redis.call("ZADD", base .. ":delayed", due, id)
   if redis.call("ZRANGE", base .. ":delayed", 0, 0)[1] == id then
-    redis.call("XADD", base .. ":wake", "MAXLEN", "~", 16, "*", "due", due)
-    redis.call("PEXPIRE", base .. ":wake", 86400000)
+    wake(due)
   end
 end

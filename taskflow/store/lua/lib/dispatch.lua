@@ -1,7 +1,7 @@
--- Reserve slots of a limited queue for its oldest pending runs whose class has a live node with room.
--- Derives :queue:<queue> (limit), :queue:<queue>:slots, :queue:<queue>:classes, :queue:<queue>:pending:<class>,
--- :blocked:<class>, :serving:<Celery queue>, :unclaimed:<Celery queue>.
+-- Reserve slots for pending runs: each concurrency key in its turn, its oldest run whose class has a live node with room.
+-- Derives :blocked:<class>, :serving:<Celery queue>, :unclaimed:<Celery queue>, :environment:waiting.
 local DISPATCHES = 100
+local RATE_PAUSE_MS = 50
 
 local function capacity(celery_queue)
   local total = 0
@@ -25,49 +25,95 @@ local function target(class, queue)
   end
 end
 
--- The oldest head among the classes that can start it: {class, Celery queue, run id}.
-local function next_pending(queue)
-  local prefix = base .. ":queue:" .. queue
-  local best, best_order
-  for _, class in ipairs(redis.call("SMEMBERS", prefix .. ":classes")) do
-    local head = redis.call("ZRANGE", prefix .. ":pending:" .. class, 0, 0, "WITHSCORES")
-    if not head[1] then
-      redis.call("SREM", prefix .. ":classes", class)
-    else
+-- The key's oldest run among the classes that can start it: {class, Celery queue, run id}, and the classes that can't.
+local function next_pending(queue, concurrency_key)
+  local best, best_order, full = nil, nil, {}
+  for _, class in ipairs(redis.call("SMEMBERS", queue_key(queue) .. ":classes")) do
+    local head = redis.call("ZRANGE", pending_key(queue, class, concurrency_key), 0, 0, "WITHSCORES")
+    if head[1] then
       local celery_queue = target(class, queue)
       if not celery_queue then
-        redis.call("SADD", base .. ":blocked:" .. class, queue)
+        full[#full + 1] = class
       elseif not best or tonumber(head[2]) < best_order then
         best, best_order = { class, celery_queue, head[1] }, tonumber(head[2])
       end
     end
   end
-  return best
+  return best, full
 end
 
-local function dispatch(queue)
-  local prefix = base .. ":queue:" .. queue
-  local limit = tonumber(redis.call("HGET", prefix, "limit")) or math.huge
-  for _ = 1, DISPATCHES do
-    if redis.call("SCARD", prefix .. ":slots") >= limit then
-      return
-    end
-    local found = next_pending(queue)
-    if not found then
-      return
-    end
-    local class, celery_queue, id = found[1], found[2], found[3]
-    redis.call("ZREM", prefix .. ":pending:" .. class, id)
-    redis.call("SADD", prefix .. ":slots", id)
-    redis.call("SADD", base .. ":unclaimed:" .. celery_queue, id)
-    redis.call("HSET", run_key(id), "slot", queue)
-    reserve(id, redis.call("HMGET", run_key(id), "task", "payload", "args"), celery_queue, false)
+-- Start the oldest run of a key, or take the key's turn away until what it waits for happens.
+local function serve(queue, limits, concurrency_key)
+  local turns = queue_key(queue) .. ":turns"
+  redis.call("ZREM", turns, concurrency_key)
+  if not has_room(queue, limits, concurrency_key) then
+    return false
   end
+  local wait = rate_wait(queue, limits, concurrency_key)
+  if wait > 0 then
+    set_timer("rate:" .. queue .. "\n" .. concurrency_key, now + math.max(RATE_PAUSE_MS, math.ceil(wait / 1000)))
+    return false
+  end
+  local found, full = next_pending(queue, concurrency_key)
+  for _, class in ipairs(full) do
+    redis.call("SADD", base .. ":blocked:" .. class, queue .. "\n" .. concurrency_key)
+  end
+  if not found then
+    return false
+  end
+  local class, celery_queue, id = found[1], found[2], found[3]
+  unpend(id, queue, class, concurrency_key)
+  take_slot(id, queue, limits, concurrency_key)
+  rate_take(queue, limits, concurrency_key)
+  redis.call("SADD", base .. ":unclaimed:" .. celery_queue, id)
+  reserve(id, redis.call("HMGET", run_key(id), "task", "payload", "args"), celery_queue, false)
+  if has_pending(queue, concurrency_key) then
+    give_turn(queue, concurrency_key)
+  end
+  return true
 end
 
--- Room appeared in a class: let the queues that waited for it dispatch, `count` of them.
+-- Returns how many runs it started, at most `most`.
+local function dispatch(queue, most)
+  local limits, started = read_limits(queue), 0
+  if limits.is_paused then
+    return 0
+  end
+  for _ = 1, DISPATCHES do
+    local concurrency_key = redis.call("ZRANGE", queue_key(queue) .. ":turns", 0, 0)[1]
+    local full = concurrency_key and is_full(queue, limits)
+    if full == "environment" then
+      redis.call("ZADD", base .. ":environment:waiting", "NX", now_us, queue)
+    end
+    if not concurrency_key or full or started >= (most or DISPATCHES) then
+      break
+    end
+    if serve(queue, limits, concurrency_key) then
+      started = started + 1
+    end
+  end
+  return started
+end
+
+-- What kept runs without a key from their turn may be gone: look again.
+local function rouse(queue)
+  if has_pending(queue, "") then
+    give_turn(queue, "")
+  end
+  return dispatch(queue)
+end
+
+-- Room appeared in a class: let what waited for it start, `count` runs.
 local function unblock(class, count)
-  for _, queue in ipairs(redis.call("SPOP", base .. ":blocked:" .. class, count)) do
-    dispatch(queue)
+  for _ = 1, DISPATCHES do
+    local waiting = count > 0 and redis.call("SPOP", base .. ":blocked:" .. class)
+    if not waiting then
+      return
+    end
+    local queue, concurrency_key = waiting:match("^(.-)\n(.*)$")
+    if has_pending(queue, concurrency_key) then
+      give_turn(queue, concurrency_key)
+      count = count - dispatch(queue, count)
+    end
   end
 end

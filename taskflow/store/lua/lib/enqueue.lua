@@ -1,15 +1,22 @@
--- Make a run startable at its place in the order: pending behind its queue's limit, or on the class's shared Celery queue.
+-- Make a run startable at its place in the order: pending behind its queue's limits, or on the class's shared Celery queue.
 local function enqueue(id, is_front)
   local key = run_key(id)
-  local run = redis.call("HMGET", key, "task", "payload", "args", "queue", "class", "order")
+  local run = redis.call("HMGET", key, "task", "payload", "args", "queue", "class", "order", "ckey", "ttl", "started", "expires", "priority", "status")
   local queue, class = run[4], run[5]
-  local prefix = base .. ":queue:" .. queue
-  redis.call("HSET", key, "status", "QUEUED")
-  if redis.call("HEXISTS", prefix, "limit") == 0 then
+  set_status(id, queue, run[12] or "", "QUEUED")
+  if run[8] and not run[9] and not run[10] then -- the time to live counts from the first entry into the queue
+    local expires = now + tonumber(run[8])
+    redis.call("HSET", key, "expires", expires)
+    set_timer("ttl:" .. id, expires)
+  end
+  if run[11] then -- from now on this queue keeps an order of its own
+    redis.call("HSET", queue_key(queue), "ordered", 1)
+    redis.call("SADD", base .. ":queues", queue)
+  end
+  if not is_governed(queue) then
     reserve(id, run, environment .. "." .. class, is_front)
     return
   end
-  redis.call("ZADD", prefix .. ":pending:" .. class, run[6], id)
-  redis.call("SADD", prefix .. ":classes", class)
+  pend(id, queue, class, run[7] or "", run[6], is_front)
   dispatch(queue)
 end

@@ -2,7 +2,7 @@
 local function reserve(id, run, queue, is_front)
   local key = run_key(id)
   local reservation = redis.call("HINCRBY", key, "reservation", 1)
-  redis.call("HSET", key, "status", "QUEUED", "ticket", queue)
+  redis.call("HSET", key, "ticket", queue)
   redis.call("ZADD", base .. ":tickets:" .. queue, now + reservation_ms, id)
   redis.call("ZADD", base .. ":ticket_queues", "NX", now + reservation_ms, queue)
   push(id, run, reservation, queue, is_front)

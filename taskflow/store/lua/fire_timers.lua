@@ -1,0 +1,41 @@
+-- Do what is due: expire runs that waited too long, stop those that computed too long, go on with queues at their rate.
+-- include: event push reserve timers limits slots pending dispatch finish hooks cancel
+-- ARGV[7] at most how many
+-- Derives :timers, :run:<id>.
+-- Returns {1, how many timers fired}: as many as asked for means that more may be due.
+local function told(kind, what, text)
+  return cjson.encode({ type = kind, message = what .. text, traceback = "" })
+end
+
+local function fire_ttl(id)
+  local run = redis.call("HMGET", run_key(id), "status", "expires", "ttl")
+  if run[1] == "QUEUED" and run[2] and tonumber(run[2]) <= now then
+    local seconds = string.format("%g s", tonumber(run[3]) / 1000)
+    end_run(id, "EXPIRED", told("Expired", "Run expired because the TTL (" .. seconds, ") was reached."))
+  end
+end
+
+local function fire_stop(id)
+  local run = redis.call("HMGET", run_key(id), "status", "attempt_started", "max_duration")
+  if run[1] == "EXECUTING" and run[3] and tonumber(run[2]) + tonumber(run[3]) <= now then
+    local seconds = string.format("%g s", tonumber(run[3]) / 1000)
+    end_run(id, "TIMED_OUT", told("MaxDurationExceeded", "The attempt computed for longer than max_duration (" .. seconds, ")."))
+  end
+end
+
+local function fire_rate(rest)
+  local queue, concurrency_key = rest:match("^(.-)\n(.*)$")
+  if has_pending(queue, concurrency_key) then
+    give_turn(queue, concurrency_key)
+    dispatch(queue)
+  end
+end
+
+local fire = { ttl = fire_ttl, stop = fire_stop, rate = fire_rate }
+local due = redis.call("ZRANGEBYSCORE", base .. ":timers", "-inf", now, "LIMIT", 0, tonumber(ARGV[7]))
+for _, member in ipairs(due) do
+  clear_timer(member)
+  local kind, rest = member:match("^(%a+):(.*)$")
+  fire[kind](rest)
+end
+return { 1, #due, outbox }

@@ -1,0 +1,31 @@
+-- End a run from outside. Final at once; code that executes is stopped by its node, which keeps the slot until it has.
+-- Derives :delayed, :node:<node>:inbox.
+local function tell_node(id, node, claim)
+  local inbox = base .. ":node:" .. node .. ":inbox"
+  redis.call("XADD", inbox, "*", "kind", "cancel", "run", id, "claim", claim)
+  redis.call("PEXPIRE", inbox, retention_ms)
+end
+
+-- Returns whether this call ended it.
+local function end_run(id, status, error)
+  local key = run_key(id)
+  local run = redis.call("HMGET", key, "status", "queue", "class", "node", "claim", "finished", "ckey")
+  if not run[1] or run[6] then
+    return false, run[1] or "MISSING"
+  end
+  redis.call("HSET", key, "error", error)
+  if run[1] == "EXECUTING" then
+    redis.call("HDEL", key, "settled")
+    tell_node(id, run[4], run[5])
+    close(id, status)
+    leave_hooks_to_code(id)
+    return true, status
+  end
+  redis.call("ZREM", base .. ":delayed", id)
+  unpend(id, run[2], run[3], run[7] or "")
+  withdraw(id)
+  close(id, status)
+  release_slot(id)
+  request_hooks(id)
+  return true, status
+end

@@ -1,0 +1,22 @@
+-- Tell history and whoever watches that a run changed; count the queue's load. Derives :events, :load.
+local EVENTS_KEPT = 200000
+local LOADS = { QUEUED = "queued", EXECUTING = "running", DELAYED = "delayed", REATTEMPTING = "delayed" }
+
+local function event(id, kind, value)
+  redis.call("XADD", base .. ":events", "MAXLEN", "~", EVENTS_KEPT, "*", "run", id, "kind", kind, "value", value)
+end
+
+-- Every change of a run's status goes through here. `before` is "" for a new run.
+local function set_status(id, queue, before, after)
+  redis.call("HSET", run_key(id), "status", after)
+  local left, entered = LOADS[before], LOADS[after]
+  if left ~= entered then
+    if left then
+      redis.call("HINCRBY", base .. ":load", left .. ":" .. queue, -1)
+    end
+    if entered then
+      redis.call("HINCRBY", base .. ":load", entered .. ":" .. queue, 1)
+    end
+  end
+  event(id, "status", after)
+end

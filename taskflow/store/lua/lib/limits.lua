@@ -1,0 +1,54 @@
+-- What a queue and the environment allow. A queue is governed when it has a hash: its runs wait in its pending order.
+-- Derives :queue:<queue>, :queue:<queue>:rates, :queues, :environment.
+local LIMITS = { "limit", "per_key", "total", "rate", "period" }
+
+local function queue_key(queue)
+  return base .. ":queue:" .. queue
+end
+
+-- A worker's word replaces what was known; a trigger's counts for a queue that nobody has declared yet.
+local function declare_limits(queue, fields, is_final)
+  local key = queue_key(queue)
+  if not is_final and redis.call("EXISTS", key) == 1 then
+    return
+  end
+  redis.call("HDEL", key, unpack(LIMITS))
+  for name, value in pairs(fields) do
+    redis.call("HSET", key, name, value)
+  end
+  redis.call("SADD", base .. ":queues", queue)
+end
+
+local function is_governed(queue)
+  return redis.call("EXISTS", queue_key(queue), base .. ":environment") > 0
+end
+
+local function read_limits(queue)
+  local own = redis.call("HMGET", queue_key(queue), "limit", "per_key", "total", "rate", "period", "override", "paused")
+  local whole = redis.call("HMGET", base .. ":environment", "limit", "burst", "paused")
+  local most = tonumber(whole[1])
+  local limit = math.min(tonumber(own[6] or own[1]) or math.huge, most or math.huge)
+  return {
+    limit = limit, per_key = math.min(tonumber(own[2]) or limit, most or math.huge), total = tonumber(own[3]),
+    rate = tonumber(own[4]), period = tonumber(own[5]), is_paused = own[7] or whole[3],
+    environment = most and math.floor(most * tonumber(whole[2] or "1") + 1e-9),
+  }
+end
+
+-- GCRA (ITU-T I.371): a bucket of `rate` tokens that fills in `period`. Returns microseconds until the next start.
+local function rate_wait(queue, limits, concurrency_key)
+  if not limits.rate then
+    return 0
+  end
+  local arrival = tonumber(redis.call("HGET", queue_key(queue) .. ":rates", concurrency_key) or "0")
+  return math.max(0, arrival - (limits.period - limits.period / limits.rate) - now_us)
+end
+
+local function rate_take(queue, limits, concurrency_key)
+  if limits.rate then
+    local rates = queue_key(queue) .. ":rates"
+    local arrival = math.max(now_us, tonumber(redis.call("HGET", rates, concurrency_key) or "0"))
+    redis.call("HSET", rates, concurrency_key, string.format("%.0f", arrival + limits.period / limits.rate))
+    redis.call("PEXPIRE", rates, math.ceil(limits.period / 500))
+  end
+end

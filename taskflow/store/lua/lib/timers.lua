@@ -1,0 +1,19 @@
+-- Instants at which upkeep has something to do. Derives :timers, :wake.
+-- Members: "ttl:<run>" (expires unless it has started), "stop:<run>" (has computed long enough), "rate:<queue>\n<key>".
+local STOP_GRACE_MS = 2000 -- beyond max_duration: the code stops itself first
+
+local function wake(due)
+  redis.call("XADD", base .. ":wake", "MAXLEN", "~", 16, "*", "due", due)
+  redis.call("PEXPIRE", base .. ":wake", 86400000)
+end
+
+local function set_timer(member, due)
+  redis.call("ZADD", base .. ":timers", due, member)
+  if redis.call("ZRANGE", base .. ":timers", 0, 0)[1] == member then
+    wake(due)
+  end
+end
+
+local function clear_timer(member)
+  redis.call("ZREM", base .. ":timers", member)
+end

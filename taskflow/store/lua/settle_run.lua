@@ -1,0 +1,20 @@
+-- Keep how a run has ended before its final hooks run: a worker that dies inside them does not execute it again.
+-- include: event push reserve timers limits slots pending dispatch enqueue finish hooks attempt
+-- ARGV[7] run id  [8] claim  [9] final status  [10] output JSON or ""  [11] error JSON or ""
+-- Derives :run:<id>.
+-- Returns {1, status} when kept, {0, status} when the claim is over.
+local id = ARGV[7]
+local key, run = run_key(id), executing(id)
+if run.claim ~= ARGV[8] then
+  return { 0, run.status == "MISSING" and "MISSING" or "STALE", outbox }
+end
+if run.status ~= "EXECUTING" then
+  return { 0, run.status, outbox }
+end
+redis.call("HSET", key, "settled", ARGV[9])
+for index, name in pairs({ [10] = "output", [11] = "error" }) do
+  if ARGV[index] ~= "" then
+    redis.call("HSET", key, name, ARGV[index])
+  end
+end
+return { 1, ARGV[9], outbox }
