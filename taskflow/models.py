@@ -101,7 +101,8 @@ class Attempt:
 class Run:
     """One triggered execution of a task, as the store knew it at one moment.
 
-    ``payload`` and ``output`` are plain JSON values; ``handle.result()`` gives the typed output. ``priority`` is seconds.
+    ``payload`` and ``output`` are plain JSON values; ``handle.result()`` gives the typed output.
+    ``priority`` is seconds.
     """
 
     id: str

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """The run. ``priority`` in seconds; ``parent_id`` is the run that triggered it, ``root_id`` the first of them all."""
+    """The run. ``priority`` in seconds; ``parent_id`` is the run that triggered it, ``root_id`` the first of them."""
 
     id: str
     tags: tuple[str, ...]

@@ -101,7 +101,7 @@ def task(
         retry: Default: ``Retry()``, 3 attempts.
         queue: Default: the task's own queue without a limit.
         machine: A preset's name, or a ``Machine`` for the smallest that fits. Default: ``small-1x``.
-        max_duration: Compute time of an attempt, waits not counted, after which the run is TIMED_OUT. Default: no bound.
+        max_duration: Compute time of an attempt, waits not counted, after which the run is TIMED_OUT. Default: none.
         ttl: How long a run may wait in its queue for its first start; after that it is EXPIRED. Default: for ever.
         executor: ``"process"``, one child process a run, or ``"async"``, many runs in one event loop. Default:
             ``"async"`` for ``async def``, else ``"process"``.

@@ -27,10 +27,10 @@ class QueueLimits:
     @property
     def are_none(self) -> bool:
         """Whether the queue has no limit at all."""
-        return self == _NO_LIMITS
+        return self == NO_LIMITS
 
 
-_NO_LIMITS: Final = QueueLimits()
+NO_LIMITS: Final = QueueLimits()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from taskflow.definition.debounce import Debounce
 from taskflow.definition.idempotency import IdempotencyKey
-from taskflow.definition.queue import QueueLimits
+from taskflow.definition.queue import NO_LIMITS, QueueLimits
 from taskflow.errors import (
     NodeUnregisteredError,
     RunNotClaimableError,
@@ -43,7 +43,7 @@ class Operation(Generic[ResultT]):
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What ``trigger_run`` writes. ``due`` is an instant, or a duration from the store's now; ``priority`` is seconds."""
+    """What ``trigger_run`` writes. ``due``: an instant, or a duration from the store's now; ``priority``: seconds."""
 
     id: str
     task_id: str
@@ -52,7 +52,7 @@ class NewRun:
     queue: str
     class_name: str
     max_attempts: int
-    limits: QueueLimits = QueueLimits()
+    limits: QueueLimits = NO_LIMITS
     tags: tuple[str, ...] = ()
     due: datetime | timedelta | None = None
     idempotency_key: IdempotencyKey | None = None
@@ -71,7 +71,7 @@ class NewRun:
 
 
 def trigger_run(new: NewRun) -> Operation[tuple[str, bool]]:
-    """Make a run. Reads as (run id, whether this call made it): an idempotency key or debounce may name an older run."""
+    """Make a run. Reads as (run id, whether this call made it): a key or debounce may name an older run."""
     key = new.idempotency_key
     args = (
         new.id,

@@ -2,20 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from taskflow.definition.context import current_context
 from taskflow.definition.machine import MachineSpec, resolve_machine
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.payload import argsrepr
-from taskflow.definition.queue import Queue, QueueLimits
+from taskflow.definition.queue import NO_LIMITS, Queue, QueueLimits
 from taskflow.definition.registry import Registry
 from taskflow.definition.task import Task, TaskDefinition
 from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
 from taskflow.store.operations import NewRun
 from taskflow.store.wire import new_run_id, shard_of_queue
-
-_NO_LIMITS: Final = QueueLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class Planner:
         if isinstance(chosen, Queue) and chosen.name:
             return chosen.name, chosen.limits
         if isinstance(chosen, str) and chosen != definition.queue.name:
-            return chosen, self.limits().get(chosen, _NO_LIMITS)
+            return chosen, self.limits().get(chosen, NO_LIMITS)
         return _name(definition), definition.queue.limits
 
     def limits(self) -> dict[str, QueueLimits]:
