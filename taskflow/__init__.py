@@ -2,11 +2,14 @@
 
 from taskflow.app import TaskFlow
 from taskflow.definition.context import Context
+from taskflow.definition.debounce import Debounce
 from taskflow.definition.decorator import task
 from taskflow.definition.durations import Duration
 from taskflow.definition.handle import RunHandle
+from taskflow.definition.idempotency import IdempotencyKey, idempotency_keys
 from taskflow.definition.machine import Machine
 from taskflow.definition.queue import Queue
+from taskflow.definition.queue_verbs import queues
 from taskflow.definition.retry import Retry
 from taskflow.definition.task import Task
 from taskflow.definition.verbs import runs, tasks
@@ -20,10 +23,12 @@ from taskflow.errors import (
     OutputError,
     PayloadError,
     PayloadTooLargeError,
+    QueueNotFoundError,
     ResultTimeoutError,
     RetryAfter,
     RunCanceledError,
     RunFailedError,
+    RunNotDelayedError,
     RunNotFoundError,
     SettingsError,
     StoreUnavailableError,
@@ -31,7 +36,7 @@ from taskflow.errors import (
     TaskNotFoundError,
     TriggerOptionError,
 )
-from taskflow.models import Attempt, AttemptOutcome, Run, RunError, RunStatus
+from taskflow.models import Attempt, AttemptOutcome, QueueState, Run, RunError, RunStatus
 from taskflow.settings import Settings
 
 __all__ = [
@@ -41,15 +46,19 @@ __all__ = [
     "BlockingCallError",
     "BrokerUnavailableError",
     "Context",
+    "Debounce",
     "DefinitionError",
     "Duration",
     "EmbeddedStoreError",
+    "IdempotencyKey",
     "Machine",
     "OutOfMemory",
     "OutputError",
     "PayloadError",
     "PayloadTooLargeError",
     "Queue",
+    "QueueNotFoundError",
+    "QueueState",
     "ResultTimeoutError",
     "Retry",
     "RetryAfter",
@@ -58,6 +67,7 @@ __all__ = [
     "RunError",
     "RunFailedError",
     "RunHandle",
+    "RunNotDelayedError",
     "RunNotFoundError",
     "RunStatus",
     "Settings",
@@ -68,6 +78,8 @@ __all__ = [
     "TaskNotFoundError",
     "TaskflowError",
     "TriggerOptionError",
+    "idempotency_keys",
+    "queues",
     "runs",
     "task",
     "tasks",

@@ -65,6 +65,38 @@ TRANSITIONS: Final[Mapping[RunStatus, frozenset[RunStatus]]] = {
 """The legal transitions. EXECUTING to QUEUED is an attempt that was lost or interrupted and starts again at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """A queue's limits and load at one moment.
+
+    Attributes:
+        running: Runs that execute.
+        queued: Runs that may start and wait for a slot or a worker.
+        delayed: Delayed and retrying runs.
+        concurrency_limit: The limit that counts: the override, else the declared one.
+        declared_limit: The one in the code.
+        rate_limit: Starts a period, e.g. ``"10/60s"``.
+        paused_at: Since when it is paused, None when it is not.
+    """
+
+    name: str
+    running: int = 0
+    queued: int = 0
+    delayed: int = 0
+    concurrency_limit: int | None = None
+    declared_limit: int | None = None
+    per_key_limit: int | None = None
+    total_limit: int | None = None
+    rate_limit: str | None = None
+    overridden_at: datetime | None = None
+    paused_at: datetime | None = None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether no more of its runs start."""
+        return self.paused_at is not None
+
+
 class AttemptOutcome(StrEnum):
     """How one attempt ended. Only FAILED counts against ``max_attempts``, only LOST against ``max_lost``."""
 

@@ -2,14 +2,60 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from taskflow.definition.options import TriggerOptions
 from taskflow.errors import TaskflowError
-from taskflow.models import Run, RunStatus
+from taskflow.models import QueueState, Run, RunStatus
 
 if TYPE_CHECKING:
     from taskflow.definition.task import Task
+
+QueueOrder = Literal["pause", "resume", "override", "reset"]
+
+
+class QueueEngine(Protocol):
+    """The verbs of ``queues``, each with its async twin."""
+
+    def list_queues(self) -> list[QueueState]:
+        """Return every queue, by name."""
+        ...
+
+    async def alist_queues(self) -> list[QueueState]:
+        """Return every queue, by name."""
+        ...
+
+    def retrieve_queue(self, queue: str) -> QueueState:
+        """Return one queue."""
+        ...
+
+    async def aretrieve_queue(self, queue: str) -> QueueState:
+        """Return one queue."""
+        ...
+
+    def control_queue(self, queue: str, order: QueueOrder, limit: int | None = None) -> None:
+        """Change one queue."""
+        ...
+
+    async def acontrol_queue(self, queue: str, order: QueueOrder, limit: int | None = None) -> None:
+        """Change one queue."""
+        ...
+
+    def control_environment(self, order: Literal["pause", "resume"]) -> None:
+        """Pause or resume everything."""
+        ...
+
+    async def acontrol_environment(self, order: Literal["pause", "resume"]) -> None:
+        """Pause or resume everything."""
+        ...
+
+    def retrieve_environment(self) -> QueueState:
+        """Return the environment's state."""
+        ...
+
+    async def aretrieve_environment(self) -> QueueState:
+        """Return the environment's state."""
+        ...
 
 
 class Engine(Protocol):
@@ -17,6 +63,11 @@ class Engine(Protocol):
 
     ``Task[Any, Any]``: tasks are invariant in what they take and return, and the engine takes all of them.
     """
+
+    @property
+    def queues(self) -> QueueEngine:
+        """The verbs of ``queues``."""
+        ...
 
     def trigger(self, task: "Task[Any, Any]", payload: object, options: TriggerOptions) -> str:
         """Make a run and return its id."""

@@ -107,8 +107,17 @@ def parse_rate(rate: object) -> tuple[int, timedelta] | tuple[None, None]:
 
 
 def _check_limit(option: str, limit: object) -> None:
-    if limit is None:
-        return
+    if limit is not None:
+        check_limit(option, limit)
+
+
+def check_limit(option: str, limit: object) -> int:
+    """Return a limit.
+
+    Raises:
+        DefinitionError: Not a whole number from 1 to 100,000.
+    """
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= _LARGEST_LIMIT:
         remedy = f"Give a whole number from 1 to {_LARGEST_LIMIT:,}, or leave it out for no limit."
         raise DefinitionError("That limit is not possible", option=option, value=limit, remedy=remedy)
+    return limit

@@ -20,6 +20,7 @@ from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_queue, shard_of_run
 from taskflow.trigger.effects import aperform_effect, effect_of_cancel, perform_effect, shard_of_effect
 from taskflow.trigger.new_run import Planner
+from taskflow.trigger.queue_engine import StoreQueueEngine
 from taskflow.trigger.results import AsyncResultListener, Result, ResultListener
 
 CANCELED_BY_USER = RunError("Canceled", "Canceled by user")
@@ -52,6 +53,7 @@ class RunEngine:
         self._make_async_store = make_async_store
         self._template = template
         self._results = ResultListener(store)
+        self.queues = StoreQueueEngine(store, lambda: self._loop().store)
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.WeakKeyDictionary()
         self._declared: set[tuple[str, int]] = set()
         self._lock = threading.Lock()

@@ -34,6 +34,10 @@ class RecordingEngine:
     output: bytes = b"null"
     asked: list[tuple[object, ...]] = field(default_factory=lambda: [])
 
+    @property
+    def queues(self) -> binding.QueueEngine:
+        raise NotImplementedError
+
     def trigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
         self.asked.append((task, payload, options))
         return "run_1"
