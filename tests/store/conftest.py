@@ -142,6 +142,16 @@ class Bench:
         while self.run(node_operations.withdraw_reservations()):
             continue
 
+    def sweep(self) -> None:
+        """Look at every queue once."""
+        cursor, _ = self.run(node_operations.sweep_slots("0"))
+        while cursor != "0":
+            cursor, _ = self.run(node_operations.sweep_slots(cursor))
+
+    def beat(self, node: str) -> None:
+        """Renew a node's lease."""
+        self.run(node_operations.heartbeat_node(node, lease=LEASE))
+
     def key(self, name: str) -> str:
         """Return a key of this shard."""
         return f"{self.config.base(self.shard)}:{name}"

@@ -29,6 +29,7 @@ local function pend(id, queue, class, concurrency_key, order, is_front)
   if redis.call("ZADD", pending_key(queue, class, concurrency_key), order, id) == 1 then
     redis.call("INCR", key .. ":count:" .. class)
     redis.call("SADD", key .. ":classes", class)
+    redis.call("SADD", base .. ":queues", queue)
   end
   give_turn(queue, concurrency_key, is_front)
 end

@@ -1,0 +1,284 @@
+"""Who may start, and when: keys, totals, rates, the environment, priorities, pauses, times to live."""
+
+from datetime import timedelta
+
+import pytest
+
+from taskflow.definition.debounce import Debounce
+from taskflow.definition.queue import Queue, QueueLimits
+from taskflow.errors import QueueNotFoundError, RunNotClaimableError, RunNotDelayedError
+from taskflow.models import RunError, RunStatus
+from taskflow.store import operations
+from taskflow.store.queue_operations import control_queue, read_queues
+from tests.store.conftest import Bench
+
+REASON = RunError("Canceled", "Canceled by user")
+
+
+def startable(bench: Bench, *ids: str) -> list[str]:
+    """Return which of these runs have a ticket."""
+    return [run_id for run_id in ids if bench.field(run_id, "ticket")]
+
+
+def finish_all(bench: Bench, ids: list[str]) -> None:
+    """Execute runs to their end."""
+    for claimed in [bench.claim(run_id) for run_id in ids]:
+        bench.finish(claimed)
+
+
+def test_each_concurrency_key_has_the_limit_to_itself_below_the_total(bench: Bench) -> None:
+    """Trigger.dev's meaning of concurrency_limit, and the cap over all keys that it lacks."""
+    bench.node()
+    limits = Queue("q", concurrency_limit=2, total_limit=5).limits
+    of = {key: [bench.trigger("q", limit=limits, concurrency_key=key) for _ in range(3)] for key in ("a", "b", "c")}
+    assert [len(startable(bench, *of[key])) for key in ("a", "b", "c")] == [2, 2, 1]
+    finish_all(bench, of["a"][:1])
+    assert len(bench.slots("q")) == 5
+    assert startable(bench, of["a"][2]) or startable(bench, of["c"][1])
+
+
+def test_a_single_run_of_a_key_waits_for_one_pass_at_most(one_bench: Bench) -> None:
+    """A tenant with many queued runs does not delay another's single one."""
+    bench = one_bench
+    bench.node(capacity=100)
+    limits = Queue("q", per_key_limit=2, total_limit=4).limits
+    many = [bench.trigger("q", limit=limits, concurrency_key="many") for _ in range(300)]
+    some = [bench.trigger("q", limit=limits, concurrency_key="some") for _ in range(20)]
+    single = bench.trigger("q", limit=limits, concurrency_key="single")
+    assert len(bench.slots("q")) == 4
+    first = startable(bench, *many, *some)
+    finish_all(bench, first[:2])
+    assert startable(bench, single) or len(bench.slots("q")) == 4
+    finish_all(bench, [run_id for run_id in bench.slots("q") if run_id != single][:2])
+    assert startable(bench, single)
+
+
+def test_keyed_and_keyless_runs_do_not_count_against_each_other(bench: Bench) -> None:
+    """Unless there is a total limit."""
+    bench.node()
+    limits = QueueLimits(concurrency=1)
+    plain = [bench.trigger("q", limit=limits) for _ in range(2)]
+    keyed = [bench.trigger("q", limit=limits, concurrency_key="k") for _ in range(2)]
+    assert startable(bench, *plain, *keyed) == [plain[0], keyed[0]]
+
+
+def test_a_rate_limit_lets_a_bucket_start_and_then_one_each_interval(bench: Bench) -> None:
+    """GCRA: 10 a second means 10 at once, then one each 100 ms."""
+    bench.node(capacity=100)
+    limits = Queue("q", rate_limit="10/s").limits
+    ids = [bench.trigger("q", limit=limits) for _ in range(14)]
+    assert len(startable(bench, *ids)) == 10
+    bench.upkeep()
+    assert len(startable(bench, *ids)) == 10
+    bench.pass_time(0.21)
+    bench.upkeep()
+    assert len(startable(bench, *ids)) == 12
+    bench.pass_time(1)
+    bench.upkeep()
+    assert len(startable(bench, *ids)) == 14
+
+
+def test_the_environment_has_a_limit_and_its_queues_take_turns(bench: Bench) -> None:
+    """Whatever queues allow, and queues without a limit, too."""
+    bench.node(capacity=100)
+    bench.run(operations.declare({}, {}, by_worker=True, environment_limit=2, burst_factor=1.5))
+    one = [bench.trigger("one", limit=5) for _ in range(5)]
+    two = [bench.trigger("two") for _ in range(5)]
+    assert startable(bench, *one, *two) == [*one[:2], two[0]]
+    bench.finish(bench.claim(one[0]))
+    bench.finish(bench.claim(one[1]))
+    held = startable(bench, *one, *two)
+    assert len(held) == 3
+    assert two[1] in held
+
+
+def test_priority_makes_a_run_older_in_its_queue(bench: Bench) -> None:
+    """By its seconds; order among equals stays."""
+    limits = QueueLimits(concurrency=1)
+    ids = [bench.trigger("q", limit=limits, priority=priority) for priority in (0, 0.5, -1.2, 1, 4)]
+    bench.node()
+    order: list[str] = []
+    for _ in ids:
+        [run_id] = startable(bench, *ids)
+        order.append(run_id)
+        bench.finish(bench.claim(run_id))
+    assert order == [ids[4], ids[3], ids[1], ids[0], ids[2]]
+
+
+def test_a_queue_without_a_limit_keeps_priorities_too(bench: Bench) -> None:
+    """From its first run with a priority on."""
+    bench.node(capacity=1)
+    ids = [bench.trigger("free", priority=priority) for priority in (1, 2, 3, 4)]
+    assert len(startable(bench, *ids)) == 2  # twice the capacity
+    bench.claim(ids[0])
+    assert startable(bench, *ids) == [ids[1], ids[3]]
+
+
+@pytest.mark.parametrize("limit", [None, 5])
+def test_a_paused_queue_starts_nothing_not_even_what_has_a_ticket(bench: Bench, limit: int | None) -> None:
+    """And resumes where it was."""
+    bench.node()
+    before = bench.trigger("q", limit=limit)
+    bench.run(control_queue("q", "pause"))
+    after = bench.trigger("q", limit=limit)
+    with pytest.raises(RunNotClaimableError, match="DEFERRED"):
+        bench.claim(before)
+    assert startable(bench, before, after) == []
+    assert bench.status(before) is RunStatus.QUEUED
+    assert bench.run(read_queues("q"))[0].queued == 2
+    bench.run(control_queue("q", "resume"))
+    finish_all(bench, [before, after])
+
+
+def test_a_paused_environment_starts_nothing(bench: Bench) -> None:
+    """Runs without a limited queue included."""
+    bench.node()
+    run_id = bench.trigger()
+    bench.run(control_queue("", "pause"))
+    with pytest.raises(RunNotClaimableError, match="DEFERRED"):
+        bench.claim(run_id)
+    bench.run(control_queue("", "resume"))
+    bench.sweep()
+    bench.claim(run_id)
+
+
+def test_an_override_counts_until_it_is_reset(bench: Bench) -> None:
+    """Whatever workers declare meanwhile."""
+    bench.node()
+    ids = [bench.trigger("q", limit=1) for _ in range(4)]
+    bench.run(control_queue("q", "override", 3))
+    bench.run(operations.declare({}, {"q": QueueLimits(1)}, by_worker=True))
+    assert len(startable(bench, *ids)) == 3
+    state = bench.run(read_queues("q"))[0]
+    assert (state.concurrency_limit, state.declared_limit, state.overridden_at is None) == (3, 1, False)
+    bench.run(control_queue("q", "reset"))
+    finish_all(bench, ids[:3])
+    assert len(bench.slots("q")) == 1
+    with pytest.raises(QueueNotFoundError):
+        bench.run(control_queue("unknown", "pause"))
+
+
+def test_a_run_expires_in_its_queue_but_never_once_it_has_started(bench: Bench) -> None:
+    """The time to live counts from the first entry into the queue, so not while the run is delayed."""
+    delayed = bench.trigger("q", limit=1, due=timedelta(seconds=1), ttl=timedelta(seconds=2))
+    bench.pass_time(1.1)
+    bench.upkeep()
+    bench.pass_time(1.5)
+    bench.upkeep()
+    assert bench.status(delayed) is RunStatus.QUEUED
+    bench.pass_time(0.6)
+    bench.upkeep()
+    assert bench.status(delayed) is RunStatus.EXPIRED
+    assert "TTL (2 s)" in (bench.run(operations.read_run(delayed)).error or REASON).message
+    bench.node()
+    started = bench.trigger("q", limit=1, ttl=timedelta(seconds=2))
+    bench.give_up(bench.claim(started))
+    bench.pass_time(5)
+    bench.upkeep()
+    assert bench.status(started) is RunStatus.QUEUED
+
+
+def test_an_attempt_that_computes_too_long_is_stopped_from_outside(bench: Bench) -> None:
+    """Two seconds later than its own code should have stopped it."""
+    bench.node()
+    run_id = bench.trigger("q", limit=1, max_duration=timedelta(seconds=5))
+    claimed = bench.claim(run_id)
+    assert claimed.max_duration == timedelta(seconds=5)
+    bench.pass_time(6)
+    bench.beat("n1")
+    bench.upkeep()
+    assert bench.status(run_id) is RunStatus.EXECUTING
+    bench.pass_time(1.5)
+    bench.upkeep()
+    assert bench.status(run_id) is RunStatus.TIMED_OUT
+    assert bench.slots("q") == {run_id}  # until its code has stopped
+    bench.give_up(claimed)
+    assert bench.slots("q") == set()
+
+
+def test_a_debounced_trigger_puts_the_delayed_run_off(bench: Bench) -> None:
+    """Leading keeps the first payload, trailing takes the last one; beyond max_delay there is another run."""
+    leading = Debounce("k", 5, max_delay=8)
+
+    def trigger(debounce: Debounce, payload: bytes) -> str:
+        return bench.trigger(debounce=debounce, due=debounce.delay, payload=payload)
+
+    first = trigger(leading, b"1")
+    bench.pass_time(2)
+    assert trigger(leading, b"2") == first
+    run = bench.run(operations.read_run(first))
+    assert run.payload == 1
+    assert run.due_at is not None
+    assert run.due_at - run.created_at > timedelta(seconds=6.9)
+    bench.pass_time(2)
+    second = trigger(leading, b"3")
+    assert second != first
+    other = trigger(Debounce("other", 5, mode="trailing"), b"1")
+    assert trigger(Debounce("other", 5, mode="trailing"), b"9") == other
+    assert bench.run(operations.read_run(other)).payload == 9
+    bench.pass_time(6)
+    bench.upkeep()
+    assert bench.status(other) is RunStatus.QUEUED
+    assert trigger(Debounce("other", 5, mode="trailing"), b"1") != other
+
+
+def test_a_delayed_run_is_rescheduled_and_the_old_instant_does_nothing(bench: Bench) -> None:
+    """Only while it is DELAYED."""
+    run_id = bench.trigger(due=timedelta(seconds=1))
+    bench.run(operations.reschedule_run(run_id, timedelta(seconds=3)))
+    bench.pass_time(2)
+    bench.upkeep()
+    assert bench.status(run_id) is RunStatus.DELAYED
+    bench.pass_time(1.1)
+    bench.upkeep()
+    assert bench.status(run_id) is RunStatus.QUEUED
+    with pytest.raises(RunNotDelayedError, match="QUEUED"):
+        bench.run(operations.reschedule_run(run_id, timedelta(seconds=3)))
+
+
+def test_children_of_a_canceled_run_can_be_canceled_once(bench: Bench) -> None:
+    """Those that have ended are left alone."""
+    bench.node()
+    parent = bench.trigger()
+    queued, done = bench.trigger(parent_id=parent), bench.trigger(parent_id=parent)
+    bench.finish(bench.claim(done))
+    bench.run(operations.cancel_run(parent, REASON))
+    assert bench.run(operations.cancel_children(parent, REASON)) == [queued]
+    assert bench.run(operations.cancel_children(parent, REASON)) == []
+    assert (bench.status(queued), bench.status(done)) == (RunStatus.CANCELED, RunStatus.COMPLETED)
+
+
+def test_final_hooks_without_a_living_attempt_get_a_ticket_of_their_own(bench: Bench) -> None:
+    """Run once by a worker; again when that dies inside them, or by the code that a cancel stops."""
+    bench.run(operations.declare({}, {}, by_worker=True, final_hooks={"t": True}))
+    bench.node()
+    run_id = bench.trigger("q", limit=1)
+    bench.run(operations.cancel_run(run_id, REASON))
+    claimed = bench.claim(run_id)
+    assert (claimed.ended, claimed.error) == (RunStatus.CANCELED, REASON)
+    assert bench.status(run_id) is RunStatus.CANCELED
+    bench.give_up(claimed)
+    again = bench.claim(run_id)
+    assert again.ended is RunStatus.CANCELED
+    bench.run(operations.finish_hooks(run_id, again.claim, [RunError("E", "in a hook")]))
+    with pytest.raises(RunNotClaimableError):
+        bench.claim(run_id)
+    assert bench.run(operations.read_run(run_id)).hook_errors == (RunError("E", "in a hook"),)
+
+    executing = bench.claim(bench.trigger("q", limit=1))
+    bench.run(operations.cancel_run(executing.run_id, REASON))
+    bench.run(operations.finish_hooks(executing.run_id, executing.claim))
+    assert (bench.slots("q"), bench.field(executing.run_id, "hooks")) == (set(), "DONE")
+
+
+def test_a_run_that_has_settled_is_never_executed_again(bench: Bench) -> None:
+    """Its worker died in a final hook: the outcome stands, and the hooks run once more."""
+    bench.run(operations.declare({}, {}, by_worker=True, final_hooks={"t": True}))
+    bench.node()
+    claimed = bench.claim(bench.trigger("q", limit=1))
+    bench.run(operations.settle_run(claimed.run_id, claimed.claim, RunStatus.COMPLETED, output=b'"x"'))
+    assert bench.status(claimed.run_id) is RunStatus.EXECUTING
+    bench.give_up(claimed)
+    assert bench.status(claimed.run_id) is RunStatus.COMPLETED
+    hooks = bench.claim(claimed.run_id)
+    assert (hooks.ended, hooks.output, hooks.attempt_number) == (RunStatus.COMPLETED, b'"x"', 1)
