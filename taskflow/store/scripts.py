@@ -10,8 +10,8 @@ _INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
 _MORE = re.compile(r"^-- more: (.+)$", re.MULTILINE)
 _FUNCTION = re.compile(r"^local function (\w+)", re.MULTILINE)
 _ORDER = [
-    "event", "queue", "push", "reserve", "timers", "limits", "slots", "pending", "dispatch", "enqueue", "delay", "debounce",
-    "claimed", "admit", "executing", "close", "release", "hooks", "attempt", "cancel", "nodes",
+    "event", "queue", "push", "reserve", "timers", "limits", "slots", "pending", "dispatch", "enqueue", "delay",
+    "debounce", "claimed", "admit", "executing", "close", "release", "hooks", "attempt", "cancel", "nodes",
 ]  # fmt: skip
 
 
