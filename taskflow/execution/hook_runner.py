@@ -43,12 +43,9 @@ class Report:
 
 
 def _merged(made: object, returned: object) -> object:
-    if returned is None:
-        return made
     if isinstance(returned, Mapping) and isinstance(made, Mapping):
         return {**cast("Mapping[str, object]", made), **cast("Mapping[str, object]", returned)}
-    merged: object = returned
-    return merged
+    return made if returned is None else returned  # pyright: ignore[reportUnknownVariableType] - whatever it is
 
 
 def end_hooks(plan: Plan, status: RunStatus) -> tuple[Hook, ...]:
