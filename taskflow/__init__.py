@@ -1,16 +1,20 @@
 """taskflow: typed tasks on Celery. Everything public is here; the rest is private."""
 
 from taskflow.app import TaskFlow
+from taskflow.definition.caught import Caught
 from taskflow.definition.context import Context
 from taskflow.definition.debounce import Debounce
 from taskflow.definition.decorator import task
 from taskflow.definition.durations import Duration
 from taskflow.definition.handle import RunHandle
 from taskflow.definition.idempotency import IdempotencyKey, idempotency_keys
+from taskflow.definition.local import Local
 from taskflow.definition.machine import Machine
 from taskflow.definition.queue import Queue
 from taskflow.definition.queue_verbs import queues
+from taskflow.definition.result import TaskResult
 from taskflow.definition.retry import Retry
+from taskflow.definition.signal import Signal
 from taskflow.definition.task import Task
 from taskflow.definition.verbs import runs, tasks
 from taskflow.errors import (
@@ -19,6 +23,7 @@ from taskflow.errors import (
     BrokerUnavailableError,
     DefinitionError,
     EmbeddedStoreError,
+    LocalNotSetError,
     OutOfMemory,
     OutputError,
     PayloadError,
@@ -36,7 +41,7 @@ from taskflow.errors import (
     TaskNotFoundError,
     TriggerOptionError,
 )
-from taskflow.models import Attempt, AttemptOutcome, QueueState, Run, RunError, RunStatus
+from taskflow.models import Attempt, AttemptOutcome, ErrorCause, QueueState, Run, RunError, RunStatus
 from taskflow.settings import Settings
 
 __all__ = [
@@ -45,12 +50,16 @@ __all__ = [
     "AttemptOutcome",
     "BlockingCallError",
     "BrokerUnavailableError",
+    "Caught",
     "Context",
     "Debounce",
     "DefinitionError",
     "Duration",
     "EmbeddedStoreError",
+    "ErrorCause",
     "IdempotencyKey",
+    "Local",
+    "LocalNotSetError",
     "Machine",
     "OutOfMemory",
     "OutputError",
@@ -72,10 +81,12 @@ __all__ = [
     "RunStatus",
     "Settings",
     "SettingsError",
+    "Signal",
     "StoreUnavailableError",
     "Task",
     "TaskFlow",
     "TaskNotFoundError",
+    "TaskResult",
     "TaskflowError",
     "TriggerOptionError",
     "idempotency_keys",

@@ -9,6 +9,7 @@
     │   └── PayloadTooLargeError
     ├── TriggerOptionError         an option of trigger() is wrong; nothing was written
     ├── TaskNotFoundError          no task of that id is declared
+    ├── LocalNotSetError           a Local was read before it was set, or set outside of a run
     ├── OutputError                the returned value is not JSON (fails the attempt)
     ├── StoreUnavailableError      Redis or Valkey did not answer
     ├── BrokerUnavailableError     RabbitMQ did not confirm; the run exists and upkeep publishes it later
@@ -102,6 +103,20 @@ class TaskNotFoundError(TaskflowError, LookupError):
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
         return type(self), (self.task_id, self.remedy)
+
+
+class LocalNotSetError(TaskflowError, LookupError):
+    """A ``Local`` has no value here."""
+
+    def __init__(self, name: str, what: str) -> None:
+        self.name, self.what = name, what
+        super().__init__(
+            f"Local {name!r} {what}. Set it in a middleware or in init; in a test, inside "
+            "`with taskflow.testing.local_values():`."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.name, self.what)
 
 
 class OutputError(TaskflowError, TypeError):

@@ -108,12 +108,21 @@ class AttemptOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ErrorCause:
+    """An error that another one was raised from, or while handling."""
+
+    type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunError:
-    """What user code raised, or why the attempt ended without its own error."""
+    """What user code raised, or why the attempt ended without its own error. ``causes``: the nearest first."""
 
     type: str
     message: str
     traceback: str = ""
+    causes: tuple[ErrorCause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,15 @@ from taskflow.definition.context import (
     RunInfo,
     TaskInfo,
 )
+from taskflow.definition.local import fresh_locals
 from taskflow.definition.machine import DEFAULT_MACHINE, resolve_machine
+from taskflow.definition.signal import Signal
+
+
+__all__ = ["context", "local_values"]
+
+local_values = fresh_locals
+"""Inside ``with local_values():`` a ``Local`` can be set and read, as in an attempt."""
 
 
 def context(
@@ -27,6 +35,9 @@ def context(
     machine: str = DEFAULT_MACHINE,
     environment: str = "test",
     now: datetime | None = None,
+    init: object = None,
+    signal: Signal | None = None,
+    reason: str | None = None,
 ) -> Context:
     """Make a context for calling a task in place: ``render_invoice(payload, ctx=context(attempt=2))``.
 
@@ -34,6 +45,9 @@ def context(
         attempt: Number of the attempt, from 1; it is the last one from ``max_attempts`` on.
         queue: Default: the task's own, ``task/<task id>``.
         now: When run and attempt started, aware. Default: now.
+        init: What the ``init`` hooks would have returned.
+        signal: Set it to see the task stop. Default: one that is not set.
+        reason: How the run ended, for hooks that run then.
 
     Raises:
         DefinitionError: No such machine preset.
@@ -55,4 +69,7 @@ def context(
         queue=QueueInfo(name=queue or f"task/{task_id}"),
         machine=MachineInfo(name=spec.name, cpu=spec.cpu, memory=spec.memory_gb),
         environment=EnvironmentInfo(name=environment),
+        init=init,
+        signal=signal or Signal(),
+        reason=reason,
     )

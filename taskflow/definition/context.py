@@ -3,8 +3,10 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from taskflow.definition.signal import Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,14 @@ class EnvironmentInfo:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a task that declares ``ctx`` receives."""
+    """What a task that declares ``ctx`` receives.
+
+    Attributes:
+        init: What the ``init`` hooks returned, merged; None before they have run.
+        signal: Set when the attempt is to stop.
+        reason: How the run ended, in the hooks that run then: ``"completed"``, ``"failed"``, ``"crashed"``,
+            ``"timed out"``, ``"canceled"``, ``"expired"``, ``"worker lost"``. None before.
+    """
 
     run: RunInfo
     attempt: AttemptInfo
@@ -77,6 +86,9 @@ class Context:
     queue: QueueInfo
     machine: MachineInfo
     environment: EnvironmentInfo
+    init: object = None
+    signal: Signal = field(default_factory=Signal)
+    reason: str | None = None
 
 
 _current: ContextVar[Context | None] = ContextVar("taskflow_context", default=None)
@@ -85,6 +97,11 @@ _current: ContextVar[Context | None] = ContextVar("taskflow_context", default=No
 def current_context() -> Context | None:
     """Return the context of the run that this code executes in, None outside of a run."""
     return _current.get()
+
+
+def enter(context: Context) -> None:
+    """Replace the context of the run that this code executes in."""
+    _current.set(context)
 
 
 @contextmanager

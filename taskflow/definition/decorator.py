@@ -3,11 +3,13 @@
 import functools
 import inspect
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, cast, overload
 
 from taskflow.definition.context import Context
 from taskflow.definition.durations import Duration, parse_duration
+from taskflow.definition.hook_sets import HookOption, HookSet
+from taskflow.definition.hooks import HookKind
 from taskflow.definition.machine import Machine, declared_machine
 from taskflow.definition.options import check_tags
 from taskflow.definition.payload import OutputType, PayloadType
@@ -89,11 +91,26 @@ def task(
     ttl: Duration | None = None,
     executor: Executor | None = None,
     tags: str | Sequence[str] = (),
+    init: HookOption | None = None,
+    cleanup: HookOption | None = None,
+    middleware: HookOption | None = None,
+    on_start: HookOption | None = None,
+    on_start_attempt: HookOption | None = None,
+    on_success: HookOption | None = None,
+    on_error: HookOption | None = None,
+    on_failure: HookOption | None = None,
+    on_complete: HookOption | None = None,
+    on_wait: HookOption | None = None,
+    on_resume: HookOption | None = None,
+    on_cancel: HookOption | None = None,
+    catch_error: HookOption | None = None,
 ) -> TaskDecorator:
     """Declare a function as a task.
 
-    The function takes ``(payload)``, ``(payload, ctx)``, ``(ctx)`` or nothing. Payload and result are of the annotated
-    types; without annotations, they are plain JSON.
+    The function takes ``(payload)``, ``(payload, ctx)``, ``(ctx)`` or nothing; after a payload, ``init`` and ``signal``
+    as well, in any order. Payload and result are of the annotated types; without annotations, they are plain JSON.
+
+    The options from ``init`` on are lifecycle hooks: see the decorators of the same names.
 
     Args:
         id: 1 to 128 of ``A-Z a-z 0-9 _ . : / -``, unique in the project. Default: the function's name with dashes.
@@ -106,10 +123,28 @@ def task(
         executor: ``"process"``, one child process a run, or ``"async"``, many runs in one event loop. Default:
             ``"async"`` for ``async def``, else ``"process"``.
         tags: Tags of every run, at most 10.
+        init, cleanup, middleware, on_start, on_start_attempt, on_success, on_error, on_failure, on_complete, on_wait,
+            on_resume, on_cancel, catch_error: One function or several, each with the parameters it needs, by name.
 
     Raises:
         DefinitionError: An option, the function's parameters or the id is not possible. The message says what to write.
     """
+
+    hooks: dict[HookKind, HookOption | None] = {
+        "init": init,
+        "cleanup": cleanup,
+        "middleware": middleware,
+        "on_start": on_start,
+        "on_start_attempt": on_start_attempt,
+        "on_success": on_success,
+        "on_error": on_error,
+        "on_failure": on_failure,
+        "on_complete": on_complete,
+        "on_wait": on_wait,
+        "on_resume": on_resume,
+        "on_cancel": on_cancel,
+        "catch_error": catch_error,
+    }
 
     def declare(function: Callable[..., object]) -> FunctionTask[object, object, ..., object]:
         task_id = _task_id(id, function)
@@ -125,7 +160,8 @@ def task(
             executor=_checked_executor(task_id, executor, signature.is_async),
             payload=PayloadType(task_id, signature.payload) if signature.payload else None,
             output=OutputType(signature.output),
-            wants_context=signature.wants_context,
+            wants=signature.wants,
+            is_async=signature.is_async,
             tags=_checked_tags(task_id, tags),
             ttl=None if ttl is None else parse_duration(ttl, option="ttl"),
             max_duration=None if max_duration is None else parse_duration(max_duration, option="max_duration"),
@@ -133,6 +169,7 @@ def task(
             qualname=function.__qualname__,
             source_file=inspect.unwrap(function).__code__.co_filename,
             source_line=inspect.unwrap(function).__code__.co_firstlineno,
+            hooks=_hook_set(task_id, hooks, signature.is_async),
         )
         made: FunctionTask[object, object, ..., object] = FunctionTask(definition)
         declared.add(made)
@@ -147,6 +184,13 @@ def _task_id(given: object, function: Callable[..., object]) -> str:
         return task_id
     remedy = "Use 1 to 128 of the characters A-Z a-z 0-9 _ . : / -, e.g. @task(id='render-invoice')."
     raise DefinitionError("That is not a task id", option="id", value=task_id, remedy=remedy)
+
+
+def _hook_set(task_id: str, hooks: Mapping[HookKind, HookOption | None], is_async: bool) -> HookSet:
+    made = HookSet(f"task {task_id!r}", task_id if is_async else None)
+    for kind, given in hooks.items():
+        made.add_option(kind, given)
+    return made
 
 
 def _checked_executor(task_id: str, executor: object, is_async: bool) -> Executor:

@@ -1,7 +1,8 @@
 """Read what a task's function takes and returns, and refuse at import what no run could call.
 
-The function is called as ``function(payload, ctx=ctx)``. Annotations may still be text that names later things, so only
-what can be known now is checked now; the rest waits for the first use.
+The function is called as ``function(payload, ctx=ctx, init=init, signal=signal)``, with those that it takes.
+Annotations may still be text that names later things, so only what can be known now is checked now; the rest waits for
+the first use.
 """
 
 import inspect
@@ -16,7 +17,8 @@ from taskflow.definition.context import Context
 from taskflow.errors import DefinitionError
 
 _CTX: Final = "ctx"
-_SHAPES: Final = "A task takes (payload), (payload, ctx), (ctx) or nothing."
+_INJECTED: Final = (_CTX, "init", "signal")
+_SHAPES: Final = "A task takes (payload), (payload, ctx), (ctx) or nothing; init and signal may follow the payload."
 _EMPTY: Final = inspect.Parameter.empty
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _BY_NAME: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -24,10 +26,10 @@ _BY_NAME: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KE
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a task's function takes and returns. ``output`` is None without a return annotation."""
+    """What a task's function takes and returns. ``wants``: by name; ``output``: None without an annotation."""
 
     payload: Annotation | None
-    wants_context: bool
+    wants: tuple[str, ...]
     output: Annotation | None
     is_async: bool
 
@@ -36,7 +38,7 @@ def read_signature(function: Callable[..., object], task_id: str) -> Signature:
     """Return the signature of a task's function.
 
     Raises:
-        DefinitionError: It is not a plain function, or takes anything but a payload and ``ctx``.
+        DefinitionError: It is not a plain function, or takes anything but a payload, ``ctx``, ``init`` and ``signal``.
     """
     _check_kind(function, task_id)
     signature = _inspect(function)
@@ -46,13 +48,14 @@ def read_signature(function: Callable[..., object], task_id: str) -> Signature:
     if _CTX in names[:1]:
         if len(parameters) > 1:
             reader.refuse("has ctx before its payload", names[1], "Put the payload first: def f(payload, ctx).")
-        payload, contexts = None, parameters
+        payload, injected = None, parameters
     else:
         payload = reader.payload(parameters[0]) if parameters else None
-        contexts = reader.only_contexts(parameters[1:])
-    for context in contexts:
-        reader.check_context(context)
-    return Signature(payload, bool(contexts), reader.output(signature), inspect.iscoroutinefunction(function))
+        injected = parameters[1:]
+    for parameter in injected:
+        reader.check_injected(parameter)
+    wants = tuple(parameter.name for parameter in injected)
+    return Signature(payload, wants, reader.output(signature), inspect.iscoroutinefunction(function))
 
 
 class _Reader:
@@ -66,6 +69,9 @@ class _Reader:
         name = parameter.name
         if name in ("self", "cls"):
             self.refuse("is a method", name, "Move it out of its class: a worker has no instance to call it on.")
+        if name in _INJECTED:
+            remedy = f"A task without a payload takes ctx alone, which has ctx.{name}."
+            self.refuse(f"takes {name} before its payload", name, remedy)
         if parameter.kind not in _POSITIONAL:
             self.refuse("takes its payload in a way that no run can pass", str(parameter), _SHAPES)
         if parameter.default is not _EMPTY:
@@ -76,16 +82,18 @@ class _Reader:
             self.refuse("takes its context under another name", name, f"Call the parameter {_CTX}.")
         return annotation
 
-    def only_contexts(self, parameters: list[inspect.Parameter]) -> list[inspect.Parameter]:
-        for parameter in parameters:
-            if parameter.name != _CTX:
-                remedy = f"{_SHAPES} Make it a field of the payload."
-                self.refuse("has a parameter that no run can fill", str(parameter), remedy)
-        return parameters
-
-    def check_context(self, parameter: inspect.Parameter) -> None:
+    def check_injected(self, parameter: inspect.Parameter) -> None:
+        name = parameter.name
+        if name not in _INJECTED:
+            remedy = f"{_SHAPES} Make it a field of the payload."
+            self.refuse("has a parameter that no run can fill", str(parameter), remedy)
         if parameter.kind not in _BY_NAME:
-            self.refuse("does not take ctx by name", str(parameter), "Write it without / or *: def f(payload, ctx).")
+            remedy = f"Write it without / or *: def f(payload, {name})."
+            self.refuse(f"does not take {name} by name", str(parameter), remedy)
+        if name == _CTX:
+            self._check_context(parameter)
+
+    def _check_context(self, parameter: inspect.Parameter) -> None:
         annotation = self._annotation("The parameter 'ctx'", parameter.annotation)
         if parameter.annotation is not _EMPTY and self._is_context(annotation) is False:
             remedy = "Annotate it as taskflow.Context; a payload needs another name."

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
@@ -12,6 +12,8 @@ from taskflow.definition.debounce import Debounce
 from taskflow.definition.durations import Duration
 from taskflow.definition.engine import engine
 from taskflow.definition.handle import RunHandle
+from taskflow.definition.hook_decorators import Hooked
+from taskflow.definition.hook_sets import HookSet, Plan
 from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.machine import Machine, MachineSpec
 from taskflow.definition.options import TriggerOptions
@@ -37,7 +39,7 @@ class TaskDefinition:
         queue: Never without a name.
         machine: The preset that its runs execute on.
         payload: None when the function takes none.
-        wants_context: Whether the function takes ``ctx``.
+        wants: Which of ``ctx``, ``init`` and ``signal`` the function takes, by name.
         source_file: Where it is defined, with ``source_line``.
     """
 
@@ -50,7 +52,8 @@ class TaskDefinition:
     executor: Executor
     payload: PayloadType | None
     output: OutputType
-    wants_context: bool
+    wants: tuple[str, ...]
+    is_async: bool
     tags: tuple[str, ...]
     ttl: timedelta | None
     max_duration: timedelta | None
@@ -58,6 +61,7 @@ class TaskDefinition:
     qualname: str
     source_file: str
     source_line: int
+    hooks: HookSet = field(compare=False)
 
     @property
     def class_name(self) -> str:
@@ -71,22 +75,30 @@ class TaskDefinition:
 
     def invoke(self, payload: object, ctx: Context) -> object:
         """Call the function with what it wants. Returns its value, or its coroutine when it is ``async def``."""
-        if self.payload is None:
-            return self.function(ctx=ctx) if self.wants_context else self.function()
-        return self.function(payload, ctx=ctx) if self.wants_context else self.function(payload)
+        given = {name: ctx if name == "ctx" else getattr(ctx, name) for name in self.wants}
+        return self.function(**given) if self.payload is None else self.function(payload, **given)
+
+    def plan(self) -> Plan:
+        """Return the hooks of its attempts, its own and those of all tasks.
+
+        Raises:
+            DefinitionError: A middleware of all tasks cannot be around this one.
+        """
+        return self.hooks.plan(self.id, is_async=self.is_async)
 
     def prepare(self) -> None:
         """Resolve the annotations now rather than on first use: what a worker does when it starts.
 
         Raises:
-            DefinitionError: The payload's or the output's annotation cannot be used.
+            DefinitionError: The payload's or the output's annotation cannot be used, or a middleware of all tasks.
         """
         if self.payload:
             self.payload.prepare()
         self.output.prepare()
+        self.plan()
 
 
-class Task(Generic[PayloadT, ResultT]):
+class Task(Hooked, Generic[PayloadT, ResultT]):
     """A task: takes a payload of one type, gives results of another.
 
     Attributes:
@@ -101,6 +113,10 @@ class Task(Generic[PayloadT, ResultT]):
 
     def __repr__(self) -> str:
         return f"<Task {self.definition.id!r}>"
+
+    def hook_set(self) -> HookSet:
+        """Return where its hooks are kept."""
+        return self.definition.hooks
 
     @overload
     def trigger(

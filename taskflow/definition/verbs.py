@@ -9,6 +9,8 @@ from taskflow.definition.debounce import Debounce
 from taskflow.definition.durations import Duration
 from taskflow.definition.engine import engine
 from taskflow.definition.handle import RunHandle
+from taskflow.definition.hook_decorators import Hooked
+from taskflow.definition.hook_sets import HookSet, declared_hooks
 from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.machine import Machine
 from taskflow.definition.options import TriggerOptions
@@ -16,8 +18,15 @@ from taskflow.definition.queue import Queue
 from taskflow.models import Run
 
 
-class Tasks:
-    """Tasks by id: the untyped door. What it triggers must be declared in this process."""
+class Tasks(Hooked):
+    """Tasks by id: the untyped door. What it triggers must be declared in this process.
+
+    Hooks declared here are those of all tasks: ``@tasks.on_failure``, or ``@tasks.on_failure("alert")`` with a name.
+    """
+
+    def hook_set(self) -> HookSet:
+        """Return where its hooks are kept."""
+        return declared_hooks
 
     def trigger(
         self,

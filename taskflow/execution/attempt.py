@@ -1,22 +1,33 @@
 """Execute one attempt of a task's function and say how it ended. Never raises what user code raised."""
 
 import asyncio
-import inspect
 import random
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
 
 from taskflow.definition.context import Context, entered
+from taskflow.definition.local import fresh_locals
+from taskflow.definition.signal import CANCELED, Signal
 from taskflow.definition.task import TaskDefinition
 from taskflow.errors import OutputError
+from taskflow.execution.calling import Caller, is_told_to_leave
+from taskflow.execution.coroutines import Coroutines
+from taskflow.execution.hook_runner import HookRunner, Report
+from taskflow.execution.in_place import InPlace, drive
+from taskflow.execution.lifecycle import BeforeFinalHooks, Lifecycle
 from taskflow.execution.outcome import Completed, Outcome, Tries, decide
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Everything one attempt needs. ``payload`` is the stored JSON."""
+    """Everything one attempt needs.
+
+    Attributes:
+        payload: The stored JSON.
+        stop_reason: Asked when SIGTERM comes and the signal is not set: ``"canceled"`` or ``"timed out"``.
+        report: What happened besides the outcome.
+    """
 
     definition: TaskDefinition
     payload: bytes
@@ -24,42 +35,66 @@ class Attempt:
     tries: Tries
     output_limit: int
     random: Callable[[], float] = random.random
+    stop_reason: Callable[[], str] = lambda: CANCELED
+    report: Report = field(default_factory=Report)
 
-    def execute(self) -> Outcome:
+    @property
+    def signal(self) -> Signal:
+        """What tells the attempt to stop. Set it before its coroutine is canceled."""
+        return self.context.signal
+
+    def execute(self, before_final_hooks: BeforeFinalHooks | None = None) -> Outcome:
         """Run a ``def`` function, or an ``async def`` one under an event loop of its own.
+
+        Args:
+            before_final_hooks: Called with the outcome when the run ends with it and has hooks for that. It writes the
+                outcome down, so that a death within a hook never executes the function again. What it raises is raised
+                from here, and the hooks are not called.
 
         Raises:
             SystemExit: The child was told to leave: the attempt has no outcome.
         """
-        try:
-            with entered(self.context):
-                value = self._call()
-                if inspect.iscoroutine(value):
-                    value = asyncio.run(cast("Coroutine[Any, Any, object]", value))
-                return self._completed(value)
-        except SystemExit as leaving:
-            if _is_signal(leaving):
-                raise
-            return self._decided(leaving)
-        except Exception as error:
-            return self._decided(error)
+        if self.definition.is_async:
+            return self._in_own_loop(before_final_hooks)
+        with entered(self.context), fresh_locals(), InPlace() as caller:
+            return drive(self._run(caller, before_final_hooks))
 
-    async def aexecute(self) -> Outcome:
-        """Run an ``async def`` function in the running loop.
+    async def aexecute(self, before_final_hooks: BeforeFinalHooks | None = None) -> Outcome:
+        """Run an ``async def`` function in the running loop. See ``execute``.
 
         Raises:
-            asyncio.CancelledError: The attempt was canceled from outside.
+            asyncio.CancelledError: The attempt was canceled from outside, not because its time was up.
         """
-        try:
-            with entered(self.context):
-                return self._completed(await cast("Coroutine[Any, Any, object]", self._call()))
-        except (Exception, SystemExit) as error:
-            return self._decided(error)
+        with entered(self.context), fresh_locals():
+            return await self._run(Coroutines(), before_final_hooks)
 
-    def _call(self) -> object:
-        payload_type = self.definition.payload
-        payload = payload_type.load(self.payload) if payload_type else None
-        return self.definition.invoke(payload, self.context)
+    async def _run(self, caller: Caller, before_final_hooks: BeforeFinalHooks | None) -> Outcome:
+        try:
+            payload_type = self.definition.payload
+            payload = payload_type.load(self.payload) if payload_type else None
+            plan = self.definition.plan()
+        except Exception as error:  # no hook is called: what it would be given does not fit
+            return decide(error, self.definition, self.tries, self.random, datetime.now(UTC))
+        hooks = HookRunner(plan, caller, payload, self.context, self.report)
+        lifecycle = Lifecycle(
+            self.definition, self.tries, hooks, self._completed, self.random, self.stop_reason, before_final_hooks
+        )
+        return await lifecycle.run()
+
+    def _in_own_loop(self, before_final_hooks: BeforeFinalHooks | None) -> Outcome:
+        with asyncio.Runner() as runner:
+            task = runner.get_loop().create_task(self.aexecute(before_final_hooks))
+            try:
+                return runner.run(_ended(task))
+            except SystemExit as leaving:
+                if task.done() or not is_told_to_leave(leaving):
+                    raise
+                self.signal.set(self.stop_reason())
+                task.cancel()
+                try:
+                    return runner.run(_ended(task))  # its hooks and cleanup; raises unless its time was up
+                except asyncio.CancelledError:
+                    raise leaving from None
 
     def _completed(self, value: object) -> Completed:
         output = self.definition.output.dump(value)
@@ -70,10 +105,7 @@ class Attempt:
             )
         return Completed(output, value)
 
-    def _decided(self, error: BaseException) -> Outcome:
-        return decide(error, self.definition, self.tries, self.random, datetime.now(UTC))
 
-
-def _is_signal(leaving: SystemExit) -> bool:
-    """Whether SIGTERM made the child leave (billiard exits with ``-(256 - signal)``), not the task's ``sys.exit``."""
-    return isinstance(leaving.code, int) and leaving.code < -128
+async def _ended(task: "asyncio.Task[Outcome]") -> Outcome:
+    await asyncio.wait([task])
+    return task.result()

@@ -1,23 +1,43 @@
 """Describe what user code raised: type, message and a traceback without taskflow's own frames."""
 
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from taskflow.errors import TaskflowError
-from taskflow.models import RunError
+from taskflow.models import ErrorCause, RunError
 
 MESSAGE_CHARS: Final = 1000
 FRAMES: Final = 50
 LINE_CHARS: Final = 1024
+CAUSES: Final = 10
 """The bounds of Trigger.dev's ``CORE/errors.ts``."""
 _OWN_CODE = str(Path(__file__).parents[1])
 
 
 def describe(error: BaseException) -> RunError:
-    """Return the stored form of an exception, with its causes in the traceback, cut to size."""
-    message = str(error)[:MESSAGE_CHARS].replace("\0", "")
-    return RunError(type(error).__qualname__, message, _trimmed(error))
+    """Return the stored form of an exception, with its causes, cut to size."""
+    return RunError(type(error).__qualname__, _message(error), _trimmed(error), tuple(_causes(error)))
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)[:MESSAGE_CHARS].replace("\0", "")
+    except Exception:  # its own __str__ is user code
+        return f"(the message of this {type(error).__qualname__} cannot be read)"
+
+
+def _causes(error: BaseException) -> Iterator[ErrorCause]:
+    """Follow what Python shows above a traceback, at most ``CAUSES`` deep; chains may be loops."""
+    if isinstance(error, TaskflowError):
+        return
+    for _ in range(CAUSES):
+        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        if cause is None:
+            return
+        yield ErrorCause(type(cause).__qualname__, _message(cause))
+        error = cause
 
 
 def _drop_own_frames(told: traceback.TracebackException | None) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
+from taskflow.definition.caught import Caught
 from taskflow.definition.durations import parse_duration
 from taskflow.definition.task import TaskDefinition
 from taskflow.errors import AbortRun, DefinitionError, OutOfMemory, OutputError, PayloadError, RetryAfter
@@ -12,6 +12,8 @@ from taskflow.execution.failures import describe
 from taskflow.models import RunError, RunStatus
 
 OUT_OF_MEMORY = "OutOfMemory"
+_WOULD_FAIL_AGAIN = (AbortRun, PayloadError, OutputError, DefinitionError)
+_AS_IT_WAS = Caught()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,41 +60,85 @@ class Tries:
         return self.failed + 1 >= self.most
 
 
+def is_catchable(error: BaseException) -> bool:
+    """Whether ``catch_error`` hooks are asked: not when the run would fail again in the same way."""
+    return isinstance(error, Exception) and not isinstance(error, _WOULD_FAIL_AGAIN)
+
+
 def decide(
-    error: BaseException, definition: TaskDefinition, tries: Tries, random: Callable[[], float], now: datetime
+    error: BaseException,
+    definition: TaskDefinition,
+    tries: Tries,
+    random: Callable[[], float],
+    now: datetime,
+    caught: Caught = _AS_IT_WAS,
 ) -> Retried | Ended:
     """Return what an exception of the task means.
 
     ``AbortRun``, a payload that no longer fits and an output that is not JSON are not tried again: they would fail in
     the same way.
+
+    Args:
+        caught: What a ``catch_error`` hook answered. Its ``error`` is judged instead.
     """
+    error = caught.error or error
     told = describe(error)
-    if isinstance(error, OutOfMemory | MemoryError):
-        return _larger_machine(told, definition, tries, random, error)
-    if isinstance(error, AbortRun | PayloadError | OutputError | DefinitionError) or tries.is_last:
-        return Ended(told, RunStatus.FAILED, error)
-    if isinstance(error, RetryAfter):
-        return Retried(told, _until(error.when, now), cause=error)
-    return Retried(told, definition.retry.delay_after(tries.failed + 1, random), cause=error)
+    is_memory = isinstance(error, OutOfMemory | MemoryError)
+    larger = _larger_machine(definition, tries) if is_memory else None
+    if (
+        isinstance(error, _WOULD_FAIL_AGAIN)
+        or tries.is_last
+        or caught.skip_retry
+        or (caught.retry is not None and tries.failed + 1 >= caught.retry.max_attempts)
+        or (is_memory and larger is None)
+    ):
+        return Ended(told, RunStatus.CRASHED if is_memory else RunStatus.FAILED, error)
+    return Retried(told, _delay(error, definition, tries, random, now, caught), larger, error)
 
 
 def out_of_memory(
     message: str, definition: TaskDefinition, tries: Tries, random: Callable[[], float]
 ) -> Retried | Ended:
     """Return what it means that a child was killed because it needed more than its machine has."""
-    return _larger_machine(RunError(OUT_OF_MEMORY, message), definition, tries, random, None)
+    told = RunError(OUT_OF_MEMORY, message)
+    larger = _larger_machine(definition, tries)
+    if larger is None or tries.is_last:
+        return Ended(told, RunStatus.CRASHED)
+    return Retried(told, definition.retry.delay_after(tries.failed + 1, random), larger)
 
 
-def _larger_machine(
-    told: RunError, definition: TaskDefinition, tries: Tries, random: Callable[[], float], cause: BaseException | None
-) -> Retried | Ended:
+def timed_out(max_duration: timedelta | None) -> Ended:
+    """Return what it means that an attempt was stopped because it had used up its time."""
+    told = "the time it may take" if max_duration is None else f"its max_duration of {max_duration.total_seconds():g} s"
+    return Ended(RunError("TimedOut", f"The run was stopped: it had used up {told}."), RunStatus.TIMED_OUT)
+
+
+def _larger_machine(definition: TaskDefinition, tries: Tries) -> str | None:
     larger = definition.retry.out_of_memory
-    if larger is None or larger == tries.machine or tries.is_last:
-        return Ended(told, RunStatus.CRASHED, cause)
-    return Retried(told, definition.retry.delay_after(tries.failed + 1, random), larger, cause)
+    return None if larger == tries.machine else larger
 
 
-def _until(when: Any, now: datetime) -> timedelta:
+def _delay(
+    error: BaseException,
+    definition: TaskDefinition,
+    tries: Tries,
+    random: Callable[[], float],
+    now: datetime,
+    caught: Caught,
+) -> timedelta:
+    if caught.retry_at is not None:
+        return _until(caught.retry_at, now)
+    if caught.retry_delay is not None:
+        return parse_duration(caught.retry_delay, option="retry_delay")
+    if caught.retry is None and isinstance(error, RetryAfter):
+        try:
+            return _until(error.when, now)
+        except DefinitionError:  # no duration: the run must not be lost over it, and the stored error shows it
+            pass
+    return (caught.retry or definition.retry).delay_after(tries.failed + 1, random)
+
+
+def _until(when: timedelta | datetime | float | str, now: datetime) -> timedelta:
     if isinstance(when, datetime):
         aware = when if when.tzinfo else when.replace(tzinfo=UTC)
         return max(timedelta(0), aware - now)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from taskflow.models import Attempt, AttemptOutcome, Run, RunError, RunStatus
+from taskflow.models import Attempt, AttemptOutcome, ErrorCause, Run, RunError, RunStatus
 
 _OUTCOMES = {RunStatus.COMPLETED: AttemptOutcome.COMPLETED, RunStatus.CANCELED: AttemptOutcome.CANCELED}
 
@@ -83,8 +83,11 @@ def ticket(fields: Sequence[bytes]) -> Ticket:
 
 
 def error_json(error: RunError) -> str:
-    """Return the stored form ``{"type", "message", "traceback"}`` of an error."""
-    return json.dumps({"type": error.type, "message": error.message, "traceback": error.traceback})
+    """Return the stored form ``{"type", "message", "traceback"}`` of an error, with ``"causes"`` if it has any."""
+    told: dict[str, object] = {"type": error.type, "message": error.message, "traceback": error.traceback}
+    if error.causes:  # never an empty list: Lua would write it back as an object
+        told["causes"] = [{"type": cause.type, "message": cause.message} for cause in error.causes]
+    return json.dumps(told)
 
 
 def error(stored: bytes | str | Mapping[str, str] | None) -> RunError | None:
@@ -92,7 +95,13 @@ def error(stored: bytes | str | Mapping[str, str] | None) -> RunError | None:
     if not stored:
         return None
     fields = stored if isinstance(stored, Mapping) else cast("Mapping[str, str]", json.loads(stored))
-    return RunError(fields["type"], fields["message"], fields.get("traceback", ""))
+    causes = cast("Sequence[Mapping[str, str]]", fields.get("causes", ()))
+    return RunError(
+        fields["type"],
+        fields["message"],
+        fields.get("traceback", ""),
+        tuple(ErrorCause(cause["type"], cause["message"]) for cause in causes),
+    )
 
 
 def claimed_run(run_id: str, fields: Sequence[bytes | None], *, is_ended: bool = False) -> ClaimedRun:

@@ -202,7 +202,7 @@ def test_annotations_that_are_text_may_name_later_things() -> None:
         cents=5, next=later_annotations.Order(cents=6)
     )
     assert definition.output.dump([later_annotations.Price(cents=5)]) == b'[{"cents":5}]'
-    assert definition.wants_context
+    assert definition.wants == ("ctx",)
 
 
 def test_an_annotation_that_names_nothing_is_an_error_at_first_use() -> None:

@@ -1,0 +1,84 @@
+"""The signal that an attempt is to stop: set by the node, read by the task and its hooks. Stops nothing by itself."""
+
+import asyncio
+import threading
+from typing import Final
+
+from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.durations import Duration, parse_duration
+
+CANCELED: Final = "canceled"
+TIMED_OUT: Final = "timed out"
+
+
+class Signal:
+    """Set when the run is canceled or has used up its ``max_duration``. Thread-safe; never unset.
+
+    The function is stopped anyway, a coroutine by ``CancelledError`` and a child by ``SystemExit``: the signal is for
+    what they have started elsewhere.
+    """
+
+    __slots__ = ("_event", "_reason", "_waiters")
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._reason: str | None = None
+        self._waiters: dict[asyncio.Future[None], asyncio.AbstractEventLoop] = {}
+
+    def __repr__(self) -> str:
+        return f"<Signal {self._reason or 'not set'}>"
+
+    @property
+    def reason(self) -> str | None:
+        """Why the attempt is to stop, ``"canceled"`` or ``"timed out"``; None while it is not."""
+        return self._reason
+
+    def is_set(self) -> bool:
+        """Whether the attempt is to stop."""
+        return self._reason is not None
+
+    def set(self, reason: str) -> None:
+        """Tell the attempt to stop. The first reason stays. Nodes do this; a task's own tests may."""
+        if self._reason is not None:
+            return
+        self._reason = reason
+        self._event.set()
+        for waiter, loop in list(self._waiters.items()):
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_wake, waiter)
+
+    def wait(self, timeout: Duration | None = None) -> bool:
+        """Wait until the attempt is to stop.
+
+        Args:
+            timeout: How long to wait. None waits for ever.
+
+        Returns:
+            Whether it is.
+
+        Raises:
+            BlockingCallError: An event loop runs in this thread; use ``await signal.await_()``.
+        """
+        refuse_in_event_loop("signal.wait", "signal.await_")
+        return self._event.wait(_seconds(timeout))
+
+    async def await_(self, timeout: Duration | None = None) -> bool:
+        """Wait until the attempt is to stop, without blocking the event loop. See ``wait``."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        self._waiters[waiter] = loop
+        try:
+            if not self.is_set():  # asked only now: set() may have missed a waiter that came later
+                await asyncio.wait([waiter], timeout=_seconds(timeout))
+        finally:
+            del self._waiters[waiter]
+        return self.is_set()
+
+
+def _wake(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+def _seconds(timeout: Duration | None) -> float | None:
+    return None if timeout is None else parse_duration(timeout, option="timeout").total_seconds()

@@ -1,0 +1,107 @@
+"""Call the hooks of an ``async def`` task in the loop that runs; blocking ones in threads."""
+
+import asyncio
+import contextvars
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import TypeVar, cast
+
+from taskflow.definition.hooks import Hook
+from taskflow.execution.calling import (
+    AsyncManager,
+    Inner,
+    Opened,
+    SyncManager,
+    adopt,
+    exit_arguments,
+    is_failure,
+    is_told_to_leave,
+    manager_of,
+)
+
+T = TypeVar("T")
+
+
+class Coroutines:
+    """The caller of ``async def`` tasks, in the loop that runs."""
+
+    async def call(self, function: Callable[..., object], arguments: Mapping[str, object]) -> object:
+        if inspect.iscoroutinefunction(function):
+            return await function(**arguments)
+        value = await in_thread(contextvars.copy_context(), functools.partial(function, **arguments))
+        return await value if inspect.isawaitable(value) else value
+
+    def open(self, middleware: Hook, arguments: Mapping[str, object]) -> Opened:
+        manager = manager_of(middleware, arguments)
+        if isinstance(manager, AbstractAsyncContextManager):
+            return _Awaited(manager)
+        return _Threaded(manager)
+
+    async def around(self, middleware: Hook, arguments: Mapping[str, object], inner: Inner) -> None:
+        value = middleware.function(**arguments, next=inner)
+        if inspect.isawaitable(value):
+            await value
+
+    def is_stop(self, error: BaseException) -> bool:
+        """A CancelledError that nobody asked this coroutine for came from something the task awaited: it failed."""
+        if isinstance(error, asyncio.CancelledError):
+            task = asyncio.current_task()
+            return task is not None and task.cancelling() > 0
+        return is_told_to_leave(error) or not is_failure(error)
+
+
+async def in_thread(context: contextvars.Context, function: Callable[[], T]) -> T:
+    """Call a blocking function in a thread, in a context whose changes are kept.
+
+    A thread can't be stopped: when this coroutine is canceled it waits for the thread first, so that nothing is closed
+    under its hands.
+    """
+
+    def captured() -> tuple[object, BaseException | None]:
+        return context.run(_captured, function)
+
+    future = asyncio.get_running_loop().run_in_executor(None, captured)
+    try:
+        value, error = await asyncio.shield(future)
+    except asyncio.CancelledError:
+        await asyncio.wait([future])
+        raise
+    adopt(context)
+    if error is not None:
+        raise error
+    return cast("T", value)
+
+
+def _captured(function: Callable[[], object]) -> tuple[object, BaseException | None]:
+    try:
+        return function(), None
+    except BaseException as error:  # a future cannot carry StopIteration
+        return None, error
+
+
+class _Awaited:
+    def __init__(self, manager: AsyncManager) -> None:
+        self._manager = manager
+
+    async def enter(self) -> None:
+        await self._manager.__aenter__()
+
+    async def leave(self, error: BaseException | None) -> bool:
+        return bool(await self._manager.__aexit__(*exit_arguments(error)))
+
+
+class _Threaded:
+    """A generator in threads, with one context for all its life: what it binds before the yield it may reset after."""
+
+    def __init__(self, manager: SyncManager) -> None:
+        self._manager = manager
+        self._context = contextvars.copy_context()
+
+    async def enter(self) -> None:
+        await in_thread(self._context, self._manager.__enter__)
+
+    async def leave(self, error: BaseException | None) -> bool:
+        self._context.run(adopt, contextvars.copy_context())
+        return bool(await in_thread(self._context, functools.partial(self._manager.__exit__, *exit_arguments(error))))

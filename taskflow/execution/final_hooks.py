@@ -1,0 +1,135 @@
+"""Call the hooks of a run's end when no attempt is alive to do it: it was canceled in its queue, its worker died."""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from taskflow.definition.context import Context, entered
+from taskflow.definition.hooks import HookKind
+from taskflow.definition.local import fresh_locals
+from taskflow.definition.task import TaskDefinition
+from taskflow.execution.calling import Caller
+from taskflow.execution.coroutines import Coroutines
+from taskflow.execution.failures import describe
+from taskflow.execution.hook_runner import END_HOOK, REASONS, HookRunner, Report
+from taskflow.execution.in_place import InPlace, drive
+from taskflow.execution.middleware import within
+from taskflow.models import RunError, RunStatus
+
+_FINAL: tuple[HookKind, ...] = ("on_success", "on_failure", "on_cancel", "on_complete")
+
+
+def final_hook_kinds(definition: TaskDefinition) -> frozenset[HookKind]:
+    """Return which hooks of a run's end the task has, its own and those of all tasks."""
+    plan = definition.plan()
+    return frozenset(kind for kind in _FINAL if plan.of(kind))
+
+
+def has_final_hooks(definition: TaskDefinition, status: RunStatus | None = None) -> bool:
+    """Whether anything is to be called when a run of the task ends: with a status, or with any."""
+    kinds = final_hook_kinds(definition)
+    return bool(kinds if status is None else kinds & {END_HOOK.get(status, "on_failure"), "on_complete"})
+
+
+def run_final_hooks(
+    definition: TaskDefinition,
+    payload: bytes,
+    context: Context,
+    *,
+    status: RunStatus,
+    error: RunError | None = None,
+    output: bytes | None = None,
+    reason: str | None = None,
+) -> list[RunError]:
+    """Call the hooks of the end of a run of a ``def`` task, within its middlewares, after ``init``, before ``cleanup``.
+
+    Args:
+        payload: The stored JSON.
+        error: The stored error; hooks get it as the exception that ``handle.result()`` raises.
+        output: The stored JSON of a completed run.
+        reason: ``ctx.reason``. Default: the one of the status, e.g. ``"worker lost"`` for SYSTEM_FAILURE.
+
+    Returns:
+        What the hooks raised, each with the hook's name. Nothing is raised: the run has ended in any case. A middleware
+        or ``init`` that fails does not keep the hooks from being called.
+    """
+    end = _End(definition, payload, context, status, error, output, reason or REASONS[status])
+    if definition.is_async:
+        return asyncio.run(end.acall())
+    with end.entered(), InPlace() as caller:
+        return drive(end.call(caller))
+
+
+async def arun_final_hooks(
+    definition: TaskDefinition,
+    payload: bytes,
+    context: Context,
+    *,
+    status: RunStatus,
+    error: RunError | None = None,
+    output: bytes | None = None,
+    reason: str | None = None,
+) -> list[RunError]:
+    """Call the hooks of the end of a run of an ``async def`` task, in the running loop. See ``run_final_hooks``."""
+    return await _End(definition, payload, context, status, error, output, reason or REASONS[status]).acall()
+
+
+@dataclass(slots=True)
+class _End:
+    """A run that has ended, and what its hooks are told."""
+
+    definition: TaskDefinition
+    payload: bytes
+    context: Context
+    status: RunStatus
+    error: RunError | None
+    output: bytes | None
+    reason: str
+    was_reached: bool = False
+
+    @contextmanager
+    def entered(self) -> Generator[None]:
+        with entered(self.context), fresh_locals():
+            yield
+
+    async def acall(self) -> list[RunError]:
+        with self.entered():
+            return await self.call(Coroutines())
+
+    async def call(self, caller: Caller) -> list[RunError]:
+        try:
+            payload_type = self.definition.payload
+            payload = payload_type.load(self.payload) if payload_type else None
+            output = None if self.output is None else self.definition.output.load(self.output)
+            plan = self.definition.plan()
+        except Exception as wrong:
+            return [describe(wrong)]
+        hooks = HookRunner(plan, caller, payload, replace(self.context, reason=self.reason), Report())
+
+        async def steps() -> None:
+            await self._steps(hooks, output)
+
+        try:
+            await within(plan.of("middleware"), hooks.values, caller, steps)
+        except BaseException as wrong:
+            if caller.is_stop(wrong):
+                raise
+            hooks.record("middleware", wrong)
+        if not self.was_reached:
+            await self._hooks(hooks, output)
+        return hooks.report.hook_errors
+
+    async def _steps(self, hooks: HookRunner, output: object) -> None:
+        try:
+            await hooks.init()
+        except BaseException as wrong:
+            if hooks.caller.is_stop(wrong):
+                raise
+            hooks.record("init", wrong)
+        await self._hooks(hooks, output)
+        await hooks.run_safely(hooks.plan.of("cleanup"))
+
+    async def _hooks(self, hooks: HookRunner, output: object) -> None:
+        self.was_reached = True
+        await hooks.ended(self.status, self.reason, output, self.error)

@@ -1,0 +1,127 @@
+"""Call the hooks of an attempt with the values there are at that moment, and keep what failed without consequence."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, cast
+
+from taskflow.definition.context import Context, enter
+from taskflow.definition.hook_sets import Plan
+from taskflow.definition.hooks import Hook, HookKind
+from taskflow.definition.result import TaskResult, run_failed
+from taskflow.definition.signal import CANCELED, TIMED_OUT
+from taskflow.execution.calling import Caller
+from taskflow.execution.failures import describe
+from taskflow.models import RunError, RunStatus
+
+log = logging.getLogger("taskflow.run")
+
+REASONS: Final[Mapping[RunStatus, str]] = {
+    RunStatus.COMPLETED: "completed",
+    RunStatus.CANCELED: CANCELED,
+    RunStatus.FAILED: "failed",
+    RunStatus.CRASHED: "crashed",
+    RunStatus.SYSTEM_FAILURE: "worker lost",
+    RunStatus.EXPIRED: "expired",
+    RunStatus.TIMED_OUT: TIMED_OUT,
+}
+"""``ctx.reason`` and ``reason`` in the hooks that run when a run has ended."""
+END_HOOK: Final[Mapping[RunStatus, HookKind]] = {RunStatus.COMPLETED: "on_success", RunStatus.CANCELED: "on_cancel"}
+
+
+@dataclass(slots=True)
+class Report:
+    """What happened besides the outcome.
+
+    Attributes:
+        hook_errors: What hooks raised although it changed nothing, each with the hook's name.
+        final_hooks_ran: Whether those of the run's end have run to their end.
+    """
+
+    hook_errors: list[RunError] = field(default_factory=list[RunError])
+    final_hooks_ran: bool = False
+
+
+def _merged(made: object, returned: object) -> object:
+    if isinstance(returned, Mapping) and isinstance(made, Mapping):
+        return {**cast("Mapping[str, object]", made), **cast("Mapping[str, object]", returned)}
+    return made if returned is None else returned  # pyright: ignore[reportUnknownVariableType] - whatever it is
+
+
+def end_hooks(plan: Plan, status: RunStatus) -> tuple[Hook, ...]:
+    """Return the hooks that run once when a run has ended with a status, in their order."""
+    return (*plan.of(END_HOOK.get(status, "on_failure")), *plan.of("on_complete"))
+
+
+class HookRunner:
+    """Calls the hooks of an attempt with the values there are at that moment."""
+
+    def __init__(self, plan: Plan, caller: Caller, payload: object, context: Context, report: Report) -> None:
+        self.plan = plan
+        self.caller = caller
+        self.report = report
+        self.context = context
+        self.values: dict[str, object] = {"payload": payload, "signal": context.signal}
+        self.use(context)
+
+    def use(self, context: Context) -> None:
+        """Replace the context that hooks and the function see."""
+        self.context = context
+        self.values |= {"ctx": context, "init": context.init, "reason": context.reason}
+        enter(context)
+
+    async def call(self, hook: Hook) -> object:
+        """Call one hook."""
+        return await self.caller.call(hook.function, hook.arguments(self.values))
+
+    async def init(self) -> None:
+        """Call the ``init`` hooks and merge what they return; what is no mapping replaces what came before."""
+        made = self.context.init
+        for hook in self.plan.of("init"):
+            made = _merged(made, await self.call(hook))
+        if made is not self.context.init:
+            self.use(replace(self.context, init=made))
+
+    async def run(self, kind: HookKind) -> None:
+        """Call hooks whose errors count."""
+        for hook in self.plan.of(kind):
+            await self.call(hook)
+
+    async def run_safely(self, hooks: Sequence[Hook]) -> None:
+        """Call hooks whose errors are recorded only."""
+        for hook in hooks:
+            try:
+                await self.call(hook)
+            except BaseException as error:
+                if self.caller.is_stop(error):
+                    raise
+                self.record(hook.label, error)
+
+    async def ended(
+        self,
+        status: RunStatus,
+        reason: str,
+        output: object,
+        error: RunError | None = None,
+        cause: BaseException | None = None,
+    ) -> None:
+        """Call the hooks of the run's end, once its outcome is settled.
+
+        Args:
+            cause: What the code raised, where it is known: ``error`` is its stored form.
+        """
+        run_id = self.context.run.id
+        self.use(replace(self.context, reason=reason))
+        self.values |= {
+            "output": output,
+            "error": cause or (None if status is RunStatus.COMPLETED else run_failed(run_id, status, error)),
+            "result": TaskResult(run_id, status, output, error),
+        }
+        await self.run_safely(end_hooks(self.plan, status))
+        self.report.final_hooks_ran = True
+
+    def record(self, label: str, error: BaseException) -> None:
+        """Keep and log an error that changes nothing."""
+        told = describe(error)
+        self.report.hook_errors.append(replace(told, message=f"{label}: {told.message}"))
+        log.error("hook.failed: %s of run %s", label, self.context.run.id, exc_info=error)

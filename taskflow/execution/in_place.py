@@ -1,0 +1,164 @@
+"""Call the hooks of a ``def`` task: the steps are plain calls, without a running loop.
+
+``async def`` hooks run in a loop of the attempt's own, between those calls.
+"""
+
+import asyncio
+import contextvars
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Self, TypeVar, cast
+
+from taskflow.definition.hooks import Hook
+from taskflow.execution.calling import (
+    AsyncManager,
+    Inner,
+    Opened,
+    SyncManager,
+    adopt,
+    called_twice,
+    exit_arguments,
+    is_failure,
+    is_told_to_leave,
+    manager_of,
+)
+
+T = TypeVar("T")
+
+
+def drive(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never suspends, as a plain call."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return cast("T", done.value)
+    coroutine.close()
+    raise RuntimeError("an attempt in place was suspended")
+
+
+class _Answer:
+    """The awaitable of a call that is over. A coroutine would turn the call's StopIteration into another error."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __await__(self) -> Any:
+        return self._value
+        yield  # makes this a generator
+
+
+class InPlace:
+    """The caller of ``def`` tasks. Close it: it may have a loop."""
+
+    def __init__(self) -> None:
+        self._runner: asyncio.Runner | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._runner is not None:
+            self._runner.close()
+
+    def call(self, function: Callable[..., object], arguments: Mapping[str, object]) -> Awaitable[object]:
+        value = function(**arguments)
+        return _Answer(self.run(value) if inspect.isawaitable(value) else value)
+
+    def open(self, middleware: Hook, arguments: Mapping[str, object]) -> Opened:
+        manager = manager_of(middleware, arguments)
+        if isinstance(manager, AbstractAsyncContextManager):
+            return _InLoop(self, manager)
+        return _Here(manager)
+
+    async def around(self, middleware: Hook, arguments: Mapping[str, object], inner: Inner) -> None:
+        if middleware.is_async:
+            self._around_in_loop(middleware, arguments, inner)
+            return
+        value = middleware.function(**arguments, next=lambda: drive(inner()))
+        if inspect.isawaitable(value):  # a wrapper hid the async def
+            self.run(value)
+
+    def is_stop(self, error: BaseException) -> bool:
+        return is_told_to_leave(error) or not is_failure(error)
+
+    def run(self, awaitable: Awaitable[T]) -> T:
+        """Run something awaitable in the attempt's loop, with the context variables of here, both ways."""
+        if self._runner is None:
+            self._runner = asyncio.Runner()
+        here = contextvars.copy_context()
+        there: list[contextvars.Context] = []
+
+        async def awaited() -> T:
+            adopt(here)
+            try:
+                return await awaitable
+            finally:
+                there.append(contextvars.copy_context())
+
+        try:
+            return self._runner.run(awaited())
+        finally:
+            for context in there:
+                adopt(context)
+
+    def _around_in_loop(self, middleware: Hook, arguments: Mapping[str, object], inner: Inner) -> None:
+        """Run an ``async def`` middleware to its ``await next()``, the task without a loop, then the rest of it."""
+        asked = asyncio.Event()
+        over = asyncio.Event()
+        raised: list[BaseException] = []
+
+        async def until_next() -> None:
+            if asked.is_set():
+                raise called_twice(middleware)
+            asked.set()
+            await over.wait()
+            if raised:
+                raise raised[0]
+
+        async def begin() -> "asyncio.Task[object]":
+            coroutine = cast("Coroutine[Any, Any, object]", middleware.function(**arguments, next=until_next))
+            task = asyncio.ensure_future(coroutine)
+            waiter = asyncio.ensure_future(asked.wait())
+            await asyncio.wait([task, waiter], return_when=asyncio.FIRST_COMPLETED)
+            waiter.cancel()
+            return task
+
+        async def end() -> None:
+            over.set()
+            await task
+
+        task = self.run(begin())
+        if asked.is_set():
+            try:
+                drive(inner())
+            except BaseException as error:
+                if is_told_to_leave(error):
+                    raise
+                raised.append(error)
+        self.run(end())
+
+
+class _Here:
+    def __init__(self, manager: SyncManager) -> None:
+        self._manager = manager
+
+    async def enter(self) -> None:
+        self._manager.__enter__()
+
+    async def leave(self, error: BaseException | None) -> bool:
+        return bool(self._manager.__exit__(*exit_arguments(error)))
+
+
+class _InLoop:
+    def __init__(self, caller: InPlace, manager: AsyncManager) -> None:
+        self._caller = caller
+        self._manager = manager
+
+    async def enter(self) -> None:
+        self._caller.run(self._manager.__aenter__())
+
+    async def leave(self, error: BaseException | None) -> bool:
+        return bool(self._caller.run(self._manager.__aexit__(*exit_arguments(error))))

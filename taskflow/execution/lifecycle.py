@@ -1,0 +1,227 @@
+"""One attempt with everything around it, as its list of steps, in the order of Trigger.dev's ``taskExecutor.ts``.
+
+Written once for ``def`` and ``async def`` tasks: how something is called is the caller's matter (``calling.py``). What
+a hook raises after the outcome is known is recorded and changes nothing.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from inspect import isawaitable
+from typing import cast
+
+from taskflow.definition.caught import Caught
+from taskflow.definition.signal import CANCELED, TIMED_OUT
+from taskflow.definition.task import TaskDefinition
+from taskflow.errors import AbortRun, OutOfMemory, RetryAfter
+from taskflow.execution.calling import Caller, is_told_to_leave
+from taskflow.execution.hook_runner import REASONS, HookRunner, end_hooks
+from taskflow.execution.middleware import within
+from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries, decide, is_catchable, timed_out
+from taskflow.models import RunError, RunStatus
+
+BeforeFinalHooks = Callable[[Outcome], Awaitable[None] | None]
+"""Writes an outcome down before the hooks of the run's end are called."""
+CANCELED_ERROR = RunError("Canceled", "The run was canceled.")
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """The steps of one attempt.
+
+    Attributes:
+        complete: Turns what the function returned into a ``Completed``.
+        stop_reason: Says why SIGTERM came.
+    """
+
+    definition: TaskDefinition
+    tries: Tries
+    hooks: HookRunner
+    complete: Callable[[object], Completed]
+    random: Callable[[], float]
+    stop_reason: Callable[[], str]
+    before_final_hooks: BeforeFinalHooks | None
+    _outcome: Outcome | None = None
+    _raised: BaseException | None = None
+    _stopped: BaseException | None = None
+    _is_settled: bool = False
+
+    async def run(self) -> Outcome:
+        """Execute the attempt.
+
+        Raises:
+            BaseException: The attempt was stopped from outside (SystemExit, CancelledError), or its outcome could not
+                be written down before the final hooks: it has none.
+        """
+        try:
+            await within(self.hooks.plan.of("middleware"), self.hooks.values, self._caller, self._steps)
+        except GeneratorExit:  # the coroutine is thrown away: nothing can be awaited any more
+            raise
+        except BaseException as error:
+            await self._left_middlewares(error)
+        if self._stopped is not None:
+            raise self._stopped
+        return cast("Outcome", self._outcome)
+
+    async def _steps(self) -> None:
+        """Do what is inside of the middlewares: they see what the run raised."""
+        try:
+            await self._try()
+        except GeneratorExit:
+            raise
+        except BaseException:
+            await self._cleanup()
+            raise
+        await self._cleanup()
+        if self._raised is not None:
+            raise self._raised
+
+    async def _try(self) -> None:
+        try:
+            await self._start()
+            outcome = self.complete(await self._invoke())
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self._raised = error
+            await self._failed(error)
+        else:
+            await self._end(outcome)
+
+    async def _start(self) -> None:
+        await self.hooks.init()
+        if self.hooks.context.attempt.number == 1:
+            await self.hooks.run("on_start")
+        await self.hooks.run("on_start_attempt")
+
+    def _invoke(self) -> Awaitable[object]:
+        """Call the function. No coroutine: one would turn a StopIteration of the task's into another error."""
+        payload, context = self.hooks.values["payload"], self.hooks.context
+        if self.definition.is_async:
+            return cast("Awaitable[object]", self.definition.invoke(payload, context))
+        return self._caller.call(self.definition.invoke, {"payload": payload, "ctx": context})
+
+    async def _failed(self, error: BaseException) -> None:
+        if self._caller.is_stop(error):
+            await self._stop(error)
+        else:
+            await self._decide(error, await self._catch(error))
+
+    async def _catch(self, error: BaseException) -> Caught | None:
+        """Ask the ``catch_error`` hooks, the task's own first, until one answers."""
+        if not is_catchable(error):
+            return None
+        self.hooks.values |= {"error": error, "retry": self.definition.retry}
+        for hook in self.hooks.plan.of("catch_error"):
+            try:
+                answer = await self.hooks.call(hook)
+                if isinstance(answer, Caught):
+                    return _chained(answer, error)
+                if answer is not None:
+                    raise hook.refusal("returned neither Caught nor None", "Return Caught(...).", answer)
+            except (AbortRun, RetryAfter, OutOfMemory) as signal:
+                return _chained(Caught(error=signal), error)
+            except BaseException as wrong:
+                if self._caller.is_stop(wrong):
+                    raise
+                self.hooks.record(hook.label, wrong)
+        return None
+
+    async def _decide(self, error: BaseException, caught: Caught | None = None) -> None:
+        outcome = self._outcome_of(error, caught)
+        self.hooks.values["error"] = outcome.cause
+        await self.hooks.run_safely(self.hooks.plan.of("on_error"))
+        await self._end(outcome)
+
+    async def _end(self, outcome: Outcome) -> None:
+        """Let the outcome be written down, then call the hooks of the run's end, if this is it."""
+        reason = self.hooks.context.signal.reason
+        self._outcome = timed_out(self.hooks.context.run.max_duration) if reason == TIMED_OUT else outcome
+        if reason == CANCELED:  # the store knows, and will refuse the outcome
+            await self._canceled()
+            return
+        status = _final_status(self._outcome)
+        if status is not None and end_hooks(self.hooks.plan, status) and await self._settle(self._outcome):
+            await self._final_hooks(status, self._outcome)
+
+    async def _settle(self, outcome: Outcome) -> bool:
+        try:
+            settling = self.before_final_hooks(outcome) if self.before_final_hooks else None
+            if isawaitable(settling):
+                await settling
+        except Exception as refused:
+            self._stopped = refused
+            return False
+        self._is_settled = True
+        return True
+
+    async def _final_hooks(self, status: RunStatus, outcome: Outcome) -> None:
+        match outcome:
+            case Completed(_, value):
+                await self.hooks.ended(status, REASONS[status], value)
+            case Ended(error, _, cause) | Retried(error, _, _, cause):
+                await self.hooks.ended(status, REASONS[status], None, error, cause)
+
+    async def _stop(self, error: BaseException) -> None:
+        """Do what is due when the attempt is stopped from outside: what the signal says."""
+        signal = self.hooks.context.signal
+        if is_told_to_leave(error) and not signal.is_set():
+            signal.set(self.stop_reason())
+        if signal.reason == TIMED_OUT:
+            await self._end(timed_out(self.hooks.context.run.max_duration))
+            return
+        self._stopped = error
+        if signal.reason == CANCELED:
+            await self._canceled()
+
+    async def _canceled(self) -> None:
+        if end_hooks(self.hooks.plan, RunStatus.CANCELED) and not self.hooks.report.final_hooks_ran:
+            await self.hooks.ended(RunStatus.CANCELED, CANCELED, None, CANCELED_ERROR)
+
+    async def _cleanup(self) -> None:
+        await self.hooks.run_safely(self.hooks.plan.of("cleanup"))
+
+    async def _left_middlewares(self, error: BaseException) -> None:
+        """Say what an error means that came out of the middlewares: mostly nothing, being the one of the run."""
+        is_stop = self._caller.is_stop(error)
+        if self._is_the_runs(error) or (is_stop and (self._is_settled or self._stopped is not None)):
+            return
+        if is_stop:
+            self._outcome = None
+            await self._stop(error)
+        elif self._outcome is None and self._stopped is None:
+            await self._decide(error)
+        elif isinstance(self._outcome, Retried):  # another attempt follows in any case, unless this error forbids it
+            await self._end(self._outcome_of(error, None))
+        else:
+            self.hooks.record("middleware", error)
+
+    def _is_the_runs(self, error: BaseException) -> bool:
+        raised = self._raised
+        return raised is not None and (
+            error is raised or (isinstance(raised, StopIteration | StopAsyncIteration) and error.__cause__ is raised)
+        )
+
+    def _outcome_of(self, error: BaseException, caught: Caught | None) -> Retried | Ended:
+        return decide(error, self.definition, self.tries, self.random, datetime.now(UTC), caught or Caught())
+
+    @property
+    def _caller(self) -> Caller:
+        return self.hooks.caller
+
+
+def _final_status(outcome: Outcome) -> RunStatus | None:
+    match outcome:
+        case Completed():
+            return RunStatus.COMPLETED
+        case Ended(_, status):
+            return status
+        case Retried():
+            return None
+
+
+def _chained(caught: Caught, error: BaseException) -> Caught:
+    """Keep the original as the cause of the error that replaces it."""
+    if caught.error is not None and caught.error is not error and caught.error.__cause__ is None:
+        caught.error.__cause__ = error
+    return caught
