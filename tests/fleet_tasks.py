@@ -60,6 +60,18 @@ async def async_sleep(payload: Nap, ctx: Context) -> str:
     return ctx.run.id
 
 
+@task(
+    id="t-tenant",
+    queue=Queue("t-tenants", per_key_limit=2, total_limit=4, rate_limit="100/s"),
+    retry=FAST,
+)
+async def tenant(payload: Nap, ctx: Context) -> None:
+    """Work for a tenant: the concurrency key."""
+    write("start", ctx.run.id, ctx.run.concurrency_key, os.getpid(), f"{time.time():.6f}")
+    await asyncio.sleep(payload.seconds)
+    write("end", ctx.run.id, ctx.run.concurrency_key, os.getpid(), f"{time.time():.6f}")
+
+
 @task(id="t-one", queue=Queue("t-one", concurrency_limit=1), retry=FAST)
 def one(payload: Nap, ctx: Context) -> int:
     """Sleep alone."""
@@ -165,6 +177,14 @@ def heavy(payload: Nap, ctx: Context) -> str:
     note("start", ctx)
     time.sleep(payload.seconds)
     return ctx.machine.name
+
+
+@task(id="t-parent", retry=FAST)
+def parent(payload: None) -> None:
+    """Trigger two children, one of which starts, and stay."""
+    for seconds in (60.0, 60.0):
+        write("child", sleep.trigger(Nap(seconds=seconds)).id)
+    time.sleep(60)
 
 
 def note_end(kind: str, ctx: Context) -> None:
