@@ -7,6 +7,12 @@ from functools import cache
 from importlib.resources import files
 
 _INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
+_MORE = re.compile(r"^-- more: (.+)$", re.MULTILINE)
+_FUNCTION = re.compile(r"^local function (\w+)", re.MULTILINE)
+_ORDER = [
+    "event", "queue", "push", "reserve", "timers", "limits", "slots", "pending", "dispatch", "enqueue", "delay",
+    "debounce", "claimed", "admit", "executing", "close", "release", "hooks", "attempt", "cancel", "nodes",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +26,26 @@ class Script:
 
 @cache
 def script(name: str) -> Script:
-    """Return the script of an operation, joined with ``lib/base.lua`` and what its header includes."""
+    """Return the script of an operation: ``lib/base.lua``, what its header includes, and itself.
+
+    What the header names under ``more`` is made by calling ``more()``, which returns those functions by name: making
+    them takes longer than most scripts do (16 us for all of them on Valkey 9.1), and few calls need them.
+    """
     body = source(name)
-    parts = [source("lib/base")]
-    found = _INCLUDE.search(body)
-    included = found.group(1).split() if found else []
-    parts += [source(f"lib/{part}") for part in _in_order(included)]
+    parts = [source("lib/base"), *_parts(body, _INCLUDE)]
+    rest = _parts(body, _MORE)
+    if rest:
+        functions = [found for part in rest for found in _FUNCTION.findall(part)]
+        table = ", ".join(f"{function} = {function}" for function in functions)
+        parts += ["local made", "local function more()", "if made then return made end", *rest]
+        parts += [f"made = {{ {table} }}", "return made", "end"]
     text = "\n".join([*parts, body])
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def _parts(body: str, header: re.Pattern[str]) -> list[str]:
+    found = header.search(body)
+    return [source(f"lib/{part}") for part in sorted(found.group(1).split() if found else [], key=_ORDER.index)]
 
 
 def source(name: str) -> str:
@@ -39,13 +57,3 @@ def names() -> list[str]:
     """Return every operation that has a script."""
     folder = files("taskflow.store") / "lua"
     return sorted(entry.name.removesuffix(".lua") for entry in folder.iterdir() if entry.name.endswith(".lua"))
-
-
-_ORDER = [
-    "event", "push", "reserve", "timers", "limits", "slots", "pending", "dispatch", "enqueue", "delay", "debounce",
-    "admit", "finish", "hooks", "attempt", "cancel", "nodes",
-]  # fmt: skip
-
-
-def _in_order(included: list[str]) -> list[str]:
-    return sorted(included, key=_ORDER.index)

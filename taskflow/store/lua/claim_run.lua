@@ -1,5 +1,6 @@
 -- Claim a queued run for one node, or the final hooks of one that ended without its code.
--- include: event push reserve timers limits slots pending dispatch admit
+-- include: event queue timers claimed
+-- more: push reserve limits slots pending dispatch admit
 -- ARGV[7] run id  [8] node id  [9] the ticket's reservation number  [10] nonce of this call: a repeated call (its reply
 --   was lost) gets the same claim, a second ticket under the same number does not  [11] pid of the child, 0 for a coroutine
 -- Derives :run:<id>, :nodes, :node:<node>:runs, :tickets:<Celery queue>, :unclaimed:<Celery queue>.
@@ -7,7 +8,7 @@
 --   "STALE" an old ticket, "UNREGISTERED" the node holds no lease, "DEFERRED" no slot or paused: it is pending again.
 local id, node, pid = ARGV[7], ARGV[8], ARGV[11]
 local key = run_key(id)
-local run = redis.call("HMGET", key, "status", "reservation", "nonce", "ticket", "class", "slot", "started", "queue", "ckey", "expires", "max_duration", "hooks", "order")
+local run = redis.call("HMGET", key, "status", "reservation", "nonce", "ticket", "class", "slot", "started", "queue", "ckey", "expires", "max_duration", "hooks", "order", "claim", "attempt")
 local is_hooks = run[12] == "PENDING"
 if run[2] == ARGV[9] and run[3] == ARGV[10] and (run[1] == "EXECUTING" or run[12] == "RUNNING") then
   return claimed(run[1] == "EXECUTING" and 1 or 2, id)
@@ -21,31 +22,28 @@ end
 if not redis.call("ZSCORE", base .. ":nodes", node) then
   return { 0, "UNREGISTERED", outbox }
 end
-if not is_hooks and not admit(id, run[8], run[5], run[6], run[9] or "", run[13]) then
+if not is_hooks and is_governed(run[8]) and not more().admit(id, run[8], run[5], run[6], run[9] or "", run[13]) then
   return { 0, "DEFERRED", outbox }
 end
-redis.call("HINCRBY", key, "claim", 1)
-redis.call("HSET", key, "node", node, "pid", pid, "nonce", ARGV[10])
 redis.call("HDEL", key, "ticket", "republished", "due", "expires")
 redis.call("HSET", base .. ":node:" .. node .. ":runs", id, pid)
 redis.call("ZREM", base .. ":tickets:" .. run[4], id)
+local claim = tonumber(run[14] or "0") + 1
 if is_hooks then
-  redis.call("HSET", key, "hooks", "RUNNING")
+  redis.call("HSET", key, "claim", claim, "node", node, "pid", pid, "nonce", ARGV[10], "hooks", "RUNNING")
   return claimed(2, id)
 end
-redis.call("HINCRBY", key, "attempt", 1)
-redis.call("HSET", key, "attempt_started", now)
-set_status(id, run[8], "QUEUED", "EXECUTING")
-if not run[7] then
-  redis.call("HSET", key, "started", now)
-end
+set_status(
+  id, run[8], "QUEUED", "EXECUTING", "claim", claim, "node", node, "pid", pid, "nonce", ARGV[10],
+  "attempt", tonumber(run[15] or "0") + 1, "attempt_started", now, "started", run[7] or now
+)
 if run[10] then
   clear_timer("ttl:" .. id)
 end
 if run[11] then
   set_timer("stop:" .. id, now + tonumber(run[11]) + STOP_GRACE_MS)
 end
-if redis.call("SREM", base .. ":unclaimed:" .. run[4], id) == 1 then
-  unblock(run[5], 1)
+if run[6] and redis.call("SREM", base .. ":unclaimed:" .. run[4], id) == 1 then
+  more().unblock(run[5], 1)
 end
 return claimed(1, id)

@@ -1,5 +1,6 @@
 -- End an executing run with its attempt, give its slot back and start the next run of its queue.
--- include: event push reserve timers limits slots pending dispatch enqueue finish hooks attempt
+-- include: event queue timers executing close
+-- more: push reserve limits slots pending dispatch release hooks
 -- ARGV[7] run id  [8] claim  [9] final status  [10] output JSON or ""  [11] error JSON or ""  [12] 1 when the attempt failed
 --   [13] 1 when its code is gone and could not run the final hooks  [14] JSON list of the hooks' errors or ""
 -- Derives :run:<id>, :node:<node>:runs.
@@ -12,19 +13,21 @@ end
 if run.status ~= "EXECUTING" then
   return { run.status == ARGV[9] and run.status ~= "CANCELED" and 1 or 0, run.status, outbox }
 end
+local fields = {}
 for index, name in pairs({ [10] = "output", [11] = "error", [14] = "hook_errors" }) do
   if ARGV[index] ~= "" then
-    redis.call("HSET", key, name, ARGV[index])
+    fields[#fields + 1], fields[#fields + 2] = name, ARGV[index]
   end
 end
 if ARGV[12] == "1" then
   redis.call("HINCRBY", key, "failed", 1)
 end
-redis.call("HDEL", key, "settled")
 leave_node(id, run)
-close(id, ARGV[9])
-release_slot(id)
+close(id, ARGV[9], unpack(fields))
+if run.slot then
+  more().release_slot(id)
+end
 if ARGV[13] == "1" then
-  request_hooks(id)
+  more().request_hooks(id)
 end
 return { 1, ARGV[9], outbox }

@@ -1,5 +1,5 @@
 -- Do what is due: expire runs that waited too long, stop those that computed too long, go on with queues at their rate.
--- include: event push reserve timers limits slots pending dispatch finish hooks cancel
+-- include: event push reserve timers queue limits slots pending dispatch close release hooks cancel
 -- ARGV[7] at most how many
 -- Derives :timers, :run:<id>.
 -- Returns {1, how many timers fired}: as many as asked for means that more may be due.

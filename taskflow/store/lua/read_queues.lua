@@ -1,5 +1,5 @@
 -- Read queues with their limits and load.
--- include: limits
+-- include: queue limits
 -- ARGV[7] one queue, or "" for all
 -- Derives :queues, :queue:<queue>, :queue:<queue>:slots, :load, :environment.
 -- Returns {1, list of {queue, limit, per_key, total, rate, period, override, overridden, paused, running, queued, delayed}};

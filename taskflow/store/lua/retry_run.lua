@@ -1,5 +1,5 @@
 -- End a failed attempt and let the run start again later. It holds no slot meanwhile.
--- include: event push reserve timers limits slots pending dispatch enqueue finish hooks attempt delay
+-- include: event push reserve timers queue limits slots pending dispatch enqueue close release hooks executing attempt delay
 -- ARGV[7] run id  [8] claim  [9] error JSON  [10] delay ms  [11] another machine's class or ""
 -- Derives :run:<id>, :node:<node>:runs.
 -- Returns {1, status} when written (or written before by the same claim), {0, status} when the claim is over.

@@ -1,5 +1,5 @@
 -- Keep how a run has ended before its final hooks run: a worker that dies inside them does not execute it again.
--- include: event push reserve timers limits slots pending dispatch enqueue finish hooks attempt
+-- include: event push reserve timers queue limits slots pending dispatch enqueue close release hooks executing attempt
 -- ARGV[7] run id  [8] claim  [9] final status  [10] output JSON or ""  [11] error JSON or ""
 -- Derives :run:<id>.
 -- Returns {1, status} when kept, {0, status} when the claim is over.

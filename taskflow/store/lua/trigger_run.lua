@@ -1,5 +1,6 @@
 -- Make a run, once per id, and start it when it may start. A repeated call with the same id changes nothing.
--- include: event push reserve timers limits slots pending dispatch enqueue delay debounce
+-- include: event queue push reserve
+-- more: timers limits slots pending dispatch enqueue delay debounce
 -- ARGV[7] run id  [8] task  [9] payload JSON  [10] redacted args or ""  [11] queue  [12] its limits as fields of
 --   :queue:<queue>, JSON, or "" when it has none declared here  [13] class "<machine>.<executor>"  [14] max_attempts
 --   [15] tags JSON or ""  [16] due ms, "+<ms>" from now, or ""  [17] "<task>:<digest>" of the idempotency key or ""
@@ -17,44 +18,42 @@ end
 if redis.call("EXISTS", key) == 1 then
   return { 2, id, outbox }
 end
-local debounced = ARGV[20] ~= "" and debounce(id, cjson.decode(ARGV[20]))
+local debounced = ARGV[20] ~= "" and more().debounce(id, cjson.decode(ARGV[20]))
 if debounced then
   return { 2, debounced, outbox }
 end
-redis.call("HSET", key, "task", task, "payload", payload, "queue", queue, "class", class, "max_attempts", ARGV[14])
+local created = string.format("%.0f", now_us)
+local further = ARGV[19] ~= "" and cjson.decode(ARGV[19]) or {}
+further.args, further.tags, further.idempotency, further.key = args, ARGV[15], idempotency, ARGV[18]
+local fields = {
+  "task", task, "payload", payload, "queue", queue, "class", class, "max_attempts", ARGV[14], "created", created:sub(1, -4),
+}
+for name, value in pairs(further) do
+  if value ~= "" then
+    fields[#fields + 1], fields[#fields + 2] = name, value
+  end
+end
 if idempotency ~= "" then
   redis.call("SET", base .. ":key:" .. idempotency, id)
-  redis.call("HSET", key, "idempotency", idempotency, "key", ARGV[18])
 end
-local offset = 0
-if ARGV[19] ~= "" then
-  local further = cjson.decode(ARGV[19])
-  offset = tonumber(further.priority or "0")
-  for name, value in pairs(further) do
-    redis.call("HSET", key, name, value)
-  end
-  if further.parent then
-    redis.call("SADD", base .. ":children:" .. further.parent, id)
-  end
-end
-local created = string.format("%.0f", now_us)
-redis.call("HSET", key, "order", string.format("%.0f", now_us - offset), "created", created:sub(1, -4))
-if args ~= "" then
-  redis.call("HSET", key, "args", args)
-end
-if ARGV[15] ~= "" then
-  redis.call("HSET", key, "tags", ARGV[15])
+if further.parent then
+  redis.call("SADD", base .. ":children:" .. further.parent, id)
 end
 redis.call("ZADD", base .. ":live", created, id)
 if limits ~= "" then
-  declare_limits(queue, cjson.decode(limits), false)
+  more().declare_limits(queue, cjson.decode(limits), false)
 end
 local due = ARGV[16]:sub(1, 1) == "+" and now + tonumber(ARGV[16]) or tonumber(ARGV[16])
 if due and due > now then
-  redis.call("HSET", key, "due", string.format("%d", due))
-  set_status(id, queue, "", "DELAYED")
-  delay(id, due)
+  set_status(id, queue, "", "DELAYED", "due", string.format("%d", due), unpack(fields))
+  more().delay(id, due)
+elseif not (further.ttl or further.priority or is_governed(queue)) then
+  local celery_queue = environment .. "." .. class
+  set_status(id, queue, "", "QUEUED", "order", created, "reservation", 1, "ticket", celery_queue, unpack(fields))
+  publish(id, { task, payload, args ~= "" and args }, 1, celery_queue, false)
 else
-  enqueue(id, false)
+  local order = string.format("%.0f", now_us - tonumber(further.priority or "0"))
+  redis.call("HSET", key, "order", order, unpack(fields))
+  more().enqueue(id, false)
 end
 return { 1, id, outbox }

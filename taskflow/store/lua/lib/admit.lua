@@ -1,11 +1,8 @@
 -- What a claim must know besides that its ticket is good: may the run start now?
 
 -- A ticket may have been published before its queue was paused or got a limit. Returns whether the run holds a slot or
--- needs none; a run that may not start is pending again, before all others.
+-- got one; a run that may not start is pending again, before all others.
 local function admit(id, queue, class, slot, concurrency_key, order)
-  if not is_governed(queue) then
-    return true
-  end
   local limits = read_limits(queue)
   local has_slot = slot or not is_full(queue, limits) and has_room(queue, limits, concurrency_key)
   if limits.is_paused or not has_slot then
@@ -18,13 +15,4 @@ local function admit(id, queue, class, slot, concurrency_key, order)
     take_slot(id, queue, limits, concurrency_key)
   end
   return true
-end
-
-local CLAIM_FIELDS = {
-  "claim", "attempt", "failed", "max_attempts", "created", "payload", "tags", "key", "queue", "started", "class", "ckey",
-  "test", "replay_of", "parent", "root", "batch", "priority", "max_duration", "status", "error", "output",
-}
-
-local function claimed(code, id)
-  return { code, redis.call("HMGET", run_key(id), unpack(CLAIM_FIELDS)), outbox }
 end

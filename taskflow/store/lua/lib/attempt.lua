@@ -1,4 +1,4 @@
--- End one attempt. Derives :node:<node>:runs. An attempt that ends its run is read from the run's own fields instead.
+-- End one attempt. An attempt that ends its run is read from the run's own fields instead.
 local function record_attempt(key, run, outcome, error)
   redis.call(
     "HSET", key, "attempt:" .. run.attempt,
@@ -7,22 +7,6 @@ local function record_attempt(key, run, outcome, error)
       run.claim, run.node, run.attempt_started, now, outcome, error ~= "" and error or "null"
     )
   )
-end
-
-local function executing(id)
-  local found = redis.call("HMGET", run_key(id), "status", "claim", "node", "attempt", "attempt_started", "pid", "queue", "max_duration", "settled")
-  return {
-    status = found[1] or "MISSING", claim = found[2], node = found[3], attempt = found[4], attempt_started = found[5],
-    pid = found[6], queue = found[7], max_duration = found[8], settled = found[9],
-  }
-end
-
--- The node is done with the run, whatever follows.
-local function leave_node(id, run)
-  redis.call("HDEL", base .. ":node:" .. run.node .. ":runs", id)
-  if run.max_duration then
-    clear_timer("stop:" .. id)
-  end
 end
 
 -- The code stopped before it could say how it ended: start again at once at the old place.

@@ -6,9 +6,9 @@ local function event(id, kind, value)
   redis.call("XADD", base .. ":events", "MAXLEN", "~", EVENTS_KEPT, "*", "run", id, "kind", kind, "value", value)
 end
 
--- Every change of a run's status goes through here. `before` is "" for a new run.
-local function set_status(id, queue, before, after)
-  redis.call("HSET", run_key(id), "status", after)
+-- Every change of a run's status goes through here, with further fields. `before` is "" for a new run.
+local function set_status(id, queue, before, after, ...)
+  redis.call("HSET", run_key(id), "status", after, ...)
   local left, entered = LOADS[before], LOADS[after]
   if left ~= entered then
     if left then

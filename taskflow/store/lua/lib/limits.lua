@@ -1,10 +1,5 @@
--- What a queue and the environment allow. A queue is governed when it has a hash: its runs wait in its pending order.
--- Derives :queue:<queue>, :queue:<queue>:rates, :queues, :environment.
+-- What a queue and the environment allow. Derives :queue:<queue>, :queue:<queue>:rates, :queues, :environment.
 local LIMITS = { "limit", "per_key", "total", "rate", "period" }
-
-local function queue_key(queue)
-  return base .. ":queue:" .. queue
-end
 
 -- A worker's word replaces what was known; a trigger's counts for a queue that nobody has declared yet.
 local function declare_limits(queue, fields, is_final)
@@ -17,10 +12,6 @@ local function declare_limits(queue, fields, is_final)
     redis.call("HSET", key, name, value)
   end
   redis.call("SADD", base .. ":queues", queue)
-end
-
-local function is_governed(queue)
-  return redis.call("EXISTS", queue_key(queue), base .. ":environment") > 0
 end
 
 local function read_limits(queue)

@@ -1,11 +1,15 @@
 -- Give a run a new reservation and publish its ticket. Derives :tickets:<Celery queue>, :ticket_queues.
+local function publish(id, run, reservation, queue, is_front)
+  redis.call("ZADD", base .. ":tickets:" .. queue, now + reservation_ms, id)
+  redis.call("ZADD", base .. ":ticket_queues", "NX", now + reservation_ms, queue)
+  push(id, run, reservation, queue, is_front)
+end
+
 local function reserve(id, run, queue, is_front)
   local key = run_key(id)
   local reservation = redis.call("HINCRBY", key, "reservation", 1)
   redis.call("HSET", key, "ticket", queue)
-  redis.call("ZADD", base .. ":tickets:" .. queue, now + reservation_ms, id)
-  redis.call("ZADD", base .. ":ticket_queues", "NX", now + reservation_ms, queue)
-  push(id, run, reservation, queue, is_front)
+  publish(id, run, reservation, queue, is_front)
 end
 
 -- Take back whatever reservation a run has: its ticket, wherever it is, will be refused.

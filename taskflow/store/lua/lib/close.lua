@@ -1,0 +1,42 @@
+-- End a run for good, with further fields. Derives :live, :finished, :finishes, :key:<task>:<digest>, :debounce:<task>:<digest>, :children:<run>.
+local FINISHES_KEPT = 10000
+
+local function free_keys(id, status, idempotency, key_ttl, debounced)
+  if idempotency then
+    local name = base .. ":key:" .. idempotency
+    if status == "COMPLETED" or status == "CANCELED" then
+      redis.call("PEXPIRE", name, key_ttl or retention_ms)
+    elseif redis.call("GET", name) == id then
+      redis.call("DEL", name)
+    end
+  end
+  if debounced and redis.call("GET", base .. ":debounce:" .. debounced) == id then
+    redis.call("DEL", base .. ":debounce:" .. debounced)
+  end
+end
+
+local function close(id, status, ...)
+  local key = run_key(id)
+  local run = redis.call("HMGET", key, "queue", "status", "ttl", "max_duration", "parent", "idempotency", "key_ttl", "debounce")
+  set_status(id, run[1], run[2], status, "finished", now, ...)
+  redis.call("HDEL", key, "nonce", "republished", "order", "expires", "settled")
+  if run[3] then
+    clear_timer("ttl:" .. id)
+  end
+  if run[4] then
+    clear_timer("stop:" .. id)
+  end
+  if run[5] then
+    redis.call("SREM", base .. ":children:" .. run[5], id)
+  end
+  if status == "CANCELED" then -- its children follow, wherever they are: a second operation, see effects
+    redis.call("SADD", base .. ":effects", "cancel-children:" .. id)
+  end
+  redis.call("ZREM", base .. ":live", id)
+  redis.call("ZADD", base .. ":finished", now, id)
+  redis.call("XADD", base .. ":finishes", "MAXLEN", "~", FINISHES_KEPT, "*", "run", id, "status", status)
+  redis.call("PEXPIRE", key, retention_ms)
+  if run[6] or run[8] then
+    free_keys(id, status, run[6], run[7], run[8])
+  end
+end
