@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -93,7 +94,11 @@ class Settings(BaseSettings):
     def _check_database(cls, value: str | None) -> str | None:
         scheme = (value or "none").partition(":")[0]
         if scheme not in DATABASES:
-            raise ValueError(f"{scheme!r} is no database that history knows; write {', '.join(DATABASES[:4])} or none")
+            raise ValueError(f"{scheme!r} is no database that history knows; write {', '.join(DATABASES[:2])} or none")
+        try:
+            _ = urlsplit(value or "").port
+        except ValueError:
+            raise ValueError("its port is not a number; %-encode special characters of the password") from None
         return value
 
     @model_validator(mode="after")

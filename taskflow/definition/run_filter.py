@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import overload
+from typing import Final, overload
 
 from taskflow.models import Run, RunStatus
 
@@ -79,6 +79,9 @@ class RunPage(Sequence[Run]):
 
     def __iter__(self) -> Iterator[Run]:
         return iter(self.runs)
+
+
+ALL_RUNS: Final = RunFilter()
 
 
 def _several(value: str | Sequence[str]) -> tuple[str, ...]:

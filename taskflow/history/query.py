@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, column, not_, select, table, tuple_, union
+from sqlalchemy import ColumnElement, Connection, Select, column, not_, select, table, tuple_, union
 from sqlalchemy.sql.selectable import CTE
 
 from taskflow.definition.run_filter import RunFilter
@@ -88,9 +88,19 @@ def listing(
     )
 
 
-def count_matches(text: str) -> Select[tuple[int]]:
-    """Return the statement that reads up to 2,001 row numbers whose error has a text (SQLite)."""
-    return select(_trigrams.c.rowid).where(_matches(text)).limit(RARE + 1)
+def is_rare(connection: Connection, error: str | None) -> bool:
+    """Whether SQLite's trigram index finds at most 2,000 runs with a text of at least three letters in their error."""
+    if error is None or connection.dialect.name != "sqlite" or len(needle(error)) < TRIGRAM:
+        return False
+    found = connection.execute(select(_trigrams.c.rowid).where(_matches(error)).limit(RARE + 1))
+    return len(found.all()) <= RARE
+
+
+def explain(connection: Connection, statement: Select[Any]) -> list[str]:
+    """Return the lines of the database's plan for a statement."""
+    words = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+    compiled = statement.compile(connection, compile_kwargs={"literal_binds": True})
+    return [str(row[-1]) for row in connection.exec_driver_sql(f"{words} {compiled}".replace("%%", "%"))]
 
 
 def needle(text: str) -> str:

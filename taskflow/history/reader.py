@@ -41,6 +41,11 @@ class Reader:
         self._database = database
         self._environment = environment
 
+    def place(self) -> str:
+        """Return where the history is, without a password, once it has answered."""
+        self.is_ready()
+        return self._database.place
+
     def is_ready(self) -> bool:
         """Whether a worker has filled this database from the store."""
         return self._read(lambda _: True, False)
@@ -69,7 +74,7 @@ class Reader:
         after = query.Cursor.read(cursor) if cursor is not None else None
 
         def look(connection: Connection) -> RunPage:
-            is_rare = self._is_rare(connection, wanted.error)
+            is_rare = query.is_rare(connection, wanted.error)
             statement = query.listing(self._environment, wanted, limit + 1, after, is_error_rare=is_rare)
             rows = connection.execute(statement).mappings().all()
             last = rows[limit - 1] if len(rows) > limit else None
@@ -98,11 +103,6 @@ class Reader:
             ]
 
         return self._read(look, [])
-
-    def _is_rare(self, connection: Connection, error: str | None) -> bool:
-        if error is None or not self._database.is_sqlite or len(query.needle(error)) < query.TRIGRAM:
-            return False
-        return len(connection.execute(query.count_matches(error)).all()) <= query.RARE
 
     def _read(self, look: Callable[[Connection], T], otherwise: T) -> T:
         """Read, or return ``otherwise`` while no worker has made the tables and filled them."""

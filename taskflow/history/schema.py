@@ -22,8 +22,10 @@ def _number(*, key: bool = False) -> MappedColumn[int]:
 
 
 def _index(name: str, *columns: str, where: str = "") -> Index:
+    """Return an index, of the rows that have ``where`` (a boolean column is a number in SQLite's statements)."""
     only = text(where) if where else None
-    return Index(f"ix_taskflow_{name}", *columns, sqlite_where=only, postgresql_where=only)
+    sqlite_only = text(f"{where} = 1") if where.isidentifier() else only
+    return Index(f"ix_taskflow_{name}", *columns, sqlite_where=sqlite_only, postgresql_where=only)
 
 
 def _listed(column: str, *more: str, where: str = "") -> Index:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from taskflow.errors import HistoryUnavailableError, StoreUnavailableError
+from taskflow.settings import Settings
 from taskflow.store.events import EVENTS, KEPT, Event, EventGroup, GroupMissingError, entry_id
 from taskflow.store.sync_store import Store
 from taskflow.upkeep.feed_batches import FeedBatches
@@ -27,6 +28,23 @@ LINGER_SECONDS: Final = 0.1
 """How long to gather entries after the first: one transaction for many."""
 BLOCK_MS: Final = 5000
 ALARM: Final = KEPT // 2
+
+
+def feed_threads(store: Store, settings: Settings, node_id: str) -> "list[FeedThread]":
+    """Return the threads of a node, none where there is to be no history.
+
+    Raises:
+        SettingsError: The database's address can't be read, or its driver is missing.
+    """
+    if settings.database_url == "none":
+        return []
+    from taskflow.history.database import Database, database_url
+
+    url = database_url(settings)
+    if url is None:
+        return []
+    database, environment, retention = Database(url), settings.environment, settings.history_retention
+    return [FeedThread(store, shard, node_id, database, environment, retention) for shard in range(settings.shards)]
 
 
 class FeedThread:

@@ -146,4 +146,7 @@ def _feeds() -> None:
 
 def _index(name: str, table: str, *columns: str, where: str = "") -> None:
     only = sa.text(where) if where else None
-    op.create_index(f"ix_taskflow_{name}", table, ["environment", *columns], sqlite_where=only, postgresql_where=only)
+    sqlite_only = sa.text(f"{where} = 1") if where.isidentifier() else only  # SQLite's statements say it like that
+    op.create_index(
+        f"ix_taskflow_{name}", table, ["environment", *columns], sqlite_where=sqlite_only, postgresql_where=only
+    )
