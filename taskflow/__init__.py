@@ -11,6 +11,7 @@ from taskflow.definition.machine import Machine
 from taskflow.definition.queue import Queue
 from taskflow.definition.queue_verbs import queues
 from taskflow.definition.retry import Retry
+from taskflow.definition.run_filter import RunFilter, RunPage
 from taskflow.definition.task import Task
 from taskflow.definition.verbs import runs, tasks
 from taskflow.errors import (
@@ -19,6 +20,7 @@ from taskflow.errors import (
     BrokerUnavailableError,
     DefinitionError,
     EmbeddedStoreError,
+    HistoryUnavailableError,
     OutOfMemory,
     OutputError,
     PayloadError,
@@ -28,6 +30,7 @@ from taskflow.errors import (
     RetryAfter,
     RunCanceledError,
     RunFailedError,
+    RunFilterError,
     RunNotDelayedError,
     RunNotFoundError,
     SettingsError,
@@ -50,6 +53,7 @@ __all__ = [
     "DefinitionError",
     "Duration",
     "EmbeddedStoreError",
+    "HistoryUnavailableError",
     "IdempotencyKey",
     "Machine",
     "OutOfMemory",
@@ -66,9 +70,12 @@ __all__ = [
     "RunCanceledError",
     "RunError",
     "RunFailedError",
+    "RunFilter",
+    "RunFilterError",
     "RunHandle",
     "RunNotDelayedError",
     "RunNotFoundError",
+    "RunPage",
     "RunStatus",
     "Settings",
     "SettingsError",

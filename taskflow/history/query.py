@@ -100,7 +100,7 @@ def explain(connection: Connection, statement: Select[Any]) -> list[str]:
     """Return the lines of the database's plan for a statement."""
     words = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
     compiled = statement.compile(connection, compile_kwargs={"literal_binds": True})
-    return [str(row[-1]) for row in connection.exec_driver_sql(f"{words} {compiled}".replace("%%", "%"))]
+    return [str(row[-1]) for row in connection.exec_driver_sql(f"{words} {compiled}")]
 
 
 def needle(text: str) -> str:

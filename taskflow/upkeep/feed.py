@@ -67,6 +67,11 @@ class FeedThread:
         self._pause = 0.0
         self._claimed_at = self._tidied_at = datetime.min.replace(tzinfo=UTC)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread has not ended."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
@@ -178,7 +183,7 @@ class FeedThread:
             log.error("history.waiting: %s", error)
         self._is_behind = True
         self._alarm()
-        self._pause = min(max(self._pause * 2, 0.5), 10.0)
+        self._pause = min(max(self._pause * 2, 0.5), 5.0)
         return self._pause
 
     def _alarm(self) -> None:

@@ -1,7 +1,7 @@
 """The history on each database, and a store whose events are fed into it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ from taskflow.history.reader import Reader
 from taskflow.history.rows import Rows, rows_of
 from taskflow.history.writer import Batch, Writer
 from taskflow.settings import Settings
+from taskflow.store.sync_store import Store
+from taskflow.upkeep.feed import FeedThread
 from tests.postgres import PostgresServer, find_postgresql
 from tests.servers import RedisServer
-from tests.store.conftest import Bench, make_bench
+from tests.store.conftest import Bench, make_bench, real_time
 
 ENVIRONMENT = "dev"
 
@@ -120,4 +122,31 @@ def an_error(message: str) -> str:
     return json.dumps({"type": "Boom", "message": message, "traceback": ""})
 
 
-MONTH = timedelta(days=30)
+StartFeed = Callable[..., FeedThread]
+
+
+@pytest.fixture
+def start_feed(bench: Bench, url: str) -> Iterator[StartFeed]:
+    """Start threads that feed the bench's events into the database: ``start_feed("n1")``."""
+    opened: list[tuple[FeedThread, Database]] = []
+
+    def start(node: str = "n1", **more: Any) -> FeedThread:
+        made = open_database(url)
+        store = Store(real_time(bench), bench)
+        thread = FeedThread(store, 0, node, made, bench.config.environment, timedelta(days=30), **more)
+        opened.append((thread, made))
+        thread.start()
+        return thread
+
+    yield start
+    for thread, made in opened:
+        thread.stop()
+        made.close()
+
+
+@pytest.fixture
+def fed(bench: Bench, url: str) -> Iterator[Reader]:
+    """A reader of what is fed."""
+    made = open_database(url)
+    yield Reader(made, bench.config.environment)
+    made.close()
