@@ -92,9 +92,8 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, value: str | None) -> str | None:
-        scheme = (value or "none").partition(":")[0]
-        if scheme not in DATABASES:
-            raise ValueError(f"{scheme!r} is no database that history knows; write {', '.join(DATABASES[:2])} or none")
+        if (value or "none").partition(":")[0] not in DATABASES:
+            raise ValueError("no database that the history knows; write postgresql://..., sqlite:////path or none")
         try:
             _ = urlsplit(value or "").port
         except ValueError:

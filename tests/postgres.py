@@ -76,7 +76,7 @@ class PostgresServer(Server):
             return
         if os.getuid() == 0:
             os.chown(self.directory, self._user().pw_uid, self._user().pw_gid)
-        options = ["-D", self._data, "-U", "taskflow", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
+        options = ["-D", str(self._data), "-U", "taskflow", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
         made = subprocess.run(
             [*self._as_user(), self._binaries / "initdb", *options],
             cwd=self.directory, env=self._env(), capture_output=True, text=True,

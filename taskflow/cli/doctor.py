@@ -58,7 +58,7 @@ def _application(app: str | None) -> list[Finding]:
         ("store", _store),
         ("broker", _broker),
         ("workers", _workers),
-        ("history", _history),
+        ("history", history),
     ]
     return [_checked(what, look, flow) for what, look in checks]
 
@@ -98,7 +98,8 @@ def _workers(flow: TaskFlow) -> str:
     return ", ".join(sorted(nodes))
 
 
-def _history(flow: TaskFlow) -> str:
+def history(flow: TaskFlow) -> str:
+    """Return where the history is and how far behind."""
     if flow.settings.database_url == "none":
         return "none, as TASKFLOW_DATABASE_URL says: runs are known until they leave the store"
     place = flow.lookup.place()

@@ -86,7 +86,7 @@ def open_database(url: str) -> Database:
     return Database(found)
 
 
-def a_record(number: int = 0, **fields: str) -> dict[str, bytes]:
+def a_record(number: int = 0, /, **fields: str) -> dict[str, bytes]:
     """Return the fields of a run's hash as the store has them."""
     usual = {
         "task": "t",
@@ -107,7 +107,7 @@ def a_record(number: int = 0, **fields: str) -> dict[str, bytes]:
     return {name: value.encode() for name, value in (usual | fields).items()}
 
 
-def rows(run_id: str, revision: int = 1, number: int = 0, **fields: str) -> Rows:
+def rows(run_id: str, revision: int = 1, number: int = 0, /, **fields: str) -> Rows:
     """Return the rows of such a record."""
     return rows_of(ENVIRONMENT, run_id, revision, a_record(number, **fields))
 

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -61,7 +61,7 @@ def is_exact(bench: Bench, reader: Reader, ledger: Ledger) -> bool:
 
 
 @contextmanager
-def load(bench: Bench) -> Iterator[Ledger]:
+def load(bench: Bench) -> Generator[Ledger]:
     """Make runs all the while."""
     ledger: Ledger = {}
     is_over = threading.Event()
@@ -113,7 +113,11 @@ def test_two_feeders_at_a_time_do_no_harm(
     bench: Bench, start_feed: StartFeed, fed: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A frozen leader comes back after another took over."""
-    monkeypatch.setattr(EventGroup, "take_lead", lambda *_: True)
+
+    def everybody(group: EventGroup, consumer: str, hold: timedelta) -> bool:
+        return True
+
+    monkeypatch.setattr(EventGroup, "take_lead", everybody)
     monkeypatch.setattr(feed, "PER_BATCH", 7)
     bench.node()
     for number in range(3):

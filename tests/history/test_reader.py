@@ -39,12 +39,12 @@ FILTERS = {
 @pytest.fixture
 def filled(database: Database, writer: Writer, reader: Reader) -> Reader:
     """A history of 2,000 plain runs, and the oldest, which is special in everything."""
-    special = rows("run_special", number=0, task="special", status="FAILED", queue="special", version="v1",
+    special = rows("run_special", 1, 0, task="special", status="FAILED", queue="special", version="v1",
                    batch="batch_1", schedule="nightly", parent="run_p", root="run_r", key="k", test="1",
                    tags='["special", "x"]', error=an_error("a n eedle 100% Found"), **{"class": "large-1x.process"},
                    )  # fmt: skip
     failed = {"error": an_error("other"), "status": "CRASHED"}
-    plain = [rows(f"run_{n:04}", number=n, tags='["x"]', **(failed if n % 9 == 0 else {})) for n in range(1, 2000)]
+    plain = [rows(f"run_{n:04}", 1, n, tags='["x"]', **(failed if n % 9 == 0 else {})) for n in range(1, 2000)]
     write(writer, special, *plain)
     with database.writing() as connection:
         connection.execute(text("ANALYZE"))
@@ -106,11 +106,11 @@ def everything(reader: Reader, wanted: RunFilter, page: int) -> list[str]:
 
 def test_pages_are_stable_while_runs_are_made(writer: Writer, reader: Reader) -> None:
     """A page must neither repeat nor skip a run, those of the same millisecond included."""
-    write(writer, *(rows(f"run_{n:03}", number=n // 10) for n in range(100)))
+    write(writer, *(rows(f"run_{n:03}", 1, n // 10) for n in range(100)))
     first = reader.list_runs(RunFilter(), 25)
-    write(writer, *(rows(f"run_{n:03}", number=n) for n in range(100, 130)))
+    write(writer, *(rows(f"run_{n:03}", 1, n) for n in range(100, 130)))
     second = reader.list_runs(RunFilter(), 25, first.cursor)
-    write(writer, rows("run_014", 2, number=1, status="CANCELED"))
+    write(writer, rows("run_014", 2, 1, status="CANCELED"))
     third = reader.list_runs(RunFilter(), 60, second.cursor)
     assert [run.id for run in (*first, *second, *third)] == [f"run_{n:03}" for n in reversed(range(100))]
     assert third.cursor is None
