@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
@@ -68,6 +68,33 @@ class Store:
                     raise
         return self.run(operation, shard=self.config.shards - 1)
 
+    def run_many(self, operations: Sequence[Operation[ResultT]], *, shard: int = 0) -> list[ResultT]:
+        """Execute operations that leave no tickets, in one write.
+
+        Raises:
+            StoreUnavailableError: No answer within the timeout, or an answer that is an error.
+        """
+        commands = [self._wire.command(operation, shard) for operation in operations]
+        replies = self.send(commands)
+        lacking = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if lacking:
+            for name in {operations[place].script for place in lacking}:
+                self.send([("SCRIPT", "LOAD", scripts.script(name).text)])
+            for place, reply in zip(lacking, self.send([commands[place] for place in lacking]), strict=True):
+                replies[place] = reply
+        for reply in replies:
+            if isinstance(reply, ResponseError):
+                raise StoreUnavailableError(str(reply)) from reply
+        return [self._wire.read(operation, reply)[0] for operation, reply in zip(operations, replies, strict=True)]
+
+    def send(self, commands: Sequence[Sequence[bytes | str | int | float]]) -> list[Any]:
+        """Send plain commands in one write. An error that the server answers stands in its command's place.
+
+        Raises:
+            StoreUnavailableError: No answer within the timeout.
+        """
+        return list(self._insist(lambda connection: _exchange(connection, commands), None))
+
     def publish(self, tickets: Sequence[Ticket]) -> None:
         """Hand tickets to the broker. A failure is logged: upkeep publishes what nobody claims."""
         if self._publisher is None:
@@ -116,13 +143,17 @@ class Store:
         self._connections.close()
 
     def _execute(self, command: Sequence[Any], operation: Operation[Any] | None) -> Any:
+        run_id = operation.run_id if operation else None
+        return self._insist(lambda connection: self._round_trip(connection, command, operation), run_id)
+
+    def _insist(self, ask: Callable[[Any], Any], run_id: str | None) -> Any:
         deadline = time.monotonic() + self._timeout
         was_sent = False
         while True:
             connection = None
             try:
                 connection = self._connections.acquire()
-                reply = self._round_trip(connection, command, operation)
+                reply = ask(connection)
                 self._connections.release(connection)
                 return reply
             except UNREACHABLE as error:
@@ -130,7 +161,6 @@ class Store:
                     was_sent = True
                     self._connections.discard(connection)
                 if time.monotonic() + PAUSE_SECONDS >= deadline:
-                    run_id = operation.run_id if operation else None
                     raise StoreUnavailableError(str(error), run_id=run_id, may_exist=was_sent) from error
             time.sleep(PAUSE_SECONDS)
 
@@ -148,3 +178,14 @@ class Store:
         except ResponseError as error:
             self._connections.release(connection)
             raise StoreUnavailableError(str(error), run_id=operation.run_id if operation else None) from error
+
+
+def _exchange(connection: Any, commands: Sequence[Any]) -> list[Any]:
+    connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+    replies: list[Any] = []
+    for _ in commands:
+        try:
+            replies.append(connection.read_response())
+        except ResponseError as error:
+            replies.append(error)
+    return replies
