@@ -12,7 +12,7 @@ from taskflow.store import scripts
 from taskflow.store.connections import AsyncConnections
 from taskflow.store.operations import Operation
 from taskflow.store.records import Ticket
-from taskflow.store.sync_store import PAUSE_SECONDS, UNREACHABLE, TicketPublisher
+from taskflow.store.sync_store import PAUSE_SECONDS, UNREACHABLE, OnEnded, TicketPublisher
 from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
 
 ResultT = TypeVar("ResultT")
@@ -22,8 +22,11 @@ log = logging.getLogger("taskflow.store")
 class AsyncStore:
     """Runs operations from the coroutines of one event loop."""
 
-    def __init__(self, config: StoreConfig, publisher: TicketPublisher | None = None) -> None:
+    def __init__(
+        self, config: StoreConfig, publisher: TicketPublisher | None = None, on_ended: OnEnded | None = None
+    ) -> None:
         self.config = config
+        self._on_ended = on_ended
         self._wire = Wire(config)
         self._publisher = publisher
         self.missing_templates: set[str] = set()
@@ -39,6 +42,7 @@ class AsyncStore:
         replies = await self._execute([self._wire.command(operation, shard)], [operation])
         result, tickets = self._wire.read(operation, replies[0])
         await self._publish(tickets)
+        self._tell_ended(replies)
         return result
 
     async def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:
@@ -74,6 +78,7 @@ class AsyncStore:
                 results.append(result)
                 left += tickets
         await self._publish(left)
+        self._tell_ended(replies)
         return results
 
     async def read_stream(
@@ -121,6 +126,14 @@ class AsyncStore:
             await asyncio.to_thread(self._publisher.publish, tickets)
         except Exception as error:
             log.warning("tickets.unpublished: %s", error, extra={"runs": [ticket.run_id for ticket in tickets]})
+
+    def _tell_ended(self, replies: Sequence[Any]) -> None:
+        """Hand on the runs that ended with a canvas, and wait for nothing: upkeep honours what is left."""
+        if self._on_ended is None:
+            return
+        ended = [run_id for reply in replies if reply[2] for run_id in self._wire.ended(reply)]
+        if ended:
+            asyncio.get_running_loop().run_in_executor(None, self._on_ended, ended)
 
     async def _execute(self, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]) -> list[Any]:
         loop = asyncio.get_running_loop()

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
@@ -28,6 +28,10 @@ class TicketPublisher(Protocol):
         ...
 
 
+OnEnded = Callable[[Sequence[str]], None]
+"""Told of runs that an operation ended and whose canvas is to be honoured. Must not raise; may do nothing."""
+
+
 class Store:
     """Runs operations, one round trip each, and hands on the tickets they leave to their caller.
 
@@ -35,8 +39,11 @@ class Store:
         missing_templates: Tasks whose tickets the scripts could not push, for want of a template.
     """
 
-    def __init__(self, config: StoreConfig, publisher: TicketPublisher | None = None) -> None:
+    def __init__(
+        self, config: StoreConfig, publisher: TicketPublisher | None = None, on_ended: OnEnded | None = None
+    ) -> None:
         self.config = config
+        self._on_ended = on_ended
         self._wire = Wire(config)
         self._publisher = publisher
         self.missing_templates: set[str] = set()
@@ -53,6 +60,8 @@ class Store:
         result, tickets = self._wire.read(operation, reply)
         if tickets:
             self.publish(tickets)
+        if self._on_ended and reply[2] and (ended := self._wire.ended(reply)):
+            self._on_ended(ended)
         return result
 
     def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:

@@ -69,11 +69,15 @@ class Wire:
     def read(self, operation: Operation[ResultT], reply: Sequence[Any]) -> tuple[ResultT, list[Ticket]]:
         """Return the result and the tickets that the caller must publish. Raises what the operation says."""
         code, value, outbox = reply
-        return operation.read(code, value), [ticket(fields) for fields in outbox]
+        return operation.read(code, value), [ticket(fields) for fields in outbox if len(fields) > 1]
 
     def tickets(self, reply: Sequence[Any]) -> list[Ticket]:
         """Return the tickets of a reply whose reading failed."""
-        return [ticket(fields) for fields in reply[2]]
+        return [ticket(fields) for fields in reply[2] if len(fields) > 1]
+
+    def ended(self, reply: Sequence[Any]) -> list[str]:
+        """Return the runs of a reply that ended and have a canvas to honour."""
+        return [fields[0].decode() for fields in reply[2] if len(fields) == 1]
 
     def read_stream(self, name: str, after: str, shard: int, block_ms: int | None, count: int) -> tuple[str | int, ...]:
         """Return the XREAD command of a stream under a shard."""

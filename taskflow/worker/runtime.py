@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, cast
 
+from taskflow.broker.canvas import Canvas
 from taskflow.definition.machine import MachineSpec
 from taskflow.definition.registry import Registry
 from taskflow.settings import Settings
@@ -27,7 +28,7 @@ class Service(Protocol):
 class Adopt(Protocol):
     """Make a run of a message that a plain Celery producer sent, under the id that Celery gave it."""
 
-    def __call__(self, task_id: str, payload: object, run_id: str, due: datetime | None) -> str: ...
+    def __call__(self, task_id: str, payload: object, run_id: str, due: datetime | None, canvas: str | None) -> str: ...
 
 
 @dataclass(slots=True)
@@ -53,6 +54,7 @@ class Runtime:
     registry: Registry
     presets: Mapping[str, MachineSpec]
     adopt: Adopt
+    canvas: Canvas
     services: Callable[[str], Sequence[Service]]
     declare: Callable[[], None]
     node: NodeIdentity = field(default_factory=NodeIdentity)
