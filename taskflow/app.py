@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 
 import taskflow.definition.engine as definition_engine
 from taskflow.broker.canvas import Canvas
-from taskflow.broker.celery_app import Celery, make_celery
+from taskflow.broker.celery_app import Celery, become_default, make_celery
 from taskflow.broker.messages import ticket_template
 from taskflow.broker.publishing import KombuPublisher
 from taskflow.broker.queues import shared_queue
@@ -86,7 +86,8 @@ class TaskFlow:
             return cls._default
 
     def set_default(self) -> Self:
-        """Make this the app that verbs use."""
+        """Make this the app that verbs use, and its Celery app the default one where the process has no other."""
+        become_default(self.celery)
         with TaskFlow._lock:
             TaskFlow._default = self
         return self
@@ -172,8 +173,11 @@ class TaskFlow:
 
     def _on_ended(self, run_ids: Sequence[str]) -> None:
         """Honour the canvas of runs that a node has ended. Elsewhere a node's upkeep does it, within milliseconds."""
-        if self._node.node.id:
-            self._canvas.perform(run_ids)
+        node = self._node.node
+        if node.is_child:
+            self._canvas.perform(run_ids)  # before the child is given another run, or ends
+        elif node.id:
+            self._canvas.perform_soon(run_ids)
 
     def _template(self, task_id: str) -> str:
         return ticket_template(self.celery, task_id)

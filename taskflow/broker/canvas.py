@@ -5,7 +5,7 @@ Signatures are frozen before they are kept: one that is applied twice makes two 
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, cast
 
 from celery import Celery, states
@@ -24,15 +24,18 @@ from taskflow.trigger.run_records import RunRecords
 log = logging.getLogger("taskflow.canvas")
 _PARTS: Final = ("callbacks", "errbacks", "chain", "chord")
 _PLACE: Final = ("group", "group_index", "root_id", "parent_id")
-_UNAVAILABLE: Final = (StoreUnavailableError, BrokerUnavailableError, KombuError, OSError)
+_THREADS: Final = 4
+UNAVAILABLE: Final = (StoreUnavailableError, BrokerUnavailableError, KombuError, OSError)
+"""What store and broker raise when they are away: doing it again later helps."""
 
 
-@dataclass(frozen=True, slots=True)
 class Canvas:
-    """Honours the canvas of runs, in nodes."""
+    """Honours the canvas of runs, in nodes and their children."""
 
-    app: Celery
-    records: RunRecords
+    def __init__(self, app: Celery, records: RunRecords) -> None:
+        self.app = app
+        self.records = records
+        self._threads: ThreadPoolExecutor | None = None
 
     def kept(self, headers: Mapping[str, Any], embed: Mapping[str, Any]) -> str | None:
         """Return what a message asks for at its run's end, as JSON; None when it asks for nothing."""
@@ -44,33 +47,38 @@ class Canvas:
                 asked[name] = [self._frozen(item) for item in asked[name]]
         return dumps(asked | {name: headers[name] for name in _PLACE if headers.get(name) is not None})
 
-    def refuse(self, headers: Mapping[str, Any], embed: Mapping[str, Any], error: Exception) -> None:
-        """Fail a message that can't become a run, and with it what was to follow.
+    def refuse(self, headers: Mapping[str, Any], embed: Mapping[str, Any], status: RunStatus, error: RunError) -> None:
+        """Let a message that becomes no run end in a final status, and what was to follow with it.
 
         Raises:
             StoreUnavailableError, KombuError, OSError: Nothing is lost: do it again.
         """
-        told = RunError(type(error).__name__, str(error))
-        backend = self._backend()
-        backend.store_result(headers["id"], exception_of(RunStatus.FAILED, told), states.FAILURE)
-        asked = {name: embed.get(name) for name in _PARTS}
-        asked |= {name: headers.get(name) for name in _PLACE}
-        self._fail(headers["id"], headers["task"], asked, RunStatus.FAILED, told)
+        self._backend().store_result(headers["id"], exception_of(status, error), STATES[status])
+        asked = {name: embed.get(name) for name in _PARTS} | {name: headers.get(name) for name in _PLACE}
+        self._fail(headers["id"], headers["task"], asked, status, error)
 
     def perform(self, run_ids: Sequence[str]) -> None:
         """Honour the canvas of finished runs. What fails because store or broker is away, upkeep does again."""
         for run_id in run_ids:
             try:
                 self.perform_one(run_id)
-            except _UNAVAILABLE as error:
-                log.warning("canvas.waiting: run %s: %s", run_id, error)
+            except UNAVAILABLE as error:
+                log.warning("canvas.waiting: run %s and perhaps more: %s", run_id, error)
+                return
             except Exception:
                 log.exception("canvas.failed: run %s", run_id)
 
+    def perform_soon(self, run_ids: Sequence[str]) -> None:
+        """Do the same in a thread: errbacks may be user code, and a broker that is away takes seconds."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="taskflow-canvas")
+        self._threads.submit(self.perform, run_ids)
+
     def perform_left(self, shard: int) -> None:
-        """Honour what finished without a node, or whose node died over it. For upkeep."""
-        for run_id in self.records.take_left_canvas(shard):
-            self.perform([run_id])
+        """Honour, soon, what finished without a node, or whose node died over it. For upkeep."""
+        left = self.records.take_left_canvas(shard)
+        if left:
+            self.perform_soon(left)
 
     def perform_one(self, run_id: str) -> None:
         """Honour one run's canvas, whoever else does it at the same time.
@@ -88,7 +96,7 @@ class Canvas:
                 self._go_on(ended, canvas)
             else:
                 self._fail(run_id, ended.task_id, canvas, ended.status, ended.error)
-        except _UNAVAILABLE:
+        except UNAVAILABLE:
             raise
         except Exception as error:  # it would fail in the same way the next time
             log.exception("canvas.broken: run %s", run_id)
@@ -119,7 +127,8 @@ class Canvas:
         if canvas.get("chord"):
             backend.on_chord_part_return(request, state, raised)
         if canvas.get("chain"):
-            backend._fail_chain(canvas["chain"], raised, traceback, store_result=True, state=state)
+            following = canvas["chain"][::-1]  # the next task first: who waits for the last finds all of them failed
+            backend._fail_chain(following, raised, traceback, store_result=True, state=state)
         if canvas.get("errbacks") and status is not RunStatus.CANCELED:
             backend._call_task_errbacks(request, raised, traceback)
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Final, cast
 
 from celery import Celery as Celery
+from celery import _state
 from celery.app.amqp import AMQP, Queues
 from kombu import Queue
 from kombu.transport import TRANSPORT_ALIASES
@@ -63,7 +64,7 @@ class _App(Celery):
     is_run_task: Callable[[str], bool]
 
     @cached_property
-    def AsyncResult(self) -> Any:  # type: ignore[override] # noqa: N802 - Celery's name
+    def AsyncResult(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # noqa: N802
         """The class of results, bound to this app."""
         return self.subclass_with_self(cast("Any", "taskflow.broker.result_backend:RunResult"))
 
@@ -73,6 +74,13 @@ class _App(Celery):
         if self.is_run_task(name):
             result.ignored = False
         return result
+
+
+def become_default(celery: Celery) -> None:
+    """Make it the app of ``celery.result.AsyncResult(id)`` and the like, as in Flower, unless the process has one."""
+    default: Celery | None = cast("Any", _state).default_app
+    if default is None or default.main == "default":  # Celery's own stopgap
+        celery.set_default()
 
 
 def prepare_worker(celery: Celery) -> None:

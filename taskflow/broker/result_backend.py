@@ -69,6 +69,10 @@ class RunBackend(BaseBackend):
             raise CeleryTimeoutError(f"Task {task_id} did not finish within {timeout:g} s.")
         return self.get_task_meta(task_id)
 
+    def task_result_exists(self, task_id: str) -> bool:
+        """Whether there is a run of this id, pending ones included: those that Celery can't tell from unknown ids."""
+        return self.records.find(task_id) is not None or self.records.kept("result", task_id) is not None
+
     def mark_as_revoked(
         self,
         task_id: str,

@@ -128,12 +128,12 @@ class AsyncStore:
             log.warning("tickets.unpublished: %s", error, extra={"runs": [ticket.run_id for ticket in tickets]})
 
     def _tell_ended(self, replies: Sequence[Any]) -> None:
-        """Hand on the runs that ended with a canvas, and wait for nothing: upkeep honours what is left."""
+        """Hand on the runs that ended with a canvas. Whoever takes them does not block the loop."""
         if self._on_ended is None:
             return
         ended = [run_id for reply in replies if reply[2] for run_id in self._wire.ended(reply)]
         if ended:
-            asyncio.get_running_loop().run_in_executor(None, self._on_ended, ended)
+            self._on_ended(ended)
 
     async def _execute(self, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]) -> list[Any]:
         loop = asyncio.get_running_loop()

@@ -7,8 +7,11 @@ from typing import Any
 
 from celery.worker.state import revoked
 
+from taskflow.broker.canvas import UNAVAILABLE
 from taskflow.definition.task import TaskDefinition
-from taskflow.errors import PayloadError, StoreUnavailableError
+from taskflow.errors import PayloadError
+from taskflow.models import RunError, RunStatus
+from taskflow.trigger.run_records import REVOKED
 from taskflow.worker.runtime import Runtime
 
 log = logging.getLogger("taskflow.node")
@@ -26,13 +29,14 @@ def adopt(runtime: Runtime, definition: TaskDefinition, consumer: Any, message: 
     try:
         if headers["id"] in revoked:
             log.info("message.revoked: %s", headers["id"])
+            runtime.canvas.refuse(headers, called, RunStatus.CANCELED, REVOKED)
         else:
             _trigger(runtime, definition, headers, [*args, *kwargs.values()], runtime.canvas.kept(headers, called))
         message.ack_log_error(log, consumer.connection_errors)
     except PayloadError as error:
         log.error("message.refused: %s", error)
         _refuse(runtime, consumer, message, called, error)
-    except StoreUnavailableError as error:
+    except UNAVAILABLE as error:
         log.warning("message.returned: %s", error)
         message.requeue()
 
@@ -61,11 +65,14 @@ def _trigger(
 def _refuse(runtime: Runtime, consumer: Any, message: Any, embed: Mapping[str, Any], error: PayloadError) -> None:
     """Let whoever waits for the message's result, or for what was to follow, know."""
     try:
-        runtime.canvas.refuse(message.headers, embed, error)
-    except Exception as failed:
+        told = RunError(type(error).__name__, str(error))
+        runtime.canvas.refuse(message.headers, embed, RunStatus.FAILED, told)
+    except UNAVAILABLE as failed:
         log.warning("message.returned: %s", failed)
         message.requeue()
         return
+    except Exception:  # such as a malformed errback: it would not get better
+        log.exception("canvas.broken: message %s", message.headers["id"])
     _tell_refused(consumer, message, error)
     message.reject_log_error(log, consumer.connection_errors)
 

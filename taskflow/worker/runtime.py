@@ -37,10 +37,17 @@ class NodeIdentity:
 
     name: str = "unnamed"
     id: str = field(default="")
+    pid: int = 0
+
+    @property
+    def is_child(self) -> bool:
+        """Whether this process was forked by the node."""
+        return bool(self.pid) and os.getpid() != self.pid
 
     def renew(self) -> str:
         """Take a new id: the node's name, its pid and eight random digits."""
-        self.id = f"{self.name}.{os.getpid()}.{secrets.token_hex(4)}"
+        self.pid = os.getpid()
+        self.id = f"{self.name}.{self.pid}.{secrets.token_hex(4)}"
         return self.id
 
 

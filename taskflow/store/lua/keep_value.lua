@@ -10,6 +10,5 @@ end
 redis.call("SET", key, ARGV[9], "PX", retention_ms)
 if ARGV[10] == "1" then
   redis.call("XADD", base .. ":finishes", "MAXLEN", "~", 10000, "*", "run", ARGV[8], "status", "KEPT")
-  redis.call("PEXPIRE", base .. ":finishes", retention_ms)
 end
 return { 1, 1, outbox }

@@ -1,4 +1,4 @@
--- End a run for good, with further fields. Derives :live, :finished, :finishes, :key:<task>:<digest>, :debounce:<task>:<digest>, :children:<run>, :canvas, :wake.
+-- End a run for good, with further fields. Derives :live, :finished, :finishes, :key:<task>:<digest>, :debounce:<task>:<digest>, :children:<run>, :canvas.
 local FINISHES_KEPT = 10000
 local CANVAS_MS = 2000
 
@@ -42,8 +42,7 @@ local function close(id, status, ...)
     outbox[#outbox + 1] = { id }
     redis.call("ZADD", base .. ":canvas", is_nodeless and now or now + CANVAS_MS, id)
     if is_nodeless then
-      redis.call("XADD", base .. ":wake", "MAXLEN", "~", 16, "*", "due", now)
-      redis.call("PEXPIRE", base .. ":wake", 86400000)
+      wake(now)
     end
   end
   if run[6] or run[8] then
