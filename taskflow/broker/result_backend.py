@@ -57,17 +57,19 @@ class RunBackend(BaseBackend):
         on_interval: Callable[[], object] | None = None,
     ) -> dict[str, Any]:
         """Wait for a run, or for what may become one: no polling, the process's listener wakes it."""
+        meta: dict[str, Any] = {}
 
         def is_ready() -> bool:
-            if self.get_task_meta(task_id)["status"] in states.READY_STATES:
+            meta.update(self.get_task_meta(task_id))
+            if meta["status"] in states.READY_STATES:
                 return True
             if on_interval:
                 on_interval()
             return False
 
         if not is_ready() and not self.records.wait(is_ready, task_id, timeout):
-            raise CeleryTimeoutError(f"Task {task_id} did not finish within {timeout:g} s.")
-        return self.get_task_meta(task_id)
+            raise CeleryTimeoutError(f"Task {task_id} did not finish within {timeout:g} s; it is {meta['status']}.")
+        return meta
 
     def task_result_exists(self, task_id: str) -> bool:
         """Whether there is a run of this id, pending ones included: those that Celery can't tell from unknown ids."""

@@ -25,20 +25,20 @@ def adopt(runtime: Runtime, definition: TaskDefinition, consumer: Any, message: 
     """
     args, kwargs, embed = message.payload
     headers = message.headers
-    called: dict[str, Any] = embed or {}
+    if headers["id"] in revoked:
+        log.info("message.revoked: %s", headers["id"])
+        _refuse(runtime, consumer, message, RunStatus.CANCELED, REVOKED)
+        return
     try:
-        if headers["id"] in revoked:
-            log.info("message.revoked: %s", headers["id"])
-            runtime.canvas.refuse(headers, called, RunStatus.CANCELED, REVOKED)
-        else:
-            _trigger(runtime, definition, headers, [*args, *kwargs.values()], runtime.canvas.kept(headers, called))
-        message.ack_log_error(log, consumer.connection_errors)
+        _trigger(runtime, definition, headers, [*args, *kwargs.values()], runtime.canvas.kept(headers, embed or {}))
     except PayloadError as error:
         log.error("message.refused: %s", error)
-        _refuse(runtime, consumer, message, called, error)
+        _refuse(runtime, consumer, message, RunStatus.FAILED, RunError(type(error).__name__, str(error)))
     except UNAVAILABLE as error:
         log.warning("message.returned: %s", error)
         message.requeue()
+    else:
+        message.ack_log_error(log, consumer.connection_errors)
 
 
 def _trigger(
@@ -62,24 +62,27 @@ def _trigger(
     log.info("message.adopted: %s as a run of %s", run_id, definition.id)
 
 
-def _refuse(runtime: Runtime, consumer: Any, message: Any, embed: Mapping[str, Any], error: PayloadError) -> None:
+def _refuse(runtime: Runtime, consumer: Any, message: Any, status: RunStatus, error: RunError) -> None:
     """Let whoever waits for the message's result, or for what was to follow, know."""
+    embed: dict[str, Any] = message.payload[2] or {}
     try:
-        told = RunError(type(error).__name__, str(error))
-        runtime.canvas.refuse(message.headers, embed, RunStatus.FAILED, told)
+        runtime.canvas.refuse(message.headers, embed, status, error)
     except UNAVAILABLE as failed:
         log.warning("message.returned: %s", failed)
         message.requeue()
         return
     except Exception:  # such as a malformed errback: it would not get better
         log.exception("canvas.broken: message %s", message.headers["id"])
-    _tell_refused(consumer, message, error)
+    _tell_refused(consumer, message, status, error)
     message.reject_log_error(log, consumer.connection_errors)
 
 
-def _tell_refused(consumer: Any, message: Any, error: PayloadError) -> None:
+def _tell_refused(consumer: Any, message: Any, status: RunStatus, error: RunError) -> None:
     events = consumer.event_dispatcher
     if events and events.enabled:
         found = {"uuid": message.headers["id"], "name": message.headers["task"]}
         events.send("task-received", **found)
-        events.send("task-failed", exception=repr(error), traceback="", **found)
+        if status is RunStatus.CANCELED:
+            events.send("task-revoked", terminated=False, signum=None, expired=False, **found)
+        else:
+            events.send("task-failed", exception=f"{error.type}: {error.message}", traceback="", **found)

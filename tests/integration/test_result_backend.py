@@ -135,7 +135,7 @@ def test_a_result_without_a_worker_is_what_the_store_says(start_fleet: StartFlee
 def test_a_canceled_run_ends_its_chain_and_a_revoked_one_is_canceled(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
-    """A client's cancel is honoured by upkeep at once; Celery's own revoke command is a cancel."""
+    """A client's cancel is honoured by upkeep at once; Celery's own revoke command is a cancel, of messages, too."""
     fleet = start_fleet(valkey.url)
     fleet.start_node()
     celery = app(fleet)
@@ -146,6 +146,11 @@ def test_a_canceled_run_ends_its_chain_and_a_revoked_one_is_canceled(
     assert runs.cancel(behind.parent.id)
     with pytest.raises(TaskRevokedError):
         celery.AsyncResult(behind.id).get(timeout=3)
+    celery.control.revoke(["early"], reply=True)
+    late = chain(sig(fleet, "t-echo", 1, task_id="early"), sig(fleet, "t-echo")).apply_async()
+    with pytest.raises(TaskRevokedError):
+        celery.AsyncResult(late.id).get(timeout=S)
+    assert celery.AsyncResult("early").state == states.REVOKED
     celery.control.revoke(long.id, terminate=True)
     with pytest.raises(TaskRevokedError):
         celery.AsyncResult(long.id).get(timeout=S)
@@ -155,8 +160,8 @@ def test_a_canceled_run_ends_its_chain_and_a_revoked_one_is_canceled(
 
 @pytest.mark.timeout(60)
 def test_canvas_on_an_async_node(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """The asyncio pool honours it outside of its event loop."""
-    fleet = start_fleet(valkey.url)
+    """The asyncio pool honours it outside of its event loop; on shards, where Celery's ids don't name theirs."""
+    fleet = start_fleet(valkey.url, shards=4)
     node = fleet.start_node(executor="async", concurrency=50)
     flaky = sig(fleet, "t-async-flaky")
     header = [chain(flaky.clone((1,)), flaky) for _ in range(10)]
