@@ -40,10 +40,7 @@ class AsyncStore:
             StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
         """
         replies = await self._execute([self._wire.command(operation, shard)], [operation])
-        result, tickets = self._wire.read(operation, replies[0])
-        await self._publish(tickets)
-        self._tell_ended(replies)
-        return result
+        return await self._read(operation, replies)
 
     async def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:
         """Execute an operation on the shard of a run; an adopted run is looked for on every shard."""
@@ -51,11 +48,9 @@ class AsyncStore:
         if shard is not None and shard < self.config.shards:
             return await self.run(operation, shard=shard)
         for candidate in range(self.config.shards - 1):
-            try:
-                return await self.run(operation, shard=candidate)
-            except TaskflowError as error:
-                if not is_missing(error):
-                    raise
+            replies = await self._execute([self._wire.command(operation, candidate)], [operation])
+            if not is_missing(replies[0]):
+                return await self._read(operation, replies)
         return await self.run(operation, shard=self.config.shards - 1)
 
     async def run_many(self, operations: Sequence[tuple[Operation[Any], int]]) -> list[Any]:
@@ -114,6 +109,12 @@ class AsyncStore:
     async def close(self) -> None:
         """Close every idle connection."""
         await self._connections.close()
+
+    async def _read(self, operation: Operation[ResultT], replies: Sequence[Any]) -> ResultT:
+        result, tickets = self._wire.read(operation, replies[0])
+        await self._publish(tickets)
+        self._tell_ended(replies)
+        return result
 
     async def _publish(self, tickets: Sequence[Ticket]) -> None:
         if not tickets:

@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from taskflow.errors import RunNotFoundError, TaskflowError
 from taskflow.store.operations import Operation, milliseconds
 from taskflow.store.records import Ticket, ticket
 from taskflow.store.scripts import script
@@ -100,9 +99,9 @@ def shard_of_run(run_id: str) -> int | None:
     return int(found.group(1), 16) if found else None
 
 
-def is_missing(error: TaskflowError) -> bool:
-    """Whether an operation found no such run, so that another shard may know it."""
-    return isinstance(error, RunNotFoundError) or getattr(error, "status", "") == "MISSING"
+def is_missing(reply: Sequence[Any]) -> bool:
+    """Whether a reply says that there is no such run, so that another shard may know it."""
+    return bool(reply[0] == 0 and reply[1] == b"MISSING")
 
 
 def shard_of_queue(queue: str, shards: int) -> int:

@@ -1,16 +1,18 @@
 """The outbox of canvas, chords, and what is kept for Celery, in the store."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from taskflow.errors import RunNotFoundError
-from taskflow.models import RunStatus
+from taskflow.models import AttemptOutcome, RunStatus
 from taskflow.store import canvas_operations as canvas
 from taskflow.store import node_operations, operations
 from taskflow.store.sync_store import Store
-from tests.store.conftest import ERROR, HEARTBEAT, Bench, real_time
+from tests.servers import RedisServer
+from tests.store.conftest import ERROR, HEARTBEAT, Bench, make_bench, real_time
 
 HOLD = timedelta(seconds=10)
 ASKED = '{"chain": ["a \\u00fc"]}'
@@ -95,3 +97,20 @@ def test_what_is_kept_is_read_forgotten_and_expires(bench: Bench) -> None:
     assert 0 < bench.redis("PTTL", bench.key("kept:result:id")) <= bench.config.retention.total_seconds() * 1000
     bench.run(canvas.keep_value("result", "id", ""))
     assert bench.run(canvas.read_value("result", "id")) is None
+
+
+def test_every_operation_finds_an_adopted_run_on_its_shard(store_server: RedisServer) -> None:
+    """Celery's id names none; a lost child that nobody gives up would hold its slot for good."""
+    for bench in make_bench(store_server, shards=3, shard=2):
+        store = Store(replace(bench.config, clock=None), bench)
+        bench.node()
+        run_id = bench.trigger(id="0b5e7a4e-celery")
+        claimed = bench.claim(run_id)
+        assert store.run_for(run_id, operations.give_up_run(run_id, claimed.claim, AttemptOutcome.LOST, ERROR))
+        assert not store.run_for("no-run", operations.give_up_run("no-run", 1, AttemptOutcome.LOST, ERROR))
+        again = bench.claim(run_id)
+        finished = operations.finish_run(run_id, again.claim, RunStatus.COMPLETED)
+        assert store.run_for(run_id, finished) is RunStatus.COMPLETED
+        with pytest.raises(RunNotFoundError):
+            store.run_for("no-run", operations.read_run("no-run"))
+        store.close()
