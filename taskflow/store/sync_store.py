@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
 
-from taskflow.errors import StoreUnavailableError, TaskflowError
+from taskflow.errors import StoreUnavailableError
 from taskflow.store import scripts
 from taskflow.store.connections import Connections
 from taskflow.store.operations import Operation
@@ -28,6 +28,10 @@ class TicketPublisher(Protocol):
         ...
 
 
+OnEnded = Callable[[Sequence[str]], None]
+"""Told of runs that an operation ended and whose canvas is to be honoured. Must not raise; may do nothing."""
+
+
 class Store:
     """Runs operations, one round trip each, and hands on the tickets they leave to their caller.
 
@@ -35,8 +39,11 @@ class Store:
         missing_templates: Tasks whose tickets the scripts could not push, for want of a template.
     """
 
-    def __init__(self, config: StoreConfig, publisher: TicketPublisher | None = None) -> None:
+    def __init__(
+        self, config: StoreConfig, publisher: TicketPublisher | None = None, on_ended: OnEnded | None = None
+    ) -> None:
         self.config = config
+        self._on_ended = on_ended
         self._wire = Wire(config)
         self._publisher = publisher
         self.missing_templates: set[str] = set()
@@ -49,11 +56,7 @@ class Store:
         Raises:
             StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
         """
-        reply = self._execute(self._wire.command(operation, shard), operation)
-        result, tickets = self._wire.read(operation, reply)
-        if tickets:
-            self.publish(tickets)
-        return result
+        return self._read(operation, self._execute(self._wire.command(operation, shard), operation))
 
     def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:
         """Execute an operation on the shard of a run; an adopted run is looked for on every shard."""
@@ -61,11 +64,9 @@ class Store:
         if shard is not None and shard < self.config.shards:
             return self.run(operation, shard=shard)
         for candidate in range(self.config.shards - 1):
-            try:
-                return self.run(operation, shard=candidate)
-            except TaskflowError as error:
-                if not is_missing(error):
-                    raise
+            reply = self._execute(self._wire.command(operation, candidate), operation)
+            if not is_missing(reply):
+                return self._read(operation, reply)
         return self.run(operation, shard=self.config.shards - 1)
 
     def run_many(self, operations: Sequence[Operation[ResultT]], *, shard: int = 0) -> list[ResultT]:
@@ -141,6 +142,14 @@ class Store:
     def close(self) -> None:
         """Close every connection, those in use too."""
         self._connections.close()
+
+    def _read(self, operation: Operation[ResultT], reply: Sequence[Any]) -> ResultT:
+        result, tickets = self._wire.read(operation, reply)
+        if tickets:
+            self.publish(tickets)
+        if self._on_ended and reply[2] and (ended := self._wire.ended(reply)):
+            self._on_ended(ended)
+        return result
 
     def _execute(self, command: Sequence[Any], operation: Operation[Any] | None) -> Any:
         run_id = operation.run_id if operation else None

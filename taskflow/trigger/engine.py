@@ -68,6 +68,11 @@ class RunEngine:
         self._declared: set[tuple[str, int]] = set()
         self._lock = threading.Lock()
 
+    @property
+    def results(self) -> ResultListener:
+        """The process's one listener for runs that finish."""
+        return self._results
+
     def trigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
         """Make a run and return its id."""
         new = self._planner.plan(task, payload, options)
