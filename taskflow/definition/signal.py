@@ -12,7 +12,7 @@ TIMED_OUT: Final = "timed out"
 
 
 class Signal:
-    """Set when the run is canceled or has used up its ``max_duration``. Thread-safe; never unset.
+    """Set when the run is canceled, has used up its ``max_duration``, or is to go on elsewhere. Thread-safe.
 
     The function is stopped anyway, a coroutine by ``CancelledError`` and a child by ``SystemExit``: the signal is for
     what they have started elsewhere.
@@ -30,7 +30,7 @@ class Signal:
 
     @property
     def reason(self) -> str | None:
-        """Why the attempt is to stop, ``"canceled"`` or ``"timed out"``; None while it is not."""
+        """Why the attempt is to stop: ``"canceled"``, ``"timed out"`` or ``"interrupted"``; None while it is not."""
         return self._reason
 
     def is_set(self) -> bool:
