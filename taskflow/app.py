@@ -22,6 +22,7 @@ from taskflow.definition.options import TriggerOptions
 from taskflow.definition.registry import Registry, declared
 from taskflow.embedded import ensure_store, stop_store
 from taskflow.errors import SettingsError
+from taskflow.execution.final_hooks import has_final_hooks
 from taskflow.settings import Settings
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
@@ -67,7 +68,7 @@ class TaskFlow:
         self.store = Store(self._store_config(), self.publisher)
         self.planner = Planner(registry, self.presets, self.settings.shards, self.settings.payload_limit)
         self.planner.limits()  # refuses contradictions
-        self.engine = RunEngine(self.planner, self.store, self._async_store, self._template)
+        self.engine = RunEngine(self.planner, self.store, self._async_store, self._template, self._has_final_hooks)
         setattr(self.celery, ATTRIBUTE, self._runtime())
         register_tasks(self.celery, (task.definition for task in registry))
 
@@ -163,6 +164,9 @@ class TaskFlow:
     def _template(self, task_id: str) -> str:
         return ticket_template(self.celery, task_id)
 
+    def _has_final_hooks(self, task_id: str) -> bool:
+        return has_final_hooks(self.registry.get(task_id).definition)
+
     def _runtime(self) -> Runtime:
         return Runtime(
             settings=self.settings,
@@ -194,6 +198,7 @@ class TaskFlow:
         limits = self.planner.limits()
         for task in self.registry:
             task.definition.prepare()
+        hooks = {task.definition.id: has_final_hooks(task.definition) for task in self.registry}
         for shard in range(self.settings.shards):
             here = {
                 queue: limit for queue, limit in limits.items() if shard_of_queue(queue, self.settings.shards) == shard
@@ -203,6 +208,7 @@ class TaskFlow:
                 templates,
                 here,
                 by_worker=True,
+                final_hooks=hooks,
                 environment_limit=None if limit is None else _share(limit, shard, self.settings.shards),
                 burst_factor=self.settings.burst_factor,
             )

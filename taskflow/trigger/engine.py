@@ -46,12 +46,18 @@ class RunEngine:
     """Implements ``definition.engine.Engine``."""
 
     def __init__(
-        self, planner: Planner, store: Store, make_async_store: Callable[[], AsyncStore], template: Templates
+        self,
+        planner: Planner,
+        store: Store,
+        make_async_store: Callable[[], AsyncStore],
+        template: Templates,
+        has_final_hooks: Callable[[str], bool],
     ) -> None:
         self._planner = planner
         self._store = store
         self._make_async_store = make_async_store
         self._template = template
+        self._has_final_hooks = has_final_hooks
         self._results = ResultListener(store)
         self.queues = StoreQueueEngine(store, lambda: self._loop().store)
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.WeakKeyDictionary()
@@ -163,7 +169,8 @@ class RunEngine:
 
     def _declaration(self, new: NewRun) -> operations.Operation[int]:
         template = {new.task_id: self._template(new.task_id)}
-        return operations.declare(template, {}, by_worker=False)
+        hooks = {new.task_id: self._has_final_hooks(new.task_id)}
+        return operations.declare(template, {}, by_worker=False, final_hooks=hooks)
 
     def _shard(self, new: NewRun) -> int:
         named = shard_of_run(new.id)
