@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib.machinery import ModuleSpec
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
@@ -119,7 +120,7 @@ class TaskFlow:
 
     def _import(self, modules: Iterable[str]) -> None:
         for name in modules:
-            for module in (*_init_beside(name), name):
+            for module in chain(_init_beside(name), [name]):  # lazily: to look into a package imports it
                 try:
                     importlib.import_module(module)
                 except ModuleNotFoundError as missing:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from typing import Final
+from typing import Final, Self
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.durations import Duration, parse_duration
@@ -27,6 +27,9 @@ class Signal:
 
     def __repr__(self) -> str:
         return f"<Signal {self._reason or 'not set'}>"
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # a copy would never be set; ``dataclasses.asdict(ctx)`` makes one
 
     @property
     def reason(self) -> str | None:

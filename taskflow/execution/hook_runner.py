@@ -114,7 +114,9 @@ class HookRunner:
         self.use(replace(self.context, reason=reason))
         self.values |= {
             "output": output,
-            "error": cause or (None if status is RunStatus.COMPLETED else run_failed(run_id, status, error)),
+            "error": run_failed(run_id, status, error)
+            if cause is None and status is not RunStatus.COMPLETED
+            else cause,
             "result": TaskResult(run_id, status, output, error),
         }
         await self.run_safely(end_hooks(self.plan, status))
