@@ -112,11 +112,11 @@ class HookRunner:
         """
         run_id = self.context.run.id
         self.use(replace(self.context, reason=reason))
+        if cause is None and status is not RunStatus.COMPLETED:
+            cause = run_failed(run_id, status, error)
         self.values |= {
             "output": output,
-            "error": run_failed(run_id, status, error)
-            if cause is None and status is not RunStatus.COMPLETED
-            else cause,
+            "error": cause,
             "result": TaskResult(run_id, status, output, error),
         }
         await self.run_safely(end_hooks(self.plan, status))

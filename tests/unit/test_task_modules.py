@@ -16,7 +16,7 @@ SETTINGS = Settings.read(redis_url="redis://127.0.0.1:1/0")
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder that modules are imported from; forgotten afterwards."""
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     before = set(sys.modules)
     yield tmp_path
     for name in set(sys.modules) - before:
@@ -49,6 +49,7 @@ def test_an_init_module_beside_the_tasks_is_imported_first(
         path = project / file
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"with open({str(project / 'order')!r}, 'a') as order: order.write('{path.name} ')")
+    importlib.invalidate_caches()
     assert imported(project, name) == order
 
 
@@ -58,7 +59,7 @@ def test_a_strangers_init_module_is_left_alone(project: Path, monkeypatch: pytes
     elsewhere.mkdir()
     (elsewhere / "init.py").write_text("raise AssertionError('imported')")
     (project / "chores_d.py").write_text("")
-    monkeypatch.syspath_prepend(str(elsewhere))
+    monkeypatch.setattr(sys, "path", [str(elsewhere), *sys.path])
     importlib.invalidate_caches()
     assert imported(project, "chores_d") == []
 

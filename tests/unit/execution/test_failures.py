@@ -53,12 +53,12 @@ def test_a_chain_that_is_a_loop_ends() -> None:
 def test_a_message_that_cannot_be_read_is_said_to_be_so() -> None:
     """Its ``__str__`` is user code; it must not hide that the attempt failed."""
 
-    class Unreadable(Exception):
+    class UnreadableError(Exception):
         def __str__(self) -> str:
             raise RuntimeError("no")
 
-    told = describe(raised(Unreadable()))
-    assert told.type.endswith("Unreadable")
+    told = describe(raised(UnreadableError()))
+    assert told.type.endswith("UnreadableError")
     assert "cannot be read" in told.message
 
 
