@@ -1,11 +1,15 @@
 """The composition root: joins settings, store, broker and definitions into one ``TaskFlow``."""
 
+import contextlib
 import importlib
 import importlib.util
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from importlib.machinery import ModuleSpec
+from itertools import chain
+from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
@@ -130,11 +134,7 @@ class TaskFlow:
 
     def _import(self, modules: Iterable[str]) -> None:
         for name in modules:
-            package = name.rpartition(".")[0]
-            beside = f"{package}.init" if package else "init"
-            for module in (beside, name):
-                if module == beside and not (package and importlib.util.find_spec(beside)):
-                    continue
+            for module in chain(_init_beside(name), [name]):  # lazily: to look into a package imports it
                 try:
                     importlib.import_module(module)
                 except ModuleNotFoundError as missing:
@@ -249,6 +249,26 @@ class TaskFlow:
 def _share(limit: int, shard: int, shards: int) -> int:
     """Return a shard's part of the environment's limit, at least 1."""
     return max(1, limit // shards + (shard < limit % shards))
+
+
+def _init_beside(name: str) -> Iterator[str]:
+    """Find the ``init`` modules of a task module: beside it, and within it when it is a package."""
+    with contextlib.suppress(ModuleNotFoundError):  # named in a better message when the module itself is imported
+        spec = importlib.util.find_spec(name)
+        package = name.rpartition(".")[0]
+        beside = f"{package}.init" if package else "init"
+        found = importlib.util.find_spec(beside)
+        if found and (package or _folder(found) == _folder(spec)):  # any other top-level "init" is a stranger's
+            yield beside
+        if spec and spec.submodule_search_locations and importlib.util.find_spec(f"{name}.init"):
+            yield f"{name}.init"
+
+
+def _folder(spec: ModuleSpec | None) -> str | None:
+    if spec is None or spec.origin is None:
+        return None
+    origin = Path(spec.origin)
+    return str((origin.parent if origin.name == "__init__.py" else origin).parent)
 
 
 definition_engine.bind(lambda: TaskFlow.current().engine)

@@ -86,8 +86,8 @@ class Context:
     queue: QueueInfo
     machine: MachineInfo
     environment: EnvironmentInfo
-    init: object = None
-    signal: Signal = field(default_factory=Signal)
+    init: object = field(default=None, compare=False)
+    signal: Signal = field(default_factory=Signal, compare=False)
     reason: str | None = None
 
 
