@@ -60,20 +60,12 @@ class AsyncStore:
         Raises:
             StoreUnavailableError: No answer within the timeout. Any of them may have been executed.
         """
+        if not operations:
+            return []
         commands = [self._wire.command(operation, shard) for operation, shard in operations]
-        replies = await self._execute(commands, [operation for operation, _ in operations])
-        results: list[Any] = []
-        left: list[Ticket] = []
-        for (operation, _), reply in zip(operations, replies, strict=True):
-            try:
-                result, tickets = self._wire.read(operation, reply)
-            except TaskflowError as error:
-                results.append(error)
-                left += [*self._wire.tickets(reply)]
-            else:
-                results.append(result)
-                left += tickets
-        await self._publish(left)
+        described = [operation for operation, _ in operations]
+        results, tickets = self._wire.read_many(described, await self._execute(commands, described))
+        await self._publish(tickets)
         return results
 
     async def read_stream(

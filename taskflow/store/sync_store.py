@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
@@ -15,6 +15,7 @@ from taskflow.store.records import Ticket
 from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
 
 ResultT = TypeVar("ResultT")
+ReplyT = TypeVar("ReplyT")
 log = logging.getLogger("taskflow.store")
 UNREACHABLE = (ConnectionError, TimeoutError, OSError)
 PAUSE_SECONDS = 0.05
@@ -68,6 +69,22 @@ class Store:
                     raise
         return self.run(operation, shard=self.config.shards - 1)
 
+    def run_many(self, operations: Sequence[tuple[Operation[Any], int]]) -> list[Any]:
+        """Execute operations, each with its shard, in one write. Returns each one's result or the error it reads as.
+
+        Raises:
+            StoreUnavailableError: No answer within the timeout. Any of them may have been executed.
+        """
+        if not operations:
+            return []
+        commands = [self._wire.command(operation, shard) for operation, shard in operations]
+        described = [operation for operation, _ in operations]
+        replies = self._retried(lambda connection: self._round_trips(connection, commands, described), None)
+        results, tickets = self._wire.read_many(described, replies)
+        if tickets:
+            self.publish(tickets)
+        return results
+
     def publish(self, tickets: Sequence[Ticket]) -> None:
         """Hand tickets to the broker. A failure is logged: upkeep publishes what nobody claims."""
         if self._publisher is None:
@@ -116,13 +133,17 @@ class Store:
         self._connections.close()
 
     def _execute(self, command: Sequence[Any], operation: Operation[Any] | None) -> Any:
+        run_id = operation.run_id if operation else None
+        return self._retried(lambda connection: self._round_trip(connection, command, operation), run_id)
+
+    def _retried(self, exchange: Callable[[Any], ReplyT], run_id: str | None) -> ReplyT:
         deadline = time.monotonic() + self._timeout
         was_sent = False
         while True:
             connection = None
             try:
                 connection = self._connections.acquire()
-                reply = self._round_trip(connection, command, operation)
+                reply = exchange(connection)
                 self._connections.release(connection)
                 return reply
             except UNREACHABLE as error:
@@ -130,7 +151,6 @@ class Store:
                     was_sent = True
                     self._connections.discard(connection)
                 if time.monotonic() + PAUSE_SECONDS >= deadline:
-                    run_id = operation.run_id if operation else None
                     raise StoreUnavailableError(str(error), run_id=run_id, may_exist=was_sent) from error
             time.sleep(PAUSE_SECONDS)
 
@@ -148,3 +168,29 @@ class Store:
         except ResponseError as error:
             self._connections.release(connection)
             raise StoreUnavailableError(str(error), run_id=operation.run_id if operation else None) from error
+
+    def _round_trips(
+        self, connection: Any, commands: Sequence[Sequence[Any]], operations: Sequence[Operation[Any]]
+    ) -> list[Any]:
+        connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        replies: list[Any] = []
+        missing: list[int] = []
+        for place in range(len(commands)):
+            try:
+                replies.append(connection.read_response())
+            except NoScriptError:
+                replies.append(None)
+                missing.append(place)
+            except ResponseError as error:
+                # The replies behind this one are unread: the connection is of no use any more.
+                self._connections.discard(connection)
+                raise StoreUnavailableError(str(error), may_exist=True) from error
+        if missing:
+            for name in {operations[place].script for place in missing}:
+                connection.send_command("SCRIPT", "LOAD", scripts.script(name).text)
+                connection.read_response()
+            again = [commands[place] for place in missing]
+            found = self._round_trips(connection, again, [operations[place] for place in missing])
+            for place, reply in zip(missing, found, strict=True):
+                replies[place] = reply
+        return replies

@@ -1,0 +1,26 @@
+"""Which tasks' ticket templates the store has from this process, and the operation that gives it one."""
+
+from collections.abc import Callable
+
+from taskflow.store import operations
+from taskflow.store.operations import Operation
+
+
+class Declarations:
+    """Remembers what was declared. ``missing`` are the tasks whose template the store has lost since."""
+
+    def __init__(self, template: Callable[[str], str]) -> None:
+        """Know how a template is made."""
+        self._template = template
+        self._made: set[tuple[str, int]] = set()
+
+    def needed(self, task_id: str, shard: int, missing: set[str]) -> Operation[int] | None:
+        """Return the operation to execute before a run of the task is triggered, if any."""
+        if (task_id, shard) in self._made and task_id not in missing:
+            return None
+        return operations.declare({task_id: self._template(task_id)}, {}, by_worker=False)
+
+    def made(self, task_id: str, shard: int, missing: set[str]) -> None:
+        """Say that the operation was executed."""
+        self._made.add((task_id, shard))
+        missing.discard(task_id)
