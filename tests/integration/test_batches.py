@@ -148,7 +148,7 @@ def test_a_key_is_released_by_failure_and_kept_by_success_and_cancel(
         assert completed != failed
         assert runs.handle(completed).result(20) == 1
         assert trigger(1) == completed
-        valkey.client().delete(f"{{tf:{fleet.environment}:0}}:key:t-flaky:{key.digest}")
+        valkey.client().execute_command("DEL", f"{{tf:{fleet.environment}:0}}:key:t-flaky:{key.digest}")
     canceled = heavy.batch_trigger([Nap()], idempotency_key="c").run_ids[0]
     assert runs.cancel(canceled)
     assert heavy.batch_trigger([Nap()], idempotency_key="c").run_ids == (canceled,)
