@@ -1,6 +1,10 @@
 """taskflow: typed tasks on Celery. Everything public is here; the rest is private."""
 
 from taskflow.app import TaskFlow
+from taskflow.definition.batch_handle import BatchHandle
+from taskflow.definition.batch_item import BatchItem
+from taskflow.definition.batch_verbs import batch
+from taskflow.definition.bulk import BulkAction, BulkFailure
 from taskflow.definition.caught import Caught
 from taskflow.definition.context import Context
 from taskflow.definition.debounce import Debounce
@@ -20,6 +24,9 @@ from taskflow.definition.task import Task
 from taskflow.definition.verbs import runs, tasks
 from taskflow.errors import (
     AbortRun,
+    BatchItemsError,
+    BatchNotFoundError,
+    BatchTriggerError,
     BlockingCallError,
     BrokerUnavailableError,
     DefinitionError,
@@ -44,15 +51,40 @@ from taskflow.errors import (
     TaskNotFoundError,
     TriggerOptionError,
 )
-from taskflow.models import Attempt, AttemptOutcome, ErrorCause, QueueState, Run, RunError, RunStatus
+from taskflow.models import (
+    Attempt,
+    AttemptOutcome,
+    Batch,
+    BatchError,
+    BatchProgress,
+    BatchStatus,
+    BulkStatus,
+    ErrorCause,
+    QueueState,
+    Run,
+    RunError,
+    RunStatus,
+)
 from taskflow.settings import Settings
 
 __all__ = [
     "AbortRun",
     "Attempt",
     "AttemptOutcome",
+    "Batch",
+    "BatchError",
+    "BatchHandle",
+    "BatchItem",
+    "BatchItemsError",
+    "BatchNotFoundError",
+    "BatchProgress",
+    "BatchStatus",
+    "BatchTriggerError",
     "BlockingCallError",
     "BrokerUnavailableError",
+    "BulkAction",
+    "BulkFailure",
+    "BulkStatus",
     "Caught",
     "Context",
     "Debounce",
@@ -96,6 +128,7 @@ __all__ = [
     "TaskResult",
     "TaskflowError",
     "TriggerOptionError",
+    "batch",
     "idempotency_keys",
     "queues",
     "runs",

@@ -11,12 +11,15 @@
     ├── TaskNotFoundError          no task of that id is declared
     ├── LocalNotSetError           a Local was read before it was set, or set outside of a run
     ├── OutputError                the returned value is not JSON (fails the attempt)
+    ├── BatchItemsError            batch_trigger(atomic=True): items are wrong; nothing was written
     ├── StoreUnavailableError      Redis or Valkey did not answer
     ├── RunFilterError             runs.list(): a filter or cursor is wrong
     ├── HistoryUnavailableError    the history's database did not answer; runs go on
+    │   └── BatchTriggerError      ... in the middle of a batch
     ├── BrokerUnavailableError     RabbitMQ did not confirm; the run exists and upkeep publishes it later
     ├── BlockingCallError          a blocking verb inside a running event loop
     ├── RunNotFoundError           no such run, or its record has expired
+    ├── BatchNotFoundError         no such batch, or its record has expired
     ├── RunNotDelayedError         runs.reschedule(): the run is not DELAYED
     ├── QueueNotFoundError         no such queue
     ├── RunFailedError             handle.result(): the run did not complete
@@ -30,8 +33,12 @@
     AbortRun, RetryAfter, OutOfMemory      signals that task code raises
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Self
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from taskflow.models import BatchError
 
 
 class TaskflowError(Exception):
@@ -178,6 +185,55 @@ class HistoryUnavailableError(TaskflowError, ConnectionError):
         return type(self), (self.reason,)
 
 
+class BatchTriggerError(StoreUnavailableError):
+    """The store did not answer in the middle of a batch.
+
+    Attributes:
+        batch_id: The batch, PENDING in the store unless nothing of it was written.
+        made: How many of its items are runs for certain.
+        total: How many items there are.
+        is_repeatable: Whether the batch has an idempotency key: triggering it again makes what is missing.
+    """
+
+    def __init__(self, reason: str, batch_id: str, made: int, total: int, *, is_repeatable: bool) -> None:
+        self.batch_id, self.made, self.total, self.is_repeatable = batch_id, made, total, is_repeatable
+        super().__init__(reason, may_exist=True)
+        remedy = (
+            "Trigger it again with the same idempotency key: what exists is not made twice."
+            if is_repeatable
+            else f"See batch.retrieve({batch_id!r}) before triggering the rest; with an idempotency key the whole "
+            "batch could be triggered again."
+        )
+        self.args = (f"{self.args[0]} {made:,} of {total:,} items of batch {batch_id} are runs for certain. {remedy}",)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_batch_trigger, (self.reason, self.batch_id, self.made, self.total, self.is_repeatable)
+
+
+def _rebuild_batch_trigger(reason: str, batch_id: str, made: int, total: int, is_repeatable: bool) -> BatchTriggerError:
+    return BatchTriggerError(reason, batch_id, made, total, is_repeatable=is_repeatable)
+
+
+class BatchItemsError(TaskflowError, ValueError):
+    """Items of an atomic batch are wrong. Nothing was written.
+
+    Attributes:
+        errors: What is wrong, by index.
+    """
+
+    def __init__(self, errors: "Sequence[BatchError]", total: int) -> None:
+        self.errors, self.total = tuple(errors), total
+        shown = "; ".join(f"item {error.index}: {error.type}: {error.message}" for error in self.errors[:3])
+        more = f"; and {len(self.errors) - 3:,} more" if len(self.errors) > 3 else ""
+        super().__init__(
+            f"{len(self.errors):,} of {total:,} items of an atomic batch are wrong, so that none was triggered. "
+            f"{shown}{more}. Correct them, or leave atomic=True out to trigger the others."
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.errors, self.total)
+
+
 class BrokerUnavailableError(TaskflowError, ConnectionError):
     """The broker did not confirm a ticket. The run exists; upkeep publishes its ticket again."""
 
@@ -205,6 +261,20 @@ class RunNotFoundError(TaskflowError, LookupError):
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
         return type(self), (self.run_id,)
+
+
+class BatchNotFoundError(TaskflowError, LookupError):
+    """No batch of that id: never made, or made longer ago than the retention time."""
+
+    def __init__(self, batch_id: str) -> None:
+        self.batch_id = batch_id
+        super().__init__(
+            f"No batch {batch_id} in this environment. Check the id and TASKFLOW_ENVIRONMENT; batches are kept for "
+            "TASKFLOW_RETENTION."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.batch_id,)
 
 
 class RunNotDelayedError(TaskflowError):

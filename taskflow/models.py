@@ -184,3 +184,70 @@ class Run:
     def is_failed(self) -> bool:
         """Whether the run ended neither COMPLETED nor CANCELED."""
         return self.status.is_failed
+
+
+class BatchStatus(StrEnum):
+    """Where a batch stands. The values are those of Trigger.dev's API."""
+
+    PENDING = "PENDING"
+    PROCESSING = "PROCESSING"
+    COMPLETED = "COMPLETED"
+    PARTIAL_FAILED = "PARTIAL_FAILED"
+    ABORTED = "ABORTED"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchError:
+    """Why an item of a batch became no run. ``type`` is the error's class, ``index`` the item's place from 0."""
+
+    index: int
+    task_id: str
+    type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """How far the runs of a batch are. ``finished`` also counts those whose record has expired."""
+
+    total: int
+    finished: int = 0
+    completed: int = 0
+    failed: int = 0
+    canceled: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch, as the store knew it at one moment.
+
+    Attributes:
+        status: PENDING while its items are written; ABORTED when that was given up, or no item became a run;
+            PARTIAL_FAILED while runs are alive and some items became none; else PROCESSING, then COMPLETED.
+        item_count: How many items it was given; those written so far while PENDING.
+        run_ids: The runs in the order of their items, without the items that became none. Items with one idempotency
+            key are one run, which is listed for each.
+        progress: Counts each run once.
+    """
+
+    id: str
+    status: BatchStatus
+    item_count: int
+    run_ids: tuple[str, ...]
+    errors: tuple[BatchError, ...]
+    progress: BatchProgress
+    created_at: datetime
+    idempotency_key: str | None = None
+
+    @property
+    def run_count(self) -> int:
+        """How many runs it has; items with one idempotency key share one."""
+        return self.progress.total
+
+
+class BulkStatus(StrEnum):
+    """Where a bulk action stands."""
+
+    PENDING = "PENDING"
+    COMPLETED = "COMPLETED"
+    ABORTED = "ABORTED"

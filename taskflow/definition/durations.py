@@ -37,6 +37,15 @@ def parse_duration(value: Duration, *, option: str) -> timedelta:
     return duration
 
 
+def parse_timeout(timeout: Duration | None) -> timedelta | None:
+    """Return how long to wait, None for ever.
+
+    Raises:
+        DefinitionError: Not a duration.
+    """
+    return None if timeout is None else parse_duration(timeout, option="timeout")
+
+
 def _read(value: object, option: str) -> timedelta:
     if isinstance(value, timedelta):
         return value

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
+from taskflow.definition.batch_engine import BatchEngine
 from taskflow.definition.options import TriggerOptions
+from taskflow.definition.run_actions import RunActions
 from taskflow.definition.run_filter import RunFilter, RunPage
 from taskflow.errors import TaskflowError
 from taskflow.models import QueueState, Run, RunStatus
@@ -68,6 +70,16 @@ class Engine(Protocol):
     @property
     def queues(self) -> QueueEngine:
         """The verbs of ``queues``."""
+        ...
+
+    @property
+    def actions(self) -> RunActions:
+        """The further verbs of runs."""
+        ...
+
+    @property
+    def batches(self) -> BatchEngine:
+        """The verbs of batches."""
         ...
 
     def trigger(self, task: "Task[Any, Any]", payload: object, options: TriggerOptions) -> str:

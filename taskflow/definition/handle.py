@@ -1,13 +1,15 @@
 """The handle of one run, typed by what its task returns. Holds no state of the run: every verb asks the store."""
 
-from datetime import timedelta
+from collections.abc import AsyncGenerator, Generator
+from datetime import datetime
 from typing import Generic, TypeVar, cast
 
 from pydantic_core import from_json
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.durations import Duration, parse_duration
+from taskflow.definition.durations import Duration, parse_timeout
 from taskflow.definition.engine import engine
+from taskflow.definition.options import check_due
 from taskflow.definition.payload import OutputType
 from taskflow.models import Run, RunStatus
 
@@ -71,11 +73,11 @@ class RunHandle(Generic[ResultT]):
             BlockingCallError: An event loop runs in this thread; await ``aresult``.
         """
         refuse_in_event_loop("handle.result", "handle.aresult")
-        return self._decode(engine().wait_output(self.id, _limit(timeout)))
+        return self._decode(engine().wait_output(self.id, parse_timeout(timeout)))
 
     async def aresult(self, timeout: Duration | None = None) -> ResultT:
         """Wait until the run has ended and return what the task returned. See ``result``."""
-        return self._decode(await engine().await_output(self.id, _limit(timeout)))
+        return self._decode(await engine().await_output(self.id, parse_timeout(timeout)))
 
     def retrieve(self) -> Run:
         """Return the run's record: payload, output, error and attempts.
@@ -110,10 +112,33 @@ class RunHandle(Generic[ResultT]):
         """Cancel the run, whether it executes or not. See ``cancel``."""
         return await engine().acancel_run(self.id)
 
+    def replay(self) -> "RunHandle[ResultT]":
+        """Make a new run like this one. See ``runs.replay``."""
+        refuse_in_event_loop("handle.replay", "handle.areplay")
+        return RunHandle(engine().actions.replay(self.id), self._output)
+
+    async def areplay(self) -> "RunHandle[ResultT]":
+        """Make a new run like this one. See ``runs.replay``."""
+        return RunHandle(await engine().actions.areplay(self.id), self._output)
+
+    def reschedule(self, delay: Duration | datetime) -> datetime:
+        """Give the run, while it is DELAYED, another instant to start at. See ``runs.reschedule``."""
+        refuse_in_event_loop("handle.reschedule", "handle.areschedule")
+        return engine().actions.reschedule(self.id, check_due(delay))
+
+    async def areschedule(self, delay: Duration | datetime) -> datetime:
+        """Give the run, while it is DELAYED, another instant to start at. See ``runs.reschedule``."""
+        return await engine().actions.areschedule(self.id, check_due(delay))
+
+    def subscribe(self) -> Generator[Run]:
+        """Yield the run as it is, and after every change until it has ended. See ``runs.subscribe``."""
+        refuse_in_event_loop("handle.subscribe", "handle.asubscribe")
+        return engine().actions.subscribe(self.id)
+
+    def asubscribe(self) -> AsyncGenerator[Run]:
+        """Yield the run as it is, and after every change until it has ended. See ``runs.subscribe``."""
+        return engine().actions.asubscribe(self.id)
+
     def _decode(self, document: bytes) -> ResultT:
         # ResultT stands for the task's return annotation, which is what the loader checks the stored JSON against.
         return cast("ResultT", self._output.load(document) if self._output else from_json(document))
-
-
-def _limit(timeout: Duration | None) -> timedelta | None:
-    return None if timeout is None else parse_duration(timeout, option="timeout")

@@ -131,6 +131,18 @@ def check_tags(tags: str | Sequence[str]) -> tuple[str, ...]:
     return unique
 
 
+def check_due(delay: Duration | datetime) -> timedelta | datetime:
+    """Return when a run is to start: how long from now, or the instant.
+
+    Raises:
+        TriggerOptionError: Neither a duration nor an aware instant.
+    """
+    due = _check_delay(delay)
+    if due is None:
+        raise TriggerOptionError("delay", delay, "Say when the run is to start, e.g. '5m'.")
+    return due
+
+
 def _check_queue(queue: str | Queue | None) -> str | Queue | None:
     name = queue.name if isinstance(queue, Queue) else queue
     if isinstance(queue, Queue) and name is None:

@@ -1,11 +1,13 @@
 """Tasks: what ``@task`` makes of a function, and the verbs on it. The engine does the work."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
+from taskflow.definition.batch_handle import BatchHandle
+from taskflow.definition.batch_item import BatchItem, BatchOptions
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.context import Context
 from taskflow.definition.debounce import Debounce
@@ -304,6 +306,54 @@ class Task(Hooked, Generic[PayloadT, ResultT]):
             test=test,
         )
         return RunHandle(await engine().atrigger(self, payload, options), self.definition.output)
+
+    def batch_trigger(
+        self,
+        items: Iterable[PayloadT | BatchItem[PayloadT]],
+        *,
+        atomic: bool = False,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
+    ) -> BatchHandle[ResultT]:
+        """Make a run of each item, many in one write. An item that is wrong does not stop the others.
+
+        Args:
+            items: Up to 10,000 payloads, or ``BatchItem(payload, ...)`` with options of its own. An iterator is read
+                to its end first.
+            atomic: Check all items before the first write, and make no run when one of them is wrong.
+            idempotency_key: Batches of this task with the same key are one: an item without a key of its own gets
+                this one with its index.
+            idempotency_key_ttl: That of the items without one of their own. Default: the retention.
+
+        Returns:
+            The batch's handle. ``handle.errors`` names the items that became no run, by index.
+
+        Raises:
+            BatchItemsError: ``atomic``, and items are wrong. Nothing was written.
+            TriggerOptionError: An option of the batch is not possible, or there are more than 10,000 items. Nothing
+                was written.
+            BatchTriggerError: The store did not answer in the middle; says how many runs were made.
+            BlockingCallError: An event loop runs in this thread; await ``abatch_trigger``.
+        """
+        refuse_in_event_loop(f"{self.definition.id}.batch_trigger", f"{self.definition.id}.abatch_trigger")
+        options = BatchOptions.checked(
+            atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
+        )
+        return BatchHandle(engine().batches.trigger(self, items, options))
+
+    async def abatch_trigger(
+        self,
+        items: Iterable[PayloadT | BatchItem[PayloadT]] | AsyncIterable[PayloadT | BatchItem[PayloadT]],
+        *,
+        atomic: bool = False,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
+    ) -> BatchHandle[ResultT]:
+        """Make a run of each item, many in one write. See ``batch_trigger``."""
+        options = BatchOptions.checked(
+            atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
+        )
+        return BatchHandle(await engine().batches.atrigger(self, items, options))
 
 
 class FunctionTask(Task[PayloadT, ResultT], Generic[PayloadT, ResultT, Rest, ReturnT]):

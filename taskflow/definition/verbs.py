@@ -1,9 +1,11 @@
 """The verbs that need no task object: ``tasks.trigger("hello-world", ...)`` and ``runs.retrieve("run_...")``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from taskflow.definition.batch_handle import BatchHandle
+from taskflow.definition.batch_item import BatchOptions
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.debounce import Debounce
 from taskflow.definition.durations import Duration
@@ -16,6 +18,7 @@ from taskflow.definition.machine import Machine
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.queue import Queue
 from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
+from taskflow.definition.run_verbs import RunVerbs
 from taskflow.models import Run
 
 
@@ -115,8 +118,43 @@ class Tasks(Hooked):
         )
         return RunHandle(await engine().atrigger_id(id, payload, options))
 
+    def batch_trigger(
+        self,
+        id: str,
+        items: Iterable[object],
+        *,
+        atomic: bool = False,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
+    ) -> BatchHandle[object]:
+        """Make a run of each item of the task declared under an id. See ``Task.batch_trigger``.
 
-class Runs:
+        Raises:
+            TaskNotFoundError: No such task; the message names the near miss.
+        """
+        refuse_in_event_loop("tasks.batch_trigger", "tasks.abatch_trigger")
+        options = BatchOptions.checked(
+            atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
+        )
+        return BatchHandle(engine().batches.trigger(id, items, options))
+
+    async def abatch_trigger(
+        self,
+        id: str,
+        items: Iterable[object] | AsyncIterable[object],
+        *,
+        atomic: bool = False,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
+    ) -> BatchHandle[object]:
+        """Make a run of each item of the task declared under an id. See ``Task.batch_trigger``."""
+        options = BatchOptions.checked(
+            atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
+        )
+        return BatchHandle(await engine().batches.atrigger(id, items, options))
+
+
+class Runs(RunVerbs):
     """Runs by id."""
 
     def retrieve(self, run_id: str) -> Run:

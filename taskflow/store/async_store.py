@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from redis.exceptions import NoScriptError, ResponseError
 
-from taskflow.errors import StoreUnavailableError, TaskflowError
+from taskflow.errors import StoreUnavailableError
 from taskflow.store import scripts
 from taskflow.store.connections import AsyncConnections
 from taskflow.store.operations import Operation
@@ -59,20 +59,13 @@ class AsyncStore:
         Raises:
             StoreUnavailableError: No answer within the timeout. Any of them may have been executed.
         """
+        if not operations:
+            return []
         commands = [self._wire.command(operation, shard) for operation, shard in operations]
-        replies = await self._execute(commands, [operation for operation, _ in operations])
-        results: list[Any] = []
-        left: list[Ticket] = []
-        for (operation, _), reply in zip(operations, replies, strict=True):
-            try:
-                result, tickets = self._wire.read(operation, reply)
-            except TaskflowError as error:
-                results.append(error)
-                left += [*self._wire.tickets(reply)]
-            else:
-                results.append(result)
-                left += tickets
-        await self._publish(left)
+        described = [operation for operation, _ in operations]
+        replies = await self._execute(commands, described)
+        results, tickets = self._wire.read_many(described, replies)
+        await self._publish(tickets)
         self._tell_ended(replies)
         return results
 

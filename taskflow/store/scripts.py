@@ -8,10 +8,11 @@ from importlib.resources import files
 
 _INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
 _MORE = re.compile(r"^-- more: (.+)$", re.MULTILINE)
+_LAST = re.compile(r"^-- last: (.+)$", re.MULTILINE)
 _FUNCTION = re.compile(r"^local function (\w+)", re.MULTILINE)
 _ORDER = [
     "event", "queue", "push", "reserve", "timers", "limits", "slots", "pending", "dispatch", "enqueue", "delay",
-    "debounce", "claimed", "admit", "executing", "close", "release", "hooks", "attempt", "cancel", "nodes",
+    "debounce", "make", "claimed", "admit", "executing", "close", "release", "hooks", "attempt", "cancel", "nodes",
 ]  # fmt: skip
 
 
@@ -29,7 +30,8 @@ def script(name: str) -> Script:
     """Return the script of an operation: ``lib/base.lua``, what its header includes, and itself.
 
     What the header names under ``more`` is made by calling ``more()``, which returns those functions by name: making
-    them takes longer than most scripts do (16 us for all of them on Valkey 9.1), and few calls need them.
+    them takes longer than most scripts do (16 us for all of them on Valkey 9.1), and few calls need them. What it names
+    under ``last`` may call ``more()`` itself.
     """
     body = source(name)
     parts = [source("lib/base"), *_parts(body, _INCLUDE)]
@@ -39,7 +41,7 @@ def script(name: str) -> Script:
         table = ", ".join(f"{function} = {function}" for function in functions)
         parts += ["local made", "local function more()", "if made then return made end", *rest]
         parts += [f"made = {{ {table} }}", "return made", "end"]
-    text = "\n".join([*parts, body])
+    text = "\n".join([*parts, *_parts(body, _LAST), body])
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

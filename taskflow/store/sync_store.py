@@ -15,6 +15,7 @@ from taskflow.store.records import Ticket
 from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
 
 ResultT = TypeVar("ResultT")
+ReplyT = TypeVar("ReplyT")
 log = logging.getLogger("taskflow.store")
 UNREACHABLE = (ConnectionError, TimeoutError, OSError)
 PAUSE_SECONDS = 0.05
@@ -69,24 +70,23 @@ class Store:
                 return self._read(operation, reply)
         return self.run(operation, shard=self.config.shards - 1)
 
-    def run_many(self, operations: Sequence[Operation[ResultT]], *, shard: int = 0) -> list[ResultT]:
-        """Execute operations that leave no tickets, in one write.
+    def run_many(self, operations: Sequence[tuple[Operation[Any], int]]) -> list[Any]:
+        """Execute operations, each with its shard, in one write. Returns each one's result or the error it reads as.
 
         Raises:
-            StoreUnavailableError: No answer within the timeout, or an answer that is an error.
+            StoreUnavailableError: No answer within the timeout. Any of them may have been executed.
         """
-        commands = [self._wire.command(operation, shard) for operation in operations]
-        replies = self.send(commands)
-        lacking = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-        if lacking:
-            for name in {operations[place].script for place in lacking}:
-                self.send([("SCRIPT", "LOAD", scripts.script(name).text)])
-            for place, reply in zip(lacking, self.send([commands[place] for place in lacking]), strict=True):
-                replies[place] = reply
+        if not operations:
+            return []
+        commands = [self._wire.command(operation, shard) for operation, shard in operations]
+        described = [operation for operation, _ in operations]
+        replies = self._retried(lambda connection: self._round_trips(connection, commands, described), None)
+        results, tickets = self._wire.read_many(described, replies)
+        if tickets:
+            self.publish(tickets)
         for reply in replies:
-            if isinstance(reply, ResponseError):
-                raise StoreUnavailableError(str(reply)) from reply
-        return [self._wire.read(operation, reply)[0] for operation, reply in zip(operations, replies, strict=True)]
+            self._tell_ended(reply)
+        return results
 
     def send(self, commands: Sequence[Sequence[bytes | str | int | float]]) -> list[Any]:
         """Send plain commands in one write. An error that the server answers stands in its command's place.
@@ -94,7 +94,7 @@ class Store:
         Raises:
             StoreUnavailableError: No answer within the timeout.
         """
-        return list(self._insist(lambda connection: _exchange(connection, commands), None))
+        return list(self._retried(lambda connection: _exchange(connection, commands), None))
 
     def publish(self, tickets: Sequence[Ticket]) -> None:
         """Hand tickets to the broker. A failure is logged: upkeep publishes what nobody claims."""
@@ -147,22 +147,25 @@ class Store:
         result, tickets = self._wire.read(operation, reply)
         if tickets:
             self.publish(tickets)
+        self._tell_ended(reply)
+        return result
+
+    def _tell_ended(self, reply: Sequence[Any]) -> None:
         if self._on_ended and reply[2] and (ended := self._wire.ended(reply)):
             self._on_ended(ended)
-        return result
 
     def _execute(self, command: Sequence[Any], operation: Operation[Any] | None) -> Any:
         run_id = operation.run_id if operation else None
-        return self._insist(lambda connection: self._round_trip(connection, command, operation), run_id)
+        return self._retried(lambda connection: self._round_trip(connection, command, operation), run_id)
 
-    def _insist(self, ask: Callable[[Any], Any], run_id: str | None) -> Any:
+    def _retried(self, exchange: Callable[[Any], ReplyT], run_id: str | None) -> ReplyT:
         deadline = time.monotonic() + self._timeout
         was_sent = False
         while True:
             connection = None
             try:
                 connection = self._connections.acquire()
-                reply = ask(connection)
+                reply = exchange(connection)
                 self._connections.release(connection)
                 return reply
             except UNREACHABLE as error:
@@ -187,6 +190,32 @@ class Store:
         except ResponseError as error:
             self._connections.release(connection)
             raise StoreUnavailableError(str(error), run_id=operation.run_id if operation else None) from error
+
+    def _round_trips(
+        self, connection: Any, commands: Sequence[Sequence[Any]], operations: Sequence[Operation[Any]]
+    ) -> list[Any]:
+        connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        replies: list[Any] = []
+        missing: list[int] = []
+        for place in range(len(commands)):
+            try:
+                replies.append(connection.read_response())
+            except NoScriptError:
+                replies.append(None)
+                missing.append(place)
+            except ResponseError as error:
+                # The replies behind this one are unread: the connection is of no use any more.
+                self._connections.discard(connection)
+                raise StoreUnavailableError(str(error), may_exist=True) from error
+        if missing:
+            for name in {operations[place].script for place in missing}:
+                connection.send_command("SCRIPT", "LOAD", scripts.script(name).text)
+                connection.read_response()
+            again = [commands[place] for place in missing]
+            found = self._round_trips(connection, again, [operations[place] for place in missing])
+            for place, reply in zip(missing, found, strict=True):
+                replies[place] = reply
+        return replies
 
 
 def _exchange(connection: Any, commands: Sequence[Any]) -> list[Any]:

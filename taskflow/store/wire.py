@@ -1,5 +1,6 @@
 """What both shells share: the arguments every script gets, how a reply reads, shards and run ids. No I/O."""
 
+import hashlib
 import os
 import re
 import time
@@ -10,11 +11,13 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from taskflow.errors import RunNotFoundError, TaskflowError
 from taskflow.store.operations import Operation, milliseconds
 from taskflow.store.records import Ticket, ticket
 from taskflow.store.scripts import script
 
 ResultT = TypeVar("ResultT")
+_BATCH_ID = re.compile(r"batch_([0-9a-f]{2})[0-9a-f]{31}")
 _RUN_ID = re.compile(r"run_([0-9a-f]{2})[0-9a-f]{11}[0-9a-f]{20}")
 
 
@@ -70,13 +73,23 @@ class Wire:
         code, value, outbox = reply
         return operation.read(code, value), [ticket(fields) for fields in outbox if len(fields) > 1]
 
-    def tickets(self, reply: Sequence[Any]) -> list[Ticket]:
-        """Return the tickets of a reply whose reading failed."""
-        return [ticket(fields) for fields in reply[2] if len(fields) > 1]
-
     def ended(self, reply: Sequence[Any]) -> list[str]:
         """Return the runs of a reply that ended and have a canvas to honour."""
         return [fields[0].decode() for fields in reply[2] if len(fields) == 1]
+
+    def read_many(
+        self, operations: Sequence[Operation[Any]], replies: Sequence[Sequence[Any]]
+    ) -> tuple[list[Any], list[Ticket]]:
+        """Return each operation's result or the error it reads as, and the tickets that the caller must publish."""
+        results: list[Any] = []
+        tickets: list[Ticket] = []
+        for operation, (code, value, outbox) in zip(operations, replies, strict=True):
+            tickets += [ticket(fields) for fields in outbox if len(fields) > 1]
+            try:
+                results.append(operation.read(code, value))
+            except TaskflowError as error:
+                results.append(error)
+        return results, tickets
 
     def read_stream(self, name: str, after: str, shard: int, block_ms: int | None, count: int) -> tuple[str | int, ...]:
         """Return the XREAD command of a stream under a shard."""
@@ -99,9 +112,26 @@ def shard_of_run(run_id: str) -> int | None:
     return int(found.group(1), 16) if found else None
 
 
+def new_batch_id(key: str, shards: int) -> str:
+    """Return a batch id: that of an idempotency key, or a new one for "". It looks like a run's, and names a shard."""
+    name = hashlib.sha256(key.encode()).hexdigest()[:31] if key else new_run_id(0)[6:]
+    return f"batch_{shard_of_queue(name, shards):02x}{name}"
+
+
+def shard_of_batch(batch_id: str) -> int | None:
+    """Return the shard that a batch id names; None for what is no batch id."""
+    found = _BATCH_ID.fullmatch(batch_id)
+    return int(found.group(1), 16) if found else None
+
+
 def is_missing(reply: Sequence[Any]) -> bool:
     """Whether a reply says that there is no such run, so that another shard may know it."""
     return bool(reply[0] == 0 and reply[1] == b"MISSING")
+
+
+def names_no_run(error: TaskflowError) -> bool:
+    """Whether an operation's error says the same."""
+    return isinstance(error, RunNotFoundError) or getattr(error, "status", "") == "MISSING"
 
 
 def shard_of_queue(queue: str, shards: int) -> int:

@@ -1,11 +1,7 @@
 """The engine behind ``Task`` and ``RunHandle``: every verb as one operation, in two shells."""
 
 import asyncio
-import contextlib
-import threading
-import weakref
-from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,32 +12,19 @@ from taskflow.errors import RunCanceledError, RunFailedError, RunNotFoundError
 from taskflow.models import Run, RunError, RunStatus
 from taskflow.store import node_operations, operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations import NewRun
 from taskflow.store.sync_store import Store
-from taskflow.store.wire import shard_of_queue, shard_of_run
+from taskflow.trigger.batches import StoreBatchEngine
+from taskflow.trigger.declarations import Declarations
 from taskflow.trigger.effects import aperform_effect, effect_of_cancel, perform_effect, shard_of_effect
 from taskflow.trigger.lookup import Lookup
+from taskflow.trigger.loops import Loops
 from taskflow.trigger.new_run import Planner
 from taskflow.trigger.queue_engine import StoreQueueEngine
-from taskflow.trigger.results import AsyncResultListener, Result, ResultListener
+from taskflow.trigger.results import Result, ResultListener
+from taskflow.trigger.run_actions import CANCELED_BY_USER, StoreRunActions
+from taskflow.trigger.subscriptions import EventListener
 
-CANCELED_BY_USER = RunError("Canceled", "Canceled by user")
 Templates = Callable[[str], str]
-
-
-@dataclass(slots=True)
-class _Loop:
-    store: AsyncStore
-    results: AsyncResultListener
-    closing: AsyncGenerator[None, None]
-
-
-async def _close_with_loop(store: AsyncStore) -> AsyncGenerator[None, None]:
-    """Close a store when its event loop ends: ``asyncio.run`` finishes the generators that were started in it."""
-    try:
-        yield
-    finally:
-        await store.close()
 
 
 class RunEngine:
@@ -58,15 +41,14 @@ class RunEngine:
     ) -> None:
         self._planner = planner
         self._store = store
-        self._make_async_store = make_async_store
-        self._template = template
-        self._has_final_hooks = has_final_hooks
         self._lookup = lookup
+        self._loop = Loops(make_async_store).current
         self._results = ResultListener(store)
+        self._events = EventListener(store)
+        self._declarations = Declarations(template, has_final_hooks)
         self.queues = StoreQueueEngine(store, lambda: self._loop().store)
-        self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.WeakKeyDictionary()
-        self._declared: set[tuple[str, int]] = set()
-        self._lock = threading.Lock()
+        self.actions = StoreRunActions(planner, store, self._events, self._loop, self._declarations)
+        self.batches = StoreBatchEngine(planner, store, self._results, self._loop, self._declarations)
 
     @property
     def results(self) -> ResultListener:
@@ -76,22 +58,22 @@ class RunEngine:
     def trigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
         """Make a run and return its id."""
         new = self._planner.plan(task, payload, options)
-        shard = self._shard(new)
-        if (new.task_id, shard) not in self._declared or new.task_id in self._store.missing_templates:
-            self._store.run(self._declaration(new), shard=shard)
-            self._declared.add((new.task_id, shard))
-            self._store.missing_templates.discard(new.task_id)
+        shard = self._planner.shard(new)
+        declaration = self._declarations.needed(new.task_id, shard, self._store.missing_templates)
+        if declaration:
+            self._store.run(declaration, shard=shard)
+            self._declarations.made(new.task_id, shard, self._store.missing_templates)
         run_id, _ = self._store.run(operations.trigger_run(new), shard=shard)
         return run_id
 
     async def atrigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
         """Make a run and return its id."""
         new = self._planner.plan(task, payload, options)
-        shard, store = self._shard(new), self._loop().store
-        if (new.task_id, shard) not in self._declared or new.task_id in store.missing_templates:
-            await store.run(self._declaration(new), shard=shard)
-            self._declared.add((new.task_id, shard))
-            store.missing_templates.discard(new.task_id)
+        shard, store = self._planner.shard(new), self._loop().store
+        declaration = self._declarations.needed(new.task_id, shard, store.missing_templates)
+        if declaration:
+            await store.run(declaration, shard=shard)
+            self._declarations.made(new.task_id, shard, store.missing_templates)
         run_id, _ = await store.run(operations.trigger_run(new), shard=shard)
         return run_id
 
@@ -168,29 +150,9 @@ class RunEngine:
         return sorted({node_id for ids in found for node_id in ids})
 
     def close(self) -> None:
-        """End the thread that waits for results."""
+        """End the threads that listen for results and events."""
         self._results.close()
-
-    def _loop(self) -> _Loop:
-        loop = asyncio.get_running_loop()
-        with self._lock:
-            known = self._loops.get(loop)
-            if known is None:
-                store = self._make_async_store()
-                closing = _close_with_loop(store)
-                with contextlib.suppress(StopIteration):
-                    closing.__anext__().send(None)  # to its yield, which the loop now knows of
-                known = self._loops[loop] = _Loop(store, AsyncResultListener(store), closing)
-            return known
-
-    def _declaration(self, new: NewRun) -> operations.Operation[int]:
-        template = {new.task_id: self._template(new.task_id)}
-        hooks = {new.task_id: self._has_final_hooks(new.task_id)}
-        return operations.declare(template, {}, by_worker=False, final_hooks=hooks)
-
-    def _shard(self, new: NewRun) -> int:
-        named = shard_of_run(new.id)
-        return shard_of_queue(new.queue, self._planner.shards) if named is None else named
+        self._events.close()
 
     def _shards(self) -> range:
         return range(self._planner.shards)

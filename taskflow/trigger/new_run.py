@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from taskflow.definition.batch_item import AnyTask
 from taskflow.definition.context import current_context
 from taskflow.definition.machine import MachineSpec, resolve_machine
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.payload import argsrepr
 from taskflow.definition.queue import NO_LIMITS, Queue, QueueLimits
 from taskflow.definition.registry import Registry
-from taskflow.definition.task import Task, TaskDefinition
+from taskflow.definition.task import TaskDefinition
 from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
 from taskflow.store.operations import NewRun
-from taskflow.store.wire import new_run_id, shard_of_queue
+from taskflow.store.wire import new_run_id, shard_of_queue, shard_of_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,16 @@ class Planner:
     shards: int
     payload_limit: int
 
-    def plan(self, task: Task[Any, Any], payload: object, options: TriggerOptions, run_id: str | None = None) -> NewRun:
+    def plan(
+        self,
+        task: AnyTask,
+        payload: object,
+        options: TriggerOptions,
+        run_id: str | None = None,
+        *,
+        batch_id: str | None = None,
+        replay_of: str | None = None,
+    ) -> NewRun:
         """Return the run to write.
 
         Raises:
@@ -60,7 +69,14 @@ class Planner:
             is_test=options.test,
             parent_id=context.run.id if context else None,
             root_id=(context.run.root_id or context.run.id) if context else None,
+            batch_id=batch_id,
+            replay_of=replay_of,
         )
+
+    def shard(self, new: NewRun) -> int:
+        """Return the shard on which a planned run is written: that of its id, or of its queue for an adopted one."""
+        named = shard_of_run(new.id)
+        return shard_of_queue(new.queue, self.shards) if named is None else named
 
     def _queue(self, definition: TaskDefinition, chosen: str | Queue | None) -> tuple[str, QueueLimits]:
         if isinstance(chosen, Queue) and chosen.name:

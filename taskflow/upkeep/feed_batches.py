@@ -94,7 +94,7 @@ class FeedBatches:
         ids = list(revisions)
         for start in range(0, len(ids), RECORDS_AT_ONCE):
             chunk = ids[start : start + RECORDS_AT_ONCE]
-            records = self._store.run_many([read_record(run_id) for run_id in chunk], shard=self._shard)
+            records = self._store.run_many([(read_record(run_id), self._shard) for run_id in chunk])
             for run_id, record in zip(chunk, records, strict=True):
                 if record is None:
                     missing.append(run_id)

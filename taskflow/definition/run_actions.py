@@ -1,0 +1,57 @@
+"""What the further verbs of runs delegate to: replay, reschedule, subscribe, bulk. See ``engine``."""
+
+from collections.abc import AsyncGenerator, Generator, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from taskflow.definition.bulk import BulkAction, BulkKind, OnProgress
+from taskflow.definition.selection import RunSelection
+from taskflow.models import Run
+
+
+class RunActions(Protocol):
+    """The verbs, each with its async twin."""
+
+    def replay(self, run_id: str) -> str:
+        """Make a new run like another one and return its id."""
+        ...
+
+    async def areplay(self, run_id: str) -> str:
+        """Make a new run like another one and return its id."""
+        ...
+
+    def reschedule(self, run_id: str, due: datetime | timedelta) -> datetime:
+        """Give a delayed run another instant to start at and return that."""
+        ...
+
+    async def areschedule(self, run_id: str, due: datetime | timedelta) -> datetime:
+        """Give a delayed run another instant to start at and return that."""
+        ...
+
+    def subscribe(self, run_id: str) -> Generator[Run]:
+        """Yield a run as it is, and after every change."""
+        ...
+
+    def asubscribe(self, run_id: str) -> AsyncGenerator[Run]:
+        """Yield a run as it is, and after every change."""
+        ...
+
+    def find(self, selection: RunSelection, limit: int | None = None) -> list[Run]:
+        """Return the newest of the selected runs, without payload, output and attempts."""
+        ...
+
+    async def afind(self, selection: RunSelection, limit: int | None = None) -> list[Run]:
+        """Return the newest of the selected runs, without payload, output and attempts."""
+        ...
+
+    def bulk(
+        self, kind: BulkKind, selected: Sequence[str] | RunSelection, on_progress: OnProgress | None
+    ) -> BulkAction:
+        """Cancel or replay runs, part by part."""
+        ...
+
+    async def abulk(
+        self, kind: BulkKind, selected: Sequence[str] | RunSelection, on_progress: OnProgress | None
+    ) -> BulkAction:
+        """Cancel or replay runs, part by part."""
+        ...

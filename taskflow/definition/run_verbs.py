@@ -1,0 +1,158 @@
+"""The verbs on runs that change or follow them: replay, reschedule, subscribe, bulk. ``runs`` in ``verbs`` has them."""
+
+from collections.abc import AsyncGenerator, Generator, Iterable
+from datetime import datetime
+
+from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.bulk import BulkAction, OnProgress
+from taskflow.definition.durations import Duration
+from taskflow.definition.engine import engine
+from taskflow.definition.handle import RunHandle
+from taskflow.definition.options import check_due
+from taskflow.definition.selection import RunSelection
+from taskflow.errors import TriggerOptionError
+from taskflow.models import Run, RunStatus
+
+Statuses = RunStatus | str | Iterable[RunStatus | str]
+
+
+class RunVerbs:
+    """What can be done with runs by their ids, or by what they have in common."""
+
+    def replay(self, run_id: str) -> RunHandle[object]:
+        """Make a new run like another one, whatever has become of that.
+
+        Payload, metadata, tags, queue, concurrency key, machine and ``test`` are copied; idempotency key, delay, ttl,
+        priority, numbers of attempts and durations are not. The payload must fit the task as it is declared now.
+
+        Raises:
+            RunNotFoundError: No such run.
+            TaskNotFoundError: Its task is not declared in this process.
+            PayloadError: Its payload does not fit (any more).
+        """
+        refuse_in_event_loop("runs.replay", "runs.areplay")
+        return RunHandle(engine().actions.replay(run_id))
+
+    async def areplay(self, run_id: str) -> RunHandle[object]:
+        """Make a new run like another one. See ``replay``."""
+        return RunHandle(await engine().actions.areplay(run_id))
+
+    def reschedule(self, run_id: str, delay: Duration | datetime) -> datetime:
+        """Give a delayed run another instant to start at, earlier or later, and return that instant.
+
+        Args:
+            delay: How long from now, or the aware instant.
+
+        Raises:
+            RunNotFoundError: No such run.
+            RunNotDelayedError: It is not DELAYED (any more).
+            TriggerOptionError: The delay is not possible.
+        """
+        refuse_in_event_loop("runs.reschedule", "runs.areschedule")
+        return engine().actions.reschedule(run_id, check_due(delay))
+
+    async def areschedule(self, run_id: str, delay: Duration | datetime) -> datetime:
+        """Give a delayed run another instant to start at. See ``reschedule``."""
+        return await engine().actions.areschedule(run_id, check_due(delay))
+
+    def subscribe(self, run_id: str) -> Generator[Run]:
+        """Yield a run as it is now, then after every change as it happens, until it has ended.
+
+        Changes are those of status, due time, tags and metadata. A lost connection is made again: no change is missed
+        (the store keeps the last 200,000 of all runs) and none comes twice. When a change is read late, fields other
+        than the status may be those of a later one.
+
+        Raises:
+            RunNotFoundError: No such run.
+            StoreUnavailableError: The store did not answer at first; later on it is waited for.
+        """
+        refuse_in_event_loop("runs.subscribe", "runs.asubscribe")
+        return engine().actions.subscribe(run_id)
+
+    def asubscribe(self, run_id: str) -> AsyncGenerator[Run]:
+        """Yield a run as it is now, then after every change as it happens. See ``subscribe``."""
+        return engine().actions.asubscribe(run_id)
+
+    def bulk_cancel(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        status: Statuses | None = None,
+        task: str | None = None,
+        tag: str | None = None,
+        queue: str | None = None,
+        since: Duration | datetime | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> BulkAction:
+        """Cancel many runs, 100 a write: those of ``ids``, or those that have in common what is given.
+
+        Args:
+            since: The runs made since, e.g. ``"1h"`` or an aware instant.
+            on_progress: Called after each part, also to ``abort()``.
+
+        Returns:
+            What was done on how many. A run that had ended counts as a failure.
+
+        Raises:
+            TriggerOptionError: Neither ids nor anything in common is given, or both; or one is not possible.
+        """
+        refuse_in_event_loop("runs.bulk_cancel", "runs.abulk_cancel")
+        return engine().actions.bulk("cancel", _selected(ids, status, task, tag, queue, since), on_progress)
+
+    async def abulk_cancel(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        status: Statuses | None = None,
+        task: str | None = None,
+        tag: str | None = None,
+        queue: str | None = None,
+        since: Duration | datetime | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> BulkAction:
+        """Cancel many runs. See ``bulk_cancel``."""
+        return await engine().actions.abulk("cancel", _selected(ids, status, task, tag, queue, since), on_progress)
+
+    def bulk_replay(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        status: Statuses | None = None,
+        task: str | None = None,
+        tag: str | None = None,
+        queue: str | None = None,
+        since: Duration | datetime | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> BulkAction:
+        """Replay many runs, 100 a write; the new runs are ``run_ids`` of what is returned. See ``bulk_cancel``."""
+        refuse_in_event_loop("runs.bulk_replay", "runs.abulk_replay")
+        return engine().actions.bulk("replay", _selected(ids, status, task, tag, queue, since), on_progress)
+
+    async def abulk_replay(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        status: Statuses | None = None,
+        task: str | None = None,
+        tag: str | None = None,
+        queue: str | None = None,
+        since: Duration | datetime | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> BulkAction:
+        """Replay many runs. See ``bulk_replay``."""
+        return await engine().actions.abulk("replay", _selected(ids, status, task, tag, queue, since), on_progress)
+
+
+def _selected(
+    ids: Iterable[str] | None,
+    status: Statuses | None,
+    task: str | None,
+    tag: str | None,
+    queue: str | None,
+    since: Duration | datetime | None,
+) -> list[str] | RunSelection:
+    selection = RunSelection.checked(status=status, task=task, tag=tag, queue=queue, since=since)
+    if (ids is None) == selection.is_all:
+        remedy = "Give the runs' ids, or what they have in common (status, task, tag, queue, since), not both."
+        raise TriggerOptionError("ids", ids, remedy)
+    return selection if ids is None else [ids] if isinstance(ids, str) else list(ids)

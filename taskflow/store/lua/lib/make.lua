@@ -1,0 +1,59 @@
+-- Make a run, once per id, and start it when it may start. Derives :run:<id>, :live, :key:<task>:<digest>, :children:<run>.
+-- Its arguments, from ARGV[at] on: [0] run id  [1] task  [2] payload JSON  [3] redacted args or ""  [4] queue
+--   [5] its limits as fields of :queue:<queue>, JSON, or "" when it has none declared here
+--   [6] class "<machine>.<executor>"  [7] max_attempts  [8] tags JSON or ""  [9] due ms, "+<ms>" from now, or ""
+--   [10] "<task>:<digest>" of the idempotency key or ""  [11] the key itself or ""
+--   [12] JSON object of further fields of the run or ""  [13] debounce JSON or ""
+-- Returns 1 and the run id when made, 2 and a run id when this id, the idempotency key or the debounce key has a run.
+local function make_run(at)
+  local id, task, payload, args, queue, limits, class = unpack(ARGV, at, at + 6)
+  local key, idempotency = run_key(id), ARGV[at + 10]
+  if idempotency ~= "" then
+    local holder = redis.call("GET", base .. ":key:" .. idempotency)
+    if holder and redis.call("EXISTS", run_key(holder)) == 1 then
+      return 2, holder
+    end
+  end
+  if redis.call("EXISTS", key) == 1 then
+    return 2, id
+  end
+  local debounced = ARGV[at + 13] ~= "" and more().debounce(id, cjson.decode(ARGV[at + 13]))
+  if debounced then
+    return 2, debounced
+  end
+  local created = string.format("%.0f", now_us)
+  local further = ARGV[at + 12] ~= "" and cjson.decode(ARGV[at + 12]) or {}
+  further.args, further.tags, further.idempotency, further.key = args, ARGV[at + 8], idempotency, ARGV[at + 11]
+  local fields = {
+    "task", task, "payload", payload, "queue", queue, "class", class, "max_attempts", ARGV[at + 7], "created", created:sub(1, -4),
+  }
+  for name, value in pairs(further) do
+    if value ~= "" then
+      fields[#fields + 1], fields[#fields + 2] = name, value
+    end
+  end
+  if idempotency ~= "" then
+    redis.call("SET", base .. ":key:" .. idempotency, id)
+  end
+  if further.parent then
+    redis.call("SADD", base .. ":children:" .. further.parent, id)
+  end
+  redis.call("ZADD", base .. ":live", created, id)
+  if limits ~= "" then
+    more().declare_limits(queue, cjson.decode(limits), false)
+  end
+  local due = ARGV[at + 9]:sub(1, 1) == "+" and now + tonumber(ARGV[at + 9]) or tonumber(ARGV[at + 9])
+  if due and due > now then
+    set_status(id, queue, "", "DELAYED", "due", string.format("%d", due), unpack(fields))
+    more().delay(id, due)
+  elseif not (further.ttl or further.priority or is_governed(queue)) then
+    local celery_queue = environment .. "." .. class
+    set_status(id, queue, "", "QUEUED", "order", created, "reservation", 1, "ticket", celery_queue, unpack(fields))
+    publish(id, { task, payload, args ~= "" and args }, 1, celery_queue, false)
+  else
+    local order = string.format("%.0f", now_us - tonumber(further.priority or "0"))
+    redis.call("HSET", key, "order", order, unpack(fields))
+    more().enqueue(id, false)
+  end
+  return 1, id
+end

@@ -1,0 +1,12 @@
+-- Make several runs in their order, each as trigger_run does.
+-- include: event queue push reserve
+-- more: timers limits slots pending dispatch enqueue delay debounce
+-- last: make
+-- ARGV[7] how many arguments a run has  [8] and further: those of each run, see lib/make.lua
+-- Derives :run:<id>, :live, :key:<task>:<digest>, :children:<run>.
+-- Returns {1, list of {code, run id}} with the codes of trigger_run.
+local runs = {}
+for at = 8, #ARGV, tonumber(ARGV[7]) do
+  runs[#runs + 1] = { make_run(at) }
+end
+return { 1, runs, outbox }

@@ -1,0 +1,264 @@
+"""The engine behind batches: many runs a write, the next part planned while the store makes the last one."""
+
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterable, Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from itertools import islice
+from typing import Any, Final
+
+from taskflow.definition.batch_engine import BatchRuns, RunEnd
+from taskflow.definition.batch_item import MOST_ITEMS, AnyTask, BatchOptions
+from taskflow.errors import (
+    BatchNotFoundError,
+    BatchTriggerError,
+    ResultTimeoutError,
+    StoreUnavailableError,
+    TriggerOptionError,
+)
+from taskflow.models import Batch, BatchProgress, BatchStatus, RunStatus
+from taskflow.store import batch_operations, operations
+from taskflow.store.batch_operations import STATUSES_A_SCRIPT, StoredBatch
+from taskflow.store.sync_store import Store
+from taskflow.store.wire import shard_of_batch, shard_of_run
+from taskflow.trigger.batch_plan import ITEMS_A_PART, BatchPlan, Part
+from taskflow.trigger.declarations import Declarations
+from taskflow.trigger.loops import Loop
+from taskflow.trigger.new_run import Planner
+from taskflow.trigger.results import ResultListener
+from taskflow.trigger.steps import Write
+
+ABANDONED_AFTER: Final = timedelta(minutes=30)
+"""After which a batch that is not complete is ABORTED: whoever wrote it is gone."""
+
+
+class StoreBatchEngine:
+    """Implements ``definition.batch_engine.BatchEngine``."""
+
+    def __init__(
+        self,
+        planner: Planner,
+        store: Store,
+        results: ResultListener,
+        loop: Callable[[], Loop],
+        declarations: Declarations,
+    ) -> None:
+        self._planner = planner
+        self._store = store
+        self._results = results
+        self._loop = loop
+        self._declarations = declarations
+
+    def trigger(self, task: AnyTask | str | None, items: Iterable[object], options: BatchOptions) -> BatchRuns:
+        """Make a run of each item."""
+        plan = self._plan(task, list(islice(items, MOST_ITEMS + 1)), options)
+        for _ in plan.checks():
+            pass
+        try:
+            with ThreadPoolExecutor(1, "taskflow-batch") as thread:
+                flight: tuple[Part, int, Future[list[Any]]] | None = None
+                for part in plan.parts():
+                    if flight:
+                        self._took(plan, *flight[:2], flight[2].result(), self._store.missing_templates)
+                    first = self._declared(part, self._store.missing_templates)
+                    writes = [*first, *plan.writes(part)]
+                    flight = part, len(first), thread.submit(self._store.run_many, writes)
+                if flight:
+                    self._took(plan, *flight[:2], flight[2].result(), self._store.missing_templates)
+            self._store.run_many(plan.rest())
+        except StoreUnavailableError as error:
+            raise _interrupted(plan, error) from error
+        return plan.runs
+
+    async def atrigger(
+        self, task: AnyTask | str | None, items: Iterable[object] | AsyncIterable[object], options: BatchOptions
+    ) -> BatchRuns:
+        """Make a run of each item."""
+        plan = self._plan(task, await _alist(items), options)
+        for _ in plan.checks():
+            await asyncio.sleep(0)
+        store = self._loop().store
+        flight: tuple[Part, int, asyncio.Task[list[Any]]] | None = None
+        try:
+            for part in plan.parts():
+                if flight:
+                    self._took(plan, *flight[:2], await flight[2], store.missing_templates)
+                first = self._declared(part, store.missing_templates)
+                flight = part, len(first), asyncio.create_task(store.run_many([*first, *plan.writes(part)]))
+                await asyncio.sleep(0)  # it is sent before the next part is planned
+            if flight:
+                self._took(plan, *flight[:2], await flight[2], store.missing_templates)
+            await store.run_many(plan.rest())
+        except StoreUnavailableError as error:
+            raise _interrupted(plan, error) from error
+        finally:
+            if flight and not flight[2].done():
+                flight[2].cancel()
+        return plan.runs
+
+    def retrieve(self, batch_id: str) -> Batch:
+        """Return a batch's record."""
+        stored = self._store.run(batch_operations.read_batch(batch_id), shard=self._shard(batch_id))
+        return _batch(batch_id, stored, self._store.run_many(_status_reads(stored)))
+
+    async def aretrieve(self, batch_id: str) -> Batch:
+        """Return a batch's record."""
+        store = self._loop().store
+        stored = await store.run(batch_operations.read_batch(batch_id), shard=self._shard(batch_id))
+        return _batch(batch_id, stored, await store.run_many(_status_reads(stored)))
+
+    def wait(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
+        """Return how runs ended, once all of them have."""
+        left, search = _countdown(timeout), _Search(run_ids)
+        while search.left:
+            unfinished = search.took(self._store.run_many(search.reads()))
+            if unfinished is not None:
+                with _told_as(timeout):
+                    search.ended(unfinished, self._results.wait(unfinished, left()))
+        return [search.ends[run_id] for run_id in run_ids]
+
+    async def await_(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
+        """Return how runs ended, once all of them have."""
+        left, search, loop = _countdown(timeout), _Search(run_ids), self._loop()
+        while search.left:
+            unfinished = search.took(await loop.store.run_many(search.reads()))
+            if unfinished is not None:
+                with _told_as(timeout):
+                    search.ended(unfinished, await loop.results.wait(unfinished, left()))
+        return [search.ends[run_id] for run_id in run_ids]
+
+    def _plan(self, task: AnyTask | str | None, items: list[object], options: BatchOptions) -> BatchPlan:
+        if len(items) > MOST_ITEMS:
+            raise TriggerOptionError("items", "...", f"A batch has at most {MOST_ITEMS:,} items: trigger several.")
+        found = self._planner.registry.get(task) if isinstance(task, str) else task
+        return BatchPlan(self._planner, found, items, options)
+
+    def _declared(self, part: Part, missing: set[str]) -> list[Write]:
+        needed = [(self._declarations.needed(*where, missing), where[1]) for where in part.task_shards]
+        return [(operation, shard) for operation, shard in needed if operation]
+
+    def _took(self, plan: BatchPlan, part: Part, first: int, results: list[Any], missing: set[str]) -> None:
+        for task_id, shard in part.task_shards:
+            self._declarations.made(task_id, shard, missing)
+        plan.took(part, results[first : first + len(part.scripts)])
+
+    def _shard(self, batch_id: str) -> int:
+        shard = shard_of_batch(batch_id)
+        if shard is None or shard >= self._planner.shards:
+            raise BatchNotFoundError(batch_id)
+        return shard
+
+
+class _Search:
+    """Runs whose ends are looked for: many a write while all of them are found, one after one that was not."""
+
+    def __init__(self, run_ids: Sequence[str]) -> None:
+        self.ends: dict[str, RunEnd] = {}
+        self.left = deque(run_ids)
+        self._step = ITEMS_A_PART
+
+    def reads(self) -> list[Write]:
+        """Return the operations that read the next runs."""
+        return [(operations.read_result(run_id), shard_of_run(run_id) or 0) for run_id in islice(self.left, self._step)]
+
+    def took(self, results: Sequence[Any]) -> str | None:
+        """Take their results. Returns the first run when it has not ended: wait for it."""
+        read = [self.left.popleft() for _ in results]
+        unfinished: list[str] = []
+        for run_id, result in zip(read, results, strict=True):
+            if isinstance(result, Exception):
+                raise result
+            if result[0].is_finished:
+                self.ends[run_id] = result
+            else:
+                unfinished.append(run_id)
+        self.left.extendleft(reversed(unfinished))
+        if not unfinished:
+            self._step = min(2 * self._step, ITEMS_A_PART)
+            return None
+        self._step = 1
+        return unfinished[0]
+
+    def ended(self, run_id: str, end: RunEnd) -> None:
+        """Take the end of the run that was waited for."""
+        self.left.popleft()
+        self.ends[run_id] = end
+
+
+async def _alist(items: Iterable[object] | AsyncIterable[object]) -> list[object]:
+    if not isinstance(items, AsyncIterable):
+        return list(islice(items, MOST_ITEMS + 1))
+    found: list[object] = []
+    async for item in items:
+        found.append(item)
+        if len(found) > MOST_ITEMS:
+            break
+    return found
+
+
+def _countdown(timeout: timedelta | None) -> Callable[[], timedelta | None]:
+    began = time.monotonic()
+    return lambda: None if timeout is None else max(timedelta(0), timeout - timedelta(seconds=time.monotonic() - began))
+
+
+@contextmanager
+def _told_as(timeout: timedelta | None) -> Generator[None]:
+    try:
+        yield
+    except ResultTimeoutError as late:  # it names what was left of the time, the user what was given
+        raise ResultTimeoutError(late.run_id, timeout or late.timeout, late.status) from None
+
+
+def _interrupted(plan: BatchPlan, error: StoreUnavailableError) -> BatchTriggerError:
+    return BatchTriggerError(error.reason, plan.id, plan.made, len(plan.runs.run_ids), is_repeatable=plan.is_repeatable)
+
+
+def _distinct(stored: StoredBatch) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for run_id in dict.fromkeys(run_id for run_id in stored.run_ids if run_id is not None):
+        found.setdefault(shard_of_run(run_id) or 0, []).append(run_id)
+    return found
+
+
+def _status_reads(stored: StoredBatch) -> list[Write]:
+    return [
+        (batch_operations.read_statuses(ids[start : start + STATUSES_A_SCRIPT]), shard)
+        for shard, ids in _distinct(stored).items()
+        for start in range(0, len(ids), STATUSES_A_SCRIPT)
+    ]
+
+
+def _batch(batch_id: str, stored: StoredBatch, parts: Sequence[Sequence[RunStatus | None]]) -> Batch:
+    counts = Counter(status for part in parts for status in part)
+    total = sum(counts.values())
+    progress = BatchProgress(
+        total=total,
+        finished=sum(count for status, count in counts.items() if status is None or status.is_finished),
+        completed=counts[RunStatus.COMPLETED],
+        failed=sum(count for status, count in counts.items() if status is not None and status.is_failed),
+        canceled=counts[RunStatus.CANCELED],
+    )
+    return Batch(
+        id=batch_id,
+        status=_status(stored, progress),
+        item_count=len(stored.run_ids) if stored.count is None else stored.count,
+        run_ids=tuple(run_id for run_id in stored.run_ids if run_id is not None),
+        errors=stored.errors,
+        progress=progress,
+        created_at=stored.created_at,
+        idempotency_key=stored.key,
+    )
+
+
+def _status(stored: StoredBatch, progress: BatchProgress) -> BatchStatus:
+    if stored.count is None:
+        is_abandoned = stored.now - stored.written_at > ABANDONED_AFTER
+        return BatchStatus.ABORTED if is_abandoned else BatchStatus.PENDING
+    if stored.count and not progress.total:
+        return BatchStatus.ABORTED
+    if progress.finished == progress.total:
+        return BatchStatus.COMPLETED
+    return BatchStatus.PARTIAL_FAILED if stored.errors else BatchStatus.PROCESSING
