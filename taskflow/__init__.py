@@ -18,6 +18,7 @@ from taskflow.definition.queue import Queue
 from taskflow.definition.queue_verbs import queues
 from taskflow.definition.result import TaskResult
 from taskflow.definition.retry import Retry
+from taskflow.definition.run_filter import RunFilter, RunPage
 from taskflow.definition.signal import Signal
 from taskflow.definition.task import Task
 from taskflow.definition.verbs import runs, tasks
@@ -30,6 +31,7 @@ from taskflow.errors import (
     BrokerUnavailableError,
     DefinitionError,
     EmbeddedStoreError,
+    HistoryUnavailableError,
     LocalNotSetError,
     OutOfMemory,
     OutputError,
@@ -40,6 +42,7 @@ from taskflow.errors import (
     RetryAfter,
     RunCanceledError,
     RunFailedError,
+    RunFilterError,
     RunNotDelayedError,
     RunNotFoundError,
     SettingsError,
@@ -89,6 +92,7 @@ __all__ = [
     "Duration",
     "EmbeddedStoreError",
     "ErrorCause",
+    "HistoryUnavailableError",
     "IdempotencyKey",
     "Local",
     "LocalNotSetError",
@@ -107,9 +111,12 @@ __all__ = [
     "RunCanceledError",
     "RunError",
     "RunFailedError",
+    "RunFilter",
+    "RunFilterError",
     "RunHandle",
     "RunNotDelayedError",
     "RunNotFoundError",
+    "RunPage",
     "RunStatus",
     "Settings",
     "SettingsError",

@@ -19,13 +19,16 @@ from taskflow.definition.options import TriggerOptions
 from taskflow.definition.registry import Registry, declared
 from taskflow.embedded import ensure_store, stop_store
 from taskflow.errors import SettingsError
+from taskflow.execution.final_hooks import has_final_hooks
 from taskflow.settings import Settings
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig, shard_of_queue
 from taskflow.trigger.engine import RunEngine
+from taskflow.trigger.lookup import Lookup
 from taskflow.trigger.new_run import Planner
+from taskflow.upkeep.feed import FeedThread, feed_threads
 from taskflow.upkeep.loop import UpkeepThread
 from taskflow.upkeep.passes import Upkeep
 from taskflow.worker.bootsteps import install
@@ -64,7 +67,10 @@ class TaskFlow:
         self.store = Store(self._store_config(), self.publisher)
         self.planner = Planner(registry, self.presets, self.settings.shards, self.settings.payload_limit)
         self.planner.limits()  # refuses contradictions
-        self.engine = RunEngine(self.planner, self.store, self._async_store, self._template)
+        self.lookup = Lookup(self.settings)
+        self.engine = RunEngine(
+            self.planner, self.store, self._async_store, self._template, self._has_final_hooks, self.lookup
+        )
         setattr(self.celery, ATTRIBUTE, self._runtime())
         register_tasks(self.celery, (task.definition for task in registry))
 
@@ -164,6 +170,9 @@ class TaskFlow:
     def _template(self, task_id: str) -> str:
         return ticket_template(self.celery, task_id)
 
+    def _has_final_hooks(self, task_id: str) -> bool:
+        return has_final_hooks(self.registry.get(task_id).definition)
+
     def _runtime(self) -> Runtime:
         return Runtime(
             settings=self.settings,
@@ -172,7 +181,7 @@ class TaskFlow:
             registry=self.registry,
             presets=self.presets,
             adopt=self._adopt,
-            services=self._upkeep,
+            services=self._services,
             declare=self._declare,
         )
 
@@ -180,6 +189,9 @@ class TaskFlow:
         new = self.planner.plan(self.registry.get(task_id), payload, TriggerOptions(delay=due), run_id)
         shard = shard_of_queue(new.queue, self.settings.shards)
         return self.store.run(operations.trigger_run(new), shard=shard)[0]
+
+    def _services(self, node_id: str) -> list[UpkeepThread | FeedThread]:
+        return [*self._upkeep(node_id), *feed_threads(self.store, self.settings, node_id)]
 
     def _upkeep(self, node_id: str) -> list[UpkeepThread]:
         length = None if self.is_one_server else self.publisher.queue_length
@@ -195,6 +207,7 @@ class TaskFlow:
         limits = self.planner.limits()
         for task in self.registry:
             task.definition.prepare()
+        hooks = {task.definition.id: has_final_hooks(task.definition) for task in self.registry}
         for shard in range(self.settings.shards):
             here = {
                 queue: limit for queue, limit in limits.items() if shard_of_queue(queue, self.settings.shards) == shard
@@ -204,6 +217,7 @@ class TaskFlow:
                 templates,
                 here,
                 by_worker=True,
+                final_hooks=hooks,
                 environment_limit=None if limit is None else _share(limit, shard, self.settings.shards),
                 burst_factor=self.settings.burst_factor,
             )

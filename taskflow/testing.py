@@ -16,7 +16,6 @@ from taskflow.definition.local import fresh_locals
 from taskflow.definition.machine import DEFAULT_MACHINE, resolve_machine
 from taskflow.definition.signal import Signal
 
-
 __all__ = ["context", "local_values"]
 
 local_values = fresh_locals

@@ -60,6 +60,18 @@ async def async_sleep(payload: Nap, ctx: Context) -> str:
     return ctx.run.id
 
 
+@task(
+    id="t-tenant",
+    queue=Queue("t-tenants", per_key_limit=2, total_limit=4, rate_limit="100/s"),
+    retry=FAST,
+)
+async def tenant(payload: Nap, ctx: Context) -> None:
+    """Work for a tenant: the concurrency key."""
+    write("start", ctx.run.id, ctx.run.concurrency_key, os.getpid(), f"{time.time():.6f}")
+    await asyncio.sleep(payload.seconds)
+    write("end", ctx.run.id, ctx.run.concurrency_key, os.getpid(), f"{time.time():.6f}")
+
+
 @task(id="t-one", queue=Queue("t-one", concurrency_limit=1), retry=FAST)
 def one(payload: Nap, ctx: Context) -> int:
     """Sleep alone."""
@@ -165,3 +177,85 @@ def heavy(payload: Nap, ctx: Context) -> str:
     note("start", ctx)
     time.sleep(payload.seconds)
     return ctx.machine.name
+
+
+@task(id="t-parent", retry=FAST)
+def parent(payload: None) -> None:
+    """Trigger two children, one of which starts, and stay."""
+    for seconds in (60.0, 60.0):
+        write("child", sleep.trigger(Nap(seconds=seconds)).id)
+    time.sleep(60)
+
+
+def note_end(kind: str, ctx: Context) -> None:
+    """Write that a final hook runs: ``<hook> run reason pid time``. The task's tags may have it die here, once."""
+    write(kind, ctx.run.id, (ctx.reason or "").replace(" ", "-"), os.getpid(), f"{time.time():.6f}")
+    if "die-in-hook" in ctx.run.tags and sum(line.startswith(f"{kind} {ctx.run.id}") for line in ledger()) == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def ledger() -> list[str]:
+    """Return the lines of the ledger."""
+    with open(os.environ["LEDGER"]) as lines:
+        return lines.readlines()
+
+
+def on_success(ctx: Context) -> None:
+    """Note it."""
+    note_end("on_success", ctx)
+
+
+def on_failure(ctx: Context) -> None:
+    """Note it."""
+    note_end("on_failure", ctx)
+
+
+def on_cancel(ctx: Context) -> None:
+    """Note it."""
+    note_end("on_cancel", ctx)
+
+
+def on_complete(ctx: Context) -> None:
+    """Note it."""
+    note_end("on_complete", ctx)
+
+
+class Doing(BaseModel):
+    """What a hooked task does: sleep, then fail or not."""
+
+    seconds: float = 0.0
+    fail: bool = False
+
+
+@task(
+    id="t-hooked",
+    retry=Retry(max_attempts=2, min_delay=0.05),
+    on_success=on_success,
+    on_failure=on_failure,
+    on_cancel=on_cancel,
+    on_complete=on_complete,
+)
+def hooked(payload: Doing, ctx: Context) -> str:
+    """Sleep in a child, with every final hook."""
+    note("start", ctx)
+    time.sleep(payload.seconds)
+    if payload.fail:
+        raise ConnectionError("as told")
+    return "done"
+
+
+@task(
+    id="t-async-hooked",
+    retry=Retry(max_attempts=2, min_delay=0.05),
+    on_success=on_success,
+    on_failure=on_failure,
+    on_cancel=on_cancel,
+    on_complete=on_complete,
+)
+async def async_hooked(payload: Doing, ctx: Context) -> str:
+    """Sleep as a coroutine, with every final hook."""
+    note("start", ctx)
+    await asyncio.sleep(payload.seconds)
+    if payload.fail:
+        raise ConnectionError("as told")
+    return "done"

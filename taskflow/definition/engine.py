@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 from taskflow.definition.batch_engine import BatchEngine
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.run_actions import RunActions
+from taskflow.definition.run_filter import RunFilter, RunPage
 from taskflow.errors import TaskflowError
 from taskflow.models import QueueState, Run, RunStatus
 
@@ -113,12 +114,12 @@ class Engine(Protocol):
         """Return a run's record."""
         ...
 
-    def list_runs(self, limit: int) -> list[Run]:
-        """Return the newest runs."""
+    def list_runs(self, limit: int, wanted: RunFilter = ..., cursor: str | None = None) -> RunPage:
+        """Return a page of runs, newest first."""
         ...
 
-    async def alist_runs(self, limit: int) -> list[Run]:
-        """Return the newest runs."""
+    async def alist_runs(self, limit: int, wanted: RunFilter = ..., cursor: str | None = None) -> RunPage:
+        """Return a page of runs, newest first."""
         ...
 
     def cancel_run(self, run_id: str) -> bool:

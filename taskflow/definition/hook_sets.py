@@ -4,7 +4,7 @@ import contextlib
 import inspect
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from taskflow.definition.hooks import HOOK_KINDS, Hook, HookKind, check_around, read_hook
 
@@ -65,7 +65,8 @@ class HookSet:
         """
         if given is None:
             return
-        for function in [given] if callable(given) else given:
+        is_one = not isinstance(given, list | tuple)
+        for function in cast("Sequence[Callable[..., object]]", [given] if is_one else given):
             self.add(kind, function)
 
     def plan(self, task_id: str, *, is_async: bool) -> Plan:

@@ -59,10 +59,10 @@ class HookRunner:
     def __init__(self, plan: Plan, caller: Caller, payload: object, context: Context, report: Report) -> None:
         self.plan = plan
         self.caller = caller
+        self.payload = payload
         self.report = report
         self.context = context
-        self.values: dict[str, object] = {"payload": payload, "signal": context.signal}
-        self.use(context)
+        self.values: dict[str, object] = {"payload": payload, "signal": context.signal, "ctx": context}
 
     def use(self, context: Context) -> None:
         """Replace the context that hooks and the function see."""

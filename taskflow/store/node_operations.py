@@ -14,7 +14,7 @@ from taskflow.store.operations import PER_PASS, Operation, milliseconds
 
 @dataclass(frozen=True, slots=True)
 class InboxEntry:
-    """One message to a node: ``kind`` "cancel", for a run under a claim."""
+    """One message to a node, for a run under a claim: ``kind`` "cancel" or "timeout"."""
 
     id: str
     kind: str

@@ -15,7 +15,6 @@ from taskflow.store.records import Ticket
 from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
 
 ResultT = TypeVar("ResultT")
-ReplyT = TypeVar("ReplyT")
 log = logging.getLogger("taskflow.store")
 UNREACHABLE = (ConnectionError, TimeoutError, OSError)
 PAUSE_SECONDS = 0.05
@@ -79,11 +78,19 @@ class Store:
             return []
         commands = [self._wire.command(operation, shard) for operation, shard in operations]
         described = [operation for operation, _ in operations]
-        replies = self._retried(lambda connection: self._round_trips(connection, commands, described), None)
+        replies = self._executed(commands, described)
         results, tickets = self._wire.read_many(described, replies)
         if tickets:
             self.publish(tickets)
         return results
+
+    def send(self, commands: Sequence[Sequence[bytes | str | int | float]]) -> list[Any]:
+        """Send plain commands in one write. An error that the server answers stands in its command's place.
+
+        Raises:
+            StoreUnavailableError: No answer within the timeout.
+        """
+        return list(self._insist(lambda connection: _exchange(connection, commands), None))
 
     def publish(self, tickets: Sequence[Ticket]) -> None:
         """Hand tickets to the broker. A failure is logged: upkeep publishes what nobody claims."""
@@ -134,16 +141,16 @@ class Store:
 
     def _execute(self, command: Sequence[Any], operation: Operation[Any] | None) -> Any:
         run_id = operation.run_id if operation else None
-        return self._retried(lambda connection: self._round_trip(connection, command, operation), run_id)
+        return self._insist(lambda connection: self._round_trip(connection, command, operation), run_id)
 
-    def _retried(self, exchange: Callable[[Any], ReplyT], run_id: str | None) -> ReplyT:
+    def _insist(self, ask: Callable[[Any], Any], run_id: str | None) -> Any:
         deadline = time.monotonic() + self._timeout
         was_sent = False
         while True:
             connection = None
             try:
                 connection = self._connections.acquire()
-                reply = exchange(connection)
+                reply = ask(connection)
                 self._connections.release(connection)
                 return reply
             except UNREACHABLE as error:
@@ -169,28 +176,26 @@ class Store:
             self._connections.release(connection)
             raise StoreUnavailableError(str(error), run_id=operation.run_id if operation else None) from error
 
-    def _round_trips(
-        self, connection: Any, commands: Sequence[Sequence[Any]], operations: Sequence[Operation[Any]]
-    ) -> list[Any]:
-        connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-        replies: list[Any] = []
-        missing: list[int] = []
-        for place in range(len(commands)):
-            try:
-                replies.append(connection.read_response())
-            except NoScriptError:
-                replies.append(None)
-                missing.append(place)
-            except ResponseError as error:
-                # The replies behind this one are unread: the connection is of no use any more.
-                self._connections.discard(connection)
-                raise StoreUnavailableError(str(error), may_exist=True) from error
-        if missing:
-            for name in {operations[place].script for place in missing}:
-                connection.send_command("SCRIPT", "LOAD", scripts.script(name).text)
-                connection.read_response()
-            again = [commands[place] for place in missing]
-            found = self._round_trips(connection, again, [operations[place] for place in missing])
-            for place, reply in zip(missing, found, strict=True):
+    def _executed(self, commands: Sequence[Any], operations: Sequence[Operation[Any]]) -> list[Any]:
+        replies = self.send(commands)
+        lacking = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if lacking:
+            for name in {operations[place].script for place in lacking}:
+                self.send([("SCRIPT", "LOAD", scripts.script(name).text)])
+            for place, reply in zip(lacking, self.send([commands[place] for place in lacking]), strict=True):
                 replies[place] = reply
+        for reply in replies:
+            if isinstance(reply, ResponseError):
+                raise StoreUnavailableError(str(reply), may_exist=True) from reply
         return replies
+
+
+def _exchange(connection: Any, commands: Sequence[Any]) -> list[Any]:
+    connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+    replies: list[Any] = []
+    for _ in commands:
+        try:
+            replies.append(connection.read_response())
+        except ResponseError as error:
+            replies.append(error)
+    return replies

@@ -1,4 +1,4 @@
-"""Which tasks' ticket templates the store has from this process, and the operation that gives it one."""
+"""Which tasks the store knows from this process (ticket template, hooks), and the operation that tells it."""
 
 from collections.abc import Callable
 
@@ -9,16 +9,18 @@ from taskflow.store.operations import Operation
 class Declarations:
     """Remembers what was declared. ``missing`` are the tasks whose template the store has lost since."""
 
-    def __init__(self, template: Callable[[str], str]) -> None:
+    def __init__(self, template: Callable[[str], str], has_final_hooks: Callable[[str], bool]) -> None:
         """Know how a template is made."""
         self._template = template
+        self._has_final_hooks = has_final_hooks
         self._made: set[tuple[str, int]] = set()
 
     def needed(self, task_id: str, shard: int, missing: set[str]) -> Operation[int] | None:
         """Return the operation to execute before a run of the task is triggered, if any."""
         if (task_id, shard) in self._made and task_id not in missing:
             return None
-        return operations.declare({task_id: self._template(task_id)}, {}, by_worker=False)
+        hooks = {task_id: self._has_final_hooks(task_id)}
+        return operations.declare({task_id: self._template(task_id)}, {}, by_worker=False, final_hooks=hooks)
 
     def made(self, task_id: str, shard: int, missing: set[str]) -> None:
         """Say that the operation was executed."""

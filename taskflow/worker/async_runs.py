@@ -1,26 +1,32 @@
 """The asyncio executor: one event loop in a thread of the node, up to thousands of runs as coroutines."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Protocol
 
+from taskflow.definition.signal import TIMED_OUT, Signal
 from taskflow.definition.task import TaskDefinition
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError
+from taskflow.execution.final_hooks import arun_final_hooks
+from taskflow.execution.hook_runner import Report
 from taskflow.execution.outcome import Outcome
-from taskflow.models import AttemptOutcome, RunStatus
+from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.pipeline import Pipeline
 from taskflow.store.records import ClaimedRun
 from taskflow.store.wire import shard_of_run
-from taskflow.worker.attempts import STOPPED, prepare, settle
+from taskflow.worker.attempts import hooks_context, is_same_end, keep, left, prepare, settle
 from taskflow.worker.runtime import Runtime
 
 log = logging.getLogger("taskflow.node")
+INTERRUPTED: Final = "interrupted"
 STUCK_EXIT: Final = 70
 """Exit code of a node left by a coroutine that would not stop (EX_SOFTWARE of sysexits.h)."""
 
@@ -34,6 +40,23 @@ class Order:
     reservation: int
     args: str = ""
     on_done: Callable[[], object] | None = field(default=None, compare=False)
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """A run whose coroutine executes here."""
+
+    run_id: str
+    claim: int
+    task: "asyncio.Task[Outcome]"
+    signal: Signal
+    timer: asyncio.TimerHandle | None = None
+
+    def disarm(self) -> None:
+        """Its time does not run out any more."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
 
 
 class Watcher(Protocol):
@@ -55,14 +78,14 @@ class AsyncRuns:
         self._on_free = on_free
         self._taken: list[Order] = []
         self._is_draining = False
-        self._tasks: dict[str, tuple[int, asyncio.Task[Outcome]]] = {}
+        self._held: dict[str, _Held] = {}
         self._busy = 0
         self._lock = threading.Lock()
         self._idle = threading.Event()
         self._idle.set()
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="taskflow-loop", daemon=True)
-        self._keep: set[asyncio.Task[None]] = set()
+        self._alive: set[asyncio.Task[None]] = set()
 
     @property
     def busy(self) -> int:
@@ -88,12 +111,16 @@ class AsyncRuns:
                 return  # a turn that takes them all is on its way
         self.loop.call_soon_threadsafe(self._begin)
 
-    def cancel(self, run_id: str, claim: int) -> bool:
-        """Stop a run's coroutine, if it still executes under this claim. From any thread."""
-        held = self._tasks.get(run_id)
-        if held is None or held[0] != claim:
+    def cancel(self, run_id: str, claim: int, reason: str) -> bool:
+        """Stop a run's coroutine, if it still executes under this claim. From any thread.
+
+        Args:
+            reason: What its signal says, ``"canceled"`` or ``"timed out"``.
+        """
+        held = self._held.get(run_id)
+        if held is None or held.claim != claim:
             return False
-        self.loop.call_soon_threadsafe(self._cancel, run_id, claim)
+        self.loop.call_soon_threadsafe(self._cancel, held, reason)
         return True
 
     def cancel_all(self) -> None:
@@ -119,18 +146,27 @@ class AsyncRuns:
             orders, self._taken = self._taken, []
         for order in orders:
             task = self.loop.create_task(self._run(order))
-            self._keep.add(task)
-            task.add_done_callback(self._keep.discard)
+            self._alive.add(task)
+            task.add_done_callback(self._alive.discard)
 
     async def _run(self, order: Order) -> None:
+        claimed = None
         try:
             claimed = await self._claim(order)
             if claimed is not None:
                 await self._attempt(order, claimed)
-        except Exception:
+        except Exception as broken:
             log.exception("run.broken: %s", order.run_id)
+            if claimed is not None:
+                await self._lose(claimed, broken)
         finally:
             self._done(order)
+
+    async def _lose(self, claimed: ClaimedRun, broken: Exception) -> None:
+        """Something of ours failed around a run's code: it starts again, on the budget of lost attempts."""
+        error = RunError("NodeFailed", f"{type(broken).__name__}: {broken}")
+        lost = operations.give_up_run(claimed.run_id, claimed.claim, AttemptOutcome.LOST, error)
+        await self._pipeline.submit(lost, self._shard(claimed.run_id))
 
     async def _claim(self, order: Order) -> ClaimedRun | None:
         claim = operations.claim_run(order.run_id, node_id=self._runtime.node.id, reservation=order.reservation)
@@ -142,43 +178,80 @@ class AsyncRuns:
             return None
 
     async def _attempt(self, order: Order, claimed: ClaimedRun) -> None:
+        if claimed.ended is not None:
+            await self._final_hooks(order, claimed, claimed.ended)
+            return
         attempt = prepare(self._runtime, order.definition, claimed)
         self._watcher.started(order)
         began = time.monotonic()
-        task = self.loop.create_task(attempt.aexecute(), name=order.run_id)
-        self._tasks[order.run_id] = (claimed.claim, task)
+        task = self.loop.create_task(attempt.aexecute(partial(self._keep, claimed)), name=order.run_id)
+        held = self._held[order.run_id] = _Held(order.run_id, claimed.claim, task, attempt.signal)
+        if claimed.max_duration is not None:
+            held.timer = self.loop.call_later(claimed.max_duration.total_seconds(), self._cancel, held, TIMED_OUT)
         try:
             outcome = await task
         except asyncio.CancelledError:
-            await self._stopped(order, claimed)
+            await self._left(order, claimed, attempt.report)
+            return
+        except StaleClaimError as stale:
+            await self._refused(order, claimed, stale, attempt.report)
             return
         finally:
-            del self._tasks[order.run_id]
+            del self._held[order.run_id]
+            held.disarm()
         self._watcher.ended(order, outcome, time.monotonic() - began)
         try:
-            settled = settle(order.definition, order.run_id, claimed.claim, outcome)
+            errors = attempt.report.hook_errors
+            settled = settle(order.definition, order.run_id, claimed.claim, outcome, hook_errors=errors)
             await self._pipeline.submit(settled, self._shard(order.run_id))
         except StaleClaimError as stale:
-            log.warning("result.refused: %s", stale)
-            if stale.status == RunStatus.CANCELED:
-                await self._stopped(order, claimed)
+            await self._refused(order, claimed, stale, attempt.report)
 
-    async def _stopped(self, order: Order, claimed: ClaimedRun) -> None:
-        """Tell the store that the code no longer executes: a canceled run gives its slot back now."""
+    async def _final_hooks(self, order: Order, claimed: ClaimedRun, ended: RunStatus) -> None:
+        """Run the hooks of a run that ended without code of its own. A death in here has them run again."""
         self._watcher.dropped(order)
-        give_up = operations.give_up_run(order.run_id, claimed.claim, AttemptOutcome.INTERRUPTED, STOPPED)
-        await self._pipeline.submit(give_up, self._shard(order.run_id))
+        context = hooks_context(self._runtime, order.definition, claimed)
+        errors = await arun_final_hooks(
+            order.definition, claimed.payload, context, status=ended, error=claimed.error, output=claimed.output
+        )
+        finished = operations.finish_hooks(order.run_id, claimed.claim, errors)
+        await self._pipeline.submit(finished, self._shard(order.run_id))
+
+    async def _keep(self, claimed: ClaimedRun, outcome: Outcome) -> None:
+        """Write a final outcome down before its hooks run; from then on its time does not count."""
+        held = self._held.get(claimed.run_id)
+        if held:
+            held.disarm()
+        kept = keep(claimed, outcome)
+        if kept is not None:
+            try:
+                await self._pipeline.submit(kept, self._shard(claimed.run_id))
+            except StaleClaimError as stale:
+                if not is_same_end(stale, outcome):
+                    raise
+
+    async def _refused(self, order: Order, claimed: ClaimedRun, stale: StaleClaimError, report: Report) -> None:
+        """The run was ended from outside, or is another node's: the outcome does not count."""
+        log.warning("result.refused: %s", stale)
+        if stale.status in (RunStatus.CANCELED, RunStatus.TIMED_OUT):
+            await self._left(order, claimed, report)
+
+    async def _left(self, order: Order, claimed: ClaimedRun, report: Report) -> None:
+        """Tell the store that the code no longer executes: a run ended from outside gives its slot back now."""
+        self._watcher.dropped(order)
+        with contextlib.suppress(StaleClaimError):
+            await self._pipeline.submit(left(claimed, report), self._shard(order.run_id))
 
     def _cancel_all(self) -> None:
-        for run_id, (claim, _) in list(self._tasks.items()):
-            self._cancel(run_id, claim)
+        for held in list(self._held.values()):
+            self._cancel(held, INTERRUPTED)
 
-    def _cancel(self, run_id: str, claim: int) -> None:
-        held = self._tasks.get(run_id)
-        if held is None or held[0] != claim:
-            return
-        held[1].cancel()
-        self.loop.call_later(self._runtime.settings.cancel_grace.total_seconds(), self._insist, run_id, held[1])
+    def _cancel(self, held: _Held, reason: str) -> None:
+        held.disarm()
+        held.signal.set(reason)
+        held.task.cancel()
+        grace = self._runtime.settings.cancel_grace.total_seconds()
+        self.loop.call_later(grace, self._insist, held.run_id, held.task)
 
     def _insist(self, run_id: str, task: "asyncio.Task[Any]") -> None:
         if task.done():

@@ -1,5 +1,6 @@
 """From a claimed run to its attempt, and from the attempt's outcome to what is written. Shared by both executors."""
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,10 +13,13 @@ from taskflow.definition.context import (
     RunInfo,
     TaskInfo,
 )
+from taskflow.definition.signal import CANCELED
 from taskflow.definition.task import TaskDefinition
+from taskflow.errors import StaleClaimError
 from taskflow.execution.attempt import Attempt
+from taskflow.execution.hook_runner import Report
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries
-from taskflow.models import RunError, RunStatus
+from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.operations import Operation
 from taskflow.store.records import ClaimedRun
@@ -24,24 +28,73 @@ from taskflow.worker.runtime import Runtime
 STOPPED = RunError("Stopped", "The run's code was stopped by its node.")
 
 
-def prepare(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun) -> Attempt:
+def prepare(
+    runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun, stop_reason: Callable[[], str] = lambda: CANCELED
+) -> Attempt:
     """Return the attempt to execute for a claim."""
     tries = Tries(claimed.failed_attempts, claimed.max_attempts, claimed.machine)
     return Attempt(
-        definition, claimed.payload, _context(runtime, definition, claimed, tries), tries, runtime.settings.output_limit
+        definition,
+        claimed.payload,
+        _context(runtime, definition, claimed, tries),
+        tries,
+        runtime.settings.output_limit,
+        stop_reason=stop_reason,
     )
 
 
-def settle(definition: TaskDefinition, run_id: str, claim: int, outcome: Outcome) -> Operation[Any]:
-    """Return the operation that writes an outcome under its claim."""
+def settle(
+    definition: TaskDefinition,
+    run_id: str,
+    claim: int,
+    outcome: Outcome,
+    *,
+    hook_errors: Sequence[RunError] = (),
+    hooks_left: bool = False,
+) -> Operation[Any]:
+    """Return the operation that writes an outcome under its claim.
+
+    Args:
+        hooks_left: The code is gone: another worker is to run the final hooks.
+    """
     match outcome:
         case Completed(output):
-            return operations.finish_run(run_id, claim, RunStatus.COMPLETED, output=output)
+            return operations.finish_run(run_id, claim, RunStatus.COMPLETED, output=output, hook_errors=hook_errors)
         case Retried(error, delay, machine):
             class_name = f"{machine}.{definition.executor}" if machine else ""
             return operations.retry_run(run_id, claim, error, max(delay, timedelta(0)), class_name=class_name)
         case Ended(error, status):
-            return operations.finish_run(run_id, claim, status, error=error)
+            return operations.finish_run(
+                run_id, claim, status, error=error, hooks_left=hooks_left, hook_errors=hook_errors
+            )
+
+
+def keep(claimed: ClaimedRun, outcome: Outcome) -> Operation[RunStatus] | None:
+    """Return the operation that keeps a final outcome before its hooks run, None for one that is not final."""
+    match outcome:
+        case Completed(output):
+            return operations.settle_run(claimed.run_id, claimed.claim, RunStatus.COMPLETED, output=output)
+        case Ended(error, status):
+            return operations.settle_run(claimed.run_id, claimed.claim, status, error=error)
+        case Retried():
+            return None
+
+
+def is_same_end(stale: StaleClaimError, outcome: Outcome) -> bool:
+    """Whether a write was refused because the store ended the run in the same way, for want of time."""
+    return isinstance(outcome, Ended) and stale.status == outcome.status == RunStatus.TIMED_OUT
+
+
+def left(claimed: ClaimedRun, report: Report) -> Operation[Any]:
+    """Return the operation that says of a run which was ended from outside that its code no longer executes."""
+    if report.final_hooks_ran:
+        return operations.finish_hooks(claimed.run_id, claimed.claim, report.hook_errors)
+    return operations.give_up_run(claimed.run_id, claimed.claim, AttemptOutcome.INTERRUPTED, STOPPED)
+
+
+def hooks_context(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun) -> Context:
+    """Return the context in which the final hooks of a run that has ended are run."""
+    return _context(runtime, definition, claimed, Tries(claimed.failed_attempts, claimed.max_attempts, claimed.machine))
 
 
 def _context(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun, tries: Tries) -> Context:

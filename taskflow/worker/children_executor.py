@@ -7,10 +7,12 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from taskflow.definition.signal import CANCELED, TIMED_OUT
 from taskflow.errors import StaleClaimError, TaskNotFoundError
+from taskflow.execution.final_hooks import has_final_hooks
 from taskflow.execution.outcome import Tries, out_of_memory
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import node_operations, operations
@@ -24,10 +26,9 @@ from taskflow.worker.runtime import Runtime
 
 log = logging.getLogger("taskflow.node")
 KILL_GRACE_SECONDS: Final = 1.0
-"""From SIGTERM to SIGKILL of a canceled run's child (Trigger.dev's)."""
+"""From SIGTERM to SIGKILL of a run's child (Trigger.dev's); cancel_grace when it has hooks to run."""
 LOOK_AGAIN_SECONDS: Final = 2.0
 """A claim may reach the store after the child that sent it has died: every death is looked into twice."""
-CANCELED: Final = "canceled"
 LEASE_LOST: Final = "lease lost"
 
 
@@ -35,6 +36,8 @@ LEASE_LOST: Final = "lease lost"
 class _Stop:
     run_id: str
     claim: int
+    reason: str
+    grace: float = KILL_GRACE_SECONDS
 
 
 class ChildrenExecutor:
@@ -58,9 +61,9 @@ class ChildrenExecutor:
         """Watch through the event loop; called whenever it starts."""
         self._watch.register(hub)
 
-    def stop_run(self, run_id: str, claim: int) -> bool:
-        """End the child of a canceled run soon: SIGTERM, then SIGKILL, to it and all it had spawned."""
-        self._work.put(_Stop(run_id, claim))
+    def stop_run(self, run_id: str, claim: int, reason: str) -> bool:
+        """End the child of a run soon: SIGTERM, then SIGKILL, to it and all it had spawned."""
+        self._work.put(_Stop(run_id, claim, reason))
         return True
 
     def stop_all(self) -> None:
@@ -70,7 +73,8 @@ class ChildrenExecutor:
 
     def _on_exit(self, ended: ChildExit) -> None:
         self._reasons[ended.pid] = ended.reason or str(ended)
-        log.warning("child.ended: %s", ended) if ended.reason != CANCELED else log.info("child.ended: %s", ended)
+        level = logging.INFO if ended.reason in (CANCELED, TIMED_OUT) else logging.WARNING
+        log.log(level, "child.ended: %s", ended)
         self._work.put(ended)
 
     def _report(self) -> None:
@@ -113,10 +117,9 @@ class ChildrenExecutor:
         if run.status is RunStatus.EXECUTING and reason == OUT_OF_MEMORY:
             self._settle_out_of_memory(run)
             return
-        error = (
-            STOPPED if run.status is RunStatus.CANCELED else RunError("ChildLost", f"The run's process died: {reason}.")
-        )
-        outcome = AttemptOutcome.INTERRUPTED if run.status is RunStatus.CANCELED else AttemptOutcome.LOST
+        error, outcome = STOPPED, AttemptOutcome.INTERRUPTED
+        if not run.status.is_finished:
+            error, outcome = RunError("ChildLost", f"The run's process died: {reason}."), AttemptOutcome.LOST
         insist(self._runtime, operations.give_up_run(run.run_id, run.claim, outcome, error), run_id=run.run_id)
 
     def _settle_out_of_memory(self, run: HeldRun) -> None:
@@ -130,19 +133,29 @@ class ChildrenExecutor:
             return
         decided = out_of_memory(message, definition, tries, random.random)
         try:
-            insist(self._runtime, settle(definition, run.run_id, run.claim, decided), run_id=run.run_id)
+            operation = settle(definition, run.run_id, run.claim, decided, hooks_left=True)
+            insist(self._runtime, operation, run_id=run.run_id)
         except StaleClaimError as stale:
             log.warning("result.refused: %s", stale)
 
     def _stop(self, stop: _Stop) -> None:
         """Kill the child of a run, as long as the store says that a child of ours executes it under this claim."""
-        if not any(run.run_id == stop.run_id and run.claim == stop.claim for run in self._held()):
-            return
-        self._watch.call_on_hub(lambda: self._kill(stop))
+        for run in self._held():
+            if run.run_id == stop.run_id and run.claim == stop.claim:
+                stop = replace(stop, grace=self._grace(run))
+                self._watch.call_on_hub(functools.partial(self._kill, stop))
+
+    def _grace(self, run: HeldRun) -> float:
+        """Return how long the child may take from SIGTERM: its hooks have time of their own."""
+        try:
+            has_hooks = has_final_hooks(self._runtime.registry.get(run.task_id).definition, run.status)
+        except TaskNotFoundError:
+            return KILL_GRACE_SECONDS
+        return self._runtime.settings.cancel_grace.total_seconds() if has_hooks else KILL_GRACE_SECONDS
 
     def _kill(self, stop: _Stop) -> None:
         pid = self._watch.pid_of(stop.run_id)
         if pid is not None:
-            self._watch.kill_child(pid, grace=KILL_GRACE_SECONDS, reason=CANCELED)
+            self._watch.kill_child(pid, grace=stop.grace, reason=stop.reason)
         else:  # the child's first word is on its way, or its last: look again
             threading.Timer(0.1, self._work.put, (stop,)).start()

@@ -19,9 +19,9 @@ class CoroutineExecutor:
     def __init__(self, runs: AsyncRuns) -> None:
         self._runs = runs
 
-    def stop_run(self, run_id: str, claim: int) -> bool:
+    def stop_run(self, run_id: str, claim: int, reason: str) -> bool:
         """Cancel a run's coroutine, if it executes here under this claim."""
-        return self._runs.cancel(run_id, claim)
+        return self._runs.cancel(run_id, claim, reason)
 
     def stop_all(self) -> None:
         """Cancel every coroutine and wait until they have stopped; one that does not makes the node exit."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from taskflow.broker.queues import parse_queue
+from taskflow.definition.signal import CANCELED, TIMED_OUT
 from taskflow.errors import StoreUnavailableError
 from taskflow.models import AttemptOutcome, RunError
 from taskflow.store import node_operations, operations
@@ -17,14 +18,15 @@ from taskflow.worker.pulse import Pulse
 from taskflow.worker.runtime import Runtime, Service
 
 log = logging.getLogger("taskflow.node")
+_REASONS: Final = {"cancel": CANCELED, "timeout": TIMED_OUT}
 LEAVING: Final = RunError("Interrupted", "The node was asked to stop.")
 
 
 class Executor(Protocol):
     """What executes a node's runs: children, or coroutines."""
 
-    def stop_run(self, run_id: str, claim: int) -> bool:
-        """Stop a canceled run's code soon, if it executes here under this claim. False when it does not."""
+    def stop_run(self, run_id: str, claim: int, reason: str) -> bool:
+        """Stop the code of a run that was ended from outside, if it executes here under this claim. False if not."""
         ...
 
     def stop_all(self) -> None:
@@ -98,10 +100,11 @@ class Node:
         log.warning("node.back: %s", self._runtime.node.id)
 
     def _obey(self, message: InboxEntry) -> None:
-        if message.kind != "cancel":
+        reason = _REASONS.get(message.kind)
+        if reason is None:
             log.error("inbox.unknown: %s", message.kind)
             return
-        if not self._executor.stop_run(message.run_id, message.claim):
+        if not self._executor.stop_run(message.run_id, message.claim, reason):
             stopped = operations.give_up_run(message.run_id, message.claim, AttemptOutcome.INTERRUPTED, STOPPED)
             insist(self._runtime, stopped, run_id=message.run_id)
 

@@ -2,13 +2,16 @@
 
 import logging
 import os
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar, NoReturn, TypeGuard, cast
 
 import celery
 from celery.exceptions import Ignore, Reject, Retry
 
 from taskflow.broker.messages import TICKET_HEADER, ticket_from_headers
+from taskflow.definition.signal import CANCELED, TIMED_OUT
 from taskflow.definition.task import TaskDefinition
 from taskflow.errors import (
     NodeUnregisteredError,
@@ -17,15 +20,22 @@ from taskflow.errors import (
     StaleClaimError,
     TaskflowError,
 )
+from taskflow.execution.final_hooks import run_final_hooks
+from taskflow.execution.hook_runner import Report
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
-from taskflow.models import AttemptOutcome, RunStatus
+from taskflow.models import RunStatus
 from taskflow.store import operations
 from taskflow.store.records import ClaimedRun
-from taskflow.worker.attempts import STOPPED, prepare, settle
+from taskflow.worker.alarm import alarm
+from taskflow.worker.attempts import hooks_context, is_same_end, keep, left, prepare, settle
 from taskflow.worker.insist import insist
 from taskflow.worker.runtime import Runtime, runtime_of
 
 log = logging.getLogger("taskflow.node")
+
+
+_ENDED_FROM_OUTSIDE = (RunStatus.CANCELED, RunStatus.TIMED_OUT)
+INTERRUPTED = "interrupted"
 
 
 class RunFailed(Exception):  # noqa: N818 - Celery shows it as the failure of a task whose child left no exception
@@ -54,8 +64,19 @@ class RunTask(celery.Task[Any, Any]):
         if ticket is None:
             raise TaskflowError(f"Task {self.name} was called without a ticket. Use {self.name}.trigger(payload).")
         claimed = self._claim(runtime, ticket.run_id, ticket.reservation)
-        outcome = prepare(runtime, self.definition, claimed).execute()
-        self._settle(runtime, claimed, outcome)
+        if claimed.ended is not None:
+            self._run_final_hooks(runtime, claimed, claimed.ended)
+        attempt = prepare(runtime, self.definition, claimed, partial(_stop_reason, runtime, claimed.run_id))
+        try:
+            with alarm(attempt.signal, claimed.max_duration) as disarm:
+                outcome = attempt.execute(partial(self._keep, runtime, claimed, disarm))
+        except SystemExit:
+            if attempt.report.final_hooks_ran:
+                insist(runtime, left(claimed, attempt.report), run_id=claimed.run_id)
+            raise
+        except StaleClaimError as stale:
+            self._refused(runtime, claimed, stale, attempt.report)
+        self._settle(runtime, claimed, outcome, attempt.report)
         return self._told(claimed, outcome)
 
     def retry(
@@ -87,15 +108,39 @@ class RunTask(celery.Task[Any, Any]):
             log.info("ticket.dropped: %s", refused)
             raise Ignore(str(refused)) from refused
 
-    def _settle(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome) -> None:
+    def _run_final_hooks(self, runtime: Runtime, claimed: ClaimedRun, ended: RunStatus) -> NoReturn:
+        """Run the hooks of a run that ended without code of its own. A death in here has them run again."""
+        context = hooks_context(runtime, self.definition, claimed)
+        errors = run_final_hooks(
+            self.definition, claimed.payload, context, status=ended, error=claimed.error, output=claimed.output
+        )
+        insist(runtime, operations.finish_hooks(claimed.run_id, claimed.claim, errors), run_id=claimed.run_id)
+        raise Ignore(f"Run {claimed.run_id} had ended {ended}; its final hooks were run.")
+
+    def _keep(self, runtime: Runtime, claimed: ClaimedRun, disarm: Callable[[], None], outcome: Outcome) -> None:
+        """Write a final outcome down before its hooks run."""
+        disarm()
+        kept = keep(claimed, outcome)
+        if kept is not None:
+            try:
+                insist(runtime, kept, run_id=claimed.run_id)
+            except StaleClaimError as stale:
+                if not is_same_end(stale, outcome):
+                    raise
+
+    def _settle(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
+        operation = settle(self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=report.hook_errors)
         try:
-            insist(runtime, settle(self.definition, claimed.run_id, claimed.claim, outcome), run_id=claimed.run_id)
+            insist(runtime, operation, run_id=claimed.run_id)
         except StaleClaimError as stale:
-            log.warning("result.refused: %s", stale)
-            if stale.status == RunStatus.CANCELED:
-                stopped = operations.give_up_run(claimed.run_id, claimed.claim, AttemptOutcome.INTERRUPTED, STOPPED)
-                insist(runtime, stopped, run_id=claimed.run_id)
-            raise Ignore(str(stale)) from stale
+            self._refused(runtime, claimed, stale, report)
+
+    def _refused(self, runtime: Runtime, claimed: ClaimedRun, stale: StaleClaimError, report: Report) -> NoReturn:
+        """The run was ended from outside, or is another node's: the outcome does not count."""
+        log.warning("result.refused: %s", stale)
+        if stale.status in _ENDED_FROM_OUTSIDE:
+            insist(runtime, left(claimed, report), run_id=claimed.run_id)
+        raise Ignore(str(stale)) from stale
 
     def _told(self, claimed: ClaimedRun, outcome: Outcome) -> object:
         """Let Celery's tracer see what happened: a value, a retry or the user's own exception."""
@@ -108,6 +153,15 @@ class RunTask(celery.Task[Any, Any]):
                 ) from cause
             case Ended(error, _, cause):
                 raise cause if _is_harmless(cause) else RunFailed(f"{error.type}: {error.message}")
+
+
+def _stop_reason(runtime: Runtime, run_id: str) -> str:
+    """Return why this child got SIGTERM: what became of its run says it."""
+    try:
+        status = runtime.store.run_for(run_id, operations.read_result(run_id))[0]
+    except TaskflowError:
+        return INTERRUPTED
+    return {RunStatus.CANCELED: CANCELED, RunStatus.TIMED_OUT: TIMED_OUT}.get(status, INTERRUPTED)
 
 
 def _shown(cause: BaseException | None) -> Exception | None:

@@ -3,21 +3,27 @@
 Each definition is one of the shapes that the decorator's overloads tell apart, in their order.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
 from pydantic import BaseModel
 
+from taskflow.definition.caught import Caught
 from taskflow.definition.context import Context
 from taskflow.definition.decorator import task
 from taskflow.definition.handle import RunHandle
+from taskflow.definition.local import Local
 from taskflow.definition.machine import Machine
 from taskflow.definition.queue import Queue
+from taskflow.definition.result import TaskResult
 from taskflow.definition.retry import Retry
+from taskflow.definition.signal import Signal
 from taskflow.definition.task import Task
+from taskflow.definition.verbs import tasks
 from taskflow.models import Run, RunStatus
+from taskflow.testing import context
 
 
 class InvoicePayload(BaseModel):
@@ -82,6 +88,56 @@ def keyword_context(payload: int, *, ctx: Context) -> str:
 @task()
 def maybe(payload: InvoicePayload | None) -> Invoice | None:
     return None if payload is None else Invoice(url=payload.order_id)
+
+
+def alert(error: Exception, ctx: Context) -> None: ...
+
+
+@task(on_failure=alert, init=[dict], catch_error=lambda: Caught(skip_retry=True))
+def with_hooks(payload: int, signal: Signal, init: dict[str, str], ctx: Context) -> str:
+    return str(signal.reason or init or ctx.init or payload)
+
+
+@with_hooks.on_success
+def told(output: str) -> int:
+    return len(output)
+
+
+@with_hooks.catch_error
+async def caught(error: Exception, retry: Retry) -> Caught | None:
+    return Caught(retry_delay="5m", error=ValueError(str(error)))
+
+
+@with_hooks.middleware("database")
+def database() -> Generator[None]:
+    with_database.set(5)
+    yield
+
+
+@tasks.on_complete
+async def recorded(result: TaskResult[object], reason: str) -> None: ...
+
+
+@tasks.middleware("timing")
+async def timing(next: Callable[[], Awaitable[None]]) -> None:
+    await next()
+
+
+with_database = Local[int]("database")
+
+
+def hooks() -> None:
+    assert_type(with_hooks.trigger(5), RunHandle[str])
+    assert_type(with_hooks(5, Signal(), {}, ctx=context()), str)
+    assert_type(told("text"), int)  # a decorated hook is what it was
+    coroutine: Coroutine[Any, Any, Caught | None] = caught(ValueError(), Retry())
+    coroutine.close()
+    assert_type(database(), Generator[None])
+    assert_type(with_database.set(5), int)
+    assert_type(with_database.get(), int | None)
+    assert_type(with_database.get_or_raise(), int)
+    assert_type(context().signal.reason, str | None)
+    assert_type(TaskResult("run", RunStatus.COMPLETED, 5).unwrap(), int)
 
 
 def definitions() -> None:

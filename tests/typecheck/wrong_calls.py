@@ -4,9 +4,11 @@ The code after ``type: ignore`` is mypy's. pyright heeds the comment too and, by
 """
 # pyright: reportUnnecessaryTypeIgnoreComment=error
 
+from taskflow.definition.caught import Caught
 from taskflow.definition.context import Context
 from taskflow.definition.decorator import task
 from taskflow.definition.handle import RunHandle
+from taskflow.definition.local import Local
 from taskflow.definition.queue import Queue
 from taskflow.definition.retry import Retry
 from tests.typecheck.right_calls import (
@@ -53,6 +55,20 @@ def calls_in_place(ctx: Context) -> None:
     render_invoice(InvoicePayload(order_id="o"))  # type: ignore[call-arg]  # its function wants ctx
     render_invoice("o", ctx)  # type: ignore[arg-type]  # a payload, not its id
     nothing(5)  # type: ignore[call-arg]  # its function takes nothing
+
+
+def hooks() -> None:
+    nothing.on_failure(5)  # type: ignore[call-overload]  # a function, or a name
+    nothing.on_sucess(print)  # type: ignore[attr-defined]  # on_success
+    Caught(skip_retries=True)  # type: ignore[call-arg]  # skip_retry
+    Caught(error="text")  # type: ignore[arg-type]  # an exception
+    Local[int]("count").set("5")  # type: ignore[arg-type]  # an int
+    number: int = Local[int]("count").get()  # type: ignore[assignment]  # None when it is not set
+    print(number)
+
+
+@task(on_failure="alert")  # type: ignore[arg-type]  # a function
+def no_such_hook() -> None: ...
 
 
 @task(retires=3)  # type: ignore[call-arg]  # retry

@@ -10,7 +10,9 @@ for task, template in pairs(cjson.decode(ARGV[8])) do
   redis.call("HSET", base .. ":templates", task, template)
 end
 for task, has_hooks in pairs(cjson.decode(ARGV[10])) do
-  redis.call(has_hooks and "SADD" or "SREM", base .. ":hooks", task)
+  if has_hooks or is_worker then
+    redis.call(has_hooks and "SADD" or "SREM", base .. ":hooks", task)
+  end
 end
 if is_worker then
   redis.call("HDEL", base .. ":environment", "limit", "burst")

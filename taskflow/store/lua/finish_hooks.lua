@@ -4,17 +4,9 @@
 -- Derives :run:<id>, :node:<node>:runs.
 -- Returns {1, status} when written (or written before by the same claim), {0, status} when the claim is over.
 local id = ARGV[7]
-local key, run = run_key(id), executing(id)
+local run = executing(id)
 if run.claim ~= ARGV[8] then
   return { 0, run.status == "MISSING" and "MISSING" or "STALE", outbox }
 end
-if redis.call("HGET", key, "hooks") == "RUNNING" then
-  redis.call("HSET", key, "hooks", "DONE")
-  if ARGV[9] ~= "" then
-    redis.call("HSET", key, "hook_errors", ARGV[9])
-  end
-  event(id, "hooks", "DONE")
-end
-leave_node(id, run)
-release_slot(id)
+hooks_done(id, run, ARGV[9])
 return { 1, run.status, outbox }

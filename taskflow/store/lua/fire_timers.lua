@@ -1,5 +1,5 @@
 -- Do what is due: expire runs that waited too long, stop those that computed too long, go on with queues at their rate.
--- include: event push reserve timers queue limits slots pending dispatch close release hooks cancel
+-- include: event push reserve timers queue limits slots pending dispatch executing close release hooks cancel
 -- ARGV[7] at most how many
 -- Derives :timers, :run:<id>.
 -- Returns {1, how many timers fired}: as many as asked for means that more may be due.
@@ -19,7 +19,7 @@ local function fire_stop(id)
   local run = redis.call("HMGET", run_key(id), "status", "attempt_started", "max_duration")
   if run[1] == "EXECUTING" and run[3] and tonumber(run[2]) + tonumber(run[3]) <= now then
     local seconds = string.format("%g s", tonumber(run[3]) / 1000)
-    end_run(id, "TIMED_OUT", told("MaxDurationExceeded", "The attempt computed for longer than max_duration (" .. seconds, ")."))
+    end_run(id, "TIMED_OUT", told("TimedOut", "The attempt computed for longer than max_duration (" .. seconds, ")."))
   end
 end
 

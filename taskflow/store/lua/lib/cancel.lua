@@ -1,8 +1,8 @@
 -- End a run from outside. Final at once; code that executes is stopped by its node, which keeps the slot until it has.
 -- Derives :delayed, :node:<node>:inbox.
-local function tell_node(id, node, claim)
+local function tell_node(id, node, claim, kind)
   local inbox = base .. ":node:" .. node .. ":inbox"
-  redis.call("XADD", inbox, "*", "kind", "cancel", "run", id, "claim", claim)
+  redis.call("XADD", inbox, "*", "kind", kind, "run", id, "claim", claim)
   redis.call("PEXPIRE", inbox, retention_ms)
 end
 
@@ -16,7 +16,7 @@ local function end_run(id, status, error)
   redis.call("HSET", key, "error", error)
   if run[1] == "EXECUTING" then
     redis.call("HDEL", key, "settled")
-    tell_node(id, run[4], run[5])
+    tell_node(id, run[4], run[5], status == "TIMED_OUT" and "timeout" or "cancel")
     close(id, status)
     leave_hooks_to_code(id)
     return true, status

@@ -23,6 +23,20 @@ local function leave_hooks_to_code(id)
   end
 end
 
+-- Whoever ran them is done with the run.
+local function hooks_done(id, run, errors)
+  local key = run_key(id)
+  if redis.call("HGET", key, "hooks") == "RUNNING" then
+    redis.call("HSET", key, "hooks", "DONE")
+    if errors ~= "" then
+      redis.call("HSET", key, "hook_errors", errors)
+    end
+    event(id, "hooks", "DONE")
+  end
+  leave_node(id, run)
+  release_slot(id)
+end
+
 -- A worker died inside the hooks: they run again.
 local function hooks_lost(id)
   local key = run_key(id)
