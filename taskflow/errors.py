@@ -13,9 +13,9 @@
     ├── OutputError                the returned value is not JSON (fails the attempt)
     ├── BatchItemsError            batch_trigger(atomic=True): items are wrong; nothing was written
     ├── StoreUnavailableError      Redis or Valkey did not answer
+    │   └── BatchTriggerError      ... in the middle of a batch
     ├── RunFilterError             runs.list(): a filter or cursor is wrong
     ├── HistoryUnavailableError    the history's database did not answer; runs go on
-    │   └── BatchTriggerError      ... in the middle of a batch
     ├── BrokerUnavailableError     RabbitMQ did not confirm; the run exists and upkeep publishes it later
     ├── BlockingCallError          a blocking verb inside a running event loop
     ├── RunNotFoundError           no such run, or its record has expired
@@ -160,31 +160,6 @@ def _rebuild_store_unavailable(reason: str, run_id: str | None, may_exist: bool)
     return StoreUnavailableError(reason, run_id=run_id, may_exist=may_exist)
 
 
-class RunFilterError(TaskflowError, ValueError):
-    """A filter or the cursor of ``runs.list`` is not possible."""
-
-    def __init__(self, option: str, value: object, remedy: str) -> None:
-        self.option, self.value, self.remedy = option, value, remedy
-        super().__init__(f"runs.list({option}={value!r}) is not possible. {remedy}")
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, object, str]]:
-        return type(self), (self.option, self.value, self.remedy)
-
-
-class HistoryUnavailableError(TaskflowError, ConnectionError):
-    """The history's database did not answer, or answered with an error. Runs are not affected."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(
-            f"The history's database does not answer: {reason}. Runs go on without it and what happens is kept for it "
-            "in the store. Check TASKFLOW_DATABASE_URL with `taskflow doctor`."
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.reason,)
-
-
 class BatchTriggerError(StoreUnavailableError):
     """The store did not answer in the middle of a batch.
 
@@ -232,6 +207,31 @@ class BatchItemsError(TaskflowError, ValueError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.errors, self.total)
+
+
+class RunFilterError(TaskflowError, ValueError):
+    """A filter or the cursor of ``runs.list`` is not possible."""
+
+    def __init__(self, option: str, value: object, remedy: str) -> None:
+        self.option, self.value, self.remedy = option, value, remedy
+        super().__init__(f"runs.list({option}={value!r}) is not possible. {remedy}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, object, str]]:
+        return type(self), (self.option, self.value, self.remedy)
+
+
+class HistoryUnavailableError(TaskflowError, ConnectionError):
+    """The history's database did not answer, or answered with an error. Runs are not affected."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The history's database does not answer: {reason}. Runs go on without it and what happens is kept for it "
+            "in the store. Check TASKFLOW_DATABASE_URL with `taskflow doctor`."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.reason,)
 
 
 class BrokerUnavailableError(TaskflowError, ConnectionError):

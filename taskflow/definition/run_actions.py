@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from taskflow.definition.bulk import BulkAction, BulkKind, OnProgress
-from taskflow.definition.selection import RunSelection
+from taskflow.definition.run_filter import RunFilter
 from taskflow.models import Run
 
 
@@ -36,22 +36,20 @@ class RunActions(Protocol):
         """Yield a run as it is, and after every change."""
         ...
 
-    def find(self, selection: RunSelection, limit: int | None = None) -> list[Run]:
-        """Return the newest of the selected runs, without payload, output and attempts."""
+    def find(self, where: RunFilter) -> list[Run]:
+        """Return all the runs for which a filter holds, newest first, without payload, output and attempts."""
         ...
 
-    async def afind(self, selection: RunSelection, limit: int | None = None) -> list[Run]:
-        """Return the newest of the selected runs, without payload, output and attempts."""
+    async def afind(self, where: RunFilter) -> list[Run]:
+        """Return all the runs for which a filter holds, newest first."""
         ...
 
-    def bulk(
-        self, kind: BulkKind, selected: Sequence[str] | RunSelection, on_progress: OnProgress | None
-    ) -> BulkAction:
+    def bulk(self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None) -> BulkAction:
         """Cancel or replay runs, part by part."""
         ...
 
     async def abulk(
-        self, kind: BulkKind, selected: Sequence[str] | RunSelection, on_progress: OnProgress | None
+        self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None
     ) -> BulkAction:
         """Cancel or replay runs, part by part."""
         ...

@@ -9,11 +9,9 @@ from taskflow.definition.durations import Duration
 from taskflow.definition.engine import engine
 from taskflow.definition.handle import RunHandle
 from taskflow.definition.options import check_due
-from taskflow.definition.selection import RunSelection
-from taskflow.errors import TriggerOptionError
-from taskflow.models import Run, RunStatus
-
-Statuses = RunStatus | str | Iterable[RunStatus | str]
+from taskflow.definition.run_filter import ALL_RUNS, RunFilter
+from taskflow.errors import RunFilterError
+from taskflow.models import Run
 
 
 class RunVerbs:
@@ -77,82 +75,60 @@ class RunVerbs:
         self,
         ids: Iterable[str] | None = None,
         *,
-        status: Statuses | None = None,
-        task: str | None = None,
-        tag: str | None = None,
-        queue: str | None = None,
-        since: Duration | datetime | None = None,
+        where: RunFilter | None = None,
         on_progress: OnProgress | None = None,
     ) -> BulkAction:
-        """Cancel many runs, 100 a write: those of ``ids``, or those that have in common what is given.
+        """Cancel many runs, 100 a write: those of ``ids``, or all those for which the filter holds.
 
         Args:
-            since: The runs made since, e.g. ``"1h"`` or an aware instant.
             on_progress: Called after each part, also to ``abort()``.
 
         Returns:
             What was done on how many. A run that had ended counts as a failure.
 
         Raises:
-            TriggerOptionError: Neither ids nor anything in common is given, or both; or one is not possible.
+            RunFilterError: Neither ids nor a filter with a condition is given, or both; or one is not possible.
+            HistoryUnavailableError: The history's database did not answer.
         """
         refuse_in_event_loop("runs.bulk_cancel", "runs.abulk_cancel")
-        return engine().actions.bulk("cancel", _selected(ids, status, task, tag, queue, since), on_progress)
+        return engine().actions.bulk("cancel", _selected(ids, where), on_progress)
 
     async def abulk_cancel(
         self,
         ids: Iterable[str] | None = None,
         *,
-        status: Statuses | None = None,
-        task: str | None = None,
-        tag: str | None = None,
-        queue: str | None = None,
-        since: Duration | datetime | None = None,
+        where: RunFilter | None = None,
         on_progress: OnProgress | None = None,
     ) -> BulkAction:
         """Cancel many runs. See ``bulk_cancel``."""
-        return await engine().actions.abulk("cancel", _selected(ids, status, task, tag, queue, since), on_progress)
+        return await engine().actions.abulk("cancel", _selected(ids, where), on_progress)
 
     def bulk_replay(
         self,
         ids: Iterable[str] | None = None,
         *,
-        status: Statuses | None = None,
-        task: str | None = None,
-        tag: str | None = None,
-        queue: str | None = None,
-        since: Duration | datetime | None = None,
+        where: RunFilter | None = None,
         on_progress: OnProgress | None = None,
     ) -> BulkAction:
         """Replay many runs, 100 a write; the new runs are ``run_ids`` of what is returned. See ``bulk_cancel``."""
         refuse_in_event_loop("runs.bulk_replay", "runs.abulk_replay")
-        return engine().actions.bulk("replay", _selected(ids, status, task, tag, queue, since), on_progress)
+        return engine().actions.bulk("replay", _selected(ids, where), on_progress)
 
     async def abulk_replay(
         self,
         ids: Iterable[str] | None = None,
         *,
-        status: Statuses | None = None,
-        task: str | None = None,
-        tag: str | None = None,
-        queue: str | None = None,
-        since: Duration | datetime | None = None,
+        where: RunFilter | None = None,
         on_progress: OnProgress | None = None,
     ) -> BulkAction:
         """Replay many runs. See ``bulk_replay``."""
-        return await engine().actions.abulk("replay", _selected(ids, status, task, tag, queue, since), on_progress)
+        return await engine().actions.abulk("replay", _selected(ids, where), on_progress)
 
 
-def _selected(
-    ids: Iterable[str] | None,
-    status: Statuses | None,
-    task: str | None,
-    tag: str | None,
-    queue: str | None,
-    since: Duration | datetime | None,
-) -> list[str] | RunSelection:
-    selection = RunSelection.checked(status=status, task=task, tag=tag, queue=queue, since=since)
-    if (ids is None) == selection.is_all:
-        remedy = "Give the runs' ids, or what they have in common (status, task, tag, queue, since), not both."
-        raise TriggerOptionError("ids", ids, remedy)
-    return selection if ids is None else [ids] if isinstance(ids, str) else list(ids)
+def _selected(ids: Iterable[str] | None, where: RunFilter | None) -> list[str] | RunFilter:
+    if ids is not None and where is None:
+        return [ids] if isinstance(ids, str) else list(ids)
+    if ids is None and where is not None and where != ALL_RUNS:
+        return where
+    remedy = "Give either the runs' ids or where=RunFilter(...) with at least one condition."
+    raise RunFilterError("where", where, remedy)

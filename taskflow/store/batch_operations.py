@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from taskflow.definition.run_filter import RunFilter
 from taskflow.errors import BatchNotFoundError, RunNotFoundError
 from taskflow.models import BatchError, Run, RunStatus
 from taskflow.store import records
@@ -125,11 +126,23 @@ def watch_run(run_id: str) -> Operation[tuple[str, Run]]:
     return Operation("watch_run", (run_id,), read)
 
 
-def find_runs(index: str, cursor: str, count: int, wanted: Mapping[str, object]) -> Operation[tuple[str, list[Run]]]:
-    """Look at about ``count`` runs of ":live" or ":finished". Reads as the next cursor ("0": the end) and matches."""
+def find_runs(index: str, cursor: str, count: int, where: RunFilter) -> Operation[tuple[str, list[Run]]]:
+    """Look at about ``count`` runs of ":live" or ":finished". Reads as the next cursor ("0": the end) and candidates.
+
+    Of the filter's conditions those that exclude most are checked there, the others are left to the caller.
+    """
+    since = where.created_from
+    wanted = {
+        "statuses": [status.value for status in where.statuses],
+        "tasks": where.tasks,
+        "tags": where.tags,
+        "queue": where.queue,
+        "since": None if since is None else round(since.timestamp() * 1000),
+    }
 
     def read(_: int, value: Any) -> tuple[str, list[Run]]:
         found = [records.run(fields[0].decode(), records.pairs(fields[1:])) for fields in value[1]]
         return value[0].decode(), found
 
-    return Operation("find_runs", (index, cursor, count, json.dumps(wanted)), read)
+    args = (index, cursor, count, json.dumps({name: value for name, value in wanted.items() if value}))
+    return Operation("find_runs", args, read)

@@ -1,4 +1,4 @@
-"""Which tasks' ticket templates the store has from this process, and the operation that gives it one."""
+"""Which tasks the store knows from this process (ticket template, hooks), and the operation that tells it."""
 
 from collections.abc import Callable
 

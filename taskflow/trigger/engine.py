@@ -47,7 +47,7 @@ class RunEngine:
         self._events = EventListener(store)
         self._declarations = Declarations(template, has_final_hooks)
         self.queues = StoreQueueEngine(store, lambda: self._loop().store)
-        self.actions = StoreRunActions(planner, store, self._events, self._loop, self._declarations)
+        self.actions = StoreRunActions(planner, store, self._events, self._loop, self._declarations, lookup)
         self.batches = StoreBatchEngine(planner, store, self._results, self._loop, self._declarations)
 
     @property

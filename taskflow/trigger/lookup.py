@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from taskflow.definition.run_filter import RunFilter, RunPage
 from taskflow.errors import RunFilterError, RunNotFoundError
@@ -12,6 +12,8 @@ from taskflow.settings import Settings
 
 if TYPE_CHECKING:  # a process that only triggers never imports SQLAlchemy
     from taskflow.history.reader import Reader
+
+_PAGE: Final = 1000
 
 
 class Lookup:
@@ -57,6 +59,20 @@ class Lookup:
                 "This needs the history: start a worker, which makes it, and don't set TASKFLOW_DATABASE_URL to none.",
             )
         return merged(RunPage(()), recent, wanted, limit)
+
+    def all(self, wanted: RunFilter) -> list[Run]:
+        """Return all runs of the history for which a filter holds, none when there is no history.
+
+        Raises:
+            RunFilterError: A condition is not possible, or only in a history that there is none of.
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        page = self.page((), wanted, _PAGE, None)
+        found = [*page]
+        while page.cursor is not None:
+            page = self.page((), wanted, _PAGE, page.cursor)
+            found += page
+        return found
 
     def place(self) -> str:
         """Return where the history is, without a password.

@@ -1,5 +1,6 @@
 """The engine behind replay, reschedule, subscribe and bulk actions. Each verb's steps are written once."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -8,8 +9,8 @@ from pydantic_core import to_json
 
 from taskflow.definition.bulk import BulkAction, BulkFailure, BulkKind, OnProgress
 from taskflow.definition.options import TriggerOptions
-from taskflow.definition.selection import RunSelection
-from taskflow.errors import TaskflowError
+from taskflow.definition.run_filter import RunFilter
+from taskflow.errors import RunNotFoundError, TaskflowError
 from taskflow.models import Run, RunError
 from taskflow.store import batch_operations, node_operations, operations
 from taskflow.store.operations import NewRun
@@ -17,6 +18,7 @@ from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_run
 from taskflow.trigger.declarations import Declarations
 from taskflow.trigger.effects import PARENT_CANCELED, aperform_effect, effect_of_cancel, perform_effect
+from taskflow.trigger.lookup import Lookup, matches, only_in_history
 from taskflow.trigger.loops import Loop
 from taskflow.trigger.new_run import Planner
 from taskflow.trigger.steps import Steps, Write, adrive, checked, drive, found, shards_of_run
@@ -37,21 +39,22 @@ class StoreRunActions:
         events: EventListener,
         loop: Callable[[], Loop],
         declarations: Declarations,
+        lookup: Lookup,
     ) -> None:
         self._planner = planner
         self._store = store
         self._events = events
         self._loop = loop
         self._declarations = declarations
+        self._lookup = lookup
 
     def replay(self, run_id: str) -> str:
         """Make a new run like another one and return its id."""
-        return str(checked(drive(self._store, self._replays([run_id], self._store.missing_templates))[0]))
+        return str(checked(self._replay([run_id])[0]))
 
     async def areplay(self, run_id: str) -> str:
         """Make a new run like another one and return its id."""
-        store = self._loop().store
-        return str(checked((await adrive(store, self._replays([run_id], store.missing_templates)))[0]))
+        return str(checked((await self._areplay([run_id]))[0]))
 
     def reschedule(self, run_id: str, due: datetime | timedelta) -> datetime:
         """Give a delayed run another instant to start at and return that."""
@@ -69,19 +72,19 @@ class StoreRunActions:
         """Yield a run as it is, and after every change."""
         return self._loop().events.subscribe(run_id)
 
-    def find(self, selection: RunSelection, limit: int | None = None) -> list[Run]:
-        """Return the newest of the selected runs."""
-        return drive(self._store, self._find(selection))[:limit]
+    def find(self, where: RunFilter) -> list[Run]:
+        """Return all the runs for which a filter holds, newest first."""
+        alive = [] if only_in_history(where) else drive(self._store, self._find(where))
+        return _newest([*self._lookup.all(where), *alive])
 
-    async def afind(self, selection: RunSelection, limit: int | None = None) -> list[Run]:
-        """Return the newest of the selected runs."""
-        return (await adrive(self._loop().store, self._find(selection)))[:limit]
+    async def afind(self, where: RunFilter) -> list[Run]:
+        """Return all the runs for which a filter holds, newest first."""
+        alive = [] if only_in_history(where) else await adrive(self._loop().store, self._find(where))
+        return _newest([*await asyncio.to_thread(self._lookup.all, where), *alive])
 
-    def bulk(
-        self, kind: BulkKind, selected: Sequence[str] | RunSelection, on_progress: OnProgress | None
-    ) -> BulkAction:
+    def bulk(self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None) -> BulkAction:
         """Cancel or replay runs, part by part."""
-        ids = [run.id for run in self.find(selected)] if isinstance(selected, RunSelection) else selected
+        ids = [run.id for run in self.find(selected)] if isinstance(selected, RunFilter) else selected
         action, parts = _started(kind, ids)
         for part in parts:
             if action.is_aborted:
@@ -91,17 +94,17 @@ class StoreRunActions:
                 for parent_id in parents:
                     perform_effect(self._store, shard_of_run(parent_id) or 0, effect_of_cancel(parent_id))
             else:
-                _count(action, part, drive(self._store, self._replays(part, self._store.missing_templates)))
+                _count(action, part, self._replay(part))
             if on_progress:
                 on_progress(action)
         return action
 
     async def abulk(
-        self, kind: BulkKind, selected: Sequence[str] | RunSelection, on_progress: OnProgress | None
+        self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None
     ) -> BulkAction:
         """Cancel or replay runs, part by part."""
         store = self._loop().store
-        ids = [run.id for run in await self.afind(selected)] if isinstance(selected, RunSelection) else selected
+        ids = [run.id for run in await self.afind(selected)] if isinstance(selected, RunFilter) else selected
         action, parts = _started(kind, ids)
         for part in parts:
             if action.is_aborted:
@@ -111,32 +114,53 @@ class StoreRunActions:
                 for parent_id in parents:
                     await aperform_effect(store, shard_of_run(parent_id) or 0, effect_of_cancel(parent_id))
             else:
-                _count(action, part, await adrive(store, self._replays(part, store.missing_templates)))
+                _count(action, part, await self._areplay(part))
             if on_progress:
                 on_progress(action)
         return action
 
-    def _find(self, selection: RunSelection) -> Steps[list[Run]]:
-        finals = {status.is_finished for status in selection.statuses} or {True, False}
+    def _find(self, where: RunFilter) -> Steps[list[Run]]:
+        """Look through the whole store: it knows the living ones, the history only what it was told."""
+        finals = {status.is_finished for status in where.statuses} or {True, False}
         indexes = [index for index, is_final in ((":live", False), (":finished", True)) if is_final in finals]
-        runs: dict[str, Run] = {}
-        wanted = selection.wanted()
+        runs: list[Run] = []
         cursors = {(index, shard): "0" for index in indexes for shard in range(self._planner.shards)}
         while cursors:
             places = list(cursors)
             results = yield [
-                (batch_operations.find_runs(index, cursors[index, shard], _LOOKED_AT, wanted), shard)
+                (batch_operations.find_runs(index, cursors[index, shard], _LOOKED_AT, where), shard)
                 for index, shard in places
             ]
-            for place, (cursor, matches) in zip(places, results, strict=True):
-                runs.update((run.id, run) for run in matches)
+            for place, (cursor, candidates) in zip(places, results, strict=True):
+                runs += [run for run in candidates if matches(run, where)]
                 cursors[place] = cursor
             cursors = {place: cursor for place, cursor in cursors.items() if cursor != "0"}
-        return sorted(runs.values(), key=lambda run: run.created_at, reverse=True)
+        return runs
 
-    def _replays(self, run_ids: Sequence[str], missing: set[str]) -> Steps[list[str | TaskflowError]]:
+    def _replay(self, run_ids: Sequence[str]) -> list[str | TaskflowError]:
+        records = drive(self._store, self._each(run_ids, operations.read_run))
+        records = [self._kept(run_id, record) for run_id, record in zip(run_ids, records, strict=True)]
+        return drive(self._store, self._replays(records, self._store.missing_templates))
+
+    async def _areplay(self, run_ids: Sequence[str]) -> list[str | TaskflowError]:
+        store = self._loop().store
+        records = await adrive(store, self._each(run_ids, operations.read_run))
+        if any(isinstance(record, TaskflowError) for record in records):
+            kept = zip(run_ids, records, strict=True)
+            records = await asyncio.to_thread(lambda: [self._kept(run_id, record) for run_id, record in kept])
+        return await adrive(store, self._replays(records, store.missing_templates))
+
+    def _kept(self, run_id: str, record: Run | TaskflowError) -> Run | TaskflowError:
+        """Return the record of the history where the store has none (any more)."""
+        if not isinstance(record, RunNotFoundError):
+            return record
+        try:
+            return self._lookup.retrieve(run_id)
+        except TaskflowError as error:
+            return error
+
+    def _replays(self, records: Sequence[Run | TaskflowError], missing: set[str]) -> Steps[list[str | TaskflowError]]:
         """Return the new run's id for each, or why there is none."""
-        records = yield from self._each(run_ids, operations.read_run)
         plans = [record if isinstance(record, TaskflowError) else self._planned(record) for record in records]
         news = [new for new in plans if isinstance(new, NewRun)]
         needed = {(new.task_id, self._planner.shard(new)) for new in news}
@@ -211,3 +235,8 @@ def _count(action: BulkAction, run_ids: Sequence[str], results: Sequence[str | T
         if isinstance(result, TaskflowError)
     ]
     action.add(len(made), failures, made)
+
+
+def _newest(runs: Sequence[Run]) -> list[Run]:
+    known = {run.id: run for run in runs}  # the store's word, which comes last, counts
+    return sorted(known.values(), key=lambda run: (run.created_at, run.id), reverse=True)

@@ -16,6 +16,7 @@ from taskflow import (
     BatchStatus,
     BatchTriggerError,
     ResultTimeoutError,
+    RunFilter,
     RunStatus,
     TriggerOptionError,
     batch,
@@ -23,7 +24,6 @@ from taskflow import (
     runs,
     tasks,
 )
-from taskflow.definition.selection import RunSelection
 from taskflow.store.operations import Operation
 from tests.conftest import MakeServer, StartFleet
 from tests.fleet import ROOT, Fleet
@@ -178,7 +178,7 @@ def test_a_store_that_dies_in_the_middle_says_how_far_it_came(
     made = echo.batch_trigger(range(2_000), idempotency_key="nightly")
     assert made.id == broken.value.batch_id
     assert made.run_ids[: len(record.run_ids)] == record.run_ids
-    assert made.progress().total == len(fleet.flow.engine.actions.find(RunSelection())) == 2_000
+    assert made.progress().total == len(fleet.flow.engine.actions.find(RunFilter())) == 2_000
 
 
 @pytest.mark.timeout(60)

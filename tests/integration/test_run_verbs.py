@@ -11,6 +11,8 @@ from taskflow import (
     BulkAction,
     BulkStatus,
     PayloadError,
+    RunFilter,
+    RunFilterError,
     RunNotDelayedError,
     RunNotFoundError,
     RunStatus,
@@ -130,9 +132,8 @@ def test_many_runs_are_canceled_by_what_they_have_in_common(start_fleet: StartFl
     made = sleep.batch_trigger([Nap()] * 250)
     other = echo.trigger(1, tags="keep")
     counts: list[int] = []
-    action = runs.bulk_cancel(
-        task="t-sleep", status="queued", since="1h", on_progress=lambda it: counts.append(it.success)
-    )
+    where = RunFilter(task="t-sleep", status=RunStatus.QUEUED, created_from=datetime.now(UTC) - timedelta(hours=1))
+    action = runs.bulk_cancel(where=where, on_progress=lambda it: counts.append(it.success))
     assert (action.total, action.success, action.failure, action.status) == (250, 250, 0, BulkStatus.COMPLETED)
     assert counts == [100, 200, 250]
     assert action.id.startswith("bulk_")
@@ -142,9 +143,9 @@ def test_many_runs_are_canceled_by_what_they_have_in_common(start_fleet: StartFl
     assert (again.success, again.failure) == (1, 3)
     assert {failure.reason for failure in again.failures[:2]} == {"It had ended already."}
     assert other.status() is RunStatus.CANCELED
-    for nothing in ({}, {"ids": ["run_1"], "task": "t"}, {"status": "DONE"}):
-        with pytest.raises(TriggerOptionError):
-            runs.bulk_cancel(**nothing)  # type: ignore[arg-type]  # mistakes
+    for ids, where in ((None, None), (None, RunFilter()), (["run_1"], RunFilter(task="t-sleep"))):
+        with pytest.raises(RunFilterError):
+            runs.bulk_cancel(ids, where=where)
 
 
 def test_children_of_runs_that_are_canceled_together_are_canceled(start_fleet: StartFleet, valkey: RedisServer) -> None:
@@ -164,7 +165,7 @@ async def test_a_bulk_replay_may_be_stopped(start_fleet: StartFleet, valkey: Red
     def stop(action: BulkAction) -> None:
         action.abort()
 
-    action = await runs.abulk_replay(queue="task/t-echo", on_progress=stop)
+    action = await runs.abulk_replay(where=RunFilter(queue="task/t-echo"), on_progress=stop)
     assert (action.total, action.success, action.status) == (150, 100, BulkStatus.ABORTED)
     assert {run.replay_of for run in [await runs.aretrieve(run_id) for run_id in action.run_ids]} < set(made.run_ids)
     bad = (await heavy.atrigger(Nap())).id
@@ -178,9 +179,10 @@ async def test_a_bulk_replay_may_be_stopped(start_fleet: StartFleet, valkey: Red
 def test_a_paused_queue_holds_a_batch_back(start_fleet: StartFleet, valkey: RedisServer) -> None:
     """A batch is triggered like its runs one by one."""
     fleet = start_fleet(valkey.url)
+    fleet.start_node()
+    assert echo.trigger(0).result(20) == 0
     queues.pause("task/t-echo")
     made = echo.batch_trigger([1, 2])
-    fleet.start_node()
     assert sleep.trigger(Nap()).result(20)
     assert {handle.status() for handle in made.runs()} == {RunStatus.QUEUED}
     queues.resume("task/t-echo")
