@@ -39,7 +39,7 @@ bench: setup ## Print runs/s, trigger/s and latency, paired with plain Celery
 faults: setup services ## Run the fault tests alone: kill -9, frozen workers, restarted servers
 	@$(VENV_PYTHON) -m pytest -m faults
 
-services: ## Install the redis-server and rabbitmq-server that the tests start, where that is possible
+services: ## Install the redis-server, rabbitmq-server and postgresql that the tests start, where that is possible
 	@scripts/services
 
 clean: ## Stop the embedded store and remove its data, caches and build output (.venv stays)

@@ -14,6 +14,7 @@ from taskflow.definition.queue import Queue
 from taskflow.definition.queue_verbs import queues
 from taskflow.definition.result import TaskResult
 from taskflow.definition.retry import Retry
+from taskflow.definition.run_filter import RunFilter, RunPage
 from taskflow.definition.signal import Signal
 from taskflow.definition.task import Task
 from taskflow.definition.verbs import runs, tasks
@@ -23,6 +24,7 @@ from taskflow.errors import (
     BrokerUnavailableError,
     DefinitionError,
     EmbeddedStoreError,
+    HistoryUnavailableError,
     LocalNotSetError,
     OutOfMemory,
     OutputError,
@@ -33,6 +35,7 @@ from taskflow.errors import (
     RetryAfter,
     RunCanceledError,
     RunFailedError,
+    RunFilterError,
     RunNotDelayedError,
     RunNotFoundError,
     SettingsError,
@@ -57,6 +60,7 @@ __all__ = [
     "Duration",
     "EmbeddedStoreError",
     "ErrorCause",
+    "HistoryUnavailableError",
     "IdempotencyKey",
     "Local",
     "LocalNotSetError",
@@ -75,9 +79,12 @@ __all__ = [
     "RunCanceledError",
     "RunError",
     "RunFailedError",
+    "RunFilter",
+    "RunFilterError",
     "RunHandle",
     "RunNotDelayedError",
     "RunNotFoundError",
+    "RunPage",
     "RunStatus",
     "Settings",
     "SettingsError",

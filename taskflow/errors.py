@@ -12,6 +12,8 @@
     ├── LocalNotSetError           a Local was read before it was set, or set outside of a run
     ├── OutputError                the returned value is not JSON (fails the attempt)
     ├── StoreUnavailableError      Redis or Valkey did not answer
+    ├── RunFilterError             runs.list(): a filter or cursor is wrong
+    ├── HistoryUnavailableError    the history's database did not answer; runs go on
     ├── BrokerUnavailableError     RabbitMQ did not confirm; the run exists and upkeep publishes it later
     ├── BlockingCallError          a blocking verb inside a running event loop
     ├── RunNotFoundError           no such run, or its record has expired
@@ -149,6 +151,31 @@ class StoreUnavailableError(TaskflowError, ConnectionError):
 
 def _rebuild_store_unavailable(reason: str, run_id: str | None, may_exist: bool) -> StoreUnavailableError:
     return StoreUnavailableError(reason, run_id=run_id, may_exist=may_exist)
+
+
+class RunFilterError(TaskflowError, ValueError):
+    """A filter or the cursor of ``runs.list`` is not possible."""
+
+    def __init__(self, option: str, value: object, remedy: str) -> None:
+        self.option, self.value, self.remedy = option, value, remedy
+        super().__init__(f"runs.list({option}={value!r}) is not possible. {remedy}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, object, str]]:
+        return type(self), (self.option, self.value, self.remedy)
+
+
+class HistoryUnavailableError(TaskflowError, ConnectionError):
+    """The history's database did not answer, or answered with an error. Runs are not affected."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The history's database does not answer: {reason}. Runs go on without it and what happens is kept for it "
+            "in the store. Check TASKFLOW_DATABASE_URL with `taskflow doctor`."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.reason,)
 
 
 class BrokerUnavailableError(TaskflowError, ConnectionError):

@@ -2,12 +2,17 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from taskflow.errors import SettingsError
+
+DATABASES: Final = ("sqlite", "postgresql", "postgres", "postgresql+psycopg", "sqlite+pysqlite", "none")
+"""Schemes of ``database_url``."""
 
 
 class Settings(BaseSettings):
@@ -26,7 +31,11 @@ class Settings(BaseSettings):
         "dev", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Runs of two environments never meet."
     )
     tasks: Annotated[tuple[str, ...], NoDecode] = Field((), description="Modules to import, separated by commas.")
-    home: Path = Field(Path(".taskflow"), description="Folder of the embedded store.")
+    home: Path = Field(Path(".taskflow"), description="Folder of the embedded store and history.")
+    database_url: str | None = Field(
+        None, description="History: sqlite:///path or postgresql://. Default: SQLite in home. none: no history."
+    )
+    history_retention: timedelta = Field(timedelta(days=30), description="How long finished runs stay in the history.")
     shards: int = Field(1, ge=1, le=256, description="Into how many shards the store is split.")
     heartbeat: timedelta = Field(timedelta(seconds=3), description="How often a node renews its lease.")
     lease: timedelta = Field(timedelta(seconds=9), description="How long a silent node keeps its runs.")
@@ -66,6 +75,7 @@ class Settings(BaseSettings):
         "lease",
         "connect_timeout",
         "retention",
+        "history_retention",
         "reservation_timeout",
         "ticket_hold",
         "cancel_grace",
@@ -78,6 +88,17 @@ class Settings(BaseSettings):
             return float(value) if isinstance(value, str) else value
         except ValueError:
             return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database(cls, value: str | None) -> str | None:
+        if (value or "none").partition(":")[0] not in DATABASES:
+            raise ValueError("no database that the history knows; write postgresql://..., sqlite:////path or none")
+        try:
+            _ = urlsplit(value or "").port
+        except ValueError:
+            raise ValueError("its port is not a number; %-encode special characters of the password") from None
+        return value
 
     @model_validator(mode="after")
     def _lease_outlives_heartbeats(self) -> Self:
@@ -103,9 +124,14 @@ class Settings(BaseSettings):
 
 def _explain(invalid: ValidationError) -> str:
     lines = [
-        f"TASKFLOW_{'_'.join(str(part) for part in error['loc']).upper()}: {error['msg']} (got {error['input']!r})"
+        f"TASKFLOW_{'_'.join(str(part) for part in error['loc']).upper()}: {error['msg']}{_got(error)}"
         if error["loc"]
         else error["msg"]
         for error in invalid.errors(include_url=False)
     ]
     return "Settings are wrong. " + "; ".join(lines)
+
+
+def _got(error: ErrorDetails) -> str:
+    has_password = str(error["loc"][-1]).endswith("_url")
+    return "" if has_password else f" (got {error['input']!r})"

@@ -12,7 +12,7 @@ from tests.servers import Fsync, RabbitServer, RedisServer, Server, find_rabbitm
 for _name in [name for name in os.environ if name.startswith(("TASKFLOW_", "CELERY_", "FLOWER_"))]:
     del os.environ[_name]  # a developer's own settings must not reach the tests
 
-_SUITES = {"unit", "store", "integration", "properties", "faults", "typecheck", "docs", "deploy"}
+_SUITES = {"unit", "store", "history", "integration", "properties", "faults", "typecheck", "docs", "deploy"}
 
 MakeServer = Callable[..., RedisServer]
 

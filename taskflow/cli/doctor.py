@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from importlib.metadata import version
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from taskflow.broker.urls import without_password
 from taskflow.cli.application import App, load
 from taskflow.cli.output import console, print_json
 from taskflow.errors import TaskflowError
+from taskflow.upkeep.feed_lag import feed_lag
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ def _application(app: str | None) -> list[Finding]:
         ("store", _store),
         ("broker", _broker),
         ("workers", _workers),
+        ("history", history),
     ]
     return [_checked(what, look, flow) for what, look in checks]
 
@@ -93,3 +96,19 @@ def _workers(flow: TaskFlow) -> str:
     if not nodes:
         raise TaskflowError("No worker is up. Start one: taskflow worker --machine all")
     return ", ".join(sorted(nodes))
+
+
+def history(flow: TaskFlow) -> str:
+    """Return where the history is and how far behind."""
+    if flow.settings.database_url == "none":
+        return "none, as TASKFLOW_DATABASE_URL says: runs are known until they leave the store"
+    place = flow.lookup.place()
+    lag = feed_lag(flow.store)
+    if lag is None:
+        return f"{place}; made when a worker starts"
+    if lag.age > timedelta(minutes=1):
+        raise TaskflowError(
+            f"{place} is {lag.entries} entries behind, the oldest of {lag.age.total_seconds():.0f} s ago. Look for "
+            "history.waiting in the workers' logs: is the database up?"
+        )
+    return f"{place}; {lag.entries} entries behind"

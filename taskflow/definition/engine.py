@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from taskflow.definition.options import TriggerOptions
+from taskflow.definition.run_filter import RunFilter, RunPage
 from taskflow.errors import TaskflowError
 from taskflow.models import QueueState, Run, RunStatus
 
@@ -101,12 +102,12 @@ class Engine(Protocol):
         """Return a run's record."""
         ...
 
-    def list_runs(self, limit: int) -> list[Run]:
-        """Return the newest runs."""
+    def list_runs(self, limit: int, wanted: RunFilter = ..., cursor: str | None = None) -> RunPage:
+        """Return a page of runs, newest first."""
         ...
 
-    async def alist_runs(self, limit: int) -> list[Run]:
-        """Return the newest runs."""
+    async def alist_runs(self, limit: int, wanted: RunFilter = ..., cursor: str | None = None) -> RunPage:
+        """Return a page of runs, newest first."""
         ...
 
     def cancel_run(self, run_id: str) -> bool:

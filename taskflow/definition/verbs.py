@@ -15,6 +15,7 @@ from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.machine import Machine
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.queue import Queue
+from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
 from taskflow.models import Run
 
 
@@ -131,14 +132,24 @@ class Runs:
         """Return a run's record. See ``retrieve``."""
         return await engine().aretrieve_run(run_id)
 
-    def list(self, limit: int = 50) -> Sequence[Run]:
-        """Return the newest runs, without payload, output and attempts."""
-        refuse_in_event_loop("runs.list", "runs.alist")
-        return engine().list_runs(limit)
+    def list(self, limit: int = 50, *, where: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
+        """Return a page of runs, newest first, without payload, output and attempts.
 
-    async def alist(self, limit: int = 50) -> Sequence[Run]:
-        """Return the newest runs. See ``list``."""
-        return await engine().alist_runs(limit)
+        Args:
+            limit: 1 to 1,000.
+            where: Which ones.
+            cursor: The ``cursor`` of the page before.
+
+        Raises:
+            RunFilterError: A condition or the cursor is not possible.
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        refuse_in_event_loop("runs.list", "runs.alist")
+        return engine().list_runs(limit, where, cursor)
+
+    async def alist(self, limit: int = 50, *, where: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
+        """Return a page of runs. See ``list``."""
+        return await engine().alist_runs(limit, where, cursor)
 
     def cancel(self, run_id: str) -> bool:
         """Cancel a run. Returns False when it had ended.

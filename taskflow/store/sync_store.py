@@ -2,12 +2,12 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
 
-from taskflow.errors import StoreUnavailableError, TaskflowError
+from taskflow.errors import StoreUnavailableError
 from taskflow.store import scripts
 from taskflow.store.connections import Connections
 from taskflow.store.operations import Operation
@@ -28,6 +28,10 @@ class TicketPublisher(Protocol):
         ...
 
 
+OnEnded = Callable[[Sequence[str]], None]
+"""Told of runs that an operation ended and whose canvas is to be honoured. Must not raise; may do nothing."""
+
+
 class Store:
     """Runs operations, one round trip each, and hands on the tickets they leave to their caller.
 
@@ -35,8 +39,11 @@ class Store:
         missing_templates: Tasks whose tickets the scripts could not push, for want of a template.
     """
 
-    def __init__(self, config: StoreConfig, publisher: TicketPublisher | None = None) -> None:
+    def __init__(
+        self, config: StoreConfig, publisher: TicketPublisher | None = None, on_ended: OnEnded | None = None
+    ) -> None:
         self.config = config
+        self._on_ended = on_ended
         self._wire = Wire(config)
         self._publisher = publisher
         self.missing_templates: set[str] = set()
@@ -49,11 +56,7 @@ class Store:
         Raises:
             StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
         """
-        reply = self._execute(self._wire.command(operation, shard), operation)
-        result, tickets = self._wire.read(operation, reply)
-        if tickets:
-            self.publish(tickets)
-        return result
+        return self._read(operation, self._execute(self._wire.command(operation, shard), operation))
 
     def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:
         """Execute an operation on the shard of a run; an adopted run is looked for on every shard."""
@@ -61,12 +64,37 @@ class Store:
         if shard is not None and shard < self.config.shards:
             return self.run(operation, shard=shard)
         for candidate in range(self.config.shards - 1):
-            try:
-                return self.run(operation, shard=candidate)
-            except TaskflowError as error:
-                if not is_missing(error):
-                    raise
+            reply = self._execute(self._wire.command(operation, candidate), operation)
+            if not is_missing(reply):
+                return self._read(operation, reply)
         return self.run(operation, shard=self.config.shards - 1)
+
+    def run_many(self, operations: Sequence[Operation[ResultT]], *, shard: int = 0) -> list[ResultT]:
+        """Execute operations that leave no tickets, in one write.
+
+        Raises:
+            StoreUnavailableError: No answer within the timeout, or an answer that is an error.
+        """
+        commands = [self._wire.command(operation, shard) for operation in operations]
+        replies = self.send(commands)
+        lacking = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if lacking:
+            for name in {operations[place].script for place in lacking}:
+                self.send([("SCRIPT", "LOAD", scripts.script(name).text)])
+            for place, reply in zip(lacking, self.send([commands[place] for place in lacking]), strict=True):
+                replies[place] = reply
+        for reply in replies:
+            if isinstance(reply, ResponseError):
+                raise StoreUnavailableError(str(reply)) from reply
+        return [self._wire.read(operation, reply)[0] for operation, reply in zip(operations, replies, strict=True)]
+
+    def send(self, commands: Sequence[Sequence[bytes | str | int | float]]) -> list[Any]:
+        """Send plain commands in one write. An error that the server answers stands in its command's place.
+
+        Raises:
+            StoreUnavailableError: No answer within the timeout.
+        """
+        return list(self._insist(lambda connection: _exchange(connection, commands), None))
 
     def publish(self, tickets: Sequence[Ticket]) -> None:
         """Hand tickets to the broker. A failure is logged: upkeep publishes what nobody claims."""
@@ -115,14 +143,26 @@ class Store:
         """Close every connection, those in use too."""
         self._connections.close()
 
+    def _read(self, operation: Operation[ResultT], reply: Sequence[Any]) -> ResultT:
+        result, tickets = self._wire.read(operation, reply)
+        if tickets:
+            self.publish(tickets)
+        if self._on_ended and reply[2] and (ended := self._wire.ended(reply)):
+            self._on_ended(ended)
+        return result
+
     def _execute(self, command: Sequence[Any], operation: Operation[Any] | None) -> Any:
+        run_id = operation.run_id if operation else None
+        return self._insist(lambda connection: self._round_trip(connection, command, operation), run_id)
+
+    def _insist(self, ask: Callable[[Any], Any], run_id: str | None) -> Any:
         deadline = time.monotonic() + self._timeout
         was_sent = False
         while True:
             connection = None
             try:
                 connection = self._connections.acquire()
-                reply = self._round_trip(connection, command, operation)
+                reply = ask(connection)
                 self._connections.release(connection)
                 return reply
             except UNREACHABLE as error:
@@ -130,7 +170,6 @@ class Store:
                     was_sent = True
                     self._connections.discard(connection)
                 if time.monotonic() + PAUSE_SECONDS >= deadline:
-                    run_id = operation.run_id if operation else None
                     raise StoreUnavailableError(str(error), run_id=run_id, may_exist=was_sent) from error
             time.sleep(PAUSE_SECONDS)
 
@@ -148,3 +187,14 @@ class Store:
         except ResponseError as error:
             self._connections.release(connection)
             raise StoreUnavailableError(str(error), run_id=operation.run_id if operation else None) from error
+
+
+def _exchange(connection: Any, commands: Sequence[Any]) -> list[Any]:
+    connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+    replies: list[Any] = []
+    for _ in commands:
+        try:
+            replies.append(connection.read_response())
+        except ResponseError as error:
+            replies.append(error)
+    return replies

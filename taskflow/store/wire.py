@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from taskflow.errors import RunNotFoundError, TaskflowError
 from taskflow.store.operations import Operation, milliseconds
 from taskflow.store.records import Ticket, ticket
 from taskflow.store.scripts import script
@@ -69,11 +68,15 @@ class Wire:
     def read(self, operation: Operation[ResultT], reply: Sequence[Any]) -> tuple[ResultT, list[Ticket]]:
         """Return the result and the tickets that the caller must publish. Raises what the operation says."""
         code, value, outbox = reply
-        return operation.read(code, value), [ticket(fields) for fields in outbox]
+        return operation.read(code, value), [ticket(fields) for fields in outbox if len(fields) > 1]
 
     def tickets(self, reply: Sequence[Any]) -> list[Ticket]:
         """Return the tickets of a reply whose reading failed."""
-        return [ticket(fields) for fields in reply[2]]
+        return [ticket(fields) for fields in reply[2] if len(fields) > 1]
+
+    def ended(self, reply: Sequence[Any]) -> list[str]:
+        """Return the runs of a reply that ended and have a canvas to honour."""
+        return [fields[0].decode() for fields in reply[2] if len(fields) == 1]
 
     def read_stream(self, name: str, after: str, shard: int, block_ms: int | None, count: int) -> tuple[str | int, ...]:
         """Return the XREAD command of a stream under a shard."""
@@ -96,9 +99,9 @@ def shard_of_run(run_id: str) -> int | None:
     return int(found.group(1), 16) if found else None
 
 
-def is_missing(error: TaskflowError) -> bool:
-    """Whether an operation found no such run, so that another shard may know it."""
-    return isinstance(error, RunNotFoundError) or getattr(error, "status", "") == "MISSING"
+def is_missing(reply: Sequence[Any]) -> bool:
+    """Whether a reply says that there is no such run, so that another shard may know it."""
+    return bool(reply[0] == 0 and reply[1] == b"MISSING")
 
 
 def shard_of_queue(queue: str, shards: int) -> int:

@@ -10,8 +10,9 @@ from datetime import timedelta
 from typing import Any
 
 from taskflow.definition.options import TriggerOptions
+from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
 from taskflow.definition.task import Task
-from taskflow.errors import RunCanceledError, RunFailedError
+from taskflow.errors import RunCanceledError, RunFailedError, RunNotFoundError
 from taskflow.models import Run, RunError, RunStatus
 from taskflow.store import node_operations, operations
 from taskflow.store.async_store import AsyncStore
@@ -19,6 +20,7 @@ from taskflow.store.operations import NewRun
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_queue, shard_of_run
 from taskflow.trigger.effects import aperform_effect, effect_of_cancel, perform_effect, shard_of_effect
+from taskflow.trigger.lookup import Lookup
 from taskflow.trigger.new_run import Planner
 from taskflow.trigger.queue_engine import StoreQueueEngine
 from taskflow.trigger.results import AsyncResultListener, Result, ResultListener
@@ -52,17 +54,24 @@ class RunEngine:
         make_async_store: Callable[[], AsyncStore],
         template: Templates,
         has_final_hooks: Callable[[str], bool],
+        lookup: Lookup,
     ) -> None:
         self._planner = planner
         self._store = store
         self._make_async_store = make_async_store
         self._template = template
         self._has_final_hooks = has_final_hooks
+        self._lookup = lookup
         self._results = ResultListener(store)
         self.queues = StoreQueueEngine(store, lambda: self._loop().store)
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.WeakKeyDictionary()
         self._declared: set[tuple[str, int]] = set()
         self._lock = threading.Lock()
+
+    @property
+    def results(self) -> ResultListener:
+        """The process's one listener for runs that finish."""
+        return self._results
 
     def trigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
         """Make a run and return its id."""
@@ -104,11 +113,17 @@ class RunEngine:
 
     def retrieve_run(self, run_id: str) -> Run:
         """Return a run's record."""
-        return self._store.run_for(run_id, operations.read_run(run_id))
+        try:
+            return self._store.run_for(run_id, operations.read_run(run_id))
+        except RunNotFoundError:
+            return self._lookup.retrieve(run_id)
 
     async def aretrieve_run(self, run_id: str) -> Run:
         """Return a run's record."""
-        return await self._loop().store.run_for(run_id, operations.read_run(run_id))
+        try:
+            return await self._loop().store.run_for(run_id, operations.read_run(run_id))
+        except RunNotFoundError:
+            return await asyncio.to_thread(self._lookup.retrieve, run_id)
 
     def cancel_run(self, run_id: str) -> bool:
         """Cancel a run. Returns False when it had ended."""
@@ -135,16 +150,17 @@ class RunEngine:
         """Return a run's output JSON once it has completed."""
         return _output(run_id, await self._loop().results.wait(run_id, timeout))
 
-    def list_runs(self, limit: int) -> list[Run]:
+    def list_runs(self, limit: int, wanted: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
         """Return up to ``limit`` runs, newest first."""
-        found = [run for shard in self._shards() for run in self._store.run(operations.list_runs(limit), shard=shard)]
-        return _newest(found, limit)
+        shards = self._shards() if cursor is None else ()
+        found = [run for shard in shards for run in self._store.run(operations.list_runs(limit), shard=shard)]
+        return self._lookup.page(found, wanted, limit, cursor)
 
-    async def alist_runs(self, limit: int) -> list[Run]:
+    async def alist_runs(self, limit: int, wanted: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
         """Return up to ``limit`` runs, newest first."""
-        store = self._loop().store
-        found = [run for shard in self._shards() for run in await store.run(operations.list_runs(limit), shard=shard)]
-        return _newest(found, limit)
+        shards, store = self._shards() if cursor is None else (), self._loop().store
+        found = [run for shard in shards for run in await store.run(operations.list_runs(limit), shard=shard)]
+        return await asyncio.to_thread(self._lookup.page, found, wanted, limit, cursor)
 
     def list_nodes(self) -> list[str]:
         """Return the ids of the nodes that hold a lease."""
@@ -187,7 +203,3 @@ def _output(run_id: str, result: Result) -> bytes:
     error = error or RunError(status.value, "")
     kind = RunCanceledError if status is RunStatus.CANCELED else RunFailedError
     raise kind(run_id, status.value, error.type, error.message, error.traceback)
-
-
-def _newest(found: list[Run], limit: int) -> list[Run]:
-    return sorted(found, key=lambda run: run.created_at, reverse=True)[:limit]

@@ -19,6 +19,7 @@ from taskflow.execution.hook_runner import Report
 from taskflow.execution.outcome import Outcome
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
+from taskflow.store.operations import Operation
 from taskflow.store.pipeline import Pipeline
 from taskflow.store.records import ClaimedRun
 from taskflow.store.wire import shard_of_run
@@ -79,6 +80,7 @@ class AsyncRuns:
         self._taken: list[Order] = []
         self._is_draining = False
         self._held: dict[str, _Held] = {}
+        self._adopted: dict[str, int] = {}  # shards that adopted runs were found on
         self._busy = 0
         self._lock = threading.Lock()
         self._idle = threading.Event()
@@ -171,11 +173,24 @@ class AsyncRuns:
     async def _claim(self, order: Order) -> ClaimedRun | None:
         claim = operations.claim_run(order.run_id, node_id=self._runtime.node.id, reservation=order.reservation)
         try:
-            return await self._pipeline.submit(claim, self._shard(order.run_id))
+            return await self._claim_on_its_shard(claim, order.run_id)
         except (RunNotClaimableError, NodeUnregisteredError) as refused:
             log.info("ticket.dropped: %s", refused)
             self._watcher.dropped(order)
             return None
+
+    async def _claim_on_its_shard(self, claim: Operation[ClaimedRun], run_id: str) -> ClaimedRun:
+        """Claim a run; an adopted one, whose id is Celery's, is looked for on every shard."""
+        last = self._runtime.settings.shards - 1
+        for shard in range(last if shard_of_run(run_id) is None else 0):
+            try:
+                self._adopted[run_id] = shard
+                return await self._pipeline.submit(claim, shard)
+            except RunNotClaimableError as refused:
+                if refused.status != "MISSING":
+                    raise
+                self._adopted[run_id] = last
+        return await self._pipeline.submit(claim, self._shard(run_id))
 
     async def _attempt(self, order: Order, claimed: ClaimedRun) -> None:
         if claimed.ended is not None:
@@ -260,6 +275,7 @@ class AsyncRuns:
         os._exit(STUCK_EXIT)
 
     def _done(self, order: Order) -> None:
+        self._adopted.pop(order.run_id, None)
         if order.on_done:
             order.on_done()
         with self._lock:
@@ -269,4 +285,5 @@ class AsyncRuns:
         self._on_free()
 
     def _shard(self, run_id: str) -> int:
-        return shard_of_run(run_id) or 0
+        named = shard_of_run(run_id)
+        return self._adopted.get(run_id, 0) if named is None else named

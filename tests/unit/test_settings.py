@@ -1,10 +1,12 @@
 """Settings come from the environment, as text."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from taskflow import Settings, SettingsError
+from taskflow.history.database import Database, database_url
 
 
 @pytest.mark.parametrize("text", ["1.5", "PT1.5S"])
@@ -33,3 +35,27 @@ def test_modules_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> Non
     """``TASKFLOW_TASKS=shop.tasks, shop.mail``."""
     monkeypatch.setenv("TASKFLOW_TASKS", "shop.tasks, shop.mail,")
     assert Settings.read().tasks == ("shop.tasks", "shop.mail")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://me:hunter2@host/db", "postgresql://me:hunter2@host:port/db", "hunter2", "postgresql://me:hun/ter2@h/d"],
+)
+def test_a_wrong_database_is_refused_without_showing_its_password(url: str) -> None:
+    """Messages end in logs."""
+    with pytest.raises(SettingsError, match="TASKFLOW_DATABASE_URL") as raised:
+        Settings.read(database_url=url)
+    assert "hun" not in str(raised.value)
+
+
+def test_the_history_is_in_home_unless_told_otherwise(tmp_path: Path) -> None:
+    """``postgres://``, as many hosts write it, is PostgreSQL through psycopg 3."""
+    assert str(database_url(Settings.read(home=tmp_path))) == f"sqlite:///{tmp_path}/history.db"
+    assert database_url(Settings.read(database_url="none")) is None
+    for scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        url = database_url(Settings.read(database_url=f"{scheme}://me:secret@host/runs?sslmode=require"))
+        assert url is not None
+        assert url.drivername == "postgresql+psycopg"
+        assert Database(url).place == "postgresql+psycopg://me:***@host/runs"
+    with pytest.raises(SettingsError, match="in memory"):
+        database_url(Settings.read(database_url="sqlite://"))

@@ -15,6 +15,7 @@ from taskflow.definition.idempotency import idempotency_keys
 from taskflow.definition.machine import Machine
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.queue import Queue
+from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
 from taskflow.definition.task import Task
 from taskflow.errors import BlockingCallError, DefinitionError, TaskflowError, TriggerOptionError
 from taskflow.models import Run, RunStatus
@@ -77,11 +78,11 @@ class RecordingEngine:
     async def await_output(self, run_id: str, timeout: timedelta | None) -> bytes:
         return self.wait_output(run_id, timeout)
 
-    def list_runs(self, limit: int) -> list[Run]:
-        return [RECORD][:limit]
+    def list_runs(self, limit: int, wanted: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
+        return RunPage((RECORD,)[:limit], cursor)
 
-    async def alist_runs(self, limit: int) -> list[Run]:
-        return [RECORD][:limit]
+    async def alist_runs(self, limit: int, wanted: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
+        return self.list_runs(limit, wanted, cursor)
 
 
 @pytest.fixture

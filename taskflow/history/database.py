@@ -1,0 +1,247 @@
+"""The connection to the history's database: where it is, how it is opened, and how its loss is noticed."""
+
+import fcntl
+import importlib.util
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
+
+from taskflow.errors import HistoryUnavailableError, SettingsError
+from taskflow.history.migrate import migrate
+from taskflow.settings import Settings
+
+log = logging.getLogger("taskflow.history")
+BUSY_MS: Final = 10_000
+_POSTGRESQL: Final[dict[str, Any]] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "tcp_user_timeout": 20_000,  # a frozen server is given up after 20 s
+    "prepare_threshold": None,  # a prepared statement's general plan would not know how rare a filter's value is
+}
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def database_url(settings: Settings) -> URL | None:
+    """Return where the history is, None when there is none.
+
+    Raises:
+        SettingsError: The address can't be read, or psycopg is missing.
+    """
+    written = settings.database_url
+    if written == "none":
+        return None
+    if written is None:
+        return URL.create("sqlite", database=str((settings.home / "history.db").absolute()))
+    try:
+        url = make_url(written)
+    except (ArgumentError, ValueError):
+        raise SettingsError(
+            "TASKFLOW_DATABASE_URL can't be read as an address. Write postgresql://user:password@host:5432/database "
+            "with special characters of the password %-encoded, sqlite:////absolute/path.db, or none."
+        ) from None
+    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+
+
+class Database:
+    """One process's way to the history. Survives forks, restarts of the server, and a deleted SQLite file."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+        self._file: tuple[int, int] | None = None
+        self._pid = os.getpid()
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages: without the password."""
+        return self.path.as_posix() if self.is_sqlite else self.url.set(query={}).render_as_string(hide_password=True)
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file."""
+        return Path(self.url.database or "")
+
+    def prepare(self) -> None:
+        """Make the database, where it is a file, and bring it to the newest schema.
+
+        Raises:
+            HistoryUnavailableError: It did not answer.
+        """
+        if not self.is_sqlite:
+            with self.writing() as connection:
+                migrate(connection)
+            return
+        with self._creating(), self.writing() as connection:
+            migrate(connection)
+
+    @contextmanager
+    def writing(self) -> Generator[Connection]:
+        """Lend a connection in a transaction, committed at the end.
+
+        Raises:
+            HistoryUnavailableError: The database did not answer, or its file was deleted; nothing was written.
+            RefusedError: It does not take these values.
+        """
+        if self.is_lost():
+            raise HistoryUnavailableError(f"{self.path} was deleted or replaced")
+        with _told(), self._current().connect() as connection:
+            if self.is_sqlite:
+                connection = connection.execution_options(taskflow_begin="BEGIN IMMEDIATE")
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def reading(self) -> Generator[Connection]:
+        """Lend a connection for queries.
+
+        Raises:
+            HistoryUnavailableError: The database did not answer.
+        """
+        with _told(), self._current().connect() as connection:
+            yield connection
+
+    def is_lost(self) -> bool:
+        """Whether the SQLite file that was opened is no longer the one at its path."""
+        return self._file is not None and self._identity() != self._file
+
+    def abandon(self) -> None:
+        """Close what is open, and put a damaged SQLite file aside."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+            self._engine, self._file = None, None
+        if self.is_sqlite and self.path.exists() and self._is_damaged():
+            self.path.replace(self.path.with_name(f"{self.path.name}.damaged"))
+
+    def close(self) -> None:
+        """Close every connection."""
+        if self._engine is not None and self._pid == os.getpid():
+            self._engine.dispose()
+
+    def _current(self) -> Engine:
+        with self._lock:
+            if self._pid != os.getpid():
+                _inherited.append(self._engine)  # never closed here: closing would touch the parent's file or socket
+                self._engine, self._file, self._pid = None, None, os.getpid()
+            if self._engine is not None and self.is_lost():
+                self._engine.dispose()
+                self._engine, self._file = None, None
+            if self._engine is None:
+                self._engine = _engine(self.url)
+                self._file = self._identity()
+            return self._engine
+
+    def _identity(self) -> tuple[int, int] | None:
+        if not self.is_sqlite:
+            return None
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return (0, 0) if self._file else None
+        return found.st_dev, found.st_ino
+
+    @contextmanager
+    def _creating(self) -> Generator[None]:
+        """Hold the lock under which a missing file is made. Remnants of a deleted one would damage the new one."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.with_name(f"{self.path.name}.lock").open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not self.path.exists():
+                    for suffix in ("-wal", "-shm"):
+                        self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+                    self.path.touch()
+                yield
+        except HistoryUnavailableError:
+            raise
+        except OSError as error:
+            raise HistoryUnavailableError(f"{self.path} can't be made: {error}") from error
+
+    def _is_damaged(self) -> bool:
+        try:
+            with sqlite3.connect(f"file:{self.path}?mode=ro", uri=True) as connection:
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            return False
+        except sqlite3.DatabaseError as error:
+            return error.sqlite_errorcode & 0xFF in _DAMAGED
+
+
+class RefusedError(HistoryUnavailableError):
+    """The database answers and does not take a value: trying again would not help."""
+
+
+_inherited: list[Engine | None] = []
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(
+            url, connect_args=_POSTGRESQL, pool_pre_ping=True, pool_size=2, max_overflow=8, hide_parameters=True
+        )
+    # mode=rw: a file that was deleted must not come back empty, without tables.
+    file = url.set(database=f"file:{quote(url.database or '')}", query={"mode": "rw", "uri": "true"})
+    engine = create_engine(file, connect_args={"timeout": BUSY_MS / 1000}, hide_parameters=True)
+    event.listen(engine, "connect", _open_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _open_sqlite(connection: Any, _: object) -> None:
+    connection.isolation_level = None  # SQLAlchemy begins transactions itself, see _begin_sqlite
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MS}", "cache_size=-16000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("taskflow_begin", "BEGIN"))
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    """Turn the driver's errors into ours, without statements and values."""
+    try:
+        yield
+    except CommandError as error:
+        raise HistoryUnavailableError(f"its schema is not one that this version knows ({error})") from error
+    except (DataError, IntegrityError) as error:
+        raise RefusedError(_reason(error.orig)) from error
+    except DBAPIError as error:
+        raise HistoryUnavailableError(_reason(error.orig)) from error
+    except SQLAlchemyError as error:
+        raise HistoryUnavailableError(type(error).__name__) from error
+
+
+def _reason(error: BaseException | None) -> str:
+    """Return the first line of a driver's error: PostgreSQL puts values into the further ones."""
+    return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"
+
+
+def _sqlite(url: URL) -> URL:
+    if not url.database or url.database == ":memory:":
+        raise SettingsError(
+            "TASKFLOW_DATABASE_URL names an SQLite database in memory, which other processes can't read. Write "
+            "sqlite:////absolute/path.db, or none."
+        )
+    return url.set(drivername="sqlite", database=os.path.abspath(url.database))
+
+
+def _postgresql(url: URL) -> URL:
+    if importlib.util.find_spec("psycopg") is None:
+        raise SettingsError(
+            "TASKFLOW_DATABASE_URL names PostgreSQL and its driver is not installed. "
+            "Install it: pip install 'celery-taskflow[postgres]'."
+        )
+    return url.set(drivername="postgresql+psycopg")

@@ -1,0 +1,197 @@
+"""Turn a filter into one statement that reads as many index entries as it returns runs, or little more.
+
+A filter with several values is a union of one limited query a value: sorting everything that has any of them would
+read it all. Tags and errors have tables of their own, whose indexes end in the runs' order, too.
+"""
+
+import base64
+import binascii
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, column, not_, select, table, tuple_, union
+from sqlalchemy.sql.selectable import CTE
+
+from taskflow.definition.run_filter import RunFilter
+from taskflow.errors import RunFilterError
+from taskflow.history.rows import clean, milliseconds
+from taskflow.history.writer import ERRORS, RUNS, TAGS
+from taskflow.models import RunStatus
+
+Condition = ColumnElement[bool]
+LISTED: Final = tuple(name for name in RUNS.c.keys() if name not in ("payload", "output", "metadata"))  # noqa: SIM118
+MOST_BRANCHES: Final = 100
+RARE: Final = 2000
+TRIGRAM: Final = 3
+_trigrams = table("taskflow_error_trigrams", column("rowid"), column("text"))
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The place of the last run of a page."""
+
+    created: int
+    id: str
+
+    def text(self) -> str:
+        """Return it as users pass it on."""
+        return base64.urlsafe_b64encode(json.dumps([self.created, self.id]).encode()).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, text: str) -> "Cursor":
+        """Return the cursor of a text.
+
+        Raises:
+            RunFilterError: It is not one that a page gave.
+        """
+        try:
+            created, run_id = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            return cls(int(created), str(run_id))
+        except (ValueError, TypeError, binascii.Error):
+            raise RunFilterError("cursor", text, "Pass the cursor of the page before, unchanged.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """One value of each condition that may have several."""
+
+    status: RunStatus | None
+    task: str | None
+    tag: str | None
+
+
+def listing(
+    environment: str, wanted: RunFilter, limit: int, after: Cursor | None, *, is_error_rare: bool
+) -> Select[Any]:
+    """Return the statement of up to ``limit`` runs.
+
+    Args:
+        is_error_rare: Few runs have the text in their error: read them all by the trigram index of SQLite, and sort.
+            PostgreSQL finds that out by itself.
+    """
+    found = [
+        _branch(environment, wanted, values, limit, after, is_error_rare=is_error_rare) for values in _values(wanted)
+    ]
+    columns = [RUNS.c[name] for name in LISTED]
+    if len(found) == 1:
+        keys = found[0].subquery("found")
+    else:
+        keys = union(*(select(branch.subquery()) for branch in found)).subquery("found")
+    newest = select(keys).order_by(keys.c.created.desc(), keys.c.id.desc()).limit(limit).subquery("newest")
+    return (
+        select(*columns)
+        .join_from(newest, RUNS, RUNS.c.id == newest.c.id)
+        .order_by(newest.c.created.desc(), newest.c.id.desc())
+    )
+
+
+def is_rare(connection: Connection, error: str | None) -> bool:
+    """Whether SQLite's trigram index finds at most 2,000 runs with a text of at least three letters in their error."""
+    if error is None or connection.dialect.name != "sqlite" or len(needle(error)) < TRIGRAM:
+        return False
+    found = connection.execute(select(_trigrams.c.rowid).where(_matches(error)).limit(RARE + 1))
+    return len(found.all()) <= RARE
+
+
+def explain(connection: Connection, statement: Select[Any]) -> list[str]:
+    """Return the lines of the database's plan for a statement."""
+    words = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+    compiled = statement.compile(connection, compile_kwargs={"literal_binds": True})
+    return [str(row[-1]) for row in connection.exec_driver_sql(f"{words} {compiled}")]
+
+
+def needle(text: str) -> str:
+    """Return a searched text as the index has it."""
+    return clean(text).lower()
+
+
+def _values(wanted: RunFilter) -> list[_Values]:
+    statuses: Sequence[RunStatus | None] = wanted.statuses or (None,)
+    tasks: Sequence[str | None] = wanted.tasks or (None,)
+    tags: Sequence[str | None] = wanted.tags or (None,)
+    found = [_Values(*values) for values in itertools.product(statuses, tasks, tags)]
+    if len(found) > MOST_BRANCHES:
+        raise RunFilterError(
+            "filter", f"{len(found)} combinations", f"List at most {MOST_BRANCHES} of statuses, tasks and tags at once."
+        )
+    return found
+
+
+def _branch(
+    environment: str, wanted: RunFilter, values: _Values, limit: int, after: Cursor | None, *, is_error_rare: bool
+) -> Select[Any]:
+    """Return (created, id) of the newest runs that have these values."""
+    if wanted.error is not None and is_error_rare:
+        runs = _rare(wanted.error).c
+        own = [runs.environment == environment, *_attributes(runs, wanted, values, tag=values.tag)]
+        return _page(runs.created, runs.id, wanted, own, limit, after)
+    if wanted.error is not None:
+        pattern = f"%{_escaped(needle(wanted.error))}%"
+        own = [ERRORS.c.environment == environment, ERRORS.c.text.like(pattern, escape="\\")]
+        own += _joined(ERRORS.c.run_id, _attributes(RUNS.c, wanted, values, tag=values.tag))
+        return _page(ERRORS.c.created, ERRORS.c.run_id, wanted, own, limit, after)
+    if values.tag is not None:
+        own = [TAGS.c.environment == environment, TAGS.c.tag == clean(values.tag)]
+        own += _joined(TAGS.c.run_id, _attributes(RUNS.c, wanted, values, tag=None))
+        return _page(TAGS.c.created, TAGS.c.run_id, wanted, own, limit, after)
+    own = [RUNS.c.environment == environment, *_attributes(RUNS.c, wanted, values, tag=None)]
+    return _page(RUNS.c.created, RUNS.c.id, wanted, own, limit, after)
+
+
+def _page(
+    created: Any, run_id: Any, wanted: RunFilter, conditions: list[Condition], limit: int, after: Cursor | None
+) -> Select[Any]:
+    if wanted.created_from is not None:
+        conditions.append(created >= milliseconds(wanted.created_from))
+    if wanted.created_to is not None:
+        conditions.append(created < milliseconds(wanted.created_to))
+    if after is not None:
+        conditions.append(tuple_(created, run_id) < (after.created, after.id))
+    keys = select(created.label("created"), run_id.label("id")).where(*conditions)
+    return keys.order_by(created.desc(), run_id.desc()).limit(limit)
+
+
+def _attributes(runs: Any, wanted: RunFilter, values: _Values, *, tag: str | None) -> list[Condition]:
+    """Return what must hold of a run's own columns, and of its tags when they are not what is walked through."""
+    given = {
+        runs.status: values.status and values.status.value,
+        runs.task_id: values.task,
+        runs.queue: wanted.queue,
+        runs.machine: wanted.machine,
+        runs.version: wanted.version,
+        runs.batch_id: wanted.batch,
+        runs.schedule_id: wanted.schedule,
+        runs.parent_id: wanted.parent,
+        runs.root_id: wanted.root,
+        runs.idempotency_key: wanted.idempotency_key,
+    }
+    found: list[Condition] = [column == clean(value) for column, value in given.items() if value is not None]
+    if wanted.is_test is not None:  # the bare column, as the partial index has it
+        found.append(runs.is_test if wanted.is_test else not_(runs.is_test))
+    if tag is not None:
+        found.append(select(TAGS.c.tag).where(TAGS.c.run_id == runs.id, TAGS.c.tag == clean(tag)).exists())
+    return found
+
+
+def _joined(run_id: ColumnElement[str], conditions: list[Condition]) -> list[Condition]:
+    return [run_id == RUNS.c.id, *conditions] if conditions else []
+
+
+def _rare(error: str) -> CTE:
+    """Return the runs whose error has a text, read by the trigram index whatever else the filter says."""
+    numbers = select(_trigrams.c.rowid).where(_matches(error))
+    ids = select(ERRORS.c.run_id).where(ERRORS.c.number.in_(numbers))
+    return select(*(RUNS.c[name] for name in LISTED)).where(RUNS.c.id.in_(ids)).cte("rare").prefix_with("MATERIALIZED")
+
+
+def _matches(text: str) -> Condition:
+    """Return the full-text condition of a phrase of trigrams: a part of the text (https://sqlite.org/fts5.html)."""
+    phrase = needle(text).replace('"', '""')
+    return _trigrams.c.text.op("MATCH", is_comparison=True)(f'"{phrase}"')
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -1,0 +1,123 @@
+"""A run's record in the store as rows, and rows as a run. What has no column stays in ``record`` under its own name."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from taskflow.models import Attempt, AttemptOutcome, Run, RunStatus
+from taskflow.store import records
+
+Row = dict[str, Any]
+SEARCHED: Final = 500
+"""How many characters of an error's type and message can be searched."""
+_COLUMNS: Final = {
+    "task": "task_id",
+    "status": "status",
+    "queue": "queue",
+    "version": "version",
+    "batch": "batch_id",
+    "schedule": "schedule_id",
+    "parent": "parent_id",
+    "root": "root_id",
+    "key": "idempotency_key",
+    "tags": "tags",
+    "error": "error",
+    "metadata": "metadata",
+    "payload": "payload",
+    "output": "output",
+}
+"""Fields of the store's record that are columns of text."""
+_NUMBERS: Final = ("created", "finished")
+_OWN: Final = frozenset(
+    {"class", "test", "attempt", "claim", "attempt_started", "node", "nonce", "order", "slot", "ticket", "pid"}
+    | {"reservation", "republished", "idempotency", "args"}
+)
+"""Fields that say how a run is executed, or that other columns and tables hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One run's rows."""
+
+    run: Row
+    attempts: list[Row]
+    tags: list[Row]
+    error: Row | None
+
+
+def rows_of(environment: str, run_id: str, revision: int, fields: Mapping[str, bytes]) -> Rows:
+    """Return the rows of a record as it was read after the entry ``revision`` had been written."""
+    run = records.run(run_id, fields)
+    texts = {name: clean(value.decode(errors="replace")) for name, value in fields.items()}
+    row: Row = {column: texts.get(field) for field, column in _COLUMNS.items()}
+    row |= {name: int(float(texts[name])) if name in texts else None for name in _NUMBERS}
+    row |= {"id": run_id, "environment": environment, "revision": revision}
+    row |= {"machine": run.machine, "executor": run.executor, "is_test": bool(texts.get("test"))}
+    row["record"] = json.dumps({name: text for name, text in texts.items() if _is_further(name)})
+    tags = [
+        {"environment": environment, "tag": clean(tag), "created": row["created"], "run_id": run_id}
+        for tag in dict.fromkeys(run.tags)
+    ]
+    return Rows(row, [_attempt_row(run_id, revision, attempt) for attempt in run.attempts], tags, _error_row(run, row))
+
+
+def run_of(row: Mapping[Any, Any], attempts: tuple[Attempt, ...] = ()) -> Run:
+    """Return the run of a row. Columns that were not selected are as if they were empty."""
+    texts: dict[str, Any] = json.loads(row["record"])
+    texts |= {field: row[column] for field, column in _COLUMNS.items() if row.get(column) is not None}
+    texts |= {name: str(row[name]) for name in _NUMBERS if row[name] is not None}
+    texts["class"] = f"{row['machine']}.{row['executor']}"
+    if row["is_test"]:
+        texts["test"] = "1"
+    fields = {name: str(text).encode(errors="replace") for name, text in texts.items()}
+    return replace(records.run(row["id"], fields), attempts=attempts)
+
+
+def attempt_of(row: Mapping[Any, Any]) -> Attempt:
+    """Return the attempt of a row."""
+    return Attempt(
+        number=row["number"],
+        claim=row["claim"],
+        node=row["node"],
+        started_at=records.instant(row["started"]),
+        finished_at=None if row["finished"] is None else records.instant(row["finished"]),
+        outcome=None if row["outcome"] is None else AttemptOutcome(row["outcome"]),
+        error=records.error(row["error"].encode() if row["error"] else None),
+    )
+
+
+def clean(text: str) -> str:
+    """Return the text without what PostgreSQL's text or UTF-8 can't hold: NUL and lone surrogates."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
+def milliseconds(instant: datetime) -> int:
+    """Return an instant as the tables hold it."""
+    return round(instant.timestamp() * 1000)
+
+
+def _is_further(name: str) -> bool:
+    return name not in _COLUMNS and name not in _NUMBERS and name not in _OWN and not name.startswith("attempt:")
+
+
+def _attempt_row(run_id: str, revision: int, attempt: Attempt) -> Row:
+    return {
+        "run_id": run_id,
+        "number": attempt.number,
+        "revision": revision,
+        "claim": attempt.claim,
+        "node": clean(attempt.node),
+        "started": milliseconds(attempt.started_at),
+        "finished": milliseconds(attempt.finished_at) if attempt.finished_at else None,
+        "outcome": attempt.outcome.value if attempt.outcome else None,
+        "error": records.error_json(attempt.error) if attempt.error else None,
+    }
+
+
+def _error_row(run: Run, row: Row) -> Row | None:
+    if run.error is None or run.status is RunStatus.COMPLETED:
+        return None
+    text = clean(f"{run.error.type}: {run.error.message}"[:SEARCHED].lower())
+    return {"run_id": run.id, "environment": row["environment"], "created": row["created"], "text": text}

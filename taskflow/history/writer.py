@@ -1,0 +1,186 @@
+"""Write batches of records and events. Any batch may be written again, and batches in any order."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from taskflow.errors import HistoryUnavailableError
+from taskflow.history.database import Database, RefusedError
+from taskflow.history.rows import Row, Rows, clean
+from taskflow.history.schema import AttemptRow, ErrorRow, EventRow, FeedRow, RunRow, TagRow
+from taskflow.models import RunStatus
+
+RUNS, ATTEMPTS, EVENTS, TAGS, ERRORS, FEEDS = (
+    cast("Table", kind.__table__) for kind in (RunRow, AttemptRow, EventRow, TagRow, ErrorRow, FeedRow)
+)
+TRIMMED: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is written together.
+
+    Attributes:
+        runs: Rows of records that were in the store.
+        gone: Final or last known status, by run, of records that were not: (status, milliseconds, revision).
+        events: (run id, position, kind, value).
+        position: How far the shard's stream is in this batch; None leaves it as it is.
+    """
+
+    runs: Sequence[Rows]
+    gone: Mapping[str, tuple[str, int, int]] = field(default_factory=dict[str, tuple[str, int, int]])
+    events: Sequence[tuple[str, int, str, str]] = ()
+    position: int | None = None
+
+
+class Writer:
+    """Writes one environment's runs."""
+
+    def __init__(self, database: Database, environment: str) -> None:
+        self._database = database
+        self._environment = environment
+
+    def write(self, batch: Batch, shard: int) -> None:
+        """Write a batch in one transaction. A row changes only for a revision above its own.
+
+        Raises:
+            HistoryUnavailableError: The database did not answer, or knows no position of the shard (it is a new one);
+                nothing was written.
+            RefusedError: A value is not possible there.
+        """
+        with self._database.writing() as connection:
+            if batch.position is not None:
+                self._advance(connection, shard, batch.position)
+            runs = sorted(batch.runs, key=lambda rows: str(rows.run["id"]))  # one order for all: no deadlocks
+            _newer(connection, RUNS, [rows.run for rows in runs])
+            _newer(connection, ATTEMPTS, [row for rows in runs for row in rows.attempts])
+            _missing(connection, TAGS, sorted((row for rows in runs for row in rows.tags), key=_tag_order))
+            _searchable(connection, [rows.error for rows in runs if rows.error])
+            _missing(connection, EVENTS, [_event_row(*event) for event in sorted(batch.events)])
+            for run_id, (status, at_ms, revision) in sorted(batch.gone.items()):
+                _end(connection, run_id, status, at_ms, revision)
+
+    def position(self, shard: int) -> int | None:
+        """Return how far a shard's stream is in this database, None when it must be rebuilt from the store."""
+        with self._database.reading() as connection:
+            found = connection.execute(
+                select(FeedRow.position, FeedRow.is_complete).where(
+                    FeedRow.environment == self._environment, FeedRow.shard == shard
+                )
+            ).one_or_none()
+        return found.position if found is not None and found.is_complete else None
+
+    def known(self, run_ids: Iterable[str]) -> set[str]:
+        """Return which of these runs are here."""
+        with self._database.reading() as connection:
+            return set(connection.execute(select(RunRow.id).where(RunRow.id.in_(list(run_ids)))).scalars())
+
+    def set_position(self, shard: int, position: int, *, is_complete: bool) -> None:
+        """Say how far the stream is, and whether everything before it is here."""
+        row = {"environment": self._environment, "shard": shard, "position": position, "is_complete": is_complete}
+        with self._database.writing() as connection:
+            insert = _insert(connection, FEEDS)
+            new = {"position": insert.excluded.position, "is_complete": insert.excluded.is_complete}
+            connection.execute(insert.on_conflict_do_update(index_elements=FEEDS.primary_key, set_=new), [row])
+
+    def trim(self, before_ms: int) -> int:
+        """Delete up to 500 runs that finished before an instant, with all their rows. Returns how many."""
+        with self._database.writing() as connection:
+            old = (
+                select(RunRow.id)
+                .where(RunRow.environment == self._environment, RunRow.finished < before_ms)
+                .limit(TRIMMED)
+            )
+            ids = list(connection.execute(old).scalars())
+            if ids:
+                for table in (EVENTS, ATTEMPTS, TAGS, ERRORS):
+                    connection.execute(delete(table).where(table.c.run_id.in_(ids)))
+                connection.execute(delete(RUNS).where(RUNS.c.id.in_(ids)))
+        return len(ids)
+
+    def tidy(self) -> None:
+        """Let SQLite look at its statistics and shorten its log; PostgreSQL does that by itself."""
+        if self._database.is_sqlite:
+            with self._database.reading() as connection:
+                raw: Any = connection.connection.dbapi_connection
+                for pragma in ("analysis_limit=1000", "optimize", "wal_checkpoint(PASSIVE)"):
+                    raw.execute(f"PRAGMA {pragma}")
+
+    def _advance(self, connection: Connection, shard: int, position: int) -> None:
+        here = (FEEDS.c.environment == self._environment, FEEDS.c.shard == shard)
+        known = connection.execute(select(FEEDS.c.position).where(*here)).scalar_one_or_none()
+        if known is None:
+            raise HistoryUnavailableError("it is a new one")
+        connection.execute(update(FEEDS).where(*here, FEEDS.c.position < position).values(position=position))
+
+
+def write_one_by_one(writer: Writer, batch: Batch, shard: int) -> list[tuple[str, RefusedError]]:
+    """Write a batch that was refused run by run. Returns the ids of the runs that are refused alone, and why."""
+    refused: list[tuple[str, RefusedError]] = []
+    ids = dict.fromkeys([*(str(rows.run["id"]) for rows in batch.runs), *batch.gone, *(e[0] for e in batch.events)])
+    for run_id in ids:
+        part = Batch(
+            [rows for rows in batch.runs if rows.run["id"] == run_id],
+            {run_id: batch.gone[run_id]} if run_id in batch.gone else {},
+            [event for event in batch.events if event[0] == run_id],
+        )
+        try:
+            writer.write(part, shard)
+        except RefusedError as error:
+            refused.append((run_id, error))
+    writer.write(Batch([], position=batch.position), shard)
+    return refused
+
+
+def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def _newer(connection: Connection, table: Table, rows: list[Row]) -> None:
+    """Insert rows, or change those that are there under an older revision."""
+    if not rows:
+        return
+    insert = _insert(connection, table)
+    keys = {column.name for column in table.primary_key}
+    new = {name: insert.excluded[name] for name in rows[0] if name not in keys}
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=table.primary_key, set_=new, where=insert.excluded.revision > table.c.revision
+        ),
+        rows,
+    )
+
+
+def _missing(connection: Connection, table: Table, rows: list[Row]) -> None:
+    """Insert the rows that are not there."""
+    if rows:
+        connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
+
+
+def _searchable(connection: Connection, rows: list[Row]) -> None:
+    if rows:
+        insert = _insert(connection, ERRORS)
+        changed = insert.on_conflict_do_update(
+            index_elements=[ERRORS.c.run_id],
+            set_={"text": insert.excluded.text},
+            where=insert.excluded.text != ERRORS.c.text,
+        )
+        connection.execute(changed, rows)
+
+
+def _end(connection: Connection, run_id: str, status: str, at_ms: int, revision: int) -> None:
+    values: Row = {"status": status, "revision": revision}
+    if RunStatus(status).is_finished:
+        values["finished"] = at_ms
+    connection.execute(update(RUNS).where(RUNS.c.id == run_id, RUNS.c.revision < revision).values(values))
+
+
+def _event_row(run_id: str, position: int, kind: str, value: str) -> Row:
+    return {"run_id": clean(run_id), "position": position, "kind": clean(kind), "value": clean(value)}
+
+
+def _tag_order(row: Row) -> tuple[str, str]:
+    return row["run_id"], row["tag"]

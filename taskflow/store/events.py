@@ -1,0 +1,227 @@
+"""The stream of what happened to runs, read by the consumer group that feeds the history."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from redis.exceptions import ResponseError
+
+from taskflow.errors import StoreUnavailableError
+from taskflow.store.operations import Operation, milliseconds
+from taskflow.store.records import pairs
+from taskflow.store.sync_store import Store
+
+EVENTS: Final = "events"
+GROUP: Final = "history"
+KEPT: Final = 200_000
+"""About how many entries the scripts keep in a shard's stream (its MAXLEN)."""
+_SEQUENCE_BITS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One entry: ``kind`` is "status" (``value`` is the new one), "log", "hook", "metadata" or "tags" (JSON)."""
+
+    id: str
+    run_id: str
+    kind: str
+    value: str
+
+    @property
+    def position(self) -> int:
+        """The entry's place in its stream as a number that sorts like its id."""
+        return position(self.id)
+
+    @property
+    def at_ms(self) -> int:
+        """When it was written, by the store's clock."""
+        return self.position >> _SEQUENCE_BITS
+
+
+@dataclass(frozen=True, slots=True)
+class StreamState:
+    """Where the stream and its group stand. Positions are those of entries, 0 for none."""
+
+    first: int
+    last: int
+    delivered: int
+    trimmed: int
+    read: int | None
+    lag: int
+    pending: int
+
+    def has_lost_after(self, position: int) -> bool:
+        """Whether entries behind a position were trimmed. True, too, when exactly those up to it were."""
+        return position < (self.first or self.last) and self.trimmed > 0
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether entries were trimmed before the group had them."""
+        was_read = self.read is not None and self.trimmed <= self.read
+        return self.delivered > 0 and not was_read and self.has_lost_after(self.delivered)
+
+
+class GroupMissingError(Exception):
+    """The stream or its group is gone: the store was emptied."""
+
+
+def position(entry_id: str) -> int:
+    """Return the number of an entry id. Ids of one millisecond beyond a million share the last number."""
+    milliseconds, _, sequence = entry_id.partition("-")
+    return int(milliseconds) << _SEQUENCE_BITS | min(int(sequence or 0), (1 << _SEQUENCE_BITS) - 1)
+
+
+def entry_id(number: int) -> str:
+    """Return the entry id at a position."""
+    return f"{number >> _SEQUENCE_BITS}-{number & (1 << _SEQUENCE_BITS) - 1}"
+
+
+def read_record(run_id: str) -> Operation[dict[str, bytes] | None]:
+    """Read the fields of a run's hash, None when the store has none."""
+    return Operation("read_run", (run_id,), lambda code, value: dict(pairs(value)) if code == 1 else None)
+
+
+class EventGroup:
+    """The group's side of one shard's stream. Every method raises ``StoreUnavailableError`` without an answer."""
+
+    def __init__(self, store: Store, shard: int) -> None:
+        self._store = store
+        self._shard = shard
+        self._base = store.config.base(shard)
+        self._key = f"{self._base}:{EVENTS}"
+
+    def create(self) -> bool:
+        """Make the group from the stream's beginning. Returns False when it was there."""
+        (reply,) = self._store.send([("XGROUP", "CREATE", self._key, GROUP, "0", "MKSTREAM")])
+        if isinstance(reply, ResponseError) and "BUSYGROUP" not in str(reply):
+            raise StoreUnavailableError(str(reply))
+        return not isinstance(reply, ResponseError)
+
+    def state(self) -> StreamState:
+        """Return where stream and group stand.
+
+        Raises:
+            GroupMissingError: There is none.
+        """
+        stream, groups = _checked(self._store.send([self._info_stream(), self._info_groups()]))
+        return _state(stream, groups)
+
+    def read(self, consumer: str, count: int) -> tuple[StreamState, list[Event]]:
+        """Read new entries, and the state just before: trimming can't come between.
+
+        Raises:
+            GroupMissingError: There is no such group.
+        """
+        read = ("XREADGROUP", "GROUP", GROUP, consumer, "COUNT", count, "STREAMS", self._key, ">")
+        replies = self._store.send([("MULTI",), self._info_stream(), self._info_groups(), read, ("EXEC",)])
+        stream, groups, found = _checked(_checked(replies)[-1])
+        return _state(stream, groups), _events(found[0][1] if found else [])
+
+    def claim(self, consumer: str, idle: timedelta, count: int) -> tuple[list[Event], bool]:
+        """Take over entries that a consumer read and did not acknowledge within ``idle``.
+
+        Returns:
+            The entries, and whether some of them were trimmed meanwhile.
+        """
+        command = ("XAUTOCLAIM", self._key, GROUP, consumer, milliseconds(idle), "0", "COUNT", count)
+        _, found, deleted = _checked(self._store.send([command]))[0]
+        return _events(found), bool(deleted)
+
+    def acknowledge(self, events: Sequence[Event]) -> None:
+        """Say that entries are written."""
+        self._store.send([("XACK", self._key, GROUP, *(event.id for event in events))])
+
+    def rewind(self, to: int) -> None:
+        """Have every entry after a position delivered again."""
+        _checked(self._store.send([("XGROUP", "SETID", self._key, GROUP, entry_id(to))]))
+
+    def run_ids(self, count: int) -> Iterator[list[str]]:
+        """Yield the ids of all live and finished runs, about ``count`` at a time, some of them twice."""
+        for name in ("live", "finished"):
+            cursor: bytes | str = "0"
+            while True:
+                command = ("ZSCAN", f"{self._base}:{name}", cursor, "COUNT", count)
+                cursor, found = _checked(self._store.send([command]))[0]
+                yield [member.decode() for member in found[::2]]
+                if cursor in (b"0", "0"):
+                    break
+
+    def take_lead(self, consumer: str, hold: timedelta) -> bool:
+        """Become or stay the one that reads. Two at a time do no harm: they share the entries."""
+        key, hold_ms = f"{self._base}:feeder", milliseconds(hold)
+        (holder,) = _checked(self._store.send([("SET", key, consumer, "NX", "GET", "PX", hold_ms)]))
+        if holder is not None and holder.decode() == consumer:
+            self._store.send([("PEXPIRE", key, hold_ms)])
+        return holder is None or bool(holder.decode() == consumer)
+
+    def give_lead(self, consumer: str) -> None:
+        """Let another read at once."""
+        key = f"{self._base}:feeder"
+        (holder,) = self._store.send([("GET", key)])
+        if isinstance(holder, bytes) and holder.decode() == consumer:
+            self._store.send([("DEL", key)])
+
+    def forget_consumers(self, idle: timedelta) -> None:
+        """Remove consumers that hold no entries and have not read for ``idle``: nodes that ended."""
+        for row in _checked(self._store.send([("XINFO", "CONSUMERS", self._key, GROUP)]))[0]:
+            consumer = pairs(row)
+            if not int(consumer["pending"]) and int(consumer["idle"]) > milliseconds(idle):
+                self._store.send([("XGROUP", "DELCONSUMER", self._key, GROUP, consumer["name"])])
+
+    def oldest_ms(self) -> tuple[int, int]:
+        """Return the store's now and when the oldest entry that is not acknowledged was written (0: there is none)."""
+        after = entry_id(self.state().delivered)
+        commands = [
+            ("TIME",),
+            ("XPENDING", self._key, GROUP),
+            ("XRANGE", self._key, f"({after}", "+", "COUNT", 1),
+        ]
+        time, pending, following = _checked(self._store.send(commands))
+        ids = [pending[1], *(entry[0] for entry in following)]
+        oldest = min((position(found.decode()) >> _SEQUENCE_BITS for found in ids if found), default=0)
+        return int(time[0]) * 1000 + int(time[1]) // 1000, oldest
+
+    def _info_stream(self) -> tuple[str, ...]:
+        return ("XINFO", "STREAM", self._key)
+
+    def _info_groups(self) -> tuple[str, ...]:
+        return ("XINFO", "GROUPS", self._key)
+
+
+def _checked(replies: list[Any]) -> list[Any]:
+    for reply in replies:
+        if isinstance(reply, ResponseError):
+            if any(word in str(reply) for word in ("NOGROUP", "no such key", "requires the key to exist")):
+                raise GroupMissingError(str(reply))
+            raise StoreUnavailableError(str(reply)) from reply
+    return replies
+
+
+def _state(stream: Any, groups: Any) -> StreamState:
+    about = _fields(stream)
+    group = next((found for found in map(_fields, groups) if found["name"] == GROUP.encode()), None)
+    if group is None:
+        raise GroupMissingError(f"The stream has no group {GROUP!r}.")
+    first, read, added, length = about["first-entry"], group["entries-read"], about["entries-added"], about["length"]
+    return StreamState(
+        first=position(first[0].decode()) if first else 0,
+        last=position(about["last-generated-id"].decode()),
+        delivered=position(group["last-delivered-id"].decode()),
+        trimmed=added - length,
+        read=read,
+        lag=group["lag"] if group["lag"] is not None else length,
+        pending=group["pending"],
+    )
+
+
+def _fields(flat: Any) -> dict[str, Any]:
+    return {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
+
+
+def _events(entries: Any) -> list[Event]:
+    found: list[Event] = []
+    for name, flat in entries:
+        fields = {key: value.decode(errors="replace") for key, value in _fields(flat).items()}
+        found.append(Event(name.decode(), fields.get("run", ""), fields.get("kind", ""), fields.get("value", "")))
+    return found

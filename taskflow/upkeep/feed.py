@@ -1,0 +1,210 @@
+"""The thread that moves what happens from a shard's stream into the history: at least once, and never in a run's way.
+
+One node leads at a time. The database holds the position it has reached, in the transaction that wrote it; the consumer
+group holds what was read and not acknowledged. Where the two disagree the database is believed.
+"""
+
+import logging
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from taskflow.errors import HistoryUnavailableError, StoreUnavailableError
+from taskflow.settings import Settings
+from taskflow.store.events import EVENTS, KEPT, Event, EventGroup, GroupMissingError, entry_id
+from taskflow.store.sync_store import Store
+from taskflow.upkeep.feed_batches import FeedBatches
+
+if TYPE_CHECKING:  # a process that only triggers never imports SQLAlchemy
+    from taskflow.history.database import Database
+
+log = logging.getLogger("taskflow.history")
+PER_BATCH: Final = 500
+LEAD: Final = timedelta(seconds=15)
+"""After which a leader that says nothing is taken for dead."""
+CLAIM_AFTER: Final = timedelta(seconds=30)
+TIDY_EVERY: Final = timedelta(minutes=5)
+LINGER_SECONDS: Final = 0.1
+"""How long to gather entries after the first: one transaction for many."""
+BLOCK_MS: Final = 5000
+ALARM: Final = KEPT // 2
+
+
+def feed_threads(store: Store, settings: Settings, node_id: str) -> "list[FeedThread]":
+    """Return the threads of a node, none where there is to be no history.
+
+    Raises:
+        SettingsError: The database's address can't be read, or its driver is missing.
+    """
+    if settings.database_url == "none":
+        return []
+    from taskflow.history.database import Database, database_url
+
+    url = database_url(settings)
+    if url is None:
+        return []
+    database, environment, retention = Database(url), settings.environment, settings.history_retention
+    return [FeedThread(store, shard, node_id, database, environment, retention) for shard in range(settings.shards)]
+
+
+class FeedThread:
+    """Runs in every node, for each shard; the one that leads feeds."""
+
+    def __init__(
+        self, store: Store, shard: int, node_id: str, database: "Database", environment: str, retention: timedelta
+    ) -> None:
+        self._store = store
+        self._shard = shard
+        self._node_id = node_id
+        self._retention = retention
+        self._group = EventGroup(store, shard)
+        self._database = database
+        self._batches = FeedBatches(store, shard, database, environment)
+        self._is_stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"taskflow-history-{shard}", daemon=True)
+        self._is_aligned = False
+        self._is_behind = True
+        self._pause = 0.0
+        self._claimed_at = self._tidied_at = datetime.min.replace(tzinfo=UTC)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread has not ended."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end, and let another node lead. What it holds is delivered again."""
+        self._is_stopping.set()
+        try:
+            self._group.give_lead(self._node_id)
+        except StoreUnavailableError as error:
+            log.warning("history.left_unsaid: %s", error)
+
+    def _run(self) -> None:
+        while not self._is_stopping.is_set():
+            try:
+                pause = self._turn()
+                self._pause = 0.0
+            except GroupMissingError:
+                self._is_aligned, pause = False, 0.0
+            except HistoryUnavailableError as error:
+                pause = self._wait(error)
+            except StoreUnavailableError as error:
+                log.warning("history.waiting: %s", error)
+                pause = 1.0
+            except Exception:
+                log.exception("history.failed")
+                self._is_aligned, pause = False, 5.0
+            self._is_stopping.wait(pause)
+
+    def _turn(self) -> float:
+        """Move one batch. Returns how many seconds to pause."""
+        if not self._group.take_lead(self._node_id, LEAD):
+            self._is_aligned = False
+            return LEAD.total_seconds() / 3
+        if not self._is_aligned:
+            self._align()
+        self._claim()
+        state, events = self._group.read(self._node_id, PER_BATCH)
+        if state.has_lost:
+            self._rebuild("entries were trimmed from the store's stream before they were read")
+        if events:
+            self._move(events)
+            return 0.0 if len(events) == PER_BATCH else LINGER_SECONDS
+        self._catch_up()
+        self._tidy()
+        found = self._store.read_stream(EVENTS, entry_id(state.last), shard=self._shard, block_ms=BLOCK_MS, count=1)
+        return LINGER_SECONDS if found else 0.0
+
+    def _move(self, events: list[Event]) -> None:
+        self._batches.write(events)
+        if self._database.is_lost():
+            raise HistoryUnavailableError(f"{self._database.place} was deleted or replaced")
+        self._group.acknowledge(events)
+        if len(events) == PER_BATCH:
+            self._is_behind = True
+
+    def _claim(self) -> None:
+        """Take over what a node read and did not write: it died, or the database did not answer it."""
+        now = datetime.now(UTC)
+        if now - self._claimed_at < CLAIM_AFTER:
+            return
+        events, has_lost = self._group.claim(self._node_id, CLAIM_AFTER, PER_BATCH)
+        if has_lost:
+            self._rebuild("entries were trimmed from the store's stream while nobody could write them")
+        if events:
+            log.info("history.resumed: %d entries that another node had read", len(events))
+            self._move(events)
+        if len(events) < PER_BATCH:
+            self._claimed_at = now
+
+    def _align(self) -> None:
+        """Make database and group agree on what is written."""
+        if self._database.is_lost():
+            log.error("history.lost: %s was deleted or replaced; it is made anew", self._database.place)
+        self._database.abandon()
+        self._database.prepare()
+        known = self._batches.position()
+        try:
+            state = self._group.state()
+        except GroupMissingError:
+            self._batches.begin(0)  # before there is a group: a crash in between must not look as if all were here
+            self._group.create()
+            known, state = None, self._group.state()
+        if known is None or known > state.last:
+            self._rebuild("this database has not met this store")
+        elif state.has_lost_after(known):
+            self._rebuild("entries were trimmed from the store's stream before they were read")
+        elif state.delivered > known:
+            self._group.rewind(known)
+        self._is_aligned = True
+
+    def _rebuild(self, why: str) -> None:
+        """Read every run from the store, and the stream from its beginning."""
+        log.warning("history.rebuilding: %s", why)
+        state = self._group.state()
+        self._batches.begin(state.last)
+        self._group.rewind(0)
+        count = 0
+        for run_ids in self._group.run_ids(PER_BATCH):
+            count += self._batches.write_runs(run_ids, state.last)
+            self._group.take_lead(self._node_id, LEAD)
+        self._batches.complete(state.last)
+        log.warning("history.rebuilt: %d runs", count)
+
+    def _wait(self, error: HistoryUnavailableError) -> float:
+        """Log that the database is away. Returns how long to pause: nothing is lost, the stream keeps it."""
+        self._is_aligned = False
+        if not self._pause:
+            log.error("history.waiting: %s", error)
+        self._is_behind = True
+        self._alarm()
+        self._pause = min(max(self._pause * 2, 0.5), 5.0)
+        return self._pause
+
+    def _alarm(self) -> None:
+        try:
+            behind = self._group.state().lag
+        except (StoreUnavailableError, GroupMissingError):
+            return
+        if behind > ALARM:
+            log.error("history.behind: %d entries wait, and the stream keeps about %d", behind, KEPT)
+
+    def _catch_up(self) -> None:
+        if self._is_behind:
+            log.info("history.caught_up")
+        self._is_behind = False
+
+    def _tidy(self) -> None:
+        now = datetime.now(UTC)
+        if now - self._tidied_at < TIDY_EVERY:
+            return
+        trimmed = self._batches.trim(now - self._retention)
+        if trimmed:
+            log.info("history.trimmed: %d runs", trimmed)
+        self._group.forget_consumers(timedelta(hours=1))
+        self._tidied_at = now

@@ -1,0 +1,116 @@
+"""What the feed writes: the runs that entries speak of, as the store has them now, and the entries themselves."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from taskflow.store.events import Event, read_record
+from taskflow.store.sync_store import Store
+
+if TYPE_CHECKING:
+    from taskflow.history.database import Database
+    from taskflow.history.rows import Rows
+    from taskflow.history.writer import Batch
+
+log = logging.getLogger("taskflow.history")
+RECORDS_AT_ONCE: Final = 50
+"""Records read in one round trip: each may hold a payload and an output of half a megabyte."""
+ONLY_EVENTS: Final = frozenset({"log", "hook", "span"})
+"""Kinds whose entry says everything: the run's record has not changed."""
+TRIMS_AT_ONCE: Final = 20
+
+
+class FeedBatches:
+    """Reads one shard's records and writes them to the database. Errors are those of store and history."""
+
+    def __init__(self, store: Store, shard: int, database: "Database", environment: str) -> None:
+        from taskflow.history.writer import Writer
+
+        self._store = store
+        self._shard = shard
+        self._environment = environment
+        self._writer = Writer(database, environment)
+
+    def position(self) -> int | None:
+        """Return how far the stream is in the database, None when it must be rebuilt."""
+        return self._writer.position(self._shard)
+
+    def begin(self, position: int) -> None:
+        """Say that the database is being rebuilt: a crash in between begins again."""
+        self._writer.set_position(self._shard, position, is_complete=False)
+
+    def complete(self, position: int) -> None:
+        """Say that it is rebuilt."""
+        self._writer.set_position(self._shard, position, is_complete=True)
+
+    def write(self, events: Sequence[Event]) -> None:
+        """Write entries and the runs they speak of. One upsert a run, whatever the number of its entries."""
+        from taskflow.history.writer import Batch
+
+        newest = {event.run_id: event.position for event in events}
+        changed = {event.run_id for event in events if event.kind not in ONLY_EVENTS}
+        changed |= self._unknown(set(newest) - changed)
+        rows, missing = self._rows({run_id: newest[run_id] for run_id in newest if run_id in changed})
+        statuses = {event.run_id: event for event in events if event.kind == "status"}
+        gone = {
+            run_id: (event.value, event.at_ms, event.position)
+            for run_id in missing
+            if (event := statuses.get(run_id)) is not None
+        }
+        orphans = self._unknown(set(missing))  # long gone from the store, never in this database
+        entries = [
+            (event.run_id, event.position, event.kind, event.value) for event in events if event.run_id not in orphans
+        ]
+        self._write(Batch(rows, gone, entries, max(event.position for event in events)))
+
+    def write_runs(self, run_ids: Sequence[str], revision: int) -> int:
+        """Write runs as the store has them now. Returns how many there were."""
+        from taskflow.history.writer import Batch
+
+        rows, _ = self._rows(dict.fromkeys(run_ids, revision))
+        self._write(Batch(rows))
+        return len(rows)
+
+    def trim(self, before: datetime) -> int:
+        """Delete runs that finished before an instant, at most some thousands. Returns how many."""
+        deleted = 0
+        for _ in range(TRIMS_AT_ONCE):
+            found = self._writer.trim(round(before.timestamp() * 1000))
+            deleted += found
+            if not found:
+                break
+        self._writer.tidy()
+        return deleted
+
+    def _unknown(self, run_ids: set[str]) -> set[str]:
+        return run_ids - self._writer.known(run_ids) if run_ids else run_ids
+
+    def _rows(self, revisions: dict[str, int]) -> "tuple[list[Rows], list[str]]":
+        from taskflow.history.rows import rows_of
+
+        rows: list[Rows] = []
+        missing: list[str] = []
+        ids = list(revisions)
+        for start in range(0, len(ids), RECORDS_AT_ONCE):
+            chunk = ids[start : start + RECORDS_AT_ONCE]
+            records = self._store.run_many([read_record(run_id) for run_id in chunk], shard=self._shard)
+            for run_id, record in zip(chunk, records, strict=True):
+                if record is None:
+                    missing.append(run_id)
+                    continue
+                try:
+                    rows.append(rows_of(self._environment, run_id, revisions[run_id], record))
+                except (ValueError, KeyError, TypeError) as error:
+                    log.error("history.unreadable: %s: %s", type(error).__name__, error, extra={"run_id": run_id})
+        return rows, missing
+
+    def _write(self, batch: "Batch") -> None:
+        from taskflow.history.database import RefusedError
+        from taskflow.history.writer import write_one_by_one
+
+        try:
+            self._writer.write(batch, self._shard)
+        except RefusedError:
+            for run_id, why in write_one_by_one(self._writer, batch, self._shard):
+                log.error("history.refused: %s", why, extra={"run_id": run_id})

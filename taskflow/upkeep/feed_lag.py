@@ -1,0 +1,35 @@
+"""How far the history is behind the store."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from taskflow.store.events import EventGroup, GroupMissingError
+from taskflow.store.sync_store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLag:
+    """What is not in the history yet: how many entries, and the age of the oldest (zero when there is none)."""
+
+    entries: int
+    age: timedelta
+
+
+def feed_lag(store: Store) -> FeedLag | None:
+    """Return the lag over all shards, None where no worker has begun to feed.
+
+    Raises:
+        StoreUnavailableError: The store did not answer.
+    """
+    entries, oldest = 0, timedelta(0)
+    for shard in range(store.config.shards):
+        group = EventGroup(store, shard)
+        try:
+            state = group.state()
+            now, written = group.oldest_ms()
+        except GroupMissingError:
+            return None
+        entries += state.lag + state.pending
+        if written:
+            oldest = max(oldest, timedelta(milliseconds=now - written))
+    return FeedLag(entries, oldest)

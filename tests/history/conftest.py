@@ -1,0 +1,152 @@
+"""The history on each database, and a store whose events are fed into it."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from taskflow.history.database import Database, database_url
+from taskflow.history.reader import Reader
+from taskflow.history.rows import Rows, rows_of
+from taskflow.history.writer import Batch, Writer
+from taskflow.settings import Settings
+from taskflow.store.sync_store import Store
+from taskflow.upkeep.feed import FeedThread
+from tests.postgres import PostgresServer, find_postgresql
+from tests.servers import RedisServer
+from tests.store.conftest import Bench, make_bench, real_time
+
+ENVIRONMENT = "dev"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The session's PostgreSQL. Tests take ``postgres``, which is empty."""
+    server = PostgresServer(find_postgresql())
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def postgres(postgres_server: PostgresServer) -> PostgresServer:
+    """A running PostgreSQL whose ``url`` names a new database."""
+    postgres_server.start()
+    postgres_server.fresh_database()
+    return postgres_server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Each kind of database, empty: the test runs once on each."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/history.db"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.url
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """The history's database with its tables."""
+    made = open_database(url)
+    made.prepare()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def writer(database: Database) -> Writer:
+    """A writer whose shard 0 is complete."""
+    made = Writer(database, ENVIRONMENT)
+    made.set_position(0, 0, is_complete=True)
+    return made
+
+
+@pytest.fixture
+def reader(database: Database, writer: Writer) -> Reader:
+    """A reader of what ``writer`` writes."""
+    return Reader(database, ENVIRONMENT)
+
+
+@pytest.fixture
+def bench(valkey: RedisServer) -> Iterator[Bench]:
+    """A store whose scripts write events."""
+    yield from make_bench(valkey)
+
+
+def open_database(url: str) -> Database:
+    """Return the database at an address."""
+    found = database_url(Settings.read(database_url=url))
+    assert found is not None
+    return Database(found)
+
+
+def a_record(number: int = 0, /, **fields: str) -> dict[str, bytes]:
+    """Return the fields of a run's hash as the store has them."""
+    usual = {
+        "task": "t",
+        "status": "COMPLETED",
+        "queue": "task/t",
+        "class": "small-1x.process",
+        "created": str(1_800_000_000_000 + number),
+        "max_attempts": "3",
+        "attempt": "1",
+        "claim": "1",
+        "attempt_started": "1800000000100",
+        "started": "1800000000100",
+        "node": "n1",
+        "finished": "1800000000200",
+        "payload": '{"a":1}',
+        "output": '"x"',
+    }
+    return {name: value.encode() for name, value in (usual | fields).items()}
+
+
+def rows(run_id: str, revision: int = 1, number: int = 0, /, **fields: str) -> Rows:
+    """Return the rows of such a record."""
+    return rows_of(ENVIRONMENT, run_id, revision, a_record(number, **fields))
+
+
+def write(writer: Writer, *runs: Rows, **batch: Any) -> None:
+    """Write runs."""
+    writer.write(Batch(runs, **batch), 0)
+
+
+def an_error(message: str) -> str:
+    """Return the stored form of an error."""
+    return json.dumps({"type": "Boom", "message": message, "traceback": ""})
+
+
+StartFeed = Callable[..., FeedThread]
+
+
+@pytest.fixture
+def start_feed(bench: Bench, url: str) -> Iterator[StartFeed]:
+    """Start threads that feed the bench's events into the database: ``start_feed("n1")``."""
+    opened: list[tuple[FeedThread, Database]] = []
+
+    def start(node: str = "n1", **more: Any) -> FeedThread:
+        made = open_database(url)
+        store = Store(real_time(bench), bench)
+        thread = FeedThread(store, 0, node, made, bench.config.environment, timedelta(days=30), **more)
+        opened.append((thread, made))
+        thread.start()
+        return thread
+
+    yield start
+    for thread, made in opened:
+        thread.stop()
+        made.close()
+
+
+@pytest.fixture
+def fed(bench: Bench, url: str) -> Iterator[Reader]:
+    """A reader of what is fed."""
+    made = open_database(url)
+    yield Reader(made, bench.config.environment)
+    made.close()

@@ -1,0 +1,149 @@
+"""Writing is idempotent, whatever comes twice, late or broken."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from taskflow.definition.run_filter import RunFilter
+from taskflow.history.database import Database
+from taskflow.history.migrate import VERSION_TABLE
+from taskflow.history.reader import Reader
+from taskflow.history.schema import Base
+from taskflow.history.writer import Batch, Writer, write_one_by_one
+from taskflow.models import AttemptOutcome, RunStatus
+from tests.history.conftest import ENVIRONMENT, an_error, open_database, rows, write
+
+STEPS = [
+    {"status": "QUEUED", "attempt": "0", "finished": ""},
+    {"status": "EXECUTING", "attempt": "1", "finished": ""},
+    {"status": "FAILED", "attempt": "1", "error": an_error("late")},
+]
+
+
+def dump(database: Database) -> dict[str, list[Any]]:
+    """Return everything in the tables."""
+    with database.reading() as connection:
+        return {
+            name: sorted(map(repr, connection.execute(text(f"SELECT * FROM {name}")))) for name in Base.metadata.tables
+        }
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(database: Database) -> None:
+    """A column that only one of the two has breaks on the users' machines, not here."""
+
+    def is_ours(_: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
+        return not (reflected and other is None and ("trigrams" in str(name) or name == "ix_taskflow_run_errors_text"))
+
+    with database.reading() as connection:
+        options = {"version_table": VERSION_TABLE, "include_object": is_ours}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_workers_that_start_together_migrate_once(url: str) -> None:
+    """Every worker applies the migrations at its start."""
+    databases = [open_database(url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(Database.prepare, databases))
+    with databases[0].reading() as connection:
+        assert len(connection.execute(text(f"SELECT * FROM {VERSION_TABLE}")).all()) == 1
+    for database in databases:
+        database.close()
+
+
+def test_batches_in_any_order_and_number_leave_the_same_rows(database: Database, writer: Writer) -> None:
+    """Entries come at least once, and two feeders may overlap."""
+    batches = [
+        Batch([rows(f"run_{run}", step + 1, **{k: v for k, v in fields.items() if v}, tags=f'["{run}"]')],
+              events=[(f"run_{run}", step + 1, "status", fields["status"])])
+        for run in range(3)
+        for step, fields in enumerate(STEPS)
+    ]  # fmt: skip
+    for batch in batches:
+        writer.write(batch, 0)
+    expected = dump(database)
+    assert all("FAILED" in row for row in expected["taskflow_runs"])
+    with database.writing() as connection:
+        for name in ("runs", "attempts", "events", "run_tags", "run_errors"):
+            connection.execute(text(f"DELETE FROM taskflow_{name}"))
+    again = batches * 2
+    random.shuffle(again)
+    for batch in again:
+        writer.write(batch, 0)
+    found = dump(database)
+    for table in found:  # the numbers of searchable errors are the database's own
+        if table != "taskflow_run_errors":
+            assert found[table] == expected[table]
+
+
+def test_a_run_comes_back_as_it_was(writer: Writer, reader: Reader) -> None:
+    """Retrieving must not change when a run moves."""
+    lost = '{"claim":1,"node":"n0","started":1,"finished":2,"outcome":"LOST","error":null}'
+    write(writer, rows("run_1", attempt="2", claim="2", **{"attempt:1": lost, "priority": "5000000", "test": "1"},
+                       key="k", metadata='{"a":[1]}', parent="run_0"))  # fmt: skip
+    run = reader.retrieve("run_1")
+    assert run is not None
+    assert (run.payload, run.output, run.metadata) == ({"a": 1}, "x", {"a": [1]})
+    assert (run.priority, run.is_test, run.idempotency_key, run.parent_id) == (5.0, True, "k", "run_0")
+    assert [attempt.outcome for attempt in run.attempts] == [AttemptOutcome.LOST, AttemptOutcome.COMPLETED]
+    assert reader.retrieve("run_2") is None
+
+
+def test_text_that_a_database_cannot_hold_stops_nothing(writer: Writer, reader: Reader) -> None:
+    """NUL and lone surrogates are JSON, and neither PostgreSQL's text nor UTF-8 has them."""
+    write(writer, rows("run_1", tags='["a\\u0000b", "\\ud800"]', key="k\0", error=an_error("x\0y"), status="FAILED"),
+          events=[("run_1", 1, "log", "\0")])  # fmt: skip
+    run = reader.retrieve("run_1")
+    assert run is not None
+    assert run.error is not None
+    assert run.error.message == "x\0y"
+    assert run.idempotency_key == "k\N{REPLACEMENT CHARACTER}"
+
+
+def test_a_run_that_is_refused_does_not_keep_the_others_out(database: Database) -> None:
+    """One poisoned row in a batch of five hundred."""
+    writer = Writer(database, ENVIRONMENT)
+    writer.set_position(0, 0, is_complete=True)
+    bad = rows("run_bad")
+    bad.run["status"] = None
+    refused = write_one_by_one(writer, Batch([rows("run_1"), bad], position=9), 0)
+    assert [run_id for run_id, _ in refused] == ["run_bad"]
+    assert writer.known(["run_1", "run_bad"]) == {"run_1"}
+    assert writer.position(0) == 9
+
+
+def test_the_end_of_a_run_that_left_the_store_is_kept(writer: Writer, reader: Reader) -> None:
+    """The database was away for longer than the store keeps runs: the entry still says how it ended."""
+    write(writer, rows("run_1", 1, status="EXECUTING"))
+    write(writer, gone={"run_1": ("COMPLETED", 1_800_000_000_500, 2)})
+    write(writer, gone={"run_1": ("EXECUTING", 1_800_000_000_400, 1)})
+    run = reader.retrieve("run_1")
+    assert run is not None
+    assert run.status is RunStatus.COMPLETED
+    assert run.finished_at is not None
+
+
+def test_retention_deletes_every_row_of_what_is_old_and_nothing_else(database: Database, writer: Writer) -> None:
+    """Bounded batches: 500 runs a transaction."""
+    old = [rows(f"run_{n:04}", finished="1000", tags='["a"]', error=an_error("x"), status="FAILED") for n in range(501)]
+    write(writer, *old, rows("run_new"), rows("run_live", **{"status": "FAILED"}))
+    with database.writing() as connection:
+        connection.execute(text("UPDATE taskflow_runs SET finished = NULL WHERE id = 'run_live'"))
+    assert [writer.trim(2000), writer.trim(2000), writer.trim(2000)] == [500, 1, 0]
+    writer.tidy()
+    found = dump(database)
+    assert len(found["taskflow_runs"]) == len(found["taskflow_attempts"]) == 2
+    assert found["taskflow_run_tags"] == found["taskflow_run_errors"] == []
+
+
+def test_environments_in_one_database_do_not_meet(database: Database, reader: Reader, writer: Writer) -> None:
+    """One PostgreSQL for dev and prod is common."""
+    write(writer, rows("run_1"))
+    Writer(database, "prod").set_position(0, 0, is_complete=True)
+    other = Reader(database, "prod")
+    assert (other.retrieve("run_1"), len(other.list_runs(RunFilter()))) == (None, 0)
+    assert len(reader.list_runs(RunFilter())) == 1
