@@ -40,10 +40,11 @@ class AttemptInfo:
 
 @dataclass(frozen=True, slots=True)
 class TaskInfo:
-    """The task."""
+    """The task. ``file_path``: where its function is defined."""
 
     id: str
     description: str = ""
+    file_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)

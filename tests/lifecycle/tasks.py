@@ -70,6 +70,7 @@ def hooked(subject: Task[Doing, str]) -> None:
 def fail(ctx: Context, init: dict[str, int]) -> None:
     """Raise an error with a cause before the attempt that is to succeed."""
     write(ctx.run.id, "run", ctx.attempt.number)
+    assert ctx.task.file_path == __file__
     if ctx.attempt.number < init["succeed_at"]:
         try:
             raise KeyError("the cause")
