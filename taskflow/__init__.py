@@ -42,6 +42,8 @@ from taskflow.errors import (
     TriggerOptionError,
 )
 from taskflow.models import Attempt, AttemptOutcome, ErrorCause, QueueState, Run, RunError, RunStatus
+from taskflow.retrying.blocks import retry
+from taskflow.retrying.strategies import ResetHeader
 from taskflow.settings import Settings
 
 __all__ = [
@@ -68,6 +70,7 @@ __all__ = [
     "Queue",
     "QueueNotFoundError",
     "QueueState",
+    "ResetHeader",
     "ResultTimeoutError",
     "Retry",
     "RetryAfter",
@@ -91,6 +94,7 @@ __all__ = [
     "TriggerOptionError",
     "idempotency_keys",
     "queues",
+    "retry",
     "runs",
     "task",
     "tasks",

@@ -2,7 +2,7 @@
 
 import math
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
 from taskflow.errors import DefinitionError
@@ -35,6 +35,18 @@ def parse_duration(value: Duration, *, option: str) -> timedelta:
         remedy = "The longest duration is 100 years; numbers are seconds, not milliseconds."
         raise DefinitionError("That duration is too long", option=option, value=value, remedy=remedy)
     return duration
+
+
+def delay_until(when: Duration | datetime, now: datetime, *, option: str) -> timedelta:
+    """Return how long it is until an instant (a naive one is UTC), 0 when it has passed; a duration is itself.
+
+    Raises:
+        DefinitionError: Not a duration.
+    """
+    if isinstance(when, datetime):
+        aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+        return max(timedelta(0), aware - now)
+    return parse_duration(when, option=option)
 
 
 def _read(value: object, option: str) -> timedelta:
