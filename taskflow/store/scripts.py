@@ -11,7 +11,8 @@ _MORE = re.compile(r"^-- more: (.+)$", re.MULTILINE)
 _FUNCTION = re.compile(r"^local function (\w+)", re.MULTILINE)
 _ORDER = [
     "event", "queue", "push", "reserve", "timers", "limits", "slots", "pending", "dispatch", "enqueue", "delay",
-    "debounce", "claimed", "admit", "executing", "close", "release", "hooks", "attempt", "cancel", "nodes",
+    "debounce", "claimed", "admit", "executing", "close", "release", "hooks", "attempt", "cancel", "nodes", "json_text",
+    "metadata",
 ]  # fmt: skip
 
 
