@@ -1,0 +1,132 @@
+"""Changes of a run's metadata. ``apply`` does to the run's own copy what ``lib/metadata.lua`` does in the store."""
+
+import math
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple, cast
+
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from taskflow.errors import RunUpdateError
+
+Kind = Literal["set", "delete", "append", "remove", "increment", "replace"]
+Json = dict[str, object]
+_NAMES: Final = "Use text, or a path of names: $.progress.done"
+
+
+class Change(NamedTuple):
+    """One operation. ``value`` is JSON text; ``path`` is empty for ``replace``."""
+
+    kind: Kind
+    path: tuple[str, ...]
+    value: str = ""
+
+
+def path_of(key: object) -> tuple[str, ...]:
+    """Return the names of a key: ``"a.b"`` is one name, ``"$.a.b"`` are two.
+
+    Raises:
+        RunUpdateError: Not text, or a name is missing.
+    """
+    if not isinstance(key, str):
+        raise RunUpdateError(f"That is not a metadata key: {key!r}", f"{_NAMES}.")
+    path = tuple(key[2:].split(".")) if key.startswith("$.") else (key,)
+    if not all(path):
+        raise RunUpdateError(f"A name of the metadata key {key!r} is empty", f"{_NAMES}.")
+    return path
+
+
+def json_of(value: object) -> str:
+    """Return a value as JSON text: what pydantic can write, models and dates too.
+
+    Raises:
+        RunUpdateError: It is not JSON.
+    """
+    try:
+        text = to_json(value, inf_nan_mode="constants").decode()
+        from_json(text, allow_inf_nan=False)
+    except (PydanticSerializationError, ValueError) as error:
+        raise RunUpdateError(f"A {type(value).__name__} can't be metadata: {error}", "Use JSON values.") from None
+    return text
+
+
+def number_of(value: object) -> str:
+    """Return an amount as JSON text.
+
+    Raises:
+        RunUpdateError: It is not a finite number.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise RunUpdateError(f"Metadata can't be incremented by {value!r}", "Use a finite number.")
+    return json_of(value)
+
+
+def apply(metadata: Json, change: Change) -> bool:
+    """Change metadata in place. Returns False, and changes nothing, when the change does not fit what is there."""
+    if change.kind == "replace":
+        metadata.clear()
+        metadata.update(from_json(change.value))
+        return True
+    place = _parent_of(metadata, change)
+    if place is None:
+        return change.kind in ("delete", "remove") and not _is_blocked(metadata, change.path)
+    return _act(place, change)
+
+
+def _parent_of(metadata: Json, change: Change) -> Json | None:
+    """Return the object that holds a path's last name, made where something is to be put there."""
+    if change.kind in ("delete", "remove"):
+        found: object = metadata
+        for name in change.path[:-1]:
+            found = cast("Json", found).get(name) if isinstance(found, dict) else None
+        return cast("Json", found) if isinstance(found, dict) else None
+    if _is_blocked(metadata, change.path) or (change.kind == "increment" and not _is_number(metadata, change.path)):
+        return None
+    place = metadata
+    for name in change.path[:-1]:
+        place = cast("Json", place.setdefault(name, {}))
+    return place
+
+
+def _is_blocked(metadata: Json, path: Sequence[str]) -> bool:
+    """Whether something on the way to a path's last name is there and no object."""
+    place: object = metadata
+    for name in path[:-1]:
+        if name not in cast("Json", place):
+            return False
+        place = cast("Json", place)[name]
+        if not isinstance(place, dict):
+            return True
+    return False
+
+
+def _is_number(metadata: Json, path: Sequence[str]) -> bool:
+    place: object = metadata
+    for name in path:
+        if name not in cast("Json", place):
+            return True
+        place = cast("Json", place)[name]
+    return isinstance(place, int | float) and not isinstance(place, bool)
+
+
+def _act(place: Json, change: Change) -> bool:
+    name, old = change.path[-1], place.get(change.path[-1])
+    is_there = name in place
+    value: object = from_json(change.value) if change.value else None
+    match change.kind:
+        case "set":
+            place[name] = value
+        case "delete":
+            place.pop(name, None)
+        case "append":
+            place[name] = [*cast("list[object]", old), value] if isinstance(old, list) else [*([old] * is_there), value]
+        case "remove":
+            if is_there and not isinstance(old, list):
+                return False
+            if is_there:
+                place[name] = [each for each in cast("list[object]", old) if json_of(each) != change.value]
+        case _:
+            total = cast("float", old or 0) + cast("float", value)
+            if not math.isfinite(total):
+                return False
+            place[name] = total
+    return True
