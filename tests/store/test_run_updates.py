@@ -10,10 +10,10 @@ import pytest
 
 from taskflow.errors import RunUpdateError, StaleClaimError
 from taskflow.execution.reporting.changes import Change, Json, Kind, apply, json_of
-from taskflow.models import RunStatus
+from taskflow.models import AttemptOutcome, RunStatus
 from taskflow.store import operations, run_operations
 from taskflow.store.run_operations import LARGEST_METADATA, StoredMetadata
-from tests.store.conftest import Bench
+from tests.store.conftest import ERROR, Bench
 from tests.store.permanent_keys import is_permanent
 
 
@@ -40,11 +40,11 @@ def test_metadata_starts_with_the_trigger_and_is_changed_by_the_run(bench: Bench
     """Values keep every digit, and empty lists stay lists."""
     run_id, claim = executing(bench, metadata=b'{"id": 12345678901234567890, "none": [], "f": 0.1}')
     change = Change("set", ("a b/ü",), '{"x":[],"y":0.30000000000000004}')
-    expected = {"id": 12345678901234567890, "none": [], "f": 0.1, "a b/ü": {"x": [], "y": 0.1 + 0.2}}
+    expected: Json = {"id": 12345678901234567890, "none": [], "f": 0.1, "a b/ü": {"x": [], "y": 0.1 + 0.2}}
     assert update(bench, run_id, change, claim=claim) == expected
     assert bench.run(operations.read_run(run_id)).metadata == expected
     assert events(bench, "metadata") == [(run_id, expected)]
-    bench.run(operations.give_up_run(run_id, claim, operations.AttemptOutcome.LOST, operations.RunError("x", "y")))
+    bench.run(operations.give_up_run(run_id, claim, AttemptOutcome.LOST, ERROR))
     assert json.loads(bench.claim(run_id).metadata) == expected, "the next attempt goes on from there"
 
 
@@ -151,7 +151,7 @@ def test_tags_are_added_once_and_up_to_ten(bench: Bench) -> None:
 def test_log_lines_are_taken_after_their_claim_too(bench: Bench) -> None:
     """The last lines of a crash come when the run executes elsewhere; a claim that never was says nothing."""
     run_id, claim = executing(bench)
-    bench.run(operations.give_up_run(run_id, claim, operations.AttemptOutcome.LOST, operations.RunError("x", "y")))
+    bench.run(operations.give_up_run(run_id, claim, AttemptOutcome.LOST, ERROR))
     bench.claim(run_id)
     assert bench.run(run_operations.append_logs(run_id, claim, [b'{"seq":1}', b'{"seq":2}'])) == 2
     assert bench.run(run_operations.append_logs(run_id, claim + 2, [b'{"seq":3}'])) == 0

@@ -74,38 +74,37 @@ def apply(metadata: Json, change: Change) -> bool:
 
 def _parent_of(metadata: Json, change: Change) -> Json | None:
     """Return the object that holds a path's last name, made where something is to be put there."""
-    if change.kind in ("delete", "remove"):
-        found: object = metadata
-        for name in change.path[:-1]:
-            found = cast("Json", found).get(name) if isinstance(found, dict) else None
-        return cast("Json", found) if isinstance(found, dict) else None
+    is_removal = change.kind in ("delete", "remove")
     if _is_blocked(metadata, change.path) or (change.kind == "increment" and not _is_number(metadata, change.path)):
         return None
-    place = metadata
+    place: Json | None = metadata
     for name in change.path[:-1]:
-        place = cast("Json", place.setdefault(name, {}))
+        if place is not None:
+            place = _object(place.get(name) if is_removal else place.setdefault(name, {}))
     return place
 
 
 def _is_blocked(metadata: Json, path: Sequence[str]) -> bool:
     """Whether something on the way to a path's last name is there and no object."""
-    place: object = metadata
+    place: Json | None = metadata
     for name in path[:-1]:
-        if name not in cast("Json", place):
-            return False
-        place = cast("Json", place)[name]
-        if not isinstance(place, dict):
-            return True
-    return False
+        if place is None or name not in place:
+            return place is None
+        place = _object(place[name])
+    return place is None
 
 
 def _is_number(metadata: Json, path: Sequence[str]) -> bool:
-    place: object = metadata
-    for name in path:
-        if name not in cast("Json", place):
-            return True
-        place = cast("Json", place)[name]
-    return isinstance(place, int | float) and not isinstance(place, bool)
+    """Whether what is at a path is a number, or nothing is; nothing blocks the way."""
+    place: Json | None = metadata
+    for name in path[:-1]:
+        place = _object(place.get(name)) if place else None
+    found = place.get(path[-1], 0) if place else 0
+    return isinstance(found, int | float) and not isinstance(found, bool)
+
+
+def _object(value: object) -> Json | None:
+    return cast("Json", value) if isinstance(value, dict) else None
 
 
 def _act(place: Json, change: Change) -> bool:
