@@ -26,6 +26,7 @@ from taskflow.errors import (
     LocalNotSetError,
     OutOfMemory,
     OutputError,
+    OutsideRunError,
     PayloadError,
     PayloadTooLargeError,
     QueueNotFoundError,
@@ -35,12 +36,15 @@ from taskflow.errors import (
     RunFailedError,
     RunNotDelayedError,
     RunNotFoundError,
+    RunUpdateError,
     SettingsError,
     StoreUnavailableError,
     TaskflowError,
     TaskNotFoundError,
     TriggerOptionError,
 )
+from taskflow.execution.reporting.logger import logger
+from taskflow.execution.reporting.verbs import metadata, tags
 from taskflow.models import Attempt, AttemptOutcome, ErrorCause, QueueState, Run, RunError, RunStatus
 from taskflow.retrying.blocks import retry
 from taskflow.retrying.strategies import ResetHeader
@@ -65,6 +69,7 @@ __all__ = [
     "Machine",
     "OutOfMemory",
     "OutputError",
+    "OutsideRunError",
     "PayloadError",
     "PayloadTooLargeError",
     "Queue",
@@ -82,6 +87,7 @@ __all__ = [
     "RunNotDelayedError",
     "RunNotFoundError",
     "RunStatus",
+    "RunUpdateError",
     "Settings",
     "SettingsError",
     "Signal",
@@ -93,9 +99,12 @@ __all__ = [
     "TaskflowError",
     "TriggerOptionError",
     "idempotency_keys",
+    "logger",
+    "metadata",
     "queues",
     "retry",
     "runs",
+    "tags",
     "task",
     "tasks",
 ]

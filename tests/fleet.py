@@ -73,7 +73,13 @@ class Fleet:
     def __init__(self, folder: Path, redis_url: str, broker_url: str | None = None, **settings: object) -> None:
         self.folder = folder
         self.environment = f"t{uuid4().hex[:8]}"
-        given = {"redis_url": redis_url, "broker_url": broker_url, "environment": self.environment, **settings}
+        given = {
+            "redis_url": redis_url,
+            "broker_url": broker_url,
+            "environment": self.environment,
+            "home": folder,
+            **settings,
+        }
         self._settings = {name: value for name, value in given.items() if value is not None}
         self.flow = TaskFlow(Settings.read(**self._settings), tasks=[TASKS]).set_default()
         self.nodes: list[Node] = []

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from taskflow.errors import RunUpdateError, StaleClaimError
+from taskflow.definition.options import LARGEST_METADATA
+from taskflow.errors import RunNotFoundError, RunUpdateError, StaleClaimError
 from taskflow.execution.reporting.changes import Change, Json, Kind, apply, json_of
 from taskflow.models import AttemptOutcome, RunStatus
 from taskflow.store import operations, run_operations
-from taskflow.store.run_operations import LARGEST_METADATA, StoredMetadata
+from taskflow.store.run_operations import StoredMetadata
 from tests.store.conftest import ERROR, Bench
 from tests.store.permanent_keys import is_permanent
 
@@ -107,7 +108,8 @@ def test_stale_claims_and_ended_runs_change_nothing(bench: Bench) -> None:
     with pytest.raises(StaleClaimError):
         bench.run(run_operations.add_tags(run_id, claim, ["x"]))
     assert update(bench, run_id, change) is None
-    assert update(bench, "run_unknown", change) is None
+    with pytest.raises(RunNotFoundError):
+        update(bench, "run_unknown", change)
     assert bench.run(operations.read_run(run_id)).metadata == {}
 
 
@@ -155,7 +157,8 @@ def test_log_lines_are_taken_after_their_claim_too(bench: Bench) -> None:
     bench.claim(run_id)
     assert bench.run(run_operations.append_logs(run_id, claim, [b'{"seq":1}', b'{"seq":2}'])) == 2
     assert bench.run(run_operations.append_logs(run_id, claim + 2, [b'{"seq":3}'])) == 0
-    assert bench.run(run_operations.append_logs("run_unknown", 1, [b'{"seq":3}'])) == 0
+    with pytest.raises(RunNotFoundError):
+        bench.run(run_operations.append_logs("run_unknown", 1, [b'{"seq":3}']))
     assert events(bench, "log") == [(run_id, {"seq": 1}), (run_id, {"seq": 2})]
 
 

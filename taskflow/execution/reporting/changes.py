@@ -1,7 +1,7 @@
 """Changes of a run's metadata. ``apply`` does to the run's own copy what ``lib/metadata.lua`` does in the store."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple, cast
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
@@ -19,6 +19,39 @@ class Change(NamedTuple):
     kind: Kind
     path: tuple[str, ...]
     value: str = ""
+
+
+class Pending:
+    """Changes that wait to be sent, as few as say the same. Those of different top-level names commute."""
+
+    def __init__(self) -> None:
+        self._replacement: Change | None = None
+        self._by_name: dict[str, list[Change]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_name) or self._replacement is not None
+
+    def __iter__(self) -> Iterator[Change]:
+        if self._replacement:
+            yield self._replacement
+        for changes in self._by_name.values():
+            yield from changes
+
+    def add(self, change: Change) -> None:
+        """Put a change behind the others."""
+        if change.kind == "replace":
+            self._by_name.clear()
+            self._replacement = change
+            return
+        before = self._by_name.setdefault(change.path[0], [])
+        if len(change.path) == 1 and change.kind in ("set", "delete"):
+            before.clear()
+        if before and change.kind == "increment" and before[-1][:2] == change[:2]:
+            total = from_json(before[-1].value) + from_json(change.value)
+            if math.isfinite(total):
+                before[-1] = change._replace(value=json_of(total))
+                return
+        before.append(change)
 
 
 def path_of(key: object) -> tuple[str, ...]:
