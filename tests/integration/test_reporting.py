@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,8 +25,9 @@ def fleet(start_fleet: StartFleet, valkey: RedisServer) -> Fleet:
 
 def lines(server: RedisServer, fleet: Fleet, run_id: str) -> list[dict[str, Any]]:
     """Return a run's log lines as the stream of events has them, each once, by attempt and number."""
-    with server.client() as client:
-        found: Any = client.xrange(f"{{tf:{fleet.environment}:0}}:events", "-", "+")
+    client: Any = server.client()
+    found = client.xrange(f"{{tf:{fleet.environment}:0}}:events", "-", "+")
+    client.close()
     kept = [json.loads(each["value"]) for _, each in found if (each["kind"], each["run"]) == ("log", run_id)]
     return list({(each["claim"], each["seq"]): each for each in kept}.values())
 
@@ -88,10 +90,11 @@ def test_what_children_count_on_their_parent_composes(fleet: Fleet) -> None:
 @pytest.mark.timeout(60)
 def test_the_last_lines_of_a_killed_child_are_not_lost(fleet: Fleet, valkey: RedisServer) -> None:
     """SIGKILL right after the last line: its node sends what the child had no time to."""
-    fleet.start_node(TASKFLOW_TASKS=BOTH)
+    node = fleet.start_node(TASKFLOW_TASKS=BOTH)
     handle = tasks.crash.trigger(300)
     assert handle.result(timeout=20) == 2
     wait_until(lambda: len(lines(valkey, fleet, handle.id)) == 600, "every line of both attempts")
+    assert "log.rescued" in node.output()
     for attempt in (1, 2):
         found = [each for each in lines(valkey, fleet, handle.id) if each["attempt"] == attempt]
         assert [each["fields"]["number"] for each in found] == list(range(300))
@@ -113,7 +116,7 @@ def test_the_last_lines_of_a_killed_node_are_sent_by_the_next_one(fleet: Fleet, 
 
 def test_outside_of_a_run_the_verbs_say_so() -> None:
     """A silent no-op would hide that the code is called from the wrong place."""
-    for verb in (
+    verbs: list[Callable[[], object]] = [
         lambda: metadata.set("a", 1),
         lambda: metadata.parent.increment("a"),
         lambda: metadata.get("a"),
@@ -121,6 +124,7 @@ def test_outside_of_a_run_the_verbs_say_so() -> None:
         metadata.flush,
         lambda: tags.add("a"),
         lambda: asyncio.run(metadata.aflush()),
-    ):
+    ]
+    for verb in verbs:
         with pytest.raises(OutsideRunError, match="where no run executes"):
             verb()

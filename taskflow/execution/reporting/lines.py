@@ -53,13 +53,15 @@ class LineCounter:
 
 
 def _fitting(told: dict[str, object], message: str, fields: dict[str, object]) -> bytes:
-    document = _json(told | {"message": message[:LARGEST_LINE], "fields": fields})
-    kept = LARGEST_LINE // 2
-    while len(document) > LARGEST_LINE or (len(message) > LARGEST_LINE and not message.endswith(_CUT)):
-        message = message[:kept] + _CUT
-        document = _json(told | {"message": message, "fields": fields if kept > LARGEST_LINE // 4 else {}})
+    if len(_json(fields)) > LARGEST_LINE // 2:
+        message, fields = f"{message[:LARGEST_LINE]}{_CUT}", {}
+    kept = LARGEST_LINE
+    while True:  # JSON may need several bytes for a character
+        shown = message if len(message) <= kept else f"{message[:kept]}{_CUT}"
+        document = _json(told | {"message": shown, "fields": fields})
+        if len(document) <= LARGEST_LINE:
+            return document
         kept //= 2
-    return document
 
 
 def _json(line: dict[str, object]) -> bytes:

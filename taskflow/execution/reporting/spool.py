@@ -42,10 +42,16 @@ class Spool:
         self._writing = threading.RLock()  # a signal handler may log
         self._sending = threading.Lock()
 
+    def _forget_parent(self) -> None:
+        """The files are the parent's, which still holds them."""
+        for file in [*self._sealed, *([self._file] if self._file else [])]:
+            file.close()
+        self._begin()
+
     def write(self, run_id: str, claim: int, document: bytes) -> None:
         """Keep a line: one write, complete or not at all when the process is killed."""
         if self._pid != os.getpid():
-            self._begin()
+            self._forget_parent()
         line = b"%s %d %s\n" % (run_id.encode(), claim, document)
         with self._writing:
             try:
