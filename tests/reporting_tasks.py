@@ -1,4 +1,4 @@
-"""Tasks that tell about themselves: metadata, tags and log lines."""
+"""Tasks that tell about themselves (metadata, tags, log lines), and tasks that retry a block."""
 
 import asyncio
 import logging
@@ -6,7 +6,9 @@ import os
 import signal
 import threading
 
-from taskflow import Context, RunHandle, logger, metadata, tags, task
+from celery.utils.log import get_task_logger
+
+from taskflow import Context, Retry, RunHandle, logger, metadata, retry, tags, task
 from tests.fleet_tasks import FAST, write
 
 STANDARD = logging.getLogger("shop.orders")
@@ -22,6 +24,7 @@ def tell(payload: int, ctx: Context) -> dict[str, object]:
     logger.debug("only kept")
     STANDARD.warning("from %s", "logging")
     print("printed")
+    get_task_logger("shop.celery").error("by Celery's")
     thread = threading.Thread(target=lambda: STANDARD.error("from a thread"))
     thread.start()
     thread.join()
@@ -88,3 +91,35 @@ async def acrash(payload: int, ctx: Context) -> int:
         write("dies", ctx.run.id)
         os.kill(os.getpid(), signal.SIGKILL)
     return ctx.attempt.number
+
+
+PATIENT = Retry(max_attempts=5, min_delay=60, max_delay=60)
+
+
+@task(id="r-again", retry=FAST)
+def again(payload: None, ctx: Context) -> None:
+    """Retry a block with delays of a minute; say when the delay was left."""
+
+    def block(attempt: int) -> None:
+        write("tries", ctx.run.id, attempt)
+        raise ConnectionError
+
+    try:
+        retry.on_error(block, PATIENT)
+    finally:
+        write("left", ctx.run.id)
+
+
+@task(id="r-aagain", retry=FAST)
+async def aagain(payload: None, ctx: Context) -> None:
+    """The same as a coroutine."""
+
+    @retry.on_error(PATIENT)
+    async def block() -> None:
+        write("tries", ctx.run.id, 1)
+        raise ConnectionError
+
+    try:
+        await block()
+    finally:
+        write("left", ctx.run.id)

@@ -1,6 +1,8 @@
 """What executing runs tell goes to the store: from their own process, or from a node of this host when that is gone."""
 
 import logging
+import os
+import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,8 +31,15 @@ def make_reports(settings: Settings, store: Store) -> Reports:
 
 
 def spool_folder(settings: Settings) -> Path:
-    """Return where the processes of an environment on this host keep log lines until they are sent."""
-    return settings.home.resolve() / "spool" / settings.environment
+    """Return where the processes of an environment on this host keep log lines until they are sent.
+
+    In ``settings.home``; where that can't be written (a read-only container), in a folder of this user under ``/tmp``.
+    """
+    home, temporary = settings.home.resolve(), Path(tempfile.gettempdir()) / f"taskflow-{os.getuid()}"
+    nearest = next(folder for folder in (home, *home.parents) if folder.exists())
+    is_ours = not temporary.exists() or temporary.stat().st_uid == os.getuid()
+    chosen = temporary if not os.access(nearest, os.W_OK) and is_ours else home
+    return chosen / "spool" / settings.environment
 
 
 def identity_of(claimed: ClaimedRun) -> RunIdentity:

@@ -55,9 +55,10 @@ def test_a_process_run_tells_metadata_tags_and_every_kind_of_log_line(fleet: Fle
             ("DEBUG", "taskflow.logger", "only kept"),
             ("WARNING", "shop.orders", "from logging"),
             ("WARNING", "celery.redirected", "printed"),
+            ("ERROR", "shop.celery", "by Celery's"),
             ("ERROR", "shop.orders", "from a thread"),
         ]
-        assert [each["seq"] for each in found] == [1, 2, 3, 4, 5]
+        assert [each["seq"] for each in found] == [1, 2, 3, 4, 5, 6]
         assert found[0]["fields"] == {"payload": 7}
     assert "hello payload=7" in fleet.nodes[0].output()
 

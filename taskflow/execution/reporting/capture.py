@@ -29,11 +29,18 @@ class RunLogHandler(logging.Handler):
 _HANDLER: Final = RunLogHandler()
 
 
+_ROOT: Final = logging.getLogger()
+_CELERY_TASKS: Final = logging.getLogger("celery.task")
+
+
 def install_capture() -> None:
-    """Hang the handler on the root logger, again when a task's own logging configuration has removed it."""
-    root = logging.getLogger()
-    if _HANDLER not in root.handlers:
-        root.addHandler(_HANDLER)
+    """Hang the handler on the root logger, again when a task's own logging configuration has removed it.
+
+    And on that of Celery's ``get_task_logger``, which a worker keeps from passing its lines on.
+    """
+    for logger in (_ROOT, _CELERY_TASKS):
+        if _HANDLER not in logger.handlers and (logger is _ROOT or not logger.propagate):
+            logger.addHandler(_HANDLER)
 
 
 def _is_of_task(logger: str) -> bool:

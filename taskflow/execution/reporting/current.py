@@ -1,8 +1,6 @@
 """Which attempt the code that asks belongs to."""
 
-import contextlib
 import threading
-from collections.abc import Generator
 from contextvars import ContextVar
 from typing import Final
 
@@ -40,15 +38,20 @@ def require_live_run(verb: str) -> LiveRun:
     return live
 
 
-@contextlib.contextmanager
-def entered_run(live: LiveRun, *, whole_process: bool = False) -> Generator[None]:
+class entered_run:  # noqa: N801 - used like a function; a generator would take three times as long
     """Let the code inside be an attempt's, and with ``whole_process`` all threads' that have none of their own."""
-    token = _live.set(live)
-    if whole_process:
-        _Process.live = live
-    try:
-        yield
-    finally:
-        _live.reset(token)
-        if whole_process:
+
+    __slots__ = ("_live", "_token", "_whole_process")
+
+    def __init__(self, live: LiveRun, *, whole_process: bool = False) -> None:
+        self._live, self._whole_process = live, whole_process
+
+    def __enter__(self) -> None:
+        self._token = _live.set(self._live)
+        if self._whole_process:
+            _Process.live = self._live
+
+    def __exit__(self, *_: object) -> None:
+        _live.reset(self._token)
+        if self._whole_process:
             _Process.live = None

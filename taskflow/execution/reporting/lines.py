@@ -23,7 +23,7 @@ class LineCounter:
 
     def __init__(self, limits: LineLimits) -> None:
         self._limits = limits
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may log
         self._size = 0
         self._is_truncated = False
         self.count = 0

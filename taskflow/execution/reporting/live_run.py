@@ -5,7 +5,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from pydantic_core import from_json, to_json
 
@@ -54,8 +54,7 @@ class Desk(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class RunIdentity:
+class RunIdentity(NamedTuple):
     """Which attempt tells."""
 
     run_id: str
@@ -85,7 +84,8 @@ class LiveRun:
         self.identity = identity
         self.is_over = False
         self._desk = desk
-        self._lines = LineCounter(limits)
+        self._limits = limits
+        self._lines: LineCounter | None = None
         self._metadata = metadata
         self._view: Json | None = None
         self._size = len(metadata)
@@ -93,7 +93,7 @@ class LiveRun:
         self._tags: dict[str, None] = {}
         self._outgoing: list[_Batch] = []
         self._number = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may log
         self._sending = threading.Lock()
 
     @property
@@ -136,6 +136,8 @@ class LiveRun:
     def log(self, level: str, logger: str, message: str, fields: dict[str, object]) -> None:
         """Keep a log line. After the attempt's end too: its threads may go on for a while."""
         me = self.identity
+        with self._lock:
+            self._lines = self._lines or LineCounter(self._limits)
         document = self._lines.line(me.claim, me.attempt, level, logger, message, fields)
         if document:
             self._desk.keep_line(me.run_id, me.claim, document)
@@ -143,7 +145,7 @@ class LiveRun:
     @property
     def has_logged(self) -> bool:
         """Whether there was a line."""
-        return self._lines.count > 0
+        return self._lines is not None
 
     def send(self) -> None:
         """Send all changes. What the store refuses is dropped and logged.

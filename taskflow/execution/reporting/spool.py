@@ -99,7 +99,7 @@ def send_orphans(folder: Path, send: Send) -> int:
 
 
 def _new_file(folder: Path) -> BinaryIO:
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     while True:
         path = folder / f"{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
         file = path.open("xb", buffering=0)

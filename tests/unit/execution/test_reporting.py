@@ -244,6 +244,9 @@ def test_lines_that_could_not_be_sent_are_kept_in_order(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.filterwarnings(
+    "ignore:.*fork.*:DeprecationWarning"
+)  # Python 3.12 on: other tests' threads are still there
 def test_orphans_are_sent_once_and_living_processes_left_alone(tmp_path: Path) -> None:
     """A torn last line is dropped: its writer was killed in the middle of it."""
     spool = Spool(tmp_path)
