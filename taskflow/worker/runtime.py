@@ -10,9 +10,11 @@ from typing import Any, Protocol, cast
 from taskflow.broker.canvas import Canvas
 from taskflow.definition.machine import MachineSpec
 from taskflow.definition.registry import Registry
+from taskflow.execution.reporting.reports import Reports
 from taskflow.settings import Settings
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.sync_store import Store
+from taskflow.worker.reporting import OrphanSender, make_reports
 
 ATTRIBUTE = "taskflow_runtime"
 
@@ -65,6 +67,12 @@ class Runtime:
     services: Callable[[str], Sequence[Service]]
     declare: Callable[[], None]
     node: NodeIdentity = field(default_factory=NodeIdentity)
+    reports: Reports = field(init=False)
+    orphans: OrphanSender = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reports = make_reports(self.settings, self.store)
+        self.orphans = OrphanSender(self.settings, self.store)
 
 
 def runtime_of(app: Any) -> Runtime:
