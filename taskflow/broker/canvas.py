@@ -81,14 +81,13 @@ class Canvas:
             self.perform_soon(left)
 
     def perform_one(self, run_id: str) -> None:
-        """Honour one run's canvas, whoever else does it at the same time.
+        """Honour one run's canvas, unless another process is at it.
 
         Raises:
             StoreUnavailableError, KombuError, OSError: It is left for upkeep.
         """
-        ended = self.records.ended(run_id)
+        ended = self.records.claim_canvas(run_id)
         if ended is None:
-            self.records.drop_canvas(run_id)
             return
         canvas: dict[str, Any] = loads(ended.canvas)
         try:

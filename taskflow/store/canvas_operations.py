@@ -26,8 +26,8 @@ class EndedRun:
     error: RunError | None
 
 
-def read_canvas(run_id: str) -> Operation[EndedRun | None]:
-    """Read a finished run's canvas. Reads as None when it has none, or it was honoured.
+def claim_canvas(run_id: str, hold: timedelta) -> Operation[EndedRun | None]:
+    """Take a finished run's canvas for ``hold``. Reads as None when another has it, or there is none (any more).
 
     Raises (when read):
         RunNotFoundError: No such run.
@@ -48,7 +48,7 @@ def read_canvas(run_id: str) -> Operation[EndedRun | None]:
             raise RunNotFoundError(run_id)
         return None
 
-    return Operation("read_canvas", (run_id,), read)
+    return Operation("claim_canvas", (run_id, milliseconds(hold)), read)
 
 
 def take_canvas(hold: timedelta) -> Operation[list[str]]:

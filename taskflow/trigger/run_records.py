@@ -3,9 +3,11 @@
 Celery's ids are its own: an id may be no run yet (its message was not adopted), or never become one (a plain task's).
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Final
 
 from taskflow.errors import RunNotFoundError
 from taskflow.models import Run, RunError
@@ -16,8 +18,8 @@ from taskflow.store.wire import shard_of_queue
 from taskflow.trigger.results import LOOK_AGAIN_SECONDS, ResultListener
 
 REVOKED = RunError("Canceled", "Revoked through Celery")
-HOLD = timedelta(seconds=10)
-"""How long upkeep has a canvas for itself before another node tries it again."""
+HOLD: Final = timedelta(seconds=5)
+"""How long one process has a canvas for itself before another tries it again."""
 
 
 class RunRecords:
@@ -80,10 +82,10 @@ class RunRecords:
         """Remember that a chord's body was applied."""
         self._store.run(canvas_operations.close_chord(group_id), shard=self._shard(group_id))
 
-    def ended(self, run_id: str) -> EndedRun | None:
-        """Return a finished run whose canvas is to be honoured, None when there is nothing to do."""
+    def claim_canvas(self, run_id: str) -> EndedRun | None:
+        """Take a finished run's canvas for ``HOLD``, None when another has it or there is none (any more)."""
         try:
-            return self._store.run_for(run_id, canvas_operations.read_canvas(run_id))
+            return self._store.run_for(run_id, canvas_operations.claim_canvas(run_id, HOLD))
         except RunNotFoundError:
             return None
 
@@ -91,16 +93,10 @@ class RunRecords:
         """Return runs whose canvas nobody honoured; they come up again after ``HOLD``."""
         return self._store.run(canvas_operations.take_canvas(HOLD), shard=shard)
 
-    def drop_canvas(self, run_id: str, *, shard: int | None = None) -> None:
+    def drop_canvas(self, run_id: str) -> None:
         """Remember that a run's canvas was honoured."""
-        dropped = canvas_operations.drop_canvas(run_id)
-        try:
-            if shard is None:
-                self._store.run_for(run_id, dropped)
-            else:
-                self._store.run(dropped, shard=shard)
-        except RunNotFoundError:
-            return
+        with contextlib.suppress(RunNotFoundError):
+            self._store.run_for(run_id, canvas_operations.drop_canvas(run_id))
 
     def _shard(self, value_id: str) -> int:
         return shard_of_queue(value_id, self._store.config.shards)

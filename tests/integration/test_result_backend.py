@@ -185,7 +185,7 @@ def test_a_chord_survives_its_node_dying_between_the_last_member_and_the_body(
     dying.process.wait(5)
     assert body.state == states.PENDING
     fleet.start_node()
-    assert body.get(timeout=S) == [0, 1, 2]
+    assert body.get(timeout=2 * S) == [0, 1, 2]
     assert starts(fleet, body.id) == 1
 
 

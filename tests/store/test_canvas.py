@@ -31,15 +31,18 @@ def test_a_finished_run_leaves_its_canvas_until_it_is_dropped(bench: Bench) -> N
     assert bench.run(canvas.take_canvas(HOLD)) == []
     bench.pass_time(10.1)
     assert bench.run(canvas.take_canvas(HOLD)) == [run_id]
-    ended = bench.run(canvas.read_canvas(run_id))
+    ended = bench.run(canvas.claim_canvas(run_id, HOLD))
+    assert bench.run(canvas.claim_canvas(run_id, HOLD)) is None
+    bench.pass_time(10.1)
+    assert bench.run(canvas.claim_canvas(run_id, HOLD)) == ended  # whoever had it died
     assert ended == canvas.EndedRun(run_id, ASKED, RunStatus.COMPLETED, "t", b'"x"', None)
     bench.run(canvas.drop_canvas(run_id))
     bench.run(canvas.drop_canvas(run_id))
     bench.pass_time(20)
     assert bench.run(canvas.take_canvas(HOLD)) == []
-    assert bench.run(canvas.read_canvas(run_id)) is None
+    assert bench.run(canvas.claim_canvas(run_id, HOLD)) is None
     with pytest.raises(RunNotFoundError):
-        bench.run(canvas.read_canvas("no-run"))
+        bench.run(canvas.claim_canvas("no-run", HOLD))
     with pytest.raises(RunNotFoundError):
         bench.run(canvas.drop_canvas("no-run"))
 

@@ -6,5 +6,5 @@ local waited = redis.call("ZREM", base .. ":canvas", ARGV[7])
 if redis.call("EXISTS", run_key(ARGV[7])) == 0 and waited == 0 then
   return { 0, "MISSING", outbox }
 end
-redis.call("HDEL", run_key(ARGV[7]), "canvas")
+redis.call("HDEL", run_key(ARGV[7]), "canvas", "canvas_until")
 return { 1, 1, outbox }
