@@ -6,7 +6,7 @@ import sys
 import typer
 from rich.console import Console
 
-from taskflow.cli import doctor, runs, trigger, worker
+from taskflow.cli import batch, doctor, queues, runs, trigger, worker
 from taskflow.errors import TaskflowError
 
 app = typer.Typer(
@@ -21,6 +21,8 @@ app.command("worker", epilog="Example: taskflow worker --machine small-1x --mach
 app.command("trigger", epilog="""Example: taskflow trigger hello-world '{"message": "hi"}' --wait""")(trigger.trigger)
 app.command("doctor", epilog="Example: taskflow doctor --json")(doctor.doctor)
 app.add_typer(runs.app, name="runs")
+app.add_typer(batch.app, name="batch")
+app.add_typer(queues.app, name="queues")
 
 
 def main() -> None:

@@ -28,6 +28,11 @@ def print_json(value: object) -> None:
     print(json.dumps(value, default=_plain, indent=2))
 
 
+def print_json_line(value: object) -> None:
+    """Print a value as JSON in one line, at once."""
+    print(json.dumps(value, default=_plain), flush=True)
+
+
 def run_dict(run: Run) -> dict[str, Any]:
     """Return a run as JSON values."""
     return asdict(run)

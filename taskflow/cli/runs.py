@@ -1,16 +1,30 @@
-"""``taskflow runs``: look at runs and cancel them."""
+"""``taskflow runs``: look at runs, follow, cancel, replay and reschedule them."""
 
 import json
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from taskflow.cli.application import App, load
-from taskflow.cli.output import age, console, print_json, run_dict, runs_table, span, status_text
-from taskflow.models import Attempt, Run
+from taskflow.cli.bulk import cancel, replay
+from taskflow.cli.filters import BatchId, QueueName, Since, Statuses, Tags, TaskIds, run_filter
+from taskflow.cli.output import (
+    age,
+    console,
+    print_json,
+    print_json_line,
+    run_dict,
+    runs_table,
+    span,
+    status_text,
+)
+from taskflow.definition.options import check_due
+from taskflow.definition.run_filter import ALL_RUNS
+from taskflow.models import Attempt, Run, RunStatus
 
-app = typer.Typer(help="Look at runs and cancel them.", no_args_is_help=True)
+app = typer.Typer(help="Look at runs, follow, cancel, replay and reschedule them.", no_args_is_help=True)
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -25,36 +39,69 @@ def get(run_id: RunId, app: App = None, as_json: AsJson = False) -> None:
     _show(run)
 
 
-@app.command("list", epilog="Example: taskflow runs list --limit 50")
+@app.command("list", epilog="Example: taskflow runs list --status FAILED --task hello-world --since 1h")
 def list_(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most how many.")] = 20,
     app: App = None,
+    status: Statuses = None,
+    task: TaskIds = None,
+    tag: Tags = None,
+    queue: QueueName = None,
+    since: Since = None,
+    batch: BatchId = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the newest runs."""
-    found = load(app).engine.list_runs(limit)
+    """List runs, the newest first."""
+    where = run_filter(status, task, tag, queue, since, batch)
+    found = load(app).engine.list_runs(limit, where)
     if as_json:
         print_json([run_dict(run) for run in found])
     elif found:
         console.print(runs_table(found))
+    elif where != ALL_RUNS:
+        console.print("No such runs.")
     else:
         console.print('No runs yet. Make one: taskflow trigger hello-world \'{"message": "hi"}\'', highlight=False)
 
 
-@app.command("cancel", epilog="Example: taskflow runs cancel run_00...")
-def cancel(
-    run_ids: Annotated[list[str], typer.Argument(metavar="RUN...", help="The runs' ids.")],
+@app.command("reschedule", epilog="Example: taskflow runs reschedule run_00... 30m")
+def reschedule(
+    run_id: RunId,
+    delay: Annotated[str, typer.Argument(help="How long from now: 30s, 5m, 1h30m.")],
     app: App = None,
     as_json: AsJson = False,
 ) -> None:
-    """Cancel runs: those that wait at once, those that execute as soon as their node has stopped them."""
-    engine = load(app).engine
-    done = {run_id: engine.cancel_run(run_id) for run_id in run_ids}
+    """Let a delayed run start earlier or later."""
+    due = load(app).engine.actions.reschedule(run_id, check_due(delay))
     if as_json:
-        print_json([{"id": run_id, "canceled": was_canceled} for run_id, was_canceled in done.items()])
-        return
-    for run_id, was_canceled in done.items():
-        console.print(f"{run_id} {'canceled' if was_canceled else 'had ended already'}", highlight=False)
+        print_json({"id": run_id, "due_at": due})
+    else:
+        console.print(f"{run_id} is due at {due:%Y-%m-%d %H:%M:%S} UTC", highlight=False)
+
+
+@app.command("watch", epilog="Example: taskflow runs watch run_00...")
+def watch(run_id: RunId, app: App = None, as_json: AsJson = False) -> None:
+    """Print every change of a run as it happens, until it has ended. Exits 1 unless it completed."""
+    last = None
+    for last in load(app).engine.actions.subscribe(run_id):
+        if as_json:
+            print_json_line(run_dict(last))
+        else:
+            console.print(f"{datetime.now(UTC):%H:%M:%S}", status_text(last.status), _remark(last), highlight=False)
+    if last is None or last.status is not RunStatus.COMPLETED:
+        raise typer.Exit(1)
+
+
+app.command("cancel", epilog="Example: taskflow runs cancel --task hello-world --since 1h")(cancel)
+app.command("replay", epilog="Example: taskflow runs replay --status FAILED --since 1h --yes")(replay)
+
+
+def _remark(run: Run) -> str:
+    if run.error:
+        return f"{run.error.type}: {run.error.message}"
+    if run.status is RunStatus.EXECUTING and run.attempts:
+        return f"attempt {run.attempts[-1].number} of {run.max_attempts} on {run.attempts[-1].node}"
+    return f"until {run.due_at:%Y-%m-%d %H:%M:%S} UTC" if run.status is RunStatus.DELAYED and run.due_at else ""
 
 
 def _show(run: Run) -> None:

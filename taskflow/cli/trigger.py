@@ -2,8 +2,9 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -11,7 +12,7 @@ from taskflow.app import TaskFlow
 from taskflow.cli.application import App, load
 from taskflow.cli.output import console, print_json, status_text
 from taskflow.definition.options import TriggerOptions
-from taskflow.errors import PayloadError, ResultTimeoutError, RunFailedError
+from taskflow.errors import PayloadError, ResultTimeoutError, RunFailedError, TriggerOptionError
 
 
 def trigger(
@@ -26,19 +27,35 @@ def trigger(
     machine: Annotated[str | None, typer.Option(help="Machine instead of the task's own.")] = None,
     delay: Annotated[str | None, typer.Option(help="Start later: 30s, 5m, 1h30m.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="A tag; may repeat.")] = None,
+    concurrency_key: Annotated[str | None, typer.Option(help="Runs of one key share a limit of their own.")] = None,
+    ttl: Annotated[str | None, typer.Option(help="Expire when not started within: 30s, 5m, 1h30m. 0: never.")] = None,
+    priority: Annotated[float | None, typer.Option(help="Seconds by which it counts as older in its queue.")] = None,
+    metadata: Annotated[str | None, typer.Option(help="A JSON object that the run carries.")] = None,
     idempotency_key: Annotated[str | None, typer.Option(help="Two triggers with one key make one run.")] = None,
+    idempotency_key_ttl: Annotated[
+        str | None, typer.Option(help="After which the key is free once its run has ended.")
+    ] = None,
     max_attempts: Annotated[int | None, typer.Option(min=1, help="Attempts in all.")] = None,
+    max_duration: Annotated[str | None, typer.Option(help="Compute time of an attempt: 30s, 5m. 0: no bound.")] = None,
+    test: Annotated[bool, typer.Option("--test", help="Mark the run as a test.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Trigger a run and print its id."""
     flow = load(app)
     options = TriggerOptions.checked(
         queue=queue,
+        concurrency_key=concurrency_key,
         machine=machine,
         delay=delay,
+        ttl=_duration(ttl),
+        priority=priority,
+        metadata=_metadata(metadata),
         tags=tag or [],
         idempotency_key=idempotency_key,
+        idempotency_key_ttl=idempotency_key_ttl,
         max_attempts=max_attempts,
+        max_duration=_duration(max_duration),
+        test=test,
     )
     run_id = flow.engine.trigger_id(task_id, _parsed(task_id, payload), options)
     if not wait:
@@ -57,6 +74,19 @@ def _parsed(task_id: str, payload: str | None) -> object:
         raise PayloadError(
             task_id, f'it is not JSON ({error}). Quote it for the shell: \'{{"message": "hi"}}\' or \'"text"\'.'
         ) from None
+
+
+def _duration(text: str | None) -> str | int | None:
+    return 0 if text == "0" else text
+
+
+def _metadata(text: str | None) -> Mapping[str, object] | None:
+    if text is None:
+        return None
+    try:
+        return cast("Mapping[str, object]", json.loads(text))  # what is no object is refused with the other options
+    except json.JSONDecodeError as error:
+        raise TriggerOptionError("metadata", "...", f'It is not JSON ({error}): use \'{{"key": "value"}}\'.') from None
 
 
 def _show_result(flow: TaskFlow, run_id: str, timeout: float | None, *, as_json: bool) -> None:

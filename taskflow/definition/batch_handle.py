@@ -1,7 +1,7 @@
 """The handle of one batch, typed by what its tasks return."""
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar, cast
+from typing import Generic, Never, TypeVar, cast
 
 from pydantic_core import from_json
 
@@ -117,6 +117,6 @@ class BatchHandle(Generic[ResultT]):
         return outputs[place if len(outputs) > 1 else 0] if outputs else None
 
 
-def _not_triggered(error: BatchError | None) -> TaskResult[ResultT]:
+def _not_triggered(error: BatchError | None) -> TaskResult[Never]:
     reason = RunError(error.type, error.message) if error else RunError("", "The item was not triggered.")
     return TaskResult("", RunStatus.FAILED, error=reason)

@@ -148,20 +148,23 @@ class BatchPlan:
         try:
             task, item = self._read(index)
             task_id = task.definition.id
-            payload, options = (item.payload, item.options()) if isinstance(item, BatchItem) else (item, _NO_OPTIONS)
+            payload, options = item, _NO_OPTIONS
+            if isinstance(item, BatchItem):
+                own = cast("BatchItem[object]", item)
+                payload, options = own.payload, own.options()
             return self._planner.plan(task, payload, self._keyed(index, options), batch_id=self.id)
         except Exception as error:  # whatever a payload's own validation raises: the other items go on
             self._errors.append(BatchError(index, task_id, type(error).__name__, str(error)))
             return None
 
-    def _read(self, index: int) -> tuple[AnyTask, "BatchItem[object] | object"]:
+    def _read(self, index: int) -> tuple[AnyTask, object]:
         item = self._items[index]
         if self._task is not None:
             return self._task, item
-        if not isinstance(item, tuple) or len(cast("tuple[object, ...]", item)) != 2:
+        if not isinstance(item, tuple) or len(pair := cast("tuple[object, ...]", item)) != 2:
             remedy = "Each item is (task or its id, payload) or (task or its id, BatchItem(payload, ...))."
-            raise TriggerOptionError("items", type(item).__name__, remedy)
-        named, payload = cast("tuple[AnyTask | str, object]", item)
+            raise TriggerOptionError("items", "...", remedy)
+        named, payload = cast("tuple[AnyTask | str, object]", pair)
         task = self._planner.registry.get(named) if isinstance(named, str) else named
         self._outputs[index] = task.definition.output
         return task, payload

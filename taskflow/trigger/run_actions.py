@@ -124,7 +124,9 @@ class StoreRunActions:
         finals = {status.is_finished for status in where.statuses} or {True, False}
         indexes = [index for index, is_final in ((":live", False), (":finished", True)) if is_final in finals]
         runs: list[Run] = []
-        cursors = {(index, shard): "0" for index in indexes for shard in range(self._planner.shards)}
+        cursors: dict[tuple[str, int], str] = {
+            (index, shard): "0" for index in indexes for shard in range(self._planner.shards)
+        }
         while cursors:
             places = list(cursors)
             results = yield [

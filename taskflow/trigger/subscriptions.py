@@ -42,8 +42,8 @@ class Follower:
     """What one subscriber has seen of its run. No I/O."""
 
     def __init__(self, place: str, run: Run) -> None:
-        self.run = run
-        self._place = _place(place)
+        self.run: Run = run
+        self._place: tuple[int, int] = _place(place)
 
     def is_news(self, event: Event) -> bool:
         """Whether an event is a change that was not seen."""

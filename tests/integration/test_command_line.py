@@ -3,11 +3,18 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import cast
 
 import pytest
+import typer
+from typer.core import TyperGroup as Group
+from typer.testing import CliRunner
 
+from taskflow.cli.main import app
+from taskflow.errors import TaskflowError
 from tests.conftest import StartFleet
-from tests.fleet import ROOT, Fleet
+from tests.fleet import ROOT, TASKS, Fleet
 from tests.servers import RedisServer
 
 
@@ -17,6 +24,14 @@ def call(fleet: Fleet, *arguments: str, expect: int = 0) -> str:
     done = subprocess.run(command, env=dict(fleet.env()), cwd=ROOT, capture_output=True, text=True, timeout=30)
     assert done.returncode == expect, done.stdout + done.stderr
     return done.stdout if not expect else done.stdout + done.stderr
+
+
+def invoke(*arguments: str, expect: int = 0) -> str:
+    """Return what a command printed, called in this process with the current app: a second is saved each time."""
+    done = CliRunner().invoke(app, [*arguments, "-A", TASKS])
+    assert done.exit_code == expect, done.output
+    told = str(done.exception) if isinstance(done.exception, TaskflowError) else ""
+    return done.stdout if not expect else done.output + told
 
 
 @pytest.mark.timeout(90)
@@ -53,12 +68,30 @@ def test_mistakes_are_told_with_a_remedy(start_fleet: StartFleet, valkey: RedisS
         assert "Traceback" not in told
 
 
-@pytest.mark.parametrize("command", [(), ("worker",), ("trigger",), ("runs",), ("runs", "get"), ("doctor",)])
-def test_every_command_has_help(start_fleet: StartFleet, valkey: RedisServer, command: tuple[str, ...]) -> None:
-    """With an example on each that does something."""
-    shown = call(start_fleet(valkey.url), *command, "--help")
-    assert "Usage" in shown
-    assert command in ((), ("runs",)) or "Example: taskflow" in shown
+def commands(group: Group, *path: str) -> Iterator[tuple[str, ...]]:
+    """Yield each command that does something."""
+    for name, command in group.commands.items():
+        if isinstance(command, Group):
+            yield from commands(command, *path, name)
+        else:
+            yield (*path, name)
+
+
+COMMANDS = list(commands(cast("Group", typer.main.get_command(app))))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example(command: tuple[str, ...]) -> None:
+    """What one can type; and nothing but the help is printed."""
+    shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0
+    assert "Usage" in shown.output
+    assert f"Example: taskflow {' '.join(command)}" in shown.output
+
+
+def test_the_command_itself_has_help(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """As it is called from a shell."""
+    assert "Usage" in call(start_fleet(valkey.url), "--help")
 
 
 def test_the_plan_is_shown_as_celery_commands(start_fleet: StartFleet, valkey: RedisServer) -> None:
@@ -68,3 +101,63 @@ def test_the_plan_is_shown_as_celery_commands(start_fleet: StartFleet, valkey: R
     lines = shown.splitlines()
     assert all("celery -A taskflow.fleet worker -Q" in line for line in lines)
     assert sum(f"-Q {fleet.environment}.small-1x.process.t-three -c 3" in line for line in lines) == 1
+
+
+@pytest.mark.timeout(60)
+def test_many_runs_are_triggered_from_a_file_listed_canceled_and_replayed(
+    start_fleet: StartFleet, valkey: RedisServer
+) -> None:
+    """By what they have in common; without --yes it asks first, and with --json it refuses to."""
+    fleet = start_fleet(valkey.url)
+    file = fleet.folder / "payloads.jsonl"
+    file.write_text('{"seconds": 0}\n\n{"seconds": "x"}\n{"seconds": 1}\n')
+    (made,) = json.loads(invoke("batch", "trigger", "t-sleep", str(file), "--json", expect=1))
+    assert [error["index"] for error in made["errors"]] == [1]
+    assert "1 wrong" in invoke("batch", "get", made["id"])
+    assert json.loads(invoke("batch", "get", made["id"], "--json"))["status"] == "PARTIAL_FAILED"
+    assert "nothing" not in invoke("batch", "trigger", "t-sleep", str(file), "--atomic", expect=1)
+    options = ("--queue", "t-q", "--tag", "x", "--ttl", "0", "--priority", "5", "--metadata", '{"a": 1}', "--test")
+    other = invoke("trigger", "t-echo", "1", *options, "--concurrency-key", "c", "--max-duration", "1m").strip()
+    shown = json.loads(invoke("runs", "get", other, "--json"))
+    found = [shown[name] for name in ("queue", "tags", "priority", "metadata", "is_test", "concurrency_key")]
+    assert found == ["t-q", ["x"], 5.0, {"a": 1}, True, "c"]
+    for filters in (("--tag", "x"), ("--queue", "t-q", "--status", "queued"), ("--task", "t-echo", "--since", "1h")):
+        assert [run["id"] for run in json.loads(invoke("runs", "list", *filters, "--json"))] == [other]
+    assert "--yes" in invoke("runs", "cancel", "--batch", made["id"], "--json", expect=1)
+    assert "Cancel 2 runs?" in invoke("runs", "cancel", "--batch", made["id"], expect=1)
+    assert "2 of 2 runs canceled" in invoke("runs", "cancel", "--batch", made["id"], "--yes")
+    again = json.loads(invoke("runs", "replay", "--task", "t-sleep", "--status", "CANCELED", "--yes", "--json"))
+    assert (again["success"], len(again["run_ids"])) == (2, 2)
+    assert len(invoke("runs", "replay", other).split()) == 1
+    assert "had ended already" in invoke("runs", "cancel", made["run_ids"][0])
+
+
+@pytest.mark.timeout(60)
+def test_a_delayed_run_is_rescheduled_and_watched(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """As JSON lines, one a change."""
+    fleet = start_fleet(valkey.url)
+    delayed = invoke("trigger", "t-echo", '"x"', "--delay", "1h").strip()
+    assert "is due at" in invoke("runs", "reschedule", delayed, "1s")
+    fleet.start_node()
+    changes = [json.loads(line) for line in invoke("runs", "watch", delayed, "--json").splitlines()]
+    assert changes[-1]["output"] == "x"
+    assert "COMPLETED" in invoke("runs", "watch", delayed)
+    assert "FAILED" in invoke("trigger", "t-flaky", "9", "--max-attempts", "1", "--wait", expect=1)
+
+
+def test_queues_are_listed_paused_and_overridden(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """And the whole environment is."""
+    start_fleet(valkey.url)
+    invoke("trigger", "t-three", '{"seconds": 0}')
+    invoke("queues", "override", "t-three", "7")
+    invoke("queues", "pause", "t-three")
+    state = json.loads(invoke("queues", "get", "t-three", "--json"))
+    assert (state["concurrency_limit"], state["declared_limit"], state["is_paused"]) == (7, 3, True)
+    assert "paused" in invoke("queues", "list")
+    invoke("queues", "resume", "t-three")
+    assert "3 at a time" in invoke("queues", "reset", "t-three")
+    invoke("queues", "pause")
+    assert "The environment is paused" in invoke("queues", "list")
+    invoke("queues", "resume")
+    assert [queue["is_paused"] for queue in json.loads(invoke("queues", "list", "--json"))] == [False]
+    assert "No queue 't-none'" in invoke("queues", "pause", "t-none", expect=1)

@@ -1,0 +1,118 @@
+"""``taskflow batch``: trigger many runs from a file of JSON lines, and look at batches."""
+
+import json
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from taskflow.cli.application import App, load
+from taskflow.cli.output import age, console, print_json
+from taskflow.cli.progress import progress
+from taskflow.definition.batch_handle import BatchHandle
+from taskflow.definition.batch_item import MOST_ITEMS
+from taskflow.definition.batch_verbs import batch
+from taskflow.definition.verbs import tasks
+from taskflow.errors import PayloadError, SettingsError
+from taskflow.models import Batch
+
+app = typer.Typer(help="Trigger many runs at once, and look at batches.", no_args_is_help=True)
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("trigger", epilog="Example: taskflow batch trigger hello-world payloads.jsonl --atomic")
+def trigger(
+    task_id: Annotated[str, typer.Argument(metavar="ID", help="The task's id.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="One payload a line, JSON. - is standard input.")],
+    app: App = None,
+    atomic: Annotated[bool, typer.Option("--atomic", help="Trigger nothing when a line is wrong.")] = False,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="The same file with the same key makes nothing twice.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a run of each line of a file, up to 10,000 in one batch. Prints the batches' ids. Exits 1 for wrong lines.
+
+    A longer file makes several batches; --atomic then holds for each of them.
+    """
+    load(app)
+    payloads = list(_lines(task_id, file))
+    made: list[BatchHandle[object]] = []
+    with progress("trigger", is_shown=not as_json and len(payloads) > MOST_ITEMS) as advance:
+        for start in range(0, len(payloads), MOST_ITEMS):
+            key = idempotency_key and (f"{idempotency_key}-{start}" if start else idempotency_key)
+            items = payloads[start : start + MOST_ITEMS]
+            made.append(tasks.batch_trigger(task_id, items, atomic=atomic, idempotency_key=key))
+            advance(start + len(items), len(payloads))
+    _print_made(made, as_json=as_json)
+    if any(handle.errors for handle in made):
+        raise typer.Exit(1)
+
+
+@app.command("get", epilog="Example: taskflow batch get batch_00... --json")
+def get(
+    batch_id: Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id.")],
+    app: App = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one batch: status, how far its runs are, which items became none."""
+    load(app)
+    found = batch.retrieve(batch_id)
+    print_json(asdict(found) | {"run_count": found.run_count}) if as_json else _show(found)
+
+
+def _lines(task_id: str, file: str) -> Iterator[object]:
+    with _opened(file) as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError as error:
+                raise PayloadError(task_id, f"line {number} of {file} is not JSON ({error}).") from None
+
+
+@contextmanager
+def _opened(file: str) -> Generator[IO[str]]:
+    if file == "-":
+        yield sys.stdin
+        return
+    if not Path(file).is_file():
+        raise SettingsError(f"There is no file {file!r}. Check its name; - is standard input.")
+    with Path(file).open(encoding="utf-8") as lines:
+        yield lines
+
+
+def _print_made(made: list[BatchHandle[object]], *, as_json: bool) -> None:
+    if as_json:
+        print_json([_plain(handle) for handle in made])
+        return
+    for handle in made:
+        print(handle.id)
+        told = f"{len(handle.run_ids):,} runs" + (f", {len(handle.errors):,} lines wrong" if handle.errors else "")
+        console.print(told, style="yellow" if handle.errors else "dim", highlight=False)
+        for error in handle.errors[:20]:
+            console.print(f"item {error.index}: {error.message}", style="yellow", highlight=False, markup=False)
+
+
+def _plain(handle: BatchHandle[object]) -> dict[str, Any]:
+    return {"id": handle.id, "run_ids": list(handle.run_ids), "errors": [asdict(error) for error in handle.errors]}
+
+
+def _show(found: Batch) -> None:
+    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts.add_row("batch", found.id)
+    facts.add_row("status", found.status.value)
+    facts.add_row("created", f"{found.created_at:%Y-%m-%d %H:%M:%S} UTC, {age(found.created_at)} ago")
+    done = found.progress
+    facts.add_row("items", f"{found.item_count:,}, {len(found.errors):,} wrong")
+    facts.add_row("runs", f"{done.finished:,} of {done.total:,} ended: {done.completed:,} completed, "
+                  f"{done.failed:,} failed, {done.canceled:,} canceled")  # fmt: skip
+    console.print(facts)
+    for error in found.errors[:20]:
+        console.print(f"item {error.index}: {error.message}", style="yellow", highlight=False, markup=False)

@@ -1,0 +1,111 @@
+"""``taskflow runs cancel`` and ``taskflow runs replay``: by id, or all those that have something in common."""
+
+from typing import Annotated, Any
+
+import typer
+
+from taskflow.app import TaskFlow
+from taskflow.cli.application import App, load
+from taskflow.cli.filters import BatchId, QueueName, Since, Statuses, Tags, TaskIds, run_filter
+from taskflow.cli.output import console, print_json
+from taskflow.cli.progress import progress
+from taskflow.definition.bulk import BulkAction, BulkKind
+from taskflow.definition.run_filter import ALL_RUNS, RunFilter
+from taskflow.errors import RunFilterError
+
+RunIds = Annotated[list[str] | None, typer.Argument(metavar="[RUN...]", help="The runs' ids.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before acting on what the filters select.")]
+
+
+def cancel(
+    run_ids: RunIds = None,
+    app: App = None,
+    status: Statuses = None,
+    task: TaskIds = None,
+    tag: Tags = None,
+    queue: QueueName = None,
+    since: Since = None,
+    batch: BatchId = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel runs: those that wait at once, those that execute as soon as their node has stopped them."""
+    flow, where = load(app), run_filter(status, task, tag, queue, since, batch)
+    ids = _selected(flow, "cancel", run_ids, where, is_sure=yes, as_json=as_json)
+    action = _act(flow, "cancel", ids, as_json=as_json)
+    failures = {failure.run_id: failure.reason for failure in action.failures}
+    if as_json and run_ids:
+        print_json([{"id": run_id, "canceled": run_id not in failures} for run_id in ids])
+    elif as_json:
+        print_json(_summary(action))
+    elif run_ids:
+        for run_id in ids:
+            console.print(f"{run_id} {failures.get(run_id, 'canceled')}", highlight=False, markup=False)
+    else:
+        _print_summary(action, "canceled")
+
+
+def replay(
+    run_ids: RunIds = None,
+    app: App = None,
+    status: Statuses = None,
+    task: TaskIds = None,
+    tag: Tags = None,
+    queue: QueueName = None,
+    since: Since = None,
+    batch: BatchId = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make new runs like old ones: same payload, tags, metadata, queue and machine. Prints the new runs' ids."""
+    flow, where = load(app), run_filter(status, task, tag, queue, since, batch)
+    ids = _selected(flow, "replay", run_ids, where, is_sure=yes, as_json=as_json)
+    action = _act(flow, "replay", ids, as_json=as_json)
+    if as_json:
+        print_json(_summary(action) | {"run_ids": list(action.run_ids)})
+        return
+    for run_id in action.run_ids:
+        print(run_id)
+    if action.failures or not run_ids:
+        _print_summary(action, "replayed")
+    if action.failures:
+        raise typer.Exit(1)
+
+
+def _selected(
+    flow: TaskFlow, kind: BulkKind, run_ids: list[str] | None, where: RunFilter, *, is_sure: bool, as_json: bool
+) -> list[str]:
+    if bool(run_ids) == (where != ALL_RUNS):
+        remedy = f"Give runs' ids, or filters: taskflow runs {kind} --task hello-world --since 1h"
+        raise RunFilterError("where", where if run_ids else None, remedy)
+    if run_ids:
+        return list(dict.fromkeys(run_ids))
+    ids = [run.id for run in flow.engine.actions.find(where) if kind == "replay" or not run.is_finished]
+    if ids and not is_sure:
+        if as_json:
+            raise RunFilterError("where", f"{len(ids):,} runs", "Add --yes: --json does not ask.")
+        typer.confirm(f"{kind.capitalize()} {len(ids):,} runs?", abort=True, err=True)
+    return ids
+
+
+def _act(flow: TaskFlow, kind: BulkKind, ids: list[str], *, as_json: bool) -> BulkAction:
+    with progress(kind, is_shown=not as_json and len(ids) > 1) as advance:
+        return flow.engine.actions.bulk(kind, ids, lambda it: advance(it.success + it.failure, it.total))
+
+
+def _summary(action: BulkAction) -> dict[str, Any]:
+    return {
+        "id": action.id,
+        "status": action.status,
+        "total": action.total,
+        "success": action.success,
+        "failure": action.failure,
+        "failures": [{"id": failure.run_id, "reason": failure.reason} for failure in action.failures],
+    }
+
+
+def _print_summary(action: BulkAction, done: str) -> None:
+    console.print(f"{action.success:,} of {action.total:,} runs {done}", highlight=False)
+    for failure in action.failures[:20]:
+        console.print(f"{failure.run_id}: {failure.reason}", style="yellow", highlight=False, markup=False)

@@ -1,0 +1,96 @@
+"""``taskflow queues``: look at queues, pause them, change their limits while the system runs."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from taskflow.cli.application import App, load
+from taskflow.cli.output import age, console, print_json
+from taskflow.definition.queue_verbs import queues
+from taskflow.models import QueueState
+
+app = typer.Typer(help="Look at queues, pause them, change their limits.", no_args_is_help=True)
+Name = Annotated[str, typer.Argument(metavar="QUEUE", help="The queue's name; a task's own one is task/<task id>.")]
+OrAll = Annotated[str | None, typer.Argument(metavar="[QUEUE]", help="The queue's name. None: the whole environment.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list", epilog="Example: taskflow queues list --json")
+def list_(app: App = None, as_json: AsJson = False) -> None:
+    """List every queue that is declared or in use, with its limits and load."""
+    load(app)
+    found, whole = queues.list(), queues.environment()
+    if as_json:
+        print_json([_plain(state) for state in found])
+        return
+    if whole.is_paused:
+        console.print("[yellow]The environment is paused.[/]", highlight=False)
+    if not found:
+        console.print("No queues yet. They are known once a worker has started, or a run was made.", highlight=False)
+        return
+    console.print(_table(found))
+
+
+@app.command("get", epilog="Example: taskflow queues get task/hello-world --json")
+def get(queue: Name, app: App = None, as_json: AsJson = False) -> None:
+    """Show one queue."""
+    load(app)
+    state = queues.retrieve(queue)
+    print_json(_plain(state)) if as_json else console.print(_table([state]))
+
+
+@app.command("pause", epilog="Example: taskflow queues pause task/hello-world")
+def pause(queue: OrAll = None, app: App = None) -> None:
+    """Start no more runs of a queue, or of the whole environment. What executes goes on."""
+    load(app)
+    queues.pause_environment() if queue is None else queues.pause(queue)
+    console.print(f"{queue or 'the environment'} is paused", highlight=False)
+
+
+@app.command("resume", epilog="Example: taskflow queues resume task/hello-world")
+def resume(queue: OrAll = None, app: App = None) -> None:
+    """Let the runs of a paused queue, or of the paused environment, start again."""
+    load(app)
+    queues.resume_environment() if queue is None else queues.resume(queue)
+    console.print(f"{queue or 'the environment'} is not paused", highlight=False)
+
+
+@app.command("override", epilog="Example: taskflow queues override task/hello-world 10")
+def override(
+    queue: Name, limit: Annotated[int, typer.Argument(min=1, max=100_000, help="Runs at a time.")], app: App = None
+) -> None:
+    """Let another concurrency limit count than the declared one, until it is reset."""
+    load(app)
+    queues.override_concurrency_limit(queue, limit)
+    console.print(f"{queue} runs {limit:,} at a time", highlight=False)
+
+
+@app.command("reset", epilog="Example: taskflow queues reset task/hello-world")
+def reset(queue: Name, app: App = None) -> None:
+    """Let the declared concurrency limit count again."""
+    load(app)
+    queues.reset_concurrency_limit(queue)
+    limit = queues.retrieve(queue).concurrency_limit
+    console.print(f"{queue} runs {f'{limit:,} at a time' if limit else 'without a limit'}", highlight=False)
+
+
+def _plain(state: QueueState) -> dict[str, Any]:
+    return asdict(state) | {"is_paused": state.is_paused}
+
+
+def _table(found: Sequence[QueueState]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("QUEUE", "RUNNING", "QUEUED", "DELAYED", "LIMIT", "PER KEY", "TOTAL", "RATE", ""):
+        table.add_column(heading, no_wrap=True, justify="left" if heading in ("QUEUE", "") else "right")
+    for state in found:
+        load_ = (state.running, state.queued, state.delayed)
+        limits = (state.concurrency_limit, state.per_key_limit, state.total_limit, state.rate_limit)
+        notes = [f"paused {age(state.paused_at)} ago"] if state.paused_at else []
+        if state.overridden_at:
+            notes.append(f"overridden, declared {state.declared_limit or '-'}")
+        texts = ["-" if limit is None else str(limit) for limit in limits]
+        table.add_row(state.name, *map(str, load_), *texts, ", ".join(notes))
+    return table
