@@ -133,7 +133,7 @@ def start_feed(bench: Bench, url: str) -> Iterator[StartFeed]:
     def start(node: str = "n1", **more: Any) -> FeedThread:
         made = open_database(url)
         store = Store(real_time(bench), bench)
-        thread = FeedThread(store, 0, node, made, bench.config.environment, timedelta(days=30), **more)
+        thread = FeedThread(store, 0, node, lambda: made, bench.config.environment, timedelta(days=30), **more)
         opened.append((thread, made))
         thread.start()
         return thread

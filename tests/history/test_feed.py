@@ -135,7 +135,7 @@ def test_a_database_that_is_away_under_load_loses_nothing(
     bench.node()
     database, reading = open_database(postgres.url), open_database(postgres.url)
     store = Store(real_time(bench), bench)
-    thread = feed.FeedThread(store, 0, "n1", database, bench.config.environment, timedelta(days=30))
+    thread = feed.FeedThread(store, 0, "n1", lambda: database, bench.config.environment, timedelta(days=30))
     thread.start()
     reader = Reader(reading, bench.config.environment)
     with load(bench) as ledger:
@@ -168,7 +168,7 @@ def test_a_deleted_sqlite_file_is_rebuilt_under_load(
     url = f"sqlite:///{tmp_path}/history.db"
     database, reading = open_database(url), open_database(url)
     thread = feed.FeedThread(
-        Store(real_time(bench), bench), 0, "n1", database, bench.config.environment, timedelta(days=30)
+        Store(real_time(bench), bench), 0, "n1", lambda: database, bench.config.environment, timedelta(days=30)
     )
     thread.start()
     reader = Reader(reading, bench.config.environment)
