@@ -4,6 +4,7 @@ import fcntl
 import logging
 import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -164,7 +165,7 @@ class Database:
                 if not self.path.exists():
                     for suffix in ("-wal", "-shm"):
                         self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-                    self.path.touch()
+                    _make_sqlite(self.path)
                 yield
         except HistoryUnavailableError:
             raise
@@ -200,9 +201,19 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
+def _make_sqlite(path: Path) -> None:
+    """Make an empty database that keeps a write-ahead log: in place at once, so that nobody opens half of it."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        made = sqlite3.connect(Path(folder) / path.name)
+        made.execute("PRAGMA journal_mode=WAL")
+        made.execute("PRAGMA user_version=1")  # nothing is written before the first change
+        made.close()
+        (Path(folder) / path.name).replace(path)
+
+
 def _open_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # SQLAlchemy begins transactions itself, see _begin_sqlite
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MS}", "cache_size=-16000"):
+    for pragma in ("synchronous=NORMAL", f"busy_timeout={BUSY_MS}", "cache_size=-16000"):
         connection.execute(f"PRAGMA {pragma}")
 
 
