@@ -107,6 +107,7 @@ class FeedThread:
                 log.exception("history.failed")
                 self._is_aligned, pause = False, 5.0
             self._is_stopping.wait(pause)
+        self._batches.close()
 
     def _turn(self) -> float:
         """Move one batch. Returns how many seconds to pause."""

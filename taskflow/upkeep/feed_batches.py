@@ -36,6 +36,11 @@ class FeedBatches:
         """Where it writes, opened at the first use."""
         return self._open_database()
 
+    def close(self) -> None:
+        """Close the database where it was opened."""
+        if "database" in self.__dict__:
+            self.database.close()
+
     def position(self) -> int | None:
         """Return how far the stream is in the database, None when it must be rebuilt."""
         return self._writer.position(self._shard)
