@@ -143,9 +143,9 @@ def test_many_runs_are_canceled_by_what_they_have_in_common(start_fleet: StartFl
     assert (again.success, again.failure) == (1, 3)
     assert {failure.reason for failure in again.failures[:2]} == {"It had ended already."}
     assert other.status() is RunStatus.CANCELED
-    for ids, where in ((None, None), (None, RunFilter()), (["run_1"], RunFilter(task="t-sleep"))):
+    for arguments in ({}, {"where": RunFilter()}, {"ids": ["run_1"], "where": RunFilter(task="t-sleep")}):
         with pytest.raises(RunFilterError):
-            runs.bulk_cancel(ids, where=where)
+            runs.bulk_cancel(**arguments)
 
 
 def test_children_of_runs_that_are_canceled_together_are_canceled(start_fleet: StartFleet, valkey: RedisServer) -> None:

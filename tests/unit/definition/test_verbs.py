@@ -9,12 +9,14 @@ import pytest
 from pydantic import BaseModel
 
 from taskflow.definition import engine as binding
+from taskflow.definition.batch_engine import BatchEngine
 from taskflow.definition.decorator import task
 from taskflow.definition.handle import RunHandle
 from taskflow.definition.idempotency import idempotency_keys
 from taskflow.definition.machine import Machine
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.queue import Queue
+from taskflow.definition.run_actions import RunActions
 from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
 from taskflow.definition.task import Task
 from taskflow.errors import BlockingCallError, DefinitionError, TaskflowError, TriggerOptionError
@@ -37,6 +39,14 @@ class RecordingEngine:
 
     @property
     def queues(self) -> binding.QueueEngine:
+        raise NotImplementedError
+
+    @property
+    def batches(self) -> BatchEngine:
+        raise NotImplementedError
+
+    @property
+    def actions(self) -> RunActions:
         raise NotImplementedError
 
     def trigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
