@@ -35,6 +35,7 @@ from taskflow.errors import (
     LocalNotSetError,
     OutOfMemory,
     OutputError,
+    OutsideRunError,
     PayloadError,
     PayloadTooLargeError,
     QueueNotFoundError,
@@ -45,12 +46,15 @@ from taskflow.errors import (
     RunFilterError,
     RunNotDelayedError,
     RunNotFoundError,
+    RunUpdateError,
     SettingsError,
     StoreUnavailableError,
     TaskflowError,
     TaskNotFoundError,
     TriggerOptionError,
 )
+from taskflow.execution.reporting.logger import logger
+from taskflow.execution.reporting.verbs import metadata, tags
 from taskflow.models import (
     Attempt,
     AttemptOutcome,
@@ -65,6 +69,8 @@ from taskflow.models import (
     RunError,
     RunStatus,
 )
+from taskflow.retrying.blocks import retry
+from taskflow.retrying.strategies import ResetHeader
 from taskflow.settings import Settings
 
 __all__ = [
@@ -99,11 +105,13 @@ __all__ = [
     "Machine",
     "OutOfMemory",
     "OutputError",
+    "OutsideRunError",
     "PayloadError",
     "PayloadTooLargeError",
     "Queue",
     "QueueNotFoundError",
     "QueueState",
+    "ResetHeader",
     "ResultTimeoutError",
     "Retry",
     "RetryAfter",
@@ -118,6 +126,7 @@ __all__ = [
     "RunNotFoundError",
     "RunPage",
     "RunStatus",
+    "RunUpdateError",
     "Settings",
     "SettingsError",
     "Signal",
@@ -130,8 +139,12 @@ __all__ = [
     "TriggerOptionError",
     "batch",
     "idempotency_keys",
+    "logger",
+    "metadata",
     "queues",
+    "retry",
     "runs",
+    "tags",
     "task",
     "tasks",
 ]

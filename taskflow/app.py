@@ -1,18 +1,25 @@
 """The composition root: joins settings, store, broker and definitions into one ``TaskFlow``."""
 
+import contextlib
 import importlib
 import importlib.util
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from importlib.machinery import ModuleSpec
+from itertools import chain
+from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
 import taskflow.definition.engine as definition_engine
-from taskflow.broker.celery_app import Celery, make_celery
+from taskflow.broker.canvas import Canvas
+from taskflow.broker.celery_app import Celery, become_default, make_celery
 from taskflow.broker.messages import ticket_template
 from taskflow.broker.publishing import KombuPublisher
 from taskflow.broker.queues import shared_queue
+from taskflow.broker.result_backend import RECORDS
 from taskflow.broker.same_server import is_same_server
 from taskflow.definition.machine import MachineSpec, presets_with
 from taskflow.definition.options import TriggerOptions
@@ -28,6 +35,7 @@ from taskflow.store.wire import StoreConfig, shard_of_queue
 from taskflow.trigger.engine import RunEngine
 from taskflow.trigger.lookup import Lookup
 from taskflow.trigger.new_run import Planner
+from taskflow.trigger.run_records import RunRecords
 from taskflow.upkeep.feed import FeedThread, feed_threads
 from taskflow.upkeep.loop import UpkeepThread
 from taskflow.upkeep.passes import Upkeep
@@ -64,14 +72,18 @@ class TaskFlow:
         self.presets: Mapping[str, MachineSpec] = presets_with(self.settings.machines)
         self.celery: Celery = self._make_celery()
         self.publisher = KombuPublisher(self.celery, timeout=self.settings.connect_timeout)
-        self.store = Store(self._store_config(), self.publisher)
+        self.store = Store(self._store_config(), self.publisher, self._on_ended)
         self.planner = Planner(registry, self.presets, self.settings.shards, self.settings.payload_limit)
         self.planner.limits()  # refuses contradictions
         self.lookup = Lookup(self.settings)
         self.engine = RunEngine(
             self.planner, self.store, self._async_store, self._template, self._has_final_hooks, self.lookup
         )
-        setattr(self.celery, ATTRIBUTE, self._runtime())
+        records = RunRecords(self.store, self.engine.results)
+        setattr(self.celery, RECORDS, records)
+        self._canvas = Canvas(self.celery, records)
+        self._node = self._runtime()
+        setattr(self.celery, ATTRIBUTE, self._node)
         register_tasks(self.celery, (task.definition for task in registry))
 
     @classmethod
@@ -83,7 +95,8 @@ class TaskFlow:
             return cls._default
 
     def set_default(self) -> Self:
-        """Make this the app that verbs use."""
+        """Make this the app that verbs use, and its Celery app the default one where the process has no other."""
+        become_default(self.celery)
         with TaskFlow._lock:
             TaskFlow._default = self
         return self
@@ -121,11 +134,7 @@ class TaskFlow:
 
     def _import(self, modules: Iterable[str]) -> None:
         for name in modules:
-            package = name.rpartition(".")[0]
-            beside = f"{package}.init" if package else "init"
-            for module in (beside, name):
-                if module == beside and not (package and importlib.util.find_spec(beside)):
-                    continue
+            for module in chain(_init_beside(name), [name]):  # lazily: to look into a package imports it
                 try:
                     importlib.import_module(module)
                 except ModuleNotFoundError as missing:
@@ -165,7 +174,15 @@ class TaskFlow:
         )
 
     def _async_store(self) -> AsyncStore:
-        return AsyncStore(self._store_config(), self.publisher)
+        return AsyncStore(self._store_config(), self.publisher, self._on_ended)
+
+    def _on_ended(self, run_ids: Sequence[str]) -> None:
+        """Honour the canvas of runs that a node has ended. Elsewhere a node's upkeep does it, within milliseconds."""
+        node = self._node.node
+        if node.is_child:
+            self._canvas.perform(run_ids)  # before the child is given another run, or ends
+        elif node.id:
+            self._canvas.perform_soon(run_ids)
 
     def _template(self, task_id: str) -> str:
         return ticket_template(self.celery, task_id)
@@ -181,12 +198,14 @@ class TaskFlow:
             registry=self.registry,
             presets=self.presets,
             adopt=self._adopt,
+            canvas=self._canvas,
             services=self._services,
             declare=self._declare,
         )
 
-    def _adopt(self, task_id: str, payload: object, run_id: str, due: datetime | None) -> str:
+    def _adopt(self, task_id: str, payload: object, run_id: str, due: datetime | None, canvas: str | None) -> str:
         new = self.planner.plan(self.registry.get(task_id), payload, TriggerOptions(delay=due), run_id)
+        new = replace(new, canvas=canvas)
         shard = shard_of_queue(new.queue, self.settings.shards)
         return self.store.run(operations.trigger_run(new), shard=shard)[0]
 
@@ -197,7 +216,10 @@ class TaskFlow:
         length = None if self.is_one_server else self.publisher.queue_length
         settings = self.settings
         return [
-            UpkeepThread(Upkeep(self.store, shard, settings.lease, settings.heartbeat, length), node_id)
+            UpkeepThread(
+                Upkeep(self.store, shard, settings.lease, settings.heartbeat, length, self._canvas.perform_left),
+                node_id,
+            )
             for shard in range(settings.shards)
         ]
 
@@ -227,6 +249,26 @@ class TaskFlow:
 def _share(limit: int, shard: int, shards: int) -> int:
     """Return a shard's part of the environment's limit, at least 1."""
     return max(1, limit // shards + (shard < limit % shards))
+
+
+def _init_beside(name: str) -> Iterator[str]:
+    """Find the ``init`` modules of a task module: beside it, and within it when it is a package."""
+    with contextlib.suppress(ModuleNotFoundError):  # named in a better message when the module itself is imported
+        spec = importlib.util.find_spec(name)
+        package = name.rpartition(".")[0]
+        beside = f"{package}.init" if package else "init"
+        found = importlib.util.find_spec(beside)
+        if found and (package or _folder(found) == _folder(spec)):  # any other top-level "init" is a stranger's
+            yield beside
+        if spec and spec.submodule_search_locations and importlib.util.find_spec(f"{name}.init"):
+            yield f"{name}.init"
+
+
+def _folder(spec: ModuleSpec | None) -> str | None:
+    if spec is None or spec.origin is None:
+        return None
+    origin = Path(spec.origin)
+    return str((origin.parent if origin.name == "__init__.py" else origin).parent)
 
 
 definition_engine.bind(lambda: TaskFlow.current().engine)

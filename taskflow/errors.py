@@ -25,6 +25,8 @@
     ├── RunFailedError             handle.result(): the run did not complete
     │   └── RunCanceledError
     ├── ResultTimeoutError         handle.result(timeout): not finished in time
+    ├── OutsideRunError            metadata, tags: called where no run executes
+    ├── RunUpdateError             metadata, tags: a value that a run can't have
     ├── RunNotClaimableError       internal: a ticket that came twice or late
     ├── StaleClaimError            internal: a write under a claim that is over
     ├── NodeUnregisteredError      internal: the node's lease is over
@@ -334,6 +336,39 @@ class ResultTimeoutError(TaskflowError, TimeoutError):
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, timedelta, str]]:
         return type(self), (self.run_id, self.timeout, self.status)
+
+
+class OutsideRunError(TaskflowError, RuntimeError):
+    """A verb that concerns the executing run was called where none executes."""
+
+    def __init__(self, verb: str) -> None:
+        self.verb = verb
+        super().__init__(
+            f"{verb}() was called where no run executes. Call it in a task's function, or in what that calls while the "
+            "run's attempt goes on."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.verb,)
+
+
+class RunUpdateError(TaskflowError, ValueError):
+    """Metadata or a tag that a run cannot have. Nothing of it was written."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        self.what, self.remedy = what, remedy
+        super().__init__(f"{what}. {remedy}")
+
+    @classmethod
+    def too_large(cls, run_id: str, size: int, limit: int) -> Self:
+        """Return the error of metadata over its limit."""
+        return cls(
+            f"The metadata of run {run_id} would be {size:,} bytes of JSON and the limit is {limit:,}",
+            "Store the data elsewhere and keep its address.",
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.what, self.remedy)
 
 
 class RunNotClaimableError(TaskflowError):

@@ -1,5 +1,6 @@
 """What can be configured, read once from ``TASKFLOW_*`` and frozen."""
 
+import importlib.util
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
@@ -11,7 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from taskflow.errors import SettingsError
 
-DATABASES: Final = ("sqlite", "postgresql", "postgres", "postgresql+psycopg", "sqlite+pysqlite", "none")
+DATABASES: Final = ("sqlite", "postgresql", "postgres", "postgresql+psycopg", "sqlite+pysqlite")
 """Schemes of ``database_url``."""
 
 
@@ -60,6 +61,8 @@ class Settings(BaseSettings):
     cancel_grace: timedelta = Field(
         timedelta(seconds=10), description="How long a canceled coroutine may take to stop before its node exits."
     )
+    log_lines: int = Field(10_000, ge=1, description="Log lines that are kept of one attempt.")
+    log_bytes: int = Field(1_000_000, ge=1, description="Bytes of log lines that are kept of one attempt.")
     async_concurrency: int = Field(1000, ge=1, description="Runs at a time in one node of the async executor.")
     machines: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="Machine presets of the project: name to vCPU and GB, as JSON."
@@ -92,10 +95,19 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, value: str | None) -> str | None:
-        if (value or "none").partition(":")[0] not in DATABASES:
+        if value is None or value == "none":
+            return value
+        scheme, _, rest = value.partition("://")
+        if scheme not in DATABASES:
             raise ValueError("no database that the history knows; write postgresql://..., sqlite:////path or none")
+        if scheme.startswith("sqlite"):
+            if rest.strip("/") in ("", ":memory:"):
+                raise ValueError("other processes can't read a database in memory; write sqlite:////path or none")
+            return value
+        if importlib.util.find_spec("psycopg") is None:
+            raise ValueError("PostgreSQL's driver is missing; install it: pip install 'celery-taskflow[postgres]'")
         try:
-            _ = urlsplit(value or "").port
+            _ = urlsplit(value).port
         except ValueError:
             raise ValueError("its port is not a number; %-encode special characters of the password") from None
         return value

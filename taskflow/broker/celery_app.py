@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final
+from functools import cached_property
+from typing import Any, Final, cast
 
 from celery import Celery as Celery
+from celery import _state
 from celery.app.amqp import AMQP, Queues
 from kombu import Queue
 from kombu.transport import TRANSPORT_ALIASES
@@ -43,7 +45,8 @@ def make_celery(
     """
     TRANSPORT_ALIASES.setdefault(BATCH_SCHEME, _BATCH_TRANSPORT)
     amqp = _RabbitQueuesAMQP if is_amqp(broker_url) else _PlainQueuesAMQP
-    celery = Celery("taskflow", amqp=amqp, set_as_current=False)
+    celery = _App("taskflow", amqp=amqp, set_as_current=False)
+    celery.is_run_task = lambda name: route(name) is not None
     celery.conf.update(
         _settings(kombu_url(broker_url), shared_queue(environment, default_machine, "process"), connect_timeout)
     )
@@ -52,6 +55,32 @@ def make_celery(
         task_routes=(_router(route),),
     )
     return celery
+
+
+class _App(Celery):
+    """Celery with the run store as its result backend, whatever CELERY_RESULT_BACKEND says."""
+
+    backend_cls = "taskflow.broker.result_backend:RunBackend"
+    is_run_task: Callable[[str], bool]
+
+    @cached_property
+    def AsyncResult(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]  # noqa: N802
+        """The class of results, bound to this app."""
+        return self.subclass_with_self(cast("Any", "taskflow.broker.result_backend:RunResult"))
+
+    def send_task(self, name: str, *args: Any, **options: Any) -> Any:
+        """Send a message. A run's result can always be had, although Celery is told to store none."""
+        result = super().send_task(name, *args, **options)
+        if self.is_run_task(name):
+            result.ignored = False
+        return result
+
+
+def become_default(celery: Celery) -> None:
+    """Make it the app of ``celery.result.AsyncResult(id)`` and the like, as in Flower, unless the process has one."""
+    default: Celery | None = cast("Any", _state).default_app
+    if default is None or default.main == "default":  # Celery's own stopgap
+        celery.set_default()
 
 
 def prepare_worker(celery: Celery) -> None:
@@ -80,7 +109,6 @@ def _settings(url: str, default_queue: str, connect_timeout: timedelta) -> dict[
         "task_acks_late": is_rabbit,
         "task_ignore_result": True,
         "task_store_errors_even_if_ignored": False,
-        "result_backend": None,
         "task_serializer": "json",
         "result_serializer": "json",
         "accept_content": ["json"],

@@ -40,10 +40,11 @@ class AttemptInfo:
 
 @dataclass(frozen=True, slots=True)
 class TaskInfo:
-    """The task."""
+    """The task. ``file_path``: where its function is defined."""
 
     id: str
     description: str = ""
+    file_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,8 @@ class Context:
     queue: QueueInfo
     machine: MachineInfo
     environment: EnvironmentInfo
-    init: object = None
-    signal: Signal = field(default_factory=Signal)
+    init: object = field(default=None, compare=False)
+    signal: Signal = field(default_factory=Signal, compare=False)
     reason: str | None = None
 
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
 from taskflow.errors import DefinitionError
@@ -44,6 +44,18 @@ def parse_timeout(timeout: Duration | None) -> timedelta | None:
         DefinitionError: Not a duration.
     """
     return None if timeout is None else parse_duration(timeout, option="timeout")
+
+
+def delay_until(when: Duration | datetime, now: datetime, *, option: str) -> timedelta:
+    """Return how long it is until an instant (a naive one is UTC), 0 when it has passed; a duration is itself.
+
+    Raises:
+        DefinitionError: Not a duration.
+    """
+    if isinstance(when, datetime):
+        aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+        return max(timedelta(0), aware - now)
+    return parse_duration(when, option=option)
 
 
 def _read(value: object, option: str) -> timedelta:

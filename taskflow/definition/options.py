@@ -126,7 +126,7 @@ def check_tags(tags: str | Sequence[str]) -> tuple[str, ...]:
     if len(unique) > MOST_TAGS:
         raise TriggerOptionError("tags", tags, f"A run has at most {MOST_TAGS} tags.")
     for tag in unique:
-        if not _is_text(tag, LONGEST_TAG):
+        if not is_tag(tag):
             raise TriggerOptionError("tags", tags, f"Each tag is text of 1 to {LONGEST_TAG} characters.")
     return unique
 
@@ -141,6 +141,11 @@ def check_due(delay: Duration | datetime) -> timedelta | datetime:
     if due is None:
         raise TriggerOptionError("delay", delay, "Say when the run is to start, e.g. '5m'.")
     return due
+
+
+def is_tag(tag: object) -> bool:
+    """Whether it is text of 1 to 128 characters."""
+    return _is_text(tag, LONGEST_TAG)
 
 
 def _check_queue(queue: str | Queue | None) -> str | Queue | None:

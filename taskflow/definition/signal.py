@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from typing import Final
+from typing import Final, Self
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.durations import Duration, parse_duration
@@ -12,7 +12,7 @@ TIMED_OUT: Final = "timed out"
 
 
 class Signal:
-    """Set when the run is canceled or has used up its ``max_duration``. Thread-safe; never unset.
+    """Set when the run is canceled, has used up its ``max_duration``, or is to go on elsewhere. Thread-safe.
 
     The function is stopped anyway, a coroutine by ``CancelledError`` and a child by ``SystemExit``: the signal is for
     what they have started elsewhere.
@@ -28,9 +28,12 @@ class Signal:
     def __repr__(self) -> str:
         return f"<Signal {self._reason or 'not set'}>"
 
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # a copy would never be set; ``dataclasses.asdict(ctx)`` makes one
+
     @property
     def reason(self) -> str | None:
-        """Why the attempt is to stop, ``"canceled"`` or ``"timed out"``; None while it is not."""
+        """Why the attempt is to stop: ``"canceled"``, ``"timed out"`` or ``"interrupted"``; None while it is not."""
         return self._reason
 
     def is_set(self) -> bool:

@@ -25,7 +25,8 @@ class Attempt:
 
     Attributes:
         payload: The stored JSON.
-        stop_reason: Asked when SIGTERM comes and the signal is not set: ``"canceled"`` or ``"timed out"``.
+        stop_reason: Asked when SIGTERM comes and the signal is not set: ``"canceled"``, ``"timed out"``, or any other
+            word when the run has not ended by it.
         report: What happened besides the outcome.
     """
 
@@ -89,7 +90,8 @@ class Attempt:
             except SystemExit as leaving:
                 if task.done() or not is_told_to_leave(leaving):
                     raise
-                self.signal.set(self.stop_reason())
+                if not self.signal.is_set():
+                    self.signal.set(self.stop_reason())
                 task.cancel()
                 try:
                     return runner.run(_ended(task))  # its hooks and cleanup; raises unless its time was up

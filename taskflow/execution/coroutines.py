@@ -4,9 +4,11 @@ import asyncio
 import contextvars
 import functools
 import inspect
+import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from taskflow.definition.hooks import Hook
 from taskflow.execution.calling import (
@@ -22,6 +24,7 @@ from taskflow.execution.calling import (
 )
 
 T = TypeVar("T")
+_THREADS: Final = 64
 
 
 class Coroutines:
@@ -62,7 +65,7 @@ async def in_thread(context: contextvars.Context, function: Callable[[], T]) -> 
     def captured() -> tuple[object, BaseException | None]:
         return context.run(_captured, function)
 
-    future = asyncio.get_running_loop().run_in_executor(None, captured)
+    future = asyncio.get_running_loop().run_in_executor(_threads(), captured)
     try:
         value, error = await asyncio.shield(future)
     except asyncio.CancelledError:
@@ -72,6 +75,15 @@ async def in_thread(context: contextvars.Context, function: Callable[[], T]) -> 
     if error is not None:
         raise error
     return cast("T", value)
+
+
+@functools.cache
+def _threads() -> ThreadPoolExecutor:
+    """Make the threads of blocking hooks: not the loop's own, which tasks may fill with work of theirs."""
+    return ThreadPoolExecutor(_THREADS, thread_name_prefix="taskflow-hook")
+
+
+os.register_at_fork(after_in_child=_threads.cache_clear)  # a child has none of its parent's threads
 
 
 def _captured(function: Callable[[], object]) -> tuple[object, BaseException | None]:

@@ -112,9 +112,11 @@ class HookRunner:
         """
         run_id = self.context.run.id
         self.use(replace(self.context, reason=reason))
+        if cause is None and status is not RunStatus.COMPLETED:
+            cause = run_failed(run_id, status, error)
         self.values |= {
             "output": output,
-            "error": cause or (None if status is RunStatus.COMPLETED else run_failed(run_id, status, error)),
+            "error": cause,
             "result": TaskResult(run_id, status, output, error),
         }
         await self.run_safely(end_hooks(self.plan, status))

@@ -131,14 +131,23 @@ class InPlace:
             await task
 
         task = self.run(begin())
+        leaving: BaseException | None = None
         if asked.is_set():
             try:
                 drive(inner())
             except BaseException as error:
-                if is_told_to_leave(error):
-                    raise
-                raised.append(error)
-        self.run(end())
+                leaving = error if is_told_to_leave(error) else None
+                raised.append(asyncio.CancelledError() if leaving else error)  # SystemExit would stop the loop first
+        try:
+            self.run(end())
+        except asyncio.CancelledError:
+            if leaving is None:
+                raise
+        finally:
+            if task.done() and not task.cancelled():
+                task.exception()  # seen: nothing is logged about it
+        if leaving is not None:
+            raise leaving
 
 
 class _Here:

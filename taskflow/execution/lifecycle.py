@@ -181,7 +181,7 @@ class Lifecycle:
             await self._canceled()
 
     async def _canceled(self) -> None:
-        if end_hooks(self.hooks.plan, RunStatus.CANCELED) and not self.hooks.report.final_hooks_ran:
+        if not self.hooks.report.final_hooks_ran:
             await self.hooks.ended(RunStatus.CANCELED, CANCELED, None, CANCELED_ERROR)
 
     async def _cleanup(self) -> None:

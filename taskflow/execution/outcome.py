@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from taskflow.definition.caught import Caught
-from taskflow.definition.durations import parse_duration
+from taskflow.definition.durations import delay_until, parse_duration
 from taskflow.definition.task import TaskDefinition
 from taskflow.errors import AbortRun, DefinitionError, OutOfMemory, OutputError, PayloadError, RetryAfter
 from taskflow.execution.failures import describe
@@ -127,19 +127,12 @@ def _delay(
     caught: Caught,
 ) -> timedelta:
     if caught.retry_at is not None:
-        return _until(caught.retry_at, now)
+        return delay_until(caught.retry_at, now, option="retry_at")
     if caught.retry_delay is not None:
         return parse_duration(caught.retry_delay, option="retry_delay")
     if caught.retry is None and isinstance(error, RetryAfter):
         try:
-            return _until(error.when, now)
+            return delay_until(error.when, now, option="RetryAfter")
         except DefinitionError:  # no duration: the run must not be lost over it, and the stored error shows it
             pass
     return (caught.retry or definition.retry).delay_after(tries.failed + 1, random)
-
-
-def _until(when: timedelta | datetime | float | str, now: datetime) -> timedelta:
-    if isinstance(when, datetime):
-        aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-        return max(timedelta(0), aware - now)
-    return parse_duration(when, option="RetryAfter")

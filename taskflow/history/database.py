@@ -1,10 +1,10 @@
 """The connection to the history's database: where it is, how it is opened, and how its loss is noticed."""
 
 import fcntl
-import importlib.util
 import logging
 import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from taskflow.errors import HistoryUnavailableError, SettingsError
-from taskflow.history.migrate import migrate
 from taskflow.settings import Settings
 
 log = logging.getLogger("taskflow.history")
@@ -36,7 +34,7 @@ def database_url(settings: Settings) -> URL | None:
     """Return where the history is, None when there is none.
 
     Raises:
-        SettingsError: The address can't be read, or psycopg is missing.
+        SettingsError: The address can't be read.
     """
     written = settings.database_url
     if written == "none":
@@ -50,7 +48,9 @@ def database_url(settings: Settings) -> URL | None:
             "TASKFLOW_DATABASE_URL can't be read as an address. Write postgresql://user:password@host:5432/database "
             "with special characters of the password %-encoded, sqlite:////absolute/path.db, or none."
         ) from None
-    return _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+    if url.get_backend_name() == "sqlite":
+        return url.set(drivername="sqlite", database=os.path.abspath(url.database or ""))
+    return url.set(drivername="postgresql+psycopg")
 
 
 class Database:
@@ -78,8 +78,10 @@ class Database:
         """Make the database, where it is a file, and bring it to the newest schema.
 
         Raises:
-            HistoryUnavailableError: It did not answer.
+            HistoryUnavailableError: It did not answer, or its schema is one of a newer version.
         """
+        from taskflow.history.migrate import migrate  # Alembic is for those who write
+
         if not self.is_sqlite:
             with self.writing() as connection:
                 migrate(connection)
@@ -163,7 +165,7 @@ class Database:
                 if not self.path.exists():
                     for suffix in ("-wal", "-shm"):
                         self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-                    self.path.touch()
+                    _make_sqlite(self.path)
                 yield
         except HistoryUnavailableError:
             raise
@@ -199,9 +201,19 @@ def _engine(url: URL) -> Engine:
     return engine
 
 
+def _make_sqlite(path: Path) -> None:
+    """Make an empty database that keeps a write-ahead log: in place at once, so that nobody opens half of it."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        made = sqlite3.connect(Path(folder) / path.name)
+        made.execute("PRAGMA journal_mode=WAL")
+        made.execute("PRAGMA user_version=1")  # nothing is written before the first change
+        made.close()
+        (Path(folder) / path.name).replace(path)
+
+
 def _open_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # SQLAlchemy begins transactions itself, see _begin_sqlite
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MS}", "cache_size=-16000"):
+    for pragma in ("synchronous=NORMAL", f"busy_timeout={BUSY_MS}", "cache_size=-16000"):
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -214,8 +226,6 @@ def _told() -> Generator[None]:
     """Turn the driver's errors into ours, without statements and values."""
     try:
         yield
-    except CommandError as error:
-        raise HistoryUnavailableError(f"its schema is not one that this version knows ({error})") from error
     except (DataError, IntegrityError) as error:
         raise RefusedError(_reason(error.orig)) from error
     except DBAPIError as error:
@@ -227,21 +237,3 @@ def _told() -> Generator[None]:
 def _reason(error: BaseException | None) -> str:
     """Return the first line of a driver's error: PostgreSQL puts values into the further ones."""
     return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'no message'}"
-
-
-def _sqlite(url: URL) -> URL:
-    if not url.database or url.database == ":memory:":
-        raise SettingsError(
-            "TASKFLOW_DATABASE_URL names an SQLite database in memory, which other processes can't read. Write "
-            "sqlite:////absolute/path.db, or none."
-        )
-    return url.set(drivername="sqlite", database=os.path.abspath(url.database))
-
-
-def _postgresql(url: URL) -> URL:
-    if importlib.util.find_spec("psycopg") is None:
-        raise SettingsError(
-            "TASKFLOW_DATABASE_URL names PostgreSQL and its driver is not installed. "
-            "Install it: pip install 'celery-taskflow[postgres]'."
-        )
-    return url.set(drivername="postgresql+psycopg")

@@ -5,7 +5,10 @@ from typing import Final
 
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
+
+from taskflow.errors import HistoryUnavailableError
 
 VERSION_TABLE: Final = "taskflow_schema"
 _LOCK: Final = 0x7461736B  # "task": an advisory lock is a number that nobody else in the database uses
@@ -16,6 +19,9 @@ def migrate(connection: Connection) -> None:
     """Apply the revisions that are missing, in the connection's transaction.
 
     On PostgreSQL under an advisory lock until the transaction ends; on SQLite the transaction itself is the lock.
+
+    Raises:
+        HistoryUnavailableError: A newer version has migrated the database further than this one knows.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})
@@ -23,4 +29,7 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("script_location", "taskflow:history/migrations")
     config.attributes["connection"] = connection
     config.attributes["version_table"] = VERSION_TABLE
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise HistoryUnavailableError(f"its schema is not one that this version knows ({error})") from error

@@ -7,12 +7,12 @@ from typing import Any, TypeVar, cast
 
 from redis.exceptions import NoScriptError, ResponseError
 
-from taskflow.errors import StoreUnavailableError, TaskflowError
+from taskflow.errors import StoreUnavailableError
 from taskflow.store import scripts
 from taskflow.store.connections import AsyncConnections
 from taskflow.store.operations import Operation
 from taskflow.store.records import Ticket
-from taskflow.store.sync_store import PAUSE_SECONDS, UNREACHABLE, TicketPublisher
+from taskflow.store.sync_store import PAUSE_SECONDS, UNREACHABLE, OnEnded, TicketPublisher
 from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
 
 ResultT = TypeVar("ResultT")
@@ -22,8 +22,11 @@ log = logging.getLogger("taskflow.store")
 class AsyncStore:
     """Runs operations from the coroutines of one event loop."""
 
-    def __init__(self, config: StoreConfig, publisher: TicketPublisher | None = None) -> None:
+    def __init__(
+        self, config: StoreConfig, publisher: TicketPublisher | None = None, on_ended: OnEnded | None = None
+    ) -> None:
         self.config = config
+        self._on_ended = on_ended
         self._wire = Wire(config)
         self._publisher = publisher
         self.missing_templates: set[str] = set()
@@ -37,9 +40,7 @@ class AsyncStore:
             StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
         """
         replies = await self._execute([self._wire.command(operation, shard)], [operation])
-        result, tickets = self._wire.read(operation, replies[0])
-        await self._publish(tickets)
-        return result
+        return await self._read(operation, replies)
 
     async def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:
         """Execute an operation on the shard of a run; an adopted run is looked for on every shard."""
@@ -47,11 +48,9 @@ class AsyncStore:
         if shard is not None and shard < self.config.shards:
             return await self.run(operation, shard=shard)
         for candidate in range(self.config.shards - 1):
-            try:
-                return await self.run(operation, shard=candidate)
-            except TaskflowError as error:
-                if not is_missing(error):
-                    raise
+            replies = await self._execute([self._wire.command(operation, candidate)], [operation])
+            if not is_missing(replies[0]):
+                return await self._read(operation, replies)
         return await self.run(operation, shard=self.config.shards - 1)
 
     async def run_many(self, operations: Sequence[tuple[Operation[Any], int]]) -> list[Any]:
@@ -64,8 +63,10 @@ class AsyncStore:
             return []
         commands = [self._wire.command(operation, shard) for operation, shard in operations]
         described = [operation for operation, _ in operations]
-        results, tickets = self._wire.read_many(described, await self._execute(commands, described))
+        replies = await self._execute(commands, described)
+        results, tickets = self._wire.read_many(described, replies)
         await self._publish(tickets)
+        self._tell_ended(replies)
         return results
 
     async def read_stream(
@@ -102,6 +103,12 @@ class AsyncStore:
         """Close every idle connection."""
         await self._connections.close()
 
+    async def _read(self, operation: Operation[ResultT], replies: Sequence[Any]) -> ResultT:
+        result, tickets = self._wire.read(operation, replies[0])
+        await self._publish(tickets)
+        self._tell_ended(replies)
+        return result
+
     async def _publish(self, tickets: Sequence[Ticket]) -> None:
         if not tickets:
             return
@@ -113,6 +120,14 @@ class AsyncStore:
             await asyncio.to_thread(self._publisher.publish, tickets)
         except Exception as error:
             log.warning("tickets.unpublished: %s", error, extra={"runs": [ticket.run_id for ticket in tickets]})
+
+    def _tell_ended(self, replies: Sequence[Any]) -> None:
+        """Hand on the runs that ended with a canvas. Whoever takes them does not block the loop."""
+        if self._on_ended is None:
+            return
+        ended = [run_id for reply in replies if reply[2] for run_id in self._wire.ended(reply)]
+        if ended:
+            self._on_ended(ended)
 
     async def _execute(self, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]) -> list[Any]:
         loop = asyncio.get_running_loop()

@@ -68,6 +68,7 @@ class NewRun:
     root_id: str | None = None
     replay_of: str | None = None
     batch_id: str | None = None
+    canvas: str | None = None
 
 
 def trigger_run(new: NewRun) -> Operation[tuple[str, bool]]:
@@ -106,6 +107,7 @@ def _extras(new: NewRun) -> str:
         "root": new.root_id,
         "replay_of": new.replay_of,
         "batch": new.batch_id,
+        "canvas": new.canvas,
     }
     given = {name: str(value) for name, value in found.items() if value is not None}
     return json.dumps(given) if given else ""

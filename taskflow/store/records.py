@@ -46,6 +46,7 @@ class ClaimedRun:
     batch_id: str | None = None
     priority: float = 0.0
     max_duration: timedelta | None = None
+    metadata: bytes = b""
     ended: RunStatus | None = None
     """The final status when only the final hooks are left to run, with what the run ended with."""
     error: RunError | None = None
@@ -107,7 +108,7 @@ def error(stored: bytes | str | Mapping[str, str] | None) -> RunError | None:
 def claimed_run(run_id: str, fields: Sequence[bytes | None], *, is_ended: bool = False) -> ClaimedRun:
     """Return a claim from the reply of ``claim_run.lua``."""
     claim, attempt, failed, max_attempts, created, payload, tags, key, queue, started, class_name, *further = fields
-    ckey, test, replay_of, parent, root, batch, priority, max_duration, status, failure, output = further
+    ckey, test, replay_of, parent, root, batch, priority, max_duration, status, failure, output, metadata = further
     return ClaimedRun(
         run_id=run_id,
         claim=int(claim or 0),
@@ -129,6 +130,7 @@ def claimed_run(run_id: str, fields: Sequence[bytes | None], *, is_ended: bool =
         batch_id=_text(batch),
         priority=int(priority or 0) / 1_000_000,
         max_duration=_duration(max_duration),
+        metadata=metadata or b"",
         ended=RunStatus((status or b"").decode()) if is_ended else None,
         error=error(failure) if is_ended else None,
         output=output if is_ended else None,

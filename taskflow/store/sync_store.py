@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
 
-from taskflow.errors import StoreUnavailableError, TaskflowError
+from taskflow.errors import StoreUnavailableError
 from taskflow.store import scripts
 from taskflow.store.connections import Connections
 from taskflow.store.operations import Operation
@@ -15,6 +15,7 @@ from taskflow.store.records import Ticket
 from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
 
 ResultT = TypeVar("ResultT")
+ReplyT = TypeVar("ReplyT")
 log = logging.getLogger("taskflow.store")
 UNREACHABLE = (ConnectionError, TimeoutError, OSError)
 PAUSE_SECONDS = 0.05
@@ -28,6 +29,10 @@ class TicketPublisher(Protocol):
         ...
 
 
+OnEnded = Callable[[Sequence[str]], None]
+"""Told of runs that an operation ended and whose canvas is to be honoured. Must not raise; may do nothing."""
+
+
 class Store:
     """Runs operations, one round trip each, and hands on the tickets they leave to their caller.
 
@@ -35,8 +40,11 @@ class Store:
         missing_templates: Tasks whose tickets the scripts could not push, for want of a template.
     """
 
-    def __init__(self, config: StoreConfig, publisher: TicketPublisher | None = None) -> None:
+    def __init__(
+        self, config: StoreConfig, publisher: TicketPublisher | None = None, on_ended: OnEnded | None = None
+    ) -> None:
         self.config = config
+        self._on_ended = on_ended
         self._wire = Wire(config)
         self._publisher = publisher
         self.missing_templates: set[str] = set()
@@ -49,11 +57,7 @@ class Store:
         Raises:
             StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
         """
-        reply = self._execute(self._wire.command(operation, shard), operation)
-        result, tickets = self._wire.read(operation, reply)
-        if tickets:
-            self.publish(tickets)
-        return result
+        return self._read(operation, self._execute(self._wire.command(operation, shard), operation))
 
     def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:
         """Execute an operation on the shard of a run; an adopted run is looked for on every shard."""
@@ -61,11 +65,9 @@ class Store:
         if shard is not None and shard < self.config.shards:
             return self.run(operation, shard=shard)
         for candidate in range(self.config.shards - 1):
-            try:
-                return self.run(operation, shard=candidate)
-            except TaskflowError as error:
-                if not is_missing(error):
-                    raise
+            reply = self._execute(self._wire.command(operation, candidate), operation)
+            if not is_missing(reply):
+                return self._read(operation, reply)
         return self.run(operation, shard=self.config.shards - 1)
 
     def run_many(self, operations: Sequence[tuple[Operation[Any], int]]) -> list[Any]:
@@ -78,10 +80,12 @@ class Store:
             return []
         commands = [self._wire.command(operation, shard) for operation, shard in operations]
         described = [operation for operation, _ in operations]
-        replies = self._executed(commands, described)
+        replies = self._retried(lambda connection: self._round_trips(connection, commands, described), None)
         results, tickets = self._wire.read_many(described, replies)
         if tickets:
             self.publish(tickets)
+        for reply in replies:
+            self._tell_ended(reply)
         return results
 
     def send(self, commands: Sequence[Sequence[bytes | str | int | float]]) -> list[Any]:
@@ -90,7 +94,7 @@ class Store:
         Raises:
             StoreUnavailableError: No answer within the timeout.
         """
-        return list(self._insist(lambda connection: _exchange(connection, commands), None))
+        return list(self._retried(lambda connection: _exchange(connection, commands), None))
 
     def publish(self, tickets: Sequence[Ticket]) -> None:
         """Hand tickets to the broker. A failure is logged: upkeep publishes what nobody claims."""
@@ -139,18 +143,29 @@ class Store:
         """Close every connection, those in use too."""
         self._connections.close()
 
+    def _read(self, operation: Operation[ResultT], reply: Sequence[Any]) -> ResultT:
+        result, tickets = self._wire.read(operation, reply)
+        if tickets:
+            self.publish(tickets)
+        self._tell_ended(reply)
+        return result
+
+    def _tell_ended(self, reply: Sequence[Any]) -> None:
+        if self._on_ended and reply[2] and (ended := self._wire.ended(reply)):
+            self._on_ended(ended)
+
     def _execute(self, command: Sequence[Any], operation: Operation[Any] | None) -> Any:
         run_id = operation.run_id if operation else None
-        return self._insist(lambda connection: self._round_trip(connection, command, operation), run_id)
+        return self._retried(lambda connection: self._round_trip(connection, command, operation), run_id)
 
-    def _insist(self, ask: Callable[[Any], Any], run_id: str | None) -> Any:
+    def _retried(self, exchange: Callable[[Any], ReplyT], run_id: str | None) -> ReplyT:
         deadline = time.monotonic() + self._timeout
         was_sent = False
         while True:
             connection = None
             try:
                 connection = self._connections.acquire()
-                reply = ask(connection)
+                reply = exchange(connection)
                 self._connections.release(connection)
                 return reply
             except UNREACHABLE as error:
@@ -176,17 +191,30 @@ class Store:
             self._connections.release(connection)
             raise StoreUnavailableError(str(error), run_id=operation.run_id if operation else None) from error
 
-    def _executed(self, commands: Sequence[Any], operations: Sequence[Operation[Any]]) -> list[Any]:
-        replies = self.send(commands)
-        lacking = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
-        if lacking:
-            for name in {operations[place].script for place in lacking}:
-                self.send([("SCRIPT", "LOAD", scripts.script(name).text)])
-            for place, reply in zip(lacking, self.send([commands[place] for place in lacking]), strict=True):
+    def _round_trips(
+        self, connection: Any, commands: Sequence[Sequence[Any]], operations: Sequence[Operation[Any]]
+    ) -> list[Any]:
+        connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        replies: list[Any] = []
+        missing: list[int] = []
+        for place in range(len(commands)):
+            try:
+                replies.append(connection.read_response())
+            except NoScriptError:
+                replies.append(None)
+                missing.append(place)
+            except ResponseError as error:
+                # The replies behind this one are unread: the connection is of no use any more.
+                self._connections.discard(connection)
+                raise StoreUnavailableError(str(error), may_exist=True) from error
+        if missing:
+            for name in {operations[place].script for place in missing}:
+                connection.send_command("SCRIPT", "LOAD", scripts.script(name).text)
+                connection.read_response()
+            again = [commands[place] for place in missing]
+            found = self._round_trips(connection, again, [operations[place] for place in missing])
+            for place, reply in zip(missing, found, strict=True):
                 replies[place] = reply
-        for reply in replies:
-            if isinstance(reply, ResponseError):
-                raise StoreUnavailableError(str(reply), may_exist=True) from reply
         return replies
 
 

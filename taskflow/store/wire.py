@@ -71,7 +71,11 @@ class Wire:
     def read(self, operation: Operation[ResultT], reply: Sequence[Any]) -> tuple[ResultT, list[Ticket]]:
         """Return the result and the tickets that the caller must publish. Raises what the operation says."""
         code, value, outbox = reply
-        return operation.read(code, value), [ticket(fields) for fields in outbox]
+        return operation.read(code, value), [ticket(fields) for fields in outbox if len(fields) > 1]
+
+    def ended(self, reply: Sequence[Any]) -> list[str]:
+        """Return the runs of a reply that ended and have a canvas to honour."""
+        return [fields[0].decode() for fields in reply[2] if len(fields) == 1]
 
     def read_many(
         self, operations: Sequence[Operation[Any]], replies: Sequence[Sequence[Any]]
@@ -80,7 +84,7 @@ class Wire:
         results: list[Any] = []
         tickets: list[Ticket] = []
         for operation, (code, value, outbox) in zip(operations, replies, strict=True):
-            tickets += [ticket(fields) for fields in outbox]
+            tickets += [ticket(fields) for fields in outbox if len(fields) > 1]
             try:
                 results.append(operation.read(code, value))
             except TaskflowError as error:
@@ -120,8 +124,13 @@ def shard_of_batch(batch_id: str) -> int | None:
     return int(found.group(1), 16) if found else None
 
 
-def is_missing(error: TaskflowError) -> bool:
-    """Whether an operation found no such run, so that another shard may know it."""
+def is_missing(reply: Sequence[Any]) -> bool:
+    """Whether a reply says that there is no such run, so that another shard may know it."""
+    return bool(reply[0] == 0 and reply[1] == b"MISSING")
+
+
+def names_no_run(error: TaskflowError) -> bool:
+    """Whether an operation's error says the same."""
     return isinstance(error, RunNotFoundError) or getattr(error, "status", "") == "MISSING"
 
 

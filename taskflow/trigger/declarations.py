@@ -10,7 +10,7 @@ class Declarations:
     """Remembers what was declared. ``missing`` are the tasks whose template the store has lost since."""
 
     def __init__(self, template: Callable[[str], str], has_final_hooks: Callable[[str], bool]) -> None:
-        """Know how a template is made."""
+        """Know how a task's template is made, and whether it has final hooks."""
         self._template = template
         self._has_final_hooks = has_final_hooks
         self._made: set[tuple[str, int]] = set()

@@ -41,14 +41,19 @@ class RunEngine:
     ) -> None:
         self._planner = planner
         self._store = store
-        self._loop = Loops(make_async_store).current
         self._lookup = lookup
+        self._loop = Loops(make_async_store).current
         self._results = ResultListener(store)
         self._events = EventListener(store)
         self._declarations = Declarations(template, has_final_hooks)
         self.queues = StoreQueueEngine(store, lambda: self._loop().store)
         self.actions = StoreRunActions(planner, store, self._events, self._loop, self._declarations, lookup)
         self.batches = StoreBatchEngine(planner, store, self._results, self._loop, self._declarations)
+
+    @property
+    def results(self) -> ResultListener:
+        """The process's one listener for runs that finish."""
+        return self._results
 
     def trigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
         """Make a run and return its id."""

@@ -5,9 +5,10 @@ Never one blocked connection a waiter, never a poll loop: a waiter looks once af
 """
 
 import asyncio
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from datetime import timedelta
 from typing import Final
 
@@ -38,6 +39,16 @@ class ResultListener:
         with self._lock:
             self._is_closed = True
             self._waiting.clear()
+
+    @contextlib.contextmanager
+    def watching(self, run_id: str) -> Generator[threading.Event]:
+        """Hold an event that is set whenever an id's end is heard of, also one that is no run yet."""
+        finished = threading.Event()
+        self._enlist(run_id, finished)
+        try:
+            yield finished
+        finally:
+            self._delist(run_id, finished)
 
     def wait(self, run_id: str, timeout: timedelta | None) -> Result:
         """Return a run's end.

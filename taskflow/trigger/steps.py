@@ -7,7 +7,7 @@ from taskflow.errors import TaskflowError
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations import Operation
 from taskflow.store.sync_store import Store
-from taskflow.store.wire import is_missing, shard_of_run
+from taskflow.store.wire import names_no_run, shard_of_run
 
 T = TypeVar("T")
 Write = tuple[Operation[Any], int]
@@ -45,7 +45,7 @@ def shards_of_run(run_id: str, shards: int) -> Sequence[int]:
 
 def found(results: Sequence[Any]) -> Any:
     """Return the result of the one shard that knows the run of an operation sent to several; or the error."""
-    known = [each for each in results if not (isinstance(each, TaskflowError) and is_missing(each))]
+    known = [each for each in results if not (isinstance(each, TaskflowError) and names_no_run(each))]
     return known[0] if known else results[0]
 
 

@@ -6,6 +6,7 @@ group holds what was read and not acknowledged. Where the two disagree the datab
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,7 @@ from taskflow.store.events import EVENTS, KEPT, Event, EventGroup, GroupMissingE
 from taskflow.store.sync_store import Store
 from taskflow.upkeep.feed_batches import FeedBatches
 
-if TYPE_CHECKING:  # a process that only triggers never imports SQLAlchemy
+if TYPE_CHECKING:  # 30 MB: only the node that leads imports SQLAlchemy, when it does
     from taskflow.history.database import Database
 
 log = logging.getLogger("taskflow.history")
@@ -31,35 +32,41 @@ ALARM: Final = KEPT // 2
 
 
 def feed_threads(store: Store, settings: Settings, node_id: str) -> "list[FeedThread]":
-    """Return the threads of a node, none where there is to be no history.
-
-    Raises:
-        SettingsError: The database's address can't be read, or its driver is missing.
-    """
+    """Return the threads of a node, none where there is to be no history."""
     if settings.database_url == "none":
         return []
-    from taskflow.history.database import Database, database_url
 
-    url = database_url(settings)
-    if url is None:
-        return []
-    database, environment, retention = Database(url), settings.environment, settings.history_retention
-    return [FeedThread(store, shard, node_id, database, environment, retention) for shard in range(settings.shards)]
+    def open_database() -> "Database":
+        from taskflow.history.database import Database, database_url
+
+        url = database_url(settings)
+        assert url is not None
+        return Database(url)
+
+    environment, retention = settings.environment, settings.history_retention
+    return [
+        FeedThread(store, shard, node_id, open_database, environment, retention) for shard in range(settings.shards)
+    ]
 
 
 class FeedThread:
     """Runs in every node, for each shard; the one that leads feeds."""
 
     def __init__(
-        self, store: Store, shard: int, node_id: str, database: "Database", environment: str, retention: timedelta
+        self,
+        store: Store,
+        shard: int,
+        node_id: str,
+        open_database: "Callable[[], Database]",
+        environment: str,
+        retention: timedelta,
     ) -> None:
         self._store = store
         self._shard = shard
         self._node_id = node_id
         self._retention = retention
         self._group = EventGroup(store, shard)
-        self._database = database
-        self._batches = FeedBatches(store, shard, database, environment)
+        self._batches = FeedBatches(store, shard, open_database, environment)
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"taskflow-history-{shard}", daemon=True)
         self._is_aligned = False
@@ -95,11 +102,12 @@ class FeedThread:
                 pause = self._wait(error)
             except StoreUnavailableError as error:
                 log.warning("history.waiting: %s", error)
-                pause = 1.0
+                self._is_aligned, pause = False, 1.0
             except Exception:
                 log.exception("history.failed")
                 self._is_aligned, pause = False, 5.0
             self._is_stopping.wait(pause)
+        self._batches.close()
 
     def _turn(self) -> float:
         """Move one batch. Returns how many seconds to pause."""
@@ -122,8 +130,8 @@ class FeedThread:
 
     def _move(self, events: list[Event]) -> None:
         self._batches.write(events)
-        if self._database.is_lost():
-            raise HistoryUnavailableError(f"{self._database.place} was deleted or replaced")
+        if self._batches.database.is_lost():
+            raise HistoryUnavailableError(f"{self._batches.database.place} was deleted or replaced")
         self._group.acknowledge(events)
         if len(events) == PER_BATCH:
             self._is_behind = True
@@ -144,10 +152,10 @@ class FeedThread:
 
     def _align(self) -> None:
         """Make database and group agree on what is written."""
-        if self._database.is_lost():
-            log.error("history.lost: %s was deleted or replaced; it is made anew", self._database.place)
-        self._database.abandon()
-        self._database.prepare()
+        if self._batches.database.is_lost():
+            log.error("history.lost: %s was deleted or replaced; it is made anew", self._batches.database.place)
+        self._batches.database.abandon()
+        self._batches.database.prepare()
         known = self._batches.position()
         try:
             state = self._group.state()

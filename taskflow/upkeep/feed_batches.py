@@ -1,8 +1,9 @@
 """What the feed writes: the runs that entries speak of, as the store has them now, and the entries themselves."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from taskflow.store.events import Event, read_record
@@ -11,7 +12,7 @@ from taskflow.store.sync_store import Store
 if TYPE_CHECKING:
     from taskflow.history.database import Database
     from taskflow.history.rows import Rows
-    from taskflow.history.writer import Batch
+    from taskflow.history.writer import Batch, Writer
 
 log = logging.getLogger("taskflow.history")
 RECORDS_AT_ONCE: Final = 50
@@ -24,13 +25,21 @@ TRIMS_AT_ONCE: Final = 20
 class FeedBatches:
     """Reads one shard's records and writes them to the database. Errors are those of store and history."""
 
-    def __init__(self, store: Store, shard: int, database: "Database", environment: str) -> None:
-        from taskflow.history.writer import Writer
-
+    def __init__(self, store: Store, shard: int, open_database: "Callable[[], Database]", environment: str) -> None:
         self._store = store
         self._shard = shard
+        self._open_database = open_database
         self._environment = environment
-        self._writer = Writer(database, environment)
+
+    @cached_property
+    def database(self) -> "Database":
+        """Where it writes, opened at the first use."""
+        return self._open_database()
+
+    def close(self) -> None:
+        """Close the database where it was opened."""
+        if "database" in self.__dict__:
+            self.database.close()
 
     def position(self) -> int | None:
         """Return how far the stream is in the database, None when it must be rebuilt."""
@@ -82,6 +91,12 @@ class FeedBatches:
                 break
         self._writer.tidy()
         return deleted
+
+    @cached_property
+    def _writer(self) -> "Writer":
+        from taskflow.history.writer import Writer
+
+        return Writer(self.database, self._environment)
 
     def _unknown(self, run_ids: set[str]) -> set[str]:
         return run_ids - self._writer.known(run_ids) if run_ids else run_ids

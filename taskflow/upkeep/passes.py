@@ -20,13 +20,17 @@ QueueLength = Callable[[str], int | None]
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """One shard's upkeep. ``broker_length`` counts a Celery queue's messages when the scripts can't."""
+    """One shard's upkeep. ``broker_length`` counts a Celery queue's messages when the scripts can't.
+
+    ``perform_canvas`` honours a shard's canvas outbox: Celery callbacks of runs that finished without a node.
+    """
 
     store: Store
     shard: int
     lease: timedelta
     heartbeat: timedelta
     broker_length: QueueLength | None
+    perform_canvas: Callable[[int], None]
 
     def perform(self) -> None:
         """Do everything that is due.
@@ -40,6 +44,7 @@ class Upkeep:
         self._withdraw()
         self._republish()
         self._perform_effects()
+        self.perform_canvas(self.shard)
 
     def sweep(self) -> None:
         """Heal slots that a bug or a lost write left behind."""

@@ -17,12 +17,16 @@ from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleCl
 from taskflow.execution.final_hooks import arun_final_hooks
 from taskflow.execution.hook_runner import Report
 from taskflow.execution.outcome import Outcome
+from taskflow.execution.reporting.current import entered_run
+from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
+from taskflow.store.operations import Operation
 from taskflow.store.pipeline import Pipeline
 from taskflow.store.records import ClaimedRun
 from taskflow.store.wire import shard_of_run
 from taskflow.worker.attempts import hooks_context, is_same_end, keep, left, prepare, settle
+from taskflow.worker.reporting import identity_of
 from taskflow.worker.runtime import Runtime
 
 log = logging.getLogger("taskflow.node")
@@ -79,6 +83,7 @@ class AsyncRuns:
         self._taken: list[Order] = []
         self._is_draining = False
         self._held: dict[str, _Held] = {}
+        self._adopted: dict[str, int] = {}  # shards that adopted runs were found on
         self._busy = 0
         self._lock = threading.Lock()
         self._idle = threading.Event()
@@ -171,11 +176,24 @@ class AsyncRuns:
     async def _claim(self, order: Order) -> ClaimedRun | None:
         claim = operations.claim_run(order.run_id, node_id=self._runtime.node.id, reservation=order.reservation)
         try:
-            return await self._pipeline.submit(claim, self._shard(order.run_id))
+            return await self._claim_on_its_shard(claim, order.run_id)
         except (RunNotClaimableError, NodeUnregisteredError) as refused:
             log.info("ticket.dropped: %s", refused)
             self._watcher.dropped(order)
             return None
+
+    async def _claim_on_its_shard(self, claim: Operation[ClaimedRun], run_id: str) -> ClaimedRun:
+        """Claim a run; an adopted one, whose id is Celery's, is looked for on every shard."""
+        last = self._runtime.settings.shards - 1
+        for shard in range(last if shard_of_run(run_id) is None else 0):
+            try:
+                self._adopted[run_id] = shard
+                return await self._pipeline.submit(claim, shard)
+            except RunNotClaimableError as refused:
+                if refused.status != "MISSING":
+                    raise
+                self._adopted[run_id] = last
+        return await self._pipeline.submit(claim, self._shard(run_id))
 
     async def _attempt(self, order: Order, claimed: ClaimedRun) -> None:
         if claimed.ended is not None:
@@ -184,12 +202,15 @@ class AsyncRuns:
         attempt = prepare(self._runtime, order.definition, claimed)
         self._watcher.started(order)
         began = time.monotonic()
-        task = self.loop.create_task(attempt.aexecute(partial(self._keep, claimed)), name=order.run_id)
+        live = self._runtime.reports.open(identity_of(claimed), claimed.metadata)
+        with entered_run(live):
+            task = self.loop.create_task(attempt.aexecute(partial(self._keep, claimed, live)), name=order.run_id)
         held = self._held[order.run_id] = _Held(order.run_id, claimed.claim, task, attempt.signal)
         if claimed.max_duration is not None:
             held.timer = self.loop.call_later(claimed.max_duration.total_seconds(), self._cancel, held, TIMED_OUT)
         try:
             outcome = await task
+            await self._runtime.reports.asend(live)
         except asyncio.CancelledError:
             await self._left(order, claimed, attempt.report)
             return
@@ -199,6 +220,7 @@ class AsyncRuns:
         finally:
             del self._held[order.run_id]
             held.disarm()
+            self._runtime.reports.close(live)
         self._watcher.ended(order, outcome, time.monotonic() - began)
         try:
             errors = attempt.report.hook_errors
@@ -211,17 +233,22 @@ class AsyncRuns:
         """Run the hooks of a run that ended without code of its own. A death in here has them run again."""
         self._watcher.dropped(order)
         context = hooks_context(self._runtime, order.definition, claimed)
-        errors = await arun_final_hooks(
-            order.definition, claimed.payload, context, status=ended, error=claimed.error, output=claimed.output
-        )
+        live = self._runtime.reports.open(identity_of(claimed), claimed.metadata)
+        with entered_run(live):
+            errors = await arun_final_hooks(
+                order.definition, claimed.payload, context, status=ended, error=claimed.error, output=claimed.output
+            )
+        await self._runtime.reports.asend(live)
+        self._runtime.reports.close(live)
         finished = operations.finish_hooks(order.run_id, claimed.claim, errors)
         await self._pipeline.submit(finished, self._shard(order.run_id))
 
-    async def _keep(self, claimed: ClaimedRun, outcome: Outcome) -> None:
+    async def _keep(self, claimed: ClaimedRun, live: LiveRun, outcome: Outcome) -> None:
         """Write a final outcome down before its hooks run; from then on its time does not count."""
         held = self._held.get(claimed.run_id)
         if held:
             held.disarm()
+        await self._runtime.reports.asend(live)
         kept = keep(claimed, outcome)
         if kept is not None:
             try:
@@ -260,6 +287,7 @@ class AsyncRuns:
         os._exit(STUCK_EXIT)
 
     def _done(self, order: Order) -> None:
+        self._adopted.pop(order.run_id, None)
         if order.on_done:
             order.on_done()
         with self._lock:
@@ -269,4 +297,5 @@ class AsyncRuns:
         self._on_free()
 
     def _shard(self, run_id: str) -> int:
-        return shard_of_run(run_id) or 0
+        named = shard_of_run(run_id)
+        return self._adopted.get(run_id, 0) if named is None else named

@@ -92,6 +92,7 @@ class ChildrenExecutor:
                 self._safely(functools.partial(self._stop, work))
             else:
                 self._safely(self._settle_dead)
+                self._runtime.orphans.look()  # its last log lines
                 look_again = time.monotonic() + LOOK_AGAIN_SECONDS
 
     def _safely(self, act: Callable[[], None]) -> None:

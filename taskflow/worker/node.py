@@ -55,7 +55,7 @@ class Node:
         self._runtime.declare()
         self._register()
         self._pulses = [Pulse(self._runtime, shard, self._obey, self._come_back) for shard in self._shards]
-        self._services = [*self._runtime.services(self._runtime.node.name)]
+        self._services = [*self._runtime.services(self._runtime.node.name), self._runtime.orphans]
         for thread in (*self._pulses, *self._services):
             thread.start()
         log.info("node.ready: %s consumes %s", self._runtime.node.id, ", ".join(self._queues))

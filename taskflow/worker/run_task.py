@@ -23,12 +23,14 @@ from taskflow.errors import (
 from taskflow.execution.final_hooks import run_final_hooks
 from taskflow.execution.hook_runner import Report
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
+from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.models import RunStatus
 from taskflow.store import operations
 from taskflow.store.records import ClaimedRun
 from taskflow.worker.alarm import alarm
 from taskflow.worker.attempts import hooks_context, is_same_end, keep, left, prepare, settle
 from taskflow.worker.insist import insist
+from taskflow.worker.reporting import identity_of
 from taskflow.worker.runtime import Runtime, runtime_of
 
 log = logging.getLogger("taskflow.node")
@@ -68,8 +70,11 @@ class RunTask(celery.Task[Any, Any]):
             self._run_final_hooks(runtime, claimed, claimed.ended)
         attempt = prepare(runtime, self.definition, claimed, partial(_stop_reason, runtime, claimed.run_id))
         try:
-            with alarm(attempt.signal, claimed.max_duration) as disarm:
-                outcome = attempt.execute(partial(self._keep, runtime, claimed, disarm))
+            with (
+                runtime.reports.attempt(identity_of(claimed), claimed.metadata) as live,
+                alarm(attempt.signal, claimed.max_duration) as disarm,
+            ):
+                outcome = attempt.execute(partial(self._keep, runtime, claimed, live, disarm))
         except SystemExit:
             if attempt.report.final_hooks_ran:
                 insist(runtime, left(claimed, attempt.report), run_id=claimed.run_id)
@@ -111,15 +116,19 @@ class RunTask(celery.Task[Any, Any]):
     def _run_final_hooks(self, runtime: Runtime, claimed: ClaimedRun, ended: RunStatus) -> NoReturn:
         """Run the hooks of a run that ended without code of its own. A death in here has them run again."""
         context = hooks_context(runtime, self.definition, claimed)
-        errors = run_final_hooks(
-            self.definition, claimed.payload, context, status=ended, error=claimed.error, output=claimed.output
-        )
+        with runtime.reports.attempt(identity_of(claimed), claimed.metadata):
+            errors = run_final_hooks(
+                self.definition, claimed.payload, context, status=ended, error=claimed.error, output=claimed.output
+            )
         insist(runtime, operations.finish_hooks(claimed.run_id, claimed.claim, errors), run_id=claimed.run_id)
         raise Ignore(f"Run {claimed.run_id} had ended {ended}; its final hooks were run.")
 
-    def _keep(self, runtime: Runtime, claimed: ClaimedRun, disarm: Callable[[], None], outcome: Outcome) -> None:
+    def _keep(
+        self, runtime: Runtime, claimed: ClaimedRun, live: LiveRun, disarm: Callable[[], None], outcome: Outcome
+    ) -> None:
         """Write a final outcome down before its hooks run."""
         disarm()
+        runtime.reports.send(live)
         kept = keep(claimed, outcome)
         if kept is not None:
             try:

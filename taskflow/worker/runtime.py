@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, cast
 
+from taskflow.broker.canvas import Canvas
 from taskflow.definition.machine import MachineSpec
 from taskflow.definition.registry import Registry
+from taskflow.execution.reporting.reports import Reports
 from taskflow.settings import Settings
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.sync_store import Store
+from taskflow.worker.reporting import OrphanSender, make_reports
 
 ATTRIBUTE = "taskflow_runtime"
 
@@ -27,7 +30,7 @@ class Service(Protocol):
 class Adopt(Protocol):
     """Make a run of a message that a plain Celery producer sent, under the id that Celery gave it."""
 
-    def __call__(self, task_id: str, payload: object, run_id: str, due: datetime | None) -> str: ...
+    def __call__(self, task_id: str, payload: object, run_id: str, due: datetime | None, canvas: str | None) -> str: ...
 
 
 @dataclass(slots=True)
@@ -36,10 +39,17 @@ class NodeIdentity:
 
     name: str = "unnamed"
     id: str = field(default="")
+    pid: int = 0
+
+    @property
+    def is_child(self) -> bool:
+        """Whether this process was forked by the node."""
+        return bool(self.pid) and os.getpid() != self.pid
 
     def renew(self) -> str:
         """Take a new id: the node's name, its pid and eight random digits."""
-        self.id = f"{self.name}.{os.getpid()}.{secrets.token_hex(4)}"
+        self.pid = os.getpid()
+        self.id = f"{self.name}.{self.pid}.{secrets.token_hex(4)}"
         return self.id
 
 
@@ -53,9 +63,16 @@ class Runtime:
     registry: Registry
     presets: Mapping[str, MachineSpec]
     adopt: Adopt
+    canvas: Canvas
     services: Callable[[str], Sequence[Service]]
     declare: Callable[[], None]
     node: NodeIdentity = field(default_factory=NodeIdentity)
+    reports: Reports = field(init=False)
+    orphans: OrphanSender = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reports = make_reports(self.settings, self.store)
+        self.orphans = OrphanSender(self.settings, self.store)
 
 
 def runtime_of(app: Any) -> Runtime:

@@ -18,6 +18,7 @@ from taskflow.upkeep.feed import FeedThread
 from tests.postgres import PostgresServer, find_postgresql
 from tests.servers import RedisServer
 from tests.store.conftest import Bench, make_bench, real_time
+from tests.waiting import wait_until
 
 ENVIRONMENT = "dev"
 
@@ -125,23 +126,32 @@ def an_error(message: str) -> str:
 StartFeed = Callable[..., FeedThread]
 
 
+def feed_thread(bench: Bench, url: str, node: str = "n1") -> FeedThread:
+    """Start a thread that feeds; ``end`` it."""
+    store = Store(real_time(bench), bench)
+    thread = FeedThread(store, 0, node, lambda: open_database(url), bench.config.environment, timedelta(days=30))
+    thread.start()
+    return thread
+
+
+def end(thread: FeedThread) -> None:
+    """Stop a thread that feeds, and wait until it has closed what it opened."""
+    thread.stop()
+    wait_until(lambda: not thread.is_alive, "the feed to end")
+
+
 @pytest.fixture
 def start_feed(bench: Bench, url: str) -> Iterator[StartFeed]:
     """Start threads that feed the bench's events into the database: ``start_feed("n1")``."""
-    opened: list[tuple[FeedThread, Database]] = []
+    threads: list[FeedThread] = []
 
-    def start(node: str = "n1", **more: Any) -> FeedThread:
-        made = open_database(url)
-        store = Store(real_time(bench), bench)
-        thread = FeedThread(store, 0, node, made, bench.config.environment, timedelta(days=30), **more)
-        opened.append((thread, made))
-        thread.start()
-        return thread
+    def start(node: str = "n1") -> FeedThread:
+        threads.append(feed_thread(bench, url, node))
+        return threads[-1]
 
     yield start
-    for thread, made in opened:
-        thread.stop()
-        made.close()
+    for thread in threads:
+        end(thread)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from taskflow.store.events import EventGroup
 from taskflow.store.sync_store import Store
 from taskflow.upkeep import feed
 from taskflow.upkeep.feed_lag import FeedLag, feed_lag
-from tests.history.conftest import StartFeed, open_database
+from tests.history.conftest import StartFeed, end, feed_thread, open_database
 from tests.postgres import PostgresServer
 from tests.store.conftest import Bench, real_time
 from tests.waiting import wait_until
@@ -99,8 +99,7 @@ def test_a_feeder_that_dies_with_a_batch_in_hand_loses_nothing(
     first = start_feed("n1")
     ledger = run_some(bench, 3)
     wait_until(lambda: is_exact(bench, fed, ledger), "the first runs")
-    first.stop()
-    wait_until(lambda: not first.is_alive, "the first to end")
+    end(first)
     ledger |= run_some(bench, 5)
     _, taken = EventGroup(Store(real_time(bench), bench), 0).read("n1", 500)  # and dies
     assert taken
@@ -133,10 +132,8 @@ def test_a_database_that_is_away_under_load_loses_nothing(
     """Runs go on, entries wait in the stream, and the history is exact afterwards."""
     caplog.set_level(logging.INFO, "taskflow.history")
     bench.node()
-    database, reading = open_database(postgres.url), open_database(postgres.url)
-    store = Store(real_time(bench), bench)
-    thread = feed.FeedThread(store, 0, "n1", database, bench.config.environment, timedelta(days=30))
-    thread.start()
+    reading, store = open_database(postgres.url), Store(real_time(bench), bench)
+    thread = feed_thread(bench, postgres.url)
     reader = Reader(reading, bench.config.environment)
     with load(bench) as ledger:
         wait_until(lambda: reader.is_ready() and len(reader.list_runs(RunFilter())) > 10, "the history to fill")
@@ -151,13 +148,12 @@ def test_a_database_that_is_away_under_load_loses_nothing(
         postgres.start()
     wait_until(lambda: is_exact(bench, reader, ledger), "the history to be exact", timeout=20)
     wait_until(lambda: feed_lag(store) == FeedLag(0, timedelta(0)), "nothing to be behind")
-    thread.stop()
+    end(thread)
     said = "\n".join(caplog.messages)
     assert said.count("history.waiting") == 1
     assert "history.caught_up" in said
     assert "taskflow@" not in said
-    for opened in (database, reading):
-        opened.close()
+    reading.close()
 
 
 def test_a_deleted_sqlite_file_is_rebuilt_under_load(
@@ -166,11 +162,8 @@ def test_a_deleted_sqlite_file_is_rebuilt_under_load(
     """From the store's runs and the stream's remainder, with an error in the log that says so."""
     bench.node()
     url = f"sqlite:///{tmp_path}/history.db"
-    database, reading = open_database(url), open_database(url)
-    thread = feed.FeedThread(
-        Store(real_time(bench), bench), 0, "n1", database, bench.config.environment, timedelta(days=30)
-    )
-    thread.start()
+    reading = open_database(url)
+    thread = feed_thread(bench, url)
     reader = Reader(reading, bench.config.environment)
     with load(bench) as ledger:
         wait_until(lambda: len(reader.list_runs(RunFilter())) > 10, "the history to fill")
@@ -179,10 +172,9 @@ def test_a_deleted_sqlite_file_is_rebuilt_under_load(
         count = len(ledger)
         wait_until(lambda: len(ledger) > count + 20, "more runs")
     wait_until(lambda: is_exact(bench, reader, ledger), "the history to be exact")
-    thread.stop()
+    end(thread)
     assert "history.lost: " in caplog.text
-    for opened in (database, reading):
-        opened.close()
+    reading.close()
 
 
 def test_a_damaged_sqlite_file_is_put_aside(tmp_path: Path) -> None:
@@ -204,8 +196,7 @@ def test_entries_that_were_trimmed_unread_are_made_up_for(
     first = start_feed("n1")
     run_some(bench, 3)
     wait_until(lambda: fed.is_ready() and len(fed.list_runs(RunFilter())) == 3, "the first runs")
-    first.stop()
-    wait_until(lambda: not first.is_alive, "the first to end")
+    end(first)
     run_some(bench, 10)
     bench.redis("XTRIM", bench.key("events"), "MAXLEN", 5)
     start_feed("n2")

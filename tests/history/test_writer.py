@@ -4,11 +4,13 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from taskflow.definition.run_filter import RunFilter
+from taskflow.errors import HistoryUnavailableError
 from taskflow.history.database import Database
 from taskflow.history.migrate import VERSION_TABLE
 from taskflow.history.reader import Reader
@@ -147,3 +149,11 @@ def test_environments_in_one_database_do_not_meet(database: Database, reader: Re
     other = Reader(database, "prod")
     assert (other.retrieve("run_1"), len(other.list_runs(RunFilter()))) == (None, 0)
     assert len(reader.list_runs(RunFilter())) == 1
+
+
+def test_a_schema_of_a_newer_version_is_left_alone(database: Database) -> None:
+    """During a rolling update the old workers wait; their entries stay in the stream."""
+    with database.writing() as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    with pytest.raises(HistoryUnavailableError, match="not one that this version knows"):
+        database.prepare()

@@ -143,9 +143,14 @@ def test_many_runs_are_canceled_by_what_they_have_in_common(start_fleet: StartFl
     assert (again.success, again.failure) == (1, 3)
     assert {failure.reason for failure in again.failures[:2]} == {"It had ended already."}
     assert other.status() is RunStatus.CANCELED
-    for arguments in ({}, {"where": RunFilter()}, {"ids": ["run_1"], "where": RunFilter(task="t-sleep")}):
+    mistakes: list[tuple[list[str] | None, RunFilter | None]] = [
+        (None, None),
+        (None, RunFilter()),
+        (["run_1"], RunFilter(task="t-sleep")),
+    ]
+    for ids, wrong in mistakes:
         with pytest.raises(RunFilterError):
-            runs.bulk_cancel(**arguments)
+            runs.bulk_cancel(ids, where=wrong)
 
 
 def test_children_of_runs_that_are_canceled_together_are_canceled(start_fleet: StartFleet, valkey: RedisServer) -> None:

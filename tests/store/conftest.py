@@ -18,7 +18,7 @@ from taskflow.store import node_operations, operations
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations import NewRun, Operation
 from taskflow.store.records import ClaimedRun, Ticket
-from taskflow.store.sync_store import Store
+from taskflow.store.sync_store import OnEnded, Store
 from taskflow.store.wire import StoreConfig, new_run_id
 from tests.servers import RedisServer
 
@@ -37,9 +37,9 @@ class Shell(Protocol):
 class BlockingAsyncStore:
     """The asyncio shell behind a blocking face, so that one test serves both."""
 
-    def __init__(self, config: StoreConfig, publisher: Any) -> None:
+    def __init__(self, config: StoreConfig, publisher: Any, on_ended: OnEnded) -> None:
         self._loop = asyncio.new_event_loop()
-        self.store = AsyncStore(config, publisher)
+        self.store = AsyncStore(config, publisher, on_ended)
 
     def run(self, operation: Operation[ResultT], *, shard: int = 0) -> ResultT:
         """Run an operation to its end."""
@@ -59,6 +59,7 @@ class Bench:
     config: StoreConfig
     server: RedisServer
     published: list[Ticket] = field(default_factory=list[Ticket])
+    ended: list[str] = field(default_factory=list[str])
     now: list[int] = field(default_factory=lambda: [1_800_000_000_000_000])
     numbers: Iterator[int] = field(default_factory=itertools.count)
     shard: int = 0
@@ -182,7 +183,7 @@ def make_bench(server: RedisServer, shell: str = "sync", *, shards: int = 1, sha
     now = [1_800_000_000_000_000]
     config = StoreConfig(server.url, f"s{uuid4().hex[:6]}", shards=shards, clock=lambda: now[0])
     made = Bench(store=None, config=config, server=server, now=now, shard=shard)  # type: ignore[arg-type]  # set next
-    store = Store(config, made) if shell == "sync" else BlockingAsyncStore(config, made)
+    store = (Store if shell == "sync" else BlockingAsyncStore)(config, made, made.ended.extend)
     made.store = store
     yield made
     store.close()

@@ -58,4 +58,4 @@ def test_the_history_is_in_home_unless_told_otherwise(tmp_path: Path) -> None:
         assert url.drivername == "postgresql+psycopg"
         assert Database(url).place == "postgresql+psycopg://me:***@host/runs"
     with pytest.raises(SettingsError, match="in memory"):
-        database_url(Settings.read(database_url="sqlite://"))
+        Settings.read(database_url="sqlite://")

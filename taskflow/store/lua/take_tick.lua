@@ -1,6 +1,6 @@
 -- Let one node do the upkeep that is due, and tell the others when to look again.
 -- ARGV[7] node id  [8] heartbeat ms  [9] sweep interval ms  [10] how long the tick is held, ms
--- Derives :tick, :delayed, :timers, :effects, :nodes, :ticket_queues, :deserted, :upkeep.
+-- Derives :tick, :delayed, :timers, :effects, :nodes, :ticket_queues, :canvas, :deserted, :upkeep.
 -- Returns {1, 0} when something is due and this node has the tick, {1, -1} when a sweep is due as well, {0, ms to wait}
 --   when nothing is due or another node has the tick.
 local function head(name)
@@ -9,7 +9,7 @@ end
 local upkeep = redis.call("HMGET", base .. ":upkeep", "reaped", "swept")
 local sweep = (tonumber(upkeep[2] or "0")) + tonumber(ARGV[9])
 local reap = (tonumber(upkeep[1] or "0")) + tonumber(ARGV[8])
-local due = math.min(head(":delayed"), head(":timers"), head(":nodes"), head(":ticket_queues"), reap, sweep)
+local due = math.min(head(":delayed"), head(":timers"), head(":nodes"), head(":ticket_queues"), head(":canvas"), reap, sweep)
 if redis.call("EXISTS", base .. ":deserted", base .. ":effects") > 0 then
   due = now
 end

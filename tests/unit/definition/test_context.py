@@ -32,6 +32,15 @@ def test_a_context_is_frozen() -> None:
         context().attempt.number = 2  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue] - the test
 
 
+def test_a_context_can_be_copied_compared_and_hashed() -> None:
+    """It is logged with ``asdict``, and a value like others; the signal stays the one that the node sets."""
+    ctx = context(init={"db": object()})
+    copied = dataclasses.asdict(ctx)
+    assert copied["signal"] is ctx.signal
+    assert copied["run"]["id"] == "run_test"
+    assert len({ctx, dataclasses.replace(ctx, init=None)}) == 1
+
+
 def test_an_unknown_machine_is_refused() -> None:
     """A test on a machine that does not exist proves nothing."""
     with pytest.raises(DefinitionError, match="Unknown machine"):

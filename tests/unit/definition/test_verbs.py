@@ -42,11 +42,11 @@ class RecordingEngine:
         raise NotImplementedError
 
     @property
-    def batches(self) -> BatchEngine:
+    def actions(self) -> RunActions:
         raise NotImplementedError
 
     @property
-    def actions(self) -> RunActions:
+    def batches(self) -> BatchEngine:
         raise NotImplementedError
 
     def trigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:

@@ -121,12 +121,9 @@ def test_a_success_goes_through_everything_in_order(is_async: bool, forms: list[
     assert isinstance(outcome, Completed)
     assert outcome.output == b'"done"'
     assert story.lines == [
-        *AROUND,
-        *each("init", "on_start", "on_start_attempt"),
-        "run",
-        *each("on_success", "on_complete", "cleanup"),
-        *LEFT,
-    ]
+        *AROUND, *each("init", "on_start", "on_start_attempt"), "run",
+        *each("on_success", "on_complete", "cleanup"), *LEFT,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("is_async, forms", FORMS[:: len(FORMS) // 4])
@@ -137,12 +134,9 @@ def test_a_failure_for_good_goes_through_everything_in_order(is_async: bool, for
     outcome = execute(an_attempt(subject, number=3))
     assert isinstance(outcome, Ended)
     assert story.lines == [
-        *AROUND,
-        *each("init", "on_start_attempt"),
-        "run",
-        *each("on_error", "on_failure", "on_complete", "cleanup"),
-        *LEFT,
-    ]
+        *AROUND, *each("init", "on_start_attempt"), "run",
+        *each("on_error", "on_failure", "on_complete", "cleanup"), *LEFT,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("is_async", [False, True])

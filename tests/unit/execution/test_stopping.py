@@ -7,7 +7,7 @@ import os
 import signal as signals
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextvars import ContextVar
 from types import FrameType
 from typing import Any
@@ -260,6 +260,41 @@ def test_sigterm_in_a_child_cancels_an_async_function(reason: str, sigterm_exits
         outcome = attempt.execute()
         assert isinstance(outcome, Ended)
         assert (outcome.status, told) == (RunStatus.TIMED_OUT, [*TIMED_OUT, "CancelledError"])
+
+
+def test_sigterm_closes_async_middlewares_in_order_too() -> None:
+    """An inner one may use what an outer one has opened."""
+    told: list[str] = []
+
+    @task()
+    def subject() -> None:
+        raise SystemExit(SIGTERM_EXIT)
+
+    @subject.middleware
+    def outer() -> Generator[None]:
+        try:
+            yield
+        finally:
+            told.append("outer")
+
+    @subject.middleware
+    async def inner(next: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await next()
+        finally:
+            await asyncio.sleep(0)
+            told.append("inner")
+
+    @subject.middleware
+    async def innermost() -> AsyncGenerator[None]:
+        try:
+            yield
+        finally:
+            told.append("innermost")
+
+    with pytest.raises(SystemExit):
+        an_attempt(subject).execute()
+    assert told == ["innermost", "inner", "outer"]
 
 
 def test_an_async_function_may_exit_in_a_child() -> None:

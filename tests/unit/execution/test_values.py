@@ -236,6 +236,25 @@ def test_a_blocking_hook_does_not_block_the_loop() -> None:
     asyncio.run(both())
 
 
+def test_tasks_that_fill_the_loops_threads_do_not_keep_hooks_waiting() -> None:
+    """A hook of a cancelation must not wait for ten minutes of somebody else's work."""
+    released = threading.Event()
+
+    @task()
+    async def subject() -> None: ...
+
+    subject.on_start(lambda: None)
+
+    async def crowded() -> None:
+        loop = asyncio.get_running_loop()
+        others = [loop.run_in_executor(None, released.wait, 5) for _ in range(40)]
+        assert isinstance(await asyncio.wait_for(an_attempt(subject).aexecute(), 4), Completed)
+        released.set()
+        assert all(await asyncio.gather(*others))
+
+    asyncio.run(crowded())
+
+
 def test_the_context_of_a_test_can_have_what_hooks_need() -> None:
     """Hooks are functions: a project's tests call them in place."""
     signal = Signal()

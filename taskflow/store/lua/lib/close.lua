@@ -1,5 +1,6 @@
--- End a run for good, with further fields. Derives :live, :finished, :finishes, :key:<task>:<digest>, :debounce:<task>:<digest>, :children:<run>.
+-- End a run for good, with further fields. Derives :live, :finished, :finishes, :key:<task>:<digest>, :debounce:<task>:<digest>, :children:<run>, :canvas.
 local FINISHES_KEPT = 10000
+local CANVAS_MS = 2000
 
 local function free_keys(id, status, idempotency, key_ttl, debounced)
   if idempotency then
@@ -17,7 +18,7 @@ end
 
 local function close(id, status, ...)
   local key = run_key(id)
-  local run = redis.call("HMGET", key, "queue", "status", "ttl", "max_duration", "parent", "idempotency", "key_ttl", "debounce")
+  local run = redis.call("HMGET", key, "queue", "status", "ttl", "max_duration", "parent", "idempotency", "key_ttl", "debounce", "canvas")
   set_status(id, run[1], run[2], status, "finished", now, ...)
   redis.call("HDEL", key, "nonce", "republished", "order", "expires", "settled")
   if run[3] then
@@ -36,6 +37,14 @@ local function close(id, status, ...)
   redis.call("ZADD", base .. ":finished", now, id)
   redis.call("XADD", base .. ":finishes", "MAXLEN", "~", FINISHES_KEPT, "*", "run", id, "status", status)
   redis.call("PEXPIRE", key, retention_ms)
+  if run[9] then -- it came with a Celery canvas: the caller honours it now if it is a node, upkeep what was left
+    local is_nodeless = status == "CANCELED" or status == "EXPIRED"
+    outbox[#outbox + 1] = { id }
+    redis.call("ZADD", base .. ":canvas", is_nodeless and now or now + CANVAS_MS, id)
+    if is_nodeless then
+      wake(now)
+    end
+  end
   if run[6] or run[8] then
     free_keys(id, status, run[6], run[7], run[8])
   end

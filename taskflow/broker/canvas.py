@@ -1,0 +1,152 @@
+"""Celery's canvas around runs: what a message asks for besides its run is kept with it, and honoured at its end.
+
+Signatures are frozen before they are kept: one that is applied twice makes two messages with one id, and one run.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, cast
+
+from celery import Celery, states
+from celery.app.task import Context
+from celery.canvas import maybe_signature
+from kombu.exceptions import KombuError
+from kombu.utils.json import dumps, loads
+
+from taskflow.broker.result_backend import RunBackend
+from taskflow.broker.run_states import STATES, exception_of
+from taskflow.errors import BrokerUnavailableError, StoreUnavailableError
+from taskflow.models import RunError, RunStatus
+from taskflow.store.canvas_operations import EndedRun
+from taskflow.trigger.run_records import RunRecords
+
+log = logging.getLogger("taskflow.canvas")
+_PARTS: Final = ("callbacks", "errbacks", "chain", "chord")
+_PLACE: Final = ("group", "group_index", "root_id", "parent_id")
+_THREADS: Final = 4
+UNAVAILABLE: Final = (StoreUnavailableError, BrokerUnavailableError, KombuError, OSError)
+"""What store and broker raise when they are away: doing it again later helps."""
+
+
+class Canvas:
+    """Honours the canvas of runs, in nodes and their children."""
+
+    def __init__(self, app: Celery, records: RunRecords) -> None:
+        self.app = app
+        self.records = records
+        self._threads: ThreadPoolExecutor | None = None
+
+    def kept(self, headers: Mapping[str, Any], embed: Mapping[str, Any]) -> str | None:
+        """Return what a message asks for at its run's end, as JSON; None when it asks for nothing."""
+        asked: dict[str, Any] = {name: embed[name] for name in _PARTS if embed.get(name)}
+        if not asked:
+            return None
+        for name in ("callbacks", "errbacks", "chain"):
+            if name in asked:
+                asked[name] = [self._frozen(item) for item in asked[name]]
+        return dumps(asked | {name: headers[name] for name in _PLACE if headers.get(name) is not None})
+
+    def refuse(self, headers: Mapping[str, Any], embed: Mapping[str, Any], status: RunStatus, error: RunError) -> None:
+        """Let a message that becomes no run end in a final status, and what was to follow with it.
+
+        Raises:
+            StoreUnavailableError, KombuError, OSError: Nothing is lost: do it again.
+        """
+        self._backend().store_result(headers["id"], exception_of(status, error), STATES[status])
+        asked = {name: embed.get(name) for name in _PARTS} | {name: headers.get(name) for name in _PLACE}
+        self._fail(headers["id"], headers["task"], asked, status, error)
+
+    def perform(self, run_ids: Sequence[str]) -> None:
+        """Honour the canvas of finished runs. What fails because store or broker is away, upkeep does again."""
+        for run_id in run_ids:
+            try:
+                self.perform_one(run_id)
+            except UNAVAILABLE as error:
+                log.warning("canvas.waiting: run %s and perhaps more: %s", run_id, error)
+                return
+            except Exception:
+                log.exception("canvas.failed: run %s", run_id)
+
+    def perform_soon(self, run_ids: Sequence[str]) -> None:
+        """Do the same in a thread: errbacks may be user code, and a broker that is away takes seconds."""
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="taskflow-canvas")
+        self._threads.submit(self.perform, run_ids)
+
+    def perform_left(self, shard: int) -> None:
+        """Honour, soon, what finished without a node, or whose node died over it. For upkeep."""
+        left = self.records.take_left_canvas(shard)
+        if left:
+            self.perform_soon(left)
+
+    def perform_one(self, run_id: str) -> None:
+        """Honour one run's canvas, unless another process is at it.
+
+        Raises:
+            StoreUnavailableError, KombuError, OSError: It is left for upkeep.
+        """
+        ended = self.records.claim_canvas(run_id)
+        if ended is None:
+            return
+        canvas: dict[str, Any] = loads(ended.canvas)
+        try:
+            if ended.status is RunStatus.COMPLETED:
+                self._go_on(ended, canvas)
+            else:
+                self._fail(run_id, ended.task_id, canvas, ended.status, ended.error)
+        except UNAVAILABLE:
+            raise
+        except Exception as error:  # it would fail in the same way the next time
+            log.exception("canvas.broken: run %s", run_id)
+            told = RunError(type(error).__name__, str(error))
+            self._fail(run_id, ended.task_id, {"chain": canvas.get("chain")}, RunStatus.FAILED, told)
+        self.records.drop_canvas(run_id)
+
+    def _go_on(self, ended: EndedRun, canvas: Mapping[str, Any]) -> None:
+        """As ``celery.app.trace`` does it after a success: callbacks, then the chain, then the chord."""
+        output: object = loads(ended.output)
+        place = {"parent_id": ended.run_id, "root_id": canvas.get("root_id") or ended.run_id}
+        for callback in canvas.get("callbacks") or ():
+            self._signature(callback).apply_async((output,), **place)
+        chain = canvas.get("chain")
+        if chain:
+            self._signature(chain[-1]).apply_async((output,), chain=chain[:-1], **place)
+        if canvas.get("chord"):
+            request = _request(ended.run_id, ended.task_id, canvas)
+            self._backend().on_chord_part_return(request, states.SUCCESS, output)
+
+    def _fail(
+        self, task_id: str, name: str, canvas: Mapping[str, Any], status: RunStatus, error: RunError | None
+    ) -> None:
+        """As ``Backend.mark_as_failure`` does it. As in Celery, a canceled task has no errbacks called."""
+        backend: Any = self._backend()
+        request, raised, state = _request(task_id, name, canvas), exception_of(status, error), STATES[status]
+        traceback = error.traceback if error else None
+        if canvas.get("chord"):
+            backend.on_chord_part_return(request, state, raised)
+        if canvas.get("chain"):
+            following = canvas["chain"][::-1]  # the next task first: who waits for the last finds all of them failed
+            backend._fail_chain(following, raised, traceback, store_result=True, state=state)
+        if canvas.get("errbacks") and status is not RunStatus.CANCELED:
+            backend._call_task_errbacks(request, raised, traceback)
+
+    def _frozen(self, item: Any) -> Any:
+        try:
+            signature = self._signature(item)
+            if "task_id" not in signature.options:
+                signature.freeze()
+            return dict(signature)
+        except Exception:  # a malformed one is found out when it is applied
+            log.exception("canvas.unfrozen")
+            return item
+
+    def _signature(self, item: Any) -> Any:
+        return maybe_signature(item, app=self.app)
+
+    def _backend(self) -> RunBackend:
+        return cast("RunBackend", cast("Any", self.app).backend)
+
+
+def _request(task_id: str, name: str, canvas: Mapping[str, Any]) -> Any:
+    return Context(cast("Any", {"id": task_id, "task": name, "delivery_info": {}, **canvas}))

@@ -1,0 +1,1 @@
+"""What an executing run tells about itself: metadata, tags, log lines. Gathers; others send it."""

@@ -1,0 +1,68 @@
+"""One log line as JSON, and how many lines an attempt may tell."""
+
+import json
+import threading
+import time
+from dataclasses import dataclass
+from typing import Final
+
+LARGEST_LINE: Final = 8192
+_CUT: Final = " ... (cut)"
+
+
+@dataclass(frozen=True, slots=True)
+class LineLimits:
+    """What is kept of one attempt; one line more says that it was truncated."""
+
+    lines: int = 10_000
+    bytes: int = 1_000_000
+
+
+class LineCounter:
+    """Numbers an attempt's lines from 1 and ends them at the limits. Thread-safe."""
+
+    def __init__(self, limits: LineLimits) -> None:
+        self._limits = limits
+        self._lock = threading.RLock()  # a signal handler may log
+        self._size = 0
+        self._is_truncated = False
+        self.count = 0
+
+    def line(self, claim: int, attempt: int, level: str, logger: str, message: str, fields: dict[str, object]) -> bytes:
+        """Return a line's JSON: ``{"attempt", "claim", "seq", "time", "level", "logger", "message", "fields"}``.
+
+        ``seq`` counts the lines of a claim, so that one that was sent twice is recognised; ``time`` is Unix
+        milliseconds. b"" when the limits are reached.
+        """
+        with self._lock:
+            if self._is_truncated:
+                return b""
+            if self.count >= self._limits.lines or self._size >= self._limits.bytes:
+                self._is_truncated = True
+                level, logger, fields = "WARNING", "taskflow.run", {}
+                message = (
+                    f"Truncated: an attempt's first {self._limits.lines:,} lines and {self._limits.bytes:,} bytes are "
+                    "kept. Raise TASKFLOW_LOG_LINES or TASKFLOW_LOG_BYTES."
+                )
+            self.count += 1
+            told: dict[str, object] = {"attempt": attempt, "claim": claim, "seq": self.count}
+            told |= {"time": time.time_ns() // 1_000_000, "level": level, "logger": logger[:256]}
+            document = _fitting(told, message, fields)
+            self._size += len(document)
+            return document
+
+
+def _fitting(told: dict[str, object], message: str, fields: dict[str, object]) -> bytes:
+    if len(_json(fields)) > LARGEST_LINE // 2:
+        message, fields = f"{message[:LARGEST_LINE]}{_CUT}", {}
+    kept = LARGEST_LINE
+    while True:  # JSON may need several bytes for a character
+        shown = message if len(message) <= kept else f"{message[:kept]}{_CUT}"
+        document = _json(told | {"message": shown, "fields": fields})
+        if len(document) <= LARGEST_LINE:
+            return document
+        kept //= 2
+
+
+def _json(line: dict[str, object]) -> bytes:
+    return json.dumps(line, ensure_ascii=False, default=str, separators=(",", ":")).encode("utf-8", "replace")

@@ -1,0 +1,236 @@
+"""One attempt that executes here, as it tells about itself: its own copy of the metadata, and what is not yet sent."""
+
+import copy
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, cast
+
+from pydantic_core import from_json, to_json
+
+from taskflow.definition.options import LARGEST_METADATA
+from taskflow.errors import OutsideRunError, RunNotFoundError, RunUpdateError, StaleClaimError
+from taskflow.execution.reporting.changes import Change, Json, Pending, apply
+from taskflow.execution.reporting.lines import LineCounter, LineLimits
+
+log = logging.getLogger("taskflow.run")
+
+
+class RunWriter(Protocol):
+    """Who sends what runs tell. Blocking; each call may raise StoreUnavailableError and is then repeated."""
+
+    def update_metadata(
+        self, run_id: str, claim: int | None, changes: Sequence[Change], writer: str, number: int
+    ) -> bytes | None:
+        """Change a run's metadata and return its JSON, None when the run has ended.
+
+        Raises:
+            StaleClaimError, RunNotFoundError: The run's own claim is over.
+            RunUpdateError: It would be too large.
+        """
+        ...
+
+    def add_tags(self, run_id: str, claim: int, tags: Sequence[str]) -> None:
+        """Add tags. Raises as ``update_metadata``."""
+        ...
+
+    def append_logs(self, run_id: str, claim: int, lines: Sequence[bytes]) -> None:
+        """Add log lines."""
+        ...
+
+
+class Desk(Protocol):
+    """Where live runs hand in what they tell. One a process."""
+
+    writer: RunWriter
+
+    def wake(self) -> None:
+        """There is something to send."""
+        ...
+
+    def keep_line(self, run_id: str, claim: int, document: bytes) -> None:
+        """Keep a log line, safe from a crash, until it is sent."""
+        ...
+
+
+class RunIdentity(NamedTuple):
+    """Which attempt tells."""
+
+    run_id: str
+    attempt: int
+    claim: int
+    parent_id: str | None = None
+    root_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    run_id: str
+    number: int
+    changes: tuple[Change, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+class LiveRun:
+    """Gathers changes in memory; ``send`` sends them in order. Thread-safe.
+
+    Args:
+        metadata: The run's metadata as stored, b"" for none.
+        limits: How many log lines are kept.
+    """
+
+    def __init__(self, identity: RunIdentity, metadata: bytes, desk: Desk, limits: LineLimits) -> None:
+        self.identity = identity
+        self.is_over = False
+        self._desk = desk
+        self._limits = limits
+        self._lines: LineCounter | None = None
+        self._metadata = metadata
+        self._view: Json | None = None
+        self._size = len(metadata)
+        self._pending: dict[str, Pending] = {}
+        self._tags: dict[str, None] = {}
+        self._outgoing: list[_Batch] = []
+        self._number = 0
+        self._lock = threading.RLock()  # a signal handler may log
+        self._sending = threading.Lock()
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether something is not yet sent."""
+        return bool(self._pending or self._tags or self._outgoing)
+
+    def current(self) -> Json:
+        """Return a copy of the run's metadata, with what is not yet sent."""
+        with self._lock:
+            return copy.deepcopy(self._read())
+
+    def change(self, run_id: str, change: Change, verb: str) -> None:
+        """Change metadata: the run's own at once in its copy, another run's once it is sent.
+
+        Raises:
+            RunUpdateError: The change does not fit what is there, or the metadata would be too large.
+            OutsideRunError: The attempt is over.
+        """
+        with self._lock:
+            if self.is_over:
+                raise OutsideRunError(verb)
+            if run_id == self.identity.run_id:
+                self._change_own(change, verb)
+            self._pending.setdefault(run_id, Pending()).add(change)
+        self._desk.wake()
+
+    def add_tags(self, tags: Sequence[str]) -> None:
+        """Add tags.
+
+        Raises:
+            OutsideRunError: The attempt is over.
+        """
+        with self._lock:
+            if self.is_over:
+                raise OutsideRunError("tags.add")
+            self._tags.update(dict.fromkeys(tags))
+        self._desk.wake()
+
+    def log(self, level: str, logger: str, message: str, fields: dict[str, object]) -> None:
+        """Keep a log line. After the attempt's end too: its threads may go on for a while."""
+        me = self.identity
+        with self._lock:
+            self._lines = self._lines or LineCounter(self._limits)
+        document = self._lines.line(me.claim, me.attempt, level, logger, message, fields)
+        if document:
+            self._desk.keep_line(me.run_id, me.claim, document)
+
+    @property
+    def has_logged(self) -> bool:
+        """Whether there was a line."""
+        return self._lines is not None
+
+    def send(self) -> None:
+        """Send all changes. What the store refuses is dropped and logged.
+
+        Raises:
+            StoreUnavailableError: What was not sent is kept for the next time.
+        """
+        with self._sending:
+            with self._lock:
+                self._collect()
+            while self._outgoing:
+                try:
+                    self._send(self._desk.writer, self._outgoing[0])
+                except (StaleClaimError, RunNotFoundError) as stale:
+                    log.info("run.unreported: %s", stale)
+                    self._outgoing.clear()
+                    return
+                except RunUpdateError as refused:
+                    log.warning("run.unreported: %s", refused)
+                del self._outgoing[0]
+
+    def _send(self, writer: RunWriter, batch: _Batch) -> None:
+        me = self.identity
+        if batch.tags:
+            writer.add_tags(me.run_id, me.claim, batch.tags)
+            return
+        is_own = batch.run_id == me.run_id
+        name = f"{me.run_id}.{me.claim}"
+        stored = writer.update_metadata(batch.run_id, me.claim if is_own else None, batch.changes, name, batch.number)
+        if is_own and stored is not None:
+            self._rebase(stored, batch)
+
+    def _rebase(self, stored: bytes, sent: _Batch) -> None:
+        """Take over what the store has: other runs may have written too. What is not sent stays on top."""
+        me = self.identity.run_id
+        with self._lock:
+            self._metadata, self._view, self._size = stored, None, len(stored)
+            unsent = [
+                change
+                for batch in self._outgoing
+                if batch is not sent and batch.run_id == me
+                for change in batch.changes
+            ]
+            for change in [*unsent, *self._pending.get(me, ())]:
+                apply(self._read(), change)
+                self._size += _size_of(change)
+
+    def _collect(self) -> None:
+        me = self.identity.run_id
+        for run_id in sorted(self._pending, key=lambda each: each != me):  # its own first: a stale claim ends the rest
+            self._outgoing.append(_Batch(run_id, self._count(), tuple(self._pending[run_id])))
+        self._pending.clear()
+        if self._tags:
+            self._outgoing.append(_Batch(me, self._count(), tags=tuple(self._tags)))
+            self._tags.clear()
+
+    def _count(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _read(self) -> Json:
+        if self._view is None:  # most runs have none, and never ask
+            self._view = cast("Json", from_json(self._metadata)) if self._metadata else {}
+        return self._view
+
+    def _change_own(self, change: Change, verb: str) -> None:
+        view = self._read()
+        if self._size + _size_of(change) > LARGEST_METADATA:
+            view = copy.deepcopy(view)  # a refused change must leave no trace
+        if not apply(view, change):
+            what = f"{verb}({_shown(change.path)!r}) does not fit the run's metadata"
+            raise RunUpdateError(what, "It is not a number, not a list, or one of the path's names is not an object.")
+        if view is self._view:
+            self._size += _size_of(change)
+            return
+        size = len(to_json(view))
+        if size > LARGEST_METADATA:
+            raise RunUpdateError.too_large(self.identity.run_id, size, LARGEST_METADATA)
+        self._view, self._size = view, size
+
+
+def _size_of(change: Change) -> int:
+    """Return by how much a change may lengthen the JSON, at most."""
+    return len(change.value.encode()) + sum(6 * len(name) + 6 for name in change.path) + 24
+
+
+def _shown(path: Sequence[str]) -> str:
+    return path[0] if len(path) == 1 else f"$.{'.'.join(path)}"

@@ -1,0 +1,51 @@
+"""``logger``: log lines with fields, kept with the run and printed by the worker."""
+
+import logging
+import traceback
+from typing import Final
+
+from taskflow.execution.reporting.capture import RUN_LOGGER
+from taskflow.execution.reporting.current import current_live_run
+
+_printed: Final = logging.getLogger(RUN_LOGGER)
+
+
+class RunLogger:
+    """Logs a message with fields: ``logger.info("order paid", order="o_42", cents=1250)``.
+
+    In a run every line is kept with it, DEBUG too; the process prints what its log level lets through, through the
+    standard logger ``taskflow.logger``. Outside of a run it is that logger only. Standard logging in a run is kept as
+    well, as far as its levels let it through. Fields that are not JSON are kept as text. Text is kept as it is: leave
+    secrets out.
+    """
+
+    def debug(self, message: str, /, **fields: object) -> None:
+        """Log at level DEBUG."""
+        self._log(logging.DEBUG, message, fields)
+
+    def info(self, message: str, /, **fields: object) -> None:
+        """Log at level INFO."""
+        self._log(logging.INFO, message, fields)
+
+    def warning(self, message: str, /, **fields: object) -> None:
+        """Log at level WARNING."""
+        self._log(logging.WARNING, message, fields)
+
+    def error(self, message: str, /, **fields: object) -> None:
+        """Log at level ERROR."""
+        self._log(logging.ERROR, message, fields)
+
+    def exception(self, message: str, /, **fields: object) -> None:
+        """Log at level ERROR with the traceback of the exception that is being handled."""
+        self._log(logging.ERROR, f"{message}\n{traceback.format_exc().rstrip()}", fields)
+
+    def _log(self, level: int, message: str, fields: dict[str, object]) -> None:
+        live = current_live_run()
+        if live is not None:
+            live.log(logging.getLevelName(level), RUN_LOGGER, message, fields)
+        if _printed.isEnabledFor(level):
+            shown = "".join(f" {name}={value!r}" for name, value in fields.items())
+            _printed.log(level, "%s%s", message, shown, stacklevel=3)
+
+
+logger: Final = RunLogger()

@@ -1,0 +1,125 @@
+"""Sends what the runs of one process tell: soon in the background, and at the end of each attempt before it counts."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections.abc import Generator
+from typing import Final
+
+from taskflow.errors import StoreUnavailableError
+from taskflow.execution.reporting.capture import install_capture
+from taskflow.execution.reporting.current import OWN_THREADS, entered_run
+from taskflow.execution.reporting.lines import LineLimits
+from taskflow.execution.reporting.live_run import LiveRun, RunIdentity, RunWriter
+from taskflow.execution.reporting.spool import Spool
+
+log = logging.getLogger("taskflow.run")
+PAUSE_SECONDS: Final = 0.2
+
+
+class Reports:
+    """One a process. A forked child starts with none of its parent's runs and with a thread of its own.
+
+    Args:
+        interval: Seconds that changes and lines are gathered before they are sent.
+    """
+
+    def __init__(self, writer: RunWriter, spool: Spool, limits: LineLimits, *, interval: float = 1.0) -> None:
+        self.writer = writer
+        self._spool, self._limits, self._interval = spool, limits, interval
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._live: set[LiveRun] = set()
+        self._has_lines = False
+        self._pending = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def attempt(self, identity: RunIdentity, metadata: bytes = b"") -> Generator[LiveRun]:
+        """Let the code inside be the one attempt that this process executes; at the end everything is sent.
+
+        An exception (the child was told to leave) passes at once: log lines are on disk.
+        """
+        live = self.open(identity, metadata)
+        try:
+            with entered_run(live, whole_process=True):
+                yield live
+            self.send(live)
+        finally:
+            self.close(live)
+
+    def open(self, identity: RunIdentity, metadata: bytes = b"") -> LiveRun:
+        """Begin an attempt that is one of many in this process. ``entered_run`` makes code its own."""
+        if self._pid != os.getpid():
+            self._begin()
+        install_capture()
+        live = LiveRun(identity, metadata, self, self._limits)
+        self._live.add(live)
+        return live
+
+    def close(self, live: LiveRun) -> None:
+        """End an attempt: what it has not sent is dropped."""
+        live.is_over = True
+        self._live.discard(live)
+
+    async def asend(self, live: LiveRun) -> None:
+        """Send what an attempt has told. See ``send``."""
+        if live.is_dirty or (live.has_logged and self._has_lines):
+            await asyncio.to_thread(self.send, live)
+
+    def send(self, live: LiveRun) -> None:
+        """Send what an attempt has told, however long the store is away. Log lines are tried once: they are safe."""
+        while live.is_dirty:
+            try:
+                live.send()
+            except StoreUnavailableError as error:
+                log.warning("store.unavailable: %s", error)
+                time.sleep(PAUSE_SECONDS)
+        if live.has_logged and self._has_lines:
+            with contextlib.suppress(StoreUnavailableError):
+                self._send_lines()
+
+    def keep_line(self, run_id: str, claim: int, document: bytes) -> None:
+        """Write a log line to disk and send it soon."""
+        self._spool.write(run_id, claim, document)
+        self._has_lines = True
+        self.wake()
+
+    def wake(self) -> None:
+        """Send soon."""
+        if self._pending.is_set():
+            return
+        with self._lock:
+            self._pending.set()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name=f"{OWN_THREADS}reports", daemon=True)
+                self._thread.start()
+
+    def _send_lines(self) -> None:
+        self._has_lines = False  # before: a line that is written meanwhile sets it again
+        try:
+            self._spool.send(self.writer.append_logs)
+        except BaseException:
+            self._has_lines = True
+            raise
+
+    def _serve(self) -> None:
+        while True:
+            self._pending.wait()
+            time.sleep(self._interval)
+            self._pending.clear()
+            for send in [
+                *[live.send for live in [*self._live] if live.is_dirty],
+                *[self._send_lines] * self._has_lines,
+            ]:
+                try:
+                    send()
+                except Exception as error:
+                    log.warning("run.unsent: %s", error, exc_info=not isinstance(error, StoreUnavailableError))
+                    self._pending.set()

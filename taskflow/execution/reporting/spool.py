@@ -1,0 +1,135 @@
+"""Log lines on disk from the moment they are written until they are sent, so that a crash loses none.
+
+A process appends to files of its own, each held by ``flock`` for as long as the process lives: a file that nobody holds
+is an orphan, and whoever finds it sends it. A line is ``<run id> <claim> <JSON>``. Lines may be sent twice, never lost.
+"""
+
+import contextlib
+import fcntl
+import itertools
+import logging
+import os
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Final
+
+log = logging.getLogger("taskflow.spool")
+Send = Callable[[str, int, Sequence[bytes]], None]
+"""Sends lines of one run and claim: JSON texts. Raises when they could not be sent."""
+LINES_AT_ONCE: Final = 500
+_SUFFIX: Final = ".lines"
+
+
+class Spool:
+    """The lines of this process. Thread-safe; a forked child has files of its own.
+
+    Args:
+        folder: Made when the first line is written. When that fails lines are kept in memory, with a warning.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._file: BinaryIO | None = None
+        self._sealed: deque[BinaryIO] = deque()
+        self._in_memory: deque[bytes] = deque(maxlen=10_000)
+        self._writing = threading.RLock()  # a signal handler may log
+        self._sending = threading.Lock()
+
+    def _forget_parent(self) -> None:
+        """The files are the parent's, which still holds them."""
+        for file in [*self._sealed, *([self._file] if self._file else [])]:
+            file.close()
+        self._begin()
+
+    def write(self, run_id: str, claim: int, document: bytes) -> None:
+        """Keep a line: one write, complete or not at all when the process is killed."""
+        if self._pid != os.getpid():
+            self._forget_parent()
+        line = b"%s %d %s\n" % (run_id.encode(), claim, document)
+        with self._writing:
+            try:
+                self._file = self._file or _new_file(self.folder)
+                self._file.write(line)
+            except OSError as error:
+                if not self._in_memory:
+                    log.warning("spool.unwritable: %s: %s; a crash may lose log lines", self.folder, error)
+                self._in_memory.append(line)
+
+    def send(self, send: Send) -> None:
+        """Send every line written so far. What ``send`` raises is raised, and the lines are kept."""
+        with self._sending:
+            with self._writing:
+                if self._file is not None:
+                    self._sealed.append(self._file)
+                    self._file = None
+                in_memory = list(self._in_memory)
+            while self._sealed:
+                _send_file(self._sealed[0], send)
+                _remove(self._sealed.popleft())
+            _send_lines(in_memory, send)
+            with self._writing:
+                for _ in in_memory:
+                    self._in_memory.popleft()
+
+
+def send_orphans(folder: Path, send: Send) -> int:
+    """Send and remove the files whose processes are gone. Returns how many there were."""
+    count = 0
+    for path in sorted(folder.glob(f"*{_SUFFIX}")):
+        with contextlib.suppress(FileNotFoundError), path.open("r+b", buffering=0) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            try:
+                if os.fstat(file.fileno()).st_nlink:  # else somebody sent it meanwhile
+                    _send_file(file, send)
+                    path.unlink()
+                    count += 1
+            finally:
+                fcntl.flock(file, fcntl.LOCK_UN)  # a child that was just forked has the descriptor too
+    return count
+
+
+def _new_file(folder: Path) -> BinaryIO:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    while True:
+        path = folder / f"{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
+        file = path.open("xb", buffering=0)
+        os.chmod(path, 0o600)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # taken for an orphan before it was held
+
+
+def _remove(file: BinaryIO) -> None:
+    Path(file.name).unlink(missing_ok=True)
+    file.close()
+
+
+def _send_file(file: BinaryIO, send: Send) -> None:
+    with Path(file.name).open("rb") as lines:
+        complete = (line for line in lines if line.endswith(b"\n"))
+        while batch := list(itertools.islice(complete, LINES_AT_ONCE)):
+            _send_lines(batch, send)
+
+
+def _send_lines(lines: Sequence[bytes], send: Send) -> None:
+    for (run_id, claim), documents in _by_run(lines):
+        send(run_id, claim, documents)
+
+
+def _by_run(lines: Sequence[bytes]) -> Iterator[tuple[tuple[str, int], list[bytes]]]:
+    found: dict[tuple[str, int], list[bytes]] = {}
+    for line in lines:
+        run_id, claim, document = line.rstrip(b"\n").split(b" ", 2)
+        found.setdefault((run_id.decode(), int(claim)), []).append(document)
+    yield from found.items()

@@ -1,0 +1,33 @@
+"""Block retries inside of runs on real nodes."""
+
+import time
+
+import pytest
+
+from taskflow import RunHandle, RunStatus
+from tests import reporting_tasks as tasks
+from tests.conftest import StartFleet
+from tests.fleet import TASKS
+from tests.servers import RedisServer
+from tests.waiting import wait_until
+
+
+@pytest.mark.timeout(60)
+def test_a_canceled_run_leaves_the_delay_of_its_block_at_once(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """A minute's backoff must not hold a slot of a run that nobody wants any more."""
+    fleet = start_fleet(valkey.url)
+    for executor in ("process", "async"):
+        fleet.start_node(executor=executor, concurrency=1, TASKFLOW_TASKS=f"{TASKS},tests.reporting_tasks")
+    handles: list[RunHandle[None]] = [tasks.again.trigger(None), tasks.aagain.trigger(None)]
+
+    def have(word: str) -> bool:
+        return {line[1] for line in fleet.ledger() if line[0] == word} == {handle.id for handle in handles}
+
+    wait_until(lambda: have("tries"), "both blocks to fail once")
+    began = time.monotonic()
+    for handle in handles:
+        handle.cancel()
+    wait_until(lambda: have("left"), "both delays to end")
+    assert time.monotonic() - began < 5
+    assert [handle.status() for handle in handles] == [RunStatus.CANCELED] * 2
+    assert len([line for line in fleet.ledger() if line[0] == "tries"]) == 2

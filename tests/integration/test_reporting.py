@@ -1,0 +1,131 @@
+"""What runs tell about themselves, on real nodes of both executors."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from taskflow import RunStatus, metadata, tags
+from taskflow.errors import OutsideRunError
+from tests import reporting_tasks as tasks
+from tests.conftest import StartFleet
+from tests.fleet import TASKS, Fleet
+from tests.servers import RedisServer
+from tests.waiting import wait_until
+
+BOTH = f"{TASKS},tests.reporting_tasks"
+
+
+@pytest.fixture
+def fleet(start_fleet: StartFleet, valkey: RedisServer) -> Fleet:
+    return start_fleet(valkey.url, lease=2, heartbeat=0.5)
+
+
+def lines(server: RedisServer, fleet: Fleet, run_id: str) -> list[dict[str, Any]]:
+    """Return a run's log lines as the stream of events has them, each once, by attempt and number."""
+    client: Any = server.client()
+    found = client.xrange(f"{{tf:{fleet.environment}:0}}:events", "-", "+")
+    client.close()
+    kept = [json.loads(each["value"]) for _, each in found if (each["kind"], each["run"]) == ("log", run_id)]
+    return list({(each["claim"], each["seq"]): each for each in kept}.values())
+
+
+@pytest.mark.timeout(60)
+def test_a_process_run_tells_metadata_tags_and_every_kind_of_log_line(fleet: Fleet, valkey: RedisServer) -> None:
+    """All of it is there when the result is: it is sent before the attempt counts."""
+    fleet.start_node(TASKFLOW_TASKS=BOTH)
+    handle = tasks.tell.trigger(7, metadata={"given": [], "tries": 40}, tags=["first"])
+    told = handle.result(timeout=20)
+    run = handle.retrieve()
+    expected = {
+        "given": [],
+        "tries": 42,
+        "attempt": 2,
+        "log": [1, 2],
+        "progress": {"done": 0.1 + 0.2, "left": -14},
+    }
+    assert run.metadata == told == expected
+    assert run.tags == ("first", "told", "attempt/1", "attempt/2")
+    for attempt in (1, 2):
+        found = [each for each in lines(valkey, fleet, handle.id) if each["attempt"] == attempt]
+        assert [(each["level"], each["logger"], each["message"]) for each in found] == [
+            ("INFO", "taskflow.logger", "hello"),
+            ("DEBUG", "taskflow.logger", "only kept"),
+            ("WARNING", "shop.orders", "from logging"),
+            ("WARNING", "celery.redirected", "printed"),
+            ("ERROR", "shop.celery", "by Celery's"),
+            ("ERROR", "shop.orders", "from a thread"),
+        ]
+        assert [each["seq"] for each in found] == [1, 2, 3, 4, 5, 6]
+        assert found[0]["fields"] == {"payload": 7}
+    assert "hello payload=7" in fleet.nodes[0].output()
+
+
+@pytest.mark.timeout(60)
+def test_coroutines_of_one_process_tell_each_for_itself(fleet: Fleet, valkey: RedisServer) -> None:
+    """Fifty at a time in one thread: nothing is attributed to the wrong run."""
+    fleet.start_node(executor="async", concurrency=50, TASKFLOW_TASKS=BOTH)
+    handles = [tasks.atell.trigger(number) for number in range(50)]
+    for number, handle in enumerate(handles):
+        assert handle.result(timeout=20) == number
+        run = handle.retrieve()
+        assert (run.metadata, run.tags) == ({"who": number}, (f"n{number}",))
+        messages = [each["message"] for each in lines(valkey, fleet, handle.id)]
+        assert messages == ["hello", f"still {number}"]
+
+
+@pytest.mark.timeout(60)
+def test_what_children_count_on_their_parent_composes(fleet: Fleet) -> None:
+    """Parallel children in processes and in coroutines; the parent reads it while it goes on."""
+    fleet.start_node(concurrency=3, TASKFLOW_TASKS=BOTH)
+    fleet.start_node(executor="async", TASKFLOW_TASKS=BOTH)
+    handle = tasks.parent.trigger(12)
+    assert handle.result(timeout=40) == 12 * 10 + sum(range(12))
+    metadata = handle.retrieve().metadata
+    assert sorted(metadata["who"]) == list(range(12))  # type: ignore[call-overload]  # a list
+    assert (metadata["mine"], metadata["all"]) == (True, 6)
+
+
+@pytest.mark.timeout(60)
+def test_the_last_lines_of_a_killed_child_are_not_lost(fleet: Fleet, valkey: RedisServer) -> None:
+    """SIGKILL right after the last line: its node sends what the child had no time to."""
+    node = fleet.start_node(TASKFLOW_TASKS=BOTH)
+    handle = tasks.crash.trigger(300)
+    assert handle.result(timeout=20) == 2
+    wait_until(lambda: len(lines(valkey, fleet, handle.id)) == 600, "every line of both attempts")
+    assert "log.rescued" in node.output()
+    for attempt in (1, 2):
+        found = [each for each in lines(valkey, fleet, handle.id) if each["attempt"] == attempt]
+        assert [each["fields"]["number"] for each in found] == list(range(300))
+    wait_until(lambda: not list(fleet.folder.glob("spool/*/*.lines")), "the spool to be empty")
+
+
+@pytest.mark.timeout(60)
+def test_the_last_lines_of_a_killed_node_are_sent_by_the_next_one(fleet: Fleet, valkey: RedisServer) -> None:
+    """A coroutine's lines are in its node's hands: the host's next node finds them."""
+    node = fleet.start_node(executor="async", TASKFLOW_TASKS=BOTH)
+    handle = tasks.acrash.trigger(300)
+    wait_until(lambda: node.process.poll() is not None, "the node to die")
+    fleet.start_node(executor="async", TASKFLOW_TASKS=BOTH)
+    wait_until(lambda: len(lines(valkey, fleet, handle.id)) >= 300, "every line of the first attempt")
+    assert handle.result(timeout=20) == 2
+    assert handle.status() is RunStatus.COMPLETED
+    wait_until(lambda: len(lines(valkey, fleet, handle.id)) == 600, "every line of both attempts")
+
+
+def test_outside_of_a_run_the_verbs_say_so() -> None:
+    """A silent no-op would hide that the code is called from the wrong place."""
+    verbs: list[Callable[[], object]] = [
+        lambda: metadata.set("a", 1),
+        lambda: metadata.parent.increment("a"),
+        lambda: metadata.get("a"),
+        metadata.current,
+        metadata.flush,
+        lambda: tags.add("a"),
+        lambda: asyncio.run(metadata.aflush()),
+    ]
+    for verb in verbs:
+        with pytest.raises(OutsideRunError, match="where no run executes"):
+            verb()
