@@ -59,13 +59,14 @@ class StoreBatchEngine:
             pass
         try:
             with ThreadPoolExecutor(1, "taskflow-batch") as thread:
+                start = thread.submit if plan.is_long else _at_once
                 flight: tuple[Part, int, Future[list[Any]]] | None = None
                 for part in plan.parts():
                     if flight:
                         self._took(plan, *flight[:2], flight[2].result(), self._store.missing_templates)
                     first = self._declared(part, self._store.missing_templates)
                     writes = [*first, *plan.writes(part)]
-                    flight = part, len(first), thread.submit(self._store.run_many, writes)
+                    flight = part, len(first), start(self._store.run_many, writes)
                 if flight:
                     self._took(plan, *flight[:2], flight[2].result(), self._store.missing_templates)
             self._store.run_many(plan.rest())
@@ -186,6 +187,13 @@ class _Search:
         """Take the end of the run that was waited for."""
         self.left.popleft()
         self.ends[run_id] = end
+
+
+def _at_once(call: Callable[[list[Write]], list[Any]], writes: list[Write]) -> "Future[list[Any]]":
+    """Do what a thread would do: to start one takes longer than a short batch."""
+    done: Future[list[Any]] = Future()
+    done.set_result(call(writes))
+    return done
 
 
 async def _alist(items: Iterable[object] | AsyncIterable[object]) -> list[object]:

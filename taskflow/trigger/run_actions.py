@@ -12,7 +12,7 @@ from taskflow.definition.options import TriggerOptions
 from taskflow.definition.run_filter import RunFilter
 from taskflow.errors import RunNotFoundError, TaskflowError
 from taskflow.models import Run, RunError
-from taskflow.store import batch_operations, node_operations, operations
+from taskflow.store import batch_operations, node_operations, operations, run_operations
 from taskflow.store.operations import NewRun
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_run
@@ -63,6 +63,14 @@ class StoreRunActions:
     async def areschedule(self, run_id: str, due: datetime | timedelta) -> datetime:
         """Give a delayed run another instant to start at and return that."""
         return await self._loop().store.run_for(run_id, operations.reschedule_run(run_id, due))
+
+    def add_tags(self, run_id: str, tags: Sequence[str]) -> int:
+        """Add tags to a run and return how many were ignored, being too many."""
+        return self._store.run_for(run_id, run_operations.add_tags(run_id, None, tags))
+
+    async def aadd_tags(self, run_id: str, tags: Sequence[str]) -> int:
+        """Add tags to a run and return how many were ignored, being too many."""
+        return await self._loop().store.run_for(run_id, run_operations.add_tags(run_id, None, tags))
 
     def subscribe(self, run_id: str) -> Generator[Run]:
         """Yield a run as it is, and after every change."""
