@@ -113,7 +113,7 @@ class StoreBatchEngine:
 
     def wait(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
         """Return how runs ended, once all of them have."""
-        left, search = _countdown(timeout), _Search(run_ids)
+        left, search = _countdown(timeout), Search(run_ids)
         while search.left:
             unfinished = search.took(self._store.run_many(search.reads()))
             if unfinished is not None:
@@ -123,7 +123,7 @@ class StoreBatchEngine:
 
     async def await_(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
         """Return how runs ended, once all of them have."""
-        left, search, loop = _countdown(timeout), _Search(run_ids), self._loop()
+        left, search, loop = _countdown(timeout), Search(run_ids), self._loop()
         while search.left:
             unfinished = search.took(await loop.store.run_many(search.reads()))
             if unfinished is not None:
@@ -153,7 +153,7 @@ class StoreBatchEngine:
         return shard
 
 
-class _Search:
+class Search:
     """Runs whose ends are looked for: many a write while all of them are found, one after one that was not."""
 
     def __init__(self, run_ids: Sequence[str]) -> None:
