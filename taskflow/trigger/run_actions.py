@@ -82,13 +82,19 @@ class StoreRunActions:
 
     def find(self, where: RunFilter) -> list[Run]:
         """Return all the runs for which a filter holds, newest first."""
-        alive = [] if only_in_history(where) else drive(self._store, self._find(where))
-        return _newest([*self._lookup.all(where), *alive])
+        return _newest([*self._lookup.all(where), *self.search(where)])
 
     async def afind(self, where: RunFilter) -> list[Run]:
         """Return all the runs for which a filter holds, newest first."""
-        alive = [] if only_in_history(where) else await adrive(self._loop().store, self._find(where))
-        return _newest([*await asyncio.to_thread(self._lookup.all, where), *alive])
+        return _newest([*await asyncio.to_thread(self._lookup.all, where), *await self.asearch(where)])
+
+    def search(self, where: RunFilter) -> list[Run]:
+        """Return all the runs of the store for which a filter holds, in no order."""
+        return [] if only_in_history(where) else drive(self._store, self._find(where))
+
+    async def asearch(self, where: RunFilter) -> list[Run]:
+        """Return all the runs of the store for which a filter holds, in no order."""
+        return [] if only_in_history(where) else await adrive(self._loop().store, self._find(where))
 
     def bulk(self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None) -> BulkAction:
         """Cancel or replay runs, part by part."""

@@ -171,6 +171,17 @@ def test_many_runs_are_canceled_by_what_they_have_in_common(start_fleet: StartFl
             runs.bulk_cancel(ids, where=wrong)
 
 
+async def test_an_old_run_is_found_without_a_history(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """A list of the newest runs alone would hide it behind all that came after it."""
+    start_fleet(valkey.url, database_url="none")
+    old = await echo.atrigger(1, tags="old")
+    await sleep.abatch_trigger([Nap()] * 20)
+    where = RunFilter(tag="old")
+    assert [run.id for run in await runs.alist(5, where=where)] == [old.id]
+    page = await asyncio.to_thread(runs.list, 5, where=where)
+    assert [run.id for run in page] == [old.id]
+
+
 def test_children_of_runs_that_are_canceled_together_are_canceled(start_fleet: StartFleet, valkey: RedisServer) -> None:
     """As they are when a run is canceled alone."""
     fleet = start_fleet(valkey.url)
