@@ -149,6 +149,9 @@ def _measure(bench: Bench, rounds: int, runs: int) -> None:
         note("trigger", rate(lambda: tasks.noop.trigger(PAYLOAD), 1000))
         note("delay", rate(lambda: tasks.plain_noop.delay(PAYLOAD), 1000))
         note("ping", rate(bench.redis.ping, 1000))
+        bench.reset()
+        tasks.noop.trigger(PAYLOAD)
+        note("batch", 10_000 * rate(lambda: tasks.noop.batch_trigger([PAYLOAD] * 10_000), 1))
     prefork, app = ("-c", "2", "-O", "fair"), "taskflow.fleet"
     for _ in track(range(rounds), description="throughput", console=console):
         bench.reset()
@@ -222,6 +225,7 @@ def _report(found: dict[str, float]) -> None:
         table.add_column(heading, justify="left" if heading == "what" else "right")
     rows = [
         ("trigger/s against delay()/s", "trigger", "delay", "at least 4"),
+        ("batch_trigger of 10,000, runs/s against delay()/s", "batch", "delay", "at least 15"),
         ("trigger/s against a bare PING", "trigger", "ping", "at least 0.5"),
         ("no-op runs/s, process, 2 children", "process runs/s", "celery runs/s", "at least 1.5"),
         ("no-op runs/s, async, 2 nodes", "async runs/s", "celery runs/s", "at least 5"),

@@ -43,7 +43,7 @@ def trigger(
     load(app)
     payloads = list(_lines(task_id, file))
     made: list[BatchHandle[object]] = []
-    with progress("trigger", is_shown=not as_json and len(payloads) > MOST_ITEMS) as advance:
+    with progress("trigger", is_shown=not as_json) as advance:
         for start in range(0, len(payloads), MOST_ITEMS):
             key = idempotency_key and (f"{idempotency_key}-{start}" if start else idempotency_key)
             items = payloads[start : start + MOST_ITEMS]

@@ -28,6 +28,14 @@ class RunActions(Protocol):
         """Give a delayed run another instant to start at and return that."""
         ...
 
+    def add_tags(self, run_id: str, tags: Sequence[str]) -> int:
+        """Add tags to a run and return how many were ignored, being too many."""
+        ...
+
+    async def aadd_tags(self, run_id: str, tags: Sequence[str]) -> int:
+        """Add tags to a run and return how many were ignored, being too many."""
+        ...
+
     def subscribe(self, run_id: str) -> Generator[Run]:
         """Yield a run as it is, and after every change."""
         ...

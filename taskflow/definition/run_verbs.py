@@ -1,6 +1,6 @@
 """The verbs on runs that change or follow them: replay, reschedule, subscribe, bulk. ``runs`` in ``verbs`` has them."""
 
-from collections.abc import AsyncGenerator, Generator, Iterable
+from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
 from datetime import datetime
 
 from taskflow.definition.blocking import refuse_in_event_loop
@@ -8,7 +8,7 @@ from taskflow.definition.bulk import BulkAction, OnProgress
 from taskflow.definition.durations import Duration
 from taskflow.definition.engine import engine
 from taskflow.definition.handle import RunHandle
-from taskflow.definition.options import check_due
+from taskflow.definition.options import check_due, check_tags
 from taskflow.definition.run_filter import ALL_RUNS, RunFilter
 from taskflow.errors import RunFilterError
 from taskflow.models import Run
@@ -52,6 +52,23 @@ class RunVerbs:
     async def areschedule(self, run_id: str, delay: Duration | datetime) -> datetime:
         """Give a delayed run another instant to start at. See ``reschedule``."""
         return await engine().actions.areschedule(run_id, check_due(delay))
+
+    def add_tags(self, run_id: str, tags: str | Sequence[str]) -> int:
+        """Add tags to a run, whatever its status. Those it has already are no matter.
+
+        Returns:
+            How many were ignored: a run has at most 10.
+
+        Raises:
+            RunNotFoundError: No such run, or it has left the store.
+            TriggerOptionError: A tag is not 1 to 128 characters of text.
+        """
+        refuse_in_event_loop("runs.add_tags", "runs.aadd_tags")
+        return engine().actions.add_tags(run_id, check_tags(tags))
+
+    async def aadd_tags(self, run_id: str, tags: str | Sequence[str]) -> int:
+        """Add tags to a run. See ``add_tags``."""
+        return await engine().actions.aadd_tags(run_id, check_tags(tags))
 
     def subscribe(self, run_id: str) -> Generator[Run]:
         """Yield a run as it is now, then after every change as it happens, until it has ended.

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Generic, TypeVar
 
+from pydantic_core import to_json
+
 from taskflow.definition.debounce import Debounce
 from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.queue import NO_LIMITS, QueueLimits
@@ -110,7 +112,7 @@ def _extras(new: NewRun) -> str:
         "canvas": new.canvas,
     }
     given = {name: str(value) for name, value in found.items() if value is not None}
-    return json.dumps(given) if given else ""
+    return to_json(given).decode() if given else ""
 
 
 def _debounce(new: NewRun) -> str:

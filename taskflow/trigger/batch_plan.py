@@ -73,6 +73,11 @@ class BatchPlan:
         return self._options.idempotency_key is not None
 
     @property
+    def is_long(self) -> bool:
+        """Whether it has several parts."""
+        return len(self._items) > ITEMS_A_PART
+
+    @property
     def runs(self) -> BatchRuns:
         """What the items became so far."""
         return BatchRuns(self.id, tuple(self._run_ids), tuple(self._errors), tuple(self._outputs))

@@ -59,13 +59,14 @@ class StoreBatchEngine:
             pass
         try:
             with ThreadPoolExecutor(1, "taskflow-batch") as thread:
+                start = thread.submit if plan.is_long else _at_once
                 flight: tuple[Part, int, Future[list[Any]]] | None = None
                 for part in plan.parts():
                     if flight:
                         self._took(plan, *flight[:2], flight[2].result(), self._store.missing_templates)
                     first = self._declared(part, self._store.missing_templates)
                     writes = [*first, *plan.writes(part)]
-                    flight = part, len(first), thread.submit(self._store.run_many, writes)
+                    flight = part, len(first), start(self._store.run_many, writes)
                 if flight:
                     self._took(plan, *flight[:2], flight[2].result(), self._store.missing_templates)
             self._store.run_many(plan.rest())
@@ -112,7 +113,7 @@ class StoreBatchEngine:
 
     def wait(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
         """Return how runs ended, once all of them have."""
-        left, search = _countdown(timeout), _Search(run_ids)
+        left, search = _countdown(timeout), Search(run_ids)
         while search.left:
             unfinished = search.took(self._store.run_many(search.reads()))
             if unfinished is not None:
@@ -122,7 +123,7 @@ class StoreBatchEngine:
 
     async def await_(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
         """Return how runs ended, once all of them have."""
-        left, search, loop = _countdown(timeout), _Search(run_ids), self._loop()
+        left, search, loop = _countdown(timeout), Search(run_ids), self._loop()
         while search.left:
             unfinished = search.took(await loop.store.run_many(search.reads()))
             if unfinished is not None:
@@ -152,7 +153,7 @@ class StoreBatchEngine:
         return shard
 
 
-class _Search:
+class Search:
     """Runs whose ends are looked for: many a write while all of them are found, one after one that was not."""
 
     def __init__(self, run_ids: Sequence[str]) -> None:
@@ -186,6 +187,13 @@ class _Search:
         """Take the end of the run that was waited for."""
         self.left.popleft()
         self.ends[run_id] = end
+
+
+def _at_once(call: Callable[[list[Write]], list[Any]], writes: list[Write]) -> "Future[list[Any]]":
+    """Do what a thread would do: to start one takes longer than a short batch."""
+    done: Future[list[Any]] = Future()
+    done.set_result(call(writes))
+    return done
 
 
 async def _alist(items: Iterable[object] | AsyncIterable[object]) -> list[object]:

@@ -135,12 +135,17 @@ class RunEngine:
     def list_runs(self, limit: int, wanted: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
         """Return up to ``limit`` runs, newest first."""
         shards = self._shards() if cursor is None else ()
+        if cursor is None and wanted != ALL_RUNS and not self._lookup.is_ready():  # nobody else knows the older ones
+            return self._lookup.page(self.actions.search(wanted), wanted, limit, None)
         found = [run for shard in shards for run in self._store.run(operations.list_runs(limit), shard=shard)]
         return self._lookup.page(found, wanted, limit, cursor)
 
     async def alist_runs(self, limit: int, wanted: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
         """Return up to ``limit`` runs, newest first."""
         shards, store = self._shards() if cursor is None else (), self._loop().store
+        if cursor is None and wanted != ALL_RUNS and not await asyncio.to_thread(self._lookup.is_ready):
+            found = await self.actions.asearch(wanted)
+            return await asyncio.to_thread(self._lookup.page, found, wanted, limit, None)
         found = [run for shard in shards for run in await store.run(operations.list_runs(limit), shard=shard)]
         return await asyncio.to_thread(self._lookup.page, found, wanted, limit, cursor)
 

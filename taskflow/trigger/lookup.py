@@ -24,6 +24,15 @@ class Lookup:
         self._lock = threading.Lock()
         self._opened: tuple[int, Reader | None] | None = None
 
+    def is_ready(self) -> bool:
+        """Whether there is a history.
+
+        Raises:
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        reader = self._reader()
+        return reader is not None and reader.is_ready()
+
     def retrieve(self, run_id: str) -> Run:
         """Return a run that the store does not have any more.
 

@@ -12,7 +12,7 @@ from taskflow.definition.options import TriggerOptions
 from taskflow.definition.run_filter import RunFilter
 from taskflow.errors import RunNotFoundError, TaskflowError
 from taskflow.models import Run, RunError
-from taskflow.store import batch_operations, node_operations, operations
+from taskflow.store import batch_operations, node_operations, operations, run_operations
 from taskflow.store.operations import NewRun
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_run
@@ -64,6 +64,14 @@ class StoreRunActions:
         """Give a delayed run another instant to start at and return that."""
         return await self._loop().store.run_for(run_id, operations.reschedule_run(run_id, due))
 
+    def add_tags(self, run_id: str, tags: Sequence[str]) -> int:
+        """Add tags to a run and return how many were ignored, being too many."""
+        return self._store.run_for(run_id, run_operations.add_tags(run_id, None, tags))
+
+    async def aadd_tags(self, run_id: str, tags: Sequence[str]) -> int:
+        """Add tags to a run and return how many were ignored, being too many."""
+        return await self._loop().store.run_for(run_id, run_operations.add_tags(run_id, None, tags))
+
     def subscribe(self, run_id: str) -> Generator[Run]:
         """Yield a run as it is, and after every change."""
         return self._events.subscribe(run_id)
@@ -74,13 +82,19 @@ class StoreRunActions:
 
     def find(self, where: RunFilter) -> list[Run]:
         """Return all the runs for which a filter holds, newest first."""
-        alive = [] if only_in_history(where) else drive(self._store, self._find(where))
-        return _newest([*self._lookup.all(where), *alive])
+        return _newest([*self._lookup.all(where), *self.search(where)])
 
     async def afind(self, where: RunFilter) -> list[Run]:
         """Return all the runs for which a filter holds, newest first."""
-        alive = [] if only_in_history(where) else await adrive(self._loop().store, self._find(where))
-        return _newest([*await asyncio.to_thread(self._lookup.all, where), *alive])
+        return _newest([*await asyncio.to_thread(self._lookup.all, where), *await self.asearch(where)])
+
+    def search(self, where: RunFilter) -> list[Run]:
+        """Return all the runs of the store for which a filter holds, in no order."""
+        return [] if only_in_history(where) else drive(self._store, self._find(where))
+
+    async def asearch(self, where: RunFilter) -> list[Run]:
+        """Return all the runs of the store for which a filter holds, in no order."""
+        return [] if only_in_history(where) else await adrive(self._loop().store, self._find(where))
 
     def bulk(self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None) -> BulkAction:
         """Cancel or replay runs, part by part."""

@@ -175,9 +175,13 @@ def test_a_store_that_dies_in_the_middle_says_how_far_it_came(
     server.start()
     record = batch.retrieve(broken.value.batch_id)
     assert record.status is BatchStatus.PENDING
+    key = f"{{tf:{fleet.environment}:0}}:batch:{record.id}"
+    server.client().execute_command("HINCRBY", key, "written", -31 * 60_000)  # nobody has gone on with it since
+    assert batch.retrieve(record.id).status is BatchStatus.ABORTED
     made = echo.batch_trigger(range(2_000), idempotency_key="nightly")
     assert made.id == broken.value.batch_id
     assert made.run_ids[: len(record.run_ids)] == record.run_ids
+    assert made.retrieve().status is BatchStatus.PROCESSING
     assert made.progress().total == len(fleet.flow.engine.actions.find(RunFilter())) == 2_000
 
 

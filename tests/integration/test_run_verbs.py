@@ -109,6 +109,24 @@ def test_every_change_of_a_run_is_told_once_however_often_the_connection_is_lost
     assert seen["coroutine"] == expected
 
 
+def test_tags_are_added_from_outside_and_told(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """To a run of any status; more than ten are ignored, as within a run."""
+    start_fleet(valkey.url)
+    run = echo.trigger(1, tags=["a"])
+    changes = run.subscribe()
+    next(changes)
+    assert runs.add_tags(run.id, ["a", "b"]) == 0
+    assert next(changes).tags == ("a", "b")
+    changes.close()
+    run.cancel()
+    assert runs.add_tags(run.id, [str(number) for number in range(10)]) == 2
+    assert len(run.retrieve().tags) == 10
+    with pytest.raises(RunNotFoundError):
+        runs.add_tags("run_nothing", "a")
+    with pytest.raises(TriggerOptionError):
+        runs.add_tags(run.id, "")
+
+
 def test_a_subscription_ends_with_the_run_and_may_be_left_before(fleet: Fleet) -> None:
     """The last one carries the output; of a run that has ended there is one."""
     run = echo.trigger("x")
@@ -151,6 +169,17 @@ def test_many_runs_are_canceled_by_what_they_have_in_common(start_fleet: StartFl
     for ids, wrong in mistakes:
         with pytest.raises(RunFilterError):
             runs.bulk_cancel(ids, where=wrong)
+
+
+async def test_an_old_run_is_found_without_a_history(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """A list of the newest runs alone would hide it behind all that came after it."""
+    start_fleet(valkey.url, database_url="none")
+    old = await echo.atrigger(1, tags="old")
+    await sleep.abatch_trigger([Nap()] * 20)
+    where = RunFilter(tag="old")
+    assert [run.id for run in await runs.alist(5, where=where)] == [old.id]
+    page = await asyncio.to_thread(runs.list, 5, where=where)
+    assert [run.id for run in page] == [old.id]
 
 
 def test_children_of_runs_that_are_canceled_together_are_canceled(start_fleet: StartFleet, valkey: RedisServer) -> None:

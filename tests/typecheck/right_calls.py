@@ -3,13 +3,17 @@
 Each definition is one of the shapes that the decorator's overloads tell apart, in their order.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
 from pydantic import BaseModel
 
+from taskflow.definition.batch_handle import BatchHandle
+from taskflow.definition.batch_item import BatchItem
+from taskflow.definition.batch_verbs import batch
+from taskflow.definition.bulk import BulkAction
 from taskflow.definition.caught import Caught
 from taskflow.definition.context import Context
 from taskflow.definition.decorator import task
@@ -19,10 +23,11 @@ from taskflow.definition.machine import Machine
 from taskflow.definition.queue import Queue
 from taskflow.definition.result import TaskResult
 from taskflow.definition.retry import Retry
+from taskflow.definition.run_filter import RunFilter
 from taskflow.definition.signal import Signal
 from taskflow.definition.task import Task
-from taskflow.definition.verbs import tasks
-from taskflow.models import Run, RunStatus
+from taskflow.definition.verbs import runs, tasks
+from taskflow.models import Batch, Run, RunStatus
 from taskflow.testing import context
 
 
@@ -138,6 +143,43 @@ def hooks() -> None:
     assert_type(with_database.get_or_raise(), int)
     assert_type(context().signal.reason, str | None)
     assert_type(TaskResult("run", RunStatus.COMPLETED, 5).unwrap(), int)
+
+
+def batches() -> None:
+    payload = InvoicePayload(order_id="o")
+    made = render_invoice.batch_trigger([payload, BatchItem(payload, delay="5m", tags="a")], atomic=True)
+    assert_type(made, BatchHandle[Invoice])
+    assert_type(made.results(timeout="1m"), Sequence[TaskResult[Invoice]])
+    assert_type(made.results()[0].unwrap(), Invoice)
+    assert_type(made.runs(), Sequence[RunHandle[Invoice]])
+    assert_type(made.retrieve(), Batch)
+    assert_type(nothing.batch_trigger([None] * 3), BatchHandle[int])
+    assert_type(only_payload.batch_trigger(range(5), idempotency_key="k"), BatchHandle[list[str]])
+    mixed = batch.trigger([(render_invoice, payload), (nothing, None), ("by-id", BatchItem({"a": 1}, ttl=5))])
+    assert_type(mixed, BatchHandle[object])
+    assert_type(tasks.batch_trigger("by-id", ({"a": n} for n in range(3))), BatchHandle[object])
+
+
+async def async_batches(items: AsyncIterator[InvoicePayload | BatchItem[InvoicePayload]]) -> None:
+    assert_type(await render_invoice.abatch_trigger(items), BatchHandle[Invoice])
+    assert_type(await (await render_invoice.abatch_trigger([])).aresults(), Sequence[TaskResult[Invoice]])
+    assert_type(await batch.atrigger([(nothing, None)]), BatchHandle[object])
+
+
+def verbs_of_runs() -> None:
+    handle = only_payload.trigger(5)
+    assert_type(handle.replay(), RunHandle[list[str]])
+    assert_type(handle.reschedule("5m"), datetime)
+    assert_type(next(handle.subscribe()), Run)
+    assert_type(runs.bulk_cancel(["run_1"], on_progress=lambda action: action.abort()), BulkAction)
+    assert_type(runs.bulk_replay(where=RunFilter(task="t")).run_ids, Sequence[str])
+
+
+async def async_verbs_of_runs() -> None:
+    async for change in runs.asubscribe("run_1"):
+        assert_type(change, Run)
+    assert_type(await runs.areplay("run_1"), RunHandle[object])
+    assert_type(await runs.abulk_cancel(where=RunFilter(status=RunStatus.QUEUED)), BulkAction)
 
 
 def definitions() -> None:

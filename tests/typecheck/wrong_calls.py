@@ -4,6 +4,9 @@ The code after ``type: ignore`` is mypy's. pyright heeds the comment too and, by
 """
 # pyright: reportUnnecessaryTypeIgnoreComment=error
 
+from taskflow.definition.batch_handle import BatchHandle
+from taskflow.definition.batch_item import BatchItem
+from taskflow.definition.batch_verbs import batch
 from taskflow.definition.caught import Caught
 from taskflow.definition.context import Context
 from taskflow.definition.decorator import task
@@ -11,6 +14,7 @@ from taskflow.definition.handle import RunHandle
 from taskflow.definition.local import Local
 from taskflow.definition.queue import Queue
 from taskflow.definition.retry import Retry
+from taskflow.definition.verbs import runs
 from tests.typecheck.right_calls import (
     InvoicePayload,
     async_only_payload,
@@ -30,6 +34,23 @@ def payloads() -> None:
     nothing.trigger(5)  # type: ignore[call-overload]  # it takes no payload
     only_context.trigger(InvoicePayload(order_id="o"))  # type: ignore[call-overload]  # ctx is not a payload
     async_only_payload.trigger({"a": "1"})  # type: ignore[dict-item]  # dict[str, int]
+
+
+def batches() -> None:
+    render_invoice.batch_trigger(["o_42"])  # type: ignore[list-item]  # payloads, not their ids
+    render_invoice.batch_trigger([BatchItem("o_42")])  # type: ignore[arg-type]  # the payload of an item, too
+    render_invoice.batch_trigger(InvoicePayload(order_id="o"))  # type: ignore[arg-type]  # several
+    only_payload.batch_trigger([BatchItem(5, dealy="5m")])  # type: ignore[call-arg]  # delay
+    only_payload.batch_trigger([5], delay="5m")  # type: ignore[call-arg]  # each item has its own
+    batch.trigger([only_payload])  # type: ignore[list-item]  # (task, payload)
+    handle: BatchHandle[str] = only_payload.batch_trigger([5])  # type: ignore[assignment]  # of list[str]
+    print(handle)
+
+
+def verbs_of_runs() -> None:
+    runs.bulk_cancel(task="t")  # type: ignore[call-arg]  # where=RunFilter(task="t")
+    for change in runs.asubscribe("run_1"):  # type: ignore[attr-defined]  # async for
+        assert change
 
 
 async def twins() -> None:

@@ -1,7 +1,12 @@
 -- Give a run a new reservation and publish its ticket. Derives :tickets:<Celery queue>, :ticket_queues.
+local announced = {} -- a script that makes many runs says once that a queue is to be looked at
+
 local function publish(id, run, reservation, queue, is_front)
   redis.call("ZADD", base .. ":tickets:" .. queue, now + reservation_ms, id)
-  redis.call("ZADD", base .. ":ticket_queues", "NX", now + reservation_ms, queue)
+  if not announced[queue] then
+    redis.call("ZADD", base .. ":ticket_queues", "NX", now + reservation_ms, queue)
+    announced[queue] = true
+  end
   push(id, run, reservation, queue, is_front)
 end
 
