@@ -49,6 +49,7 @@ class Bench:
         )
         os.environ["BENCH_BROKER"] = f"redis+socket://{self.socket}?virtual_host=1"
         os.environ["BENCH_MARKS"] = str(self.marks)
+        os.environ["TASKFLOW_HOME"] = str(folder)
         os.environ["TASKFLOW_REDIS_URL"] = f"unix://{self.socket}?db=0"
         os.environ["TASKFLOW_TASKS"] = "benchmarks.bench_tasks"
         self.redis: Any = redis.Redis(unix_socket_path=str(self.socket))

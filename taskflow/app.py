@@ -36,7 +36,7 @@ from taskflow.trigger.engine import RunEngine
 from taskflow.trigger.lookup import Lookup
 from taskflow.trigger.new_run import Planner
 from taskflow.trigger.run_records import RunRecords
-from taskflow.upkeep.feed import FeedThread, feed_threads
+from taskflow.upkeep.feed_process import FeedProcess, feed_processes
 from taskflow.upkeep.loop import UpkeepThread
 from taskflow.upkeep.passes import Upkeep
 from taskflow.worker.bootsteps import install
@@ -209,8 +209,8 @@ class TaskFlow:
         shard = shard_of_queue(new.queue, self.settings.shards)
         return self.store.run(operations.trigger_run(new), shard=shard)[0]
 
-    def _services(self, node_id: str) -> list[UpkeepThread | FeedThread]:
-        return [*self._upkeep(node_id), *feed_threads(self.store, self.settings, node_id)]
+    def _services(self, node_id: str) -> list[UpkeepThread | FeedProcess]:
+        return [*self._upkeep(node_id), *feed_processes(self.store, self.settings, node_id)]
 
     def _upkeep(self, node_id: str) -> list[UpkeepThread]:
         length = None if self.is_one_server else self.publisher.queue_length

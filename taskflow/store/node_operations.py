@@ -24,10 +24,12 @@ class InboxEntry:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Whether this node does the upkeep that is due now, and otherwise how long to wait."""
+    """What upkeep is due and this node's to do, and otherwise how long to wait.
 
-    is_ours: bool
-    is_sweep_due: bool
+    ``due`` holds "runs", "timers", "nodes", "deserted", "tickets", "effects", "canvas" and "sweep", as the case may be.
+    """
+
+    due: frozenset[str]
     wait_ms: int
 
 
@@ -152,8 +154,8 @@ def sweep_slots(cursor: str) -> Operation[tuple[str, int]]:
 def take_tick(node_id: str, *, heartbeat: timedelta, sweep: timedelta, hold: timedelta) -> Operation[Tick]:
     """Ask for the upkeep that is due."""
 
-    def read(code: int, value: int) -> Tick:
-        return Tick(is_ours=code == 1, is_sweep_due=value < 0, wait_ms=max(0, value))
+    def read(code: int, value: Any) -> Tick:
+        return Tick(frozenset(value.decode().split()), 0) if code == 1 else Tick(frozenset(), value)
 
     args = (node_id, milliseconds(heartbeat), milliseconds(sweep), milliseconds(hold))
     return Operation("take_tick", args, read)

@@ -31,10 +31,8 @@ BLOCK_MS: Final = 5000
 ALARM: Final = KEPT // 2
 
 
-def feed_threads(store: Store, settings: Settings, node_id: str) -> "list[FeedThread]":
-    """Return the threads of a node, none where there is to be no history."""
-    if settings.database_url == "none":
-        return []
+def feed_thread(store: Store, settings: Settings, shard: int, node_id: str) -> "FeedThread":
+    """Return the thread that feeds a shard's history."""
 
     def open_database() -> "Database":
         from taskflow.history.database import Database, database_url
@@ -43,14 +41,11 @@ def feed_threads(store: Store, settings: Settings, node_id: str) -> "list[FeedTh
         assert url is not None
         return Database(url)
 
-    environment, retention = settings.environment, settings.history_retention
-    return [
-        FeedThread(store, shard, node_id, open_database, environment, retention) for shard in range(settings.shards)
-    ]
+    return FeedThread(store, shard, node_id, open_database, settings.environment, settings.history_retention)
 
 
 class FeedThread:
-    """Runs in every node, for each shard; the one that leads feeds."""
+    """Feeds while it leads; see ``feed_process`` for where it runs."""
 
     def __init__(
         self,
@@ -90,6 +85,10 @@ class FeedThread:
             self._group.give_lead(self._node_id)
         except StoreUnavailableError as error:
             log.warning("history.left_unsaid: %s", error)
+
+    def join(self, seconds: float) -> None:
+        """Wait until the thread has ended."""
+        self._thread.join(seconds)
 
     def _run(self) -> None:
         while not self._is_stopping.is_set():

@@ -51,12 +51,10 @@ class UpkeepThread:
         store, shard, heartbeat = self._upkeep.store, self._upkeep.shard, self._upkeep.heartbeat
         ask = operations.take_tick(self._node_id, heartbeat=heartbeat, sweep=SWEEP, hold=HOLD)
         tick = store.run(ask, shard=shard)
-        if not tick.is_ours:
+        if not tick.due:
             return tick.wait_ms
         try:
-            self._upkeep.perform()
-            if tick.is_sweep_due:
-                self._upkeep.sweep()
+            self._upkeep.perform(tick.due)
         finally:
             store.run(operations.release_tick(self._node_id), shard=shard)
         return 0

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 from taskflow.models import RunError
@@ -32,19 +33,25 @@ class Upkeep:
     broker_length: QueueLength | None
     perform_canvas: Callable[[int], None]
 
-    def perform(self) -> None:
-        """Do everything that is due.
+    def perform(self, due: frozenset[str]) -> None:
+        """Do what is due, see ``Tick``.
 
         Raises:
             StoreUnavailableError: The store did not answer; the next tick goes on.
         """
-        self._promote()
-        self._fire_timers()
-        self._reap()
-        self._withdraw()
-        self._republish()
-        self._perform_effects()
-        self.perform_canvas(self.shard)
+        passes: dict[str, Callable[[], object]] = {
+            "runs": self._promote,
+            "timers": self._fire_timers,
+            "nodes": self._reap,
+            "deserted": self._withdraw,
+            "tickets": self._republish,
+            "effects": self._perform_effects,
+            "canvas": partial(self.perform_canvas, self.shard),
+            "sweep": self.sweep,
+        }
+        for name, act in passes.items():
+            if name in due:
+                act()
 
     def sweep(self) -> None:
         """Heal slots that a bug or a lost write left behind."""

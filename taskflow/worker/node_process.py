@@ -81,7 +81,7 @@ class NodeProcess:
             stdout=subprocess.PIPE if piped else None,
             stderr=subprocess.STDOUT if piped else None,
             start_new_session=True,  # Ctrl-C is the supervisor's to pass on
-            preexec_fn=_die_with(os.getpid()) if sys.platform == "linux" else None,
+            preexec_fn=die_with(os.getpid()) if sys.platform == "linux" else None,
         )
         if self._output is not None and self._process.stdout is not None:
             arguments = (self.label, self._process.stdout)
@@ -108,8 +108,8 @@ class NodeProcess:
         self._on_end(self)
 
 
-def _die_with(supervisor: int) -> Callable[[], None]:
-    """Return what a node does before its exec: ask for SIGTERM, a drain, when the supervisor is gone."""
+def die_with(supervisor: int) -> Callable[[], None]:
+    """Return what a child does before its exec: ask for SIGTERM, a drain, when its parent's thread is gone."""
 
     def prepare() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

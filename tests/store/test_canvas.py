@@ -54,9 +54,9 @@ def test_a_run_canceled_without_a_node_wakes_upkeep(bench: Bench) -> None:
     idle = node_operations.take_tick("n1", heartbeat=HEARTBEAT, sweep=timedelta(seconds=30), hold=hold)
     bench.run(node_operations.reap_nodes(timedelta(seconds=9), HEARTBEAT, ERROR))
     bench.run(node_operations.sweep_slots("0"))
-    assert not bench.run(idle).is_ours
+    assert not bench.run(idle).due
     bench.run(operations.cancel_run(run_id, ERROR))
-    assert bench.run(idle).is_ours
+    assert bench.run(idle).due
     assert bench.redis("XLEN", bench.key("wake")) == 1
     assert bench.run(canvas.take_canvas(HOLD)) == [run_id]
 
