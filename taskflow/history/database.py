@@ -25,7 +25,6 @@ _POSTGRESQL: Final[dict[str, Any]] = {
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "tcp_user_timeout": 20_000,  # a frozen server is given up after 20 s
-    "prepare_threshold": None,  # a prepared statement's general plan would not know how rare a filter's value is
 }
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -102,6 +101,8 @@ class Database:
         with _told(), self._current().connect() as connection:
             if self.is_sqlite:
                 connection = connection.execution_options(taskflow_begin="BEGIN IMMEDIATE")
+            else:
+                _prepare_statements(connection, after=1)
             with connection.begin():
                 yield connection
 
@@ -113,6 +114,8 @@ class Database:
             HistoryUnavailableError: The database did not answer.
         """
         with _told(), self._current().connect() as connection:
+            if not self.is_sqlite:
+                _prepare_statements(connection, after=None)
             yield connection
 
     def is_lost(self) -> bool:
@@ -199,6 +202,15 @@ def _engine(url: URL) -> Engine:
     event.listen(engine, "connect", _open_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _prepare_statements(connection: Connection, *, after: int | None) -> None:
+    """Have psycopg prepare statements for writing, which repeat, and not for filters.
+
+    A prepared statement's general plan does not know how rare a filter's value is.
+    """
+    raw: Any = connection.connection.dbapi_connection
+    raw.prepare_threshold = after
 
 
 def _make_sqlite(path: Path) -> None:
