@@ -76,17 +76,29 @@ class Store:
         Raises:
             StoreUnavailableError: No answer within the timeout. Any of them may have been executed.
         """
-        if not operations:
-            return []
+        return self.start_many(operations)() if operations else []
+
+    def start_many(self, operations: Sequence[tuple[Operation[Any], int]]) -> Callable[[], list[Any]]:
+        """Send operations, and return what waits for their results: ``run_many`` in two halves.
+
+        Whoever has more of them prepares those meanwhile, without a thread: the interpreter's lock would keep that from
+        sending for up to 5 ms. The second half sends again what got no answer.
+        """
         commands = [self._wire.command(operation, shard) for operation, shard in operations]
         described = [operation for operation, _ in operations]
-        replies = self._retried(lambda connection: self._round_trips(connection, commands, described), None)
-        results, tickets = self._wire.read_many(described, replies)
-        if tickets:
-            self.publish(tickets)
-        for reply in replies:
-            self._tell_ended(reply)
-        return results
+        connection = self._sent(commands)
+
+        def finish() -> list[Any]:
+            first = None if connection is None else self._received(connection, len(commands))
+            replies = self._executed(commands, described, first)
+            results, tickets = self._wire.read_many(described, replies)
+            if tickets:
+                self.publish(tickets)
+            for reply in replies:
+                self._tell_ended(reply)
+            return results
+
+        return finish
 
     def send(self, commands: Sequence[Sequence[bytes | str | int | float]]) -> list[Any]:
         """Send plain commands in one write. An error that the server answers stands in its command's place.
@@ -191,37 +203,51 @@ class Store:
             self._connections.release(connection)
             raise StoreUnavailableError(str(error), run_id=operation.run_id if operation else None) from error
 
-    def _round_trips(
-        self, connection: Any, commands: Sequence[Sequence[Any]], operations: Sequence[Operation[Any]]
-    ) -> list[Any]:
-        connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-        replies: list[Any] = []
-        missing: list[int] = []
-        for place in range(len(commands)):
-            try:
-                replies.append(connection.read_response())
-            except NoScriptError:
-                replies.append(None)
-                missing.append(place)
-            except ResponseError as error:
-                # The replies behind this one are unread: the connection is of no use any more.
+    def _sent(self, commands: Sequence[Any]) -> Any:
+        connection = None
+        try:
+            connection = self._connections.acquire()
+            lent: Any = connection
+            lent.send_packed_command(lent.pack_commands(commands), check_health=False)
+        except UNREACHABLE:
+            if connection is not None:
                 self._connections.discard(connection)
-                raise StoreUnavailableError(str(error), may_exist=True) from error
-        if missing:
-            for name in {operations[place].script for place in missing}:
-                connection.send_command("SCRIPT", "LOAD", scripts.script(name).text)
-                connection.read_response()
-            again = [commands[place] for place in missing]
-            found = self._round_trips(connection, again, [operations[place] for place in missing])
-            for place, reply in zip(missing, found, strict=True):
+            return None
+        return connection
+
+    def _received(self, connection: Any, count: int) -> list[Any] | None:
+        try:
+            replies = _replies(connection, count)
+        except UNREACHABLE:
+            self._connections.discard(connection)
+            return None
+        self._connections.release(connection)
+        return replies
+
+    def _executed(
+        self, commands: Sequence[Any], operations: Sequence[Operation[Any]], first: list[Any] | None
+    ) -> list[Any]:
+        replies = self.send(commands) if first is None else first
+        lacking = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if lacking:
+            for name in {operations[place].script for place in lacking}:
+                self.send([("SCRIPT", "LOAD", scripts.script(name).text)])
+            for place, reply in zip(lacking, self.send([commands[place] for place in lacking]), strict=True):
                 replies[place] = reply
+        for reply in replies:
+            if isinstance(reply, ResponseError):
+                raise StoreUnavailableError(str(reply), may_exist=True) from reply
         return replies
 
 
 def _exchange(connection: Any, commands: Sequence[Any]) -> list[Any]:
     connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+    return _replies(connection, len(commands))
+
+
+def _replies(connection: Any, count: int) -> list[Any]:
     replies: list[Any] = []
-    for _ in commands:
+    for _ in range(count):
         try:
             replies.append(connection.read_response())
         except ResponseError as error:

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterable, Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import islice
@@ -58,17 +57,14 @@ class StoreBatchEngine:
         for _ in plan.checks():
             pass
         try:
-            with ThreadPoolExecutor(1, "taskflow-batch") as thread:
-                start = thread.submit if plan.is_long else _at_once
-                flight: tuple[Part, int, Future[list[Any]]] | None = None
-                for part in plan.parts():
-                    if flight:
-                        self._took(plan, *flight[:2], flight[2].result(), self._store.missing_templates)
-                    first = self._declared(part, self._store.missing_templates)
-                    writes = [*first, *plan.writes(part)]
-                    flight = part, len(first), start(self._store.run_many, writes)
+            flight: tuple[Part, int, Callable[[], list[Any]]] | None = None
+            for part in plan.parts():
                 if flight:
-                    self._took(plan, *flight[:2], flight[2].result(), self._store.missing_templates)
+                    self._took(plan, *flight[:2], flight[2](), self._store.missing_templates)
+                first = self._declared(part, self._store.missing_templates)
+                flight = part, len(first), self._store.start_many([*first, *plan.writes(part)])
+            if flight:
+                self._took(plan, *flight[:2], flight[2](), self._store.missing_templates)
             self._store.run_many(plan.rest())
         except StoreUnavailableError as error:
             raise _interrupted(plan, error) from error
@@ -187,13 +183,6 @@ class Search:
         """Take the end of the run that was waited for."""
         self.left.popleft()
         self.ends[run_id] = end
-
-
-def _at_once(call: Callable[[list[Write]], list[Any]], writes: list[Write]) -> "Future[list[Any]]":
-    """Do what a thread would do: to start one takes longer than a short batch."""
-    done: Future[list[Any]] = Future()
-    done.set_result(call(writes))
-    return done
 
 
 async def _alist(items: Iterable[object] | AsyncIterable[object]) -> list[object]:

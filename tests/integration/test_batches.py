@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -161,14 +161,14 @@ def test_a_store_that_dies_in_the_middle_says_how_far_it_came(
     server = start_valkey(appendfsync="always")
     fleet = start_fleet(server.url, connect_timeout=0.5)
     store = fleet.flow.store
-    run_many, parts = store.run_many, itertools.count(1)
+    start_many, parts = store.start_many, itertools.count(1)
 
-    def interrupted(writes: Sequence[tuple[Operation[Any], int]]) -> list[Any]:
-        if next(parts) == 3:
+    def interrupted(writes: Sequence[tuple[Operation[Any], int]]) -> Callable[[], list[Any]]:
+        if next(parts) == 6:
             server.kill()
-        return run_many(writes)
+        return start_many(writes)
 
-    monkeypatch.setattr(store, "run_many", interrupted)
+    monkeypatch.setattr(store, "start_many", interrupted)
     with pytest.raises(BatchTriggerError, match="same idempotency key") as broken:
         echo.batch_trigger(range(2_000), idempotency_key="nightly")
     assert (broken.value.made, broken.value.total) == (1_000, 2_000)
