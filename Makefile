@@ -3,6 +3,8 @@
 .PHONY: help setup run test check format bench faults services clean
 
 VENV_PYTHON := .venv/bin/python
+# Tests wait more than they compute: three at a time keep two cores busy.
+WORKERS ?= 3
 CODE := $(wildcard taskflow workers tests examples benchmarks scripts)
 
 # Caches stay in the environment; pyright runs the version it was installed with and asks nobody for a newer one.
@@ -20,7 +22,7 @@ run: setup ## Run the example tasks on real workers to their end, with a live ta
 	@$(VENV_PYTHON) -m workers.demo
 
 test: check services ## Run everything: the checks, then the whole suite on real servers
-	@$(VENV_PYTHON) -m pytest
+	@$(VENV_PYTHON) -m pytest -n $(WORKERS) --dist worksteal
 
 check: setup ## Check format, lint, types and the import rules
 	$(VENV_PYTHON) -m ruff format --check $(CODE)
