@@ -9,7 +9,7 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from taskflow.errors import StoreUnavailableError
 from taskflow.store import scripts
-from taskflow.store.connections import AsyncConnections
+from taskflow.store.connections import AsyncConnections, packed
 from taskflow.store.operations import Operation
 from taskflow.store.records import Ticket
 from taskflow.store.sync_store import PAUSE_SECONDS, UNREACHABLE, OnEnded, TicketPublisher
@@ -156,7 +156,7 @@ class AsyncStore:
     async def _round_trip(
         self, connection: Any, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]
     ) -> list[Any]:
-        await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        await connection.send_packed_command(packed(*commands), check_health=False)
         replies: list[Any] = []
         missing: set[int] = set()
         for place in range(len(commands)):

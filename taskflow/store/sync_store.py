@@ -9,7 +9,7 @@ from redis.exceptions import ConnectionError, NoScriptError, ResponseError, Time
 
 from taskflow.errors import StoreUnavailableError
 from taskflow.store import scripts
-from taskflow.store.connections import Connections
+from taskflow.store.connections import Connections, packed
 from taskflow.store.operations import Operation
 from taskflow.store.records import Ticket
 from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
@@ -189,15 +189,15 @@ class Store:
             time.sleep(PAUSE_SECONDS)
 
     def _round_trip(self, connection: Any, command: Sequence[Any], operation: Operation[Any] | None) -> Any:
-        packed = connection.pack_command(*command)
-        connection.send_packed_command(packed, check_health=False)
+        request = packed(command)
+        connection.send_packed_command(request, check_health=False)
         try:
             return connection.read_response()
         except NoScriptError:
             assert operation is not None
             connection.send_command("SCRIPT", "LOAD", scripts.script(operation.script).text)
             connection.read_response()
-            connection.send_packed_command(packed, check_health=False)
+            connection.send_packed_command(request, check_health=False)
             return connection.read_response()
         except ResponseError as error:
             self._connections.release(connection)
@@ -208,7 +208,7 @@ class Store:
         try:
             connection = self._connections.acquire()
             lent: Any = connection
-            lent.send_packed_command(lent.pack_commands(commands), check_health=False)
+            lent.send_packed_command(packed(*commands), check_health=False)
         except UNREACHABLE:
             if connection is not None:
                 self._connections.discard(connection)
@@ -241,7 +241,7 @@ class Store:
 
 
 def _exchange(connection: Any, commands: Sequence[Any]) -> list[Any]:
-    connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+    connection.send_packed_command(packed(*commands), check_health=False)
     return _replies(connection, len(commands))
 
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from types import FrameType
 from typing import Final
@@ -24,7 +25,8 @@ from taskflow.upkeep.feed import LEAD, feed_thread
 from taskflow.worker.node_process import die_with
 
 log = logging.getLogger("taskflow.history")
-NICENESS: Final = 10
+NICENESS: Final = 19
+"""Runs go first: from the first import on it has what they leave."""
 LOOK_SECONDS: Final = LEAD.total_seconds() / 3
 STOP_SECONDS: Final = 5
 
@@ -85,12 +87,24 @@ class FeedProcess:
         process = subprocess.Popen(
             [sys.executable, "-m", "taskflow.upkeep.feed_process"],
             stdin=subprocess.PIPE,
-            preexec_fn=die_with(os.getpid()) if sys.platform == "linux" else None,
+            preexec_fn=_prepare(os.getpid()),
         )
         self._process = process
         assert process.stdin is not None
         process.stdin.write(self._order.model_dump_json().encode())
         process.stdin.close()
+
+
+def _prepare(node: int) -> Callable[[], None]:
+    """Return what the process does before its exec."""
+    with_node = die_with(node) if sys.platform == "linux" else None
+
+    def prepare() -> None:
+        os.nice(NICENESS)
+        if with_node:
+            with_node()
+
+    return prepare
 
 
 def feed_processes(store: Store, settings: Settings, node_id: str) -> list[FeedProcess]:
@@ -103,7 +117,6 @@ def feed_processes(store: Store, settings: Settings, node_id: str) -> list[FeedP
 def main() -> None:
     """Feed until told to stop."""
     order = FeedOrder.model_validate_json(sys.stdin.buffer.read())
-    os.nice(NICENESS)
     logging.basicConfig(level=logging.INFO, format="[%(asctime)s: %(levelname)s/history] %(message)s")
     settings = order.settings
     store = Store(

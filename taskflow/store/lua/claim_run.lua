@@ -35,7 +35,7 @@ if is_hooks then
 end
 set_status(
   id, run[8], "QUEUED", "EXECUTING", "claim", claim, "node", node, "pid", pid, "nonce", ARGV[10],
-  "attempt", tonumber(run[15] or "0") + 1, "attempt_started", now, "started", run[7] or now
+  "attempt", tonumber(run[15] or "0") + 1, "attempt_started", now_text, "started", run[7] or now_text
 )
 if run[10] then
   clear_timer("ttl:" .. id)

@@ -13,6 +13,7 @@ if not now_us then
   now_us = time[1] * 1000000 + time[2]
 end
 local now = math.floor(now_us / 1000)
+local now_text = string.format("%d", now)
 local outbox = {}
 
 local function run_key(id)

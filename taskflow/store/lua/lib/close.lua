@@ -1,5 +1,5 @@
 -- End a run for good, with further fields. Derives :live, :finished, :finishes, :key:<task>:<digest>, :debounce:<task>:<digest>, :children:<run>, :canvas.
-local FINISHES_KEPT = 10000
+local FINISHES_KEPT = "10000"
 local CANVAS_MS = 2000
 
 local function free_keys(id, status, idempotency, key_ttl, debounced)
@@ -19,7 +19,7 @@ end
 local function close(id, status, ...)
   local key = run_key(id)
   local run = redis.call("HMGET", key, "queue", "status", "ttl", "max_duration", "parent", "idempotency", "key_ttl", "debounce", "canvas")
-  set_status(id, run[1], run[2], status, "finished", now, ...)
+  set_status(id, run[1], run[2], status, "finished", now_text, ...)
   redis.call("HDEL", key, "nonce", "republished", "order", "expires", "settled")
   if run[3] then
     clear_timer("ttl:" .. id)
@@ -34,9 +34,9 @@ local function close(id, status, ...)
     redis.call("SADD", base .. ":effects", "cancel-children:" .. id)
   end
   redis.call("ZREM", base .. ":live", id)
-  redis.call("ZADD", base .. ":finished", now, id)
+  redis.call("ZADD", base .. ":finished", now_text, id)
   redis.call("XADD", base .. ":finishes", "MAXLEN", "~", FINISHES_KEPT, "*", "run", id, "status", status)
-  redis.call("PEXPIRE", key, retention_ms)
+  redis.call("PEXPIRE", key, ARGV[5])
   if run[9] then -- it came with a Celery canvas: the caller honours it now if it is a node, upkeep what was left
     local is_nodeless = status == "CANCELED" or status == "EXPIRED"
     outbox[#outbox + 1] = { id }

@@ -1,5 +1,5 @@
 -- Tell history and whoever watches that a run changed; count the queue's load. Derives :events, :load.
-local EVENTS_KEPT = 200000
+local EVENTS_KEPT = "200000" -- a number would be written with 17 digits, which takes longer than the command
 local LOADS = { QUEUED = "queued", EXECUTING = "running", DELAYED = "delayed", REATTEMPTING = "delayed" }
 
 local function event(id, kind, value)
@@ -12,10 +12,10 @@ local function set_status(id, queue, before, after, ...)
   local left, entered = LOADS[before], LOADS[after]
   if left ~= entered then
     if left then
-      redis.call("HINCRBY", base .. ":load", left .. ":" .. queue, -1)
+      redis.call("HINCRBY", base .. ":load", left .. ":" .. queue, "-1")
     end
     if entered then
-      redis.call("HINCRBY", base .. ":load", entered .. ":" .. queue, 1)
+      redis.call("HINCRBY", base .. ":load", entered .. ":" .. queue, "1")
     end
   end
   event(id, "status", after)

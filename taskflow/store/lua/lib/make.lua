@@ -48,7 +48,7 @@ local function make_run(at)
     more().delay(id, due)
   elseif not (further.ttl or further.priority or is_governed(queue)) then
     local celery_queue = environment .. "." .. class
-    set_status(id, queue, "", "QUEUED", "order", created, "reservation", 1, "ticket", celery_queue, unpack(fields))
+    set_status(id, queue, "", "QUEUED", "order", created, "reservation", "1", "ticket", celery_queue, unpack(fields))
     publish(id, { task, payload, args ~= "" and args }, 1, celery_queue, false)
   else
     local order = string.format("%.0f", now_us - tonumber(further.priority or "0"))

@@ -2,9 +2,10 @@
 local announced = {} -- a script that makes many runs says once that a queue is to be looked at
 
 local function publish(id, run, reservation, queue, is_front)
-  redis.call("ZADD", base .. ":tickets:" .. queue, now + reservation_ms, id)
+  local due = string.format("%d", now + reservation_ms)
+  redis.call("ZADD", base .. ":tickets:" .. queue, due, id)
   if not announced[queue] then
-    redis.call("ZADD", base .. ":ticket_queues", "NX", now + reservation_ms, queue)
+    redis.call("ZADD", base .. ":ticket_queues", "NX", due, queue)
     announced[queue] = true
   end
   push(id, run, reservation, queue, is_front)
@@ -12,7 +13,7 @@ end
 
 local function reserve(id, run, queue, is_front)
   local key = run_key(id)
-  local reservation = redis.call("HINCRBY", key, "reservation", 1)
+  local reservation = redis.call("HINCRBY", key, "reservation", "1")
   redis.call("HSET", key, "ticket", queue)
   publish(id, run, reservation, queue, is_front)
 end
@@ -25,6 +26,6 @@ local function withdraw(id)
     redis.call("ZREM", base .. ":tickets:" .. queue, id)
     redis.call("SREM", base .. ":unclaimed:" .. queue, id)
     redis.call("HDEL", key, "ticket", "republished")
-    redis.call("HINCRBY", key, "reservation", 1)
+    redis.call("HINCRBY", key, "reservation", "1")
   end
 end
