@@ -160,17 +160,19 @@ def _measure(bench: Bench, rounds: int, runs: int) -> None:
             tasks.plain_noop.delay(PAYLOAD)
         with bench.worker("benchmarks.bench_tasks:plain", celery_queue, *prefork):
             note("celery runs/s", bench.drained(runs))
-        bench.reset()
-        for _ in range(runs):
-            tasks.noop.trigger(PAYLOAD)
-        with bench.worker(app, shared, *prefork):
-            note("process runs/s", bench.drained(runs))
-        bench.reset()
-        for _ in range(runs * 4):
-            tasks.async_noop.trigger(PAYLOAD)
-        pool = ("-P", "custom", "-c", "200")
-        with bench.worker(app, coroutines, *pool), bench.worker(app, coroutines, *pool):
-            note("async runs/s", bench.drained(runs * 4))
+        for history, label in (("none", ""), (f"sqlite:///{bench.folder}/history.db", " with history")):
+            os.environ["TASKFLOW_DATABASE_URL"] = history  # what the workers read
+            bench.reset()
+            for _ in range(runs):
+                tasks.noop.trigger(PAYLOAD)
+            with bench.worker(app, shared, *prefork):
+                note(f"process runs/s{label}", bench.drained(runs))
+            bench.reset()
+            for _ in range(runs * 4):
+                tasks.async_noop.trigger(PAYLOAD)
+            pool = ("-P", "custom", "-c", "200")
+            with bench.worker(app, coroutines, *pool), bench.worker(app, coroutines, *pool):
+                note(f"async runs/s{label}", bench.drained(runs * 4))
     bench.reset()
     with bench.worker(app, shared, *prefork), bench.worker("benchmarks.bench_tasks:plain", celery_queue, *prefork):
         for _ in track(range(rounds), description="latency", console=console):
@@ -230,6 +232,8 @@ def _report(found: dict[str, float]) -> None:
         ("trigger/s against a bare PING", "trigger", "ping", "at least 0.5"),
         ("no-op runs/s, process, 2 children", "process runs/s", "celery runs/s", "at least 1.5"),
         ("no-op runs/s, async, 2 nodes", "async runs/s", "celery runs/s", "at least 5"),
+        ("... with history in SQLite, process", "process runs/s with history", "celery runs/s", "reported"),
+        ("... with history in SQLite, async", "async runs/s with history", "celery runs/s", "reported"),
         ("trigger to first line, ms, process", "process start ms", "celery start ms", "at most 1"),
         ("trigger to first line, ms, async", "async start ms", "celery start ms", "at most 1"),
     ]

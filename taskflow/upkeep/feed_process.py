@@ -97,14 +97,19 @@ class FeedProcess:
 
 def _prepare(node: int) -> Callable[[], None]:
     """Return what the process does before its exec."""
-    with_node = die_with(node) if sys.platform == "linux" else None
+    if sys.platform != "linux":
+        return _lower_priority
+    die = die_with(node)
 
     def prepare() -> None:
-        os.nice(NICENESS)
-        if with_node:
-            with_node()
+        _lower_priority()
+        die()
 
     return prepare
+
+
+def _lower_priority() -> None:
+    os.nice(NICENESS)
 
 
 def feed_processes(store: Store, settings: Settings, node_id: str) -> list[FeedProcess]:
