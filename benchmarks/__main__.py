@@ -173,6 +173,7 @@ def _measure(bench: Bench, rounds: int, runs: int) -> None:
             pool = ("-P", "custom", "-c", "200")
             with bench.worker(app, coroutines, *pool), bench.worker(app, coroutines, *pool):
                 note(f"async runs/s{label}", bench.drained(runs * 4))
+    os.environ["TASKFLOW_DATABASE_URL"] = "none"
     bench.reset()
     with bench.worker(app, shared, *prefork), bench.worker("benchmarks.bench_tasks:plain", celery_queue, *prefork):
         for _ in track(range(rounds), description="latency", console=console):
