@@ -28,7 +28,7 @@ from taskflow.embedded import ensure_store, stop_store
 from taskflow.errors import SettingsError
 from taskflow.execution.final_hooks import has_final_hooks
 from taskflow.settings import Settings
-from taskflow.store import operations
+from taskflow.store import trigger_operations
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig, shard_of_queue
@@ -207,7 +207,7 @@ class TaskFlow:
         new = self.planner.plan(self.registry.get(task_id), payload, TriggerOptions(delay=due), run_id)
         new = replace(new, canvas=canvas)
         shard = shard_of_queue(new.queue, self.settings.shards)
-        return self.store.run(operations.trigger_run(new), shard=shard)[0]
+        return self.store.run(trigger_operations.trigger_run(new), shard=shard)[0]
 
     def _services(self, node_id: str) -> list[UpkeepThread | FeedProcess]:
         return [*self._upkeep(node_id), *feed_processes(self.store, self.settings, node_id)]
@@ -235,7 +235,7 @@ class TaskFlow:
                 queue: limit for queue, limit in limits.items() if shard_of_queue(queue, self.settings.shards) == shard
             }
             limit = self.settings.concurrency_limit
-            declaration = operations.declare(
+            declaration = trigger_operations.declare(
                 templates,
                 here,
                 by_worker=True,

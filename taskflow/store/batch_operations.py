@@ -10,7 +10,8 @@ from taskflow.definition.run_filter import RunFilter
 from taskflow.errors import BatchNotFoundError, RunNotFoundError
 from taskflow.models import BatchError, Run, RunStatus
 from taskflow.store import records
-from taskflow.store.operations import NewRun, Operation, trigger_run
+from taskflow.store.operations import Operation
+from taskflow.store.trigger_operations import NewRun, trigger_run
 
 RUNS_A_SCRIPT: Final = 50
 """How many runs one script makes: it holds the store for some 2 ms."""

@@ -19,7 +19,7 @@ from taskflow.errors import BatchItemsError, TriggerOptionError
 from taskflow.models import BatchError
 from taskflow.store import batch_operations
 from taskflow.store.batch_operations import RUNS_A_SCRIPT
-from taskflow.store.operations import NewRun
+from taskflow.store.trigger_operations import NewRun
 from taskflow.store.wire import new_batch_id, shard_of_batch
 from taskflow.trigger.new_run import Planner
 from taskflow.trigger.steps import Write

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from taskflow.store import operations
+from taskflow.store import trigger_operations
 from taskflow.store.operations import Operation
 
 
@@ -20,7 +20,7 @@ class Declarations:
         if (task_id, shard) in self._made and task_id not in missing:
             return None
         hooks = {task_id: self._has_final_hooks(task_id)}
-        return operations.declare({task_id: self._template(task_id)}, {}, by_worker=False, final_hooks=hooks)
+        return trigger_operations.declare({task_id: self._template(task_id)}, {}, by_worker=False, final_hooks=hooks)
 
     def made(self, task_id: str, shard: int, missing: set[str]) -> None:
         """Say that the operation was executed."""

@@ -10,7 +10,7 @@ from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
 from taskflow.definition.task import Task
 from taskflow.errors import RunCanceledError, RunFailedError, RunNotFoundError
 from taskflow.models import Run, RunError, RunStatus
-from taskflow.store import node_operations, operations
+from taskflow.store import node_operations, operations, trigger_operations
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.sync_store import Store
 from taskflow.trigger.batches import StoreBatchEngine
@@ -63,7 +63,7 @@ class RunEngine:
         if declaration:
             self._store.run(declaration, shard=shard)
             self._declarations.made(new.task_id, shard, self._store.missing_templates)
-        run_id, _ = self._store.run(operations.trigger_run(new), shard=shard)
+        run_id, _ = self._store.run(trigger_operations.trigger_run(new), shard=shard)
         return run_id
 
     async def atrigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
@@ -74,7 +74,7 @@ class RunEngine:
         if declaration:
             await store.run(declaration, shard=shard)
             self._declarations.made(new.task_id, shard, store.missing_templates)
-        run_id, _ = await store.run(operations.trigger_run(new), shard=shard)
+        run_id, _ = await store.run(trigger_operations.trigger_run(new), shard=shard)
         return run_id
 
     def trigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:

@@ -12,7 +12,7 @@ from taskflow.definition.queue import NO_LIMITS, Queue, QueueLimits
 from taskflow.definition.registry import Registry
 from taskflow.definition.task import TaskDefinition
 from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
-from taskflow.store.operations import NewRun
+from taskflow.store.trigger_operations import NewRun
 from taskflow.store.wire import new_run_id, shard_of_queue, shard_of_run
 
 

@@ -12,9 +12,9 @@ from taskflow.definition.options import TriggerOptions
 from taskflow.definition.run_filter import RunFilter
 from taskflow.errors import RunNotFoundError, TaskflowError
 from taskflow.models import Run, RunError
-from taskflow.store import batch_operations, node_operations, operations, run_operations
-from taskflow.store.operations import NewRun
+from taskflow.store import batch_operations, node_operations, operations, run_operations, trigger_operations
 from taskflow.store.sync_store import Store
+from taskflow.store.trigger_operations import NewRun
 from taskflow.store.wire import shard_of_run
 from taskflow.trigger.declarations import Declarations
 from taskflow.trigger.effects import PARENT_CANCELED, aperform_effect, effect_of_cancel, perform_effect
@@ -182,7 +182,7 @@ class StoreRunActions:
         needed = {(new.task_id, self._planner.shard(new)) for new in news}
         declared = [(self._declarations.needed(*where, missing), where[1]) for where in needed]
         first: list[Write] = [(operation, shard) for operation, shard in declared if operation]
-        results = yield [*first, *((operations.trigger_run(new), self._planner.shard(new)) for new in news)]
+        results = yield [*first, *((trigger_operations.trigger_run(new), self._planner.shard(new)) for new in news)]
         for where in needed:
             self._declarations.made(*where, missing)
         made = iter(results[len(first) :])

@@ -22,7 +22,7 @@ from taskflow import (
 )
 from taskflow.definition.options import TriggerOptions
 from taskflow.models import Run
-from taskflow.store import operations
+from taskflow.store import trigger_operations
 from tests.conftest import StartFleet
 from tests.fleet import Fleet
 from tests.fleet_tasks import Nap, echo, flaky, heavy, sleep
@@ -226,4 +226,4 @@ def test_a_paused_queue_holds_a_batch_back(start_fleet: StartFleet, valkey: Redi
 def new_child(fleet: Fleet, parent_id: str) -> str:
     """Trigger a run as code of another run does."""
     new = fleet.flow.planner.plan(sleep, Nap(), TriggerOptions())
-    return fleet.flow.store.run(operations.trigger_run(replace(new, parent_id=parent_id, root_id=parent_id)))[0]
+    return fleet.flow.store.run(trigger_operations.trigger_run(replace(new, parent_id=parent_id, root_id=parent_id)))[0]

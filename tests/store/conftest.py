@@ -14,11 +14,12 @@ import pytest
 from taskflow.definition.idempotency import idempotency_keys
 from taskflow.definition.queue import QueueLimits
 from taskflow.models import AttemptOutcome, RunError, RunStatus
-from taskflow.store import node_operations, operations
+from taskflow.store import node_operations, operations, trigger_operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations import NewRun, Operation
+from taskflow.store.operations import Operation
 from taskflow.store.records import ClaimedRun, Ticket
 from taskflow.store.sync_store import OnEnded, Store
+from taskflow.store.trigger_operations import NewRun
 from taskflow.store.wire import StoreConfig, new_run_id
 from tests.servers import RedisServer
 
@@ -103,7 +104,7 @@ class Bench:
             idempotency_key=idempotency_keys.create(key) if isinstance(key, str) else key,
             **more,
         )
-        return self.run(operations.trigger_run(new))[0]
+        return self.run(trigger_operations.trigger_run(new))[0]
 
     def node(self, name: str = "n1", *, capacity: int = 10, class_name: str = CLASS, queue: str | None = None) -> str:
         """Register a node and return its id."""

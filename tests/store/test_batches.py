@@ -10,8 +10,8 @@ from taskflow.definition.idempotency import idempotency_keys
 from taskflow.definition.run_filter import RunFilter
 from taskflow.errors import BatchNotFoundError, RunNotFoundError, TaskflowError
 from taskflow.models import BatchError, RunStatus
-from taskflow.store import batch_operations, operations
-from taskflow.store.operations import NewRun
+from taskflow.store import batch_operations, operations, trigger_operations
+from taskflow.store.trigger_operations import NewRun
 from taskflow.store.wire import new_batch_id, new_run_id, shard_of_batch
 from tests.store.conftest import CLASS, Bench
 from tests.store.permanent_keys import is_permanent
@@ -114,7 +114,11 @@ def test_many_operations_in_one_write_answer_each_for_itself(one_bench: Bench) -
     store: Any = one_bench.store
     run = a_run()
     made, missing, status = store.run_many(
-        [(operations.trigger_run(run), 0), (operations.read_run("run_none"), 0), (operations.read_result(run.id), 0)]
+        [
+            (trigger_operations.trigger_run(run), 0),
+            (operations.read_run("run_none"), 0),
+            (operations.read_result(run.id), 0),
+        ]
     )
     assert made == (run.id, True)
     assert isinstance(missing, TaskflowError)

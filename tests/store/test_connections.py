@@ -12,10 +12,10 @@ from datetime import timedelta
 import pytest
 
 from taskflow.errors import StoreUnavailableError
-from taskflow.store import operations, scripts
+from taskflow.store import operations, scripts, trigger_operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations import NewRun
 from taskflow.store.sync_store import Store
+from taskflow.store.trigger_operations import NewRun
 from taskflow.store.wire import StoreConfig, new_run_id, shard_of_queue, shard_of_run
 from tests.servers import RedisServer, free_port
 from tests.store.conftest import CLASS, Bench, real_time
@@ -77,7 +77,7 @@ def test_a_store_that_is_not_there_is_said_to_be_unavailable_in_time(quick: Stor
     store = Store(replace(quick, url=f"redis://127.0.0.1:{free_port()}/0"))
     new = a_run()
     with pytest.raises(StoreUnavailableError) as raised:
-        store.run(operations.trigger_run(new))
+        store.run(trigger_operations.trigger_run(new))
     assert (raised.value.run_id, raised.value.may_exist) == (new.id, False)
 
 
@@ -86,7 +86,7 @@ def test_a_lost_reply_is_repeated_and_makes_one_run(quick: StoreConfig, swallowe
     """The same id, twice at the server."""
     store = Store(replace(quick, url=f"redis://127.0.0.1:{swallower.port}/0"))
     new = a_run()
-    assert store.run(operations.trigger_run(new))[0] == new.id
+    assert store.run(trigger_operations.trigger_run(new))[0] == new.id
     assert one_bench.redis("ZCARD", one_bench.key("live")) == 1
     store.close()
 
@@ -97,7 +97,7 @@ def test_a_run_whose_replies_were_lost_may_exist(quick: StoreConfig, swallower: 
     store = Store(replace(quick, url=f"redis://127.0.0.1:{swallower.port}/0"))
     new = a_run()
     with pytest.raises(StoreUnavailableError) as raised:
-        store.run(operations.trigger_run(new))
+        store.run(trigger_operations.trigger_run(new))
     assert (raised.value.run_id, raised.value.may_exist) == (new.id, True)
     assert one_bench.redis("ZCARD", one_bench.key("live")) == 1
 
@@ -105,14 +105,14 @@ def test_a_run_whose_replies_were_lost_may_exist(quick: StoreConfig, swallower: 
 def test_scripts_are_loaded_again_after_the_server_forgot_them(quick: StoreConfig, one_bench: Bench) -> None:
     """A restart of the server empties its script cache; a pipeline must get all its replies all the same."""
     store = Store(quick)
-    store.run(operations.trigger_run(a_run()))
+    store.run(trigger_operations.trigger_run(a_run()))
     one_bench.redis("SCRIPT", "FLUSH")
-    store.run(operations.trigger_run(a_run()))
+    store.run(trigger_operations.trigger_run(a_run()))
     one_bench.redis("SCRIPT", "FLUSH")
 
     async def many() -> list[object]:
         shell = AsyncStore(quick)
-        found = await shell.run_many([(operations.trigger_run(a_run()), 0) for _ in range(20)])
+        found = await shell.run_many([(trigger_operations.trigger_run(a_run()), 0) for _ in range(20)])
         await shell.close()
         return found
 
@@ -132,7 +132,7 @@ def test_a_canceled_call_leaves_no_reply_behind(quick: StoreConfig) -> None:
             await asyncio.sleep(0)
             call.cancel()
             new = a_run()
-            assert (await shell.run(operations.trigger_run(new)))[0] == new.id
+            assert (await shell.run(trigger_operations.trigger_run(new)))[0] == new.id
         await shell.close()
 
     asyncio.run(scenario())
@@ -141,16 +141,16 @@ def test_a_canceled_call_leaves_no_reply_behind(quick: StoreConfig) -> None:
 def test_a_forked_child_uses_connections_of_its_own(quick: StoreConfig) -> None:
     """Two processes on one socket would read each other's replies."""
     store = Store(quick)
-    store.run(operations.trigger_run(a_run()))
+    store.run(trigger_operations.trigger_run(a_run()))
     child = os.fork()
     if child == 0:
         try:
-            ids = [store.run(operations.trigger_run(new))[0] == new.id for new in (a_run() for _ in range(200))]
+            ids = [store.run(trigger_operations.trigger_run(new))[0] == new.id for new in (a_run() for _ in range(200))]
             os._exit(0 if all(ids) else 1)
         finally:
             os._exit(2)
     for new in (a_run() for _ in range(200)):
-        assert store.run(operations.trigger_run(new))[0] == new.id
+        assert store.run(trigger_operations.trigger_run(new))[0] == new.id
     assert os.waitpid(child, 0)[1] == 0
     store.close()
 

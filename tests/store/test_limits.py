@@ -8,7 +8,7 @@ from taskflow.definition.debounce import Debounce
 from taskflow.definition.queue import Queue, QueueLimits
 from taskflow.errors import QueueNotFoundError, RunNotClaimableError, RunNotDelayedError
 from taskflow.models import RunError, RunStatus
-from taskflow.store import operations
+from taskflow.store import operations, trigger_operations
 from taskflow.store.queue_operations import control_queue, read_queues
 from tests.store.conftest import Bench
 
@@ -81,7 +81,7 @@ def test_a_rate_limit_lets_a_bucket_start_and_then_one_each_interval(bench: Benc
 def test_the_environment_has_a_limit_and_its_queues_take_turns(bench: Bench) -> None:
     """Whatever queues allow, and queues without a limit, too."""
     bench.node(capacity=100)
-    bench.run(operations.declare({}, {}, by_worker=True, environment_limit=2, burst_factor=1.5))
+    bench.run(trigger_operations.declare({}, {}, by_worker=True, environment_limit=2, burst_factor=1.5))
     one = [bench.trigger("one", limit=5) for _ in range(5)]
     two = [bench.trigger("two") for _ in range(5)]
     assert startable(bench, *one, *two) == [*one[:2], two[0]]
@@ -147,7 +147,7 @@ def test_an_override_counts_until_it_is_reset(bench: Bench) -> None:
     bench.node()
     ids = [bench.trigger("q", limit=1) for _ in range(4)]
     bench.run(control_queue("q", "override", 3))
-    bench.run(operations.declare({}, {"q": QueueLimits(1)}, by_worker=True))
+    bench.run(trigger_operations.declare({}, {"q": QueueLimits(1)}, by_worker=True))
     assert len(startable(bench, *ids)) == 3
     state = bench.run(read_queues("q"))[0]
     assert (state.concurrency_limit, state.declared_limit, state.overridden_at is None) == (3, 1, False)
@@ -250,7 +250,7 @@ def test_children_of_a_canceled_run_can_be_canceled_once(bench: Bench) -> None:
 
 def test_final_hooks_without_a_living_attempt_get_a_ticket_of_their_own(bench: Bench) -> None:
     """Run once by a worker; again when that dies inside them, or by the code that a cancel stops."""
-    bench.run(operations.declare({}, {}, by_worker=True, final_hooks={"t": True}))
+    bench.run(trigger_operations.declare({}, {}, by_worker=True, final_hooks={"t": True}))
     bench.node()
     run_id = bench.trigger("q", limit=1)
     bench.run(operations.cancel_run(run_id, REASON))
@@ -273,7 +273,7 @@ def test_final_hooks_without_a_living_attempt_get_a_ticket_of_their_own(bench: B
 
 def test_a_run_that_has_settled_is_never_executed_again(bench: Bench) -> None:
     """Its worker died in a final hook: the outcome stands, and the hooks run once more."""
-    bench.run(operations.declare({}, {}, by_worker=True, final_hooks={"t": True}))
+    bench.run(trigger_operations.declare({}, {}, by_worker=True, final_hooks={"t": True}))
     bench.node()
     claimed = bench.claim(bench.trigger("q", limit=1))
     bench.run(operations.settle_run(claimed.run_id, claimed.claim, RunStatus.COMPLETED, output=b'"x"'))

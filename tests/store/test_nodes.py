@@ -8,7 +8,7 @@ import pytest
 
 from taskflow.errors import RunNotClaimableError
 from taskflow.models import AttemptOutcome, RunStatus
-from taskflow.store import node_operations, operations
+from taskflow.store import node_operations, operations, trigger_operations
 from tests.store.conftest import CLASS, ERROR, HEARTBEAT, LEASE, Bench, make_bench
 
 LARGE = "large-1x.process"
@@ -221,7 +221,7 @@ def test_a_pushed_ticket_is_json_whatever_the_payload(one_bench: Bench, payload:
         pushing = made.config.__class__(made.config.url, made.config.environment, push_prefix="")
         store = made.store.__class__(pushing)  # type: ignore[call-arg]  # the blocking shell
         template = '{"id":"@RUN@","n":@RESERVATION@,"q":"@QUEUE@","tag":"@TAG@","args":@ARGS@}'
-        store.run(operations.declare({"t": template}, {}, by_worker=True))
+        store.run(trigger_operations.declare({"t": template}, {}, by_worker=True))
         made.store = store
         run_id = made.trigger(payload=payload.encode())
         message = json.loads(made.redis("RPOP", shared(made)))

@@ -9,7 +9,7 @@ import pytest
 from taskflow.definition.queue import QueueLimits
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, RunNotFoundError, StaleClaimError
 from taskflow.models import AttemptOutcome, RunStatus
-from taskflow.store import node_operations, operations
+from taskflow.store import node_operations, operations, trigger_operations
 from taskflow.store.operations import Operation
 from taskflow.store.wire import new_run_id
 from tests.store.conftest import ERROR, HEARTBEAT, LEASE, Bench
@@ -280,8 +280,8 @@ def test_a_large_limit_dispatches_everything_in_bounded_steps(one_bench: Bench) 
 def test_new_runs_take_the_limit_that_a_worker_declared_last(bench: Bench) -> None:
     """A deploy changes limits; an old web process must not change them back."""
     bench.node()
-    bench.run(operations.declare({}, {"q": QueueLimits(2)}, by_worker=True))
+    bench.run(trigger_operations.declare({}, {"q": QueueLimits(2)}, by_worker=True))
     ids = [bench.trigger("q", limit=1) for _ in range(3)]
     assert bench.slots("q") == set(ids[:2])
-    bench.run(operations.declare({}, {"q": QueueLimits()}, by_worker=True))
+    bench.run(trigger_operations.declare({}, {"q": QueueLimits()}, by_worker=True))
     assert bench.slots("q") == set(ids)
