@@ -6,12 +6,12 @@ import importlib.util
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.machinery import ModuleSpec
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 import taskflow.definition.engine as definition_engine
 from taskflow.broker.canvas import Canvas
@@ -42,6 +42,9 @@ from taskflow.upkeep.passes import Upkeep
 from taskflow.worker.bootsteps import install
 from taskflow.worker.register import register_tasks
 from taskflow.worker.runtime import ATTRIBUTE, Runtime
+
+HISTORY_HOLD: Final = timedelta(days=30)
+"""How long the store keeps a finished run that has not reached the history. What has, leaves after the retention."""
 
 
 class TaskFlow:
@@ -168,7 +171,7 @@ class TaskFlow:
             shards=self.settings.shards,
             timeout=self.settings.connect_timeout,
             reservation_timeout=self.settings.reservation_timeout,
-            retention=self.settings.retention,
+            retention=self.settings.retention if self.settings.database_url == "none" else HISTORY_HOLD,
             max_lost=self.settings.max_lost,
             push_prefix="" if self.is_one_server else None,
         )

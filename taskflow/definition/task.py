@@ -195,7 +195,8 @@ class Task(Hooked, Generic[PayloadT, ResultT]):
             metadata: A JSON object of up to 256 KB that the run carries and may change.
             idempotency_key: Triggers of this task with the same key are one run. Within a run, text means a key of
                 that run; see ``idempotency_keys.create``.
-            idempotency_key_ttl: After which the key is free once its run has ended. Default: the retention.
+            idempotency_key_ttl: After which the key is free once its run has ended. Default, and at most: 30
+                days, or the retention where there is no history.
             max_attempts: Instead of the task's ``Retry.max_attempts``.
             max_duration: Compute time of an attempt, waits not counted, after which the run is TIMED_OUT. 0: no bound.
             debounce: Put off a delayed run of the same key instead of making another.

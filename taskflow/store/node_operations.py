@@ -117,6 +117,11 @@ def drop_effect(entry: str) -> Operation[int]:
     return Operation("drop_effect", (entry,), _number)
 
 
+def retire_runs(run_ids: Sequence[str], retention: timedelta) -> Operation[int]:
+    """Say that runs are in the history: the finished ones leave the store after ``retention``."""
+    return Operation("retire_runs", (milliseconds(retention), *run_ids), _number)
+
+
 def reap_nodes(lease: timedelta, heartbeat: timedelta, reason: RunError) -> Operation[int]:
     """Take the runs of nodes whose lease is over. -1 when leases were granted after a pause instead."""
     args = (milliseconds(lease), milliseconds(heartbeat), PER_PASS, records.error_json(reason))

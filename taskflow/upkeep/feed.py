@@ -46,7 +46,9 @@ def feed_thread(store: Store, settings: Settings, shard: int, node_id: str) -> "
         assert url is not None
         return Database(url)
 
-    return FeedThread(store, shard, node_id, open_database, settings.environment, settings.history_retention)
+    return FeedThread(
+        store, shard, node_id, open_database, settings.environment, settings.history_retention, settings.retention
+    )
 
 
 class FeedThread:
@@ -60,13 +62,14 @@ class FeedThread:
         open_database: "Callable[[], Database]",
         environment: str,
         retention: timedelta,
+        store_retention: timedelta,
     ) -> None:
         self._store = store
         self._shard = shard
         self._node_id = node_id
         self._retention = retention
         self._group = EventGroup(store, shard)
-        self._batches = FeedBatches(store, shard, open_database, environment)
+        self._batches = FeedBatches(store, shard, open_database, environment, store_retention)
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"taskflow-history-{shard}", daemon=True)
         self._is_aligned = False

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from taskflow.store.events import Event, read_record
+from taskflow.store.node_operations import retire_runs
 from taskflow.store.sync_store import Store
 
 if TYPE_CHECKING:
@@ -25,8 +26,16 @@ TRIMS_AT_ONCE: Final = 20
 class FeedBatches:
     """Reads one shard's records and writes them to the database. Errors are those of store and history."""
 
-    def __init__(self, store: Store, shard: int, open_database: "Callable[[], Database]", environment: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        shard: int,
+        open_database: "Callable[[], Database]",
+        environment: str,
+        store_retention: timedelta,
+    ) -> None:
         self._store = store
+        self._store_retention = store_retention
         self._shard = shard
         self._open_database = open_database
         self._environment = environment
@@ -129,3 +138,6 @@ class FeedBatches:
         except RefusedError:
             for run_id, why in write_one_by_one(self._writer, batch, self._shard):
                 log.error("history.refused: %s", why, extra={"run_id": run_id})
+        if batch.runs:
+            ids = [str(row.run["id"]) for row in batch.runs]
+            self._store.run(retire_runs(ids, self._store_retention), shard=self._shard)

@@ -123,13 +123,16 @@ def an_error(message: str) -> str:
     return json.dumps({"type": "Boom", "message": message, "traceback": ""})
 
 
+RETENTION = timedelta(hours=3)
 StartFeed = Callable[..., FeedThread]
 
 
 def feed_thread(bench: Bench, url: str, node: str = "n1") -> FeedThread:
     """Start a thread that feeds; ``end`` it."""
     store = Store(real_time(bench), bench)
-    thread = FeedThread(store, 0, node, lambda: open_database(url), bench.config.environment, timedelta(days=30))
+    thread = FeedThread(
+        store, 0, node, lambda: open_database(url), bench.config.environment, timedelta(days=30), RETENTION
+    )
     thread.start()
     return thread
 

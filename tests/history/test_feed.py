@@ -19,7 +19,7 @@ from taskflow.store.events import EventGroup
 from taskflow.store.sync_store import Store
 from taskflow.upkeep import feed
 from taskflow.upkeep.feed_lag import FeedLag, feed_lag
-from tests.history.conftest import StartFeed, end, feed_thread, open_database
+from tests.history.conftest import RETENTION, StartFeed, end, feed_thread, open_database
 from tests.postgres import PostgresServer
 from tests.store.conftest import Bench, real_time
 from tests.waiting import wait_until
@@ -89,6 +89,26 @@ def test_everything_about_runs_is_there_soon(bench: Bench, start_feed: StartFeed
     wait_until(lambda: is_exact(bench, fed, ledger), "the history to be exact")
     first = [run.attempts[0].outcome for run in map(fed.retrieve, ledger) if run and run.attempts]
     assert first.count(AttemptOutcome.LOST) == 10
+
+
+def test_a_finished_run_leaves_the_store_after_it_is_in_the_history(
+    bench: Bench, start_feed: StartFeed, fed: Reader
+) -> None:
+    """Not before: a database that is away may be away for long. What lives stays in any case."""
+    bench.node()
+    ledger = run_some(bench, 2)
+    living = bench.trigger(due=timedelta(hours=1))
+
+    def milliseconds_left(run_id: str) -> int:
+        return int(bench.redis("PTTL", bench.key(f"run:{run_id}")))
+
+    finished = [run_id for run_id, status in ledger.items() if status.is_finished]
+    longest = RETENTION.total_seconds() * 1000
+    assert all(milliseconds_left(run_id) > longest for run_id in finished)
+    start_feed()
+    wait_until(lambda: is_exact(bench, fed, ledger | {living: RunStatus.DELAYED}), "the history to be exact")
+    wait_until(lambda: all(0 < milliseconds_left(run_id) <= longest for run_id in finished), "the store to know")
+    assert milliseconds_left(living) == -1
 
 
 def test_a_feeder_that_dies_with_a_batch_in_hand_loses_nothing(

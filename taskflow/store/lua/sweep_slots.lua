@@ -14,6 +14,7 @@ local function forget_slot(id, queue)
   redis.call("SREM", base .. ":environment:slots", id)
 end
 
+local FORGOTTEN = 1000
 local scan = redis.call("SSCAN", base .. ":queues", ARGV[7], "COUNT", 10)
 local removed = 0
 for _, queue in ipairs(scan[2]) do
@@ -32,5 +33,11 @@ end
 if scan[1] == "0" then
   redis.call("HSET", base .. ":upkeep", "swept", now)
   redis.call("ZREMRANGEBYSCORE", base .. ":finished", "-inf", now - retention_ms)
+  for _, id in ipairs(redis.call("ZRANGE", base .. ":finished", 0, FORGOTTEN - 1)) do -- the oldest leave first
+    if redis.call("EXISTS", run_key(id)) == 1 then
+      break
+    end
+    redis.call("ZREM", base .. ":finished", id)
+  end
 end
 return { 1, { scan[1], removed }, outbox }

@@ -6,7 +6,7 @@ local function free_keys(id, status, idempotency, key_ttl, debounced)
   if idempotency then
     local name = base .. ":key:" .. idempotency
     if status == "COMPLETED" or status == "CANCELED" then
-      redis.call("PEXPIRE", name, key_ttl or retention_ms)
+      redis.call("PEXPIRE", name, math.min(tonumber(key_ttl or "inf"), retention_ms))
     elseif redis.call("GET", name) == id then
       redis.call("DEL", name)
     end

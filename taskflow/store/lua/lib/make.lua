@@ -10,7 +10,9 @@ local function make_run(at)
   local key, idempotency = run_key(id), ARGV[at + 10]
   if idempotency ~= "" then
     local holder = redis.call("GET", base .. ":key:" .. idempotency)
-    if holder and redis.call("EXISTS", run_key(holder)) == 1 then
+    -- A key without a time to live is of a live run: where that is gone, the key is free. A finished run may have left the
+    -- store for the history.
+    if holder and (redis.call("EXISTS", run_key(holder)) == 1 or redis.call("PTTL", base .. ":key:" .. idempotency) > 0) then
       return 2, holder
     end
   end
