@@ -1,6 +1,7 @@
 """``taskflow runs``: look at runs, follow, cancel, replay and reschedule them."""
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -26,6 +27,7 @@ from taskflow.models import Attempt, Run, RunStatus
 
 app = typer.Typer(help="Look at runs, follow, cancel, replay and reschedule them.", no_args_is_help=True)
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
+_LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "DEBUG": "dim"}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -90,6 +92,25 @@ def watch(run_id: RunId, app: App = None, as_json: AsJson = False) -> None:
             console.print(f"{datetime.now(UTC):%H:%M:%S}", status_text(last.status), _remark(last), highlight=False)
     if last is None or last.status is not RunStatus.COMPLETED:
         raise typer.Exit(1)
+
+
+@app.command("logs", epilog="Example: taskflow runs logs run_00... -f")
+def logs(
+    run_id: RunId,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Print lines as they come, until the run ends.")
+    ] = False,
+    app: App = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a run has logged."""
+    for line in load(app).engine.logs.lines(run_id, follow=follow):
+        if as_json:
+            print_json_line(asdict(line))
+            continue
+        fields = "".join(f" {name}={json.dumps(value, ensure_ascii=False)}" for name, value in line.fields.items())
+        shown = f"{line.at:%H:%M:%S} {line.level:<7} {line.message}{fields}"
+        console.print(shown, style=_LEVELS.get(line.level), highlight=False, markup=False)
 
 
 app.command("cancel", epilog="Example: taskflow runs cancel --task hello-world --since 1h")(cancel)

@@ -16,6 +16,7 @@ from taskflow.store.sync_store import Store
 from taskflow.trigger.batches import StoreBatchEngine
 from taskflow.trigger.declarations import Declarations
 from taskflow.trigger.effects import aperform_effect, effect_of_cancel, perform_effect, shard_of_effect
+from taskflow.trigger.logs import RunLogs
 from taskflow.trigger.lookup import Lookup
 from taskflow.trigger.loops import Loops
 from taskflow.trigger.new_run import Planner
@@ -49,6 +50,11 @@ class RunEngine:
         self.queues = StoreQueueEngine(store, lambda: self._loop().store)
         self.actions = StoreRunActions(planner, store, self._events, self._loop, self._declarations, lookup)
         self.batches = StoreBatchEngine(planner, store, self._results, self._loop, self._declarations)
+
+    @property
+    def logs(self) -> RunLogs:
+        """The log lines of runs."""
+        return RunLogs(self._store, self._lookup)
 
     @property
     def results(self) -> ResultListener:

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from taskflow.definition.run_filter import RunFilter, RunPage
@@ -11,7 +11,7 @@ from taskflow.models import Run
 from taskflow.settings import Settings
 
 if TYPE_CHECKING:  # a process that only triggers never imports SQLAlchemy
-    from taskflow.history.reader import Reader
+    from taskflow.history.reader import HistoryEvent, Reader
 
 _PAGE: Final = 1000
 
@@ -45,6 +45,18 @@ class Lookup:
         if found is None:
             raise RunNotFoundError(run_id)
         return found
+
+    def events(self, run_id: str) -> "Iterator[HistoryEvent]":
+        """Yield what the history knows to have happened to a run, oldest first; nothing without a history.
+
+        Raises:
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        reader = self._reader()
+        after: int | None = None
+        while reader is not None and (found := reader.events(run_id, after, _PAGE)):
+            yield from found
+            after = found[-1].position
 
     def page(self, recent: Sequence[Run], wanted: RunFilter, limit: int, cursor: str | None) -> RunPage:
         """Return a page of runs.

@@ -2,16 +2,18 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from taskflow import RunStatus, metadata, tags
+from taskflow import RunNotFoundError, RunStatus, metadata, tags
 from taskflow.errors import OutsideRunError
 from tests import reporting_tasks as tasks
 from tests.conftest import StartFleet
-from tests.fleet import TASKS, Fleet
+from tests.fleet import ROOT, TASKS, Fleet
 from tests.servers import RedisServer
 from tests.waiting import wait_until
 
@@ -61,6 +63,28 @@ def test_a_process_run_tells_metadata_tags_and_every_kind_of_log_line(fleet: Fle
         assert [each["seq"] for each in found] == [1, 2, 3, 4, 5, 6]
         assert found[0]["fields"] == {"payload": 7}
     assert "hello payload=7" in fleet.nodes[0].output()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("database", ["none", None])
+def test_the_lines_of_a_run_are_printed_and_followed(
+    start_fleet: StartFleet, valkey: RedisServer, database: str | None
+) -> None:
+    """Each once and in order, from the history, from the store's stream, and as they come."""
+    fleet = start_fleet(valkey.url, database_url=database)
+    fleet.start_node(TASKFLOW_TASKS=BOTH)
+    handle = tasks.tell.trigger(7, metadata={"given": [], "tries": 40})
+    followed = [line.message for line in fleet.flow.engine.logs.lines(handle.id, follow=True)]
+    assert followed == ["hello", "only kept", "from logging", "printed", "by Celery's", "from a thread"] * 2
+    if database is None:
+        wait_until(lambda: len([*fleet.flow.lookup.events(handle.id)]) >= len(followed), "the history", timeout=20)
+    command = [sys.executable, "-m", "taskflow.cli.main", "runs", "logs", handle.id]
+    printed = subprocess.run(command, env=dict(fleet.env()), cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert printed.returncode == 0, printed.stderr
+    assert [line.split(maxsplit=2)[2] for line in printed.stdout.splitlines()][:2] == ["hello payload=7", "only kept"]
+    assert len(printed.stdout.splitlines()) == len(followed)
+    with pytest.raises(RunNotFoundError):
+        next(fleet.flow.engine.logs.lines("run_nothing"))
 
 
 @pytest.mark.timeout(60)
