@@ -1,9 +1,12 @@
 """The documents say what the code says."""
 
+import inspect
 import re
+from dataclasses import fields
 from pathlib import Path
 
-from taskflow import errors, models
+from taskflow import Queue, Retry, RunFilter, errors, models, task
+from taskflow.definition.options import TriggerOptions
 from taskflow.models import TRANSITIONS, RunStatus
 from taskflow.settings import Settings
 from taskflow.store import scripts
@@ -11,6 +14,8 @@ from taskflow.store import scripts
 ROOT = Path(__file__).parents[2]
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
 README = (ROOT / "README.md").read_text()
+REFERENCE = (ROOT / "docs" / "reference.md").read_text()
+INTERNAL = {"RunNotClaimableError", "StaleClaimError", "NodeUnregisteredError"}
 
 
 def state_diagram() -> str:
@@ -57,3 +62,24 @@ def test_every_error_is_in_the_tree_of_the_errors_module() -> None:
 def test_every_status_is_in_the_diagram() -> None:
     """Statuses are the words of the dashboard and the API."""
     assert all(status.value in ARCHITECTURE for status in models.RunStatus)
+
+
+def test_every_public_option_is_in_the_reference() -> None:
+    """Each in the section of what takes it."""
+    options = {
+        "## `@task(": [*inspect.signature(task).parameters],
+        "## `trigger(": [*inspect.signature(TriggerOptions.checked).parameters],
+        "## `Retry(": [*inspect.signature(Retry).parameters],
+        "## `Queue(": [field.name for field in fields(Queue)],
+        "## `RunFilter(": [field.name for field in fields(RunFilter)],
+    }
+    for heading, names in options.items():
+        section = REFERENCE[REFERENCE.index(heading) :].split("\n## ")[0]
+        assert not [name for name in names if f"`{name}`" not in section], heading
+
+
+def test_every_status_and_error_is_in_the_reference() -> None:
+    """With what it means and what to do."""
+    kinds = [name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)]
+    names = [*(status.value for status in models.RunStatus), *(name for name in kinds if name not in INTERNAL)]
+    assert not [name for name in names if f"`{name}" not in REFERENCE]
