@@ -9,7 +9,8 @@ from celery import signals
 from celery.concurrency.base import BasePool, apply_target
 
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
-from taskflow.worker.async_runs import AsyncRuns, Order
+from taskflow.worker.async_runs import AsyncRuns
+from taskflow.worker.orders import Order
 from taskflow.worker.runtime import runtime_of
 
 log = logging.getLogger("taskflow.node")

@@ -7,12 +7,11 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from taskflow.definition.signal import TIMED_OUT, Signal
-from taskflow.definition.task import TaskDefinition
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError
 from taskflow.execution.final_hooks import arun_final_hooks
 from taskflow.execution.hook_runner import Report
@@ -26,6 +25,7 @@ from taskflow.store.pipeline import Pipeline
 from taskflow.store.records import ClaimedRun
 from taskflow.store.wire import shard_of_run
 from taskflow.worker.attempts import hooks_context, is_same_end, keep, left, prepare, settle
+from taskflow.worker.orders import Order, Watcher
 from taskflow.worker.reporting import identity_of
 from taskflow.worker.runtime import Runtime
 
@@ -33,17 +33,6 @@ log = logging.getLogger("taskflow.node")
 INTERRUPTED: Final = "interrupted"
 STUCK_EXIT: Final = 70
 """Exit code of a node left by a coroutine that would not stop (EX_SOFTWARE of sysexits.h)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One ticket that the node took: start this run. ``on_done`` is called in the loop's thread when that is over."""
-
-    definition: TaskDefinition
-    run_id: str
-    reservation: int
-    args: str = ""
-    on_done: Callable[[], object] | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -61,16 +50,6 @@ class _Held:
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
-
-
-class Watcher(Protocol):
-    """Told on the loop's thread what becomes of runs: Celery's events and signals."""
-
-    def started(self, order: Order) -> None: ...
-
-    def ended(self, order: Order, outcome: Outcome, seconds: float) -> None: ...
-
-    def dropped(self, order: Order) -> None: ...
 
 
 class AsyncRuns:

@@ -9,7 +9,7 @@ from celery.worker.strategy import default
 from taskflow.broker.messages import ticket_from_headers
 from taskflow.worker.adoption import adopt
 from taskflow.worker.async_pool import AsyncPool
-from taskflow.worker.async_runs import Order
+from taskflow.worker.orders import Order
 from taskflow.worker.run_task import RunTask
 from taskflow.worker.runtime import runtime_of
 

@@ -1,0 +1,29 @@
+"""What the asyncio pool is told to start, and whom it tells what became of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from taskflow.definition.task import TaskDefinition
+from taskflow.execution.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One ticket that the node took: start this run. ``on_done`` is called in the loop's thread when that is over."""
+
+    definition: TaskDefinition
+    run_id: str
+    reservation: int
+    args: str = ""
+    on_done: Callable[[], object] | None = field(default=None, compare=False)
+
+
+class Watcher(Protocol):
+    """Told on the loop's thread what becomes of runs: Celery's events and signals."""
+
+    def started(self, order: Order) -> None: ...
+
+    def ended(self, order: Order, outcome: Outcome, seconds: float) -> None: ...
+
+    def dropped(self, order: Order) -> None: ...
