@@ -49,7 +49,11 @@ def run_some(bench: Bench, count: int) -> Ledger:
 
 def is_exact(bench: Bench, reader: Reader, ledger: Ledger) -> bool:
     """Whether the history says of every run what the store says, attempts and events included."""
-    listed = {run.id: run.status for run in reader.list_runs(RunFilter(), 1000)}
+    page = reader.list_runs(RunFilter(), 1000)
+    listed = {run.id: run.status for run in page}
+    while page.cursor:
+        page = reader.list_runs(RunFilter(), 1000, page.cursor)
+        listed |= {run.id: run.status for run in page}
     if listed != ledger:
         return False
     for run_id in ledger:
