@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from taskflow.definition.signal import TIMED_OUT, Signal
+from taskflow.definition.signal import CANCELED, TIMED_OUT, Signal
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError
 from taskflow.execution.final_hooks import arun_final_hooks
 from taskflow.execution.hook_runner import Report
@@ -62,6 +62,7 @@ class AsyncRuns:
         self._taken: list[Order] = []
         self._is_draining = False
         self._held: dict[str, _Held] = {}
+        self._claiming: dict[str, list[int]] = {}
         self._adopted: dict[str, int] = {}  # shards that adopted runs were found on
         self._busy = 0
         self._lock = threading.Lock()
@@ -101,7 +102,11 @@ class AsyncRuns:
         Args:
             reason: What its signal says, ``"canceled"`` or ``"timed out"``.
         """
-        held = self._held.get(run_id)
+        with self._lock:
+            held = self._held.get(run_id)
+            if held is None and run_id in self._claiming:  # the cancel overtook the reply to our claim
+                self._claiming[run_id].append(claim)
+                return True
         if held is None or held.claim != claim:
             return False
         self.loop.call_soon_threadsafe(self._cancel, held, reason)
@@ -135,6 +140,8 @@ class AsyncRuns:
 
     async def _run(self, order: Order) -> None:
         claimed = None
+        with self._lock:
+            self._claiming[order.run_id] = []
         try:
             claimed = await self._claim(order)
             if claimed is not None:
@@ -144,7 +151,15 @@ class AsyncRuns:
             if claimed is not None:
                 await self._lose(claimed, broken)
         finally:
+            self._begun(order.run_id)
             self._done(order)
+
+    def _begun(self, run_id: str, held: _Held | None = None) -> list[int]:
+        """A claim is over, or its code is about to start. Returns the claims that were canceled meanwhile."""
+        with self._lock:
+            if held is not None:
+                self._held[run_id] = held
+            return self._claiming.pop(run_id, [])
 
     async def _lose(self, claimed: ClaimedRun, broken: Exception) -> None:
         """Something of ours failed around a run's code: it starts again, on the budget of lost attempts."""
@@ -184,7 +199,9 @@ class AsyncRuns:
         live = self._runtime.reports.open(identity_of(claimed), claimed.metadata)
         with entered_run(live):
             task = self.loop.create_task(attempt.aexecute(partial(self._keep, claimed, live)), name=order.run_id)
-        held = self._held[order.run_id] = _Held(order.run_id, claimed.claim, task, attempt.signal)
+        held = _Held(order.run_id, claimed.claim, task, attempt.signal)
+        if claimed.claim in self._begun(order.run_id, held):
+            self._cancel(held, CANCELED)
         if claimed.max_duration is not None:
             held.timer = self.loop.call_later(claimed.max_duration.total_seconds(), self._cancel, held, TIMED_OUT)
         try:

@@ -1,6 +1,6 @@
 -- Claim a queued run for one node, or the final hooks of one that ended without its code.
 -- include: event queue timers claimed
--- more: push reserve limits slots pending dispatch admit
+-- more: push reserve limits slots pending dispatch admit executing release
 -- ARGV[7] run id  [8] node id  [9] the ticket's reservation number  [10] nonce of this call: a repeated call (its reply
 --   was lost) gets the same claim, a second ticket under the same number does not  [11] pid of the child, 0 for a coroutine
 -- Derives :run:<id>, :nodes, :node:<node>:runs, :tickets:<Celery queue>, :unclaimed:<Celery queue>.
@@ -10,8 +10,13 @@ local id, node, pid = ARGV[7], ARGV[8], ARGV[11]
 local key = run_key(id)
 local run = redis.call("HMGET", key, "status", "reservation", "nonce", "ticket", "class", "slot", "started", "queue", "ckey", "expires", "max_duration", "hooks", "order", "claim", "attempt")
 local is_hooks = run[12] == "PENDING"
-if run[2] == ARGV[9] and run[3] == ARGV[10] and (run[1] == "EXECUTING" or run[12] == "RUNNING") then
-  return claimed(run[1] == "EXECUTING" and 1 or 2, id)
+if run[2] == ARGV[9] and run[3] == ARGV[10] then
+  if run[1] == "EXECUTING" or run[12] == "RUNNING" then
+    return claimed(run[1] == "EXECUTING" and 1 or 2, id)
+  end -- it was ended before the reply of this very claim arrived: no code of it runs
+  more().leave_node(id, more().executing(id))
+  more().release_slot(id)
+  return { 0, run[1], outbox }
 end
 if run[1] ~= "QUEUED" and not is_hooks then
   return { 0, run[1] or "MISSING", outbox }
@@ -19,7 +24,7 @@ end
 if run[2] ~= ARGV[9] or not run[4] then
   return { 0, "STALE", outbox }
 end
-if not redis.call("ZSCORE", base .. ":nodes", node) then
+if (redis.call("ZSCORE", base .. ":nodes", node) or "0") == "0" then
   return { 0, "UNREGISTERED", outbox }
 end
 if not is_hooks and is_governed(run[8]) and not more().admit(id, run[8], run[5], run[6], run[9] or "", run[13]) then

@@ -1,6 +1,6 @@
 -- End an executing run with its attempt, give its slot back and start the next run of its queue.
 -- include: event queue timers executing close
--- more: push reserve limits slots pending dispatch release hooks
+-- more: push reserve limits slots pending dispatch enqueue release hooks attempt
 -- ARGV[7] run id  [8] claim  [9] final status  [10] output JSON or ""  [11] error JSON or ""  [12] 1 when the attempt failed
 --   [13] 1 when its code is gone and could not run the final hooks  [14] JSON list of the hooks' errors or ""
 -- Derives :run:<id>, :node:<node>:runs.
@@ -16,6 +16,10 @@ if run.status ~= "EXECUTING" then
     more().hooks_done(id, run, ARGV[14])
   end
   return { is_same and 1 or 0, run.status, outbox }
+end
+if ARGV[13] == "1" and run.settled then
+  more().end_settled(id, run)
+  return { 1, run.settled, outbox }
 end
 local fields = {}
 for index, name in pairs({ [10] = "output", [11] = "error", [14] = "hook_errors" }) do

@@ -31,7 +31,11 @@ local function fire_rate(rest)
   end
 end
 
-local fire = { ttl = fire_ttl, stop = fire_stop, rate = fire_rate }
+local function fire_room(class)
+  unblock(class, 100)
+end
+
+local fire = { ttl = fire_ttl, stop = fire_stop, rate = fire_rate, room = fire_room, look = dispatch }
 local due = redis.call("ZRANGEBYSCORE", base .. ":timers", "-inf", now, "LIMIT", 0, tonumber(ARGV[7]))
 for _, member in ipairs(due) do
   clear_timer(member)

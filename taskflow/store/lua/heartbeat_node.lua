@@ -4,7 +4,7 @@
 -- Returns {1, inbox entries as {id, {field, value, ...}}}, {0, "UNREGISTERED"} when the lease is over.
 local node = ARGV[7]
 local inbox = base .. ":node:" .. node .. ":inbox"
-if not redis.call("ZSCORE", base .. ":nodes", node) then
+if tonumber(redis.call("ZSCORE", base .. ":nodes", node) or "0") == 0 then
   return { 0, "UNREGISTERED", outbox }
 end
 redis.call("ZADD", base .. ":nodes", "XX", now + tonumber(ARGV[8]), node)

@@ -9,13 +9,17 @@ local lease, count = tonumber(ARGV[7]), tonumber(ARGV[9])
 local before = tonumber(redis.call("HGET", upkeep, "reaped"))
 redis.call("HSET", upkeep, "reaped", now)
 if not before or now - before > 2 * tonumber(ARGV[8]) or now < before then
-  for _, node in ipairs(redis.call("ZRANGE", base .. ":nodes", 0, -1)) do
+  for _, node in ipairs(redis.call("ZRANGEBYSCORE", base .. ":nodes", "(0", "+inf")) do
     redis.call("ZADD", base .. ":nodes", now + lease, node)
   end
   return { 1, -1, outbox }
 end
 local taken = 0
 for _, node in ipairs(redis.call("ZRANGEBYSCORE", base .. ":nodes", "-inf", now, "LIMIT", 0, 100)) do
+  if taken >= count then
+    break
+  end
+  redis.call("ZADD", base .. ":nodes", 0, node) -- its lease is over for good, whatever it says from now on
   desert(node)
   local had = redis.call("HLEN", base .. ":node:" .. node .. ":runs")
   local left = give_up_node(node, count - taken, "LOST", ARGV[10])

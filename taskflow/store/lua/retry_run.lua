@@ -12,6 +12,10 @@ if run.status ~= "EXECUTING" then
   local recorded = run.attempt and redis.call("HEXISTS", key, "attempt:" .. run.attempt) == 1
   return { recorded and (run.status == "REATTEMPTING" or run.status == "QUEUED") and 1 or 0, run.status, outbox }
 end
+if run.settled then
+  end_settled(id, run)
+  return { 1, run.settled, outbox }
+end
 record_attempt(key, run, "FAILED", ARGV[9])
 redis.call("HINCRBY", key, "failed", 1)
 redis.call("HDEL", key, "node", "pid", "nonce")

@@ -12,6 +12,9 @@ if run.status ~= "EXECUTING" then
   return { 0, run.status, outbox }
 end
 redis.call("HSET", key, "settled", ARGV[9])
+if run.max_duration then -- its time does not run out in its hooks
+  clear_timer("stop:" .. id)
+end
 for index, name in pairs({ [10] = "output", [11] = "error" }) do
   if ARGV[index] ~= "" then
     redis.call("HSET", key, name, ARGV[index])

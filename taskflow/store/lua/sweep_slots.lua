@@ -29,6 +29,11 @@ for _, queue in ipairs(scan[2]) do
     end
   end
   rouse(queue)
+  for _, class in ipairs(redis.call("SMEMBERS", queue_key(queue) .. ":classes")) do
+    if target(class, queue) then
+      unblock(class, 10)
+    end
+  end
 end
 if scan[1] == "0" then
   redis.call("HSET", base .. ":upkeep", "swept", now)

@@ -4,11 +4,19 @@
 -- got one; a run that may not start is pending again, before all others.
 local function admit(id, queue, class, slot, concurrency_key, order)
   local limits = read_limits(queue)
-  local has_slot = slot or not is_full(queue, limits) and has_room(queue, limits, concurrency_key)
+  local full = not slot and is_full(queue, limits)
+  local has_slot = slot or not full and has_room(queue, limits, concurrency_key)
   if limits.is_paused or not has_slot then
-    withdraw(id)
+    local has_left_room = withdraw(id)
     free_slot(id)
     pend(id, queue, class, concurrency_key, order, true)
+    if full == "environment" then
+      redis.call("ZADD", base .. ":environment:waiting", "NX", now_us, queue)
+    end
+    pass_environment_slot()
+    if has_left_room then
+      unblock(class, 1)
+    end
     return false
   end
   if not slot then

@@ -24,16 +24,22 @@ local function restart(id, run, outcome, error)
   redis.call("HDEL", key, "node", "pid", "nonce")
   free_slot(id)
   enqueue(id, true)
+  pass_environment_slot()
+end
+
+-- It had ended and was in its final hooks when its code went away: they run again, it does not.
+local function end_settled(id, run)
+  leave_node(id, run)
+  close(id, run.settled)
+  release_slot(id)
+  request_hooks(id)
 end
 
 -- What a node's end means for one of its runs. A run that has ended only gives its slot back.
 local function give_up(id, outcome, error)
   local run = executing(id)
-  if run.status == "EXECUTING" and run.settled then -- it had ended and was in its final hooks
-    leave_node(id, run)
-    close(id, run.settled)
-    release_slot(id)
-    request_hooks(id)
+  if run.status == "EXECUTING" and run.settled then
+    end_settled(id, run)
   elseif run.status == "EXECUTING" then
     restart(id, run, outcome, error)
   elseif run.node then

@@ -1,9 +1,9 @@
 -- Put off a delayed run of the same key instead of making another. Derives :debounce:<task>:<digest>, :delayed.
--- Uses ARGV of trigger_run. Returns the id of the run that was put off; otherwise `id` takes the key.
-local function replace_with_call(key)
-  local further = ARGV[19] ~= "" and cjson.decode(ARGV[19]) or {}
+-- Uses the call's arguments from `at` on, see make.lua. Returns the id of the run that was put off; otherwise `id` takes the key.
+local function replace_with_call(key, at)
+  local further = ARGV[at + 12] ~= "" and cjson.decode(ARGV[at + 12]) or {}
   local given = {
-    payload = ARGV[9], args = ARGV[10], class = ARGV[13], max_attempts = ARGV[14], tags = ARGV[15],
+    payload = ARGV[at + 2], args = ARGV[at + 3], class = ARGV[at + 6], max_attempts = ARGV[at + 7], tags = ARGV[at + 8],
     metadata = further.metadata or "", max_duration = further.max_duration or "",
   }
   for name, value in pairs(given) do
@@ -15,10 +15,10 @@ local function replace_with_call(key)
   end
 end
 
-local function debounce(id, told)
+local function debounce(id, told, at)
   local holder_key = base .. ":debounce:" .. told.key
   local holder = redis.call("GET", holder_key)
-  local due = now + tonumber(ARGV[16])
+  local due = now + tonumber(ARGV[at + 9])
   if holder then
     local run = redis.call("HMGET", run_key(holder), "status", "created", "due")
     local is_within = told.max_delay == cjson.null or run[2] and due <= tonumber(run[2]) + told.max_delay
@@ -28,7 +28,7 @@ local function debounce(id, told)
         delay(holder, due)
       end
       if told.trailing then
-        replace_with_call(run_key(holder))
+        replace_with_call(run_key(holder), at)
       end
       return holder
     end

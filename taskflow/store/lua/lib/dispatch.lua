@@ -1,6 +1,7 @@
 -- Reserve slots for pending runs: each concurrency key in its turn, its oldest run whose class has a live node with room.
 -- Derives :blocked:<class>, :serving:<Celery queue>, :unclaimed:<Celery queue>, :environment:waiting.
 local DISPATCHES = 100
+local LOOKS = 1000
 local RATE_PAUSE_MS = 50
 
 local function capacity(celery_queue)
@@ -79,7 +80,7 @@ local function dispatch(queue, most)
   if limits.is_paused then
     return 0
   end
-  for _ = 1, DISPATCHES do
+  for look = 1, LOOKS do
     local concurrency_key = redis.call("ZRANGE", queue_key(queue) .. ":turns", 0, 0)[1]
     local full = concurrency_key and is_full(queue, limits)
     if full == "environment" then
@@ -91,8 +92,21 @@ local function dispatch(queue, most)
     if serve(queue, limits, concurrency_key) then
       started = started + 1
     end
+    if look == LOOKS then -- upkeep goes on
+      set_timer("look:" .. queue, now)
+    end
   end
   return started
+end
+
+-- An environment slot is free: let the queue that has waited longest for one have it. Derives :environment:waiting.
+local function pass_environment_slot()
+  for _ = 1, DISPATCHES do
+    local waiting = redis.call("ZPOPMIN", base .. ":environment:waiting")[1]
+    if not waiting or dispatch(waiting) > 0 then
+      return
+    end
+  end
 end
 
 -- What kept runs without a key from their turn may be gone: look again.
@@ -105,15 +119,23 @@ end
 
 -- Room appeared in a class: let what waited for it start, `count` runs.
 local function unblock(class, count)
-  for _ = 1, DISPATCHES do
+  local tries = 0
+  for _ = 1, LOOKS do
     local waiting = count > 0 and redis.call("SPOP", base .. ":blocked:" .. class)
     if not waiting then
       return
     end
     local queue, concurrency_key = waiting:match("^(.-)\n(.*)$")
-    if has_pending(queue, concurrency_key) then
+    if has_pending(queue, concurrency_key) then -- else its runs were canceled
       give_turn(queue, concurrency_key)
       count = count - dispatch(queue, count)
+      tries = tries + 1
     end
+    if tries == DISPATCHES then
+      break
+    end
+  end
+  if count > 0 then -- what can start may be among those not looked at
+    set_timer("room:" .. class, now + 1000)
   end
 end

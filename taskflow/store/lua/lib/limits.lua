@@ -1,4 +1,4 @@
--- What a queue and the environment allow. Derives :queue:<queue>, :queue:<queue>:rates, :queues, :environment.
+-- What a queue and the environment allow. Derives :queue:<queue>, :queue:<queue>:rates:<key>, :queues, :environment.
 local LIMITS = { "limit", "per_key", "total", "rate", "period" }
 
 -- A worker's word replaces what was known; a trigger's counts for a queue that nobody has declared yet.
@@ -31,15 +31,19 @@ local function rate_wait(queue, limits, concurrency_key)
   if not limits.rate then
     return 0
   end
-  local arrival = tonumber(redis.call("HGET", queue_key(queue) .. ":rates", concurrency_key) or "0")
+  local arrival = tonumber(redis.call("GET", queue_key(queue) .. ":rates:" .. concurrency_key) or "0")
+  if arrival > now_us + limits.period then -- the debt of another rate, declared before
+    arrival = now_us + limits.period
+    redis.call("SET", queue_key(queue) .. ":rates:" .. concurrency_key, string.format("%.0f", arrival), "PX", math.ceil(limits.period / 1000))
+  end
   return math.max(0, arrival - (limits.period - limits.period / limits.rate) - now_us)
 end
 
 local function rate_take(queue, limits, concurrency_key)
   if limits.rate then
-    local rates = queue_key(queue) .. ":rates"
-    local arrival = math.max(now_us, tonumber(redis.call("HGET", rates, concurrency_key) or "0"))
-    redis.call("HSET", rates, concurrency_key, string.format("%.0f", arrival + limits.period / limits.rate))
-    redis.call("PEXPIRE", rates, math.ceil(limits.period / 500))
+    local key = queue_key(queue) .. ":rates:" .. concurrency_key
+    local arrival = math.min(now_us + limits.period, math.max(now_us, tonumber(redis.call("GET", key) or "0")))
+    arrival = arrival + limits.period / limits.rate
+    redis.call("SET", key, string.format("%.0f", arrival), "PX", math.ceil((arrival - now_us) / 1000))
   end
 end

@@ -19,8 +19,14 @@ local function make_run(at)
   if redis.call("EXISTS", key) == 1 then
     return 2, id
   end
-  local debounced = ARGV[at + 13] ~= "" and more().debounce(id, cjson.decode(ARGV[at + 13]))
+  local debounced = ARGV[at + 13] ~= "" and more().debounce(id, cjson.decode(ARGV[at + 13]), at)
   if debounced then
+    if idempotency ~= "" and redis.call("HSETNX", run_key(debounced), "idempotency", idempotency) == 1 then
+      redis.call("SET", base .. ":key:" .. idempotency, debounced)
+      redis.call("HSET", run_key(debounced), "key", ARGV[at + 11])
+    elseif idempotency ~= "" then -- the run has another key already: this one names it, too
+      redis.call("SET", base .. ":key:" .. idempotency, debounced, "PX", retention_ms)
+    end
     return 2, debounced
   end
   local created = string.format("%.0f", now_us)
@@ -39,6 +45,9 @@ local function make_run(at)
   end
   if further.parent then
     redis.call("SADD", base .. ":children:" .. further.parent, id)
+    if redis.call("HGET", run_key(further.parent), "status") == "CANCELED" then -- its code has not stopped yet
+      redis.call("SADD", base .. ":effects", "cancel-children:" .. further.parent)
+    end
   end
   redis.call("ZADD", base .. ":live", created, id)
   if limits ~= "" then

@@ -19,13 +19,15 @@ local function reserve(id, run, queue, is_front)
 end
 
 -- Take back whatever reservation a run has: its ticket, wherever it is, will be refused.
+-- Returns whether that leaves room in its class.
 local function withdraw(id)
   local key = run_key(id)
   local queue = redis.call("HGET", key, "ticket")
-  if queue then
-    redis.call("ZREM", base .. ":tickets:" .. queue, id)
-    redis.call("SREM", base .. ":unclaimed:" .. queue, id)
-    redis.call("HDEL", key, "ticket", "republished")
-    redis.call("HINCRBY", key, "reservation", "1")
+  if not queue then
+    return false
   end
+  redis.call("ZREM", base .. ":tickets:" .. queue, id)
+  redis.call("HDEL", key, "ticket", "republished")
+  redis.call("HINCRBY", key, "reservation", 1)
+  return redis.call("SREM", base .. ":unclaimed:" .. queue, id) == 1
 end
