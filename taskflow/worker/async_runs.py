@@ -127,8 +127,11 @@ class AsyncRuns:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self.loop)
-        self._pipeline = Pipeline(self._runtime.make_async_store())
+        store = self._runtime.make_async_store()
+        self._pipeline = Pipeline(store)
         self.loop.run_forever()
+        self.loop.run_until_complete(store.close())
+        self.loop.close()
 
     def _begin(self) -> None:
         with self._lock:

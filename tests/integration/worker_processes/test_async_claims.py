@@ -1,0 +1,80 @@
+"""A cancel may overtake the reply to the claim of the very run it is for."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from taskflow import RunStatus, task
+from taskflow.definition.machine import PRESETS
+from taskflow.definition.registry import declared
+from taskflow.execution.reporting.lines import LineLimits
+from taskflow.execution.reporting.reports import Reports
+from taskflow.execution.reporting.spool import Spool
+from taskflow.store.async_store import AsyncStore
+from taskflow.store.operations import Operation, cancel_run
+from taskflow.worker.async_runs import AsyncRuns
+from taskflow.worker.orders import Order
+from tests.servers import RedisServer
+from tests.store.conftest import CLASS, ERROR, Bench, make_bench
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def bench(valkey: RedisServer) -> Iterator[Bench]:
+    """A store without nodes."""
+    yield from make_bench(valkey)
+
+
+def nothing(*_: object) -> None:
+    """Take what Celery and the store would be told."""
+
+
+def test_a_cancel_that_overtakes_the_claims_reply_stops_the_coroutine(bench: Bench, tmp_path: Path) -> None:
+    """Its slot is the next run's only when its code cannot go on."""
+    written: list[str] = []
+    with declared.isolated():
+
+        @task(id="overtaken")
+        async def overtaken(payload: dict[str, int]) -> None:
+            written.append("start")
+            await asyncio.sleep(30)
+            written.append("end")
+
+    bench.node()
+    canceled = bench.trigger("a", limit=1, class_name=CLASS)
+    following = bench.trigger("a", limit=1, class_name=CLASS)
+    stopped: list[bool] = []
+
+    class Overtaken(AsyncStore):
+        async def run_many(self, operations: Sequence[tuple[Operation[Any], int]]) -> list[Any]:
+            replies = await super().run_many(operations)
+            if not stopped and operations[0][0].script == "claim_run":
+                bench.run(cancel_run(canceled, ERROR))
+                stopped.append(runs.cancel(canceled, 1, "canceled"))  # what the pulse does about the inbox
+            return replies
+
+    writer: Any = SimpleNamespace(update_metadata=nothing, add_tags=nothing, append_logs=nothing)
+    runtime: Any = SimpleNamespace(
+        node=SimpleNamespace(id="n1"),
+        settings=SimpleNamespace(shards=1, cancel_grace=timedelta(seconds=5), environment="e", output_limit=1000),
+        make_async_store=lambda: Overtaken(bench.config, bench),
+        reports=Reports(writer, Spool(tmp_path), LineLimits(10, 1000)),
+        presets=PRESETS,
+    )
+    watcher: Any = SimpleNamespace(started=nothing, ended=nothing, dropped=nothing)
+    runs = AsyncRuns(runtime, watcher, nothing)
+    runs.start()
+    try:
+        runs.take(Order(overtaken.definition, canceled, 1))
+        wait_until(lambda: runs.busy == 0, "the coroutine to stop")
+    finally:
+        runs.stop()
+    assert stopped == [True]
+    assert "end" not in written
+    assert bench.status(canceled) is RunStatus.CANCELED
+    assert bench.slots("a") == {following}
