@@ -73,11 +73,13 @@ class RunHandle(Generic[ResultT]):
             BlockingCallError: An event loop runs in this thread; await ``aresult``.
         """
         refuse_in_event_loop("handle.result", "handle.aresult")
-        return self._decode(engine().wait_output(self.id, parse_timeout(timeout)))
+        longest = parse_timeout(timeout)  # refused before the application is made
+        return self._decode(engine().wait_output(self.id, longest))
 
     async def aresult(self, timeout: Duration | None = None) -> ResultT:
         """Wait until the run has ended and return what the task returned. See ``result``."""
-        return self._decode(await engine().await_output(self.id, parse_timeout(timeout)))
+        longest = parse_timeout(timeout)
+        return self._decode(await engine().await_output(self.id, longest))
 
     def retrieve(self) -> Run:
         """Return the run's record: payload, output, error and attempts.
