@@ -9,6 +9,7 @@ from taskflow.definition.caught import Caught
 from taskflow.definition.context import Context
 from taskflow.definition.debounce import Debounce
 from taskflow.definition.decorator import task
+from taskflow.definition.durable_verbs import durable
 from taskflow.definition.durations import Duration
 from taskflow.definition.handle import RunHandle
 from taskflow.definition.idempotency import IdempotencyKey, idempotency_keys
@@ -20,6 +21,7 @@ from taskflow.definition.result import TaskResult
 from taskflow.definition.retry import Retry
 from taskflow.definition.run_filter import RunFilter, RunPage
 from taskflow.definition.signal import Signal
+from taskflow.definition.steps import astep, step
 from taskflow.definition.task import Task
 from taskflow.definition.verbs import runs, tasks
 from taskflow.definition.wait_verbs import wait
@@ -34,6 +36,7 @@ from taskflow.errors import (
     DefinitionError,
     EmbeddedStoreError,
     HistoryUnavailableError,
+    JournalError,
     LocalNotSetError,
     OutOfMemory,
     OutputError,
@@ -51,6 +54,7 @@ from taskflow.errors import (
     RunUpdateError,
     SettingsError,
     StoreUnavailableError,
+    Suspended,
     TaskflowError,
     TaskNotFoundError,
     TriggerOptionError,
@@ -103,6 +107,7 @@ __all__ = [
     "ErrorCause",
     "HistoryUnavailableError",
     "IdempotencyKey",
+    "JournalError",
     "Local",
     "LocalNotSetError",
     "Machine",
@@ -134,6 +139,7 @@ __all__ = [
     "SettingsError",
     "Signal",
     "StoreUnavailableError",
+    "Suspended",
     "Task",
     "TaskFlow",
     "TaskNotFoundError",
@@ -142,13 +148,16 @@ __all__ = [
     "TriggerOptionError",
     "Wait",
     "WaitError",
+    "astep",
     "batch",
+    "durable",
     "idempotency_keys",
     "logger",
     "metadata",
     "queues",
     "retry",
     "runs",
+    "step",
     "tags",
     "task",
     "tasks",

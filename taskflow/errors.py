@@ -28,12 +28,14 @@
     ├── OutsideRunError            metadata, tags: called where no run executes
     ├── RunUpdateError             metadata, tags: a value that a run can't have
     ├── WaitError                  wait: what is asked for is not possible
+    ├── JournalError               a durable run's code does not fit its journal (fails the run)
     ├── RunNotClaimableError       internal: a ticket that came twice or late
     ├── StaleClaimError            internal: a write under a claim that is over
     ├── NodeUnregisteredError      internal: the node's lease is over
     └── EmbeddedStoreError         the bundled Valkey could not be started
 
     AbortRun, RetryAfter, OutOfMemory      signals that task code raises
+    Suspended                              leaves the code of a durable run that waits without a process
 """
 
 from collections.abc import Sequence
@@ -434,3 +436,21 @@ class OutOfMemory(Exception):  # noqa: N818
 
 class WaitError(TaskflowError, ValueError):
     """A wait that is not possible. The message says what is."""
+
+
+class JournalError(TaskflowError):
+    """A durable run's journal has another call than its code makes, or can't keep a result. Ends the run FAILED."""
+
+
+class Suspended(BaseException):
+    """Leaves the code of a durable run that waits without a process from now on. Let it pass; use ``finally``."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(
+            f"Run {run_id} waits without a process: this code is left, and starts again when the wait is over. It can "
+            "do no further steps and waits; let this exception pass."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.run_id,)

@@ -3,8 +3,10 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 from taskflow.definition.context import Context, entered
@@ -20,6 +22,8 @@ from taskflow.execution.in_place import InPlace, drive
 from taskflow.execution.lifecycle import BeforeFinalHooks, Lifecycle
 from taskflow.execution.outcome import Completed, Outcome, Tries, decide
 from taskflow.execution.waiting.coroutines import CoroutineWaits, track_tasks
+from taskflow.execution.waiting.durable_blocking import DurableBlockingWaits
+from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Attempt:
             word when the run has not ended by it.
         report: What happened besides the outcome.
         make_waits: How its code waits; None where it can't.
+        is_resumed: Whether it goes on after a wait without a process: no new try.
     """
 
     definition: TaskDefinition
@@ -43,6 +48,7 @@ class Attempt:
     stop_reason: Callable[[], str] = lambda: CANCELED
     report: Report = field(default_factory=Report)
     make_waits: Callable[[HookRunner], Waits] | None = None
+    is_resumed: bool = False
 
     @property
     def signal(self) -> Signal:
@@ -82,14 +88,27 @@ class Attempt:
         except Exception as error:  # no hook is called: what it would be given does not fit
             return decide(error, self.definition, self.tries, self.random, datetime.now(UTC))
         hooks = HookRunner(plan, caller, payload, self.context, self.report)
-        lifecycle = Lifecycle(
-            self.definition, self.tries, hooks, self._completed, self.random, self.stop_reason, before_final_hooks
-        )
         waits = self.make_waits(hooks) if self.make_waits else None
+        lifecycle = Lifecycle(
+            self.definition,
+            self.tries,
+            hooks,
+            self._completed,
+            self.random,
+            self.stop_reason,
+            before_final_hooks,
+            is_resumed=self.is_resumed,
+            around_function=self._journal(waits),
+        )
         with using_waits(waits):
             if isinstance(waits, CoroutineWaits):
                 waits.track(cast("asyncio.Task[Any]", asyncio.current_task()))
             return await lifecycle.run()
+
+    def _journal(self, waits: Waits | None) -> "Callable[[], AbstractContextManager[None]]":
+        if isinstance(waits, DurableBlockingWaits | DurableCoroutineWaits):
+            return partial(waits.journal.around, waits, self.signal)
+        return nullcontext
 
     def _in_own_loop(self, before_final_hooks: BeforeFinalHooks | None) -> Outcome:
         with asyncio.Runner() as runner:

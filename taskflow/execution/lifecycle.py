@@ -5,6 +5,7 @@ a hook raises after the outcome is known is recorded and changes nothing.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from inspect import isawaitable
@@ -32,6 +33,8 @@ class Lifecycle:
     Attributes:
         complete: Turns what the function returned into a ``Completed``.
         stop_reason: Says why SIGTERM came.
+        is_resumed: Whether the attempt goes on after a wait: it has started before.
+        around_function: What is around the function alone: a durable run's journal.
     """
 
     definition: TaskDefinition
@@ -41,6 +44,8 @@ class Lifecycle:
     random: Callable[[], float]
     stop_reason: Callable[[], str]
     before_final_hooks: BeforeFinalHooks | None
+    is_resumed: bool = False
+    around_function: Callable[[], AbstractContextManager[None]] = nullcontext
     _outcome: Outcome | None = None
     _raised: BaseException | None = None
     _stopped: BaseException | None = None
@@ -83,7 +88,9 @@ class Lifecycle:
         try:
             if not self.hooks.plan.is_empty:
                 await self._start()
-            outcome = self.complete(await self._invoke())
+            with self.around_function():
+                value = await self._invoke()
+            outcome = self.complete(value)
         except GeneratorExit:
             raise
         except BaseException as error:
@@ -94,6 +101,8 @@ class Lifecycle:
 
     async def _start(self) -> None:
         await self.hooks.init()
+        if self.is_resumed:
+            return
         if self.hooks.context.attempt.number == 1:
             await self.hooks.run("on_start")
         await self.hooks.run("on_start_attempt")

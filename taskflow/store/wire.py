@@ -106,6 +106,11 @@ def new_run_id(shard: int) -> str:
     return f"run_{shard:02x}{time.time_ns() // 1_000_000:011x}{os.urandom(10).hex()}"
 
 
+def derived_run_id(shard: int, text: str) -> str:
+    """Return the run id that follows from a text, always the same."""
+    return f"run_{shard:02x}{hashlib.sha256(text.encode()).hexdigest()[:31]}"
+
+
 def shard_of_run(run_id: str) -> int | None:
     """Return the shard that a run id names; None for an adopted run, whose id Celery made."""
     found = _RUN_ID.fullmatch(run_id)

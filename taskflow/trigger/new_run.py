@@ -14,7 +14,7 @@ from taskflow.definition.task import TaskDefinition
 from taskflow.definition.waiting import Waiter
 from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
 from taskflow.store.trigger_operations import NewRun
-from taskflow.store.wire import new_run_id, shard_of_queue, shard_of_run
+from taskflow.store.wire import derived_run_id, new_run_id, shard_of_queue, shard_of_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Planner:
         context = current_context()
         debounce = options.debounce
         return NewRun(
-            id=run_id or new_run_id(shard_of_queue(queue, self.shards)),
+            id=run_id or _new_id(shard_of_queue(queue, self.shards), waiter),
             task_id=definition.id,
             payload=document,
             args=argsrepr(document),
@@ -120,6 +120,12 @@ class Planner:
         if len(document) > self.payload_limit:
             raise PayloadTooLargeError(definition.id, len(document), self.payload_limit)
         return document
+
+
+def _new_id(shard: int, waiter: Waiter | None) -> str:
+    if waiter is not None and waiter.is_durable:  # the same again when a crash came between the wait and its run
+        return derived_run_id(shard, waiter.text)
+    return new_run_id(shard)
 
 
 def _differences(one: QueueLimits, other: QueueLimits) -> Iterator[tuple[str, object, object]]:
