@@ -1,12 +1,11 @@
 """Durable tasks for the nodes of the tests: of each kind a ``def`` and an ``async def`` one."""
 
 import asyncio
-import time
 from uuid import UUID
 
 from pydantic import BaseModel
 
-from taskflow import Context, Retry, Wait, astep, durable, step, task, wait
+from taskflow import Context, astep, durable, step, task, wait
 from tests.fleet_tasks import FAST, write
 from tests.waiting_tasks import child
 
