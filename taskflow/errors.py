@@ -29,6 +29,7 @@
     ├── RunUpdateError             metadata, tags: a value that a run can't have
     ├── WaitError                  wait: what is asked for is not possible
     ├── JournalError               a durable run's code does not fit its journal (fails the run)
+    ├── StepFailedError            a durable run's step failed when it was done, before this replay
     ├── RunNotClaimableError       internal: a ticket that came twice or late
     ├── StaleClaimError            internal: a write under a claim that is over
     ├── NodeUnregisteredError      internal: the node's lease is over
@@ -440,6 +441,21 @@ class WaitError(TaskflowError, ValueError):
 
 class JournalError(TaskflowError):
     """A durable run's journal has another call than its code makes, or can't keep a result. Ends the run FAILED."""
+
+
+class StepFailedError(TaskflowError):
+    """What a step of a durable run raised before, where that can't be raised again: its class has an ``__init__``.
+
+    Attributes:
+        type: The name of the exception's class.
+    """
+
+    def __init__(self, step: str, type: str, message: str) -> None:
+        self.step, self.type, self.message = step, type, message
+        super().__init__(f"Step {step!r} raised {type}: {message}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
+        return type(self), (self.step, self.type, self.message)
 
 
 class Suspended(BaseException):

@@ -49,7 +49,8 @@ def step(first: Any = None, function: Any = None, /, *args: Any, **kwargs: Any) 
 
     ``step("charge", charge, order)`` calls; ``@step`` and ``@step(retry=Retry(5))`` decorate ``def`` and ``async def``
     functions, each call of which is a step of its name. The result is JSON in between, by the return annotation, and
-    comes back as such also the first time. What it raises is not kept: to go on from a failure, return it as a value.
+    comes back as such also the first time. What it raises is kept once the code has gone on from it, and raised again
+    then: as it was when its class has no ``__init__`` of its own, else as ``StepFailedError``.
 
     Args:
         name: What the journal calls it, up to 256 characters on one line. Default for decorators: the function's name.

@@ -1,7 +1,8 @@
 """What a durable run has done, as its attempt knows it: no I/O. Written by the attempt before it goes on.
 
-An entry is text: its state and kind, a tab, its name, a line break, its value. States: ``s`` a step, ``v`` a value,
-``o`` an open wait, ``w`` one whose source is known, ``r`` one that has returned, ``z`` a short sleep.
+An entry is text: its state and kind, a tab, its name, a line break, its value. States: ``s`` a step, ``f`` one whose
+failure the code went on from, ``v`` a value, ``o`` an open wait, ``w`` one whose source is known, ``r`` one that has
+returned, ``z`` a short sleep.
 """
 
 import hashlib
@@ -16,9 +17,10 @@ from pydantic_core import from_json, to_json
 from taskflow.definition.journaling import Journaling, Scope, StepCall, at_place
 from taskflow.definition.signal import Signal
 from taskflow.definition.waiting import Wait, WaitRequest
-from taskflow.errors import JournalError, OutputError, Suspended
+from taskflow.errors import AbortRun, JournalError, OutOfMemory, OutputError, RetryAfter, Suspended, TaskflowError
+from taskflow.execution.step_failures import failure_json
 
-State = Literal["s", "v", "o", "w", "r", "z"]
+State = Literal["s", "f", "v", "o", "w", "r", "z"]
 LARGEST_ENTRY: Final = 512 * 1024
 """Bytes of JSON that a step may return."""
 WAITS: Final = ("o", "w", "r", "z")
@@ -107,6 +109,10 @@ class Journal:
         self._stored = entries
         self._changed: dict[str, Entry] = {}
         self._unwritten: dict[str, bytes] = {}
+        self._failures: dict[str, dict[str, Entry]] = {}
+        self._delays: dict[str, int] = {}
+        for key in entries:
+            self._count_delay(key)
         self._mismatch: JournalError | None = None
 
     def find(self, key: str, asked: Asked) -> Entry | None:
@@ -125,7 +131,15 @@ class Journal:
                 "their order: deploy changes of a durable task under a new task id, or replay the run."
             )
             raise self._mismatch
+        if entry is None:  # what failed before in this task was caught: its code has gone on
+            for failed, failure in self._failures.pop(_path(key), {}).items():
+                self.note(failed, failure)
         return entry
+
+    def failed(self, key: str, asked: Asked, error: Exception) -> None:
+        """Take note of what a step has raised: kept once the code goes on from it."""
+        if not isinstance(error, AbortRun | RetryAfter | OutOfMemory | TaskflowError):
+            self._failures.setdefault(_path(key), {})[key] = Entry("f", asked, failure_json(error))
 
     def entry(self, key: str) -> Entry | None:
         """Return what is at a key."""
@@ -137,6 +151,7 @@ class Journal:
     def note(self, key: str, entry: Entry) -> None:
         """Let an entry go with the next write."""
         self._changed[key] = entry
+        self._count_delay(key)
         self._unwritten[key] = entry.text()
 
     def unwritten(self) -> dict[str, bytes]:
@@ -146,9 +161,12 @@ class Journal:
 
     def retried(self, key: str) -> int:
         """Return how often a step has failed that is not done, as far as its delays were journaled."""
-        prefix = f"{key}/"
-        found = [name for name in (*self._stored, *self._changed) if name.startswith(prefix)]
-        return max((int(name.removeprefix(prefix)) for name in found), default=0)
+        return self._delays.get(key, 0)
+
+    def _count_delay(self, key: str) -> None:
+        step, slash, number = key.partition("/")
+        if slash:
+            self._delays[step] = max(self._delays.get(step, 0), int(number))
 
     def value(self, scope: Scope, name: str, make: Callable[[bytes], object]) -> object:
         """Return the value that a call had the first time. Written before the next step or wait begins."""
@@ -215,6 +233,10 @@ def step_value(call: StepCall, entry: Entry) -> object:
         return call.output.load(entry.value)
     except OutputError as error:
         raise JournalError(f"Step {call.name!r}: {error}") from error
+
+
+def _path(key: str) -> str:
+    return key.rpartition(".")[0]
 
 
 def _is_stop(error: BaseException, signal: Signal) -> bool:

@@ -13,6 +13,7 @@ from taskflow.definition.journaling import NOWHERE, Place, Scope, StepCall, With
 from taskflow.definition.waiting import SLEPT, Wait, Waiter, WaitRequest
 from taskflow.errors import WaitError
 from taskflow.execution.journal import Asked, Entry, Journal, asked_wait, step_entry, step_value, wait_entry
+from taskflow.execution.step_failures import failure_of
 from taskflow.execution.waiting.desk import Opening
 
 _NOTHING: Final = (b"null",)
@@ -83,9 +84,15 @@ class DurableCalls:
         entry = self._journal.find(key, asked)
         if entry is None:
             call.output.prepare()
-            entry = step_entry(call, await self._until_returned(key, call))
+            try:
+                entry = step_entry(call, await self._until_returned(key, call))
+            except Exception as error:
+                self._journal.failed(key, asked, error)
+                raise
             with at_place(NOWHERE):
                 await self._keep(key, entry)
+        if entry.state == "f":
+            raise failure_of(call.name, entry.value)
         return step_value(call, entry)
 
     async def _until_returned(self, key: str, call: StepCall) -> object:
