@@ -1,11 +1,14 @@
 """Durable tasks for the nodes of the tests: of each kind a ``def`` and an ``async def`` one."""
 
 import asyncio
-from uuid import UUID
+import os
+import time
+from datetime import datetime
+from pathlib import Path
 
 from pydantic import BaseModel
 
-from taskflow import Context, astep, durable, step, task, wait
+from taskflow import Context, Retry, Wait, astep, durable, step, task, wait
 from tests.fleet_tasks import FAST, write
 from tests.waiting_tasks import child
 
@@ -45,18 +48,13 @@ def shop(payload: Order, ctx: Context) -> list[str]:
     write("begin", payload.id, ctx.attempt.number)
     try:
         paid = step("charge", charge, payload, 5)
-        key = durable.uuid4()
+        write("key", payload.id, durable.uuid4())
         wait.for_(5 + payload.wait)
         found = [child.trigger_and_wait(value).unwrap().value for value in payload.children]
         again = step("receipt", lambda: f"{paid.cents} {sum(found)}")
-        return [type(paid).__name__, again, str(key == durable_key(ctx)), str(len(str(key)))]
+        return [type(paid).__name__, again]
     finally:
         write("finally", payload.id)
-
-
-def durable_key(ctx: Context) -> UUID:
-    """A value of the function's own, which is not journaled."""
-    return UUID(int=0)
 
 
 @task(id="d-async-shop", durable=True, retry=FAST, suspend_after=0)
@@ -71,3 +69,139 @@ async def async_shop(payload: Order, ctx: Context) -> list[str]:
         return [type(paid).__name__, f"{paid.cents} {total}", await ship(payload)]
     finally:
         write("finally", payload.id)
+
+
+@task(id="d-hardy", durable=True, retry=FAST, suspend_after=5.5)
+def hardy(payload: str, ctx: Context) -> int:
+    """Five steps and two waits: the first in memory, the second without a process."""
+    total = 0
+    for number in range(5):
+        total += step(f"s{number}", effect, ctx.run.id, number)
+        if number in WAITS:
+            wait.for_(WAITS[number])
+    return total
+
+
+@task(id="d-async-hardy", durable=True, retry=FAST, suspend_after=5.5)
+async def async_hardy(payload: str, ctx: Context) -> int:
+    """The same in an event loop."""
+    total = 0
+    for number in range(5):
+        total += await astep(f"s{number}", aeffect, ctx.run.id, number)
+        if number in WAITS:
+            await wait.afor_(WAITS[number])
+    return total
+
+
+WAITS = {1: 5.05, 3: 5.8}
+
+
+def effect(run_id: str, number: int) -> int:
+    """Be seen by the ledger, and take a while."""
+    write("step", run_id, f"s{number}")
+    time.sleep(0.15)
+    return number
+
+
+async def aeffect(run_id: str, number: int) -> int:
+    """Be seen by the ledger, and take a while."""
+    write("step", run_id, f"s{number}")
+    await asyncio.sleep(0.15)
+    return number
+
+
+@task(id="d-retrying", durable=True, retry=FAST)
+def retrying(payload: Order, ctx: Context) -> list[object]:
+    """Fail twice, behind a step, a child and a step that is tried again."""
+    first = step("charge", charge, payload, ctx.attempt.number)
+    found = child.trigger_and_wait(payload.children[0]).unwrap().value
+    if ctx.attempt.number == 1:
+        raise ValueError("after the child")
+    second = step("flaky", flaky, payload.id, retry=FAST)
+    if ctx.attempt.number == 2:
+        raise ValueError("after the flaky one")
+    return [first.cents, found, second, ctx.attempt.number]
+
+
+def flaky(order: str) -> str:
+    """Fail the first time, by what the ledger's neighbour says."""
+    marker = Path(os.environ["LEDGER"]).with_name(f"flaky-{order}")
+    if not marker.exists():
+        marker.touch()
+        raise ConnectionError("not yet")
+    return "ok"
+
+
+@task(id="d-changed", durable=True, retry=FAST)
+async def changed(payload: str, ctx: Context) -> None:
+    """Another code each time."""
+    if ctx.attempt.number == 1:
+        await astep("charge", str)
+        raise ValueError("tried again by other code")
+    await wait.afor_("1h")
+
+
+@task(id="d-patient", durable=True, retry=FAST, suspend_after=0.3)
+async def patient(payload: Order, ctx: Context) -> list[float]:
+    """Wait for slow children, with hooks."""
+    results = await asyncio.gather(*(slow_child.atrigger_and_wait(payload.wait) for _ in range(2)))
+    return [result.unwrap() for result in results]
+
+
+@patient.on_wait
+def _waits(wait: Wait, ctx: Context) -> None:
+    write("on_wait", ctx.run.id, wait.type, ctx.attempt.number)
+
+
+@patient.on_resume
+def _resumes(wait: Wait, ctx: Context) -> None:
+    write("on_resume", ctx.run.id, wait.type, ctx.attempt.number)
+
+
+@patient.on_start_attempt
+def _starts(ctx: Context) -> None:
+    write("on_start_attempt", ctx.run.id)
+
+
+@task(id="d-slow-child", retry=FAST)
+async def slow_child(payload: float, ctx: Context) -> float:
+    """Take its time."""
+    write("slow-child", ctx.run.parent_id)
+    await asyncio.sleep(payload)
+    return payload
+
+
+@task(id="d-canceled", durable=True, retry=FAST, suspend_after=0)
+def waits_for_ever(payload: str, ctx: Context) -> None:
+    """Wait for a day without a process."""
+    step("mark", write, "waits", ctx.run.id)
+    wait.for_("1d")
+
+
+@waits_for_ever.on_cancel
+def _canceled(ctx: Context) -> None:
+    write("on_cancel", ctx.run.id)
+
+
+@task(id="d-stubborn", durable=True, retry=Retry(max_attempts=1), suspend_after=0)
+def stubborn(payload: str, ctx: Context) -> str:
+    """Swallow what leaves it, the first time."""
+    try:
+        wait.for_(5.5)
+    except BaseException:
+        write("swallowed", ctx.run.id)
+    return "done"
+
+
+class Alarm(BaseModel):
+    """When to wake."""
+
+    at: datetime
+
+
+@task(id="d-alarm", durable=True, retry=FAST, suspend_after=0)
+async def alarm(payload: Alarm, ctx: Context) -> float:
+    """Wait until an instant without a process, and tell how late it is then."""
+    await astep("set", write, "set", ctx.run.id)
+    await wait.auntil(payload.at)
+    return time.time() - payload.at.timestamp()
