@@ -33,27 +33,25 @@ class Bench:
         self.folder = folder
         self.marks = folder / "marks"
         self.socket = folder / "valkey.sock"
-        self._server = subprocess.Popen(
-            [
-                str(bundled_binary()),
-                "--port",
-                "0",
-                "--unixsocket",
-                str(self.socket),
-                "--save",
-                "",
-                "--dir",
-                str(folder),
-            ],
-            stdout=subprocess.DEVNULL,
-        )
+        self._server = self._start_server()
         os.environ["BENCH_BROKER"] = f"redis+socket://{self.socket}?virtual_host=1"
         os.environ["BENCH_MARKS"] = str(self.marks)
         os.environ["TASKFLOW_HOME"] = str(folder)
         os.environ["TASKFLOW_REDIS_URL"] = f"unix://{self.socket}?db=0"
         os.environ["TASKFLOW_TASKS"] = "benchmarks.bench_tasks"
         self.redis: Any = redis.Redis(unix_socket_path=str(self.socket))
-        _until(self.socket.exists, 5)
+        wait_for(self.socket.exists, 5)
+
+    def _start_server(self) -> "subprocess.Popen[bytes]":
+        options = ["--port", "0", "--unixsocket", str(self.socket), "--save", "", "--dir", str(self.folder)]
+        return subprocess.Popen([str(bundled_binary()), *options], stdout=subprocess.DEVNULL)
+
+    def restart_server(self) -> None:
+        """End the server and start it again with what it had."""
+        self.redis.shutdown(save=True)
+        self._server.wait(60)
+        self._server = self._start_server()
+        wait_for(lambda: self.socket.exists() and self.redis.ping(), 60)
 
     def close(self) -> None:
         """End the server."""
@@ -70,7 +68,7 @@ class Bench:
         with log.open("wb") as output:
             process = subprocess.Popen([*command, *quiet, *options], stdout=output, stderr=output, env=env)
         try:
-            _until(lambda: " ready." in log.read_text(), 30)
+            wait_for(lambda: " ready." in log.read_text(), 30)
             yield process.pid
         finally:
             process.send_signal(signal.SIGTERM)
@@ -81,7 +79,7 @@ class Bench:
 
     def drained(self, count: int, timeout: float = 60) -> float:
         """Return runs a second from the first mark to the last, once ``count`` runs are done."""
-        _until(lambda: len(self._lines()) >= count, timeout)
+        wait_for(lambda: len(self._lines()) >= count, timeout)
         times = [int(line) for line in self._lines()]
         return (len(times) - 1) / ((max(times) - min(times)) / 1e9)
 
@@ -213,7 +211,7 @@ def _start(bench: Bench, trigger: Callable[[Any], object]) -> float:
     size = bench.marks.stat().st_size if bench.marks.exists() else 0
     began = time.monotonic_ns()
     trigger(PAYLOAD)
-    _until(lambda: bench.marks.exists() and bench.marks.stat().st_size > size, 5, pause=0.0002)
+    wait_for(lambda: bench.marks.exists() and bench.marks.stat().st_size > size, 5, pause=0.0002)
     return (int(bench.marks.read_bytes().splitlines()[-1]) - began) / 1e6
 
 
@@ -246,7 +244,7 @@ def _report(found: dict[str, float]) -> None:
     console.print(table)
 
 
-def _until(predicate: Callable[[], bool], seconds: float, pause: float = 0.01) -> None:
+def wait_for(predicate: Callable[[], bool], seconds: float, pause: float = 0.01) -> None:
     deadline = time.monotonic() + seconds
     while not predicate():
         if time.monotonic() > deadline:

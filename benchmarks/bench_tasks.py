@@ -3,10 +3,11 @@
 import asyncio
 import os
 import time
+from datetime import datetime
 
 from celery import Celery
 
-from taskflow import task
+from taskflow import astep, task, wait
 
 plain = Celery("plain", broker=os.environ.get("BENCH_BROKER"), set_as_current=False)
 plain.conf.update(task_ignore_result=True, worker_prefetch_multiplier=4, task_default_queue="plain")
@@ -46,3 +47,20 @@ async def sleep(payload: float) -> None:
     """Wait as I/O would."""
     await asyncio.sleep(payload)
     mark()
+
+
+@task(id="bench-alarm", durable=True, suspend_after=0)
+async def alarm(payload: datetime) -> None:
+    """Wait until an instant without a process, and note how late it is then, in nanoseconds."""
+    await astep("begun", int)
+    await wait.auntil(payload)
+    late = time.time() - payload.timestamp()
+    await astep("late", note, round(late * 1e9))
+
+
+def note(value: int) -> int:
+    """Append a number to the marks."""
+    descriptor = os.open(os.environ["BENCH_MARKS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(descriptor, b"%d\n" % value)
+    os.close(descriptor)
+    return value

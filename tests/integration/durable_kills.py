@@ -33,8 +33,8 @@ class Kills:
         journaled = sum(len(kept) for _, kept in self._kept)
         return (
             f"durable {self._executor}: {len(self._handles)} runs of {STEPS} steps and 2 waits, {self._kills} kills "
-            f"(seed {self._seed}), {journaled} times a step was journaled at a kill, {len(self.repeated)} of them ran again; "
-            f"{twice} steps in progress ran twice"
+            f"(seed {self._seed}), {journaled} times a step was journaled at a kill, {len(self.repeated)} of them ran "
+            f"again; {twice} steps in progress ran twice"
         )
 
     def play(self, kills: int) -> None:
