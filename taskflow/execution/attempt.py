@@ -101,9 +101,13 @@ class Attempt:
             around_function=self._journal(waits),
         )
         with using_waits(waits):
-            if isinstance(waits, CoroutineWaits):
-                waits.track(cast("asyncio.Task[Any]", asyncio.current_task()))
-            return await lifecycle.run()
+            if not isinstance(waits, CoroutineWaits):
+                return await lifecycle.run()
+            waits.track(cast("asyncio.Task[Any]", asyncio.current_task()))
+            try:
+                return await lifecycle.run()
+            finally:
+                waits.stop()
 
     def _journal(self, waits: Waits | None) -> "Callable[[], AbstractContextManager[None]]":
         if isinstance(waits, DurableBlockingWaits | DurableCoroutineWaits):

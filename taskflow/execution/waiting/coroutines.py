@@ -79,6 +79,13 @@ class CoroutineWaits:
             self._tasks.add(task)
             task.add_done_callback(self._ended)
 
+    def stop(self) -> None:
+        """The attempt is over: nothing of its waits is looked at any more. In the loop."""
+        self._open.clear()
+        for pending in (self._look, self._parking):
+            if pending is not None:
+                pending.cancel()
+
     def told(self) -> None:
         """The run was told something: it may go on, or one of its waits is done. In the loop."""
         self._told.set()

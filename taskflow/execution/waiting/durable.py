@@ -16,7 +16,7 @@ from taskflow.execution.journal import Asked, Entry, Journal, asked_wait, step_e
 from taskflow.execution.step_failures import failure_of
 from taskflow.execution.waiting.desk import Opening
 
-_NOTHING: Final = (b"null",)
+NOTHING: Final = (b"null",)
 
 
 class Way(Protocol):
@@ -67,15 +67,15 @@ class DurableCalls:
         assert place is not None
         key = place.next_key()
         asked = asked_wait(request)
-        short = _short(request)
+        short = short_wait(request)
         entry = self._journal.find(key, asked)
         if entry is not None and entry.state == "z":
-            return _NOTHING
+            return NOTHING
         if entry is None and short is not None:
             with at_place(NOWHERE):
                 await self._way.sleep(short)
                 await self._keep(key, wait_entry("z", asked))
-            return _NOTHING
+            return NOTHING
         return await self._wait(key, asked, request, entry)
 
     async def step(self, scope: Scope, call: StepCall) -> object:
@@ -170,7 +170,7 @@ class Patience:
         """Return after what time a run that waits for these is to be unloaded, None when it can't be."""
         entries = [self._journal.entry(key) for key in keys]
         whats = [entry.wait() if entry else None for entry in entries]
-        if None in whats:  # a wait of a hook, which no journal has
+        if not whats or None in whats:  # a wait of a hook, which no journal has
             return None
         after = self._journal.suspend_after
         known = [what.until for what in whats if what is not None and what.type == "duration"]
@@ -185,8 +185,8 @@ def waiter(run_id: str, key: str, place: str) -> Waiter:
     return Waiter(run_id, key, place=place, is_durable=True)
 
 
-def _short(request: WaitRequest) -> timedelta | None:
-    """Return how long to sleep instead of waiting."""
+def short_wait(request: WaitRequest) -> timedelta | None:
+    """Return how long to sleep instead of waiting, None for what is no short wait."""
     if request.kind or request.begin or request.abegin or request.what.type != "duration" or request.due is None:
         return None
     left = request.due if isinstance(request.due, timedelta) else request.due - datetime.now(UTC)

@@ -18,7 +18,7 @@ from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.journal import Journal, wait_entry
 from taskflow.execution.waiting.coroutines import CoroutineWaits
 from taskflow.execution.waiting.desk import AsyncDesk, Opening
-from taskflow.execution.waiting.durable import DurableCalls, Patience, waiter
+from taskflow.execution.waiting.durable import NOTHING, DurableCalls, Patience, short_wait, waiter
 
 _LEAVING_SECONDS: Final = 5.0
 
@@ -42,7 +42,11 @@ class DurableCoroutineWaits(CoroutineWaits):
         """Wait, and return the JSON of each item."""
         place = current_place()
         if place is NOWHERE:  # in a hook
-            return await super().await_(request)
+            short = short_wait(request)
+            if short is None:
+                return await super().await_(request)
+            await asyncio.sleep(short.total_seconds())
+            return NOTHING
         return await self._calls.wait(place, request)
 
     def step(self, scope: Scope, call: StepCall) -> object:
