@@ -4,11 +4,13 @@
 """
 
 import argparse
+import os
 import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 
 from benchmarks.__main__ import Bench, wait_for
@@ -50,14 +52,23 @@ def measure(bench: Bench, runs: int, wait: float, spread: float) -> None:
         console.print(f"{runs:,} runs wait without a process ({time.monotonic() - began:.0f} s after the last trigger)")
     report_memory(bench, runs, before)
     bench.restart_server()
-    with bench.worker("taskflow.fleet", QUEUE, "-P", "custom", "-c", "1000"):
+    with bench.worker("taskflow.fleet", QUEUE, "-P", "custom", "-c", "1000") as node:
         if datetime.now(UTC) > first:
             console.print("[red]The wait was too short for this machine: the first runs wake late.")
+        used = cpu_seconds(node)
         wait_for(lambda: len(lateness(bench)) >= runs, wait + spread + 300)
+        used = cpu_seconds(node) - used
     found = lateness(bench)
     assert len(found) == runs, f"{len(found)} runs woke"
     told = [f"p{each:g} {found[min(runs - 1, int(runs * each / 100))] * 1000:.0f} ms" for each in PERCENTILES]
+    console.print(f"{used / runs * 1000:.2f} ms of the worker's CPU a wake; load average {os.getloadavg()[0]:.1f}")
     console.print(f"after a restart of store and workers, {runs / spread:,.0f} due a second: late by {', '.join(told)}")
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return how long a process has computed."""
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
 
 
 def waiting(bench: Bench) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from taskflow import Context, Retry, Wait, astep, durable, step, task, wait
+from taskflow import Context, Retry, Wait, astep, batch, durable, step, task, wait
 from tests.fleet_tasks import FAST, write
 from tests.waiting_tasks import child
 
@@ -112,15 +112,20 @@ async def aeffect(run_id: str, number: int) -> int:
 
 @task(id="d-retrying", durable=True, retry=FAST)
 def retrying(payload: Order, ctx: Context) -> list[object]:
-    """Fail twice, behind a step, a child and a step that is tried again."""
+    """Fail twice, behind a step, children and a step that is tried again."""
     first = step("charge", charge, payload, ctx.attempt.number)
     found = child.trigger_and_wait(payload.children[0]).unwrap().value
+    batches = [
+        *child.batch_trigger_and_wait(payload.children),
+        *batch.trigger_and_wait([(child, 1), ("w-child", "not a number"), ("d-slow-child", 0.01)]),
+    ]
+    kinds = [type(result.output).__name__ if result.ok else result.status.value for result in batches]
     if ctx.attempt.number == 1:
         raise ValueError("after the child")
     second = step("flaky", flaky, payload.id, retry=FAST)
     if ctx.attempt.number == 2:
         raise ValueError("after the flaky one")
-    return [first.cents, found, second, ctx.attempt.number]
+    return [first.cents, found, second, ctx.attempt.number, *kinds]
 
 
 def flaky(order: str) -> str:
@@ -191,6 +196,18 @@ def stubborn(payload: str, ctx: Context) -> str:
     except BaseException:
         write("swallowed", ctx.run.id)
     return "done"
+
+
+@task(id="d-mixed", durable=True, retry=FAST, suspend_after=0, executor="process")
+async def mixed(payload: Order, ctx: Context) -> list[object]:
+    """An ``async def`` task in a child of its own."""
+
+    async def branch(number: int) -> float:
+        await wait.afor_(5 + payload.wait)
+        return await astep(f"branch {number}", aeffect, ctx.run.id, number)
+
+    first = await astep("first", effect, ctx.run.id, 7)
+    return [first, *await asyncio.gather(*map(branch, range(3)))]
 
 
 class Alarm(BaseModel):

@@ -58,7 +58,7 @@ class Kills:
         base = f"{{tf:{self._fleet.environment}:0}}:journal:"
         found: set[tuple[str, str]] = set()
         for handle in self._handles:
-            for entry in client.hvals(f"{base}{handle.id}"):
+            for entry in client.execute_command("HVALS", f"{base}{handle.id}"):
                 kind, _, name = str(entry).split("\n", 1)[0].partition("\t")
                 if kind == "sstep":
                     found.add((handle.id, name))

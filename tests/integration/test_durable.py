@@ -55,12 +55,13 @@ def test_retries_changes_and_cancels(fleet: Fleet) -> None:
         fleet.wait_for(node)
     canceled = tasks.waits_for_ever.trigger("x")
     stubborn = tasks.stubborn.trigger("x")
+    mixed = tasks.mixed.trigger(tasks.Order())
     retried = tasks.retrying.trigger(tasks.Order(id="r", children=[4]))
     changed = tasks.changed.trigger("x")
     patient = tasks.patient.trigger(tasks.Order(wait=1.5))
 
-    assert retried.result(timeout=30) == [1, 8, "ok", 3]
-    assert (count(fleet, "charge", "r"), count(fleet, "child")) == (1, 1)
+    assert retried.result(timeout=30) == [1, 8, "ok", 3, "Sum", "Sum", "FAILED", "float"]
+    assert (count(fleet, "charge", "r"), count(fleet, "child")) == (1, 3)
 
     wait_until(lambda: changed.status().is_finished, "the changed code to be refused")
     run = changed.retrieve()
@@ -81,6 +82,10 @@ def test_retries_changes_and_cancels(fleet: Fleet) -> None:
 
     assert stubborn.result(timeout=30) == "done"
     assert count(fleet, "swallowed", stubborn.id) == 1
+
+    assert mixed.result(timeout=30) == [7, 0, 1, 2]
+    assert count(fleet, "step", mixed.id) == 4
+    assert [attempt.number for attempt in mixed.retrieve().attempts] == [1]
 
 
 @pytest.mark.timeout(90 + 20 * KILLS)
@@ -105,12 +110,16 @@ def test_a_hundred_runs_wait_in_the_store_alone_and_wake_on_time(start_fleet: St
     client, base = valkey.client(), f"{{tf:{fleet.environment}:0}}"
 
     def is_unloaded(run_id: str) -> bool:
-        found = client.hmget(f"{base}:run:{run_id}", "status", "node")
+        found = client.execute_command("HMGET", f"{base}:run:{run_id}", "status", "node")
         return list(found) == ["WAITING", None]
 
     wait_until(lambda: all(map(is_unloaded, batch.run_ids)), "all runs to be unloaded", timeout=20)
     kinds = ("run", "waits", "journal")
-    sizes = [client.memory_usage(f"{base}:{kind}:{run_id}") or 0 for run_id in batch.run_ids for kind in kinds]
+    sizes = [
+        client.execute_command("MEMORY", "USAGE", f"{base}:{kind}:{run_id}") or 0
+        for run_id in batch.run_ids
+        for kind in kinds
+    ]
     client.close()
     assert sum(sizes) / len(batch.run_ids) < SMALL
     first.stop()

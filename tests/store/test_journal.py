@@ -11,6 +11,7 @@ from taskflow.store import operations
 from taskflow.store.journal_operations import read_journal, suspend_run, unload_run, write_journal
 from taskflow.store.records import ClaimedRun
 from taskflow.store.wait_operations import OpenedWait, complete_item, read_waits, wait_run
+from taskflow.store.wire import derived_run_id, shard_of_run
 from tests.store.conftest import ERROR, Bench
 
 STEP = b'sstep\tcharge\n{"cents":5}'
@@ -197,3 +198,19 @@ def test_time_computed_counts_across_waits_without_a_process(bench: Bench) -> No
     bench.beat("n1")
     bench.upkeep()
     assert bench.status(run_id) is RunStatus.TIMED_OUT
+
+
+def test_a_wait_that_is_begun_twice_makes_one_child(bench: Bench) -> None:
+    """A crash came between the wait and what the code heard of its run."""
+    bench.node()
+    parent = bench.trigger()
+    claimed = bench.claim(parent)
+    bench.run(wait_run(parent, claimed.claim, [OpenedWait("1", 1)], is_durable=True))
+    waiter = Waiter(parent, "1", is_durable=True)
+    child = derived_run_id(0, waiter.text)
+    assert [bench.trigger(id=child, waiter=waiter) for _ in range(2)] == [child, child]
+    bench.finish(bench.claim(child))
+    assert bench.trigger(id=child, waiter=waiter) == child
+    assert len(bench.run(read_journal(parent)).values["1"]) == 1
+    assert derived_run_id(0, waiter.at(1).text) != child
+    assert shard_of_run(derived_run_id(3, waiter.text)) == 3
