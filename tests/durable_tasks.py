@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from taskflow import Context, Retry, Wait, astep, batch, durable, step, task, wait
+from taskflow import Context, Retry, Wait, astep, batch, durable, metadata, step, task, wait
 from tests.fleet_tasks import FAST, write
 from tests.waiting_tasks import child
 
@@ -54,6 +54,7 @@ def shop(payload: Order, ctx: Context) -> list[str]:
         again = step("receipt", lambda: f"{paid.cents} {sum(found)}")
         return [type(paid).__name__, again]
     finally:
+        metadata.increment("left", 1)
         write("finally", payload.id)
 
 
@@ -68,6 +69,7 @@ async def async_shop(payload: Order, ctx: Context) -> list[str]:
         total = sum(each.unwrap().value for each in found)
         return [type(paid).__name__, f"{paid.cents} {total}", await ship(payload)]
     finally:
+        metadata.increment("left", 1)
         write("finally", payload.id)
 
 

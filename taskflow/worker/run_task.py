@@ -21,6 +21,7 @@ from taskflow.errors import (
     Suspended,
     TaskflowError,
 )
+from taskflow.execution.attempt import Attempt
 from taskflow.execution.final_hooks import run_final_hooks
 from taskflow.execution.hook_runner import Report
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
@@ -85,9 +86,9 @@ class RunTask(celery.Task[Any, Any]):
                 alarm(attempt.signal, claimed.time_left) as timer,
             ):
                 seat.begin(live, timer, is_async=self.definition.is_async, journal=journal)
-                outcome = attempt.execute(partial(self._keep, runtime, claimed, live, timer.disarm))
-        except Suspended as suspended:
-            self._unload(runtime, claimed, suspended, attempt.report)
+                outcome = _executed(attempt, partial(self._keep, runtime, claimed, live, timer.disarm))
+            if isinstance(outcome, Suspended):
+                self._unload(runtime, claimed, outcome, attempt.report)
         except SystemExit:
             if attempt.report.final_hooks_ran:
                 insist(runtime, left(claimed, attempt.report), run_id=claimed.run_id)
@@ -185,6 +186,14 @@ class RunTask(celery.Task[Any, Any]):
                 ) from cause
             case Ended(error, _, cause):
                 raise cause if _is_harmless(cause) else RunFailed(f"{error.type}: {error.message}")
+
+
+def _executed(attempt: Attempt, keep: Callable[[Outcome], None]) -> Outcome | Suspended:
+    """Execute an attempt. One that was left ends like others: what it reports is sent."""
+    try:
+        return attempt.execute(keep)
+    except Suspended as suspended:
+        return suspended
 
 
 def _stop_reason(runtime: Runtime, run_id: str) -> str:

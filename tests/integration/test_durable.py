@@ -35,6 +35,7 @@ def test_a_run_waits_without_a_process_and_goes_on_at_another_node(
     handle = shop.trigger(tasks.Order(children=[2, 3]))
     wait_until(lambda: count(fleet, "finally", "o1"), "its code to be left", timeout=20)
     assert handle.status() is RunStatus.WAITING
+    wait_until(lambda: handle.retrieve().metadata == {"left": 1}, "what it reported to be sent", timeout=5)
     first.kill()
     fleet.start_node(executor=executor)
     if executor == "async":
