@@ -212,6 +212,16 @@ async def mixed(payload: Order, ctx: Context) -> list[object]:
     return [first, *await asyncio.gather(*map(branch, range(3)))]
 
 
+@task(id="d-held", durable=True, retry=FAST, suspend_after="1h")
+async def held(payload: str, ctx: Context) -> None:
+    """Wait in memory, and tell when that is over."""
+    try:
+        await wait.afor_("30m")
+    finally:
+        await asyncio.sleep(0.1)
+        write("left", ctx.run.id)
+
+
 class Alarm(BaseModel):
     """When to wake."""
 

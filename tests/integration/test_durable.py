@@ -89,6 +89,21 @@ def test_retries_changes_and_cancels(fleet: Fleet) -> None:
     assert [attempt.number for attempt in mixed.retrieve().attempts] == [1]
 
 
+@pytest.mark.timeout(60)
+def test_a_node_that_stops_lets_its_waiting_runs_leave(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """They wait on in the store, in the same attempt."""
+    fleet = start_fleet(valkey.url)
+    node = fleet.start_node(executor="async")
+    handles = [tasks.held.trigger("x") for _ in range(3)]
+    wait_until(lambda: {handle.status() for handle in handles} == {RunStatus.WAITING}, "all to wait", timeout=20)
+    assert count(fleet, "left") == 0
+    assert node.stop() == 0
+    assert count(fleet, "left") == 3
+    for handle in handles:
+        assert handle.status() is RunStatus.WAITING
+        assert [attempt.node for attempt in handle.retrieve().attempts] == [""]
+
+
 @pytest.mark.timeout(90 + 20 * KILLS)
 @pytest.mark.parametrize("executor", ["process", "async"])
 def test_steps_that_are_journaled_survive_kills(start_fleet: StartFleet, valkey: RedisServer, executor: str) -> None:
