@@ -1,4 +1,11 @@
 -- Make a run, once per id, and start it when it may start. Derives :run:<id>, :live, :key:<task>:<digest>, :children:<run>.
+
+local function add_given(fields, name, value)
+  if value ~= "" then
+    fields[#fields + 1], fields[#fields + 2] = name, value
+  end
+end
+
 -- Its arguments, from ARGV[at] on: [0] run id  [1] task  [2] payload JSON  [3] redacted args or ""  [4] queue
 --   [5] its limits as fields of :queue:<queue>, JSON, or "" when it has none declared here
 --   [6] class "<machine>.<executor>"  [7] max_attempts  [8] tags JSON or ""  [9] due ms, "+<ms>" from now, or ""
@@ -29,16 +36,16 @@ local function make_run(at)
     end
     return 2, debounced
   end
-  local created = string.format("%.0f", now_us)
   local further = ARGV[at + 12] ~= "" and cjson.decode(ARGV[at + 12]) or {}
-  further.args, further.tags, further.idempotency, further.key = args, ARGV[at + 8], idempotency, ARGV[at + 11]
   local fields = {
-    "task", task, "payload", payload, "queue", queue, "class", class, "max_attempts", ARGV[at + 7], "created", created:sub(1, -4),
+    "task", task, "payload", payload, "queue", queue, "class", class, "max_attempts", ARGV[at + 7], "created", now_text,
   }
+  add_given(fields, "args", args)
+  add_given(fields, "tags", ARGV[at + 8])
+  add_given(fields, "idempotency", idempotency)
+  add_given(fields, "key", ARGV[at + 11])
   for name, value in pairs(further) do
-    if value ~= "" then
-      fields[#fields + 1], fields[#fields + 2] = name, value
-    end
+    add_given(fields, name, value)
   end
   if idempotency ~= "" then
     redis.call("SET", base .. ":key:" .. idempotency, id)
@@ -49,7 +56,7 @@ local function make_run(at)
       redis.call("SADD", base .. ":effects", "cancel-children:" .. further.parent)
     end
   end
-  redis.call("ZADD", base .. ":live", created, id)
+  redis.call("ZADD", base .. ":live", now_us_text, id)
   if limits ~= "" then
     more().declare_limits(queue, cjson.decode(limits), false)
   end
@@ -59,7 +66,7 @@ local function make_run(at)
     more().delay(id, due)
   elseif not (further.ttl or further.priority or is_governed(queue)) then
     local celery_queue = environment .. "." .. class
-    set_status(id, queue, "", "QUEUED", "order", created, "reservation", "1", "ticket", celery_queue, unpack(fields))
+    set_status(id, queue, "", "QUEUED", "order", now_us_text, "reservation", "1", "ticket", celery_queue, unpack(fields))
     publish(id, { task, payload, args ~= "" and args }, 1, celery_queue, false)
   else
     local order = string.format("%.0f", now_us - tonumber(further.priority or "0"))
