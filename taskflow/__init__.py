@@ -49,12 +49,18 @@ from taskflow.errors import (
     RunUpdateError,
     SettingsError,
     StoreUnavailableError,
+    StreamClosedError,
+    StreamError,
+    StreamTimeoutError,
     TaskflowError,
     TaskNotFoundError,
     TriggerOptionError,
 )
 from taskflow.execution.reporting.logger import logger
 from taskflow.execution.reporting.verbs import metadata, tags
+from taskflow.execution.streaming.input import InputStream
+from taskflow.execution.streaming.output import OutputStream
+from taskflow.execution.streaming.verbs import streams
 from taskflow.models import (
     Attempt,
     AttemptOutcome,
@@ -100,11 +106,13 @@ __all__ = [
     "ErrorCause",
     "HistoryUnavailableError",
     "IdempotencyKey",
+    "InputStream",
     "Local",
     "LocalNotSetError",
     "Machine",
     "OutOfMemory",
     "OutputError",
+    "OutputStream",
     "OutsideRunError",
     "PayloadError",
     "PayloadTooLargeError",
@@ -131,6 +139,9 @@ __all__ = [
     "SettingsError",
     "Signal",
     "StoreUnavailableError",
+    "StreamClosedError",
+    "StreamError",
+    "StreamTimeoutError",
     "Task",
     "TaskFlow",
     "TaskNotFoundError",
@@ -144,6 +155,7 @@ __all__ = [
     "queues",
     "retry",
     "runs",
+    "streams",
     "tags",
     "task",
     "tasks",
