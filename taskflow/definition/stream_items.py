@@ -24,7 +24,7 @@ class StreamItems:
     __slots__ = ("_adapter", "_type", "name")
 
     def __init__(self, name: str, type: object) -> None:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
+        if not _is_name(name):
             remedy = "Use 1 to 128 letters, digits and _ . / -."
             raise DefinitionError("That is not a stream's name", option="name", value=name, remedy=remedy)
         self.name = name

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Generator
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from taskflow.store.connections import AsyncConnections, Connections, packed
 from taskflow.store.sync_store import UNREACHABLE
@@ -187,7 +187,7 @@ class AsyncNotices:
     async def _listen(self, connection: Any) -> None:
         self._connection = connection
         await self._try_send(connection, b"SUBSCRIBE", *self._waiting)
-        read = cast("Any", connection).read_response
+        read = connection.read_response
         while self._waiting:
             _, channel, _ = await read(timeout=math.inf)
             for news in self._waiting.get(channel, ()):

@@ -27,9 +27,9 @@ class Streams:
     def define(self, name: str, type: TypeAdapter[T]) -> OutputStream[T]: ...
     @overload
     def define(self, name: str, type: type[T]) -> OutputStream[T]: ...
-    def define(self, name: str, type: object = None) -> OutputStream[object] | OutputStream[T]:
+    def define(self, name: str, type: object = None) -> object:
         """Declare a stream that runs append to and others read."""
-        return OutputStream(StreamItems(name, type))
+        return OutputStream[object](StreamItems(name, type))
 
     @overload
     def input(self, name: str) -> InputStream[object]: ...
@@ -37,9 +37,9 @@ class Streams:
     def input(self, name: str, type: TypeAdapter[T]) -> InputStream[T]: ...
     @overload
     def input(self, name: str, type: type[T]) -> InputStream[T]: ...
-    def input(self, name: str, type: object = None) -> InputStream[object] | InputStream[T]:
+    def input(self, name: str, type: object = None) -> object:
         """Declare a stream that others send to and runs read."""
-        return InputStream(StreamItems(name, type))
+        return InputStream[object](StreamItems(name, type))
 
 
 streams: Final = Streams()
