@@ -47,8 +47,5 @@ def _parsed(name: str, text: str) -> object:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise StreamError(
-            name,
-            f"takes JSON, and the item is none ({error})",
-            """Quote it for the shell: '{"yes": true}' or '"text"'.""",
-        ) from None
+        remedy = """Quote it for the shell: '{"yes": true}' or '"text"'."""
+        raise StreamError(name, f"takes JSON, and the item is none ({error})", remedy) from None

@@ -68,10 +68,11 @@ class StreamItems:
         return StreamError(self.name, what, "Use the type that the stream is declared with, wherever it is declared.")
 
     def _prepare(self) -> Adapter:
-        if isinstance(self._type, TypeAdapter):
-            self._adapter = Adapter(cast("TypeAdapter[object]", self._type), may_hold_floats=True)
+        found = self._type
+        if isinstance(found, TypeAdapter):
+            self._adapter = Adapter(cast("TypeAdapter[object]", found), may_hold_floats=True)
         else:
-            annotated = Any if self._type is None else self._type
+            annotated = Any if found is None else found
             self._adapter = Annotation(f"The stream {self.name!r}", annotated, {}).adapter()
         return self._adapter
 
