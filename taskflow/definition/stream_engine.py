@@ -4,6 +4,8 @@ from collections.abc import AsyncGenerator, Generator, Sequence
 from datetime import timedelta
 from typing import Literal, NamedTuple, Protocol
 
+from taskflow.definition.waiting import Waiter
+
 StreamKind = Literal["stream", "input"]
 """What a run tells, and what it is told."""
 
@@ -51,6 +53,14 @@ class StreamEngine(Protocol):
 
     async def aappend(self, place: StreamPlace, documents: Sequence[bytes], *, closing: bool = False) -> int:
         """Append items at once and return how many there are now; with ``closing`` nothing follows them."""
+        ...
+
+    def ask(self, place: StreamPlace, index: int, waiter: Waiter) -> None:
+        """Let a run's wait be done by an item of one of its input streams."""
+        ...
+
+    async def aask(self, place: StreamPlace, index: int, waiter: Waiter) -> None:
+        """Let a run's wait be done by an item of one of its input streams."""
         ...
 
     def writer(self, place: StreamPlace) -> StreamWriter:

@@ -157,7 +157,7 @@ class AsyncNotices:
             return
         sending = self._try_send(self._connection, *command)
         try:
-            task = asyncio.create_task(sending)
+            task = asyncio.create_task(sending, name="taskflow-notices")
         except RuntimeError:  # the loop is closed, and its connections with it
             sending.close()
             return

@@ -13,7 +13,7 @@ _FUNCTION = re.compile(r"^local function (\w+)", re.MULTILINE)
 _ORDER = [
     "event", "queue", "push", "reserve", "timers", "limits", "slots", "pending", "grant", "dispatch", "enqueue", "waits", "delay",
     "debounce", "make", "claimed", "admit", "executing", "close", "release", "hooks", "attempt", "cancel", "nodes",
-    "json_text", "metadata",
+    "json_text", "metadata", "append",
 ]  # fmt: skip
 
 

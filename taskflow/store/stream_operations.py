@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from taskflow.definition.stream_engine import StreamPlace
+from taskflow.definition.waiting import Waiter
 from taskflow.errors import RunNotFoundError, StaleClaimError, StreamClosedError, StreamError
 from taskflow.store.operations import Operation
 
@@ -58,7 +59,12 @@ def append_items(
             return int(value)
         raise _refusal(place, limits, code, value)
 
-    return Operation("append_items", args, read)
+    return Operation("send_items" if place.kind == "input" else "append_items", args, read)
+
+
+def ask_item(place: StreamPlace, index: int, waiter: Waiter) -> Operation[int]:
+    """Let a run's wait be done by an item of an input stream of it: ``{"index", "item"}``, or ``{"closed": true}``."""
+    return Operation("ask_item", (place.run_id, place.name, index, waiter.wait), lambda _, value: int(value))
 
 
 def read_items(place: StreamPlace, start: int) -> Operation[StreamPart]:

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Final
 
 from taskflow.definition.stream_engine import StreamPlace
+from taskflow.definition.waiting import Waiter
 from taskflow.errors import StoreUnavailableError, StreamTimeoutError
 from taskflow.store.notices import Notices
-from taskflow.store.stream_operations import StreamLimits, StreamPart, append_items, read_items
+from taskflow.store.stream_operations import StreamLimits, StreamPart, append_items, ask_item, read_items
 from taskflow.store.sync_store import Store
 from taskflow.trigger.loops import Loop
 from taskflow.trigger.stream_writer import QueuedWriter, StreamSender
@@ -39,6 +40,14 @@ class StoreStreamEngine:
         """Append items at once and return how many there are now."""
         appended = append_items(place, documents, self._limits, closing=closing)
         return await self._loop().store.run_for(place.run_id, appended)
+
+    def ask(self, place: StreamPlace, index: int, waiter: Waiter) -> None:
+        """Let a run's wait be done by an item of one of its input streams."""
+        self._store.run_for(place.run_id, ask_item(place, index, waiter))
+
+    async def aask(self, place: StreamPlace, index: int, waiter: Waiter) -> None:
+        """Let a run's wait be done by an item of one of its input streams."""
+        await self._loop().store.run_for(place.run_id, ask_item(place, index, waiter))
 
     def writer(self, place: StreamPlace) -> QueuedWriter:
         """Return who appends many items."""

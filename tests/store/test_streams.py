@@ -1,12 +1,16 @@
 """Streams of runs in the store: order, fences, limits, repetition, and how long they live."""
 
+import json
+
 import pytest
 
 from taskflow.definition.stream_engine import StreamPlace
+from taskflow.definition.waiting import Waiter
 from taskflow.errors import RunNotFoundError, StaleClaimError, StreamClosedError, StreamError
 from taskflow.models import AttemptOutcome, RunStatus
 from taskflow.store import node_operations, operations
-from taskflow.store.stream_operations import MOST_STREAMS, READ_BYTES, StreamLimits, append_items, read_items
+from taskflow.store.stream_operations import MOST_STREAMS, READ_BYTES, StreamLimits, append_items, ask_item, read_items
+from taskflow.store.wait_operations import OpenedWait, read_waits, wait_run
 from tests.store.conftest import ERROR, Bench
 from tests.store.permanent_keys import is_permanent
 
@@ -106,6 +110,56 @@ def test_what_is_too_much_is_refused_as_a_whole(bench: Bench) -> None:
     with pytest.raises(StreamError, match="number 101"):
         append(bench, place._replace(name="more"), b"1")
     append(bench, place, b"3")
+
+
+def waiting(bench: Bench, index: int = 0) -> StreamPlace:
+    """Return the input stream "s" of a run that waits for an item of it."""
+    place = executing(bench)._replace(kind="input")
+    assert bench.run(wait_run(place.run_id, place.claim or 0, [OpenedWait("w", 1)])) == "OPEN"
+    bench.run(ask_item(place, index, Waiter(place.run_id, "w")))
+    return place._replace(claim=None)
+
+
+def resumed(bench: Bench, place: StreamPlace) -> list[object]:
+    """Return what the wait was told, nothing while it is not done."""
+    values = bench.run(read_waits(place.run_id, ["w"], forget=False)).values
+    return [json.loads(value) for value in values.get("w", ())]
+
+
+def test_a_wait_is_done_by_its_item(bench: Bench) -> None:
+    """By that which it waits for, and once, however often the call is repeated."""
+    place = waiting(bench, 1)
+    append(bench, place._replace(kind="stream"), b"0", b"1", b"2")
+    once = append_items(place, [b'"a"'], LIMITS)
+    bench.run(once)
+    assert resumed(bench, place) == []
+    assert bench.run(wait_run(place.run_id, 1, [], ["w"])) == "WAITING"
+    append(bench, place, b'"b"', b'"c"')
+    bench.run(once)
+    assert resumed(bench, place) == [{"index": 1, "item": "b"}]
+    assert bench.status(place.run_id) is RunStatus.EXECUTING
+
+
+def test_a_wait_for_an_item_that_is_there_is_done_at_once(bench: Bench) -> None:
+    """And one for an item that will never come, too."""
+    place = waiting(bench)
+    append(bench, place, b"[1]", closing=True)
+    assert resumed(bench, place) == [{"index": 0, "item": [1]}]
+    for index, value in ((0, {"index": 0, "item": [1]}), (1, {"closed": True})):
+        bench.run(wait_run(place.run_id, 1, [OpenedWait(f"w{index}", 1)]))
+        bench.run(ask_item(place, index, Waiter(place.run_id, f"w{index}")))
+        (told,) = bench.run(read_waits(place.run_id, [f"w{index}"], forget=True)).values[f"w{index}"]
+        assert json.loads(told) == value
+
+
+def test_waits_for_items_end_when_the_stream_is_closed(bench: Bench) -> None:
+    """All of them: nothing will come."""
+    place = waiting(bench)
+    bench.run(wait_run(place.run_id, 1, [OpenedWait("other", 1)]))
+    bench.run(ask_item(place, 1, Waiter(place.run_id, "other")))
+    append(bench, place, closing=True)
+    found = bench.run(read_waits(place.run_id, ["w", "other"], forget=True)).values
+    assert found == {"w": (b'{"closed":true}',), "other": (b'{"closed":true}',)}
 
 
 def test_one_reading_is_bounded(one_bench: Bench) -> None:

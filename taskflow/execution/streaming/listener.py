@@ -11,6 +11,7 @@ from contextlib import aclosing, closing
 from taskflow.definition.engine import engine
 from taskflow.definition.stream_engine import StreamPlace
 from taskflow.errors import TaskflowError
+from taskflow.execution.reporting.current import OWN_THREADS
 from taskflow.execution.reporting.live_run import LiveRun
 
 log = logging.getLogger("taskflow.run")
@@ -35,7 +36,9 @@ def listen(live: LiveRun, place: StreamPlace, tell: Callable[[bytes], object]) -
     except RuntimeError:
         listener = _in_thread(place, start, tell)
     else:
-        task = loop.create_task(_tell_in_loop(place, start, tell), name=f"stream {place.name}")
+        task = loop.create_task(
+            _tell_in_loop(place, start, tell), name=f"{OWN_THREADS}listener"
+        )  # no reason to keep a slot
         listener = Listener(task.cancel)
     live.at_end.append(listener.off)
     return listener

@@ -19,8 +19,8 @@ class Target(NamedTuple):
         """Return who writes: an attempt has one for each stream, and ends when all that it has put is written."""
         if self.live is None:
             return engine().streams.writer(self.place)
-        key = (self.place.run_id, self.place.name)
-        return self.live.streams.get(key) or self.live.streams.setdefault(key, engine().streams.writer(self.place))
+        known = self.live.streams
+        return known.get(self.place) or known.setdefault(self.place, engine().streams.writer(self.place))
 
 
 def target_of(name: str, target: str, verb: str) -> Target:
