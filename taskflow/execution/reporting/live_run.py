@@ -181,6 +181,19 @@ class LiveRun:
                 except (StaleClaimError, RunNotFoundError, StreamError) as refused:
                     log.warning("run.unreported: %s", refused)
 
+    def reserve_input(self, name: str) -> int:
+        """Take the next item of an input stream before it is there. Returns its index."""
+        with self._lock:
+            index = self.inputs.get(name, 0)
+            self.inputs[name] = index + 1
+            return index
+
+    def release_input(self, name: str, index: int) -> None:
+        """Give a reserved item back, unless one behind it is taken already."""
+        with self._lock:
+            if self.inputs.get(name) == index + 1:
+                self.inputs[name] = index
+
     def take_input(self, name: str, index: int) -> bool:
         """Take an item of an input stream. Returns False when somebody else of this attempt has."""
         with self._lock:

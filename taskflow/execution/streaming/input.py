@@ -10,9 +10,11 @@ from taskflow.definition.durations import Duration, parse_timeout
 from taskflow.definition.engine import engine
 from taskflow.definition.stream_engine import StreamPlace
 from taskflow.definition.stream_items import StreamItems
+from taskflow.definition.waiting import require_waits
 from taskflow.errors import StreamClosedError
 from taskflow.execution.reporting.current import require_live_run
 from taskflow.execution.reporting.live_run import LiveRun
+from taskflow.execution.streaming.asking import Asking
 from taskflow.execution.streaming.listener import Listener, listen
 
 T = TypeVar("T")
@@ -90,6 +92,24 @@ class InputStream(Generic[T]):
             async for item in items:
                 return item
         raise self._closed(live)
+
+    def wait(self, timeout: Duration | None = None) -> T:
+        """Let the run wait for the next item: it holds no slot meanwhile, and no place in its node. Else as ``once``.
+
+        A durable run that waits long is unloaded, and what it has got is in its journal.
+
+        Raises:
+            StreamTimeoutError, StreamClosedError: As in ``once``.
+            BlockingCallError: An event loop runs in this thread; await ``await_next``.
+        """
+        refuse_in_event_loop("stream.wait", "stream.await_next")
+        asking = Asking(self.name, require_live_run("stream.wait"), parse_timeout(timeout))
+        return self._load(asking.wait(require_waits("stream.wait")))
+
+    async def await_next(self, timeout: Duration | None = None) -> T:
+        """Let the run wait for the next item. The twin of ``wait``."""
+        asking = Asking(self.name, require_live_run("stream.await_next"), parse_timeout(timeout))
+        return self._load(await asking.await_next(require_waits("stream.await_next")))
 
     def peek(self) -> T | None:
         """Return the next item without taking it, None when there is none yet."""

@@ -36,9 +36,8 @@ def listen(live: LiveRun, place: StreamPlace, tell: Callable[[bytes], object]) -
     except RuntimeError:
         listener = _in_thread(place, start, tell)
     else:
-        task = loop.create_task(
-            _tell_in_loop(place, start, tell), name=f"{OWN_THREADS}listener"
-        )  # no reason to keep a slot
+        telling = _tell_in_loop(place, start, tell)
+        task = loop.create_task(telling, name=f"{OWN_THREADS}listener")  # by its name, no reason to keep a slot
         listener = Listener(task.cancel)
     live.at_end.append(listener.off)
     return listener
