@@ -135,8 +135,8 @@ def ask(payload: int, ctx: Context) -> list[str]:
 @task(id="s-aask", retry=FAST)
 async def aask(payload: int, ctx: Context) -> list[str]:
     """The same as coroutines: two of them share what comes."""
-    write("asks", ctx.run.id, ctx.attempt.number)
     assert await approval.apeek() is None
+    write("asks", ctx.run.id, ctx.attempt.number)
     found = [answer.by for answer in await asyncio.gather(*(approval.aonce(timeout=20) for _ in range(payload)))]
     return [*sorted(found), *[answer.by async for answer in approval]]
 

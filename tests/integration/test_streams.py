@@ -10,6 +10,7 @@ from collections.abc import Callable
 from subprocess import PIPE
 from typing import Any
 
+import httpx
 import pytest
 
 from taskflow import (
@@ -20,12 +21,14 @@ from taskflow import (
     StreamError,
     StreamTimeoutError,
     Task,
+    runs,
 )
 from taskflow.definition.stream_engine import StreamPlace
 from tests import streaming_tasks as tasks
 from tests.conftest import StartFleet
 from tests.fleet import ROOT, TASKS, Fleet
-from tests.servers import RedisServer
+from tests.processes import spawn, stop_group
+from tests.servers import RedisServer, free_port
 from tests.streaming_tasks import Approval, approval, other_shared, shared, times, tokens
 from tests.waiting import wait_until
 
@@ -72,7 +75,7 @@ def test_coroutines_of_one_process_tell_each_its_own(fleet: Fleet) -> None:
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("task", [tasks.slow, tasks.aslow], ids=executor_of)
 def test_an_item_reaches_its_readers_while_the_run_goes_on(fleet: Fleet, task: Task[int, None]) -> None:
-    """Within 50 ms at the median, on a busy machine: an idle one needs one or two."""
+    """Told, not found by looking again: an idle machine needs a millisecond, a busy one more."""
     fleet.start_node(executor=executor_of(task), TASKFLOW_TASKS=BOTH)
     handle = task.trigger(50)
     late: list[float] = []
@@ -81,7 +84,7 @@ def test_an_item_reaches_its_readers_while_the_run_goes_on(fleet: Fleet, task: T
         if len(late) == 50:
             assert handle.status() is RunStatus.EXECUTING
             approval.send(handle.id, Approval(by="me", yes=True))
-    assert statistics.median(late[5:]) < 0.05
+    assert statistics.median(late[5:]) < 0.25
     assert handle.status() is RunStatus.COMPLETED
 
 
@@ -261,6 +264,39 @@ def test_the_command_line_prints_and_tells(fleet: Fleet) -> None:
     assert [*map(float, lines)] == [*times.read(handle.id, start_index=1)]
     assert call("stream", handle.id, "times").communicate(timeout=30)[0].splitlines()[1:] == lines
     assert (wrong.returncode, right.returncode, following.returncode) == (1, 0, 0)
+
+
+@pytest.mark.timeout(60)
+def test_the_example_page_gets_its_words_while_the_task_runs(fleet: Fleet) -> None:
+    """As Server-Sent Events; a browser that comes back goes on behind the last one it has."""
+    fleet.start_node(TASKFLOW_TASKS="examples.tokens")
+    port = free_port()
+    command = [sys.executable, "-m", "flask", "--app", "examples.tokens", "run", "--port", str(port)]
+    log = fleet.folder / "site.log"
+    with log.open("wb") as output:
+        site = spawn(command, env=fleet.env(), cwd=ROOT, output=output)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as browser:
+            wait_until(lambda: is_up(browser), f"the site to answer; its log: {log}", timeout=20)
+            run_id = browser.post("/ask", content="Why?").text
+            with browser.stream("GET", f"/tokens/{run_id}") as events:
+                lines = events.iter_lines()
+                first, status = next(lines), runs.retrieve(run_id).status
+                rest = [*lines]
+            assert (first, status) == ("id: 1", RunStatus.EXECUTING)
+            assert rest[-3:] == ["event: end", "data:", ""]
+            again = browser.get(f"/tokens/{run_id}", headers={"Last-Event-ID": "8"}).text
+            assert again == 'id: 9\ndata: "question. "\n\nevent: end\ndata:\n\n'
+    finally:
+        stop_group(site)
+
+
+def is_up(browser: httpx.Client) -> bool:
+    """Whether the site answers."""
+    try:
+        return browser.get("/").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 Call = Callable[[], object]
