@@ -30,6 +30,7 @@
     ├── StreamError                streams: a name, an item or an amount that is not possible
     │   └── StreamClosedError      ... the run has ended, or the stream was closed
     ├── StreamTimeoutError         streams: no item came in time
+    ├── WaitError                  wait: what is asked for is not possible
     ├── RunNotClaimableError       internal: a ticket that came twice or late
     ├── StaleClaimError            internal: a write under a claim that is over
     ├── NodeUnregisteredError      internal: the node's lease is over
@@ -468,3 +469,7 @@ class RetryAfter(Exception):  # noqa: N818
 
 class OutOfMemory(Exception):  # noqa: N818
     """Raise in a task to say that this machine is too small: retried on ``Retry.out_of_memory``, else CRASHED."""
+
+
+class WaitError(TaskflowError, ValueError):
+    """A wait that is not possible. The message says what is."""

@@ -1,7 +1,8 @@
 """What waits are, for verbs and hooks: no I/O. The attempt that executes says how it waits (``Waits``)."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import contextmanager
+from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -93,9 +94,19 @@ class Waits(Protocol):
 _current: ContextVar[Waits | None] = ContextVar("taskflow_waits", default=None)
 
 
-def use_waits(waits: Waits) -> None:
-    """Say how the code of this context waits."""
-    _current.set(waits)
+@contextmanager
+def using_waits(waits: Waits | None) -> Generator[None]:
+    """Say how the code inside waits."""
+    token = _current.set(waits)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def current_waits(context: Context | None = None) -> Waits | None:
+    """Return how the code of this context, or of another one, waits."""
+    return _current.get() if context is None else context.get(_current)
 
 
 def require_waits(verb: str) -> Waits:

@@ -24,7 +24,7 @@ class Ticket:
 
 @dataclass(slots=True)
 class ClaimedRun:
-    """What a node needs to execute a run it has claimed. ``claim`` fences every later write, and grows at each resume."""
+    """What a node needs to execute a run it has claimed. ``claim`` fences every write; it grows at each resume."""
 
     run_id: str
     claim: int

@@ -34,11 +34,16 @@ def wait_run(
     opened: Sequence[OpenedWait],
     parked_on: Sequence[str] | None = None,
     *,
+    forgotten: Sequence[str] = (),
     is_durable: bool = False,
 ) -> Operation[str]:
     """Open waits and, with ``parked_on``, let the run wait until one of those is done.
 
     Reads as "OPEN", "WAITING", or "DONE" when one of them is done and the run did not stop executing.
+
+    Args:
+        forgotten: Waits whose values were read and are not needed any more.
+        is_durable: The waits outlive the attempt.
 
     Raises (when read):
         StaleClaimError: The claim is over.
@@ -51,7 +56,7 @@ def wait_run(
             raise StaleClaimError(run_id, claim, value.decode())
         return value.decode()
 
-    return Operation("wait_run", (run_id, claim, json.dumps(told), names, int(is_durable)), read)
+    return Operation("wait_run", (run_id, claim, json.dumps(told), names, int(is_durable), *forgotten), read)
 
 
 def resume_run(run_id: str, claim: int) -> Operation[bool]:
@@ -59,8 +64,8 @@ def resume_run(run_id: str, claim: int) -> Operation[bool]:
     return Operation("resume_run", (run_id, claim), lambda code, _: code == 1)
 
 
-def read_waits(run_id: str, names: Sequence[str], *, forget: bool) -> Operation[DoneWaits]:
-    """Read which of a run's waits are done, and forget those.
+def read_waits(run_id: str, names: Sequence[str]) -> Operation[DoneWaits]:
+    """Read which of a run's waits are done.
 
     Raises (when read):
         RunNotFoundError: No such run.
@@ -74,7 +79,7 @@ def read_waits(run_id: str, names: Sequence[str], *, forget: bool) -> Operation[
             RunStatus(status.decode()), int(claim or 0), {name.decode(): tuple(values) for name, values in done}
         )
 
-    return Operation("read_waits", (run_id, int(forget), *names), read)
+    return Operation("read_waits", (run_id, *names), read)
 
 
 def close_waits(run_id: str, claim: int, names: Sequence[str]) -> Operation[bool]:

@@ -1,4 +1,4 @@
-"""Second operations: what a script leaves to do on other shards. Whoever caused it performs it, upkeep what was left."""
+"""Second operations: what a script leaves to do on other shards. Who caused it performs it, upkeep what was left."""
 
 from collections.abc import Generator, Sequence
 from typing import Any, Final

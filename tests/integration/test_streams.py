@@ -285,8 +285,8 @@ def test_the_example_page_gets_its_words_while_the_task_runs(fleet: Fleet) -> No
                 rest = [*lines]
             assert (first, status) == ("id: 1", RunStatus.EXECUTING)
             assert rest[-3:] == ["event: end", "data:", ""]
-            again = browser.get(f"/tokens/{run_id}", headers={"Last-Event-ID": "8"}).text
-            assert again == 'id: 9\ndata: "question. "\n\nevent: end\ndata:\n\n'
+            again = browser.get(f"/tokens/{run_id}", headers={"Last-Event-ID": "7"}).text
+            assert again == 'id: 8\ndata: "question. "\n\nevent: end\ndata:\n\n'
     finally:
         stop_group(site)
 

@@ -50,7 +50,7 @@ def test_a_waiting_run_gives_its_slot_back_and_goes_on_under_a_new_claim(bench: 
     bench.finish(other)
     assert bench.status(first) is RunStatus.EXECUTING
     assert inbox(bench) == [("resume", first, claimed.claim + 1)]
-    done = bench.run(read_waits(first, ["w"], forget=True))
+    done = bench.run(read_waits(first, ["w"]))
     assert (done.claim, done.values) == (claimed.claim + 1, {"w": (b"1",)})
     with pytest.raises(StaleClaimError):
         bench.finish(claimed)
@@ -88,7 +88,7 @@ def test_items_count_once_and_the_last_one_wakes_the_run_once(bench: Bench) -> N
     complete(bench, run_id, index=1)
     complete(bench, run_id, index=1)
     assert [kind for kind, *_ in inbox(bench)] == ["resume"]
-    assert bench.run(read_waits(run_id, ["w"], forget=True)).values == {"w": (b"0", b"1", b"2")}
+    assert bench.run(read_waits(run_id, ["w"])).values == {"w": (b"0", b"1", b"2")}
 
 
 def test_what_is_done_before_the_run_waits_lets_it_go_on(bench: Bench) -> None:
@@ -124,7 +124,7 @@ def test_the_end_of_a_run_wakes_all_that_wait_for_it(bench: Bench) -> None:
     assert bench.trigger(waiter=Waiter(parents[1], "w"), idempotency_key="one") == child
     bench.finish(bench.claim(child))
     for parent in parents[:2]:
-        value = bench.run(read_waits(parent, ["w"], forget=True)).values["w"][0]
+        value = bench.run(read_waits(parent, ["w"])).values["w"][0]
         assert value == f'{{"run":"{child}","status":"COMPLETED","output":"x","error":null}}'.encode()
     claimed = bench.claim(parents[2])
     bench.run(wait_run(parents[2], claimed.claim, [OpenedWait("w", 1)]))
@@ -143,7 +143,7 @@ def test_a_child_that_never_starts_wakes_its_parent(bench: Bench, end: str) -> N
     else:
         bench.pass_time(2)
         bench.upkeep()
-    value = bench.run(read_waits(parent, ["w"], forget=True)).values["w"][0]
+    value = bench.run(read_waits(parent, ["w"])).values["w"][0]
     assert (b'"CANCELED"' if end == "cancel" else b'"EXPIRED"') in value
     assert bench.status(parent) is RunStatus.EXECUTING
 
@@ -208,7 +208,7 @@ def test_code_that_gives_its_waits_up_goes_on(bench: Bench) -> None:
     assert bench.status(run_id) is RunStatus.EXECUTING
     assert bench.run(close_waits(run_id, claimed.claim + 1, ["w"]))
     complete(bench, run_id)
-    assert bench.run(read_waits(run_id, ["w"], forget=True)).values == {}
+    assert bench.run(read_waits(run_id, ["w"])).values == {}
     assert bench.client.zcard(bench.key("timers")) == 0
 
 

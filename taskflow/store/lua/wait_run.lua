@@ -3,6 +3,7 @@
 -- more: enqueue release waits
 -- ARGV[7] run id  [8] claim  [9] waits to open, JSON list of [name, items, due ms, "+<ms>" or ""]  [10] the waits that keep
 --   it waiting, JSON list of names; "" when its code goes on for now  [11] 1 when they outlive the attempt (durable)
+--   [12...] names of waits to forget
 -- Derives :waits:<run>.
 -- Returns {1, "OPEN"}; {1, "WAITING"} when it waits, also when it did already; {1, "DONE"} when one of the waits is done;
 --   {0, status} when the claim is over.
@@ -12,6 +13,9 @@ if run.claim ~= ARGV[8] or not (run.status == "EXECUTING" or is_parked(run)) the
   return { 0, run.status, outbox }
 end
 local waits = base .. ":waits:" .. id
+for at = 12, #ARGV do
+  more().forget_wait(id, ARGV[at])
+end
 for _, wait in ipairs(cjson.decode(ARGV[9])) do
   local name, items, due = wait[1], wait[2], wait[3]
   if redis.call("HSETNX", waits, name .. ":left", items) == 1 then

@@ -88,6 +88,37 @@ local function add_waiter(id, waiter)
   end
 end
 
+local FIELDS = 1000 -- a call takes no more arguments than Lua's stack has room for
+
+local function item_fields(wait, count)
+  local fields = {}
+  for index = 0, count - 1 do
+    fields[#fields + 1] = wait .. ":" .. string.format("%d", index)
+  end
+  return fields
+end
+
+-- Nobody waits for it any more, be it done or not.
+local function forget_wait(id, wait)
+  local waits = waits_key(id)
+  local fields = item_fields(wait, tonumber(redis.call("HGET", waits, wait .. ":items") or "0"))
+  fields[#fields + 1], fields[#fields + 2], fields[#fields + 3] = wait .. ":left", wait .. ":items", wait .. ":due"
+  for first = 1, #fields, FIELDS do
+    redis.call("HDEL", waits, unpack(fields, first, math.min(#fields, first + FIELDS - 1)))
+  end
+  clear_timer(wait_timer(id, wait))
+end
+
+local function item_values(id, wait, count)
+  local fields, values = item_fields(wait, count), {}
+  for first = 1, #fields, FIELDS do
+    for _, value in ipairs(redis.call("HMGET", waits_key(id), unpack(fields, first, math.min(#fields, first + FIELDS - 1)))) do
+      values[#values + 1] = value
+    end
+  end
+  return values
+end
+
 -- Forget the waits of a run: it has ended, or its code starts anew and opens its own.
 local function drop_waits(id)
   local waits = waits_key(id)
