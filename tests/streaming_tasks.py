@@ -6,7 +6,17 @@ from collections.abc import AsyncIterator, Iterator
 
 from pydantic import BaseModel
 
-from taskflow import Context, RunHandle, StreamError, logger, streams, task
+from taskflow import (
+    Context,
+    Queue,
+    RunHandle,
+    StreamClosedError,
+    StreamError,
+    StreamTimeoutError,
+    logger,
+    streams,
+    task,
+)
 from tests.fleet_tasks import FAST, write
 
 
@@ -177,3 +187,60 @@ async def aon(payload: int, ctx: Context) -> list[str]:
     listener.off()
     await approval.aonce()
     return heard
+
+
+ONE_DESK = Queue("s-desk", concurrency_limit=1)
+
+
+@task(id="s-wait", retry=FAST, queue=ONE_DESK)
+def wait_for_answers(payload: float, ctx: Context) -> list[str]:
+    """Wait for answers without a slot, and tell so before and after; one that does not come in time is noted."""
+    heard: list[str] = []
+    approval.on(lambda answer: heard.append(answer.by))
+    tokens.append("before")
+    found = [approval.wait().by]
+    tokens.append("after")
+    try:
+        approval.wait(timeout=payload)
+    except StreamTimeoutError as late:
+        found.append(f"no {late.index}")
+    found.append(approval.once().by)
+    try:
+        while True:
+            found.append(approval.wait(timeout=20).by)
+    except StreamClosedError:
+        return [*found, *(f"heard {name}" for name in heard)]
+
+
+@task(id="s-await", retry=FAST, queue=ONE_DESK)
+async def await_answers(payload: float, ctx: Context) -> list[str]:
+    """The same as coroutines, two of which wait at a time."""
+    heard: list[str] = []
+    approval.on(lambda answer: heard.append(answer.by))
+    await tokens.aappend("before")
+    found = [(await approval.await_next()).by]
+    await tokens.aappend("after")
+    try:
+        await approval.await_next(timeout=payload)
+    except StreamTimeoutError as late:
+        found.append(f"no {late.index}")
+    found.append((await approval.aonce()).by)
+    try:
+        while True:
+            both = await asyncio.gather(*(approval.await_next(timeout=20) for _ in range(2)))
+            found += sorted(answer.by for answer in both)
+    except StreamClosedError:
+        return [*found, *(f"heard {name}" for name in heard)]
+
+
+@task(id="s-wait-told", retry=FAST)
+async def tell_while_waiting(payload: int) -> None:
+    """Tell, in the background, everything that is heard, while the run goes on under one claim after another."""
+
+    async def repeat(answer: Approval) -> None:
+        await tokens.aappend(answer.by)
+
+    approval.on(repeat)
+    for _ in range(payload):
+        await approval.await_next()
+    await asyncio.sleep(0.2)  # what was heard last is told, too

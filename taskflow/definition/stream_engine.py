@@ -1,6 +1,6 @@
 """What the verbs of streams delegate to. Items are JSON documents here; their types are the verbs' matter."""
 
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from datetime import timedelta
 from typing import Literal, NamedTuple, Protocol
 
@@ -63,8 +63,8 @@ class StreamEngine(Protocol):
         """Let a run's wait be done by an item of one of its input streams."""
         ...
 
-    def writer(self, place: StreamPlace) -> StreamWriter:
-        """Return who appends many items."""
+    def writer(self, place: StreamPlace, claim: Callable[[], int] | None = None) -> StreamWriter:
+        """Return who appends many items. ``claim`` says under which claim the run's own code writes now."""
         ...
 
     def read(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from taskflow.definition.stream_engine import StreamPlace
-from taskflow.errors import StoreUnavailableError, TaskflowError
+from taskflow.errors import StaleClaimError, StoreUnavailableError, TaskflowError
 from taskflow.store.operations import Operation
 from taskflow.store.stream_operations import StreamLimits, append_items
 from taskflow.store.sync_store import Store
@@ -27,13 +27,18 @@ MOST_BYTES: Final = 1_000_000
 """How much of one stream may gather before whoever appends has to wait, and the most that one write takes."""
 _STREAMS_A_WRITE: Final = 100
 _PAUSE_SECONDS: Final = 0.2
+_RESUMING_SECONDS: Final = 2.0
+"""How long the store may know of a run's new claim before its code does: a wait was done, and its node is told."""
+_RESUMING_PAUSE: Final = 0.05
 
 
 class QueuedWriter:
     """Implements ``definition.stream_engine.StreamWriter``. Its fields are the sender's, under the sender's lock."""
 
-    def __init__(self, place: StreamPlace, sender: "StreamSender") -> None:
+    def __init__(self, place: StreamPlace, claim: Callable[[], int] | None, sender: "StreamSender") -> None:
         self.place = place
+        self.claim = claim
+        self.stale_since: float | None = None
         self.gathered: deque[bytes] = deque()
         self.size = 0
         self.is_queued = False
@@ -74,7 +79,9 @@ class QueuedWriter:
         self._tell_refusal()
 
     def take(self) -> list[bytes]:
-        """Take what one write can carry."""
+        """Take what one write can carry, under the claim of now: a run that waited goes on under another one."""
+        if self.claim is not None:
+            self.place = self.place._replace(claim=self.claim())
         taken: list[bytes] = []
         size = 0
         while self.gathered and len(taken) < MOST_GATHERED:
@@ -84,6 +91,11 @@ class QueuedWriter:
             size += len(taken[-1])
         self.size -= size
         return taken
+
+    def put_back(self, documents: Sequence[bytes]) -> None:
+        """Take what was not written back in front of what has gathered since."""
+        self.gathered.extendleft(reversed(documents))
+        self.size += sum(map(len, documents))
 
     def _tell_refusal(self) -> None:
         if self.refusal is not None:
@@ -101,6 +113,7 @@ class StreamSender:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._queue: deque[QueuedWriter] = deque()
+        self._resuming: list[QueuedWriter] = []
         self._changed = threading.Condition(threading.RLock())  # a signal handler may append
         self._thread: threading.Thread | None = None
 
@@ -130,17 +143,30 @@ class StreamSender:
     def _serve(self) -> None:
         while True:
             with self._changed:
-                while not self._queue:
-                    self._changed.wait()
-                count = min(len(self._queue), _STREAMS_A_WRITE)
-                writers = [self._queue.popleft() for _ in range(count)]
-                appends = [append_items(writer.place, writer.take(), self._limits) for writer in writers]
+                writers = self._next()
+                taken = [writer.take() for writer in writers]
+                appends = [
+                    append_items(writer.place, documents, self._limits)
+                    for writer, documents in zip(writers, taken, strict=True)
+                ]
             results = self._write(writers, appends)
             with self._changed:
-                for writer, result in zip(writers, results, strict=True):
-                    self._written(writer, result)
+                for writer, documents, result in zip(writers, taken, results, strict=True):
+                    self._written(writer, documents, result)
 
-    def _written(self, writer: QueuedWriter, result: object) -> None:
+    def _next(self) -> list[QueuedWriter]:
+        while not self._queue:
+            self._changed.wait(_RESUMING_PAUSE if self._resuming else None)
+            self._queue.extend(self._resuming)
+            self._resuming.clear()
+        return [self._queue.popleft() for _ in range(min(len(self._queue), _STREAMS_A_WRITE))]
+
+    def _written(self, writer: QueuedWriter, documents: Sequence[bytes], result: object) -> None:
+        if isinstance(result, StaleClaimError) and _may_be_resumed(writer, result):
+            writer.put_back(documents)
+            self._resuming.append(writer)
+            return
+        writer.stale_since = None
         if isinstance(result, Exception):
             writer.refusal = result
             writer.gathered.clear()
@@ -181,3 +207,10 @@ class StreamSender:
             raise
         except TaskflowError as refused:
             return refused
+
+
+def _may_be_resumed(writer: QueuedWriter, stale: StaleClaimError) -> bool:
+    """Whether the run may only have got a new claim because a wait of it is done."""
+    now = time.monotonic()
+    writer.stale_since = writer.stale_since or now
+    return writer.claim is not None and stale.status == "STALE" and now - writer.stale_since < _RESUMING_SECONDS

@@ -49,9 +49,9 @@ class StoreStreamEngine:
         """Let a run's wait be done by an item of one of its input streams."""
         await self._loop().store.run_for(place.run_id, ask_item(place, index, waiter))
 
-    def writer(self, place: StreamPlace) -> QueuedWriter:
+    def writer(self, place: StreamPlace, claim: Callable[[], int] | None = None) -> QueuedWriter:
         """Return who appends many items."""
-        return QueuedWriter(place, self._sender)
+        return QueuedWriter(place, claim, self._sender)
 
     def read(
         self, place: StreamPlace, start: int, *, timeout: timedelta | None = None, follow: bool = True

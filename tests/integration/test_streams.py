@@ -234,6 +234,42 @@ def test_coroutines_of_a_run_share_what_it_is_told(fleet: Fleet) -> None:
 
 
 @pytest.mark.timeout(60)
+@pytest.mark.parametrize("task", [tasks.wait_for_answers, tasks.await_answers], ids=executor_of)
+def test_a_run_waits_for_answers_without_a_slot(fleet: Fleet, task: Task[float, list[str]]) -> None:
+    """Its queue has one slot, which others take meanwhile; and what it tells is in order."""
+    fleet.start_node(executor=executor_of(task), TASKFLOW_TASKS=BOTH)
+    handles = [task.trigger(0.2) for _ in range(2)]
+    for handle in handles:
+        wait_until(lambda run_id=handle.id: runs.retrieve(run_id).status is RunStatus.WAITING, "it to wait")  # type: ignore[misc]  # a bound default
+    for handle in handles:
+        approval.send(handle.id, Approval(by="first", yes=True))
+    for handle in handles:
+        reading = tokens.read(handle.id, timeout=20)
+        assert [next(reading), next(reading)] == ["before", "after"]
+    time.sleep(0.5)  # longer than they wait for the second
+    for handle in handles:
+        answer(handle.id, "b", "c", "d")
+    expected = ["first", "no 1", "b", "c", "d", "heard first", "heard b", "heard c", "heard d"]
+    for handle in handles:
+        assert handle.result(timeout=20) == expected
+
+
+@pytest.mark.timeout(60)
+def test_nothing_that_is_told_is_lost_when_a_run_gets_a_new_claim(fleet: Fleet) -> None:
+    """Items that are on their way when a wait is done were put under the claim before."""
+    fleet.start_node(executor="async", TASKFLOW_TASKS=BOTH)
+    handle = tasks.tell_while_waiting.trigger(60)
+    names = [f"n{number}" for number in range(60)]
+    for number, name in enumerate(names):
+        approval.send(handle.id, Approval(by=name, yes=True))
+        if number % 3 == 0:
+            time.sleep(0.01)
+    assert [*tokens.read(handle.id, timeout=20)] == names
+    assert handle.result(timeout=20) is None
+    assert "run.unreported" not in fleet.nodes[0].output()
+
+
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("task", [tasks.on, tasks.aon], ids=executor_of)
 def test_a_function_hears_what_its_run_is_told(fleet: Fleet, task: Task[int, list[str]]) -> None:
     """While the run computes; one that raises hears the next item all the same."""

@@ -122,7 +122,7 @@ def waiting(bench: Bench, index: int = 0) -> StreamPlace:
 
 def resumed(bench: Bench, place: StreamPlace) -> list[object]:
     """Return what the wait was told, nothing while it is not done."""
-    values = bench.run(read_waits(place.run_id, ["w"], forget=False)).values
+    values = bench.run(read_waits(place.run_id, ["w"])).values
     return [json.loads(value) for value in values.get("w", ())]
 
 
@@ -148,7 +148,7 @@ def test_a_wait_for_an_item_that_is_there_is_done_at_once(bench: Bench) -> None:
     for index, value in ((0, {"index": 0, "item": [1]}), (1, {"closed": True})):
         bench.run(wait_run(place.run_id, 1, [OpenedWait(f"w{index}", 1)]))
         bench.run(ask_item(place, index, Waiter(place.run_id, f"w{index}")))
-        (told,) = bench.run(read_waits(place.run_id, [f"w{index}"], forget=True)).values[f"w{index}"]
+        (told,) = bench.run(read_waits(place.run_id, [f"w{index}"])).values[f"w{index}"]
         assert json.loads(told) == value
 
 
@@ -158,7 +158,7 @@ def test_waits_for_items_end_when_the_stream_is_closed(bench: Bench) -> None:
     bench.run(wait_run(place.run_id, 1, [OpenedWait("other", 1)]))
     bench.run(ask_item(place, 1, Waiter(place.run_id, "other")))
     append(bench, place, closing=True)
-    found = bench.run(read_waits(place.run_id, ["w", "other"], forget=True)).values
+    found = bench.run(read_waits(place.run_id, ["w", "other"])).values
     assert found == {"w": (b'{"closed":true}',), "other": (b'{"closed":true}',)}
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, cast
 from pydantic_core import from_json, to_json
 
 from taskflow.definition.options import LARGEST_METADATA
-from taskflow.definition.stream_engine import StreamPlace, StreamWriter
+from taskflow.definition.stream_engine import StreamWriter
 from taskflow.errors import OutsideRunError, RunNotFoundError, RunUpdateError, StaleClaimError, StreamError
 from taskflow.execution.reporting.changes import Change, Json, Pending, apply
 from taskflow.execution.reporting.lines import LineCounter, LineLimits
@@ -81,7 +81,7 @@ class LiveRun:
         limits: How many log lines are kept.
 
     Attributes:
-        streams: Who writes what the attempt appends, by stream and claim.
+        streams: Who writes what the attempt appends, by run and name of the stream.
         inputs: How many items of each input stream the attempt has taken.
         at_end: What else ends with the attempt.
     """
@@ -90,7 +90,7 @@ class LiveRun:
         self.identity = identity
         self._writer = f"{identity.run_id}.{identity.claim}"
         self.is_over = False
-        self.streams: dict[StreamPlace, StreamWriter] = {}
+        self.streams: dict[tuple[str, str], StreamWriter] = {}
         self.inputs: dict[str, int] = {}
         self.at_end: list[Callable[[], None]] = []
         self._desk = desk

@@ -37,7 +37,7 @@ def listen(live: LiveRun, place: StreamPlace, tell: Callable[[bytes], object]) -
         listener = _in_thread(place, start, tell)
     else:
         telling = _tell_in_loop(place, start, tell)
-        task = loop.create_task(telling, name=f"{OWN_THREADS}listener")  # by its name, no reason to keep a slot
+        task = loop.create_task(telling, name=f"{OWN_THREADS}listener")  # so named, it keeps no slot
         listener = Listener(task.cancel)
     live.at_end.append(listener.off)
     return listener

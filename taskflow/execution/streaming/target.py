@@ -19,8 +19,11 @@ class Target(NamedTuple):
         """Return who writes: an attempt has one for each stream, and ends when all that it has put is written."""
         if self.live is None:
             return engine().streams.writer(self.place)
-        known = self.live.streams
-        return known.get(self.place) or known.setdefault(self.place, engine().streams.writer(self.place))
+        known, key, live = self.live.streams, (self.place.run_id, self.place.name), self.live
+        is_own = self.place.claim is not None
+        return known.get(key) or known.setdefault(
+            key, engine().streams.writer(self.place, (lambda: live.identity.claim) if is_own else None)
+        )
 
 
 def target_of(name: str, target: str, verb: str) -> Target:
