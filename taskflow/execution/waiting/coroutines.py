@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.waiting import Wait, Waiter, WaitRequest, current_waits
-from taskflow.errors import StaleClaimError, TaskflowError
+from taskflow.errors import TaskflowError
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.waiting.desk import AsyncDesk, Done, Opening
 from taskflow.execution.waiting.parked import can_only_wait
@@ -121,10 +121,10 @@ class CoroutineWaits:
     async def _safely(self, steps: Coroutine[Any, Any, None]) -> None:
         try:
             await steps
-        except StaleClaimError as stale:  # the run has ended, or is another node's: its code is about to be stopped
+        except Exception as error:  # mostly a StaleClaimError: the run has ended, or is another node's
             for future in self._open.values():
                 if not future.done():
-                    future.set_exception(stale)
+                    future.set_exception(error)
             self._open.clear()
         finally:
             self._parking = None
