@@ -19,7 +19,7 @@ end)"""
 _ORDER = [
     "event", "queue", "push", "reserve", "timers", "limits", "slots", "pending", "grant", "dispatch", "enqueue",
     "waits", "delay", "debounce", "make", "claimed", "admit", "executing", "close", "release", "hooks", "attempt",
-    "cancel", "nodes", "json_text", "metadata",
+    "cancel", "nodes", "json_text", "metadata", "append",
 ]  # fmt: skip
 
 

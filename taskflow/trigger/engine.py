@@ -13,6 +13,7 @@ from taskflow.errors import RunCanceledError, RunFailedError, RunNotFoundError
 from taskflow.models import Run, RunError, RunStatus
 from taskflow.store import node_operations, operations, trigger_operations
 from taskflow.store.async_store import AsyncStore
+from taskflow.store.stream_operations import StreamLimits
 from taskflow.store.sync_store import Store
 from taskflow.trigger.batches import StoreBatchEngine
 from taskflow.trigger.declarations import Declarations
@@ -24,6 +25,7 @@ from taskflow.trigger.new_run import Planner
 from taskflow.trigger.queue_engine import StoreQueueEngine
 from taskflow.trigger.results import Result, ResultListener
 from taskflow.trigger.run_actions import CANCELED_BY_USER, StoreRunActions
+from taskflow.trigger.streams import StoreStreamEngine
 from taskflow.trigger.subscriptions import EventListener
 
 Templates = Callable[[str], str]
@@ -40,6 +42,7 @@ class RunEngine:
         template: Templates,
         has_final_hooks: Callable[[str], bool],
         lookup: Lookup,
+        stream_limits: StreamLimits,
     ) -> None:
         self._planner = planner
         self._store = store
@@ -50,6 +53,7 @@ class RunEngine:
         self._declarations = Declarations(template, has_final_hooks)
         self.queues = StoreQueueEngine(store, lambda: self._loop().store)
         self.actions = StoreRunActions(planner, store, self._events, self._loop, self._declarations, lookup)
+        self.streams = StoreStreamEngine(store, self._loop, stream_limits)
         self.batches = StoreBatchEngine(planner, store, self._results, self._loop, self._declarations)
 
     @property
@@ -173,6 +177,7 @@ class RunEngine:
         """End the threads that listen for results and events."""
         self._results.close()
         self._events.close()
+        self.streams.close()
 
     def _shards(self) -> range:
         return range(self._planner.shards)
