@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     cancel_grace: timedelta = Field(
         timedelta(seconds=10), description="How long a canceled coroutine may take to stop before its node exits."
     )
+    shutdown_grace: timedelta = Field(
+        timedelta(seconds=30), description="Within which a node that was asked to stop finishes or interrupts its runs."
+    )
     log_lines: int = Field(10_000, ge=1, description="Log lines that are kept of one attempt.")
     log_bytes: int = Field(1_000_000, ge=1, description="Bytes of log lines that are kept of one attempt.")
     async_concurrency: int = Field(1000, ge=1, description="Runs at a time in one node of the async executor.")
@@ -82,6 +85,7 @@ class Settings(BaseSettings):
         "reservation_timeout",
         "ticket_hold",
         "cancel_grace",
+        "shutdown_grace",
         mode="before",
     )
     @classmethod

@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
-from taskflow.definition.signal import CANCELED, TIMED_OUT, Signal
+from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT, Signal
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError
 from taskflow.execution.final_hooks import arun_final_hooks
 from taskflow.execution.hook_runner import Report
@@ -30,7 +31,6 @@ from taskflow.worker.reporting import identity_of
 from taskflow.worker.runtime import Runtime
 
 log = logging.getLogger("taskflow.node")
-INTERRUPTED: Final = "interrupted"
 STUCK_EXIT: Final = 70
 """Exit code of a node left by a coroutine that would not stop (EX_SOFTWARE of sysexits.h)."""
 
@@ -60,7 +60,7 @@ class AsyncRuns:
         self._watcher = watcher
         self._on_free = on_free
         self._taken: list[Order] = []
-        self._is_draining = False
+        self._is_leaving = False
         self._held: dict[str, _Held] = {}
         self._claiming: dict[str, list[int]] = {}
         self._adopted: dict[str, int] = {}  # shards that adopted runs were found on
@@ -116,6 +116,17 @@ class AsyncRuns:
         """Stop every coroutine: their claims are over. From any thread; ``wait_idle`` tells when they have."""
         self.loop.call_soon_threadsafe(self._cancel_all)
 
+    def interrupt_all(self, grace: timedelta) -> None:
+        """Stop every coroutine, and those whose claim is on its way: the node leaves. In a thread that may wait.
+
+        One that does not stop within the grace ends the node with it.
+        """
+        self._is_leaving = True
+        self.cancel_all()
+        if not self.wait_idle(grace.total_seconds()):
+            log.critical("node.leaving: %d runs did not stop in time; their node exits", self._busy)
+            os._exit(STUCK_EXIT)
+
     def wait_idle(self, seconds: float | None = None) -> bool:
         """Wait until nothing is taken or executing."""
         return self._idle.wait(seconds)
@@ -146,7 +157,7 @@ class AsyncRuns:
         with self._lock:
             self._claiming[order.run_id] = []
         try:
-            claimed = await self._claim(order)
+            claimed = None if self._is_leaving else await self._claim(order)
             if claimed is not None:
                 await self._attempt(order, claimed)
         except Exception as broken:
@@ -205,6 +216,8 @@ class AsyncRuns:
         held = _Held(order.run_id, claimed.claim, task, attempt.signal)
         if claimed.claim in self._begun(order.run_id, held):
             self._cancel(held, CANCELED)
+        elif self._is_leaving:
+            self._cancel(held, INTERRUPTED)
         if claimed.max_duration is not None:
             held.timer = self.loop.call_later(claimed.max_duration.total_seconds(), self._cancel, held, TIMED_OUT)
         try:

@@ -25,6 +25,7 @@ from taskflow.store.operations import Operation
 from taskflow.store.records import ClaimedRun
 from taskflow.worker.runtime import Runtime
 
+LEAVING = RunError("Interrupted", "The node was asked to stop.")
 STOPPED = RunError("Stopped", "The run's code was stopped by its node.")
 
 

@@ -58,6 +58,10 @@ class NodeStep(bootsteps.StartStopStep):
         signals.worker_shutting_down.connect(self._drain, weak=False)
         signals.worker_shutdown.connect(self._leave, weak=False)
 
+    def stop(self, parent: Any) -> None:
+        """The pool is about to stop, whoever asked: a signal has drained before, ``celery control shutdown`` has not."""
+        self._drain()
+
     def register_with_event_loop(self, worker: Any, hub: Any) -> None:
         """Celery's loop starts, at first or after a reconnect."""
         if self._children:

@@ -11,7 +11,7 @@ import celery
 from celery.exceptions import Ignore, Reject, Retry
 
 from taskflow.broker.messages import TICKET_HEADER, ticket_from_headers
-from taskflow.definition.signal import CANCELED, TIMED_OUT
+from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT
 from taskflow.definition.task import TaskDefinition
 from taskflow.errors import (
     NodeUnregisteredError,
@@ -37,7 +37,6 @@ log = logging.getLogger("taskflow.node")
 
 
 _ENDED_FROM_OUTSIDE = (RunStatus.CANCELED, RunStatus.TIMED_OUT)
-INTERRUPTED = "interrupted"
 
 
 class RunFailed(Exception):  # noqa: N818 - Celery shows it as the failure of a task whose child left no exception
