@@ -42,6 +42,11 @@ class NewRun:
     replay_of: str | None = None
     batch_id: str | None = None
     canvas: str | None = None
+    doubts: str = ""
+    """Whether a worker has registered its ``task``, its ``queue`` or both is to be looked up; else it is known."""
+    foreign: str = ""
+    """What only a worker knows of the task, when its code is not where it was triggered."""
+    patience: timedelta | None = None
 
 
 def trigger_run(new: NewRun) -> Operation[tuple[str, bool]]:
@@ -81,6 +86,9 @@ def _extras(new: NewRun) -> str:
         "replay_of": new.replay_of,
         "batch": new.batch_id,
         "canvas": new.canvas,
+        "doubts": new.doubts or None,
+        "foreign": new.foreign or None,
+        "patience": milliseconds(new.patience) if new.doubts and new.patience is not None else None,
     }
     given = {name: str(value) for name, value in found.items() if value is not None}
     return to_json(given).decode() if given else ""
@@ -120,9 +128,18 @@ def declare(
     final_hooks: Mapping[str, bool] | None = None,
     environment_limit: int | None = None,
     burst_factor: float = 1.0,
+    registrations: Mapping[str, str] | None = None,
+    schemas: Mapping[str, str] | None = None,
 ) -> Operation[int]:
-    """Keep ticket templates, queue limits and which tasks have final hooks. A worker's word replaces older ones."""
+    """Keep ticket templates, queue limits and which tasks have final hooks. A worker's word replaces older ones.
+
+    Reads as how many of the tasks workers have registered.
+
+    Args:
+        registrations: What a worker registers of each task, see ``registration``.
+        schemas: The JSON Schema of each task's payload.
+    """
     known = {queue: limits_json(each) for queue, each in limits.items()}
     whole = {} if environment_limit is None else {"limit": environment_limit, "burst": burst_factor}
-    told = (dict(templates), known, dict(final_hooks or {}), whole)
+    told = (dict(templates), known, dict(final_hooks or {}), whole, dict(registrations or {}), dict(schemas or {}))
     return Operation("declare", (int(by_worker), *map(json.dumps, told)), lambda _, value: int(value))

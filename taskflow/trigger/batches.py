@@ -130,7 +130,7 @@ class StoreBatchEngine:
     def _plan(self, task: AnyTask | str | None, items: list[object], options: BatchOptions) -> BatchPlan:
         if len(items) > MOST_ITEMS:
             raise TriggerOptionError("items", "...", f"A batch has at most {MOST_ITEMS:,} items: trigger several.")
-        found = self._planner.registry.get(task) if isinstance(task, str) else task
+        found = self._planner.known.task(task) if isinstance(task, str) else task
         return BatchPlan(self._planner, found, items, options)
 
     def _declared(self, part: Part, missing: set[str]) -> list[Write]:

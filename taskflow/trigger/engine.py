@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
+from taskflow.definition.batch_item import AnyTask
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
-from taskflow.definition.task import Task
 from taskflow.errors import RunCanceledError, RunFailedError, RunNotFoundError
 from taskflow.models import Run, RunError, RunStatus
 from taskflow.store import node_operations, operations, trigger_operations
 from taskflow.store.async_store import AsyncStore
+from taskflow.store.registration import Registrations, read_workers
 from taskflow.store.sync_store import Store
 from taskflow.trigger.batches import StoreBatchEngine
 from taskflow.trigger.declarations import Declarations
@@ -46,7 +46,7 @@ class RunEngine:
         self._loop = Loops(make_async_store).current
         self._results = ResultListener(store)
         self._events = EventListener(store)
-        self._declarations = Declarations(template, has_final_hooks)
+        self._declarations = Declarations(template, has_final_hooks, planner.known)
         self.queues = StoreQueueEngine(store, lambda: self._loop().store)
         self.actions = StoreRunActions(planner, store, self._events, self._loop, self._declarations, lookup)
         self.batches = StoreBatchEngine(planner, store, self._results, self._loop, self._declarations)
@@ -61,7 +61,7 @@ class RunEngine:
         """The process's one listener for runs that finish."""
         return self._results
 
-    def trigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
+    def trigger(self, task: AnyTask, payload: object, options: TriggerOptions) -> str:
         """Make a run and return its id."""
         new = self._planner.plan(task, payload, options)
         shard = self._planner.shard(new)
@@ -72,7 +72,7 @@ class RunEngine:
         run_id, _ = self._store.run(trigger_operations.trigger_run(new), shard=shard)
         return run_id
 
-    async def atrigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
+    async def atrigger(self, task: AnyTask, payload: object, options: TriggerOptions) -> str:
         """Make a run and return its id."""
         new = self._planner.plan(task, payload, options)
         shard, store = self._planner.shard(new), self._loop().store
@@ -84,12 +84,12 @@ class RunEngine:
         return run_id
 
     def trigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
-        """Make a run of the task declared under an id."""
-        return self.trigger(self._planner.registry.get(task_id), payload, options)
+        """Make a run of the task of an id; workers decide about one that is not declared here."""
+        return self.trigger(self._planner.known.task(task_id), payload, options)
 
     async def atrigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
-        """Make a run of the task declared under an id."""
-        return await self.atrigger(self._planner.registry.get(task_id), payload, options)
+        """Make a run of the task of an id; workers decide about one that is not declared here."""
+        return await self.atrigger(self._planner.known.task(task_id), payload, options)
 
     def run_status(self, run_id: str) -> RunStatus:
         """Return a run's status."""
@@ -159,6 +159,11 @@ class RunEngine:
         """Return the ids of the nodes that hold a lease."""
         found = [self._store.run(node_operations.list_nodes(), shard=shard) for shard in self._shards()]
         return sorted({node_id for ids in found for node_id in ids})
+
+    def read_workers(self) -> Registrations:
+        """Return the nodes that are up and the tasks that workers have registered."""
+        found = [self._store.run(read_workers(), shard=shard) for shard in self._shards()]
+        return found[0]  # nodes and tasks are told to every shard
 
     def close(self) -> None:
         """End the threads that listen for results and events."""

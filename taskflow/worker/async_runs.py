@@ -182,7 +182,8 @@ class AsyncRuns:
         await self._pipeline.submit(lost, self._shard(claimed.run_id))
 
     async def _claim(self, order: Order) -> ClaimedRun | None:
-        claim = operations.claim_run(order.run_id, node_id=self._runtime.node.id, reservation=order.reservation)
+        node = self._runtime.node
+        claim = operations.claim_run(order.run_id, node_id=node.id, reservation=order.reservation, version=node.version)
         try:
             return await self._claim_on_its_shard(claim, order.run_id)
         except (RunNotClaimableError, NodeUnregisteredError) as refused:

@@ -7,6 +7,7 @@ from typing import Any
 from taskflow.definition.context import (
     AttemptInfo,
     Context,
+    DeploymentInfo,
     EnvironmentInfo,
     MachineInfo,
     QueueInfo,
@@ -100,6 +101,7 @@ def hooks_context(runtime: Runtime, definition: TaskDefinition, claimed: Claimed
 
 def _context(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun, tries: Tries) -> Context:
     spec = runtime.presets.get(claimed.machine, definition.machine)
+    version = runtime.node.version or None
     return Context(
         run=RunInfo(
             id=claimed.run_id,
@@ -116,10 +118,12 @@ def _context(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun, 
             parent_id=claimed.parent_id,
             root_id=claimed.root_id,
             batch_id=claimed.batch_id,
+            version=version,
         ),
         attempt=AttemptInfo(number=claimed.attempt_number, started_at=datetime.now(UTC), is_last=tries.is_last),
         task=TaskInfo(definition.id, definition.description, definition.source_file),
         queue=QueueInfo(name=claimed.queue),
         machine=MachineInfo(name=spec.name, cpu=spec.cpu, memory=spec.memory_gb),
         environment=EnvironmentInfo(name=runtime.settings.environment),
+        deployment=DeploymentInfo(version),
     )

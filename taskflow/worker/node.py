@@ -87,6 +87,8 @@ class Node:
         node_id = self._runtime.node.id
         classes = sorted({f"{name.machine}.{name.executor}" for name in map(parse_queue, self._queues)})
         description: dict[str, str | int] = {"host": platform.node(), "pid": os.getpid(), "concurrency": self._capacity}
+        if self._runtime.node.version:
+            description["version"] = self._runtime.node.version
         for shard in self._shards:
             self._runtime.store.run(
                 node_operations.register_node(

@@ -105,7 +105,8 @@ class RunTask(celery.Task[Any, Any]):
         raise exc or RunFailed(f"{self.name} asked for a retry")
 
     def _claim(self, runtime: Runtime, run_id: str, reservation: int) -> ClaimedRun:
-        claim = operations.claim_run(run_id, node_id=runtime.node.id, reservation=reservation, pid=os.getpid())
+        node, pid = runtime.node, os.getpid()
+        claim = operations.claim_run(run_id, node_id=node.id, reservation=reservation, pid=pid, version=node.version)
         try:
             return insist(runtime, claim, run_id=run_id)
         except (RunNotClaimableError, NodeUnregisteredError) as refused:

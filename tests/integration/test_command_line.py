@@ -53,11 +53,27 @@ def test_a_run_is_triggered_shown_listed_and_canceled(start_fleet: StartFleet, v
     assert "FAILED" in call(fleet, "trigger", "t-flaky", "9", "--max-attempts", "1", "--wait", expect=1)
 
 
+def test_a_misspelt_task_is_pending_with_a_hint_and_workers_are_listed(
+    start_fleet: StartFleet, valkey: RedisServer
+) -> None:
+    """Only workers know every task; what they have registered can be seen."""
+    fleet = start_fleet(valkey.url)
+    command = [sys.executable, "-m", "taskflow.cli.main", "trigger", "t-ecko", "1"]
+    done = subprocess.run(command, env=dict(fleet.env()), cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert "Did you mean 't-echo'?" in done.stderr
+    assert json.loads(call(fleet, "runs", "get", done.stdout.strip(), "--json"))["status"] == "PENDING_VERSION"
+    assert "No worker is up" in invoke("workers", "list")
+    fleet.start_node(executor="async", TASKFLOW_VERSION="20260701.1")
+    found = json.loads(invoke("workers", "list", "--json"))
+    assert [worker["version"] for worker in found["workers"]] == ["20260701.1"]
+    assert {task["id"] for task in found["tasks"]} >= {"t-echo", "t-one"}
+    assert "20260701.1" in invoke("workers", "list")
+
+
 def test_mistakes_are_told_with_a_remedy(start_fleet: StartFleet, valkey: RedisServer) -> None:
     """In one line, not in a traceback."""
     fleet = start_fleet(valkey.url)
     for arguments, remedy in (
-        (("trigger", "t-ecko", "1"), "Did you mean 't-echo'"),
         (("trigger", "t-echo", "{x"), "Quote it for the shell"),
         (("trigger", "t-sleep", '{"seconds": "x"}'), "seconds"),
         (("runs", "get", "run_nothing"), "TASKFLOW_RETENTION"),

@@ -3,6 +3,7 @@
 -- more: push reserve limits slots pending dispatch admit executing release
 -- ARGV[7] run id  [8] node id  [9] the ticket's reservation number  [10] nonce of this call: a repeated call (its reply
 --   was lost) gets the same claim, a second ticket under the same number does not  [11] pid of the child, 0 for a coroutine
+--   [12] version of the node's code or ""
 -- Derives :run:<id>, :nodes, :node:<node>:runs, :tickets:<Celery queue>, :unclaimed:<Celery queue>.
 -- Returns {1, values of CLAIM_FIELDS} when claimed, {2, the same} for final hooks, {0, status} when not: "MISSING" unknown,
 --   "STALE" an old ticket, "UNREGISTERED" the node holds no lease, "DEFERRED" no slot or paused: it is pending again.
@@ -42,6 +43,9 @@ set_status(
   id, run[8], "QUEUED", "EXECUTING", "claim", claim, "node", node, "pid", pid, "nonce", ARGV[10],
   "attempt", tonumber(run[15] or "0") + 1, "attempt_started", now_text, "started", run[7] or now_text
 )
+if ARGV[12] ~= "" then
+  redis.call("HSET", key, "version", ARGV[12])
+end
 if run[10] then
   clear_timer("ttl:" .. id)
 end

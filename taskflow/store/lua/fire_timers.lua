@@ -1,5 +1,6 @@
--- Do what is due: expire runs that waited too long, stop those that computed too long, go on with queues at their rate.
--- include: event push reserve timers queue limits slots pending dispatch executing close release hooks cancel
+-- Do what is due: expire runs that waited too long, stop those that computed too long, go on with queues at their rate,
+-- start runs whose task or queue was registered.
+-- include: event push reserve timers queue limits slots pending dispatch enqueue delay versions executing close release hooks cancel
 -- ARGV[7] at most how many
 -- Derives :timers, :run:<id>.
 -- Returns {1, how many timers fired}: as many as asked for means that more may be due.
@@ -35,7 +36,20 @@ local function fire_room(class)
   unblock(class, 100)
 end
 
-local fire = { ttl = fire_ttl, stop = fire_stop, rate = fire_rate, room = fire_room, look = dispatch }
+local function fire_patience(id)
+  local run = redis.call("HMGET", run_key(id), "status", "awaiting", "created")
+  if run[1] == "PENDING_VERSION" then
+    local kind, name = run[2]:match("^(%a+):(.*)$")
+    local seconds = string.format(" within %g s. ", (now - tonumber(run[3])) / 1000)
+    local remedy = "Start a worker whose code declares it, or look for a misspelt name."
+    end_run(id, "EXPIRED", told("PendingVersion", "No worker has registered " .. kind .. " '" .. name .. "'", seconds .. remedy))
+  end
+end
+
+local fire = {
+  ttl = fire_ttl, stop = fire_stop, rate = fire_rate, room = fire_room, look = dispatch, patience = fire_patience,
+  task = function(name) release("task", name) end, queue = function(name) release("queue", name) end,
+}
 local due = redis.call("ZRANGEBYSCORE", base .. ":timers", "-inf", now, "LIMIT", 0, tonumber(ARGV[7]))
 for _, member in ipairs(due) do
   clear_timer(member)

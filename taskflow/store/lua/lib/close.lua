@@ -20,7 +20,7 @@ local function close(id, status, ...)
   local key = run_key(id)
   local run = redis.call("HMGET", key, "queue", "status", "ttl", "max_duration", "parent", "idempotency", "key_ttl", "debounce", "canvas")
   set_status(id, run[1], run[2], status, "finished", now_text, ...)
-  redis.call("HDEL", key, "nonce", "republished", "order", "expires", "settled")
+  redis.call("HDEL", key, "nonce", "republished", "order", "expires", "settled", "awaiting", "doubts", "foreign")
   if run[3] then
     clear_timer("ttl:" .. id)
   end

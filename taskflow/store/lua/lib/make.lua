@@ -32,6 +32,8 @@ local function make_run(at)
   local created = string.format("%.0f", now_us)
   local further = ARGV[at + 12] ~= "" and cjson.decode(ARGV[at + 12]) or {}
   further.args, further.tags, further.idempotency, further.key = args, ARGV[at + 8], idempotency, ARGV[at + 11]
+  local patience_ms = further.patience -- the trigger is not sure that a worker knows the task or the queue: see versions
+  further.patience = nil
   local fields = {
     "task", task, "payload", payload, "queue", queue, "class", class, "max_attempts", ARGV[at + 7], "created", created:sub(1, -4),
   }
@@ -54,7 +56,13 @@ local function make_run(at)
     more().declare_limits(queue, cjson.decode(limits), false)
   end
   local due = ARGV[at + 9]:sub(1, 1) == "+" and now + tonumber(ARGV[at + 9]) or tonumber(ARGV[at + 9])
-  if due and due > now then
+  if patience_ms then
+    redis.call("HSET", key, unpack(fields))
+    if due and due > now then
+      redis.call("HSET", key, "due", string.format("%d", due))
+    end
+    more().start_if_registered(id, now_us, tonumber(patience_ms))
+  elseif due and due > now then
     set_status(id, queue, "", "DELAYED", "due", string.format("%d", due), unpack(fields))
     more().delay(id, due)
   elseif not (further.ttl or further.priority or is_governed(queue)) then
