@@ -132,12 +132,16 @@ def test_many_runs_are_triggered_from_a_file_listed_canceled_and_replayed(
     assert "1 wrong" in invoke("batch", "get", made["id"])
     assert json.loads(invoke("batch", "get", made["id"], "--json"))["status"] == "PARTIAL_FAILED"
     assert "nothing" not in invoke("batch", "trigger", "t-sleep", str(file), "--atomic", expect=1)
-    options = ("--queue", "t-q", "--tag", "x", "--ttl", "0", "--priority", "5", "--metadata", '{"a": 1}', "--test")
+    options = ("--queue", "t-three", "--tag", "x", "--ttl", "0", "--priority", "5", "--metadata", '{"a": 1}', "--test")
     other = invoke("trigger", "t-echo", "1", *options, "--concurrency-key", "c", "--max-duration", "1m").strip()
     shown = json.loads(invoke("runs", "get", other, "--json"))
     found = [shown[name] for name in ("queue", "tags", "priority", "metadata", "is_test", "concurrency_key")]
-    assert found == ["t-q", ["x"], 5.0, {"a": 1}, True, "c"]
-    for filters in (("--tag", "x"), ("--queue", "t-q", "--status", "queued"), ("--task", "t-echo", "--since", "1h")):
+    assert found == ["t-three", ["x"], 5.0, {"a": 1}, True, "c"]
+    for filters in (
+        ("--tag", "x"),
+        ("--queue", "t-three", "--status", "queued"),
+        ("--task", "t-echo", "--since", "1h"),
+    ):
         assert [run["id"] for run in json.loads(invoke("runs", "list", *filters, "--json"))] == [other]
     assert "--yes" in invoke("runs", "cancel", "--batch", made["id"], "--json", expect=1)
     assert "Cancel 2 runs?" in invoke("runs", "cancel", "--batch", made["id"], expect=1)
@@ -175,5 +179,5 @@ def test_queues_are_listed_paused_and_overridden(start_fleet: StartFleet, valkey
     invoke("queues", "pause")
     assert "The environment is paused" in invoke("queues", "list")
     invoke("queues", "resume")
-    assert [queue["is_paused"] for queue in json.loads(invoke("queues", "list", "--json"))] == [False]
+    assert not any(queue["is_paused"] for queue in json.loads(invoke("queues", "list", "--json")))
     assert "No queue 't-none'" in invoke("queues", "pause", "t-none", expect=1)
