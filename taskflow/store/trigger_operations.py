@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from taskflow.definition.debounce import Debounce
 from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.queue import NO_LIMITS, QueueLimits
+from taskflow.definition.waiting import Waiter
 from taskflow.store.operations import Operation, due_text, milliseconds
 
 
@@ -42,6 +43,7 @@ class NewRun:
     replay_of: str | None = None
     batch_id: str | None = None
     canvas: str | None = None
+    waiter: Waiter | None = None
     doubts: str = ""
     """Whether a worker has registered its ``task``, its ``queue`` or both is to be looked up; else it is known."""
     foreign: str = ""
@@ -86,6 +88,8 @@ def _extras(new: NewRun) -> str:
         "replay_of": new.replay_of,
         "batch": new.batch_id,
         "canvas": new.canvas,
+        "waiter": new.waiter.text if new.waiter else None,
+        "place": (new.waiter and new.waiter.place) or None,
         "doubts": new.doubts or None,
         "foreign": new.foreign or None,
         "patience": milliseconds(new.patience) if new.doubts and new.patience is not None else None,

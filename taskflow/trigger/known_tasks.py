@@ -3,12 +3,13 @@
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from taskflow.definition.batch_item import AnyTask
 from taskflow.definition.foreign import foreign_task
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.registry import Registry
 from taskflow.definition.suggestions import near_miss
+from taskflow.definition.task import Task
 
 log = logging.getLogger("taskflow.trigger")
 
@@ -38,9 +39,9 @@ class KnownTasks:
         self._registry = registry
         self._patience = patience
         self._registered: set[str] = set()
-        self._foreign: dict[str, AnyTask] = {}
+        self._foreign: dict[str, Task[Any, Any]] = {}
 
-    def task(self, task_id: str) -> AnyTask:
+    def task(self, task_id: str) -> Task[Any, Any]:
         """Return the task declared under an id, or a stand-in for one whose code only workers have.
 
         Raises:

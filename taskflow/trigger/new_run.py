@@ -11,6 +11,7 @@ from taskflow.definition.payload import argsrepr
 from taskflow.definition.queue import NO_LIMITS, Queue, QueueLimits
 from taskflow.definition.registry import Registry
 from taskflow.definition.task import TaskDefinition
+from taskflow.definition.waiting import Waiter
 from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
 from taskflow.store.trigger_operations import NewRun
 from taskflow.store.wire import new_run_id, shard_of_queue, shard_of_run
@@ -36,6 +37,7 @@ class Planner:
         *,
         batch_id: str | None = None,
         replay_of: str | None = None,
+        waiter: Waiter | None = None,
     ) -> NewRun:
         """Return the run to write.
 
@@ -77,6 +79,7 @@ class Planner:
             doubts=doubts.parts if doubts else "",
             foreign=doubts.foreign if doubts else "",
             patience=doubts.patience if doubts else None,
+            waiter=waiter,
         )
 
     def shard(self, new: NewRun) -> int:

@@ -8,12 +8,16 @@ from taskflow import RunFilter, RunStatus, tasks
 from taskflow.definition.verbs import runs
 from tests import fleet_tasks
 from tests.conftest import StartFleet
-from tests.fleet import TASKS
+from tests.fleet import TASKS, Fleet, Node
 from tests.integration.test_stops import url
 from tests.servers import RedisServer, Server
 from tests.waiting import wait_until
 
-NEXT_DEPLOY = {"TASKFLOW_TASKS": f"{TASKS},tests.foreign_tasks", "TASKFLOW_VERSION": "2"}
+
+def start_next(fleet: Fleet) -> Node:
+    """Start a node of the next deploy, which has one task more."""
+    more = f"{TASKS},tests.foreign_tasks"
+    return fleet.start_node(executor="async", concurrency=10, TASKFLOW_TASKS=more, TASKFLOW_VERSION="2")
 
 
 @pytest.mark.timeout(90)
@@ -27,13 +31,13 @@ def test_a_run_waits_for_the_first_worker_that_knows_its_task(
         foreign = [tasks.trigger("t-elsewhere", {"number": number}) for number in range(4)]
     batch = tasks.batch_trigger("t-elsewhere", [{"number": 4}])
     handles = [*foreign, *batch.runs()]
-    assert {handle.status() for handle in (known, *handles)} == {RunStatus.PENDING_VERSION}
+    assert {known.status(), *(handle.status() for handle in handles)} == {RunStatus.PENDING_VERSION}
     assert caplog.text.count("task.foreign") == 1
     old = fleet.start_node(executor="async", concurrency=10, TASKFLOW_VERSION="1")
     known.result(timeout=20)
     assert known.retrieve().version == "1"
     assert {handle.status() for handle in handles} == {RunStatus.PENDING_VERSION}
-    new = fleet.start_node(executor="async", concurrency=10, **NEXT_DEPLOY)
+    new = start_next(fleet)
     assert {handle.result(timeout=30) for handle in handles} == {"2"}
     records = [handle.retrieve() for handle in handles]
     assert {(record.queue, record.executor, record.version) for record in records} == {("t-elsewhere", "async", "2")}
@@ -42,7 +46,7 @@ def test_a_run_waits_for_the_first_worker_that_knows_its_task(
     later = tasks.trigger("t-elsewhere", {"number": 5})
     wait_until(lambda: f"ticket.foreign: {later.id}" in old.output(), "the old worker to give the ticket back")
     assert later.status() is RunStatus.QUEUED
-    fleet.start_node(executor="async", concurrency=10, **NEXT_DEPLOY)
+    start_next(fleet)
     assert later.result(timeout=30) == "2"
 
 

@@ -159,7 +159,12 @@ def test_a_trigger_without_the_tasks_code_takes_the_workers_word(bench: Bench) -
     chosen = unsure(
         bench, foreign="executor queue", max_attempts=7, class_name="large-1x.process", ttl=timedelta(seconds=5)
     )
-    told = {"class_name": "small-2x.async", "max_attempts": 5, "ttl": timedelta(minutes=1), "tags": ("theirs",)}
+    told: dict[str, Any] = {
+        "class_name": "small-2x.async",
+        "max_attempts": 5,
+        "ttl": timedelta(minutes=1),
+        "tags": ("theirs",),
+    }
     register(bench, queue="shared", limits=QueueLimits(1), **told)
     after = unsure(bench, foreign=OPEN, tags=("mine",))
     for run_id in (before, after):

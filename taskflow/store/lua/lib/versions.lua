@@ -108,3 +108,17 @@ local function release(kind, name)
     set_timer(part, now)
   end
 end
+
+-- No worker came in time. `end_run` is of the script that includes this.
+local function lose_patience(id)
+  local run = redis.call("HMGET", run_key(id), "status", "awaiting", "created")
+  if run[1] ~= "PENDING_VERSION" then
+    return
+  end
+  local kind, name = run[2]:match("^(%a+):(.*)$")
+  local text = string.format(
+    "No worker has registered %s '%s' within %g s. Start a worker whose code declares it, or look for a misspelt name.",
+    kind, name, (now - tonumber(run[3])) / 1000
+  )
+  end_run(id, "EXPIRED", cjson.encode({ type = "PendingVersion", message = text, traceback = "" }))
+end
