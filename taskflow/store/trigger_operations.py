@@ -48,6 +48,11 @@ class NewRun:
     batch_id: str | None = None
     canvas: str | None = None
     waiter: Waiter | None = None
+    doubts: str = ""
+    """Whether a worker has registered its ``task``, its ``queue`` or both is to be looked up; else it is known."""
+    foreign: str = ""
+    """What only a worker knows of the task, when its code is not where it was triggered."""
+    patience: timedelta | None = None
 
 
 def trigger_run(new: NewRun) -> Operation[tuple[str, bool]]:
@@ -74,7 +79,7 @@ def trigger_run(new: NewRun) -> Operation[tuple[str, bool]]:
 
 _rare_fields = attrgetter(
     "concurrency_key", "ttl", "priority", "metadata", "max_duration", "idempotency_key_ttl", "is_test", "parent_id",
-    "root_id", "replay_of", "batch_id", "canvas", "waiter",
+    "root_id", "replay_of", "batch_id", "canvas", "waiter", "doubts",
 )  # fmt: skip
 
 
@@ -97,6 +102,9 @@ def _extras(new: NewRun) -> str:
         "canvas": new.canvas,
         "waiter": new.waiter.text if new.waiter else None,
         "place": (new.waiter and new.waiter.place) or None,
+        "doubts": new.doubts or None,
+        "foreign": new.foreign or None,
+        "patience": milliseconds(new.patience) if new.doubts and new.patience is not None else None,
     }
     given = {name: str(value) for name, value in found.items() if value is not None}
     return to_json(given).decode() if given else ""
@@ -138,9 +146,18 @@ def declare(
     final_hooks: Mapping[str, bool] | None = None,
     environment_limit: int | None = None,
     burst_factor: float = 1.0,
+    registrations: Mapping[str, str] | None = None,
+    schemas: Mapping[str, str] | None = None,
 ) -> Operation[int]:
-    """Keep ticket templates, queue limits and which tasks have final hooks. A worker's word replaces older ones."""
+    """Keep ticket templates, queue limits and which tasks have final hooks. A worker's word replaces older ones.
+
+    Reads as how many of the tasks workers have registered.
+
+    Args:
+        registrations: What a worker registers of each task, see ``registration``.
+        schemas: The JSON Schema of each task's payload.
+    """
     known = {queue: limits_json(each) for queue, each in limits.items()}
     whole = {} if environment_limit is None else {"limit": environment_limit, "burst": burst_factor}
-    told = (dict(templates), known, dict(final_hooks or {}), whole)
+    told = (dict(templates), known, dict(final_hooks or {}), whole, dict(registrations or {}), dict(schemas or {}))
     return Operation("declare", (int(by_worker), *map(json.dumps, told)), lambda _, value: int(value))

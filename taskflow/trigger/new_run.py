@@ -15,6 +15,7 @@ from taskflow.definition.waiting import Waiter
 from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
 from taskflow.store.trigger_operations import NewRun
 from taskflow.store.wire import new_run_id, shard_of_queue, shard_of_run
+from taskflow.trigger.known_tasks import KnownTasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Planner:
     presets: Mapping[str, MachineSpec]
     shards: int
     payload_limit: int
+    known: KnownTasks
 
     def plan(
         self,
@@ -44,7 +46,8 @@ class Planner:
             DefinitionError: No such machine.
         """
         definition = task.definition
-        queue, limits = self._queue(definition, options.queue)
+        queue, limits, is_declared = self._queue(definition, options.queue)
+        doubts = self.known.doubts(definition.id, options, is_queue_declared=is_declared)
         document = self._payload(definition, payload)
         machine = definition.machine if options.machine is None else resolve_machine(options.machine, self.presets)
         context = current_context()
@@ -73,6 +76,9 @@ class Planner:
             root_id=(context.run.root_id or context.run.id) if context else None,
             batch_id=batch_id,
             replay_of=replay_of,
+            doubts=doubts.parts if doubts else "",
+            foreign=doubts.foreign if doubts else "",
+            patience=doubts.patience if doubts else None,
             waiter=waiter,
         )
 
@@ -83,12 +89,14 @@ class Planner:
         named = shard_of_run(new.id)
         return shard_of_queue(new.queue, self.shards) if named is None else named
 
-    def _queue(self, definition: TaskDefinition, chosen: str | Queue | None) -> tuple[str, QueueLimits]:
+    def _queue(self, definition: TaskDefinition, chosen: str | Queue | None) -> tuple[str, QueueLimits, bool]:
+        """Return a run's queue, its limits, and whether it is declared here: then its limits go along."""
         if isinstance(chosen, Queue) and chosen.name:
-            return chosen.name, chosen.limits
+            return chosen.name, chosen.limits, True
         if isinstance(chosen, str) and chosen != definition.queue.name:
-            return chosen, self.limits().get(chosen, NO_LIMITS)
-        return _name(definition), definition.queue.limits
+            declared = self.limits()
+            return chosen, declared.get(chosen, NO_LIMITS), chosen in declared
+        return _name(definition), definition.queue.limits, True
 
     def limits(self) -> dict[str, QueueLimits]:
         """Return every declared queue's limits.

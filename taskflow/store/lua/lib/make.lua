@@ -41,6 +41,8 @@ local function make_one(at)
   local place = further.place or now_us_text
   further.place = nil
   further.waited = further.waiter and "1" or ""
+  local patience_ms = further.patience -- the trigger is not sure that a worker knows the task or the queue: see versions
+  further.patience = nil
   local fields = {
     "task", task, "payload", payload, "queue", queue, "class", class, "max_attempts", ARGV[at + 7], "created", now_text,
   }
@@ -68,7 +70,13 @@ local function make_one(at)
     more().declare_limits(queue, cjson.decode(limits), false)
   end
   local due = ARGV[at + 9]:sub(1, 1) == "+" and now + tonumber(ARGV[at + 9]) or tonumber(ARGV[at + 9])
-  if due and due > now then
+  if patience_ms then
+    redis.call("HSET", key, unpack(fields))
+    if due and due > now then
+      redis.call("HSET", key, "due", string.format("%d", due))
+    end
+    more().start_if_registered(id, now_us, tonumber(patience_ms))
+  elseif due and due > now then
     set_status(id, queue, "", "DELAYED", "due", string.format("%d", due), unpack(fields))
     more().delay(id, due)
   elseif not (further.ttl or further.priority or is_governed(queue)) then
