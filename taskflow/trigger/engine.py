@@ -13,8 +13,8 @@ from taskflow.errors import RunCanceledError, RunFailedError, RunNotFoundError
 from taskflow.models import Run, RunError, RunStatus
 from taskflow.store import node_operations, operations, trigger_operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.stream_operations import StreamLimits
 from taskflow.store.registration import Registrations, read_workers
+from taskflow.store.stream_operations import StreamLimits
 from taskflow.store.sync_store import Store
 from taskflow.trigger.batches import StoreBatchEngine
 from taskflow.trigger.declarations import Declarations
