@@ -57,6 +57,12 @@ class Settings(BaseSettings):
     )
     max_lost: int = Field(10, ge=0, description="Lost attempts after which a run is SYSTEM_FAILURE.")
     payload_limit: int = Field(3_000_000, ge=1, description="Largest payload, bytes of JSON.")
+    inline_limit: int = Field(
+        512_000, ge=1, description="Larger payloads and outputs, bytes of JSON, go to the object store."
+    )
+    object_store: str | None = Field(
+        None, description="Large payloads and outputs: a folder or an fsspec URL. Default: the folder objects in home."
+    )
     output_limit: int = Field(10_000_000, ge=1, description="Largest output, bytes of JSON.")
     cancel_grace: timedelta = Field(
         timedelta(seconds=10), description="How long a canceled coroutine may take to stop before its node exits."

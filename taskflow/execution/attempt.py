@@ -17,6 +17,7 @@ from taskflow.execution.hook_runner import HookRunner, Report
 from taskflow.execution.in_place import InPlace, drive
 from taskflow.execution.lifecycle import BeforeFinalHooks, Lifecycle
 from taskflow.execution.outcome import Completed, Outcome, Tries, decide
+from taskflow.execution.values import Values, loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Attempt:
         stop_reason: Asked when SIGTERM comes and the signal is not set: ``"canceled"``, ``"timed out"``, or any other
             word when the run has not ended by it.
         report: What happened besides the outcome.
+        values: Where large payloads and outputs are; None keeps all in the record.
     """
 
     definition: TaskDefinition
@@ -38,6 +40,7 @@ class Attempt:
     random: Callable[[], float] = random.random
     stop_reason: Callable[[], str] = lambda: CANCELED
     report: Report = field(default_factory=Report)
+    values: Values | None = None
 
     @property
     def signal(self) -> Signal:
@@ -72,14 +75,15 @@ class Attempt:
     async def _run(self, caller: Caller, before_final_hooks: BeforeFinalHooks | None) -> Outcome:
         try:
             payload_type = self.definition.payload
-            payload = payload_type.load(self.payload) if payload_type else None
+            payload = payload_type.load(await loaded(caller, self.values, self.payload)) if payload_type else None
             plan = self.definition.plan()
         except Exception as error:  # no hook is called: what it would be given does not fit
             return decide(error, self.definition, self.tries, self.random, datetime.now(UTC))
         hooks = HookRunner(plan, caller, payload, self.context, self.report)
         lifecycle = Lifecycle(
-            self.definition, self.tries, hooks, self._completed, self.random, self.stop_reason, before_final_hooks
-        )
+            self.definition, self.tries, hooks, self._completed, self.random, self.stop_reason, before_final_hooks,
+            values=self.values,
+        )  # fmt: skip
         return await lifecycle.run()
 
     def _in_own_loop(self, before_final_hooks: BeforeFinalHooks | None) -> Outcome:

@@ -11,12 +11,17 @@ from pydantic_core import to_json
 from taskflow.definition.debounce import Debounce
 from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.queue import NO_LIMITS, QueueLimits
+from taskflow.objects.address import LargeValue
 from taskflow.store.operations import Operation, due_text, milliseconds
 
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What ``trigger_run`` writes. ``due``: an instant, or a duration from the store's now; ``priority``: seconds."""
+    """What ``trigger_run`` writes. ``due``: an instant, or a duration from the store's now; ``priority``: seconds.
+
+    Attributes:
+        large: The payload where it is too large: ``payload`` is its address, and it is written before the run is.
+    """
 
     id: str
     task_id: str
@@ -42,6 +47,7 @@ class NewRun:
     replay_of: str | None = None
     batch_id: str | None = None
     canvas: str | None = None
+    large: LargeValue | None = None
 
 
 def trigger_run(new: NewRun) -> Operation[tuple[str, bool]]:

@@ -40,6 +40,7 @@ def prepare(
         tries,
         runtime.settings.output_limit,
         stop_reason=stop_reason,
+        values=runtime.values,
     )
 
 

@@ -118,7 +118,13 @@ class RunTask(celery.Task[Any, Any]):
         context = hooks_context(runtime, self.definition, claimed)
         with runtime.reports.attempt(identity_of(claimed), claimed.metadata):
             errors = run_final_hooks(
-                self.definition, claimed.payload, context, status=ended, error=claimed.error, output=claimed.output
+                self.definition,
+                claimed.payload,
+                context,
+                status=ended,
+                error=claimed.error,
+                output=claimed.output,
+                values=runtime.values,
             )
         insist(runtime, operations.finish_hooks(claimed.run_id, claimed.claim, errors), run_id=claimed.run_id)
         raise Ignore(f"Run {claimed.run_id} had ended {ended}; its final hooks were run.")
