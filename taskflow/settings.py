@@ -67,8 +67,8 @@ class Settings(BaseSettings):
     cancel_grace: timedelta = Field(
         timedelta(seconds=10), description="How long a canceled coroutine may take to stop before its node exits."
     )
-    log_lines: int = Field(10_000, ge=1, description="Log lines that are kept of one attempt.")
-    log_bytes: int = Field(1_000_000, ge=1, description="Bytes of log lines that are kept of one attempt.")
+    log_lines: int = Field(10_000, ge=1, description="Log lines that are kept of one run.")
+    log_bytes: int = Field(1_000_000, ge=1, description="Bytes of log lines that are kept of one run.")
     async_concurrency: int = Field(1000, ge=1, description="Runs at a time in one node of the async executor.")
     machines: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="Machine presets of the project: name to vCPU and GB, as JSON."
