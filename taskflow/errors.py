@@ -14,6 +14,7 @@
     ├── BatchItemsError            batch_trigger(atomic=True): items are wrong; nothing was written
     ├── StoreUnavailableError      Redis or Valkey did not answer
     │   └── BatchTriggerError      ... in the middle of a batch
+    ├── StoreScriptError           a script failed on the server: a defect to report, which repeating does not mend
     ├── RunFilterError             runs.list(): a filter or cursor is wrong
     ├── HistoryUnavailableError    the history's database did not answer; runs go on
     ├── ObjectStoreError           a payload or output too large for the store was not written, or can't be read
@@ -216,6 +217,28 @@ class BatchItemsError(TaskflowError, ValueError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.errors, self.total)
+
+
+class StoreScriptError(TaskflowError):
+    """One of taskflow's scripts failed on the server. It is not tried again: it would fail in the same way.
+
+    Attributes:
+        script: The operation.
+        reason: What the server said.
+        run_id: The run that was being triggered, None for other operations. It may exist in part.
+    """
+
+    def __init__(self, script: str, reason: str, run_id: str | None = None) -> None:
+        self.script, self.reason, self.run_id = script, reason, run_id
+        of = "" if run_id is None else f" for run {run_id}"
+        super().__init__(
+            f"The script {script!r} failed on the store{of}: {reason.rstrip('.')}. Either another program has changed "
+            "taskflow's keys, or this is a defect of taskflow: please report it with this message and the server's "
+            "version, which `taskflow doctor` prints."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str | None]]:
+        return type(self), (self.script, self.reason, self.run_id)
 
 
 class RunFilterError(TaskflowError, ValueError):

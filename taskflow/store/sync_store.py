@@ -7,9 +7,10 @@ from typing import Any, Protocol, TypeVar
 
 from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
 
-from taskflow.errors import StoreUnavailableError
+from taskflow.errors import StoreScriptError, StoreUnavailableError
 from taskflow.store import scripts
 from taskflow.store.connections import Connections, packed
+from taskflow.store.failures import failure, reason
 from taskflow.store.operations import Operation
 from taskflow.store.records import Ticket
 from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
@@ -56,6 +57,7 @@ class Store:
 
         Raises:
             StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
+            StoreScriptError: The script failed.
         """
         return self._read(operation, self._execute(self._wire.command(operation, shard), operation))
 
@@ -95,7 +97,8 @@ class Store:
             if tickets:
                 self.publish(tickets)
             for reply in replies:
-                self._tell_ended(reply)
+                if not isinstance(reply, StoreScriptError):
+                    self._tell_ended(reply)
             return results
 
         return finish
@@ -185,23 +188,25 @@ class Store:
                     was_sent = True
                     self._connections.discard(connection)
                 if time.monotonic() + PAUSE_SECONDS >= deadline:
-                    raise StoreUnavailableError(str(error), run_id=run_id, may_exist=was_sent) from error
+                    raise StoreUnavailableError(reason(error), run_id=run_id, may_exist=was_sent) from error
             time.sleep(PAUSE_SECONDS)
 
     def _round_trip(self, connection: Any, command: Sequence[Any], operation: Operation[Any] | None) -> Any:
         request = packed(command)
         connection.send_packed_command(request, check_health=False)
-        try:
-            return connection.read_response()
-        except NoScriptError:
+        reply = _reply(connection)
+        if isinstance(reply, NoScriptError):
             assert operation is not None
             connection.send_command("SCRIPT", "LOAD", scripts.script(operation.script).text)
             connection.read_response()
             connection.send_packed_command(request, check_health=False)
-            return connection.read_response()
-        except ResponseError as error:
-            self._connections.release(connection)
-            raise StoreUnavailableError(str(error), run_id=operation.run_id if operation else None) from error
+            reply = _reply(connection)
+        if isinstance(reply, ResponseError):
+            told = failure(reply, operation, may_exist=False)
+            if isinstance(told, StoreScriptError):  # the connection is as good as before
+                self._connections.release(connection)
+            raise told from reply
+        return reply
 
     def _sent(self, commands: Sequence[Any]) -> Any:
         connection = None
@@ -234,10 +239,17 @@ class Store:
                 self.send([("SCRIPT", "LOAD", scripts.script(name).text)])
             for place, reply in zip(lacking, self.send([commands[place] for place in lacking]), strict=True):
                 replies[place] = reply
-        for reply in replies:
-            if isinstance(reply, ResponseError):
-                raise StoreUnavailableError(str(reply), may_exist=True) from reply
-        return replies
+        return [_told(reply, operation) for reply, operation in zip(replies, operations, strict=True)]
+
+
+def _told(reply: Any, operation: Operation[Any]) -> Any:
+    """Return a reply, or the error that stands in its operation's place. A server that is away fails them all."""
+    if not isinstance(reply, ResponseError):
+        return reply
+    error = failure(reply, operation, may_exist=True)
+    if isinstance(error, StoreUnavailableError):
+        raise error from reply
+    return error
 
 
 def _exchange(connection: Any, commands: Sequence[Any]) -> list[Any]:
@@ -246,10 +258,12 @@ def _exchange(connection: Any, commands: Sequence[Any]) -> list[Any]:
 
 
 def _replies(connection: Any, count: int) -> list[Any]:
-    replies: list[Any] = []
-    for _ in range(count):
-        try:
-            replies.append(connection.read_response())
-        except ResponseError as error:
-            replies.append(error)
-    return replies
+    return [_reply(connection) for _ in range(count)]
+
+
+def _reply(connection: Any) -> Any:
+    """Return a reply, or the error that the server answers."""
+    try:
+        return connection.read_response()
+    except ResponseError as error:
+        return error

@@ -32,7 +32,7 @@ from taskflow.trigger.lookup import Lookup
 from taskflow.trigger.loops import Loop
 from taskflow.trigger.new_run import Planner
 from taskflow.trigger.results import ResultListener
-from taskflow.trigger.steps import Write
+from taskflow.trigger.steps import Write, checked
 
 ABANDONED_AFTER: Final = timedelta(minutes=30)
 """After which a batch that is not complete is ABORTED: whoever wrote it is gone."""
@@ -108,13 +108,13 @@ class StoreBatchEngine:
     def retrieve(self, batch_id: str) -> Batch:
         """Return a batch's record."""
         stored = self._store.run(batch_operations.read_batch(batch_id), shard=self._shard(batch_id))
-        return _batch(batch_id, stored, self._store.run_many(_status_reads(stored)))
+        return _batch(batch_id, stored, _checked(self._store.run_many(_status_reads(stored))))
 
     async def aretrieve(self, batch_id: str) -> Batch:
         """Return a batch's record."""
         store = self._loop().store
         stored = await store.run(batch_operations.read_batch(batch_id), shard=self._shard(batch_id))
-        return _batch(batch_id, stored, await store.run_many(_status_reads(stored)))
+        return _batch(batch_id, stored, _checked(await store.run_many(_status_reads(stored))))
 
     def wait(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
         """Return how runs ended, once all of them have."""
@@ -159,6 +159,7 @@ class StoreBatchEngine:
         return [(operation, shard) for operation, shard in needed if operation]
 
     def _took(self, plan: BatchPlan, part: Part, first: int, results: list[Any], missing: set[str]) -> None:
+        _checked(results)
         for task_id, shard in part.task_shards:
             self._declarations.made(task_id, shard, missing)
         plan.took(part, results[first : first + len(part.scripts)])
@@ -258,6 +259,10 @@ def _status_reads(stored: StoredBatch) -> list[Write]:
         for shard, ids in _distinct(stored).items()
         for start in range(0, len(ids), STATUSES_A_SCRIPT)
     ]
+
+
+def _checked(results: list[Any]) -> list[Any]:
+    return [checked(result) for result in results]
 
 
 def _batch(batch_id: str, stored: StoredBatch, parts: Sequence[Sequence[RunStatus | None]]) -> Batch:

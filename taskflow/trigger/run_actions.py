@@ -152,7 +152,7 @@ class StoreRunActions:
                 (batch_operations.find_runs(index, cursors[index, shard], _LOOKED_AT, where), shard)
                 for index, shard in places
             ]
-            for place, (cursor, candidates) in zip(places, results, strict=True):
+            for place, (cursor, candidates) in zip(places, map(checked, results), strict=True):
                 runs += [run for run in candidates if matches(run, where)]
                 cursors[place] = cursor
             cursors = {place: cursor for place, cursor in cursors.items() if cursor != "0"}
@@ -191,7 +191,8 @@ class StoreRunActions:
         for where in needed:
             self._declarations.made(*where, missing)
         made = iter(results[len(first) :])
-        return [next(made)[0] if isinstance(new, NewRun) else new for new in plans]
+        told = [next(made) if isinstance(new, NewRun) else new for new in plans]
+        return [each if isinstance(each, TaskflowError) else each[0] for each in told]
 
     def _planned(self, run_id: str, found: Run | TaskflowError) -> NewRun | TaskflowError:
         """Plan a run like another: what its trigger fixed for that one time (key, delay, ttl, ...) is not copied."""

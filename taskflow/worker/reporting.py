@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from taskflow.errors import RunNotFoundError, StoreUnavailableError
+from taskflow.errors import RunNotFoundError, StoreScriptError, StoreUnavailableError
 from taskflow.execution.reporting.changes import Change
 from taskflow.execution.reporting.lines import LineLimits
 from taskflow.execution.reporting.live_run import RunIdentity
@@ -85,6 +85,8 @@ class StoreWriter:
             self._store.run_for(run_id, run_operations.append_logs(run_id, claim, lines, most=most, largest=largest))
         except RunNotFoundError as gone:
             log.info("log.dropped: %s", gone)
+        except StoreScriptError as broken:  # kept, they would stand before all others for ever
+            log.error("log.dropped: %s", broken)
 
 
 class OrphanSender:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, cast
 from pydantic_core import from_json, to_json
 
 from taskflow.definition.options import LARGEST_METADATA
-from taskflow.errors import OutsideRunError, RunNotFoundError, RunUpdateError, StaleClaimError
+from taskflow.errors import OutsideRunError, RunNotFoundError, RunUpdateError, StaleClaimError, StoreScriptError
 from taskflow.execution.reporting.changes import Change, Json, Pending, apply
 from taskflow.execution.reporting.lines import LineCounter, LineLimits
 
@@ -163,7 +163,7 @@ class LiveRun:
                     log.info("run.unreported: %s", stale)
                     self._outgoing.clear()
                     return
-                except RunUpdateError as refused:
+                except (RunUpdateError, StoreScriptError) as refused:
                     log.warning("run.unreported: %s", refused)
                 del self._outgoing[0]
 
