@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from pydantic import BaseModel
@@ -41,7 +41,7 @@ class Done(BaseModel):
 
 
 @contextmanager
-def noted(ctx: Context) -> Iterator[Done]:
+def noted(ctx: Context) -> Generator[Done]:
     """Note the start and the end of what is inside, with the claim, which user code does not see otherwise."""
     claim = require_live_run("the ledger").identity.claim
     words = (ctx.run.id, ctx.attempt.number, claim, os.getpid())
