@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
+from taskflow.errors import BrokerUnavailableError
 from taskflow.models import RunError
 from taskflow.store import node_operations as operations
 from taskflow.store.operations import PER_PASS, Operation
@@ -38,6 +39,7 @@ class Upkeep:
 
         Raises:
             StoreUnavailableError: The store did not answer; the next tick goes on.
+            BrokerUnavailableError: The broker did not; what needs no broker is done.
         """
         passes: dict[str, Callable[[], object]] = {
             "runs": self._promote,
@@ -49,9 +51,15 @@ class Upkeep:
             "canvas": partial(self.perform_canvas, self.shard),
             "sweep": self.sweep,
         }
+        unpublished: BrokerUnavailableError | None = None
         for name, act in passes.items():
-            if name in due:
-                act()
+            try:
+                if name in due:
+                    act()
+            except BrokerUnavailableError as error:
+                unpublished = error
+        if unpublished is not None:
+            raise unpublished
 
     def sweep(self) -> None:
         """Heal slots that a bug or a lost write left behind."""

@@ -13,7 +13,7 @@ from tests.servers import RedisServer
 
 BAD_EVENTS = (
     "slots.swept", "run.broken", "pulse.failed", "upkeep.failed", "children.failed", "children.remain",
-    "inbox.unknown", "node.leaving", "Unrecoverable error", "history.failed",
+    "inbox.unknown", "node.leaving", "history.failed", "Exception in thread",
 )  # fmt: skip
 """Log events that say that something of ours failed, though upkeep may have healed it."""
 

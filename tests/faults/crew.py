@@ -101,12 +101,13 @@ class Crew:
         for post, node in enumerate(self.nodes):
             code = node.process.poll()
             if code is not None:
-                self.errors.append(f"{node.name} ended on its own with {code}: {node.log}")
+                if not _could_not_start(node):
+                    self.errors.append(f"{node.name} ended on its own with {code}: {node.log}")
                 self.nodes[post] = self._start(post)
         for node, asked in list(self._leaving):
             if node.process.poll() is not None:
                 self._leaving.remove((node, asked))
-                if node.process.returncode != 0:
+                if node.process.returncode != 0 and not _could_not_start(node):
                     self.errors.append(f"{node.name} was asked to stop and ended with {node.process.returncode}")
             elif time.monotonic() - asked > STOP_SECONDS:
                 self._leaving.remove((node, asked))
@@ -145,6 +146,11 @@ class Crew:
 
     def _start(self, post: int) -> Node:
         return self.fleet.start_node(wait=False, options=("--loglevel", "INFO"), **dict(POSTS[post]))  # type: ignore[arg-type]  # the posts say only what start_node takes
+
+
+def _could_not_start(node: Node) -> bool:
+    """Whether a node found no store when it started: it says so and ends, for its supervisor to start another."""
+    return "StoreUnavailableError" in node.output() and "node.ready" not in node.output()
 
 
 def _family(node: Node) -> list[int]:

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from taskflow import Run
 from tests.faults import checks
@@ -16,10 +15,10 @@ from tests.faults.faults import Injector, plan
 from tests.faults.ledger import DeathWatch, read_ledger
 from tests.faults.leftovers import leftovers, messages_left
 from tests.faults.limits import check_limits
-from tests.faults.proxy import Proxy
+from tests.faults.proxy import Proxy, through
 from tests.faults.workload import Workload
 from tests.fleet import Fleet
-from tests.servers import HOST, RabbitServer
+from tests.servers import RabbitServer
 from tests.waiting import wait_until
 
 LEASE, HEARTBEAT, MAX_LOST = 3, 1, 10
@@ -64,11 +63,11 @@ class Drive:
             broker_url = None
             if self._broker is not None:
                 proxies.append(Proxy(self._broker.port))
-                broker_url = _through(proxies[1], self._broker.url)
+                broker_url = through(proxies[1], self._broker.url)
             for proxy in proxies:
                 ends.callback(proxy.close)
             fleet = Fleet(
-                self._folder, _through(proxies[0], self._store.url), broker_url, shards=self._shards, **SETTINGS
+                self._folder, through(proxies[0], self._store.url), broker_url, shards=self._shards, **SETTINGS
             )
             ends.callback(fleet.close)
             self._drive(fleet, proxies, pace)
@@ -152,9 +151,3 @@ def told(result: Result) -> str:
 
 def _counts(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts.most_common())
-
-
-def _through(proxy: Proxy, url: str) -> str:
-    parts = urlsplit(url)
-    user = f"{parts.username}:{parts.password}@" if parts.username else ""
-    return urlunsplit(parts._replace(netloc=f"{user}{HOST}:{proxy.port}"))

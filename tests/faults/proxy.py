@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Coroutine
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from tests.servers import HOST
 
@@ -20,6 +21,7 @@ class Proxy:
         delay: Seconds that every piece waits, in both directions.
         is_stalled: Nothing passes until it is False again: connections stay open.
         loses_replies: What the server answers vanishes with its connection: the command was executed.
+        refuses: New connections are closed at once.
     """
 
     def __init__(self, target: int) -> None:
@@ -27,6 +29,7 @@ class Proxy:
         self.delay = 0.0
         self.is_stalled = False
         self.loses_replies = False
+        self.refuses = False
         self._listener = socket.create_server((HOST, 0))
         self.port: int = self._listener.getsockname()[1]
         self._writers: set[asyncio.StreamWriter] = set()
@@ -40,7 +43,7 @@ class Proxy:
 
     def heal(self) -> None:
         """Let everything pass at once again."""
-        self.delay, self.is_stalled, self.loses_replies = 0.0, False, False
+        self.delay, self.is_stalled, self.loses_replies, self.refuses = 0.0, False, False, False
 
     def close(self) -> None:
         """Stop listening and close every connection."""
@@ -70,6 +73,9 @@ class Proxy:
             writer.transport.abort()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refuses:
+            writer.transport.abort()
+            return
         self._writers.add(writer)
         with contextlib.suppress(OSError):
             from_server, to_server = await asyncio.open_connection(HOST, self.target)
@@ -95,3 +101,10 @@ class Proxy:
                     return
                 writer.write(piece)
                 await writer.drain()
+
+
+def through(proxy: Proxy, url: str) -> str:
+    """Return a server's URL with the proxy's address instead of its own."""
+    parts = urlsplit(url)
+    user = f"{parts.username}:{parts.password}@" if parts.username else ""
+    return urlunsplit(parts._replace(netloc=f"{user}{HOST}:{proxy.port}"))
