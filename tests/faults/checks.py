@@ -34,7 +34,7 @@ def check_ends(found: Mapping[str, Run], workload: Workload, ledger: Ledger) -> 
     problems = [f"{run_id} is gone" for run_id in certain if run_id not in found]
     problems += [f"{run_id} is {run.status}" for run_id, run in found.items() if not run.is_finished]
     problems += [f"{run_id} was made though its trigger said no" for run_id in workload.refused if run_id in found]
-    kept = [run_id for run_id in workload.canceled if not found[run_id].is_finished]
+    kept = [run_id for run_id in workload.canceled if run_id in found and not found[run_id].is_finished]
     return problems + [f"{run_id} was canceled and is {found[run_id].status}" for run_id in kept]
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from taskflow import Run
+from taskflow import Run, RunStatus
 from tests.faults import checks
 from tests.faults.clock import ClockedServer
 from tests.faults.crew import Crew
@@ -37,7 +37,8 @@ class Result:
     seed: int
     folder: Path
     faults: Counter[str] = field(default_factory=Counter[str])
-    kinds: Counter[str] = field(default_factory=Counter[str])
+    triggered: Counter[str] = field(default_factory=Counter[str])
+    completed: Counter[str] = field(default_factory=Counter[str])
     statuses: Counter[str] = field(default_factory=Counter[str])
     late: list[str] = field(default_factory=list[str])
     problems: list[str] = field(default_factory=list[str])
@@ -121,7 +122,12 @@ class Drive:
             ledger.stints, found, self._store.clock, crew.freezes, injector.outages, workload.keyed, now
         )
         result = self._result
-        result.faults, result.kinds, result.late = injector.injected, workload.counts(), overlaps.late
+        result.faults, result.triggered, result.late = injector.injected, workload.counts(), overlaps.late
+        result.completed = Counter(
+            kind
+            for run_id, kind in workload.certain.items()
+            if run_id in found and found[run_id].status is RunStatus.COMPLETED
+        )
         result.statuses = Counter(run.status.value for run in found.values())
         result.problems += [
             *checks.check_ends(found, workload, ledger),
@@ -139,7 +145,7 @@ def told(result: Result) -> str:
         f"seed {result.seed}: {sum(result.faults.values())} faults, {sum(result.statuses.values())} runs,"
         f" {len(result.problems)} problems",
         f"  faults    {_counts(result.faults)}",
-        f"  triggered {_counts(result.kinds)}",
+        f"  completed {', '.join(_of_kind(result, kind) for kind, _ in result.triggered.most_common())}",
         f"  ended     {_counts(result.statuses)}",
         f"  late code {len(result.late)}: {'; '.join(result.late) or 'none'}",
     ]
@@ -147,6 +153,10 @@ def told(result: Result) -> str:
         lines += [f"  PROBLEM {problem}" for problem in result.problems[:40]]
         lines.append(f"  ledger and logs: {result.folder}; again: make faults SEED={result.seed}")
     return "\n".join(lines)
+
+
+def _of_kind(result: Result, kind: str) -> str:
+    return f"{result.completed[kind]} of {result.triggered[kind]} {kind}"
 
 
 def _counts(counts: Counter[str]) -> str:
