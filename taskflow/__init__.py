@@ -22,6 +22,8 @@ from taskflow.definition.run_filter import RunFilter, RunPage
 from taskflow.definition.signal import Signal
 from taskflow.definition.task import Task
 from taskflow.definition.verbs import runs, tasks
+from taskflow.definition.wait_verbs import wait
+from taskflow.definition.waiting import Wait
 from taskflow.errors import (
     AbortRun,
     BatchItemsError,
@@ -52,6 +54,7 @@ from taskflow.errors import (
     TaskflowError,
     TaskNotFoundError,
     TriggerOptionError,
+    WaitError,
 )
 from taskflow.execution.reporting.logger import logger
 from taskflow.execution.reporting.verbs import metadata, tags
@@ -137,6 +140,8 @@ __all__ = [
     "TaskResult",
     "TaskflowError",
     "TriggerOptionError",
+    "Wait",
+    "WaitError",
     "batch",
     "idempotency_keys",
     "logger",
@@ -147,4 +152,5 @@ __all__ = [
     "tags",
     "task",
     "tasks",
+    "wait",
 ]

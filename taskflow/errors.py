@@ -27,6 +27,7 @@
     ├── ResultTimeoutError         handle.result(timeout): not finished in time
     ├── OutsideRunError            metadata, tags: called where no run executes
     ├── RunUpdateError             metadata, tags: a value that a run can't have
+    ├── WaitError                  wait: what is asked for is not possible
     ├── RunNotClaimableError       internal: a ticket that came twice or late
     ├── StaleClaimError            internal: a write under a claim that is over
     ├── NodeUnregisteredError      internal: the node's lease is over
@@ -429,3 +430,7 @@ class RetryAfter(Exception):  # noqa: N818
 
 class OutOfMemory(Exception):  # noqa: N818
     """Raise in a task to say that this machine is too small: retried on ``Retry.out_of_memory``, else CRASHED."""
+
+
+class WaitError(TaskflowError, ValueError):
+    """A wait that is not possible. The message says what is."""

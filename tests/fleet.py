@@ -13,7 +13,7 @@ from tests.processes import kill_group, signal_group, spawn, stop_group, tail
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent
-TASKS = "tests.fleet_tasks"
+TASKS = "tests.fleet_tasks,tests.waiting_tasks"
 ASYNC_POOL = "taskflow.worker.async_pool:AsyncPool"
 
 
@@ -76,7 +76,7 @@ class Fleet:
         given: dict[str, object] = {"redis_url": redis_url, "broker_url": broker_url, "environment": self.environment}
         given |= {"home": folder, "database_url": "none"} | settings  # the history has tests of its own
         self._settings = {name: value for name, value in given.items() if value is not None}
-        self.flow = TaskFlow(Settings.read(**self._settings), tasks=[TASKS]).set_default()
+        self.flow = TaskFlow(Settings.read(**self._settings), tasks=TASKS.split(",")).set_default()
         self.nodes: list[Node] = []
 
     def start_node(

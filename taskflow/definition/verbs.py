@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Unpack
 
 from taskflow.definition.batch_handle import BatchHandle
 from taskflow.definition.batch_item import BatchOptions
@@ -17,8 +17,17 @@ from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.machine import Machine
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.queue import Queue
+from taskflow.definition.result import TaskResult
 from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
 from taskflow.definition.run_verbs import RunVerbs
+from taskflow.definition.subtasks import (
+    BatchKeywords,
+    TriggerKeywords,
+    await_batch,
+    await_run,
+    wait_for_batch,
+    wait_for_run,
+)
 from taskflow.models import Run
 
 
@@ -152,6 +161,32 @@ class Tasks(Hooked):
             atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
         )
         return BatchHandle(await engine().batches.atrigger(id, items, options))
+
+    def trigger_and_wait(
+        self, id: str, payload: object = None, **options: Unpack[TriggerKeywords]
+    ) -> TaskResult[object]:
+        """Make a run of the task declared under an id and wait until it has ended. See ``Task.trigger_and_wait``."""
+        refuse_in_event_loop("tasks.trigger_and_wait", "tasks.atrigger_and_wait")
+        return wait_for_run("tasks.trigger_and_wait", id, payload, TriggerOptions.checked(**options))
+
+    async def atrigger_and_wait(
+        self, id: str, payload: object = None, **options: Unpack[TriggerKeywords]
+    ) -> TaskResult[object]:
+        """Make a run of the task declared under an id and wait until it has ended. See ``Task.trigger_and_wait``."""
+        return await await_run("tasks.atrigger_and_wait", id, payload, TriggerOptions.checked(**options))
+
+    def batch_trigger_and_wait(
+        self, id: str, items: Iterable[object], **options: Unpack[BatchKeywords]
+    ) -> Sequence[TaskResult[object]]:
+        """Make a run of each item and wait until all have ended. See ``Task.batch_trigger_and_wait``."""
+        refuse_in_event_loop("tasks.batch_trigger_and_wait", "tasks.abatch_trigger_and_wait")
+        return wait_for_batch("tasks.batch_trigger_and_wait", id, items, BatchOptions.checked(**options))
+
+    async def abatch_trigger_and_wait(
+        self, id: str, items: Iterable[object] | AsyncIterable[object], **options: Unpack[BatchKeywords]
+    ) -> Sequence[TaskResult[object]]:
+        """Make a run of each item and wait until all have ended. See ``Task.batch_trigger_and_wait``."""
+        return await await_batch("tasks.abatch_trigger_and_wait", id, items, BatchOptions.checked(**options))
 
 
 class Runs(RunVerbs):

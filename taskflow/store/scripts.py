@@ -11,9 +11,9 @@ _MORE = re.compile(r"^-- more: (.+)$", re.MULTILINE)
 _LAST = re.compile(r"^-- last: (.+)$", re.MULTILINE)
 _FUNCTION = re.compile(r"^local function (\w+)", re.MULTILINE)
 _ORDER = [
-    "event", "queue", "push", "reserve", "timers", "limits", "slots", "pending", "dispatch", "enqueue", "delay",
-    "debounce", "make", "claimed", "admit", "executing", "close", "release", "hooks", "attempt", "cancel", "nodes",
-    "json_text", "metadata",
+    "event", "queue", "push", "reserve", "timers", "limits", "slots", "pending", "grant", "dispatch", "enqueue",
+    "waits", "delay", "debounce", "make", "claimed", "admit", "executing", "close", "release", "hooks", "attempt",
+    "cancel", "nodes", "json_text", "metadata",
 ]  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def script(name: str) -> Script:
     if rest:
         functions = [found for part in rest for found in _FUNCTION.findall(part)]
         table = ", ".join(f"{function} = {function}" for function in functions)
-        parts += ["local made", "local function more()", "if made then return made end", *rest]
+        parts += ["more = function()", "if made then return made end", *rest]
         parts += [f"made = {{ {table} }}", "return made", "end"]
     text = "\n".join([*parts, *_parts(body, _LAST), body])
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())

@@ -136,6 +136,21 @@ class Store:
             raise StoreUnavailableError(str(error)) from error
         return list(reply[0][1]) if reply else []
 
+    def pop(self, name: str, *, shard: int = 0, seconds: float) -> bytes | None:
+        """Take the newest entry of a list, waiting a while for one. Reads as None when there was none.
+
+        Raises:
+            StoreUnavailableError: No connection.
+        """
+        try:
+            with self._connections.one() as lent:
+                connection: Any = lent
+                connection.send_command("BLPOP", f"{self.config.base(shard)}:{name}", seconds)
+                reply: Any = connection.read_response(timeout=seconds + self._timeout)
+        except UNREACHABLE as error:
+            raise StoreUnavailableError(str(error)) from error
+        return reply[1] if reply else None
+
     def last_stream_id(self, name: str, *, shard: int = 0) -> str:
         """Return the id of a stream's newest entry, "0" for an empty stream."""
         reply = self._execute(self._wire.last_stream_entry(name, shard), None)

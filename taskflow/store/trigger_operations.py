@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from taskflow.definition.debounce import Debounce
 from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.queue import NO_LIMITS, QueueLimits
+from taskflow.definition.waiting import Waiter
 from taskflow.store.operations import Operation, due_text, milliseconds
 
 
@@ -42,6 +43,7 @@ class NewRun:
     replay_of: str | None = None
     batch_id: str | None = None
     canvas: str | None = None
+    waiter: Waiter | None = None
 
 
 def trigger_run(new: NewRun) -> Operation[tuple[str, bool]]:
@@ -81,6 +83,8 @@ def _extras(new: NewRun) -> str:
         "replay_of": new.replay_of,
         "batch": new.batch_id,
         "canvas": new.canvas,
+        "waiter": new.waiter.text if new.waiter else None,
+        "place": (new.waiter and new.waiter.place) or None,
     }
     given = {name: str(value) for name, value in found.items() if value is not None}
     return to_json(given).decode() if given else ""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterable, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import islice
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from taskflow.definition.batch_engine import BatchRuns, RunEnd
 from taskflow.definition.batch_item import MOST_ITEMS, AnyTask, BatchOptions
+from taskflow.definition.waiting import Waiter
 from taskflow.errors import (
     BatchNotFoundError,
     BatchTriggerError,
@@ -51,9 +52,15 @@ class StoreBatchEngine:
         self._loop = loop
         self._declarations = declarations
 
-    def trigger(self, task: AnyTask | str | None, items: Iterable[object], options: BatchOptions) -> BatchRuns:
+    def trigger(
+        self,
+        task: AnyTask | str | None,
+        items: Iterable[object],
+        options: BatchOptions,
+        waiter: Waiter | None = None,
+    ) -> BatchRuns:
         """Make a run of each item."""
-        plan = self._plan(task, list(islice(items, MOST_ITEMS + 1)), options)
+        plan = self._plan(task, list(islice(items, MOST_ITEMS + 1)), options, waiter)
         for _ in plan.checks():
             pass
         try:
@@ -71,10 +78,14 @@ class StoreBatchEngine:
         return plan.runs
 
     async def atrigger(
-        self, task: AnyTask | str | None, items: Iterable[object] | AsyncIterable[object], options: BatchOptions
+        self,
+        task: AnyTask | str | None,
+        items: Iterable[object] | AsyncIterable[object],
+        options: BatchOptions,
+        waiter: Waiter | None = None,
     ) -> BatchRuns:
         """Make a run of each item."""
-        plan = self._plan(task, await _alist(items), options)
+        plan = self._plan(task, await _alist(items), options, waiter)
         for _ in plan.checks():
             await asyncio.sleep(0)
         store = self._loop().store
@@ -84,7 +95,7 @@ class StoreBatchEngine:
                 if flight:
                     self._took(plan, *flight[:2], await flight[2], store.missing_templates)
                 first = self._declared(part, store.missing_templates)
-                flight = part, len(first), asyncio.create_task(store.run_many([*first, *plan.writes(part)]))
+                flight = part, len(first), _sending(store.run_many([*first, *plan.writes(part)]))
                 await asyncio.sleep(0)  # it is sent before the next part is planned
             if flight:
                 self._took(plan, *flight[:2], await flight[2], store.missing_templates)
@@ -127,11 +138,13 @@ class StoreBatchEngine:
                     search.ended(unfinished, await loop.results.wait(unfinished, left()))
         return [search.ends[run_id] for run_id in run_ids]
 
-    def _plan(self, task: AnyTask | str | None, items: list[object], options: BatchOptions) -> BatchPlan:
+    def _plan(
+        self, task: AnyTask | str | None, items: list[object], options: BatchOptions, waiter: Waiter | None
+    ) -> BatchPlan:
         if len(items) > MOST_ITEMS:
             raise TriggerOptionError("items", "...", f"A batch has at most {MOST_ITEMS:,} items: trigger several.")
         found = self._planner.registry.get(task) if isinstance(task, str) else task
-        return BatchPlan(self._planner, found, items, options)
+        return BatchPlan(self._planner, found, items, options, waiter)
 
     def _declared(self, part: Part, missing: set[str]) -> list[Write]:
         needed = [(self._declarations.needed(*where, missing), where[1]) for where in part.task_shards]
@@ -183,6 +196,10 @@ class Search:
         """Take the end of the run that was waited for."""
         self.left.popleft()
         self.ends[run_id] = end
+
+
+def _sending(writes: Coroutine[Any, Any, list[Any]]) -> "asyncio.Task[list[Any]]":
+    return asyncio.create_task(writes, name="taskflow-batch")
 
 
 async def _alist(items: Iterable[object] | AsyncIterable[object]) -> list[object]:

@@ -8,6 +8,7 @@ from typing import Any
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
 from taskflow.definition.task import Task
+from taskflow.definition.waiting import Waiter
 from taskflow.errors import RunCanceledError, RunFailedError, RunNotFoundError
 from taskflow.models import Run, RunError, RunStatus
 from taskflow.store import node_operations, operations, trigger_operations
@@ -61,9 +62,15 @@ class RunEngine:
         """The process's one listener for runs that finish."""
         return self._results
 
-    def trigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
+    def find_task(self, task_id: str) -> Task[Any, Any]:
+        """Return the task declared under an id."""
+        return self._planner.registry.get(task_id)
+
+    def trigger(
+        self, task: Task[Any, Any], payload: object, options: TriggerOptions, waiter: Waiter | None = None
+    ) -> str:
         """Make a run and return its id."""
-        new = self._planner.plan(task, payload, options)
+        new = self._planner.plan(task, payload, options, waiter=waiter)
         shard = self._planner.shard(new)
         declaration = self._declarations.needed(new.task_id, shard, self._store.missing_templates)
         if declaration:
@@ -72,9 +79,11 @@ class RunEngine:
         run_id, _ = self._store.run(trigger_operations.trigger_run(new), shard=shard)
         return run_id
 
-    async def atrigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
+    async def atrigger(
+        self, task: Task[Any, Any], payload: object, options: TriggerOptions, waiter: Waiter | None = None
+    ) -> str:
         """Make a run and return its id."""
-        new = self._planner.plan(task, payload, options)
+        new = self._planner.plan(task, payload, options, waiter=waiter)
         shard, store = self._planner.shard(new), self._loop().store
         declaration = self._declarations.needed(new.task_id, shard, store.missing_templates)
         if declaration:

@@ -11,6 +11,7 @@ from taskflow.definition.payload import argsrepr
 from taskflow.definition.queue import NO_LIMITS, Queue, QueueLimits
 from taskflow.definition.registry import Registry
 from taskflow.definition.task import TaskDefinition
+from taskflow.definition.waiting import Waiter
 from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
 from taskflow.store.trigger_operations import NewRun
 from taskflow.store.wire import new_run_id, shard_of_queue, shard_of_run
@@ -34,6 +35,7 @@ class Planner:
         *,
         batch_id: str | None = None,
         replay_of: str | None = None,
+        waiter: Waiter | None = None,
     ) -> NewRun:
         """Return the run to write.
 
@@ -71,6 +73,7 @@ class Planner:
             root_id=(context.run.root_id or context.run.id) if context else None,
             batch_id=batch_id,
             replay_of=replay_of,
+            waiter=waiter,
         )
 
     def shard(self, new: NewRun) -> int:

@@ -15,9 +15,10 @@ from taskflow.definition.context import (
 )
 from taskflow.definition.signal import CANCELED
 from taskflow.definition.task import TaskDefinition
+from taskflow.definition.waiting import Waits
 from taskflow.errors import StaleClaimError
 from taskflow.execution.attempt import Attempt
-from taskflow.execution.hook_runner import Report
+from taskflow.execution.hook_runner import HookRunner, Report
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
@@ -29,7 +30,11 @@ STOPPED = RunError("Stopped", "The run's code was stopped by its node.")
 
 
 def prepare(
-    runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun, stop_reason: Callable[[], str] = lambda: CANCELED
+    runtime: Runtime,
+    definition: TaskDefinition,
+    claimed: ClaimedRun,
+    stop_reason: Callable[[], str] = lambda: CANCELED,
+    make_waits: Callable[[HookRunner], Waits] | None = None,
 ) -> Attempt:
     """Return the attempt to execute for a claim."""
     tries = Tries(claimed.failed_attempts, claimed.max_attempts, claimed.machine)
@@ -40,6 +45,7 @@ def prepare(
         tries,
         runtime.settings.output_limit,
         stop_reason=stop_reason,
+        make_waits=make_waits,
     )
 
 

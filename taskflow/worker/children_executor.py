@@ -66,6 +66,9 @@ class ChildrenExecutor:
         self._work.put(_Stop(run_id, claim, reason))
         return True
 
+    def tell_run(self, run_id: str) -> None:
+        """Do nothing: a waiting child listens for itself."""
+
     def stop_all(self) -> None:
         """Kill every child: the node's claims are over."""
         while not self._watch.kill_all(reason=LEASE_LOST):

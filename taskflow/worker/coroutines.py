@@ -23,6 +23,10 @@ class CoroutineExecutor:
         """Cancel a run's coroutine, if it executes here under this claim."""
         return self._runs.cancel(run_id, claim, reason)
 
+    def tell_run(self, run_id: str) -> None:
+        """Let a waiting coroutine look at what it waits for."""
+        self._runs.tell(run_id)
+
     def stop_all(self) -> None:
         """Cancel every coroutine and wait until they have stopped; one that does not makes the node exit."""
         self._runs.cancel_all()

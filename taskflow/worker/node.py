@@ -29,6 +29,10 @@ class Executor(Protocol):
         """Stop the code of a run that was ended from outside, if it executes here under this claim. False if not."""
         ...
 
+    def tell_run(self, run_id: str) -> None:
+        """A run that waits here may go on, or one of its waits is done."""
+        ...
+
     def stop_all(self) -> None:
         """Stop all code at once and return when it has stopped: the node's claims are over."""
         ...
@@ -100,6 +104,9 @@ class Node:
         log.warning("node.back: %s", self._runtime.node.id)
 
     def _obey(self, message: InboxEntry) -> None:
+        if message.kind == "resume":
+            self._executor.tell_run(message.run_id)
+            return
         reason = _REASONS.get(message.kind)
         if reason is None:
             log.error("inbox.unknown: %s", message.kind)

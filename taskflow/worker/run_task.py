@@ -32,6 +32,7 @@ from taskflow.worker.attempts import hooks_context, is_same_end, keep, left, pre
 from taskflow.worker.insist import insist
 from taskflow.worker.reporting import identity_of
 from taskflow.worker.runtime import Runtime, runtime_of
+from taskflow.worker.seat import Seat
 
 log = logging.getLogger("taskflow.node")
 
@@ -68,13 +69,17 @@ class RunTask(celery.Task[Any, Any]):
         claimed = self._claim(runtime, ticket.run_id, ticket.reservation)
         if claimed.ended is not None:
             self._run_final_hooks(runtime, claimed, claimed.ended)
-        attempt = prepare(runtime, self.definition, claimed, partial(_stop_reason, runtime, claimed.run_id))
+        seat = Seat(runtime, claimed)
+        attempt = prepare(
+            runtime, self.definition, claimed, partial(_stop_reason, runtime, claimed.run_id), seat.make_waits
+        )
         try:
             with (
                 runtime.reports.attempt(identity_of(claimed), claimed.metadata) as live,
-                alarm(attempt.signal, claimed.max_duration) as disarm,
+                alarm(attempt.signal, claimed.max_duration) as timer,
             ):
-                outcome = attempt.execute(partial(self._keep, runtime, claimed, live, disarm))
+                seat.begin(live, timer, is_async=self.definition.is_async)
+                outcome = attempt.execute(partial(self._keep, runtime, claimed, live, timer.disarm))
         except SystemExit:
             if attempt.report.final_hooks_ran:
                 insist(runtime, left(claimed, attempt.report), run_id=claimed.run_id)

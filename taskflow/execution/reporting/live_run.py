@@ -82,6 +82,7 @@ class LiveRun:
 
     def __init__(self, identity: RunIdentity, metadata: bytes, desk: Desk, limits: LineLimits) -> None:
         self.identity = identity
+        self._writer = f"{identity.run_id}.{identity.claim}"
         self.is_over = False
         self._desk = desk
         self._limits = limits
@@ -95,6 +96,10 @@ class LiveRun:
         self._number = 0
         self._lock = threading.RLock()  # a signal handler may log
         self._sending = threading.Lock()
+
+    def reclaimed(self, claim: int) -> None:
+        """The attempt goes on under another claim."""
+        self.identity = self.identity._replace(claim=claim)
 
     @property
     def is_dirty(self) -> bool:
@@ -173,8 +178,8 @@ class LiveRun:
             writer.add_tags(me.run_id, me.claim, batch.tags)
             return
         is_own = batch.run_id == me.run_id
-        name = f"{me.run_id}.{me.claim}"
-        stored = writer.update_metadata(batch.run_id, me.claim if is_own else None, batch.changes, name, batch.number)
+        claim = me.claim if is_own else None
+        stored = writer.update_metadata(batch.run_id, claim, batch.changes, self._writer, batch.number)
         if is_own and stored is not None:
             self._rebase(stored, batch)
 

@@ -1,6 +1,6 @@
 -- Claim a queued run for one node, or the final hooks of one that ended without its code.
 -- include: event queue timers claimed
--- more: push reserve limits slots pending dispatch admit executing release
+-- more: push reserve limits slots pending grant dispatch admit executing release
 -- ARGV[7] run id  [8] node id  [9] the ticket's reservation number  [10] nonce of this call: a repeated call (its reply
 --   was lost) gets the same claim, a second ticket under the same number does not  [11] pid of the child, 0 for a coroutine
 -- Derives :run:<id>, :nodes, :node:<node>:runs, :tickets:<Celery queue>, :unclaimed:<Celery queue>.
@@ -8,7 +8,7 @@
 --   "STALE" an old ticket, "UNREGISTERED" the node holds no lease, "DEFERRED" no slot or paused: it is pending again.
 local id, node, pid = ARGV[7], ARGV[8], ARGV[11]
 local key = run_key(id)
-local run = redis.call("HMGET", key, "status", "reservation", "nonce", "ticket", "class", "slot", "started", "queue", "ckey", "expires", "max_duration", "hooks", "order", "claim", "attempt")
+local run = redis.call("HMGET", key, "status", "reservation", "nonce", "ticket", "class", "slot", "started", "queue", "ckey", "expires", "max_duration", "hooks", "order", "claim", "attempt", "parked", "computed")
 local is_hooks = run[12] == "PENDING"
 if run[2] == ARGV[9] and run[3] == ARGV[10] then
   if run[1] == "EXECUTING" or run[12] == "RUNNING" then
@@ -38,15 +38,20 @@ if is_hooks then
   redis.call("HSET", key, "claim", claim, "node", node, "pid", pid, "nonce", ARGV[10], "hooks", "RUNNING")
   return claimed(2, id)
 end
-set_status(
-  id, run[8], "QUEUED", "EXECUTING", "claim", claim, "node", node, "pid", pid, "nonce", ARGV[10],
-  "attempt", tonumber(run[15] or "0") + 1, "attempt_started", now_text, "started", run[7] or now_text
-)
+if run[16] then -- it goes on: the attempt is the one that waited
+  redis.call("HDEL", key, "parked")
+  set_status(id, run[8], "QUEUED", "EXECUTING", "claim", claim, "node", node, "pid", pid, "nonce", ARGV[10], "resumed", now_text)
+else
+  set_status(
+    id, run[8], "QUEUED", "EXECUTING", "claim", claim, "node", node, "pid", pid, "nonce", ARGV[10],
+    "attempt", tonumber(run[15] or "0") + 1, "attempt_started", now_text, "started", run[7] or now_text
+  )
+end
 if run[10] then
   clear_timer("ttl:" .. id)
 end
 if run[11] then
-  set_timer("stop:" .. id, now + tonumber(run[11]) + STOP_GRACE_MS)
+  set_timer("stop:" .. id, now + tonumber(run[11]) - tonumber(run[17] or "0") + STOP_GRACE_MS)
 end
 if run[6] and redis.call("SREM", base .. ":unclaimed:" .. run[4], id) == 1 then
   more().unblock(run[5], 1)

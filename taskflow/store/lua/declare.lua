@@ -1,5 +1,5 @@
 -- Keep what dispatching needs to know of the tasks and queues that this process declares.
--- include: event push reserve timers queue limits slots pending dispatch
+-- include: event push reserve timers queue limits slots pending grant dispatch
 -- ARGV[7] 1 from a worker, whose word replaces older ones; 0 from a trigger, which only adds
 --   [8] JSON object of task id to ticket template  [9] JSON object of queue to its limits as JSON, "" for none
 --   [10] JSON object of task id to whether it has final hooks  [11] JSON of the environment's limit and burst or ""

@@ -1,6 +1,6 @@
 -- Make a run, once per id, and start it when it may start. A repeated call with the same id changes nothing.
 -- include: event queue push reserve
--- more: timers limits slots pending dispatch enqueue delay debounce
+-- more: timers limits slots pending grant dispatch enqueue delay debounce waits
 -- last: make
 -- ARGV[7] to [20]: the run's arguments, see lib/make.lua
 -- Derives :run:<id>, :live, :key:<task>:<digest>, :children:<run>.

@@ -1,6 +1,6 @@
 -- Make several runs in their order, each as trigger_run does.
 -- include: event queue push reserve
--- more: timers limits slots pending dispatch enqueue delay debounce
+-- more: timers limits slots pending grant dispatch enqueue delay debounce waits
 -- last: make
 -- ARGV[7] how many arguments a run has  [8] and further: those of each run, see lib/make.lua
 -- Derives :run:<id>, :live, :key:<task>:<digest>, :children:<run>.

@@ -15,6 +15,7 @@ end
 local now = math.floor(now_us / 1000)
 local now_text = string.format("%d", now)
 local outbox = {}
+local made, more -- makes the functions that few calls need, see scripts.py
 
 local function run_key(id)
   return base .. ":run:" .. id

@@ -1,4 +1,4 @@
--- End a run for good, with further fields. Derives :live, :finished, :finishes, :key:<task>:<digest>, :debounce:<task>:<digest>, :children:<run>, :canvas.
+-- End a run for good, with further fields. Derives :live, :finished, :finishes, :key:<task>:<digest>, :debounce:<task>:<digest>, :children:<run>, :canvas, :waits:<run>, :waiters:<run>.
 local FINISHES_KEPT = "10000"
 local CANVAS_MS = 2000
 
@@ -18,9 +18,9 @@ end
 
 local function close(id, status, ...)
   local key = run_key(id)
-  local run = redis.call("HMGET", key, "queue", "status", "ttl", "max_duration", "parent", "idempotency", "key_ttl", "debounce", "canvas")
+  local run = redis.call("HMGET", key, "queue", "status", "ttl", "max_duration", "parent", "idempotency", "key_ttl", "debounce", "canvas", "waits", "waited")
   set_status(id, run[1], run[2], status, "finished", now_text, ...)
-  redis.call("HDEL", key, "nonce", "republished", "order", "expires", "settled")
+  redis.call("HDEL", key, "nonce", "republished", "order", "expires", "settled", "parked", "resumed", "computed", "unloading", "ready")
   if run[3] then
     clear_timer("ttl:" .. id)
   end
@@ -44,6 +44,12 @@ local function close(id, status, ...)
     if is_nodeless then
       wake(now)
     end
+  end
+  if run[10] then
+    more().drop_waits(id)
+  end
+  if run[11] then
+    more().tell_waiters(id)
   end
   if run[6] or run[8] then
     free_keys(id, status, run[6], run[7], run[8])
