@@ -149,8 +149,9 @@ class Crew:
 
 
 def _could_not_start(node: Node) -> bool:
-    """Whether a node found no store when it started: it says so and ends, for its supervisor to start another."""
-    return "StoreUnavailableError" in node.output() and "node.ready" not in node.output()
+    """Whether a node ended before it was one: it found no store, or was asked to stop before it could know how to."""
+    was_killed = node.process.returncode == -signal.SIGTERM
+    return "node.ready" not in node.output() and (was_killed or "StoreUnavailableError" in node.output())
 
 
 def _family(node: Node) -> list[int]:

@@ -39,18 +39,19 @@ class Ledger:
 
 def read_ledger(path: Path, deaths: dict[int, float]) -> Ledger:
     """Read the ledger. What did not end by itself ended with its process."""
-    ledger, open_stints = Ledger(), dict[tuple[str, str], Stint]()
+    ledger, stints, began = Ledger(), dict[tuple[str, str], Stint](), set[tuple[str, str]]()
     for line in path.read_text().splitlines() if path.exists() else ():
         kind, run_id, *words = line.split()
-        if kind == "start":
+        if kind in ("start", "resume"):
             attempt, claim, pid, at = words
-            if (run_id, claim) in open_stints:
+            if kind == "start" and (run_id, claim) in began:
                 ledger.twice.append(f"claim {claim} of {run_id} began twice")
+            began.add((run_id, claim))
             stint = Stint(run_id, int(attempt), int(claim), int(pid), float(at), deaths.get(int(pid)))
-            open_stints[run_id, claim] = stint
+            stints[run_id, attempt] = stint
             ledger.stints.append(stint)
-        elif kind == "end":
-            open_stints[run_id, words[1]].ended = float(words[3])
+        elif kind in ("end", "pause"):
+            stints[run_id, words[0]].ended = min(float(words[3]), stints[run_id, words[0]].ended or float("inf"))
         elif kind == "hook":
             ledger.hooks[run_id] += 1
         elif kind == "made":
@@ -112,5 +113,5 @@ class DeathWatch:
             whole = text[: text.rfind(b"\n") + 1]
             self._place += len(whole)
             found = [line.split() for line in whole.splitlines()]
-            return [(int(words[4]), float(words[5])) for words in found if words[0] == b"start"]
+            return [(int(words[4]), float(words[5])) for words in found if words[0] in (b"start", b"resume")]
         return []

@@ -37,19 +37,19 @@ def check_limits(
 ) -> Overlaps:
     """Return where more was executed at a time than a limit allows."""
     found = Overlaps()
-    spans: dict[tuple[str, int], tuple[float, float]] = {}
+    spans: list[tuple[str, float, float]] = []
     for stint in stints:
         ended = now if stint.ended is None else stint.ended
         over = _claim_over(stint, runs[stint.run_id], clock)
         if over is not None and over < ended:
             _explain(found, stint, over, ended, freezes, outages)
             ended = max(over, stint.began)
-        spans[stint.run_id, stint.claim] = (stint.began, ended)
+        spans.append((stint.run_id, stint.began, ended))
 
     for what, most, run_ids in _limits(runs, keyed):
-        alive = most_alive(span for (run_id, _), span in spans.items() if run_id in run_ids)
-        if alive > most:
-            found.problems.append(f"{what}: {alive} at a time, and the limit is {most}")
+        alive = most_alive(span for span in spans if span[0] in run_ids)
+        if len(alive) > most:
+            found.problems.append(f"{what}: {len(alive)} at a time, and the limit is {most}: {', '.join(alive)}")
     return found
 
 
@@ -64,13 +64,18 @@ def _limits(runs: Mapping[str, Run], keyed: Mapping[str, str]) -> Iterator[tuple
         yield f"idempotency key {key}", 1, {run_id for run_id, of_it in keyed.items() if of_it == key}
 
 
-def most_alive(spans: Iterable[tuple[float, float]]) -> int:
-    """Return how many spans there are at most at one instant."""
-    changes = [change for began, ended in spans for change in ((began, 1), (ended, -1))]
-    alive = most = 0
-    for _, change in sorted(changes):
-        alive += change
-        most = max(most, alive)
+def most_alive(spans: Iterable[tuple[str, float, float]]) -> list[str]:
+    """Return which of the spans (name, start, end) are there at the instant with the most of them."""
+    changes = [change for name, began, ended in spans for change in ((began, 1, name), (ended, -1, name))]
+    alive: list[str] = []
+    most: list[str] = []
+    for _, change, name in sorted(changes):
+        if change < 0:
+            alive.remove(name)
+            continue
+        alive.append(name)
+        if len(alive) > len(most):
+            most = list(alive)
     return most
 
 

@@ -1,6 +1,7 @@
 """The tasks of the fault driver. Each notes what it does in a ledger that taskflow knows nothing of.
 
-Lines: ``start|end run attempt claim pid time``, ``hook run kind pid time``, ``made child parent certain|maybe``.
+Lines: ``start|end|pause|resume run attempt claim pid time``, ``hook run kind pid time``,
+``made child parent certain|maybe``.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 
 from pydantic import BaseModel
 
-from taskflow import AbortRun, Context, Queue, Retry, StoreUnavailableError, logger, metadata, task
+from taskflow import AbortRun, Context, Queue, Retry, StoreUnavailableError, logger, metadata, task, wait
 from taskflow.execution.reporting.current import require_live_run
 from tests.fleet_tasks import write
 
@@ -31,6 +32,7 @@ class Work(BaseModel):
     aborts: bool = False
     deaths: int = 0
     children: int = 0
+    waits: float = 0.0
 
 
 class Done(BaseModel):
@@ -40,17 +42,29 @@ class Done(BaseModel):
     attempt: int
 
 
-@contextmanager
-def noted(ctx: Context) -> Generator[Done]:
-    """Note the start and the end of what is inside, with the claim, which user code does not see otherwise."""
+def _note(kind: str, ctx: Context) -> int:
+    """Note what happens, with the claim, which user code does not see otherwise."""
     claim = require_live_run("the ledger").identity.claim
-    words = (ctx.run.id, ctx.attempt.number, claim, os.getpid())
-    write("start", *words, f"{time.time():.6f}")
-    metadata.set("claim", claim)
+    write(kind, ctx.run.id, ctx.attempt.number, claim, os.getpid(), f"{time.time():.6f}")
+    return claim
+
+
+@contextmanager
+def noted(ctx: Context) -> Generator[None]:
+    """Note the start and the end of what is inside."""
+    metadata.set("claim", _note("start", ctx))
     try:
-        yield Done(claim=claim, attempt=ctx.attempt.number)
+        yield
     finally:
-        write("end", *words, f"{time.time():.6f}")
+        _note("end", ctx)
+
+
+@contextmanager
+def away(ctx: Context) -> Generator[None]:
+    """Note that the run only waits meanwhile, and holds no slot."""
+    _note("pause", ctx)
+    yield
+    metadata.set("claim", _note("resume", ctx))
 
 
 def _begin(work: Work, ctx: Context) -> None:
@@ -60,13 +74,15 @@ def _begin(work: Work, ctx: Context) -> None:
         _have_children(work, ctx)
 
 
-def _finish(work: Work, ctx: Context) -> None:
-    metadata.increment("halves")
+def _finish(work: Work, ctx: Context) -> Done:
+    claim = require_live_run("the ledger").identity.claim
+    metadata.set("claim", claim).increment("halves")
     logger.info("half done")
     if work.aborts:
         raise AbortRun("as told")
     if ctx.attempt.number <= work.fails:
         raise ConnectionError(f"attempt {ctx.attempt.number} fails as told")
+    return Done(claim=claim, attempt=ctx.attempt.number)
 
 
 def _have_children(work: Work, ctx: Context) -> None:
@@ -80,22 +96,24 @@ def _have_children(work: Work, ctx: Context) -> None:
 
 
 def _work(work: Work, ctx: Context) -> Done:
-    with noted(ctx) as done:
+    with noted(ctx):
         _begin(work, ctx)
         time.sleep(work.seconds / 2)
-        metadata.set("claim", done.claim)
+        if work.waits:
+            with away(ctx):
+                wait.for_(work.waits)
         time.sleep(work.seconds / 2)
-        _finish(work, ctx)
-        return done
+        return _finish(work, ctx)
 
 
 async def _awork(work: Work, ctx: Context) -> Done:
-    with noted(ctx) as done:
+    with noted(ctx):
         await asyncio.sleep(work.seconds / 2)
-        metadata.set("claim", done.claim)
+        if work.waits:
+            with away(ctx):
+                await wait.afor_(work.waits)
         await asyncio.sleep(work.seconds / 2)
-        _finish(work, ctx)
-        return done
+        return _finish(work, ctx)
 
 
 @task(id="f-short", retry=FAST)
@@ -155,3 +173,28 @@ def hooked(payload: Work, ctx: Context) -> Done:
 async def ahooked(payload: Work, ctx: Context) -> Done:
     """Work as a coroutine, with a final hook."""
     return await _awork(payload, ctx)
+
+
+@task(id="f-parent", queue=THREE, retry=FAST)
+def parent(payload: Work, ctx: Context) -> Done:
+    """Wait for one child after the other, in a child of the node."""
+    with noted(ctx):
+        for number in range(payload.children):
+            with away(ctx):
+                result = (ashort, aone)[number % 2].trigger_and_wait(Work(seconds=payload.seconds))
+            write("made", result.run_id, ctx.run.id, "certain")
+        return _finish(payload, ctx)
+
+
+@task(id="f-aparent", queue=ONE, retry=FAST)
+async def aparent(payload: Work, ctx: Context) -> Done:
+    """Wait for all children at once, some of them in the same queue of limit 1."""
+    with noted(ctx):
+        children = [(short, aone, tenant)[number % 3] for number in range(payload.children)]
+        with away(ctx):
+            results = await asyncio.gather(
+                *(child.atrigger_and_wait(Work(seconds=payload.seconds), concurrency_key="a") for child in children)
+            )
+        for result in results:
+            write("made", result.run_id, ctx.run.id, "certain")
+        return _finish(payload, ctx)

@@ -45,6 +45,7 @@ class Workload:
             (3, self._expiring), (3, self._timed), (8, self._one), (8, self._three), (10, self._tenant),
             (8, self._rated), (6, self._hooked), (5, self._parent), (3, self._batch), (6, self._canceled),
             (3, self._keyed), (2, self._urgent), (1, self._pause),
+            (5, self._waiting), (5, self._waiting_parent),
         ]  # fmt: skip
         self._kinds = [kind for _, kind in kinds]
         self._weights = [weight for weight, _ in kinds]
@@ -162,6 +163,17 @@ class Workload:
     def _parent(self) -> None:
         work = Work(children=self._dice.randint(1, 3))
         self._trigger("parent", lambda: tasks.short.trigger(work))
+
+    def _waiting(self) -> None:
+        task = self._task(tasks.three, tasks.tenant, tasks.aone, tasks.ashort)
+        work = Work(seconds=self._dice.uniform(0, 0.2), waits=self._dice.uniform(5.1, 8))
+        key = self._any("a", "b", "c", "d") if task is tasks.tenant else None
+        self._trigger("waiting", lambda: task.trigger(work, concurrency_key=key))
+
+    def _waiting_parent(self) -> None:
+        task = self._task(tasks.parent, tasks.aparent, tasks.aparent)
+        work = Work(seconds=self._dice.uniform(0, 0.3), children=self._dice.randint(1, 3))
+        self._trigger("waiting parent", lambda: task.trigger(work))
 
     def _urgent(self) -> None:
         work, priority = self._brief(), self._dice.uniform(1, 100)
