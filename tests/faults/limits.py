@@ -54,12 +54,13 @@ def check_limits(
 
 
 def _limits(runs: Mapping[str, Run], keyed: Mapping[str, str]) -> Iterator[tuple[str, int, set[str]]]:
-    """What is limited, to how many at a time, and the runs that it is about."""
-    for queue, most in ((tasks.ONE, 1), (tasks.THREE, 3), (tasks.TENANTS, 3)):
-        yield f"queue {queue.name}", most, {run.id for run in runs.values() if run.queue == queue.name}
-    tenants = [run for run in runs.values() if run.queue == tasks.TENANTS.name]
-    for key in {run.concurrency_key for run in tenants} - {None}:
-        yield f"tenant {key}", 1, {run.id for run in tenants if run.concurrency_key == key}
+    """What is limited, to how many at a time, and the runs that it is about. A limit counts for each key."""
+    for queue, most in ((tasks.ONE, 1), (tasks.THREE, 3), (tasks.TENANTS, 1)):
+        of_it = [run for run in runs.values() if run.queue == queue.name]
+        for key in {run.concurrency_key for run in of_it}:
+            if key is not None or queue is not tasks.TENANTS:
+                yield f"queue {queue.name}, key {key}", most, {run.id for run in of_it if run.concurrency_key == key}
+    yield "queue f-tenants in all", 3, {run.id for run in runs.values() if run.queue == tasks.TENANTS.name}
     for key in set(keyed.values()):
         yield f"idempotency key {key}", 1, {run_id for run_id, of_it in keyed.items() if of_it == key}
 

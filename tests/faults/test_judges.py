@@ -54,7 +54,7 @@ def test_two_runs_at_once_in_a_queue_of_one_are_found(tmp_path: Path) -> None:
     runs = {name: a_run(name) for name in "ab"}
     both = [a_stint("a", 0, 2), a_stint("b", 1, 3)]
     found = check_limits(both, runs, a_clock(tmp_path), [], [], {}, ZERO + 10)
-    assert found.problems == ["queue f-one: 2 at a time, and the limit is 1: a, b"]
+    assert found.problems == ["queue f-one, key None: 2 at a time, and the limit is 1: a, b"]
     after = [a_stint("a", 0, 1), a_stint("b", 1, 3)]
     assert not check_limits(after, runs, a_clock(tmp_path), [], [], {}, ZERO + 10).problems
     assert most_alive([("a", 0, 4), ("b", 1, 2), ("c", 1, 3), ("d", 3, 4)]) == ["a", "b", "c"]
