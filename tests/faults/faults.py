@@ -2,6 +2,7 @@
 
 import contextlib
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator
@@ -62,6 +63,7 @@ class Injector:
         self.outages: list[tuple[float, float]] = []
         self._crew, self._store, self._broker, self._proxies, self._lease = crew, store, broker, proxies, lease
         self._ends: list[tuple[float, Callable[[], None]]] = []
+        self._restarting: threading.Thread | None = None
         self._acts: dict[str, Callable[[Fault], bool | None]] = {
             "kill node": self._kill_node, "stop node": self._stop_node, "freeze node": self._freeze_node,
             "kill child": self._kill_child, "restart store": self._restart_store,
@@ -81,6 +83,8 @@ class Injector:
         for _, end in self._ends:
             end()
         self._ends = []
+        if self._restarting is not None:
+            self._restarting.join()
 
     def _rest_until(self, instant: float) -> None:
         while (now := time.monotonic()) < instant:
@@ -122,7 +126,10 @@ class Injector:
     def _restart_broker(self, fault: Fault) -> bool | None:
         if self._broker is None:
             return False
-        self._broker.restart()
+        if self._restarting is not None and self._restarting.is_alive():
+            return False
+        self._restarting = threading.Thread(target=self._broker.restart, name="broker-restart")
+        self._restarting.start()  # it takes its time, in which further things may happen
         return None
 
     def _drop(self, fault: Fault) -> None:
