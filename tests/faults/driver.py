@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from taskflow import Run, RunStatus
 from tests.faults import checks
@@ -22,7 +23,7 @@ from tests.servers import RabbitServer
 from tests.waiting import wait_until
 
 LEASE, HEARTBEAT, MAX_LOST = 3, 1, 10
-SETTINGS: dict[str, object] = {
+SETTINGS: dict[str, Any] = {
     "lease": LEASE, "heartbeat": HEARTBEAT, "reservation_timeout": 2, "cancel_grace": 3, "connect_timeout": 1,
     "max_lost": MAX_LOST, "tasks": "tests.faults.tasks", "ticket_hold": 5,
 }  # fmt: skip
@@ -40,6 +41,7 @@ class Result:
     triggered: Counter[str] = field(default_factory=Counter[str])
     completed: Counter[str] = field(default_factory=Counter[str])
     statuses: Counter[str] = field(default_factory=Counter[str])
+    refused: int = 0
     late: list[str] = field(default_factory=list[str])
     problems: list[str] = field(default_factory=list[str])
 
@@ -88,7 +90,7 @@ class Drive:
         watch.stop()
         self._check(fleet, crew, workload, injector, watch)
         crew.leave()
-        problems += [*workload.errors, *crew.errors, *checks.check_logs(crew.logs())]
+        problems += [*workload.errors, *injector.errors, *crew.errors, *checks.check_logs(crew.logs())]
 
     def _wait_for_the_end(self, fleet: Fleet) -> list[str]:
         with contextlib.closing(self._store.client()) as client:
@@ -123,6 +125,7 @@ class Drive:
         )
         result = self._result
         result.faults, result.triggered, result.late = injector.injected, workload.counts(), overlaps.late
+        result.refused = injector.refused
         result.completed = Counter(
             kind
             for run_id, kind in workload.certain.items()
@@ -147,6 +150,7 @@ def told(result: Result) -> str:
         f"  faults    {_counts(result.faults)}",
         f"  completed {', '.join(_of_kind(result, kind) for kind, _ in result.triggered.most_common())}",
         f"  ended     {_counts(result.statuses)}",
+        f"  refused   {result.refused} stale writes",
         f"  late code {len(result.late)}: {'; '.join(result.late) or 'none'}",
     ]
     if result.problems:

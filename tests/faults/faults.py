@@ -12,12 +12,14 @@ import redis
 
 from tests.faults.clock import ClockedServer
 from tests.faults.crew import POSTS, Crew
+from tests.faults.forgery import forge
 from tests.faults.proxy import Proxy
 from tests.servers import RabbitServer
 
 KINDS = (
     "kill node", "stop node", "freeze node", "kill child", "restart store", "restart broker", "drop connections",
     "client kill", "lose replies", "delay", "stall", "clock forward", "clock back", "forget scripts",
+    "stale writes", "freeze node",
 )  # fmt: skip
 PAUSE_SECONDS = (0.8, 2.8)
 
@@ -53,6 +55,8 @@ class Injector:
 
     Attributes:
         injected: How many faults of each kind.
+        refused: How many stale writes the store refused.
+        errors: Those that it took.
         outages: From when to when the store could not be reached, or only badly.
     """
 
@@ -60,6 +64,8 @@ class Injector:
         self, crew: Crew, store: ClockedServer, broker: RabbitServer | None, proxies: list[Proxy], lease: float
     ) -> None:
         self.injected: Counter[str] = Counter()
+        self.refused = 0
+        self.errors: list[str] = []
         self.outages: list[tuple[float, float]] = []
         self._crew, self._store, self._broker, self._proxies, self._lease = crew, store, broker, proxies, lease
         self._ends: list[tuple[float, Callable[[], None]]] = []
@@ -70,6 +76,7 @@ class Injector:
             "restart broker": self._restart_broker, "drop connections": self._drop, "client kill": self._client_kill,
             "lose replies": self._lose_replies, "delay": self._delay, "stall": self._stall,
             "clock forward": self._forward, "clock back": self._back, "forget scripts": self._forget_scripts,
+            "stale writes": self._forge,
         }  # fmt: skip
 
     def run(self, faults: list[Fault], seconds: float) -> None:
@@ -113,7 +120,7 @@ class Injector:
         if self._crew.is_frozen(fault.post):
             return False
         self._crew.freeze(fault.post)
-        self._later(self._lease * (0.5 + 1.5 * fault.seconds), lambda: self._crew.wake(fault.post))
+        self._later(self._lease * (0.6 + 1.6 * fault.seconds), lambda: self._crew.wake(fault.post))
         return None
 
     def _kill_child(self, fault: Fault) -> bool:
@@ -169,6 +176,11 @@ class Injector:
     def _forget_scripts(self, fault: Fault) -> None:
         with contextlib.closing(self._store.client()) as client, contextlib.suppress(redis.RedisError):
             client.script_flush()
+
+    def _forge(self, fault: Fault) -> None:
+        refused, taken = forge(self._crew.fleet.flow.store, self._crew.fleet.folder / "ledger")
+        self.refused += refused
+        self.errors += taken
 
     def _proxy(self, fault: Fault) -> Proxy:
         return self._proxies[int(fault.choice * len(self._proxies))]

@@ -175,7 +175,7 @@ async def ahooked(payload: Work, ctx: Context) -> Done:
     return await _awork(payload, ctx)
 
 
-@task(id="f-parent", queue=THREE, retry=FAST)
+@task(id="f-parent", retry=FAST)
 def parent(payload: Work, ctx: Context) -> Done:
     """Wait for one child after the other, in a child of the node."""
     with noted(ctx):

@@ -175,6 +175,23 @@ def test_thirty_seconds_without_the_store_take_no_run_away(start_fleet: StartFle
     assert tasks.echo.trigger("back").result(timeout=20) == "back"
 
 
+def test_a_trigger_that_fails_before_its_run_is_made_says_so(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """The first trigger of a task tells the store of the task first, which may go unanswered."""
+    with contextlib.closing(Proxy(valkey.port)) as proxy:
+        start_fleet(through(proxy, valkey.url), connect_timeout=0.3)
+        proxy.is_stalled = True
+        with pytest.raises(StoreUnavailableError) as raised:
+            tasks.sleep.trigger(tasks.Nap())
+        assert (bool(raised.value.run_id), raised.value.may_exist) == (True, False)
+        proxy.heal()
+        tasks.sleep.trigger(tasks.Nap())
+        proxy.is_stalled = True
+        with pytest.raises(StoreUnavailableError) as raised:
+            tasks.sleep.trigger(tasks.Nap())
+        assert (bool(raised.value.run_id), raised.value.may_exist) == (True, True)
+        proxy.heal()
+
+
 @pytest.mark.timeout(120)
 def test_a_restart_of_rabbitmq_loses_nothing(
     start_fleet: StartFleet, valkey: RedisServer, rabbitmq: RabbitServer

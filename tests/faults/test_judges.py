@@ -45,7 +45,7 @@ def a_clock(folder: Path) -> StoreClock:
 def test_one_plan_belongs_to_a_seed_and_has_every_kind() -> None:
     """A seed that does not replay is of no use."""
     assert plan(7, 60, has_broker=True) == plan(7, 60, has_broker=True) != plan(8, 60, has_broker=True)
-    assert len({fault.kind for fault in plan(7, 60, has_broker=True)}) == 14
+    assert len({fault.kind for fault in plan(7, 60, has_broker=True)}) == 15
     assert "restart broker" not in {fault.kind for fault in plan(7, 60, has_broker=False)}
 
 
