@@ -53,6 +53,7 @@ class Drive:
         self._seed, self._seconds, self._broker = seed, seconds, broker
         self._dice = random.Random(f"drive-{seed}")
         self._shards = self._dice.choice((1, 1, 2))
+        self._limit: int | None = self._dice.choice((None, 20)) if self._shards == 1 else None
         self._store = ClockedServer(folder / "store", appendfsync=self._dice.choice(("always", "everysec")))
         self._folder = folder
         self._result = Result(seed, folder)
@@ -69,9 +70,9 @@ class Drive:
                 broker_url = through(proxies[1], self._broker.url)
             for proxy in proxies:
                 ends.callback(proxy.close)
-            fleet = Fleet(
-                self._folder, through(proxies[0], self._store.url), broker_url, shards=self._shards, **SETTINGS
-            )
+            store_url = through(proxies[0], self._store.url)
+            settings = SETTINGS | {"shards": self._shards, "concurrency_limit": self._limit}
+            fleet = Fleet(self._folder, store_url, broker_url, **settings)
             ends.callback(fleet.close)
             self._drive(fleet, proxies, pace)
         return self._result
@@ -121,7 +122,7 @@ class Drive:
         ids = {*workload.certain, *workload.maybe, *workload.refused, *ledger.made, *(s.run_id for s in ledger.stints)}
         found: dict[str, Run] = checks.read_runs(fleet.flow, sorted(ids))
         overlaps = check_limits(
-            ledger.stints, found, self._store.clock, crew.freezes, injector.outages, workload.keyed, now
+            ledger.stints, found, self._store.clock, crew.freezes, injector.outages, workload.keyed, self._limit, now
         )
         result = self._result
         result.faults, result.triggered, result.late = injector.injected, workload.counts(), overlaps.late

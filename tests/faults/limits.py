@@ -33,6 +33,7 @@ def check_limits(
     freezes: Sequence[Freeze],
     outages: Sequence[tuple[float, float]],
     keyed: Mapping[str, str],
+    environment: int | None,
     now: float,
 ) -> Overlaps:
     """Return where more was executed at a time than a limit allows."""
@@ -46,14 +47,16 @@ def check_limits(
             ended = max(over, stint.began)
         spans.append((stint.run_id, stint.began, ended))
 
-    for what, most, run_ids in _limits(runs, keyed):
+    for what, most, run_ids in _limits(runs, keyed, environment):
         alive = most_alive(span for span in spans if span[0] in run_ids)
         if len(alive) > most:
             found.problems.append(f"{what}: {len(alive)} at a time, and the limit is {most}: {', '.join(alive)}")
     return found
 
 
-def _limits(runs: Mapping[str, Run], keyed: Mapping[str, str]) -> Iterator[tuple[str, int, set[str]]]:
+def _limits(
+    runs: Mapping[str, Run], keyed: Mapping[str, str], environment: int | None
+) -> Iterator[tuple[str, int, set[str]]]:
     """What is limited, to how many at a time, and the runs that it is about. A limit counts for each key."""
     for queue, most in ((tasks.ONE, 1), (tasks.THREE, 3), (tasks.TENANTS, 1)):
         of_it = [run for run in runs.values() if run.queue == queue.name]
@@ -61,6 +64,8 @@ def _limits(runs: Mapping[str, Run], keyed: Mapping[str, str]) -> Iterator[tuple
             if key is not None or queue is not tasks.TENANTS:
                 yield f"queue {queue.name}, key {key}", most, {run.id for run in of_it if run.concurrency_key == key}
     yield "queue f-tenants in all", 3, {run.id for run in runs.values() if run.queue == tasks.TENANTS.name}
+    if environment is not None:
+        yield "environment", environment, set(runs)
     for key in set(keyed.values()):
         yield f"idempotency key {key}", 1, {run_id for run_id, of_it in keyed.items() if of_it == key}
 
