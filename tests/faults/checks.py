@@ -91,6 +91,18 @@ def check_budgets(found: Mapping[str, Run], max_lost: int) -> list[str]:
     return problems
 
 
+def check_failures(found: Mapping[str, Run]) -> list[str]:
+    """Runs fail as they were told to, or because the store was away, and for no other reason."""
+    reasons = {"ConnectionError": "as told", "AbortRun": "as told", "StoreUnavailableError": ""}
+    return [
+        f"{run.id} of {run.task_id} failed: {run.error}"
+        for run in found.values()
+        if run.status is RunStatus.FAILED
+        and run.error
+        and reasons.get(run.error.type, "never") not in run.error.message
+    ]
+
+
 def check_hooks(found: Mapping[str, Run], ledger: Ledger) -> list[str]:
     """The final hook of every run that has one ran."""
     hooked = [run for run in found.values() if run.task_id in ("f-hooked", "f-ahooked") and run.is_finished]

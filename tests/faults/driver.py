@@ -138,6 +138,7 @@ class Drive:
             *checks.check_statuses(self._store, self._bases(fleet)),
             *checks.check_claims(found, ledger),
             *checks.check_budgets(found, MAX_LOST),
+            *checks.check_failures(found),
             *checks.check_hooks(found, ledger),
             *overlaps.problems,
         ]

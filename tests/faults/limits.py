@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from taskflow import AttemptOutcome, Run
+from taskflow import AttemptOutcome, Run, RunStatus
 from tests.faults import tasks
 from tests.faults.clock import StoreClock
 from tests.faults.crew import Freeze
@@ -40,8 +40,10 @@ def check_limits(
     found = Overlaps()
     spans: list[tuple[str, float, float]] = []
     for stint in stints:
-        ended = now if stint.ended is None else stint.ended
-        over = _claim_over(stint, runs[stint.run_id], clock)
+        ended = now if stint.ended is None else max(stint.ended, stint.began)
+        over = _claim_over(stint, runs[stint.run_id], clock) or _slot_lost(
+            stint, ended, runs[stint.run_id], clock, [*((one.since, one.until) for one in freezes), *outages]
+        )
         if over is not None and over < ended:
             _explain(found, stint, over, ended, freezes, outages)
             ended = max(over, stint.began)
@@ -91,6 +93,22 @@ def _claim_over(stint: Stint, run: Run, clock: StoreClock) -> float | None:
         if attempt.claim == stint.claim and attempt.outcome is AttemptOutcome.LOST and attempt.finished_at:
             times = [at for at in clock.host_times(attempt.finished_at.timestamp()) if at >= stint.began]
             return min(times, default=None)
+    return None
+
+
+def _slot_lost(
+    stint: Stint, ended: float, run: Run, clock: StoreClock, absences: Sequence[tuple[float, float]]
+) -> float | None:
+    """Return from when on a run that was ended from outside may have lost its slot before its code had stopped.
+
+    That leaves no trace in its record: it had ended before its node was not heard of.
+    """
+    if run.status not in (RunStatus.CANCELED, RunStatus.TIMED_OUT) or run.finished_at is None:
+        return None
+    for finished in clock.host_times(run.finished_at.timestamp()):
+        found = [max(finished, since) for since, until in absences if since <= ended and until >= finished]
+        if finished >= stint.began and found:
+            return min(found)
     return None
 
 
