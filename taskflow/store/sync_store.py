@@ -146,10 +146,9 @@ class Store:
             StoreUnavailableError: No connection.
         """
         try:
-            with self._connections.one() as lent:
-                connection: Any = lent
-                connection.send_command("BLPOP", f"{self.config.base(shard)}:{name}", seconds)
-                reply: Any = connection.read_response(timeout=seconds + self._timeout)
+            with self._connections.one() as connection:
+                connection.send(packed(("BLPOP", f"{self.config.base(shard)}:{name}", seconds)))
+                reply = connection.read(timeout=seconds + self._timeout)
         except UNREACHABLE as error:
             raise StoreUnavailableError(str(error)) from error
         return reply[1] if reply else None

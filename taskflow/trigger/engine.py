@@ -1,7 +1,8 @@
 """The engine behind ``Task`` and ``RunHandle``: every verb as one operation, in two shells."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from taskflow.definition.options import TriggerOptions
 from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
 from taskflow.definition.task import Task
 from taskflow.definition.waiting import Waiter
-from taskflow.errors import RunCanceledError, RunFailedError, RunNotFoundError
+from taskflow.errors import RunCanceledError, RunFailedError, RunNotFoundError, StoreUnavailableError
 from taskflow.models import Run, RunError, RunStatus
 from taskflow.objects.address import is_address
 from taskflow.objects.values import is_resolved
@@ -84,7 +85,8 @@ class RunEngine:
         shard = self._planner.shard(new)
         declaration = self._declarations.needed(new.task_id, shard, self._store.missing_templates)
         if declaration:
-            self._store.run(declaration, shard=shard)
+            with _before(new.id):
+                self._store.run(declaration, shard=shard)
             self._declarations.made(new.task_id, shard, self._store.missing_templates)
         run_id, _ = self._store.run(trigger_operations.trigger_run(new), shard=shard)
         if new.large and run_id != new.id:
@@ -101,7 +103,8 @@ class RunEngine:
         shard, store = self._planner.shard(new), self._loop().store
         declaration = self._declarations.needed(new.task_id, shard, store.missing_templates)
         if declaration:
-            await store.run(declaration, shard=shard)
+            with _before(new.id):
+                await store.run(declaration, shard=shard)
             self._declarations.made(new.task_id, shard, store.missing_templates)
         run_id, _ = await store.run(trigger_operations.trigger_run(new), shard=shard)
         if new.large and run_id != new.id:
@@ -232,3 +235,12 @@ def _output(run_id: str, result: Result) -> bytes:
     error = error or RunError(status.value, "")
     kind = RunCanceledError if status is RunStatus.CANCELED else RunFailedError
     raise kind(run_id, status.value, error.type, error.message, error.traceback)
+
+
+@contextmanager
+def _before(run_id: str) -> Generator[None]:
+    """What fails in here fails before a run is made: say so, whatever became of the request itself."""
+    try:
+        yield
+    except StoreUnavailableError as error:
+        raise StoreUnavailableError(error.reason, run_id=run_id, may_exist=False) from error

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
-from taskflow.errors import StoreScriptError
+from taskflow.errors import BrokerUnavailableError, StoreScriptError
 from taskflow.models import RunError
 from taskflow.store import node_operations as operations
 from taskflow.store.operations import PER_PASS, Operation
@@ -39,9 +39,10 @@ class Upkeep:
 
         Raises:
             StoreUnavailableError: The store did not answer; the next tick goes on.
+            BrokerUnavailableError: The broker did not. Only after all passes: what needs no broker is done.
             StoreScriptError: A script failed. Only after all passes.
         """
-        broken: StoreScriptError | None = None
+        broken: BrokerUnavailableError | StoreScriptError | None = None
         passes: dict[str, Callable[[], object]] = {
             "runs": self._promote,
             "timers": self._fire_timers,
@@ -56,7 +57,7 @@ class Upkeep:
             if name in due:
                 try:
                     act()
-                except StoreScriptError as failed:
+                except (BrokerUnavailableError, StoreScriptError) as failed:
                     broken = broken or failed
         if broken is not None:
             raise broken
