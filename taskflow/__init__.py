@@ -51,6 +51,9 @@ from taskflow.errors import (
     RunUpdateError,
     SettingsError,
     StoreUnavailableError,
+    StreamClosedError,
+    StreamError,
+    StreamTimeoutError,
     TaskflowError,
     TaskNotFoundError,
     TriggerOptionError,
@@ -58,6 +61,9 @@ from taskflow.errors import (
 )
 from taskflow.execution.reporting.logger import logger
 from taskflow.execution.reporting.verbs import metadata, tags
+from taskflow.execution.streaming.input import InputStream
+from taskflow.execution.streaming.output import OutputStream
+from taskflow.execution.streaming.verbs import streams
 from taskflow.models import (
     Attempt,
     AttemptOutcome,
@@ -103,11 +109,13 @@ __all__ = [
     "ErrorCause",
     "HistoryUnavailableError",
     "IdempotencyKey",
+    "InputStream",
     "Local",
     "LocalNotSetError",
     "Machine",
     "OutOfMemory",
     "OutputError",
+    "OutputStream",
     "OutsideRunError",
     "PayloadError",
     "PayloadTooLargeError",
@@ -134,6 +142,9 @@ __all__ = [
     "SettingsError",
     "Signal",
     "StoreUnavailableError",
+    "StreamClosedError",
+    "StreamError",
+    "StreamTimeoutError",
     "Task",
     "TaskFlow",
     "TaskNotFoundError",
@@ -149,6 +160,7 @@ __all__ = [
     "queues",
     "retry",
     "runs",
+    "streams",
     "tags",
     "task",
     "tasks",

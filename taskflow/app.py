@@ -30,6 +30,7 @@ from taskflow.execution.final_hooks import has_final_hooks
 from taskflow.settings import Settings
 from taskflow.store import trigger_operations
 from taskflow.store.async_store import AsyncStore
+from taskflow.store.stream_operations import StreamLimits
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig, shard_of_queue
 from taskflow.trigger.engine import RunEngine
@@ -83,7 +84,13 @@ class TaskFlow:
         self.planner.limits()  # refuses contradictions
         self.lookup = Lookup(self.settings)
         self.engine = RunEngine(
-            self.planner, self.store, self._async_store, self._template, self._has_final_hooks, self.lookup
+            self.planner,
+            self.store,
+            self._async_store,
+            self._template,
+            self._has_final_hooks,
+            self.lookup,
+            StreamLimits(self.settings.stream_items, self.settings.stream_bytes),
         )
         records = RunRecords(self.store, self.engine.results)
         setattr(self.celery, RECORDS, records)

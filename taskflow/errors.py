@@ -27,6 +27,9 @@
     ├── ResultTimeoutError         handle.result(timeout): not finished in time
     ├── OutsideRunError            metadata, tags: called where no run executes
     ├── RunUpdateError             metadata, tags: a value that a run can't have
+    ├── StreamError                streams: a name, an item or an amount that is not possible
+    │   └── StreamClosedError      ... the run has ended, or the stream was closed
+    ├── StreamTimeoutError         streams: no item came in time
     ├── WaitError                  wait: what is asked for is not possible
     ├── RunNotClaimableError       internal: a ticket that came twice or late
     ├── StaleClaimError            internal: a write under a claim that is over
@@ -370,6 +373,42 @@ class RunUpdateError(TaskflowError, ValueError):
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
         return type(self), (self.what, self.remedy)
+
+
+class StreamError(TaskflowError, ValueError):
+    """A stream of a run cannot be or hold what is asked for. Nothing of it was written."""
+
+    def __init__(self, name: str, what: str, remedy: str) -> None:
+        self.name, self.what, self.remedy = name, what, remedy
+        super().__init__(f"Stream {name!r} {what}. {remedy}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, ...]]:
+        return type(self), (self.name, self.what, self.remedy)
+
+
+class StreamClosedError(StreamError):
+    """Nothing can be appended or sent any more: the run has ended, or the stream was closed."""
+
+    def __init__(self, run_id: str, name: str, why: str) -> None:
+        self.run_id, self.why = run_id, why
+        super().__init__(name, f"of run {run_id} takes nothing any more: {why}", "Look at the run before you append.")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, ...]]:
+        return type(self), (self.run_id, self.name, self.why)
+
+
+class StreamTimeoutError(TaskflowError, TimeoutError):
+    """No item came within the time given. The run goes on; read again from ``index``."""
+
+    def __init__(self, run_id: str, name: str, index: int, timeout: timedelta) -> None:
+        self.run_id, self.name, self.index, self.timeout = run_id, name, index, timeout
+        super().__init__(
+            f"Item {index:,} of stream {name!r} of run {run_id} did not come within {timeout.total_seconds():g} s. "
+            f"Read again from index {index}."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, int, timedelta]]:
+        return type(self), (self.run_id, self.name, self.index, self.timeout)
 
 
 class RunNotClaimableError(TaskflowError):

@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     )
     log_lines: int = Field(10_000, ge=1, description="Log lines that are kept of one attempt.")
     log_bytes: int = Field(1_000_000, ge=1, description="Bytes of log lines that are kept of one attempt.")
+    stream_items: int = Field(100_000, ge=1, description="Items that one stream of a run may hold.")
+    stream_bytes: int = Field(32_000_000, ge=1, description="Bytes of JSON that one stream of a run may hold.")
     async_concurrency: int = Field(1000, ge=1, description="Runs at a time in one node of the async executor.")
     machines: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="Machine presets of the project: name to vCPU and GB, as JSON."

@@ -8,6 +8,7 @@ from taskflow.definition.batch_engine import BatchEngine
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.run_actions import RunActions
 from taskflow.definition.run_filter import RunFilter, RunPage
+from taskflow.definition.stream_engine import StreamEngine
 from taskflow.definition.waiting import Waiter
 from taskflow.errors import TaskflowError
 from taskflow.models import QueueState, Run, RunStatus
@@ -76,6 +77,11 @@ class Engine(Protocol):
     @property
     def actions(self) -> RunActions:
         """The further verbs of runs."""
+        ...
+
+    @property
+    def streams(self) -> StreamEngine:
+        """The verbs of streams."""
         ...
 
     @property

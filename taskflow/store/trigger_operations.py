@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from pydantic_core import to_json
 
@@ -15,9 +16,12 @@ from taskflow.definition.waiting import Waiter
 from taskflow.store.operations import Operation, due_text, milliseconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewRun:
-    """What ``trigger_run`` writes. ``due``: an instant, or a duration from the store's now; ``priority``: seconds."""
+    """What ``trigger_run`` writes. ``due``: an instant, or a duration from the store's now; ``priority``: seconds.
+
+    Not frozen: that would make 1.3 us of it 3.7.
+    """
 
     id: str
     task_id: str
@@ -73,8 +77,16 @@ def trigger_run(new: NewRun) -> Operation[tuple[str, bool]]:
     return Operation("trigger_run", args, lambda code, value: (value.decode(), code == 1), new.id)
 
 
+_rare_fields = attrgetter(
+    "concurrency_key", "ttl", "priority", "metadata", "max_duration", "idempotency_key_ttl", "is_test", "parent_id",
+    "root_id", "replay_of", "batch_id", "canvas", "waiter", "doubts",
+)  # fmt: skip
+
+
 def _extras(new: NewRun) -> str:
     """Return the fields that few runs have, as JSON of text, "" when this one has none."""
+    if not any(_rare_fields(new)):
+        return ""
     found = {
         "ckey": new.concurrency_key,
         "ttl": new.ttl and milliseconds(new.ttl),
@@ -112,6 +124,8 @@ def _debounce(new: NewRun) -> str:
 
 def limits_json(limits: QueueLimits) -> str:
     """Return a queue's limits as the fields of its hash, JSON, "" for none. ``period`` is microseconds."""
+    if limits is NO_LIMITS:
+        return ""
     period = limits.rate_period
     found = {
         "limit": limits.concurrency,

@@ -14,6 +14,7 @@ from taskflow.models import Run, RunError, RunStatus
 from taskflow.store import node_operations, operations, trigger_operations
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.registration import Registrations, read_workers
+from taskflow.store.stream_operations import StreamLimits
 from taskflow.store.sync_store import Store
 from taskflow.trigger.batches import StoreBatchEngine
 from taskflow.trigger.declarations import Declarations
@@ -25,6 +26,7 @@ from taskflow.trigger.new_run import Planner
 from taskflow.trigger.queue_engine import StoreQueueEngine
 from taskflow.trigger.results import Result, ResultListener
 from taskflow.trigger.run_actions import CANCELED_BY_USER, StoreRunActions
+from taskflow.trigger.streams import StoreStreamEngine
 from taskflow.trigger.subscriptions import EventListener
 
 Templates = Callable[[str], str]
@@ -41,6 +43,7 @@ class RunEngine:
         template: Templates,
         has_final_hooks: Callable[[str], bool],
         lookup: Lookup,
+        stream_limits: StreamLimits,
     ) -> None:
         self._planner = planner
         self._store = store
@@ -51,6 +54,7 @@ class RunEngine:
         self._declarations = Declarations(template, has_final_hooks, planner.known)
         self.queues = StoreQueueEngine(store, lambda: self._loop().store)
         self.actions = StoreRunActions(planner, store, self._events, self._loop, self._declarations, lookup)
+        self.streams = StoreStreamEngine(store, self._loop, stream_limits)
         self.batches = StoreBatchEngine(planner, store, self._results, self._loop, self._declarations)
 
     @property
@@ -179,6 +183,7 @@ class RunEngine:
         """End the threads that listen for results and events."""
         self._results.close()
         self._events.close()
+        self.streams.close()
 
     def _shards(self) -> range:
         return range(self._planner.shards)

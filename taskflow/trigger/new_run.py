@@ -61,7 +61,7 @@ class Planner:
             limits=limits,
             class_name=f"{machine.name}.{definition.executor}",
             max_attempts=options.max_attempts or definition.retry.max_attempts,
-            tags=(*definition.tags, *(tag for tag in options.tags if tag not in definition.tags)),
+            tags=_tags(definition.tags, options.tags),
             due=options.delay if debounce is None else debounce.delay,
             idempotency_key=options.idempotency_key,
             idempotency_key_ttl=options.idempotency_key_ttl,
@@ -84,6 +84,8 @@ class Planner:
 
     def shard(self, new: NewRun) -> int:
         """Return the shard on which a planned run is written: that of its id, or of its queue for an adopted one."""
+        if self.shards == 1:
+            return 0
         named = shard_of_run(new.id)
         return shard_of_queue(new.queue, self.shards) if named is None else named
 
@@ -136,6 +138,10 @@ def _differences(one: QueueLimits, other: QueueLimits) -> Iterator[tuple[str, ob
         if getattr(one, field) != getattr(other, field):
             yield option, getattr(one, field), getattr(other, field)
     yield "rate_limit", f"{one.rate_count}/{one.rate_period}", f"{other.rate_count}/{other.rate_period}"
+
+
+def _tags(declared: tuple[str, ...], given: tuple[str, ...]) -> tuple[str, ...]:
+    return (*declared, *(tag for tag in given if tag not in declared)) if given else declared
 
 
 def _name(definition: TaskDefinition) -> str:

@@ -65,9 +65,8 @@ class CoroutineWaits:
 
     def track(self, task: "asyncio.Task[Any]") -> None:
         """Take note of a task of the run's."""
-        if not task.get_name().startswith(_OWN_TASKS):
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
+        self._tasks.add(task)  # it is named later: before Python 3.13.3 a factory is not told how
+        task.add_done_callback(self._ended)
 
     def told(self) -> None:
         """The run was told something: it may go on, or one of its waits is done. In the loop."""
@@ -111,7 +110,7 @@ class CoroutineWaits:
             return
         if turns > 1:
             self._look_soon(turns - 1)
-        elif can_only_wait(self._tasks, self._open.values()):
+        elif can_only_wait((task for task in self._tasks if not _is_ours(task)), self._open.values()):
             self._start(self._park())
         else:
             self._look = asyncio.get_running_loop().call_later(_UNSEEN_SECONDS, self._looked, 1)
@@ -170,6 +169,10 @@ class CoroutineWaits:
     async def _call(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
         if self._hooks.plan.of(kind):
             await self._hooks.waits(kind, what)
+
+
+def _is_ours(task: "asyncio.Task[Any]") -> bool:
+    return task.get_name().startswith(_OWN_TASKS)
 
 
 def track_tasks(loop: asyncio.AbstractEventLoop) -> None:

@@ -18,6 +18,7 @@ from taskflow.definition.options import TriggerOptions
 from taskflow.definition.queue import Queue
 from taskflow.definition.run_actions import RunActions
 from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
+from taskflow.definition.stream_engine import StreamEngine
 from taskflow.definition.task import Task
 from taskflow.definition.waiting import Waiter
 from taskflow.errors import BlockingCallError, DefinitionError, TaskflowError, TriggerOptionError
@@ -44,6 +45,10 @@ class RecordingEngine:
 
     @property
     def actions(self) -> RunActions:
+        raise NotImplementedError
+
+    @property
+    def streams(self) -> StreamEngine:
         raise NotImplementedError
 
     @property
