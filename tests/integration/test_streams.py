@@ -349,6 +349,7 @@ def test_blocking_verbs_are_refused_in_an_event_loop(fleet: Fleet) -> None:
         (lambda: approval.send(handle.id, Approval(by="a", yes=True)), "asend"),
         (lambda: approval.once(), "aonce"),
         (lambda: approval.peek(), "apeek"),
+        (lambda: approval.wait(), "await_next"),
     ]
 
     async def call() -> None:
