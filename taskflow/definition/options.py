@@ -70,7 +70,7 @@ class TriggerOptions:
             TriggerOptionError: One of them is not possible. The message says which, and what to write.
         """
         given = (queue, concurrency_key, machine, delay, ttl, priority, metadata, idempotency_key, idempotency_key_ttl)
-        if not any(option is not None for option in (*given, max_attempts, max_duration, debounce)) and not tags:
+        if not tags and (*given, max_attempts, max_duration, debounce) == _NOTHING_GIVEN:
             return _TEST if test else _NONE
         if debounce is not None:
             _check_debounce(debounce, delay)
@@ -92,6 +92,7 @@ class TriggerOptions:
         )
 
 
+_NOTHING_GIVEN: Final = (None,) * 12
 _NONE: Final = TriggerOptions()
 _TEST: Final = TriggerOptions(test=True)
 

@@ -32,7 +32,7 @@ from taskflow.models import Run
 
 
 class Tasks(Hooked):
-    """Tasks by id: the untyped door. What it triggers must be declared in this process.
+    """Tasks by id: the untyped door, also to tasks whose code only workers have.
 
     Hooks declared here are those of all tasks: ``@tasks.on_failure``, or ``@tasks.on_failure("alert")`` with a name.
     """
@@ -61,10 +61,13 @@ class Tasks(Hooked):
         debounce: Debounce | None = None,
         test: bool = False,
     ) -> RunHandle[object]:
-        """Make a run of the task declared under an id. The options are those of ``Task.trigger``.
+        """Make a run of the task of an id. The options are those of ``Task.trigger``.
+
+        A task that this process does not declare is what workers have registered; its payload is any JSON, checked
+        when the run starts. While none has registered it, the run is PENDING_VERSION; a near miss is logged.
 
         Raises:
-            TaskNotFoundError: No such task; the message names the near miss.
+            DefinitionError: That can't be the id of a task.
             PayloadError: The payload does not fit.
             TriggerOptionError: An option is not possible.
             StoreUnavailableError: The store did not answer; says whether the run may exist.
@@ -108,7 +111,7 @@ class Tasks(Hooked):
         debounce: Debounce | None = None,
         test: bool = False,
     ) -> RunHandle[object]:
-        """Make a run of the task declared under an id. See ``trigger``."""
+        """Make a run of the task of an id. See ``trigger``."""
         options = TriggerOptions.checked(
             queue=queue,
             concurrency_key=concurrency_key,
@@ -136,11 +139,7 @@ class Tasks(Hooked):
         idempotency_key: str | IdempotencyKey | None = None,
         idempotency_key_ttl: Duration | None = None,
     ) -> BatchHandle[object]:
-        """Make a run of each item of the task declared under an id. See ``Task.batch_trigger``.
-
-        Raises:
-            TaskNotFoundError: No such task; the message names the near miss.
-        """
+        """Make a run of each item of the task of an id. See ``trigger`` and ``Task.batch_trigger``."""
         refuse_in_event_loop("tasks.batch_trigger", "tasks.abatch_trigger")
         options = BatchOptions.checked(
             atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
@@ -156,7 +155,7 @@ class Tasks(Hooked):
         idempotency_key: str | IdempotencyKey | None = None,
         idempotency_key_ttl: Duration | None = None,
     ) -> BatchHandle[object]:
-        """Make a run of each item of the task declared under an id. See ``Task.batch_trigger``."""
+        """Make a run of each item of the task of an id. See ``trigger`` and ``Task.batch_trigger``."""
         options = BatchOptions.checked(
             atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
         )

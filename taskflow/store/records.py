@@ -190,6 +190,7 @@ def run(run_id: str, fields: Mapping[str, bytes]) -> Run:
         root_id=_text(fields.get("root")),
         batch_id=_text(fields.get("batch")),
         hook_errors=_errors(fields.get("hook_errors")),
+        version=_text(fields.get("version") or None),
     )
 
 

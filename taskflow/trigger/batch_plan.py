@@ -185,7 +185,7 @@ class BatchPlan:
             remedy = "Each item is (task or its id, payload) or (task or its id, BatchItem(payload, ...))."
             raise TriggerOptionError("items", "...", remedy)
         named, payload = cast("tuple[AnyTask | str, object]", pair)
-        task = self._planner.registry.get(named) if isinstance(named, str) else named
+        task = self._planner.known.task(named) if isinstance(named, str) else named
         self._outputs[index] = task.definition.output
         return task, payload
 

@@ -143,7 +143,7 @@ class StoreBatchEngine:
     ) -> BatchPlan:
         if len(items) > MOST_ITEMS:
             raise TriggerOptionError("items", "...", f"A batch has at most {MOST_ITEMS:,} items: trigger several.")
-        found = self._planner.registry.get(task) if isinstance(task, str) else task
+        found = self._planner.known.task(task) if isinstance(task, str) else task
         return BatchPlan(self._planner, found, items, options, waiter)
 
     def _declared(self, part: Part, missing: set[str]) -> list[Write]:

@@ -13,6 +13,7 @@ from taskflow.errors import RunCanceledError, RunFailedError, RunNotFoundError
 from taskflow.models import Run, RunError, RunStatus
 from taskflow.store import node_operations, operations, trigger_operations
 from taskflow.store.async_store import AsyncStore
+from taskflow.store.registration import Registrations, read_workers
 from taskflow.store.stream_operations import StreamLimits
 from taskflow.store.sync_store import Store
 from taskflow.trigger.batches import StoreBatchEngine
@@ -50,7 +51,7 @@ class RunEngine:
         self._loop = Loops(make_async_store).current
         self._results = ResultListener(store)
         self._events = EventListener(store)
-        self._declarations = Declarations(template, has_final_hooks)
+        self._declarations = Declarations(template, has_final_hooks, planner.known)
         self.queues = StoreQueueEngine(store, lambda: self._loop().store)
         self.actions = StoreRunActions(planner, store, self._events, self._loop, self._declarations, lookup)
         self.streams = StoreStreamEngine(store, self._loop, stream_limits)
@@ -67,8 +68,8 @@ class RunEngine:
         return self._results
 
     def find_task(self, task_id: str) -> Task[Any, Any]:
-        """Return the task declared under an id."""
-        return self._planner.registry.get(task_id)
+        """Return the task of an id; a stand-in for one that is not declared here."""
+        return self._planner.known.task(task_id)
 
     def trigger(
         self, task: Task[Any, Any], payload: object, options: TriggerOptions, waiter: Waiter | None = None
@@ -97,12 +98,12 @@ class RunEngine:
         return run_id
 
     def trigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
-        """Make a run of the task declared under an id."""
-        return self.trigger(self._planner.registry.get(task_id), payload, options)
+        """Make a run of the task of an id; workers decide about one that is not declared here."""
+        return self.trigger(self._planner.known.task(task_id), payload, options)
 
     async def atrigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
-        """Make a run of the task declared under an id."""
-        return await self.atrigger(self._planner.registry.get(task_id), payload, options)
+        """Make a run of the task of an id; workers decide about one that is not declared here."""
+        return await self.atrigger(self._planner.known.task(task_id), payload, options)
 
     def run_status(self, run_id: str) -> RunStatus:
         """Return a run's status."""
@@ -172,6 +173,11 @@ class RunEngine:
         """Return the ids of the nodes that hold a lease."""
         found = [self._store.run(node_operations.list_nodes(), shard=shard) for shard in self._shards()]
         return sorted({node_id for ids in found for node_id in ids})
+
+    def read_workers(self) -> Registrations:
+        """Return the nodes that are up and the tasks that workers have registered."""
+        found = [self._store.run(read_workers(), shard=shard) for shard in self._shards()]
+        return found[0]  # nodes and tasks are told to every shard
 
     def close(self) -> None:
         """End the threads that listen for results and events."""

@@ -199,7 +199,7 @@ class StoreRunActions:
             test=record.is_test,
         )
         try:
-            task = self._planner.registry.get(record.task_id)
+            task = self._planner.known.task(record.task_id)
             return self._planner.plan(task, record.payload, options, replay_of=record.id)
         except TaskflowError as error:
             return error

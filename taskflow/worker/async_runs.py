@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
-from taskflow.definition.signal import CANCELED, TIMED_OUT, Signal
+from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT, Signal
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError
 from taskflow.execution.final_hooks import arun_final_hooks
 from taskflow.execution.hook_runner import HookRunner, Report
@@ -32,7 +33,6 @@ from taskflow.worker.runtime import Runtime
 from taskflow.worker.waits import NodeDesk
 
 log = logging.getLogger("taskflow.node")
-INTERRUPTED: Final = "interrupted"
 STUCK_EXIT: Final = 70
 """Exit code of a node left by a coroutine that would not stop (EX_SOFTWARE of sysexits.h)."""
 
@@ -76,7 +76,7 @@ class AsyncRuns:
         self._watcher = watcher
         self._on_free = on_free
         self._taken: list[Order] = []
-        self._is_draining = False
+        self._is_leaving = False
         self._held: dict[str, _Held] = {}
         self._claiming: dict[str, list[int]] = {}
         self._adopted: dict[str, int] = {}  # shards that adopted runs were found on
@@ -137,6 +137,17 @@ class AsyncRuns:
         """Stop every coroutine: their claims are over. From any thread; ``wait_idle`` tells when they have."""
         self.loop.call_soon_threadsafe(self._cancel_all)
 
+    def interrupt_all(self, grace: timedelta) -> None:
+        """Stop every coroutine, and those whose claim is on its way: the node leaves. In a thread that may wait.
+
+        One that does not stop within the grace ends the node with it.
+        """
+        self._is_leaving = True
+        self.cancel_all()
+        if not self.wait_idle(grace.total_seconds()):
+            log.critical("node.leaving: %d runs did not stop in time; their node exits", self._busy)
+            os._exit(STUCK_EXIT)
+
     def wait_idle(self, seconds: float | None = None) -> bool:
         """Wait until nothing is taken or executing."""
         return self._idle.wait(seconds)
@@ -168,7 +179,7 @@ class AsyncRuns:
         with self._lock:
             self._claiming[order.run_id] = []
         try:
-            claimed = await self._claim(order)
+            claimed = None if self._is_leaving else await self._claim(order)
             if claimed is not None:
                 await self._attempt(order, claimed)
         except Exception as broken:
@@ -193,7 +204,8 @@ class AsyncRuns:
         await self._pipeline.submit(lost, self._shard(claimed.run_id))
 
     async def _claim(self, order: Order) -> ClaimedRun | None:
-        claim = operations.claim_run(order.run_id, node_id=self._runtime.node.id, reservation=order.reservation)
+        node = self._runtime.node
+        claim = operations.claim_run(order.run_id, node_id=node.id, reservation=order.reservation, version=node.version)
         try:
             return await self._claim_on_its_shard(claim, order.run_id)
         except (RunNotClaimableError, NodeUnregisteredError) as refused:
@@ -227,6 +239,8 @@ class AsyncRuns:
         held = _Held(order, claimed, task, attempt.signal)
         if claimed.claim in self._begun(order.run_id, held):
             self._cancel(held, CANCELED)
+        elif self._is_leaving:
+            self._cancel(held, INTERRUPTED)
         self._arm(held)
         try:
             outcome = await task

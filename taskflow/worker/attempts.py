@@ -7,6 +7,7 @@ from typing import Any
 from taskflow.definition.context import (
     AttemptInfo,
     Context,
+    DeploymentInfo,
     EnvironmentInfo,
     MachineInfo,
     QueueInfo,
@@ -26,6 +27,7 @@ from taskflow.store.operations import Operation
 from taskflow.store.records import ClaimedRun
 from taskflow.worker.runtime import Runtime
 
+LEAVING = RunError("Interrupted", "The node was asked to stop.")
 STOPPED = RunError("Stopped", "The run's code was stopped by its node.")
 
 
@@ -105,6 +107,7 @@ def hooks_context(runtime: Runtime, definition: TaskDefinition, claimed: Claimed
 
 def _context(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun, tries: Tries) -> Context:
     spec = runtime.presets.get(claimed.machine, definition.machine)
+    version = runtime.node.version or None
     return Context(
         run=RunInfo(
             id=claimed.run_id,
@@ -121,10 +124,12 @@ def _context(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun, 
             parent_id=claimed.parent_id,
             root_id=claimed.root_id,
             batch_id=claimed.batch_id,
+            version=version,
         ),
         attempt=AttemptInfo(number=claimed.attempt_number, started_at=datetime.now(UTC), is_last=tries.is_last),
         task=TaskInfo(definition.id, definition.description, definition.source_file),
         queue=QueueInfo(name=claimed.queue),
         machine=MachineInfo(name=spec.name, cpu=spec.cpu, memory=spec.memory_gb),
         environment=EnvironmentInfo(name=runtime.settings.environment),
+        deployment=DeploymentInfo(version),
     )

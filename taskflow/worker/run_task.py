@@ -11,7 +11,7 @@ import celery
 from celery.exceptions import Ignore, Reject, Retry
 
 from taskflow.broker.messages import TICKET_HEADER, ticket_from_headers
-from taskflow.definition.signal import CANCELED, TIMED_OUT
+from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT
 from taskflow.definition.task import TaskDefinition
 from taskflow.errors import (
     NodeUnregisteredError,
@@ -38,7 +38,6 @@ log = logging.getLogger("taskflow.node")
 
 
 _ENDED_FROM_OUTSIDE = (RunStatus.CANCELED, RunStatus.TIMED_OUT)
-INTERRUPTED = "interrupted"
 
 
 class RunFailed(Exception):  # noqa: N818 - Celery shows it as the failure of a task whose child left no exception
@@ -111,7 +110,8 @@ class RunTask(celery.Task[Any, Any]):
         raise exc or RunFailed(f"{self.name} asked for a retry")
 
     def _claim(self, runtime: Runtime, run_id: str, reservation: int) -> ClaimedRun:
-        claim = operations.claim_run(run_id, node_id=runtime.node.id, reservation=reservation, pid=os.getpid())
+        node, pid = runtime.node, os.getpid()
+        claim = operations.claim_run(run_id, node_id=node.id, reservation=reservation, pid=pid, version=node.version)
         try:
             return insist(runtime, claim, run_id=run_id)
         except (RunNotClaimableError, NodeUnregisteredError) as refused:

@@ -1,9 +1,9 @@
 -- Append items to an input stream of a run, and let a wait for one of them go on.
 -- include: event push reserve timers queue limits slots pending grant dispatch append
 -- more: enqueue waits
--- ARGV[7...] as of append_items; [8] is "", [9] is input
+-- ARGV[7] run id  [10] name  [15] 1 to close  [16...] items; [8] is "", [9] is input, and all as of append_items
 -- Derives :run:<id>: the wait for an item is its field "asked:<name>:<index>".
--- Returns what append_items does.
+-- Returns {code, count} as append_items does.
 local id, name, is_closing = ARGV[7], ARGV[10], ARGV[15] == "1"
 local reply, is_repeated = append()
 if reply[1] ~= 1 or is_repeated then

@@ -31,7 +31,10 @@ local function close(id, status, ...)
   local key = run_key(id)
   local run = redis.call("HMGET", key, "queue", "status", "ttl", "max_duration", "parent", "idempotency", "key_ttl", "debounce", "canvas", "waits", "waited", "streams")
   set_status(id, run[1], run[2], status, "finished", now_text, ...)
-  redis.call("HDEL", key, "nonce", "republished", "order", "expires", "settled", "parked", "resumed", "computed", "unloading", "ready")
+  redis.call(
+    "HDEL", key, "nonce", "republished", "order", "expires", "settled", "parked", "resumed", "computed", "unloading", "ready",
+    "awaiting", "doubts", "foreign"
+  )
   if run[3] then
     clear_timer("ttl:" .. id)
   end
