@@ -142,8 +142,10 @@ def test_a_worker_that_lost_its_run_tells_nothing_more(fleet: Fleet) -> None:
 
 
 @pytest.mark.timeout(60)
-def test_children_tell_their_parent_and_the_root(fleet: Fleet) -> None:
-    """In order each, and the parent reads it while it goes on."""
+@pytest.mark.parametrize("shards", [1, 3])
+def test_children_tell_their_parent_and_the_root(start_fleet: StartFleet, valkey: RedisServer, shards: int) -> None:
+    """In order each, and the parent reads it while it goes on; wherever in the store it is."""
+    fleet = start_fleet(valkey.url, shards=shards)
     fleet.start_node(concurrency=4, TASKFLOW_TASKS=BOTH)
     found = tasks.parent.trigger(3).result(timeout=30)
     assert sorted(found) == sorted([each * 1000 + n for each in (1, 2, 3) for n in range(100)] + [-1, -2, -3])
@@ -349,6 +351,7 @@ def test_blocking_verbs_are_refused_in_an_event_loop(fleet: Fleet) -> None:
         (lambda: approval.send(handle.id, Approval(by="a", yes=True)), "asend"),
         (lambda: approval.once(), "aonce"),
         (lambda: approval.peek(), "apeek"),
+        (lambda: approval.wait(), "await_next"),
     ]
 
     async def call() -> None:
