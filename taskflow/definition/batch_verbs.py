@@ -9,12 +9,14 @@ from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.durations import Duration
 from taskflow.definition.engine import engine
 from taskflow.definition.idempotency import IdempotencyKey
+from taskflow.definition.misspelt import names_options
 from taskflow.models import Batch
 
 
 class Batches:
     """Batches of different tasks, and batches by id."""
 
+    @names_options
     def trigger(
         self,
         items: Iterable[MixedItem],
@@ -40,6 +42,7 @@ class Batches:
         )
         return BatchHandle(engine().batches.trigger(None, items, options))
 
+    @names_options
     async def atrigger(
         self,
         items: Iterable[MixedItem] | AsyncIterable[MixedItem],

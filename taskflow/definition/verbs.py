@@ -15,9 +15,10 @@ from taskflow.definition.hook_decorators import Hooked
 from taskflow.definition.hook_sets import HookSet, declared_hooks
 from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.machine import Machine
+from taskflow.definition.misspelt import names_options
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.queue import Queue
-from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
+from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage, check_filter, check_page_size
 from taskflow.definition.run_verbs import RunVerbs
 from taskflow.models import Run
 
@@ -32,6 +33,7 @@ class Tasks(Hooked):
         """Return where its hooks are kept."""
         return declared_hooks
 
+    @names_options
     def trigger(
         self,
         id: str,
@@ -79,6 +81,7 @@ class Tasks(Hooked):
         )
         return RunHandle(engine().trigger_id(id, payload, options))
 
+    @names_options
     async def atrigger(
         self,
         id: str,
@@ -118,6 +121,7 @@ class Tasks(Hooked):
         )
         return RunHandle(await engine().atrigger_id(id, payload, options))
 
+    @names_options
     def batch_trigger(
         self,
         id: str,
@@ -138,6 +142,7 @@ class Tasks(Hooked):
         )
         return BatchHandle(engine().batches.trigger(id, items, options))
 
+    @names_options
     async def abatch_trigger(
         self,
         id: str,
@@ -179,15 +184,15 @@ class Runs(RunVerbs):
             cursor: The ``cursor`` of the page before.
 
         Raises:
-            RunFilterError: A condition or the cursor is not possible.
+            RunFilterError: The limit, a condition or the cursor is not possible.
             HistoryUnavailableError: The history's database did not answer.
         """
         refuse_in_event_loop("runs.list", "runs.alist")
-        return engine().list_runs(limit, where, cursor)
+        return engine().list_runs(check_page_size(limit), check_filter(where), cursor)
 
     async def alist(self, limit: int = 50, *, where: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
         """Return a page of runs. See ``list``."""
-        return await engine().alist_runs(limit, where, cursor)
+        return await engine().alist_runs(check_page_size(limit), check_filter(where), cursor)
 
     def cancel(self, run_id: str) -> bool:
         """Cancel a run. Returns False when it had ended.

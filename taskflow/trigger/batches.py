@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, Final
 
 from taskflow.definition.batch_engine import BatchRuns, RunEnd
-from taskflow.definition.batch_item import MOST_ITEMS, AnyTask, BatchOptions
+from taskflow.definition.batch_item import MOST_ITEMS, AnyTask, BatchOptions, check_items
 from taskflow.errors import (
     BatchNotFoundError,
     BatchTriggerError,
@@ -59,6 +59,7 @@ class StoreBatchEngine:
 
     def trigger(self, task: AnyTask | str | None, items: Iterable[object], options: BatchOptions) -> BatchRuns:
         """Make a run of each item."""
+        check_items(items, is_async=False)
         plan = self._plan(task, list(islice(items, MOST_ITEMS + 1)), options)
         for _ in plan.checks():
             pass
@@ -81,6 +82,7 @@ class StoreBatchEngine:
         self, task: AnyTask | str | None, items: Iterable[object] | AsyncIterable[object], options: BatchOptions
     ) -> BatchRuns:
         """Make a run of each item."""
+        check_items(items, is_async=True)
         plan = self._plan(task, await _alist(items), options)
         for _ in plan.checks():
             await asyncio.sleep(0)
