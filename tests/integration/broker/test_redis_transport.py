@@ -53,6 +53,8 @@ class Node:
 
     def be_fast(self) -> None:
         """Have started so much that any pace above nothing is measured."""
+        assert isinstance(self.channel, Channel)
+        assert self.channel.ahead is not None
         for _ in range(10_000):
             self.channel.ahead.started()
 
