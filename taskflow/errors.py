@@ -43,10 +43,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from taskflow.models import BatchError
+
+_LONGEST_VALUE: Final = 200
 
 
 class TaskflowError(Exception):
@@ -58,11 +60,16 @@ class DefinitionError(TaskflowError):
 
     def __init__(self, what: str, *, option: str | None = None, value: object = None, remedy: str = "") -> None:
         self.what, self.option, self.value, self.remedy = what, option, value, remedy
-        shown = "" if option is None else f" ({option}={value!r})"
+        shown = "" if option is None else f" ({option}={_shown(value)})"
         super().__init__(f"{what}{shown}. {remedy}".rstrip())
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild_definition_error, (type(self), self.what, self.option, self.value, self.remedy)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 
 def _rebuild_definition_error(
@@ -105,7 +112,7 @@ class TriggerOptionError(TaskflowError, ValueError):
 
     def __init__(self, option: str, value: object, remedy: str) -> None:
         self.option, self.value, self.remedy = option, value, remedy
-        super().__init__(f"trigger({option}={value!r}) is not possible. {remedy}")
+        super().__init__(f"trigger({option}={_shown(value)}) is not possible. {remedy}")
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, object, str]]:
         return type(self), (self.option, self.value, self.remedy)
@@ -250,7 +257,7 @@ class RunFilterError(TaskflowError, ValueError):
 
     def __init__(self, option: str, value: object, remedy: str) -> None:
         self.option, self.value, self.remedy = option, value, remedy
-        super().__init__(f"runs.list({option}={value!r}) is not possible. {remedy}")
+        super().__init__(f"runs.list({option}={_shown(value)}) is not possible. {remedy}")
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, object, str]]:
         return type(self), (self.option, self.value, self.remedy)
@@ -305,8 +312,8 @@ class RunNotFoundError(TaskflowError, LookupError):
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         super().__init__(
-            f"No run {run_id} in this environment. Check the id and TASKFLOW_ENVIRONMENT; finished runs are kept "
-            "for TASKFLOW_RETENTION."
+            f"No run {run_id!s:.200} in this environment. Check the id and TASKFLOW_ENVIRONMENT; finished runs are "
+            "kept for TASKFLOW_RETENTION."
         )
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:

@@ -5,6 +5,7 @@ HDEL at the acknowledgement. A ticket needs none of the last two: upkeep publish
 
 - One ``BLMPOP … RIGHT COUNT n`` takes as many messages of a list as may start now (``free_slots``). Nothing is taken
   while that is 0, and the next command is sent in the same turn of the loop in which a slot is freed.
+- Of runs that follow each other within milliseconds, tickets are taken ahead of the slots they start in (``ahead``).
 - A ticket is kept in memory until it is acknowledged, and put back at its old place when the channel closes.
 - A message without taskflow's header is entered into ``unacked`` right after the pop, as kombu does it: its
   visibility timeout, its restoring and its order are kombu's.
@@ -26,6 +27,7 @@ from kombu.transport import redis, virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 
+from taskflow.broker.ahead import Ahead
 from taskflow.broker.messages import ticket_from_headers
 
 FreeSlots = Callable[[], int]
@@ -34,10 +36,13 @@ FreeSlots = Callable[[], int]
 logger = logging.getLogger(__name__)
 
 
-def set_free_slots(channel: object, free_slots: FreeSlots) -> bool:
+def set_free_slots(channel: object, free_slots: FreeSlots, *, hub: object = None) -> bool:
     """Let the channel take no more messages than may start, however large its prefetch count is.
 
     To be called for each new channel, so after every reconnection, before it consumes.
+
+    Args:
+        hub: Celery's event loop, when tickets may be taken ahead of the slots they start in; see ``ahead``.
 
     Returns:
         Whether the channel obeys: another transport's does not (RabbitMQ's prefetch count is all there is).
@@ -45,6 +50,7 @@ def set_free_slots(channel: object, free_slots: FreeSlots) -> bool:
     if not isinstance(channel, Channel):
         return False
     channel.free_slots = free_slots
+    channel.ahead = None if hub is None else Ahead(hub, channel.put_back)
     return True
 
 
@@ -131,6 +137,7 @@ class Channel(redis.Channel):
     from_transport_options: tuple[str, ...] = (*redis.Channel.from_transport_options, "max_batch")
 
     free_slots: FreeSlots | None = None
+    ahead: Ahead | None = None
     max_batch: int = 100
     if TYPE_CHECKING:  # what the stubs of kombu leave out
         _brpop_sent_at: float | None
@@ -156,17 +163,26 @@ class Channel(redis.Channel):
             client.rpush(key, *reversed(list(texts)))  # consumers take from the right
 
     def close(self) -> None:
-        """Put back what is not acknowledged, then close."""
+        """Put back what is not acknowledged or not started, then close."""
+        try:
+            self._give_back_ahead()
+        except self.connection_errors:
+            logger.warning("broker.not_put_back", exc_info=True)  # upkeep publishes them again
         super().close()
         self._disconnect_pools()  # putting back made a new connection
 
     def _brpop_start(self, timeout: float | None = None) -> None:
+        if self.ahead:
+            self._deliver(*self.ahead.take())
+            if self.ahead or not self.qos.can_consume():
+                return
         queues: list[str] = self._queue_cycle.consume(len(self.active_queues))
         if not queues:
             return
         prefix = self.global_keyprefix
         keys = [f"{prefix}{self._q_for_pri(queue, step)}" for step in self.priority_steps for queue in queues]
-        count = max(1, min(self.qos.room(), self.max_batch))
+        ahead = 0 if self.ahead is None else self.ahead.most()
+        count = max(1, min(self.qos.room() + ahead, self.max_batch))
         wait = self.brpop_timeout if timeout is None else timeout
         connection = self.client.connection
         self._in_poll = connection
@@ -197,14 +213,29 @@ class Channel(redis.Channel):
     def _deliver(self, key: str, queue: str, taken: deque[str | bytes]) -> None:
         transport: Any = self.connection
         try:
-            while taken and not self._closing and queue in transport._callbacks and self.qos.can_consume():
+            while taken and self._is_consuming(queue) and self.qos.can_consume():
                 transport._deliver(_read_message(key, taken.popleft()), queue)
+                if self.ahead is not None:
+                    self.ahead.started()
+            if taken and self.ahead is not None and self._is_consuming(queue):
+                self.ahead.keep(key, queue, taken)
+                taken = deque()
         finally:
             if taken:
                 self.put_back(key, taken)
 
+    def _is_consuming(self, queue: str) -> bool:
+        transport: Any = self.connection
+        return not self._closing and queue in transport._callbacks
+
+    def _give_back_ahead(self) -> None:
+        if self.ahead is not None:
+            self.ahead.give_back()
+
     def _basic_cancel(self, consumer_tag: str) -> object:
         cancelled: object = cast(Any, super())._basic_cancel(consumer_tag)  # not in the stubs
+        if not self.active_queues:
+            self._give_back_ahead()
         if self.is_taking and not self.active_queues:
             # A node that stops may finish its runs for hours: what the last command takes goes back now. It blocks
             # for `brpop_timeout` (1 s) at most.

@@ -5,6 +5,7 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from taskflow.cli import batch, doctor, queues, runs, trigger, worker, workers
 from taskflow.errors import TaskflowError
@@ -32,7 +33,8 @@ def main() -> None:
     try:
         app()
     except TaskflowError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False, soft_wrap=True, markup=True)
+        told = f"[bold red]Error:[/] {escape(str(error))}"
+        Console(stderr=True).print(told, highlight=False, soft_wrap=True, markup=True)
         raise SystemExit(1) from None
 
 

@@ -26,9 +26,12 @@ PER_PASS: Final = 100
 """How many items one upkeep script handles, so that none holds the store for long."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Operation(Generic[ResultT]):
-    """One call of one script. ``read`` gets the reply's code and value and returns the result, or raises."""
+    """One call of one script. ``read`` gets the reply's code and value and returns the result, or raises.
+
+    Not frozen, which takes three times as long to make.
+    """
 
     script: str
     args: tuple[bytes | str | int | float, ...]

@@ -125,7 +125,13 @@ def _random_digits() -> str:
 
 
 def shard_of_run(run_id: str) -> int | None:
-    """Return the shard that a run id names; None for an adopted run, whose id Celery made."""
+    """Return the shard that a run id names; None for an adopted run, whose id Celery made.
+
+    Raises:
+        RunNotFoundError: It is no text.
+    """
+    if not isinstance(run_id, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
+        raise RunNotFoundError(run_id)
     found = _RUN_ID.fullmatch(run_id)
     return int(found.group(1), 16) if found else None
 
@@ -136,9 +142,9 @@ def new_batch_id(key: str, shards: int) -> str:
     return f"batch_{shard_of_queue(name, shards):02x}{name}"
 
 
-def shard_of_batch(batch_id: str) -> int | None:
+def shard_of_batch(batch_id: object) -> int | None:
     """Return the shard that a batch id names; None for what is no batch id."""
-    found = _BATCH_ID.fullmatch(batch_id)
+    found = _BATCH_ID.fullmatch(batch_id) if isinstance(batch_id, str) else None
     return int(found.group(1), 16) if found else None
 
 

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, Final
 
 from taskflow.definition.batch_engine import BatchRuns, RunEnd
-from taskflow.definition.batch_item import MOST_ITEMS, AnyTask, BatchOptions
+from taskflow.definition.batch_item import MOST_ITEMS, AnyTask, BatchOptions, check_items
 from taskflow.definition.waiting import Waiter
 from taskflow.errors import (
     BatchNotFoundError,
@@ -66,6 +66,7 @@ class StoreBatchEngine:
         waiter: Waiter | None = None,
     ) -> BatchRuns:
         """Make a run of each item."""
+        check_items(items, is_async=False)
         plan = self._plan(task, list(islice(items, MOST_ITEMS + 1)), options, waiter)
         for _ in plan.checks():
             pass
@@ -92,6 +93,7 @@ class StoreBatchEngine:
         waiter: Waiter | None = None,
     ) -> BatchRuns:
         """Make a run of each item."""
+        check_items(items, is_async=True)
         plan = self._plan(task, await _alist(items), options, waiter)
         for _ in plan.checks():
             await asyncio.sleep(0)

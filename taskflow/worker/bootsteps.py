@@ -103,7 +103,8 @@ class IntakeStep(bootsteps.StartStopStep):
         if parent.app.conf.task_acks_late:
             parent.held_tickets.connect()
         if not isinstance(pool, AsyncPool):
-            set_free_slots(parent.task_consumer.channel, lambda: pool.num_processes - len(state.reserved_requests))
+            free = lambda: pool.num_processes - len(state.reserved_requests)  # noqa: E731
+            set_free_slots(parent.task_consumer.channel, free, hub=hub)
             return
         set_free_slots(parent.task_consumer.channel, pool.free_slots)
         pool.events.connect(hub.call_soon, parent.event_dispatcher)
