@@ -81,7 +81,7 @@ class AsyncRuns:
         self._held: dict[str, _Held] = {}
         self._claiming: dict[str, list[int]] = {}
         self._adopted: dict[str, int] = {}  # shards that adopted runs were found on
-        self._released: set[str] = set()  # runs whose tickets the broker need not keep any more
+        self._released: set[int] = set()  # orders whose tickets the broker need not keep
         self._busy = 0
         self._lock = threading.Lock()
         self._idle = threading.Event()
@@ -364,8 +364,8 @@ class AsyncRuns:
 
     def _release(self, order: Order) -> None:
         """Be done with a ticket, once."""
-        if order.on_done and order.run_id not in self._released:
-            self._released.add(order.run_id)
+        if order.on_done and id(order) not in self._released:  # not by run: its ticket may come again while it waits
+            self._released.add(id(order))
             order.on_done()
 
     def _leave_place(self) -> None:
@@ -396,7 +396,7 @@ class AsyncRuns:
     def _done(self, order: Order) -> None:
         self._adopted.pop(order.run_id, None)
         self._release(order)
-        self._released.discard(order.run_id)
+        self._released.discard(id(order))
         self._leave_place()
         self._on_free()
 

@@ -53,10 +53,9 @@ class HeldTickets:
         """A connection was made: the broker will send again what came over the one before."""
         for held in self._held:
             held.is_counted = False
-        self._window = max(
-            1, self._room()
-        )  # Celery starts to consume when its loop starts: what came now would find no
-        with suppress(*self._consumer.connection_errors):  # handler, and end the node
+        # Celery starts to consume with its loop. What came before that would find no handler, and end the node.
+        self._window = max(1, self._room())
+        with suppress(*self._consumer.connection_errors):
             self._consumer.task_consumer.qos(prefetch_count=self._window)
         self._consumer.hub.call_soon(self._fit)
         if self._timer is not None:
@@ -67,6 +66,8 @@ class HeldTickets:
         return max(0, int(self._consumer.pool.num_processes) - sum(not held.is_counted for held in self._held))
 
     def _end(self, held: _Held) -> None:
+        if held not in self._held:  # told before: when its run began to wait, or by Celery and by us
+            return
         self._held.discard(held)
         if held.is_counted:
             self._acknowledge(held.message)

@@ -47,7 +47,8 @@ def check_limits(
         if over is not None and over < ended:
             _explain(found, stint, over, ended, freezes, outages)
             ended = max(over, stint.began)
-        spans.append((stint.run_id, stint.began, ended))
+        if ended > stint.began:
+            spans.append((stint.run_id, stint.began, ended))
 
     for what, most, run_ids in _limits(runs, keyed, environment):
         alive = most_alive(span for span in spans if span[0] in run_ids)

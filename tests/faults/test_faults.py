@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from taskflow import AttemptOutcome, RunHandle, RunStatus, StoreUnavailableError
+from taskflow.store.records import Ticket
 from tests import fleet_tasks as tasks
+from tests import waiting_tasks
 from tests.conftest import MakeServer, StartFleet
 from tests.faults.proxy import Proxy, through
 from tests.fleet import Fleet, Node
@@ -253,6 +255,25 @@ def test_what_needs_no_broker_goes_on_without_rabbitmq(
             wait_until(lambda: not client.execute_command("EXISTS", f"{base}:effects"), "the effect", timeout=20)
         assert child.status() is RunStatus.CANCELED
         proxy.refuses = False
+
+
+@pytest.mark.timeout(60)
+def test_a_ticket_that_comes_again_while_its_run_waits_is_acknowledged_once(
+    start_fleet: StartFleet, valkey: RedisServer, rabbitmq: RabbitServer
+) -> None:
+    """The first was acknowledged when the wait began. Twice would end the node, never would narrow it for good."""
+    fleet = start_fleet(valkey.url, rabbitmq.url, **QUICK)
+    node = fleet.start_node(executor="async", concurrency=2)
+    handle = waiting_tasks.async_sleeper.trigger(6.0)
+    wait_until(lambda: handle.status() is RunStatus.WAITING, "the run to wait")
+    queue = f"{fleet.environment}.small-1x.async"
+    fleet.flow.publisher.publish([Ticket(handle.id, "w-async-sleeper", 1, queue, "6.0")])
+    wait_until(lambda: "ticket.dropped" in node.output(), "the second to be dropped")
+    handle.result(timeout=30)
+    naps = [tasks.async_sleep.trigger(tasks.Nap(seconds=0.5)) for _ in range(4)]
+    for nap in naps:
+        nap.result(timeout=10)
+    assert node.process.poll() is None
 
 
 @pytest.mark.timeout(60)
