@@ -80,7 +80,13 @@ class TaskFlow:
         self.planner.limits()  # refuses contradictions
         self.lookup = Lookup(self.settings)
         self.engine = RunEngine(
-            self.planner, self.store, self._async_store, self._template, self._has_final_hooks, self.lookup
+            self.planner,
+            self.store,
+            self._async_store,
+            self._template,
+            self._has_final_hooks,
+            self.lookup,
+            self.settings.retention,
         )
         records = RunRecords(self.store, self.engine.results)
         setattr(self.celery, RECORDS, records)

@@ -6,7 +6,7 @@ import sys
 import typer
 from rich.console import Console
 
-from taskflow.cli import batch, doctor, queues, runs, trigger, worker
+from taskflow.cli import batch, doctor, queues, runs, tokens, trigger, worker
 from taskflow.errors import TaskflowError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("doctor", epilog="Example: taskflow doctor --json")(doctor.doctor)
 app.add_typer(runs.app, name="runs")
 app.add_typer(batch.app, name="batch")
 app.add_typer(queues.app, name="queues")
+app.add_typer(tokens.app, name="tokens")
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ _LAST = re.compile(r"^-- last: (.+)$", re.MULTILINE)
 _FUNCTION = re.compile(r"^local function (\w+)", re.MULTILINE)
 _ORDER = [
     "event", "queue", "push", "reserve", "timers", "limits", "slots", "pending", "grant", "dispatch", "enqueue",
-    "waits", "delay", "debounce", "make", "claimed", "admit", "executing", "close", "release", "hooks", "attempt",
-    "cancel", "nodes", "json_text", "metadata",
+    "waits", "tokens", "delay", "debounce", "make", "claimed", "admit", "executing", "close", "release", "hooks",
+    "attempt", "cancel", "nodes", "json_text", "metadata",
 ]  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from taskflow.trigger.queue_engine import StoreQueueEngine
 from taskflow.trigger.results import Result, ResultListener
 from taskflow.trigger.run_actions import CANCELED_BY_USER, StoreRunActions
 from taskflow.trigger.subscriptions import EventListener
+from taskflow.trigger.token_engine import StoreTokenEngine
 
 Templates = Callable[[str], str]
 
@@ -40,6 +41,7 @@ class RunEngine:
         template: Templates,
         has_final_hooks: Callable[[str], bool],
         lookup: Lookup,
+        retention: timedelta,
     ) -> None:
         self._planner = planner
         self._store = store
@@ -51,6 +53,7 @@ class RunEngine:
         self.queues = StoreQueueEngine(store, lambda: self._loop().store)
         self.actions = StoreRunActions(planner, store, self._events, self._loop, self._declarations, lookup)
         self.batches = StoreBatchEngine(planner, store, self._results, self._loop, self._declarations)
+        self.tokens = StoreTokenEngine(store, lambda: self._loop().store, retention, planner.payload_limit)
 
     @property
     def logs(self) -> RunLogs:
