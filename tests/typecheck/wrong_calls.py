@@ -91,7 +91,7 @@ def hooks() -> None:
 
 def tokens() -> None:
     token = wait.create_token(int)
-    wait.complete_token(token, "text")  # type: ignore[call-overload]  # an int
+    wait.complete_token(token, "text")  # type: ignore[misc]  # an int
     wait.for_token(token).unwrap().upper()  # type: ignore[attr-defined]  # an int
     wait.create_token(timout="1d")  # type: ignore[call-overload]  # timeout
 
