@@ -53,7 +53,7 @@ class Bench:
         os.environ["TASKFLOW_REDIS_URL"] = f"unix://{self.socket}?db=0"
         os.environ["TASKFLOW_TASKS"] = "benchmarks.bench_tasks"
         self.redis: Any = redis.Redis(unix_socket_path=str(self.socket))
-        _until(self.socket.exists, 5)
+        until(self.socket.exists, 5)
 
     def close(self) -> None:
         """End the server."""
@@ -70,7 +70,7 @@ class Bench:
         with log.open("wb") as output:
             process = subprocess.Popen([*command, *quiet, *options], stdout=output, stderr=output, env=env)
         try:
-            _until(lambda: " ready." in log.read_text(), 30)
+            until(lambda: " ready." in log.read_text(), 30)
             yield process.pid
         finally:
             process.send_signal(signal.SIGTERM)
@@ -87,7 +87,7 @@ class Bench:
 
     def wait_for_marks(self, count: int, timeout: float) -> None:
         """Wait until so many marks are made."""
-        _until(lambda: len(self._lines()) >= count, timeout)
+        until(lambda: len(self._lines()) >= count, timeout)
 
     def _lines(self) -> list[bytes]:
         return self.marks.read_bytes().splitlines() if self.marks.exists() else []
@@ -215,7 +215,7 @@ def _start(bench: Bench, trigger: Callable[[Any], object]) -> float:
     size = bench.marks.stat().st_size if bench.marks.exists() else 0
     began = time.monotonic_ns()
     trigger(PAYLOAD)
-    _until(lambda: bench.marks.exists() and bench.marks.stat().st_size > size, 5, pause=0.0002)
+    until(lambda: bench.marks.exists() and bench.marks.stat().st_size > size, 5, pause=0.0002)
     return (int(bench.marks.read_bytes().splitlines()[-1]) - began) / 1e6
 
 
@@ -248,7 +248,12 @@ def _report(found: dict[str, float]) -> None:
     console.print(table)
 
 
-def _until(predicate: Callable[[], bool], seconds: float, pause: float = 0.01) -> None:
+def until(predicate: Callable[[], bool], seconds: float, pause: float = 0.01) -> None:
+    """Return when something is the case.
+
+    Raises:
+        TimeoutError: It was not within the seconds.
+    """
     deadline = time.monotonic() + seconds
     while not predicate():
         if time.monotonic() > deadline:

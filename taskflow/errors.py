@@ -33,6 +33,9 @@
     │   └── StreamClosedError      ... the run has ended, or the stream was closed
     ├── StreamTimeoutError         streams: no item came in time
     ├── WaitError                  wait: what is asked for is not possible
+    │   ├── WaitTimeoutError       result.unwrap() of a token that nobody completed in time
+    │   └── TokenDataError         what completes a token is not JSON, not of its type, or too large
+    ├── TokenNotFoundError         no such token, or its record has expired
     ├── RunNotClaimableError       internal: a ticket that came twice or late
     ├── StaleClaimError            internal: a write under a claim that is over
     ├── NodeUnregisteredError      internal: the node's lease is over
@@ -524,3 +527,41 @@ class OutOfMemory(Exception):  # noqa: N818
 
 class WaitError(TaskflowError, ValueError):
     """A wait that is not possible. The message says what is."""
+
+
+class WaitTimeoutError(WaitError, TimeoutError):
+    """A token was not completed before its timeout."""
+
+    def __init__(self, token_id: str) -> None:
+        self.token_id = token_id
+        super().__init__(
+            f"Token {token_id} timed out: nobody completed it in time. Make another, or let it wait longer."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.token_id,)
+
+
+class TokenDataError(WaitError):
+    """What completes a token is not JSON, not of the token's type, or too large. The text names no value."""
+
+    def __init__(self, token_id: str, reason: str) -> None:
+        self.token_id, self.reason = token_id, reason
+        super().__init__(f"What completes token {token_id} does not fit: {reason}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.token_id, self.reason)
+
+
+class TokenNotFoundError(TaskflowError, LookupError):
+    """No token of that id: never made, or done longer ago than the retention time."""
+
+    def __init__(self, token_id: str) -> None:
+        self.token_id = token_id
+        super().__init__(
+            f"No token {token_id!r}. It was never made in this environment, or it was done longer ago than "
+            "TASKFLOW_RETENTION."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.token_id,)
