@@ -81,9 +81,13 @@ class Bench:
 
     def drained(self, count: int, timeout: float = 60) -> float:
         """Return runs a second from the first mark to the last, once ``count`` runs are done."""
-        _until(lambda: len(self._lines()) >= count, timeout)
+        self.wait_for_marks(count, timeout)
         times = [int(line) for line in self._lines()]
         return (len(times) - 1) / ((max(times) - min(times)) / 1e9)
+
+    def wait_for_marks(self, count: int, timeout: float) -> None:
+        """Wait until so many marks are made."""
+        _until(lambda: len(self._lines()) >= count, timeout)
 
     def _lines(self) -> list[bytes]:
         return self.marks.read_bytes().splitlines() if self.marks.exists() else []

@@ -6,7 +6,7 @@ import time
 
 from celery import Celery
 
-from taskflow import task
+from taskflow import Context, Queue, task
 
 plain = Celery("plain", broker=os.environ.get("BENCH_BROKER"), set_as_current=False)
 plain.conf.update(task_ignore_result=True, worker_prefetch_multiplier=4, task_default_queue="plain")
@@ -15,10 +15,19 @@ _marks = -1
 
 def mark() -> None:
     """Append the clock in one write."""
+    _write(b"%d\n" % time.monotonic_ns())
+
+
+def note(what: str) -> None:
+    """Append words and the clock in one write."""
+    _write(f"{what} {time.monotonic_ns()}\n".encode())
+
+
+def _write(line: bytes) -> None:
     global _marks
     if _marks < 0:
         _marks = os.open(os.environ["BENCH_MARKS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    os.write(_marks, b"%d\n" % time.monotonic_ns())
+    os.write(_marks, line)
 
 
 @plain.task(name="plain-noop")
@@ -46,3 +55,11 @@ async def sleep(payload: float) -> None:
     """Wait as I/O would."""
     await asyncio.sleep(payload)
     mark()
+
+
+@task(id="bench-tenant", queue=Queue("bench-tenants", per_key_limit=2, total_limit=4, rate_limit="100/s"))
+async def tenant(payload: float, ctx: Context) -> None:
+    """Work for a tenant, the concurrency key, and write down when: ``start|end tenant clock``."""
+    note(f"start {ctx.run.concurrency_key}")
+    await asyncio.sleep(payload)
+    note(f"end {ctx.run.concurrency_key}")

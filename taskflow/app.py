@@ -27,6 +27,7 @@ from taskflow.definition.registry import Registry, declared
 from taskflow.embedded import ensure_store, stop_store
 from taskflow.errors import SettingsError
 from taskflow.execution.final_hooks import has_final_hooks
+from taskflow.objects.values import Values
 from taskflow.settings import Settings
 from taskflow.store import trigger_operations
 from taskflow.store.async_store import AsyncStore
@@ -40,6 +41,7 @@ from taskflow.trigger.new_run import Planner
 from taskflow.trigger.run_records import RunRecords
 from taskflow.upkeep.feed_process import FeedProcess, feed_processes
 from taskflow.upkeep.loop import UpkeepThread
+from taskflow.upkeep.objects import GRACE, ObjectSweep, ObjectThread
 from taskflow.upkeep.passes import Upkeep
 from taskflow.worker.bootsteps import install
 from taskflow.worker.register import register_tasks, registered_tasks
@@ -80,7 +82,12 @@ class TaskFlow:
         self.publisher = KombuPublisher(self.celery, timeout=self.settings.connect_timeout)
         self.store = Store(self._store_config(), self.publisher, self._on_ended)
         known = KnownTasks(registry, self.settings.pending_version_timeout)
-        self.planner = Planner(registry, self.presets, self.settings.shards, self.settings.payload_limit, known)
+        folder = str(self.settings.home.absolute() / "objects")
+        self.values = Values(
+            self.settings.object_store or folder, self.settings.environment, self.settings.inline_limit
+        )
+        limit = self.settings.payload_limit
+        self.planner = Planner(registry, self.presets, self.settings.shards, limit, known, self.values)
         self.planner.limits()  # refuses contradictions
         self.lookup = Lookup(self.settings)
         self.engine = RunEngine(
@@ -92,7 +99,7 @@ class TaskFlow:
             self.lookup,
             StreamLimits(self.settings.stream_items, self.settings.stream_bytes),
         )
-        records = RunRecords(self.store, self.engine.results)
+        records = RunRecords(self.store, self.engine.results, self.lookup, self.values)
         setattr(self.celery, RECORDS, records)
         self._canvas = Canvas(self.celery, records)
         self._node = self._runtime()
@@ -207,6 +214,7 @@ class TaskFlow:
         return Runtime(
             settings=self.settings,
             store=self.store,
+            values=self.values,
             make_async_store=self._async_store,
             registry=self.registry,
             presets=self.presets,
@@ -223,11 +231,21 @@ class TaskFlow:
     def _adopt(self, task_id: str, payload: object, run_id: str, due: datetime | None, canvas: str | None) -> str:
         new = self.planner.plan(self.registry.get(task_id), payload, TriggerOptions(delay=due), run_id)
         new = replace(new, canvas=canvas)
+        if new.large:
+            self.values.write(new.large)
         shard = shard_of_queue(new.queue, self.settings.shards)
         return self.store.run(trigger_operations.trigger_run(new), shard=shard)[0]
 
-    def _services(self, node_id: str) -> list[UpkeepThread | FeedProcess]:
-        return [*self._upkeep(node_id), *feed_processes(self.store, self.settings, node_id)]
+    def _services(self, node_id: str) -> list[UpkeepThread | FeedProcess | ObjectThread]:
+        # A history in a file may be one of several: what this one does not know, another host's may.
+        is_only_one = (self.settings.database_url or "sqlite").startswith(("none", "postgres"))
+        grace = GRACE if is_only_one else max(GRACE, self.settings.history_retention)
+        sweep = ObjectSweep(self.store, self.values, self.lookup, grace)
+        return [
+            *self._upkeep(node_id),
+            *feed_processes(self.store, self.settings, node_id),
+            ObjectThread(sweep, self.store, node_id),
+        ]
 
     def _upkeep(self, node_id: str) -> list[UpkeepThread]:
         length = None if self.is_one_server else self.publisher.queue_length

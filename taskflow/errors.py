@@ -14,8 +14,10 @@
     ├── BatchItemsError            batch_trigger(atomic=True): items are wrong; nothing was written
     ├── StoreUnavailableError      Redis or Valkey did not answer
     │   └── BatchTriggerError      ... in the middle of a batch
+    ├── StoreScriptError           a script failed on the server: a defect to report, which repeating does not mend
     ├── RunFilterError             runs.list(): a filter or cursor is wrong
     ├── HistoryUnavailableError    the history's database did not answer; runs go on
+    ├── ObjectStoreError           a payload or output too large for the store was not written, or can't be read
     ├── BrokerUnavailableError     RabbitMQ did not confirm; the run exists and upkeep publishes it later
     ├── BlockingCallError          a blocking verb inside a running event loop
     ├── RunNotFoundError           no such run, or its record has expired
@@ -167,7 +169,7 @@ def _rebuild_store_unavailable(reason: str, run_id: str | None, may_exist: bool)
 
 
 class BatchTriggerError(StoreUnavailableError):
-    """The store did not answer in the middle of a batch.
+    """The store, or the object store for large payloads, did not answer in the middle of a batch.
 
     Attributes:
         batch_id: The batch, PENDING in the store unless nothing of it was written.
@@ -176,8 +178,10 @@ class BatchTriggerError(StoreUnavailableError):
         is_repeatable: Whether the batch has an idempotency key: triggering it again makes what is missing.
     """
 
-    def __init__(self, reason: str, batch_id: str, made: int, total: int, *, is_repeatable: bool) -> None:
-        self.batch_id, self.made, self.total, self.is_repeatable = batch_id, made, total, is_repeatable
+    def __init__(
+        self, reason: str, batch_id: str, made: int, total: int, *, is_repeatable: bool, what: str = ""
+    ) -> None:
+        self.batch_id, self.made, self.total, self.is_repeatable, self.what = batch_id, made, total, is_repeatable, what
         super().__init__(reason, may_exist=True)
         remedy = (
             "Trigger it again with the same idempotency key: what exists is not made twice."
@@ -185,14 +189,18 @@ class BatchTriggerError(StoreUnavailableError):
             else f"See batch.retrieve({batch_id!r}) before triggering the rest; with an idempotency key the whole "
             "batch could be triggered again."
         )
-        self.args = (f"{self.args[0]} {made:,} of {total:,} items of batch {batch_id} are runs for certain. {remedy}",)
+        told = f"{made:,} of {total:,} items of batch {batch_id} are runs for certain"
+        self.args = (f"{what or self.args[0]} {told}. {remedy}",)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild_batch_trigger, (self.reason, self.batch_id, self.made, self.total, self.is_repeatable)
+        place = (self.reason, self.batch_id, self.made, self.total)
+        return _rebuild_batch_trigger, (*place, self.is_repeatable, self.what)
 
 
-def _rebuild_batch_trigger(reason: str, batch_id: str, made: int, total: int, is_repeatable: bool) -> BatchTriggerError:
-    return BatchTriggerError(reason, batch_id, made, total, is_repeatable=is_repeatable)
+def _rebuild_batch_trigger(
+    reason: str, batch_id: str, made: int, total: int, is_repeatable: bool, what: str
+) -> BatchTriggerError:
+    return BatchTriggerError(reason, batch_id, made, total, is_repeatable=is_repeatable, what=what)
 
 
 class BatchItemsError(TaskflowError, ValueError):
@@ -213,6 +221,28 @@ class BatchItemsError(TaskflowError, ValueError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.errors, self.total)
+
+
+class StoreScriptError(TaskflowError):
+    """One of taskflow's scripts failed on the server. It is not tried again: it would fail in the same way.
+
+    Attributes:
+        script: The operation.
+        reason: What the server said.
+        run_id: The run that was being triggered, None for other operations. It may exist in part.
+    """
+
+    def __init__(self, script: str, reason: str, run_id: str | None = None) -> None:
+        self.script, self.reason, self.run_id = script, reason, run_id
+        of = "" if run_id is None else f" for run {run_id}"
+        super().__init__(
+            f"The script {script!r} failed on the store{of}: {reason.rstrip('.')}. Either another program has changed "
+            "taskflow's keys, or this is a defect of taskflow: please report it with this message and the server's "
+            "version, which `taskflow doctor` prints."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str | None]]:
+        return type(self), (self.script, self.reason, self.run_id)
 
 
 class RunFilterError(TaskflowError, ValueError):
@@ -238,6 +268,20 @@ class HistoryUnavailableError(TaskflowError, ConnectionError):
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
         return type(self), (self.reason,)
+
+
+class ObjectStoreError(TaskflowError, ConnectionError):
+    """A payload or output that is too large for the run store could not be written, or can't be read back."""
+
+    def __init__(self, verb: str, name: str, reason: str, scheme: str) -> None:
+        self.verb, self.name, self.reason, self.scheme = verb, name, reason, scheme
+        super().__init__(
+            f"The object store ({scheme}) did not {verb} {name or 'its folder'}: {reason.rstrip('.')}. Large payloads "
+            "and outputs are there: check TASKFLOW_OBJECT_STORE with `taskflow doctor`; every host must reach the same."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str, str]]:
+        return type(self), (self.verb, self.name, self.reason, self.scheme)
 
 
 class BrokerUnavailableError(TaskflowError, ConnectionError):

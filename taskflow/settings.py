@@ -60,6 +60,12 @@ class Settings(BaseSettings):
     )
     max_lost: int = Field(10, ge=0, description="Lost attempts after which a run is SYSTEM_FAILURE.")
     payload_limit: int = Field(3_000_000, ge=1, description="Largest payload, bytes of JSON.")
+    inline_limit: int = Field(
+        512_000, ge=1, description="Larger payloads and outputs, bytes of JSON, go to the object store."
+    )
+    object_store: str | None = Field(
+        None, description="Large payloads and outputs: a folder or an fsspec URL. Default: the folder objects in home."
+    )
     output_limit: int = Field(10_000_000, ge=1, description="Largest output, bytes of JSON.")
     cancel_grace: timedelta = Field(
         timedelta(seconds=10), description="How long a canceled coroutine may take to stop before its node exits."
@@ -70,10 +76,10 @@ class Settings(BaseSettings):
     pending_version_timeout: timedelta = Field(
         timedelta(days=1), description="How long a run may wait for a worker that knows its task and queue."
     )
-    log_lines: int = Field(10_000, ge=1, description="Log lines that are kept of one attempt.")
-    log_bytes: int = Field(1_000_000, ge=1, description="Bytes of log lines that are kept of one attempt.")
     stream_items: int = Field(100_000, ge=1, description="Items that one stream of a run may hold.")
     stream_bytes: int = Field(32_000_000, ge=1, description="Bytes of JSON that one stream of a run may hold.")
+    log_lines: int = Field(10_000, ge=1, description="Log lines that are kept of one run.")
+    log_bytes: int = Field(1_000_000, ge=1, description="Bytes of log lines that are kept of one run.")
     async_concurrency: int = Field(1000, ge=1, description="Runs at a time in one node of the async executor.")
     machines: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="Machine presets of the project: name to vCPU and GB, as JSON."

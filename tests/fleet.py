@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from taskflow import Settings, TaskFlow
+from taskflow.definition.registry import Registry
 from taskflow.worker.runtime import runtime_of
 from tests.processes import kill_group, signal_group, spawn, stop_group, tail
 from tests.waiting import wait_until
@@ -82,8 +83,18 @@ class Fleet:
         self._settings = {name: value for name, value in given.items() if value is not None}
         self.flow = TaskFlow(Settings.read(**self._settings), tasks=TASKS.split(",")).set_default()
         if not is_new:
-            runtime_of(self.flow.celery).declare()
+            self._register()
         self.nodes: list[Node] = []
+
+    def _register(self) -> None:
+        """Register the tests' tasks as a node does. This process may have declared others, broken ones too."""
+        everything, modules = self.flow.registry, TASKS.split(",")
+        self.flow.registry = Registry()
+        for task in everything:
+            if task.definition.module in modules:
+                self.flow.registry.add(task)
+        runtime_of(self.flow.celery).declare()
+        self.flow.registry = everything
 
     def start_node(
         self,

@@ -42,6 +42,12 @@ def echo(payload: object, ctx: Context) -> object:
     return payload
 
 
+@task(id="t-async-echo", retry=FAST)
+async def async_echo(payload: object) -> object:
+    """Return the payload, as a coroutine."""
+    return payload
+
+
 @task(id="t-sleep", retry=FAST)
 def sleep(payload: Nap, ctx: Context) -> str:
     """Sleep in a child."""

@@ -59,6 +59,7 @@ def _application(app: str | None) -> list[Finding]:
         ("broker", _broker),
         ("workers", _workers),
         ("history", history),
+        ("objects", _objects),
     ]
     return [_checked(what, look, flow) for what, look in checks]
 
@@ -82,6 +83,11 @@ def _store(flow: TaskFlow) -> str:
     info = flow.store.server_info()
     name = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
     return f"{name} at {without_password(flow.store_url)}"
+
+
+def _objects(flow: TaskFlow) -> str:
+    days = list(flow.values.names())
+    return f"{flow.values.scheme}, {f'since {days[0]}' if days else 'empty'}"
 
 
 def _broker(flow: TaskFlow) -> str:

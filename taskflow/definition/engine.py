@@ -113,6 +113,14 @@ class Engine(Protocol):
         """Make a run of the task declared under an id, and return the run's id."""
         ...
 
+    def load_value(self, stored: bytes) -> bytes:
+        """Return the JSON of a stored value, be it large or not."""
+        ...
+
+    async def aload_value(self, stored: bytes) -> bytes:
+        """Return the JSON of a stored value, be it large or not."""
+        ...
+
     def run_status(self, run_id: str) -> RunStatus:
         """Return a run's status."""
         ...

@@ -228,6 +228,8 @@ def result_of(value: bytes, output: OutputType | None) -> TaskResult[object]:
     end = cast("dict[str, Any]", from_json(value))
     if end["status"] == UNKNOWN:
         return _remembered(end["run"], lambda: engine().retrieve_run(end["run"]), output)
+    if "at" in end:
+        end["output"] = from_json(engine().load_value(end["at"].encode()))
     return _result(end, output)
 
 
@@ -237,6 +239,8 @@ async def aresult_of(value: bytes, output: OutputType | None) -> TaskResult[obje
     if end["status"] == UNKNOWN:
         run = await engine().aretrieve_run(end["run"])
         return _remembered(end["run"], lambda: run, output)
+    if "at" in end:
+        end["output"] = from_json(await engine().aload_value(end["at"].encode()))
     return _result(end, output)
 
 

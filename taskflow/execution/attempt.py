@@ -19,6 +19,7 @@ from taskflow.execution.hook_runner import HookRunner, Report
 from taskflow.execution.in_place import InPlace, drive
 from taskflow.execution.lifecycle import BeforeFinalHooks, Lifecycle
 from taskflow.execution.outcome import Completed, Outcome, Tries, decide
+from taskflow.execution.values import Values, loaded
 from taskflow.execution.waiting.coroutines import CoroutineWaits, track_tasks
 
 
@@ -32,6 +33,7 @@ class Attempt:
             word when the run has not ended by it.
         report: What happened besides the outcome.
         make_waits: How its code waits; None where it can't.
+        values: Where large payloads and outputs are; None keeps all in the record.
     """
 
     definition: TaskDefinition
@@ -43,6 +45,7 @@ class Attempt:
     stop_reason: Callable[[], str] = lambda: CANCELED
     report: Report = field(default_factory=Report)
     make_waits: Callable[[HookRunner], Waits] | None = None
+    values: Values | None = None
 
     @property
     def signal(self) -> Signal:
@@ -77,14 +80,15 @@ class Attempt:
     async def _run(self, caller: Caller, before_final_hooks: BeforeFinalHooks | None) -> Outcome:
         try:
             payload_type = self.definition.payload
-            payload = payload_type.load(self.payload) if payload_type else None
+            payload = payload_type.load(await loaded(caller, self.values, self.payload)) if payload_type else None
             plan = self.definition.plan()
         except Exception as error:  # no hook is called: what it would be given does not fit
             return decide(error, self.definition, self.tries, self.random, datetime.now(UTC))
         hooks = HookRunner(plan, caller, payload, self.context, self.report)
         lifecycle = Lifecycle(
-            self.definition, self.tries, hooks, self._completed, self.random, self.stop_reason, before_final_hooks
-        )
+            self.definition, self.tries, hooks, self._completed, self.random, self.stop_reason, before_final_hooks,
+            values=self.values,
+        )  # fmt: skip
         waits = self.make_waits(hooks) if self.make_waits else None
         with using_waits(waits):
             if isinstance(waits, CoroutineWaits):

@@ -5,7 +5,7 @@ a hook raises after the outcome is known is recorded and changes nothing.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from inspect import isawaitable
 from typing import cast
@@ -18,6 +18,7 @@ from taskflow.execution.calling import Caller, is_told_to_leave
 from taskflow.execution.hook_runner import REASONS, HookRunner, end_hooks
 from taskflow.execution.middleware import within
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries, decide, is_catchable, timed_out
+from taskflow.execution.values import Values, stored
 from taskflow.models import RunError, RunStatus
 
 BeforeFinalHooks = Callable[[Outcome], Awaitable[None] | None]
@@ -41,6 +42,7 @@ class Lifecycle:
     random: Callable[[], float]
     stop_reason: Callable[[], str]
     before_final_hooks: BeforeFinalHooks | None
+    values: Values | None = None
     _outcome: Outcome | None = None
     _raised: BaseException | None = None
     _stopped: BaseException | None = None
@@ -84,6 +86,9 @@ class Lifecycle:
             if not self.hooks.plan.is_empty:
                 await self._start()
             outcome = self.complete(await self._invoke())
+            if self.values is not None and self.values.is_large(outcome.output):
+                run_id = self.hooks.context.run.id
+                outcome = replace(outcome, output=await stored(self._caller, self.values, run_id, outcome.output))
         except GeneratorExit:
             raise
         except BaseException as error:

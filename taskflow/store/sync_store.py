@@ -7,9 +7,10 @@ from typing import Any, Protocol, TypeVar
 
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
-from taskflow.errors import StoreUnavailableError
+from taskflow.errors import StoreScriptError, StoreUnavailableError
 from taskflow.store import scripts
 from taskflow.store.connections import Connections, packed
+from taskflow.store.failures import failure, reason
 from taskflow.store.link import Link
 from taskflow.store.operations import Operation
 from taskflow.store.records import Ticket
@@ -57,6 +58,7 @@ class Store:
 
         Raises:
             StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
+            StoreScriptError: The script failed.
         """
         return self._read(operation, self._execute(self._wire.command(operation, shard), operation))
 
@@ -96,7 +98,8 @@ class Store:
             if tickets:
                 self.publish(tickets)
             for reply in replies:
-                self._tell_ended(reply)
+                if not isinstance(reply, StoreScriptError):
+                    self._tell_ended(reply)
             return results
 
         return finish
@@ -143,10 +146,9 @@ class Store:
             StoreUnavailableError: No connection.
         """
         try:
-            with self._connections.one() as lent:
-                connection: Any = lent
-                connection.send_command("BLPOP", f"{self.config.base(shard)}:{name}", seconds)
-                reply: Any = connection.read_response(timeout=seconds + self._timeout)
+            with self._connections.one() as connection:
+                connection.send(packed(("BLPOP", f"{self.config.base(shard)}:{name}", seconds)))
+                reply = connection.read(timeout=seconds + self._timeout)
         except UNREACHABLE as error:
             raise StoreUnavailableError(str(error)) from error
         return reply[1] if reply else None
@@ -200,7 +202,7 @@ class Store:
                     was_sent = True
                     self._connections.discard(connection)
                 if time.monotonic() + PAUSE_SECONDS >= deadline:
-                    raise StoreUnavailableError(str(error), run_id=run_id, may_exist=was_sent) from error
+                    raise StoreUnavailableError(reason(error), run_id=run_id, may_exist=was_sent) from error
             time.sleep(PAUSE_SECONDS)
 
     def _round_trip(self, connection: Link, command: tuple[Any, ...], operation: Operation[Any] | None) -> Any:
@@ -208,8 +210,10 @@ class Store:
         try:
             return _answer(connection, request, operation)
         except ResponseError as error:
-            self._connections.release(connection)
-            raise StoreUnavailableError(str(error), run_id=operation.run_id if operation else None) from error
+            told = failure(error, operation, may_exist=False)
+            if isinstance(told, StoreScriptError):  # the connection is as good as before
+                self._connections.release(connection)
+            raise told from error
 
     def _sent(self, commands: Sequence[Any]) -> Link | None:
         connection = None
@@ -241,10 +245,17 @@ class Store:
                 self.send([scripts.script(name).load])
             for place, reply in zip(lacking, self.send([commands[place] for place in lacking]), strict=True):
                 replies[place] = reply
-        for reply in replies:
-            if isinstance(reply, ResponseError):
-                raise StoreUnavailableError(str(reply), may_exist=True) from reply
-        return replies
+        return [_told(reply, operation) for reply, operation in zip(replies, operations, strict=True)]
+
+
+def _told(reply: Any, operation: Operation[Any]) -> Any:
+    """Return a reply, or the error that stands in its operation's place. A server that is away fails them all."""
+    if not isinstance(reply, ResponseError):
+        return reply
+    error = failure(reply, operation, may_exist=True)
+    if isinstance(error, StoreUnavailableError):
+        raise error from reply
+    return error
 
 
 def _answer(connection: Link, request: bytes, operation: Operation[Any] | None) -> Any:

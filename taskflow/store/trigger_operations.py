@@ -13,6 +13,7 @@ from taskflow.definition.debounce import Debounce
 from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.queue import NO_LIMITS, QueueLimits
 from taskflow.definition.waiting import Waiter
+from taskflow.objects.address import LargeValue
 from taskflow.store.operations import Operation, due_text, milliseconds
 
 
@@ -21,6 +22,9 @@ class NewRun:
     """What ``trigger_run`` writes. ``due``: an instant, or a duration from the store's now; ``priority``: seconds.
 
     Not frozen: that would make 1.3 us of it 3.7.
+
+    Attributes:
+        large: The payload where it is too large: ``payload`` is its address, and it is written before the run is.
     """
 
     id: str
@@ -53,6 +57,7 @@ class NewRun:
     foreign: str = ""
     """What only a worker knows of the task, when its code is not where it was triggered."""
     patience: timedelta | None = None
+    large: LargeValue | None = None
 
 
 def trigger_run(new: NewRun) -> Operation[tuple[str, bool]]:

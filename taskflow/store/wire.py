@@ -78,12 +78,16 @@ class Wire:
         return [fields[0].decode() for fields in reply[2] if len(fields) == 1]
 
     def read_many(
-        self, operations: Sequence[Operation[Any]], replies: Sequence[Sequence[Any]]
+        self, operations: Sequence[Operation[Any]], replies: Sequence[Sequence[Any] | TaskflowError]
     ) -> tuple[list[Any], list[Ticket]]:
-        """Return each operation's result or the error it reads as, and the tickets that the caller must publish."""
+        """Return each operation's result, or its error, and the tickets that the caller must publish."""
         results: list[Any] = []
         tickets: list[Ticket] = []
-        for operation, (code, value, outbox) in zip(operations, replies, strict=True):
+        for operation, reply in zip(operations, replies, strict=True):
+            if isinstance(reply, TaskflowError):
+                results.append(reply)
+                continue
+            code, value, outbox = reply
             tickets += [ticket(fields) for fields in outbox if len(fields) > 1]
             try:
                 results.append(operation.read(code, value))

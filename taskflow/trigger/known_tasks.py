@@ -66,12 +66,11 @@ class KnownTasks:
 
     def doubts(self, task_id: str, options: TriggerOptions, *, is_queue_declared: bool) -> Doubts | None:
         """Return what is to be looked up for a run, None when nothing is."""
-        parts = [] if task_id in self._registered else ["task"]
-        if not is_queue_declared:
-            parts.append("queue")
-        if not parts:
+        is_registered = task_id in self._registered
+        if is_registered and is_queue_declared:
             return None
-        return Doubts(" ".join(parts), _open(options) if self.is_foreign(task_id) else "", self._patience)
+        parts = "queue" if is_registered else "task" if is_queue_declared else "task queue"
+        return Doubts(parts, _open(options) if self.is_foreign(task_id) else "", self._patience)
 
 
 def _open(options: TriggerOptions) -> str:

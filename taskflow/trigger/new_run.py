@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from taskflow.definition.batch_item import AnyTask
 from taskflow.definition.context import current_context
+from taskflow.definition.debounce import Debounce
 from taskflow.definition.machine import MachineSpec, resolve_machine
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.payload import argsrepr
@@ -13,9 +15,13 @@ from taskflow.definition.registry import Registry
 from taskflow.definition.task import TaskDefinition
 from taskflow.definition.waiting import Waiter
 from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
+from taskflow.objects.address import LargeValue
+from taskflow.objects.values import Values
 from taskflow.store.trigger_operations import NewRun
 from taskflow.store.wire import new_run_id, shard_of_queue, shard_of_run
 from taskflow.trigger.known_tasks import KnownTasks
+
+_SHOWN: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,7 @@ class Planner:
     shards: int
     payload_limit: int
     known: KnownTasks
+    values: Values
 
     def plan(
         self,
@@ -52,11 +59,13 @@ class Planner:
         machine = definition.machine if options.machine is None else resolve_machine(options.machine, self.presets)
         context = current_context()
         debounce = options.debounce
+        run_id = run_id or new_run_id(shard_of_queue(queue, self.shards))
+        large = self._large(run_id, document, debounce)
         return NewRun(
-            id=run_id or new_run_id(shard_of_queue(queue, self.shards)),
+            id=run_id,
             task_id=definition.id,
-            payload=document,
-            args=argsrepr(document),
+            payload=large.address.stored if large else document,
+            args=argsrepr(document) or (_beginning(document) if large else None),
             queue=queue,
             limits=limits,
             class_name=f"{machine.name}.{definition.executor}",
@@ -80,6 +89,7 @@ class Planner:
             foreign=doubts.foreign if doubts else "",
             patience=doubts.patience if doubts else None,
             waiter=waiter,
+            large=large,
         )
 
     def shard(self, new: NewRun) -> int:
@@ -121,6 +131,12 @@ class Planner:
                 )
         return found
 
+    def _large(self, run_id: str, document: bytes, debounce: Debounce | None) -> LargeValue | None:
+        """Return the payload if it is to be an object. One that may become another run's stays in the record."""
+        if debounce is not None and debounce.mode == "trailing":
+            return None
+        return self.values.planned(run_id, "payload", document)
+
     def _payload(self, definition: TaskDefinition, payload: object) -> bytes:
         if definition.payload is None:
             if payload is not None:
@@ -142,6 +158,11 @@ def _differences(one: QueueLimits, other: QueueLimits) -> Iterator[tuple[str, ob
 
 def _tags(declared: tuple[str, ...], given: tuple[str, ...]) -> tuple[str, ...]:
     return (*declared, *(tag for tag in given if tag not in declared)) if given else declared
+
+
+def _beginning(document: bytes) -> str:
+    """Return what Flower shows of a large payload."""
+    return document[:_SHOWN].decode(errors="ignore") + "..."
 
 
 def _name(definition: TaskDefinition) -> str:

@@ -270,7 +270,13 @@ class AsyncRuns:
         live = self._runtime.reports.open(identity_of(claimed), claimed.metadata)
         with entered_run(live):
             errors = await arun_final_hooks(
-                order.definition, claimed.payload, context, status=ended, error=claimed.error, output=claimed.output
+                order.definition,
+                claimed.payload,
+                context,
+                status=ended,
+                error=claimed.error,
+                output=claimed.output,
+                values=self._runtime.values,
             )
         await self._runtime.reports.asend(live)
         self._runtime.reports.close(live)

@@ -48,6 +48,7 @@ def prepare(
         runtime.settings.output_limit,
         stop_reason=stop_reason,
         make_waits=make_waits,
+        values=runtime.values,
     )
 
 

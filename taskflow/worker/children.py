@@ -166,6 +166,7 @@ class ChildWatch:
         """
         pool = self._pool
         make, join, available = pool._create_worker_process, pool._join_exited_workers, pool._mark_worker_as_available
+        track = pool._track_child_process
 
         def create_worker_process(index: int) -> Any:
             process = make(index)
@@ -188,7 +189,14 @@ class ChildWatch:
             else:  # it was asked to end and has just sent its result: it must get no other run
                 signal_group(pid, signal.SIGKILL)
 
+        def track_child_process(process: Any, hub: Any) -> None:
+            # Celery 5.7 has let go of a child whose pipe has closed before it could be waited for; after a reconnect in
+            # between it would fail here, and the node end. We see its exit ourselves.
+            if getattr(process, "_sentinel_poll", process) is not None:
+                track(process, hub)
+
         pool._create_worker_process = create_worker_process
+        pool._track_child_process = track_child_process
         pool._join_exited_workers = pool._result_handler.join_exited_workers = join_exited_workers
         pool._mark_worker_as_available = mark_worker_as_available
         for name in ("on_stop", "on_terminate"):

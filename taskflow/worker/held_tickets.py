@@ -12,9 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Final, cast
+
+from celery import bootsteps
 
 log = logging.getLogger("taskflow.node")
+_RUN: Final[int] = cast("Any", bootsteps).RUN  # not in the stubs
 
 
 @dataclass(slots=True, eq=False)
@@ -50,15 +53,18 @@ class HeldTickets:
         """A connection was made: the broker will send again what came over the one before."""
         for held in self._held:
             held.is_counted = False
-        self._window = self._capacity
-        self._fit()
+        self._window = max(
+            1, self._room()
+        )  # Celery starts to consume when its loop starts: what came now would find no
+        with suppress(*self._consumer.connection_errors):  # handler, and end the node
+            self._consumer.task_consumer.qos(prefetch_count=self._window)
+        self._consumer.hub.call_soon(self._fit)
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._consumer.hub.call_repeatedly(max(0.2, self._longest / 10), self._acknowledge_old)
 
-    @property
-    def _capacity(self) -> int:
-        return int(self._consumer.pool.num_processes)
+    def _room(self) -> int:
+        return max(0, int(self._consumer.pool.num_processes) - sum(not held.is_counted for held in self._held))
 
     def _end(self, held: _Held) -> None:
         self._held.discard(held)
@@ -80,9 +86,11 @@ class HeldTickets:
 
     def _fit(self) -> None:
         """Let the broker send as many tickets as may start. A quorum queue's window is a consumer's for its life."""
-        window = max(0, self._capacity - sum(not held.is_counted for held in self._held))
         consumer = self._consumer.task_consumer
-        if window == self._window or consumer is None:
+        if consumer is None or self._consumer.blueprint.state != _RUN:  # it is being closed, and so may be the pool
+            return
+        window = self._room()
+        if window == self._window:
             return
         self._window = window
         with suppress(*self._consumer.connection_errors):

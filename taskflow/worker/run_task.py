@@ -18,13 +18,14 @@ from taskflow.errors import (
     RetryAfter,
     RunNotClaimableError,
     StaleClaimError,
+    StoreScriptError,
     TaskflowError,
 )
 from taskflow.execution.final_hooks import run_final_hooks
 from taskflow.execution.hook_runner import Report
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
 from taskflow.execution.reporting.live_run import LiveRun
-from taskflow.models import RunStatus
+from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.records import ClaimedRun
 from taskflow.worker.alarm import alarm
@@ -66,6 +67,13 @@ class RunTask(celery.Task[Any, Any]):
         if ticket is None:
             raise TaskflowError(f"Task {self.name} was called without a ticket. Use {self.name}.trigger(payload).")
         claimed = self._claim(runtime, ticket.run_id, ticket.reservation)
+        try:
+            return self._attempt(runtime, claimed)
+        except StoreScriptError as broken:
+            self._lose(runtime, claimed, broken)
+            raise
+
+    def _attempt(self, runtime: Runtime, claimed: ClaimedRun) -> object:
         if claimed.ended is not None:
             self._run_final_hooks(runtime, claimed, claimed.ended)
         seat = Seat(runtime, claimed)
@@ -123,7 +131,13 @@ class RunTask(celery.Task[Any, Any]):
         context = hooks_context(runtime, self.definition, claimed)
         with runtime.reports.attempt(identity_of(claimed), claimed.metadata):
             errors = run_final_hooks(
-                self.definition, claimed.payload, context, status=ended, error=claimed.error, output=claimed.output
+                self.definition,
+                claimed.payload,
+                context,
+                status=ended,
+                error=claimed.error,
+                output=claimed.output,
+                values=runtime.values,
             )
         insist(runtime, operations.finish_hooks(claimed.run_id, claimed.claim, errors), run_id=claimed.run_id)
         raise Ignore(f"Run {claimed.run_id} had ended {ended}; its final hooks were run.")
@@ -141,6 +155,12 @@ class RunTask(celery.Task[Any, Any]):
             except StaleClaimError as stale:
                 if not is_same_end(stale, outcome):
                     raise
+
+    def _lose(self, runtime: Runtime, claimed: ClaimedRun, broken: StoreScriptError) -> None:
+        """A script of ours failed around the run's code: it starts again, on the budget of lost attempts."""
+        error = RunError("NodeFailed", f"{type(broken).__name__}: {broken}")
+        lost = operations.give_up_run(claimed.run_id, claimed.claim, AttemptOutcome.LOST, error)
+        insist(runtime, lost, run_id=claimed.run_id)
 
     def _settle(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
         operation = settle(self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=report.hook_errors)

@@ -11,6 +11,7 @@ from taskflow.broker.canvas import Canvas
 from taskflow.definition.machine import MachineSpec
 from taskflow.definition.registry import Registry
 from taskflow.execution.reporting.reports import Reports
+from taskflow.objects.values import Values
 from taskflow.settings import Settings
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.sync_store import Store
@@ -60,6 +61,7 @@ class Runtime:
 
     settings: Settings
     store: Store
+    values: Values
     make_async_store: Callable[[], AsyncStore]
     registry: Registry
     presets: Mapping[str, MachineSpec]

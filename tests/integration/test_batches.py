@@ -63,7 +63,7 @@ def test_a_batch_is_triggered_run_and_its_results_come_in_the_order_of_its_items
 def test_a_batch_goes_through_its_statuses(fleet: Fleet) -> None:
     """PARTIAL_FAILED while runs are alive and some items became none, as Trigger.dev says."""
     made = batch.trigger([(echo, 1), ("t-sleep", 1), (sleep, Nap())])
-    assert made.errors[0].message.startswith("The payload of task 't-sleep'")
+    assert made.errors[0].message.startswith("The payload does not fit task 't-sleep'")
     assert batch.retrieve(made.id).status is BatchStatus.PARTIAL_FAILED
     assert echo.batch_trigger([1]).retrieve().status is BatchStatus.PROCESSING
     assert echo.batch_trigger([]).retrieve().status is BatchStatus.COMPLETED

@@ -28,7 +28,7 @@ def call(fleet: Fleet, *arguments: str, expect: int = 0) -> str:
 
 def invoke(*arguments: str, expect: int = 0) -> str:
     """Return what a command printed, called in this process with the current app: a second is saved each time."""
-    done = CliRunner().invoke(app, [*arguments, "-A", TASKS])
+    done = CliRunner().invoke(app, [*arguments, "-A", TASKS.partition(",")[0]])
     assert done.exit_code == expect, done.output
     told = str(done.exception) if isinstance(done.exception, TaskflowError) else ""
     return done.stdout if not expect else done.output + told

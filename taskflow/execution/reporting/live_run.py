@@ -11,7 +11,14 @@ from pydantic_core import from_json, to_json
 
 from taskflow.definition.options import LARGEST_METADATA
 from taskflow.definition.stream_engine import StreamWriter
-from taskflow.errors import OutsideRunError, RunNotFoundError, RunUpdateError, StaleClaimError, StreamError
+from taskflow.errors import (
+    OutsideRunError,
+    RunNotFoundError,
+    RunUpdateError,
+    StaleClaimError,
+    StoreScriptError,
+    StreamError,
+)
 from taskflow.execution.reporting.changes import Change, Json, Pending, apply
 from taskflow.execution.reporting.lines import LineCounter, LineLimits
 
@@ -177,7 +184,7 @@ class LiveRun:
                     log.info("run.unreported: %s", stale)
                     self._outgoing.clear()
                     return
-                except RunUpdateError as refused:
+                except (RunUpdateError, StoreScriptError) as refused:
                     log.warning("run.unreported: %s", refused)
                 del self._outgoing[0]
             for stream in self._unwritten():

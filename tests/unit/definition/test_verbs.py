@@ -55,6 +55,12 @@ class RecordingEngine:
     def batches(self) -> BatchEngine:
         raise NotImplementedError
 
+    def load_value(self, stored: bytes) -> bytes:
+        return stored
+
+    async def aload_value(self, stored: bytes) -> bytes:
+        return stored
+
     def find_task(self, task_id: str) -> Task[Any, Any]:
         raise NotImplementedError(task_id)
 

@@ -75,7 +75,7 @@ local function make_one(at)
     if due and due > now then
       redis.call("HSET", key, "due", string.format("%d", due))
     end
-    more().start_if_registered(id, now_us, tonumber(patience_ms))
+    more().start_if_registered(id, tonumber(place), tonumber(patience_ms))
   elseif due and due > now then
     set_status(id, queue, "", "DELAYED", "due", string.format("%d", due), unpack(fields))
     more().delay(id, due)

@@ -55,9 +55,12 @@ end
 -- How a run has ended, as its waiters get it.
 local function end_of(id)
   local run = redis.call("HMGET", run_key(id), "status", "output", "error")
-  return string.format(
-    '{"run":"%s","status":"%s","output":%s,"error":%s}', id, run[1] or "MISSING", run[2] or "null", run[3] or "null"
-  )
+  local output, place = run[2] or "null", ""
+  if output:sub(1, 1) == "@" then -- the address of a large value, which is no JSON
+    output, place = "null", ',"at":' .. cjson.encode(output)
+  end
+  return '{"run":"' .. id .. '","status":"' .. (run[1] or "MISSING") .. '","output":' .. output
+    .. ',"error":' .. (run[3] or "null") .. place .. "}"
 end
 
 local function tell_waiters(id)
