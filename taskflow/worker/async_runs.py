@@ -22,11 +22,12 @@ from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.execution.waiting.coroutines import CoroutineWaits, track_tasks
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
+from taskflow.store.node_operations import read_node_runs
 from taskflow.store.operations import Operation
 from taskflow.store.pipeline import Pipeline
 from taskflow.store.records import ClaimedRun
 from taskflow.store.wire import shard_of_run
-from taskflow.worker.attempts import hooks_context, is_same_end, keep, left, prepare, settle
+from taskflow.worker.attempts import hooks_context, is_same_end, keep, left, prepare, settle, take_over
 from taskflow.worker.orders import Order, Watcher
 from taskflow.worker.reporting import identity_of
 from taskflow.worker.runtime import Runtime
@@ -258,8 +259,9 @@ class AsyncRuns:
         self._watcher.ended(order, outcome, time.monotonic() - began)
         try:
             errors = attempt.report.hook_errors
-            settled = settle(order.definition, order.run_id, claimed.claim, outcome, hook_errors=errors)
-            await self._pipeline.submit(settled, self._shard(order.run_id))
+            await self._write(
+                claimed, lambda: settle(order.definition, order.run_id, claimed.claim, outcome, hook_errors=errors)
+            )
         except StaleClaimError as stale:
             await self._refused(order, claimed, stale, attempt.report)
 
@@ -289,12 +291,22 @@ class AsyncRuns:
         if held:
             held.disarm()
         await self._runtime.reports.asend(live)
-        kept = keep(claimed, outcome)
-        if kept is not None:
+        try:
+            await self._write(claimed, lambda: keep(claimed, outcome))
+        except StaleClaimError as stale:
+            if not is_same_end(stale, outcome):
+                raise
+
+    async def _write(self, claimed: ClaimedRun, operation: Callable[[], Operation[Any] | None]) -> None:
+        """Write how an attempt ended, under the newest claim of its code."""
+        shard = self._shard(claimed.run_id)
+        while (write := operation()) is not None:
             try:
-                await self._pipeline.submit(kept, self._shard(claimed.run_id))
+                await self._pipeline.submit(write, shard)
+                return
             except StaleClaimError as stale:
-                if not is_same_end(stale, outcome):
+                held = await self._pipeline.submit(read_node_runs(self._runtime.node.id), shard)
+                if not take_over(claimed, stale, held, 0):
                     raise
 
     async def _refused(self, order: Order, claimed: ClaimedRun, stale: StaleClaimError, report: Report) -> None:

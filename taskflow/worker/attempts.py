@@ -24,7 +24,7 @@ from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.operations import Operation
-from taskflow.store.records import ClaimedRun
+from taskflow.store.records import ClaimedRun, HeldRun
 from taskflow.worker.runtime import Runtime
 
 LEAVING = RunError("Interrupted", "The node was asked to stop.")
@@ -92,6 +92,27 @@ def keep(claimed: ClaimedRun, outcome: Outcome) -> Operation[RunStatus] | None:
 def is_same_end(stale: StaleClaimError, outcome: Outcome) -> bool:
     """Whether a write was refused because the store ended the run in the same way, for want of time."""
     return isinstance(outcome, Ended) and stale.status == outcome.status == RunStatus.TIMED_OUT
+
+
+def take_over(claimed: ClaimedRun, stale: StaleClaimError, held: Sequence[HeldRun], pid: int) -> bool:
+    """Take over the claim of a resume that the code has not heard of: it ended while its run was let go on.
+
+    Args:
+        held: What the store says that this node holds.
+        pid: The process that executes the code, 0 for a coroutine.
+
+    Returns:
+        False when the claim is over and no later one is this code's.
+    """
+    if stale.status != "STALE":
+        return False
+    if claimed.claim != stale.claim:  # it has heard of it by now
+        return True
+    for run in held:
+        if run.run_id == claimed.run_id and run.pid == pid and run.claim > claimed.claim:
+            claimed.claim = run.claim
+            return True
+    return False
 
 
 def left(claimed: ClaimedRun, report: Report) -> Operation[Any]:

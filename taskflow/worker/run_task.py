@@ -26,10 +26,12 @@ from taskflow.execution.hook_runner import Report
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.models import AttemptOutcome, RunError, RunStatus
-from taskflow.store import operations
+from taskflow.store import node_operations, operations
+from taskflow.store.operations import Operation
 from taskflow.store.records import ClaimedRun
+from taskflow.store.wire import shard_of_run
 from taskflow.worker.alarm import alarm
-from taskflow.worker.attempts import hooks_context, is_same_end, keep, left, prepare, settle
+from taskflow.worker.attempts import hooks_context, is_same_end, keep, left, prepare, settle, take_over
 from taskflow.worker.insist import insist
 from taskflow.worker.reporting import identity_of
 from taskflow.worker.runtime import Runtime, runtime_of
@@ -148,13 +150,11 @@ class RunTask(celery.Task[Any, Any]):
         """Write a final outcome down before its hooks run."""
         disarm()
         runtime.reports.send(live)
-        kept = keep(claimed, outcome)
-        if kept is not None:
-            try:
-                insist(runtime, kept, run_id=claimed.run_id)
-            except StaleClaimError as stale:
-                if not is_same_end(stale, outcome):
-                    raise
+        try:
+            self._write(runtime, claimed, lambda: keep(claimed, outcome))
+        except StaleClaimError as stale:
+            if not is_same_end(stale, outcome):
+                raise
 
     def _lose(self, runtime: Runtime, claimed: ClaimedRun, broken: StoreScriptError) -> None:
         """A script of ours failed around the run's code: it starts again, on the budget of lost attempts."""
@@ -163,11 +163,27 @@ class RunTask(celery.Task[Any, Any]):
         insist(runtime, lost, run_id=claimed.run_id)
 
     def _settle(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
-        operation = settle(self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=report.hook_errors)
+        errors = report.hook_errors
         try:
-            insist(runtime, operation, run_id=claimed.run_id)
+            self._write(
+                runtime,
+                claimed,
+                lambda: settle(self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=errors),
+            )
         except StaleClaimError as stale:
             self._refused(runtime, claimed, stale, report)
+
+    def _write(self, runtime: Runtime, claimed: ClaimedRun, operation: Callable[[], Operation[Any] | None]) -> None:
+        """Write how the attempt ended, under the newest claim of this code."""
+        while (write := operation()) is not None:
+            try:
+                insist(runtime, write, run_id=claimed.run_id)
+                return
+            except StaleClaimError as stale:
+                shard = shard_of_run(claimed.run_id) or 0
+                held = insist(runtime, node_operations.read_node_runs(runtime.node.id), shard=shard)
+                if not take_over(claimed, stale, held, os.getpid()):
+                    raise
 
     def _refused(self, runtime: Runtime, claimed: ClaimedRun, stale: StaleClaimError, report: Report) -> NoReturn:
         """The run was ended from outside, or is another node's: the outcome does not count."""

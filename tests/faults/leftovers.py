@@ -43,12 +43,13 @@ def leftovers(client: Client, environment: str, shards: int) -> list[str]:
     """Return what is left in the store. Empty when it is idle as it should be."""
     found: list[str] = []
     permanent = permanent_keys()
+    live = {run for shard in range(shards) for run in _members(client, f"{{tf:{environment}:{shard}}}:live")}
     nodes = {node for shard in range(shards) for node in _members(client, f"{{tf:{environment}:{shard}}}:nodes")}
     for key in cast("list[str]", client.execute_command("KEYS", f"{{tf:{environment}:*")):
         name = key.partition("}")[2]
         if EMPTY.fullmatch(name):
             found.append(f"{name} is left: {_shown(client, key)}")
-        elif client.execute_command("PTTL", key) == -1 and not permanent.fullmatch(name):
+        elif client.execute_command("PTTL", key) == -1 and not permanent.fullmatch(name) and name[5:] not in live:
             found.append(f"{name} has no TTL")
         elif name.startswith(":node:") and name.split(":")[2] not in nodes:
             found.append(f"{name} is of a node that is gone")
