@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.waiting import Wait, Waiter, WaitRequest, current_waits
-from taskflow.errors import StaleClaimError, TaskflowError
+from taskflow.errors import StaleClaimError, WaitError
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.waiting.desk import AsyncDesk, Done, Opening
 from taskflow.execution.waiting.parked import can_only_wait
@@ -41,7 +41,7 @@ class CoroutineWaits:
     def wait(self, request: WaitRequest) -> Sequence[bytes]:
         """Refuse: nothing may block the loop, and a thread is not the run's code."""
         refuse_in_event_loop("wait", "await")
-        raise TaskflowError(
+        raise WaitError(
             f"A thread of an async def task can't wait (a wait of type {request.what.type!r}). Await the verb's twin "
             "with an a in front in the task's own coroutine."
         )

@@ -19,6 +19,7 @@ from taskflow.definition.queue import Queue
 from taskflow.definition.run_actions import RunActions
 from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
 from taskflow.definition.task import Task
+from taskflow.definition.token_engine import TokenEngine
 from taskflow.definition.waiting import Waiter
 from taskflow.errors import BlockingCallError, DefinitionError, TaskflowError, TriggerOptionError
 from taskflow.models import Run, RunStatus
@@ -48,6 +49,10 @@ class RecordingEngine:
 
     @property
     def batches(self) -> BatchEngine:
+        raise NotImplementedError
+
+    @property
+    def tokens(self) -> TokenEngine:
         raise NotImplementedError
 
     def find_task(self, task_id: str) -> Task[Any, Any]:
