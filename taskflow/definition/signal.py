@@ -18,11 +18,13 @@ class Signal:
     what they have started elsewhere.
     """
 
-    __slots__ = ("_event", "_reason", "_waiters")
+    __slots__ = ("_events", "_reason", "_waiters")
 
     def __init__(self) -> None:
-        self._event = threading.Event()
         self._reason: str | None = None
+        self._events: list[
+            threading.Event
+        ] = []  # one of each thread that waits: most runs have none, which is 1 KB less
         self._waiters: dict[asyncio.Future[None], asyncio.AbstractEventLoop] = {}
 
     def __repr__(self) -> str:
@@ -45,7 +47,8 @@ class Signal:
         if self._reason is not None:
             return
         self._reason = reason
-        self._event.set()
+        for event in list(self._events):
+            event.set()
         for waiter, loop in list(self._waiters.items()):
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_wake, waiter)
@@ -63,7 +66,12 @@ class Signal:
             BlockingCallError: An event loop runs in this thread; use ``await signal.await_()``.
         """
         refuse_in_event_loop("signal.wait", "signal.await_")
-        return self._event.wait(_seconds(timeout))
+        event = threading.Event()
+        self._events.append(event)
+        try:
+            return self.is_set() or event.wait(_seconds(timeout))  # asked only now: set() may have missed the event
+        finally:
+            self._events.remove(event)
 
     async def await_(self, timeout: Duration | None = None) -> bool:
         """Wait until the attempt is to stop, without blocking the event loop. See ``wait``."""

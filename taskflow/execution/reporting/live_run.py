@@ -80,6 +80,11 @@ class LiveRun:
         limits: How many log lines are kept.
     """
 
+    __slots__ = (
+        "_desk", "_limits", "_lines", "_lock", "_metadata", "_number", "_outgoing", "_pending", "_sending", "_size",
+        "_tags", "_view", "_writer", "identity", "is_over",
+    )  # fmt: skip
+
     def __init__(self, identity: RunIdentity, metadata: bytes, desk: Desk, limits: LineLimits) -> None:
         self.identity = identity
         self._writer = f"{identity.run_id}.{identity.claim}"

@@ -27,6 +27,11 @@ class CoroutineWaits:
     slot again first; then that wait returns, and if nothing else can go on meanwhile the slot is given back once more.
     """
 
+    __slots__ = (
+        "_desk", "_first_claim", "_hearing", "_hooks", "_is_told", "_look", "_numbers", "_open", "_parking", "_read",
+        "_tasks",
+    )  # fmt: skip
+
     def __init__(self, desk: AsyncDesk, hooks: HookRunner) -> None:
         self._desk, self._hooks = desk, hooks
         self._first_claim = desk.claim
@@ -35,7 +40,8 @@ class CoroutineWaits:
         self._read: list[str] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._parking: asyncio.Task[None] | None = None
-        self._told = asyncio.Event()
+        self._is_told = False
+        self._hearing: asyncio.Future[None] | None = None  # an asyncio.Event would take 1 KB more
         self._look: asyncio.Handle | None = None
 
     def wait(self, request: WaitRequest) -> Sequence[bytes]:
@@ -71,7 +77,9 @@ class CoroutineWaits:
 
     def told(self) -> None:
         """The run was told something: it may go on, or one of its waits is done. In the loop."""
-        self._told.set()
+        self._is_told = True
+        if self._hearing is not None and not self._hearing.done():
+            self._hearing.set_result(None)
         if self._parking is None and self._open:
             self._start(self._collect())
 
@@ -131,7 +139,7 @@ class CoroutineWaits:
             self._parking = None
 
     async def _park(self) -> None:
-        self._told.clear()
+        self._is_told = False
         if await self._desk.park(list(self._open)):
             self._desk.parked()
             while not await self._is_resumed():
@@ -143,19 +151,25 @@ class CoroutineWaits:
         self._look_soon(_SETTLING_TURNS)
 
     async def _is_resumed(self) -> bool:
-        await self._told.wait()
-        self._told.clear()
+        await self._hear()
         done = await self._desk.read(list(self._open))
         if done.is_resumed:
             self._take(done)
         return done.is_resumed
 
+    async def _hear(self) -> None:
+        """Return when the run was told something since it was last asked."""
+        if not self._is_told:
+            self._hearing = asyncio.get_running_loop().create_future()
+            await self._hearing
+        self._is_told = False
+
     async def _collect(self) -> None:
         """One of its waits is done while it executes."""
-        self._told.clear()
+        self._is_told = False
         self._take(await self._desk.read(list(self._open)))
         self._parking = None
-        if self._told.is_set():  # another one meanwhile
+        if self._is_told:  # another one meanwhile
             self.told()
         self._look_soon(_SETTLING_TURNS)
 

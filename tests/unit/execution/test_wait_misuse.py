@@ -144,7 +144,7 @@ def test_what_is_no_token_is_named() -> None:
     with pytest.raises(WaitError, match="a int is no token"):
         wait.complete_token(cast("str", 5))
     with pytest.raises(DefinitionError, match="output_type"):
-        wait.create_token(threading.Lock)  # type: ignore[call-overload]  # a function that pydantic can't handle
+        wait.create_token(threading.Lock)  # a function that pydantic cannot handle
     for wrong in ({"limit": 0}, {"limit": 1001}, {"status": "DONE"}, {"tags": [""]}):
         with pytest.raises(WaitError, match=next(iter(wrong))):
             wait.list_tokens(**cast("Any", wrong))
@@ -206,4 +206,4 @@ def test_a_task_that_is_called_in_place_does_not_wait() -> None:
     from taskflow.testing import context
 
     with pytest.raises(OutsideRunError):
-        sleeper(ctx=context())
+        sleeper(context())
