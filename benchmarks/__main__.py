@@ -104,9 +104,7 @@ class Bench:
     def commands(self) -> int:
         """Return how many commands clients have sent, those within scripts not counted."""
         stats = bench_stats(self.redis.info("commandstats"))
-        return sum(
-            stats.get(name, 0) for name in ("evalsha", "blmpop", "brpop", "xread", "xreadgroup", "lpush", "rpush")
-        )
+        return sum(stats.get(name, 0) for name in ("fcall", "blmpop", "brpop", "xread", "xreadgroup", "lpush", "rpush"))
 
     def memory(self) -> int:
         """Return the server's memory in bytes."""

@@ -22,6 +22,8 @@ from taskflow.definition.run_filter import RunFilter, RunPage
 from taskflow.definition.signal import Signal
 from taskflow.definition.task import Task
 from taskflow.definition.verbs import runs, tasks
+from taskflow.definition.wait_verbs import wait
+from taskflow.definition.waiting import Wait
 from taskflow.errors import (
     AbortRun,
     BatchItemsError,
@@ -51,12 +53,19 @@ from taskflow.errors import (
     SettingsError,
     StoreScriptError,
     StoreUnavailableError,
+    StreamClosedError,
+    StreamError,
+    StreamTimeoutError,
     TaskflowError,
     TaskNotFoundError,
     TriggerOptionError,
+    WaitError,
 )
 from taskflow.execution.reporting.logger import logger
 from taskflow.execution.reporting.verbs import metadata, tags
+from taskflow.execution.streaming.input import InputStream
+from taskflow.execution.streaming.output import OutputStream
+from taskflow.execution.streaming.verbs import streams
 from taskflow.models import (
     Attempt,
     AttemptOutcome,
@@ -102,12 +111,14 @@ __all__ = [
     "ErrorCause",
     "HistoryUnavailableError",
     "IdempotencyKey",
+    "InputStream",
     "Local",
     "LocalNotSetError",
     "Machine",
     "ObjectStoreError",
     "OutOfMemory",
     "OutputError",
+    "OutputStream",
     "OutsideRunError",
     "PayloadError",
     "PayloadTooLargeError",
@@ -135,12 +146,17 @@ __all__ = [
     "Signal",
     "StoreScriptError",
     "StoreUnavailableError",
+    "StreamClosedError",
+    "StreamError",
+    "StreamTimeoutError",
     "Task",
     "TaskFlow",
     "TaskNotFoundError",
     "TaskResult",
     "TaskflowError",
     "TriggerOptionError",
+    "Wait",
+    "WaitError",
     "batch",
     "idempotency_keys",
     "logger",
@@ -148,7 +164,9 @@ __all__ = [
     "queues",
     "retry",
     "runs",
+    "streams",
     "tags",
     "task",
     "tasks",
+    "wait",
 ]

@@ -31,9 +31,11 @@ from taskflow.objects.values import Values
 from taskflow.settings import Settings
 from taskflow.store import trigger_operations
 from taskflow.store.async_store import AsyncStore
+from taskflow.store.stream_operations import StreamLimits
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig, shard_of_queue
 from taskflow.trigger.engine import RunEngine
+from taskflow.trigger.known_tasks import KnownTasks
 from taskflow.trigger.lookup import Lookup
 from taskflow.trigger.new_run import Planner
 from taskflow.trigger.run_records import RunRecords
@@ -42,8 +44,9 @@ from taskflow.upkeep.loop import UpkeepThread
 from taskflow.upkeep.objects import GRACE, ObjectSweep, ObjectThread
 from taskflow.upkeep.passes import Upkeep
 from taskflow.worker.bootsteps import install
-from taskflow.worker.register import register_tasks
+from taskflow.worker.register import register_tasks, registered_tasks
 from taskflow.worker.runtime import ATTRIBUTE, Runtime
+from taskflow.worker.version import code_version
 
 HISTORY_HOLD: Final = timedelta(days=30)
 """How long the store keeps a finished run that has not reached the history. What has, leaves after the retention."""
@@ -82,11 +85,20 @@ class TaskFlow:
         self.values = Values(
             self.settings.object_store or folder, self.settings.environment, self.settings.inline_limit
         )
-        self.planner = Planner(registry, self.presets, self.settings.shards, self.settings.payload_limit, self.values)
+        known = KnownTasks(registry, self.settings.pending_version_timeout)
+        self.planner = Planner(
+            registry, self.presets, self.settings.shards, self.settings.payload_limit, known, self.values
+        )
         self.planner.limits()  # refuses contradictions
         self.lookup = Lookup(self.settings)
         self.engine = RunEngine(
-            self.planner, self.store, self._async_store, self._template, self._has_final_hooks, self.lookup
+            self.planner,
+            self.store,
+            self._async_store,
+            self._template,
+            self._has_final_hooks,
+            self.lookup,
+            StreamLimits(self.settings.stream_items, self.settings.stream_bytes),
         )
         records = RunRecords(self.store, self.engine.results, self.lookup, self.values)
         setattr(self.celery, RECORDS, records)
@@ -211,7 +223,11 @@ class TaskFlow:
             canvas=self._canvas,
             services=self._services,
             declare=self._declare,
+            version=self._version,
         )
+
+    def _version(self) -> str | None:
+        return code_version(self.settings.version, (task.definition.source_file for task in self.registry))
 
     def _adopt(self, task_id: str, payload: object, run_id: str, due: datetime | None, canvas: str | None) -> str:
         new = self.planner.plan(self.registry.get(task_id), payload, TriggerOptions(delay=due), run_id)
@@ -249,6 +265,7 @@ class TaskFlow:
         limits = self.planner.limits()
         for task in self.registry:
             task.definition.prepare()
+        registered = registered_tasks(self.registry, self._version())
         hooks = {task.definition.id: has_final_hooks(task.definition) for task in self.registry}
         for shard in range(self.settings.shards):
             here = {
@@ -262,6 +279,8 @@ class TaskFlow:
                 final_hooks=hooks,
                 environment_limit=None if limit is None else _share(limit, shard, self.settings.shards),
                 burst_factor=self.settings.burst_factor,
+                registrations=registered.tasks,
+                schemas=registered.schemas,
             )
             self.store.run(declaration, shard=shard)
 

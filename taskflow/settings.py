@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     environment: str = Field(
         "dev", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Runs of two environments never meet."
     )
+    version: str | None = Field(
+        None, pattern=r"^\S{1,64}$", description="Version of the code. Default: the git commit of the tasks' folder."
+    )
     tasks: Annotated[tuple[str, ...], NoDecode] = Field((), description="Modules to import, separated by commas.")
     home: Path = Field(Path(".taskflow"), description="Folder of the embedded store and history.")
     database_url: str | None = Field(
@@ -67,8 +70,16 @@ class Settings(BaseSettings):
     cancel_grace: timedelta = Field(
         timedelta(seconds=10), description="How long a canceled coroutine may take to stop before its node exits."
     )
+    shutdown_grace: timedelta = Field(
+        timedelta(seconds=30), description="Within which a node that was asked to stop finishes or interrupts its runs."
+    )
+    pending_version_timeout: timedelta = Field(
+        timedelta(days=1), description="How long a run may wait for a worker that knows its task and queue."
+    )
     log_lines: int = Field(10_000, ge=1, description="Log lines that are kept of one run.")
     log_bytes: int = Field(1_000_000, ge=1, description="Bytes of log lines that are kept of one run.")
+    stream_items: int = Field(100_000, ge=1, description="Items that one stream of a run may hold.")
+    stream_bytes: int = Field(32_000_000, ge=1, description="Bytes of JSON that one stream of a run may hold.")
     async_concurrency: int = Field(1000, ge=1, description="Runs at a time in one node of the async executor.")
     machines: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="Machine presets of the project: name to vCPU and GB, as JSON."
@@ -88,6 +99,8 @@ class Settings(BaseSettings):
         "reservation_timeout",
         "ticket_hold",
         "cancel_grace",
+        "shutdown_grace",
+        "pending_version_timeout",
         mode="before",
     )
     @classmethod

@@ -265,3 +265,24 @@ async def async_hooked(payload: Doing, ctx: Context) -> str:
     if payload.fail:
         raise ConnectionError("as told")
     return "done"
+
+
+def on_stop(ctx: Context) -> None:
+    """Note that the attempt cleans up, and why."""
+    write("cleanup", ctx.run.id, ctx.attempt.number, ctx.signal.reason, f"{time.time():.6f}")
+
+
+@task(id="t-long", retry=Retry(max_attempts=1), cleanup=on_stop)
+def long(payload: Nap, ctx: Context) -> int:
+    """Sleep in a child at the first attempt, and go on at once at the second. One failure would end it."""
+    note("start", ctx)
+    time.sleep(payload.seconds if ctx.attempt.number == 1 else 0)
+    return ctx.attempt.number
+
+
+@task(id="t-async-long", retry=Retry(max_attempts=1), cleanup=on_stop)
+async def async_long(payload: Nap, ctx: Context) -> int:
+    """Sleep as a coroutine at the first attempt, and go on at once at the second. One failure would end it."""
+    note("start", ctx)
+    await asyncio.sleep(payload.seconds if ctx.attempt.number == 1 else 0)
+    return ctx.attempt.number

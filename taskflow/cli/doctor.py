@@ -98,10 +98,10 @@ def _broker(flow: TaskFlow) -> str:
 
 
 def _workers(flow: TaskFlow) -> str:
-    nodes = flow.engine.list_nodes()
-    if not nodes:
+    workers = flow.engine.read_workers().workers
+    if not workers:
         raise TaskflowError("No worker is up. Start one: taskflow worker --machine all")
-    return ", ".join(sorted(nodes))
+    return ", ".join(f"{worker.id} ({worker.version or 'no version'})" for worker in workers)
 
 
 def history(flow: TaskFlow) -> str:

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from taskflow.cli import batch, doctor, queues, runs, trigger, worker
+from taskflow.cli import batch, doctor, queues, runs, trigger, worker, workers
 from taskflow.errors import TaskflowError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("doctor", epilog="Example: taskflow doctor --json")(doctor.doctor)
 app.add_typer(runs.app, name="runs")
 app.add_typer(batch.app, name="batch")
 app.add_typer(queues.app, name="queues")
+app.add_typer(workers.app, name="workers")
 
 
 def main() -> None:

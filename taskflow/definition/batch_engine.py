@@ -7,6 +7,7 @@ from typing import Protocol
 
 from taskflow.definition.batch_item import AnyTask, BatchOptions
 from taskflow.definition.payload import OutputType
+from taskflow.definition.waiting import Waiter
 from taskflow.models import Batch, BatchError, RunError, RunStatus
 
 RunEnd = tuple[RunStatus, bytes | None, RunError | None]
@@ -31,12 +32,25 @@ class BatchRuns:
 class BatchEngine(Protocol):
     """The verbs of batches, each with its async twin."""
 
-    def trigger(self, task: AnyTask | str | None, items: Iterable[object], options: BatchOptions) -> BatchRuns:
-        """Make a run of each item: a payload or ``BatchItem`` of the task; without one, of the task beside it."""
+    def trigger(
+        self,
+        task: AnyTask | str | None,
+        items: Iterable[object],
+        options: BatchOptions,
+        waiter: Waiter | None = None,
+    ) -> BatchRuns:
+        """Make a run of each item: a payload or ``BatchItem`` of the task; without one, of the task beside it.
+
+        The end of each, or its being wrong, completes the item of its index in the waiter's wait.
+        """
         ...
 
     async def atrigger(
-        self, task: AnyTask | str | None, items: Iterable[object] | AsyncIterable[object], options: BatchOptions
+        self,
+        task: AnyTask | str | None,
+        items: Iterable[object] | AsyncIterable[object],
+        options: BatchOptions,
+        waiter: Waiter | None = None,
     ) -> BatchRuns:
         """Make a run of each item."""
         ...

@@ -112,9 +112,9 @@ class BatchOptions:
     def checked(
         cls,
         *,
-        atomic: bool,
-        idempotency_key: str | IdempotencyKey | None,
-        idempotency_key_ttl: Duration | None,
+        atomic: bool = False,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
     ) -> "BatchOptions":
         """Return the options as given to a verb.
 

@@ -1,7 +1,7 @@
 """The verbs on batches that need no task object: ``batch.trigger([(task, payload), ...])``, ``batch.retrieve(id)``."""
 
-from collections.abc import AsyncIterable, Iterable
-from typing import Final
+from collections.abc import AsyncIterable, Iterable, Sequence
+from typing import Final, Unpack
 
 from taskflow.definition.batch_handle import BatchHandle
 from taskflow.definition.batch_item import BatchOptions, MixedItem
@@ -10,6 +10,8 @@ from taskflow.definition.durations import Duration
 from taskflow.definition.engine import engine
 from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.misspelt import names_options
+from taskflow.definition.result import TaskResult
+from taskflow.definition.subtasks import BatchKeywords, await_batch, wait_for_batch
 from taskflow.models import Batch
 
 
@@ -56,6 +58,24 @@ class Batches:
             atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
         )
         return BatchHandle(await engine().batches.atrigger(None, items, options))
+
+    def trigger_and_wait(
+        self, items: Iterable[MixedItem], **options: Unpack[BatchKeywords]
+    ) -> Sequence[TaskResult[object]]:
+        """Make a run of each item and wait until all have ended. See ``Task.batch_trigger_and_wait``.
+
+        Args:
+            items: As for ``trigger``.
+            options: Those of ``trigger``.
+        """
+        refuse_in_event_loop("batch.trigger_and_wait", "batch.atrigger_and_wait")
+        return wait_for_batch("batch.trigger_and_wait", None, items, BatchOptions.checked(**options))
+
+    async def atrigger_and_wait(
+        self, items: Iterable[MixedItem] | AsyncIterable[MixedItem], **options: Unpack[BatchKeywords]
+    ) -> Sequence[TaskResult[object]]:
+        """Make a run of each item and wait until all have ended. See ``trigger_and_wait``."""
+        return await await_batch("batch.atrigger_and_wait", None, items, BatchOptions.checked(**options))
 
     def retrieve(self, batch_id: str) -> Batch:
         """Return a batch's record.

@@ -8,6 +8,8 @@ from taskflow.definition.batch_engine import BatchEngine
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.run_actions import RunActions
 from taskflow.definition.run_filter import RunFilter, RunPage
+from taskflow.definition.stream_engine import StreamEngine
+from taskflow.definition.waiting import Waiter
 from taskflow.errors import TaskflowError
 from taskflow.models import QueueState, Run, RunStatus
 
@@ -78,16 +80,29 @@ class Engine(Protocol):
         ...
 
     @property
+    def streams(self) -> StreamEngine:
+        """The verbs of streams."""
+        ...
+
+    @property
     def batches(self) -> BatchEngine:
         """The verbs of batches."""
         ...
 
-    def trigger(self, task: "Task[Any, Any]", payload: object, options: TriggerOptions) -> str:
-        """Make a run and return its id."""
+    def find_task(self, task_id: str) -> "Task[Any, Any]":
+        """Return the task declared under an id."""
         ...
 
-    async def atrigger(self, task: "Task[Any, Any]", payload: object, options: TriggerOptions) -> str:
-        """Make a run and return its id."""
+    def trigger(
+        self, task: "Task[Any, Any]", payload: object, options: TriggerOptions, waiter: Waiter | None = None
+    ) -> str:
+        """Make a run and return its id. Its end completes the waiter's item."""
+        ...
+
+    async def atrigger(
+        self, task: "Task[Any, Any]", payload: object, options: TriggerOptions, waiter: Waiter | None = None
+    ) -> str:
+        """Make a run and return its id. Its end completes the waiter's item."""
         ...
 
     def trigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:

@@ -72,7 +72,7 @@ class TriggerOptions:
         given = (queue, concurrency_key, machine, delay, ttl, priority, metadata, idempotency_key, idempotency_key_ttl)
         if not isinstance(test, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
             raise TriggerOptionError("test", test, "Use True or False.")
-        if tags == () and not any(option is not None for option in (*given, max_attempts, max_duration, debounce)):
+        if tags == () and (*given, max_attempts, max_duration, debounce) == _NOTHING_GIVEN:
             return _TEST if test else _NONE
         if debounce is not None:
             _check_debounce(debounce, delay)
@@ -94,6 +94,7 @@ class TriggerOptions:
         )
 
 
+_NOTHING_GIVEN: Final = (None,) * 12
 _NONE: Final = TriggerOptions()
 _TEST: Final = TriggerOptions(test=True)
 

@@ -25,7 +25,6 @@ class RunVerbs:
 
         Raises:
             RunNotFoundError: No such run.
-            TaskNotFoundError: Its task is not declared in this process.
             PayloadError: Its payload does not fit (any more).
         """
         refuse_in_event_loop("runs.replay", "runs.areplay")

@@ -9,6 +9,7 @@ from taskflow.definition.durations import Duration, parse_duration
 
 CANCELED: Final = "canceled"
 TIMED_OUT: Final = "timed out"
+INTERRUPTED: Final = "interrupted"
 
 
 class Signal:

@@ -23,6 +23,7 @@ from taskflow.definition.options import TriggerOptions
 from taskflow.definition.payload import OutputType, PayloadType
 from taskflow.definition.queue import Queue
 from taskflow.definition.retry import Retry
+from taskflow.definition.subtasks import Subtask
 
 PayloadT = TypeVar("PayloadT")
 ResultT = TypeVar("ResultT")
@@ -101,7 +102,7 @@ class TaskDefinition:
         self.plan()
 
 
-class Task(Hooked, Generic[PayloadT, ResultT]):
+class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
     """A task: takes a payload of one type, gives results of another.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Unpack
 
 from taskflow.definition.batch_handle import BatchHandle
 from taskflow.definition.batch_item import BatchOptions
@@ -18,13 +18,22 @@ from taskflow.definition.machine import Machine
 from taskflow.definition.misspelt import names_options
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.queue import Queue
+from taskflow.definition.result import TaskResult
 from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage, check_filter, check_page_size
 from taskflow.definition.run_verbs import RunVerbs
+from taskflow.definition.subtasks import (
+    BatchKeywords,
+    TriggerKeywords,
+    await_batch,
+    await_run,
+    wait_for_batch,
+    wait_for_run,
+)
 from taskflow.models import Run
 
 
 class Tasks(Hooked):
-    """Tasks by id: the untyped door. What it triggers must be declared in this process.
+    """Tasks by id: the untyped door, also to tasks whose code only workers have.
 
     Hooks declared here are those of all tasks: ``@tasks.on_failure``, or ``@tasks.on_failure("alert")`` with a name.
     """
@@ -54,10 +63,13 @@ class Tasks(Hooked):
         debounce: Debounce | None = None,
         test: bool = False,
     ) -> RunHandle[object]:
-        """Make a run of the task declared under an id. The options are those of ``Task.trigger``.
+        """Make a run of the task of an id. The options are those of ``Task.trigger``.
+
+        A task that this process does not declare is what workers have registered; its payload is any JSON, checked
+        when the run starts. While none has registered it, the run is PENDING_VERSION; a near miss is logged.
 
         Raises:
-            TaskNotFoundError: No such task; the message names the near miss.
+            DefinitionError: That can't be the id of a task.
             PayloadError: The payload does not fit.
             TriggerOptionError: An option is not possible.
             StoreUnavailableError: The store did not answer; says whether the run may exist.
@@ -102,7 +114,7 @@ class Tasks(Hooked):
         debounce: Debounce | None = None,
         test: bool = False,
     ) -> RunHandle[object]:
-        """Make a run of the task declared under an id. See ``trigger``."""
+        """Make a run of the task of an id. See ``trigger``."""
         options = TriggerOptions.checked(
             queue=queue,
             concurrency_key=concurrency_key,
@@ -131,11 +143,7 @@ class Tasks(Hooked):
         idempotency_key: str | IdempotencyKey | None = None,
         idempotency_key_ttl: Duration | None = None,
     ) -> BatchHandle[object]:
-        """Make a run of each item of the task declared under an id. See ``Task.batch_trigger``.
-
-        Raises:
-            TaskNotFoundError: No such task; the message names the near miss.
-        """
+        """Make a run of each item of the task of an id. See ``trigger`` and ``Task.batch_trigger``."""
         refuse_in_event_loop("tasks.batch_trigger", "tasks.abatch_trigger")
         options = BatchOptions.checked(
             atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
@@ -152,11 +160,37 @@ class Tasks(Hooked):
         idempotency_key: str | IdempotencyKey | None = None,
         idempotency_key_ttl: Duration | None = None,
     ) -> BatchHandle[object]:
-        """Make a run of each item of the task declared under an id. See ``Task.batch_trigger``."""
+        """Make a run of each item of the task of an id. See ``trigger`` and ``Task.batch_trigger``."""
         options = BatchOptions.checked(
             atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
         )
         return BatchHandle(await engine().batches.atrigger(id, items, options))
+
+    def trigger_and_wait(
+        self, id: str, payload: object = None, **options: Unpack[TriggerKeywords]
+    ) -> TaskResult[object]:
+        """Make a run of the task declared under an id and wait until it has ended. See ``Task.trigger_and_wait``."""
+        refuse_in_event_loop("tasks.trigger_and_wait", "tasks.atrigger_and_wait")
+        return wait_for_run("tasks.trigger_and_wait", id, payload, TriggerOptions.checked(**options))
+
+    async def atrigger_and_wait(
+        self, id: str, payload: object = None, **options: Unpack[TriggerKeywords]
+    ) -> TaskResult[object]:
+        """Make a run of the task declared under an id and wait until it has ended. See ``Task.trigger_and_wait``."""
+        return await await_run("tasks.atrigger_and_wait", id, payload, TriggerOptions.checked(**options))
+
+    def batch_trigger_and_wait(
+        self, id: str, items: Iterable[object], **options: Unpack[BatchKeywords]
+    ) -> Sequence[TaskResult[object]]:
+        """Make a run of each item and wait until all have ended. See ``Task.batch_trigger_and_wait``."""
+        refuse_in_event_loop("tasks.batch_trigger_and_wait", "tasks.abatch_trigger_and_wait")
+        return wait_for_batch("tasks.batch_trigger_and_wait", id, items, BatchOptions.checked(**options))
+
+    async def abatch_trigger_and_wait(
+        self, id: str, items: Iterable[object] | AsyncIterable[object], **options: Unpack[BatchKeywords]
+    ) -> Sequence[TaskResult[object]]:
+        """Make a run of each item and wait until all have ended. See ``Task.batch_trigger_and_wait``."""
+        return await await_batch("tasks.abatch_trigger_and_wait", id, items, BatchOptions.checked(**options))
 
 
 class Runs(RunVerbs):

@@ -5,11 +5,13 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, cast
 
 from taskflow.definition.context import Context, entered
 from taskflow.definition.local import fresh_locals
 from taskflow.definition.signal import CANCELED, Signal
 from taskflow.definition.task import TaskDefinition
+from taskflow.definition.waiting import Waits, using_waits
 from taskflow.errors import OutputError
 from taskflow.execution.calling import Caller, is_told_to_leave
 from taskflow.execution.coroutines import Coroutines
@@ -18,6 +20,7 @@ from taskflow.execution.in_place import InPlace, drive
 from taskflow.execution.lifecycle import BeforeFinalHooks, Lifecycle
 from taskflow.execution.outcome import Completed, Outcome, Tries, decide
 from taskflow.execution.values import Values, loaded
+from taskflow.execution.waiting.coroutines import CoroutineWaits, track_tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Attempt:
             word when the run has not ended by it.
         report: What happened besides the outcome.
         values: Where large payloads and outputs are; None keeps all in the record.
+        make_waits: How its code waits; None where it can't.
     """
 
     definition: TaskDefinition
@@ -41,6 +45,7 @@ class Attempt:
     stop_reason: Callable[[], str] = lambda: CANCELED
     report: Report = field(default_factory=Report)
     values: Values | None = None
+    make_waits: Callable[[HookRunner], Waits] | None = None
 
     @property
     def signal(self) -> Signal:
@@ -84,10 +89,15 @@ class Attempt:
             self.definition, self.tries, hooks, self._completed, self.random, self.stop_reason, before_final_hooks,
             values=self.values,
         )  # fmt: skip
-        return await lifecycle.run()
+        waits = self.make_waits(hooks) if self.make_waits else None
+        with using_waits(waits):
+            if isinstance(waits, CoroutineWaits):
+                waits.track(cast("asyncio.Task[Any]", asyncio.current_task()))
+            return await lifecycle.run()
 
     def _in_own_loop(self, before_final_hooks: BeforeFinalHooks | None) -> Outcome:
         with asyncio.Runner() as runner:
+            track_tasks(runner.get_loop())
             task = runner.get_loop().create_task(self.aexecute(before_final_hooks))
             try:
                 return runner.run(_ended(task))

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 from taskflow.definition.context import Context, enter
 from taskflow.definition.hook_sets import Plan
 from taskflow.definition.hooks import Hook, HookKind
 from taskflow.definition.result import TaskResult, run_failed
 from taskflow.definition.signal import CANCELED, TIMED_OUT
+from taskflow.definition.waiting import Wait
 from taskflow.execution.calling import Caller
 from taskflow.execution.failures import describe
 from taskflow.models import RunError, RunStatus
@@ -86,6 +87,11 @@ class HookRunner:
         """Call hooks whose errors count."""
         for hook in self.plan.of(kind):
             await self.call(hook)
+
+    async def waits(self, kind: Literal["on_wait", "on_resume"], wait: Wait) -> None:
+        """Call the hooks around one of several waits that may go on at a time."""
+        for hook in self.plan.of(kind):
+            await self.caller.call(hook.function, hook.arguments(self.values | {"wait": wait}))
 
     async def run_safely(self, hooks: Sequence[Hook]) -> None:
         """Call hooks whose errors are recorded only."""

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import ResponseError
 
 from taskflow.errors import StoreScriptError, StoreUnavailableError
 from taskflow.store import scripts
@@ -161,16 +162,17 @@ class AsyncStore:
     async def _round_trip(
         self, connection: Any, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]
     ) -> list[Any]:
-        await connection.send_packed_command(packed(*commands), check_health=False)
+        await connection.send_packed_command([packed(*commands)], check_health=False)
         replies: list[Any] = []
         missing: set[int] = set()
         for place in range(len(commands)):
             try:
                 replies.append(await connection.read_response())
-            except NoScriptError:
-                replies.append(None)
-                missing.add(place)
             except ResponseError as error:
+                if scripts.is_unknown(error):
+                    replies.append(None)
+                    missing.add(place)
+                    continue
                 told = failure(error, operations[place], may_exist=len(commands) > 1)
                 if isinstance(told, StoreUnavailableError):
                     # The replies behind this one are unread: the connection is of no use any more.
@@ -187,5 +189,6 @@ class AsyncStore:
 
     async def _load(self, connection: Any, operations: Sequence[Operation[Any] | None]) -> None:
         for name in {operation.script for operation in operations if operation}:
-            await connection.send_command("SCRIPT", "LOAD", scripts.script(name).text)
-            await connection.read_response()
+            await connection.send_command(*scripts.script(name).load)
+            with suppress(ResponseError):  # another client was first
+                await connection.read_response()

@@ -23,9 +23,9 @@ class Ticket:
     argsrepr: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ClaimedRun:
-    """What a node needs to execute a run it has claimed. ``claim`` fences every later write."""
+    """What a node needs to execute a run it has claimed. ``claim`` fences every write; it grows at each resume."""
 
     run_id: str
     claim: int
@@ -48,6 +48,12 @@ class ClaimedRun:
     priority: float = 0.0
     max_duration: timedelta | None = None
     metadata: bytes = b""
+    place: str = ""
+    """Its place in the order of its queue, which runs that it waits for take over."""
+    is_resumed: bool = False
+    """Whether it goes on after a wait: the attempt is not a new one."""
+    computed: timedelta = timedelta(0)
+    """How long the attempt has computed before, waits not counted."""
     ended: RunStatus | None = None
     """The final status when only the final hooks are left to run, with what the run ended with."""
     error: RunError | None = None
@@ -109,7 +115,10 @@ def error(stored: bytes | str | Mapping[str, str] | None) -> RunError | None:
 def claimed_run(run_id: str, fields: Sequence[bytes | None], *, is_ended: bool = False) -> ClaimedRun:
     """Return a claim from the reply of ``claim_run.lua``."""
     claim, attempt, failed, max_attempts, created, payload, tags, key, queue, started, class_name, *further = fields
-    ckey, test, replay_of, parent, root, batch, priority, max_duration, status, failure, output, metadata = further
+    ckey, test, replay_of, parent, root, batch, priority, max_duration, status, failure, output, metadata, *rest = (
+        further
+    )
+    place, resumed, computed = rest
     return ClaimedRun(
         run_id=run_id,
         claim=int(claim or 0),
@@ -132,6 +141,9 @@ def claimed_run(run_id: str, fields: Sequence[bytes | None], *, is_ended: bool =
         priority=int(priority or 0) / 1_000_000,
         max_duration=_duration(max_duration),
         metadata=metadata or b"",
+        place=(place or b"").decode(),
+        is_resumed=resumed is not None,
+        computed=timedelta(milliseconds=int(computed or 0)),
         ended=RunStatus((status or b"").decode()) if is_ended else None,
         error=error(failure) if is_ended else None,
         output=output if is_ended else None,
@@ -179,6 +191,7 @@ def run(run_id: str, fields: Mapping[str, bytes]) -> Run:
         root_id=_text(fields.get("root")),
         batch_id=_text(fields.get("batch")),
         hook_errors=_errors(fields.get("hook_errors")),
+        version=_text(fields.get("version") or None),
     )
 
 

@@ -15,13 +15,16 @@ from taskflow.definition.batch_item import AnyTask, BatchItem, BatchOptions
 from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.payload import OutputType
+from taskflow.definition.subtasks import end_json
+from taskflow.definition.waiting import Waiter
 from taskflow.errors import BatchItemsError, TriggerOptionError
-from taskflow.models import BatchError
+from taskflow.models import BatchError, RunError, RunStatus
 from taskflow.objects.address import LargeValue
 from taskflow.store import batch_operations
 from taskflow.store.batch_operations import RUNS_A_SCRIPT
 from taskflow.store.trigger_operations import NewRun
-from taskflow.store.wire import new_batch_id, shard_of_batch
+from taskflow.store.wait_operations import complete_item
+from taskflow.store.wire import new_batch_id, shard_of_batch, shard_of_run
 from taskflow.trigger.new_run import Planner
 from taskflow.trigger.steps import Write
 
@@ -59,8 +62,16 @@ class BatchPlan:
         made: How many items are runs for certain.
     """
 
-    def __init__(self, planner: Planner, task: AnyTask | None, items: Sequence[object], options: BatchOptions) -> None:
+    def __init__(
+        self,
+        planner: Planner,
+        task: AnyTask | None,
+        items: Sequence[object],
+        options: BatchOptions,
+        waiter: Waiter | None = None,
+    ) -> None:
         """Plan nothing yet."""
+        self._waiter = waiter
         self._planner, self._task, self._items, self._options = planner, task, items, options
         key = options.idempotency_key
         self.id = new_batch_id(f"{task.definition.id if task else ''}:{key.digest}" if key else "", planner.shards)
@@ -116,7 +127,14 @@ class BatchPlan:
     def rest(self, *following: Part) -> list[Write]:
         """Return the operations that record the parts whose runs are known. Those of ``following`` are not yet."""
         known, self._unrecorded = self._unrecorded, [*following]
-        return [self._record(part) for part in known]
+        return [write for part in known for write in (self._record(part), *self._tellings(part))]
+
+    def _tellings(self, part: Part) -> list[Write]:
+        """Return the operations that tell who waits about the items that became no run."""
+        if self._waiter is None:
+            return []
+        shard = shard_of_run(self._waiter.run_id) or 0
+        return [(complete_item(self._waiter.at(error.index), _wrong(error)), shard) for error in part.errors]
 
     def took(self, part: Part, results: Sequence[Any]) -> None:
         """Take the results of the operations that made a part's runs."""
@@ -157,7 +175,8 @@ class BatchPlan:
             if isinstance(item, BatchItem):
                 own = cast("BatchItem[object]", item)
                 payload, options = own.payload, own.options()
-            return self._planner.plan(task, payload, self._keyed(index, options), batch_id=self.id)
+            waiter = self._waiter.at(index) if self._waiter else None
+            return self._planner.plan(task, payload, self._keyed(index, options), batch_id=self.id, waiter=waiter)
         except Exception as error:  # whatever a payload's own validation raises: the other items go on
             self._errors.append(BatchError(index, task_id, type(error).__name__, str(error)))
             return None
@@ -170,7 +189,7 @@ class BatchPlan:
             remedy = "Each item is (task or its id, payload) or (task or its id, BatchItem(payload, ...))."
             raise TriggerOptionError("items", "...", remedy)
         named, payload = cast("tuple[AnyTask | str, object]", pair)
-        task = self._planner.registry.get(named) if isinstance(named, str) else named
+        task = self._planner.known.task(named) if isinstance(named, str) else named
         self._outputs[index] = task.definition.output
         return task, payload
 
@@ -192,6 +211,10 @@ class BatchPlan:
             key=key.key if key else "",
         )
         return operation, shard_of_batch(self.id) or 0
+
+
+def _wrong(error: BatchError) -> bytes:
+    return end_json("", RunStatus.FAILED, RunError(error.type, error.message))
 
 
 def _with_key(options: TriggerOptions, key: IdempotencyKey, index: int, ttl: timedelta | None) -> TriggerOptions:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterable, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import islice
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from taskflow.definition.batch_engine import BatchRuns, RunEnd
 from taskflow.definition.batch_item import MOST_ITEMS, AnyTask, BatchOptions, check_items
+from taskflow.definition.waiting import Waiter
 from taskflow.errors import (
     BatchNotFoundError,
     BatchTriggerError,
@@ -57,10 +58,16 @@ class StoreBatchEngine:
         self._declarations = declarations
         self._lookup = lookup
 
-    def trigger(self, task: AnyTask | str | None, items: Iterable[object], options: BatchOptions) -> BatchRuns:
+    def trigger(
+        self,
+        task: AnyTask | str | None,
+        items: Iterable[object],
+        options: BatchOptions,
+        waiter: Waiter | None = None,
+    ) -> BatchRuns:
         """Make a run of each item."""
         check_items(items, is_async=False)
-        plan = self._plan(task, list(islice(items, MOST_ITEMS + 1)), options)
+        plan = self._plan(task, list(islice(items, MOST_ITEMS + 1)), options, waiter)
         for _ in plan.checks():
             pass
         try:
@@ -79,11 +86,15 @@ class StoreBatchEngine:
         return plan.runs
 
     async def atrigger(
-        self, task: AnyTask | str | None, items: Iterable[object] | AsyncIterable[object], options: BatchOptions
+        self,
+        task: AnyTask | str | None,
+        items: Iterable[object] | AsyncIterable[object],
+        options: BatchOptions,
+        waiter: Waiter | None = None,
     ) -> BatchRuns:
         """Make a run of each item."""
         check_items(items, is_async=True)
-        plan = self._plan(task, await _alist(items), options)
+        plan = self._plan(task, await _alist(items), options, waiter)
         for _ in plan.checks():
             await asyncio.sleep(0)
         store = self._loop().store
@@ -95,7 +106,7 @@ class StoreBatchEngine:
                 if part.large:
                     await asyncio.to_thread(self._write_large, part)
                 first = self._declared(part, store.missing_templates)
-                flight = part, len(first), asyncio.create_task(store.run_many([*first, *plan.writes(part)]))
+                flight = part, len(first), _sending(store.run_many([*first, *plan.writes(part)]))
                 await asyncio.sleep(0)  # it is sent before the next part is planned
             if flight:
                 self._took(plan, *flight[:2], await flight[2], store.missing_templates)
@@ -142,11 +153,13 @@ class StoreBatchEngine:
             return ends
         return await asyncio.to_thread(lambda: [self._loaded(end) for end in ends])
 
-    def _plan(self, task: AnyTask | str | None, items: list[object], options: BatchOptions) -> BatchPlan:
+    def _plan(
+        self, task: AnyTask | str | None, items: list[object], options: BatchOptions, waiter: Waiter | None
+    ) -> BatchPlan:
         if len(items) > MOST_ITEMS:
             raise TriggerOptionError("items", "...", f"A batch has at most {MOST_ITEMS:,} items: trigger several.")
-        found = self._planner.registry.get(task) if isinstance(task, str) else task
-        return BatchPlan(self._planner, found, items, options)
+        found = self._planner.known.task(task) if isinstance(task, str) else task
+        return BatchPlan(self._planner, found, items, options, waiter)
 
     def _write_large(self, part: Part) -> None:
         for large in part.large:
@@ -216,6 +229,10 @@ class Search:
         """Take the end of the run that was waited for."""
         self.left.popleft()
         self.ends[run_id] = end
+
+
+def _sending(writes: Coroutine[Any, Any, list[Any]]) -> "asyncio.Task[list[Any]]":
+    return asyncio.create_task(writes, name="taskflow-batch")
 
 
 async def _alist(items: Iterable[object] | AsyncIterable[object]) -> list[object]:

@@ -8,12 +8,15 @@ from typing import Any
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
 from taskflow.definition.task import Task
+from taskflow.definition.waiting import Waiter
 from taskflow.errors import RunCanceledError, RunFailedError, RunNotFoundError
 from taskflow.models import Run, RunError, RunStatus
 from taskflow.objects.address import is_address
 from taskflow.objects.values import is_resolved
 from taskflow.store import node_operations, operations, trigger_operations
 from taskflow.store.async_store import AsyncStore
+from taskflow.store.registration import Registrations, read_workers
+from taskflow.store.stream_operations import StreamLimits
 from taskflow.store.sync_store import Store
 from taskflow.trigger.batches import StoreBatchEngine
 from taskflow.trigger.declarations import Declarations
@@ -25,6 +28,7 @@ from taskflow.trigger.new_run import Planner
 from taskflow.trigger.queue_engine import StoreQueueEngine
 from taskflow.trigger.results import Result, ResultListener
 from taskflow.trigger.run_actions import CANCELED_BY_USER, StoreRunActions
+from taskflow.trigger.streams import StoreStreamEngine
 from taskflow.trigger.subscriptions import EventListener
 
 Templates = Callable[[str], str]
@@ -41,6 +45,7 @@ class RunEngine:
         template: Templates,
         has_final_hooks: Callable[[str], bool],
         lookup: Lookup,
+        stream_limits: StreamLimits,
     ) -> None:
         self._planner = planner
         self._store = store
@@ -49,9 +54,10 @@ class RunEngine:
         self._loop = Loops(make_async_store).current
         self._results = ResultListener(store)
         self._events = EventListener(store)
-        self._declarations = Declarations(template, has_final_hooks)
+        self._declarations = Declarations(template, has_final_hooks, planner.known)
         self.queues = StoreQueueEngine(store, lambda: self._loop().store)
         self.actions = StoreRunActions(planner, store, self._events, self._loop, self._declarations, lookup)
+        self.streams = StoreStreamEngine(store, self._loop, stream_limits)
         self.batches = StoreBatchEngine(planner, store, self._results, self._loop, self._declarations, lookup)
 
     @property
@@ -64,9 +70,15 @@ class RunEngine:
         """The process's one listener for runs that finish."""
         return self._results
 
-    def trigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
+    def find_task(self, task_id: str) -> Task[Any, Any]:
+        """Return the task of an id; a stand-in for one that is not declared here."""
+        return self._planner.known.task(task_id)
+
+    def trigger(
+        self, task: Task[Any, Any], payload: object, options: TriggerOptions, waiter: Waiter | None = None
+    ) -> str:
         """Make a run and return its id."""
-        new = self._planner.plan(task, payload, options)
+        new = self._planner.plan(task, payload, options, waiter=waiter)
         if new.large:
             self._values.write(new.large)
         shard = self._planner.shard(new)
@@ -79,9 +91,11 @@ class RunEngine:
             self._values.discard(new.large)
         return run_id
 
-    async def atrigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
+    async def atrigger(
+        self, task: Task[Any, Any], payload: object, options: TriggerOptions, waiter: Waiter | None = None
+    ) -> str:
         """Make a run and return its id."""
-        new = self._planner.plan(task, payload, options)
+        new = self._planner.plan(task, payload, options, waiter=waiter)
         if new.large:
             await asyncio.to_thread(self._values.write, new.large)
         shard, store = self._planner.shard(new), self._loop().store
@@ -95,12 +109,12 @@ class RunEngine:
         return run_id
 
     def trigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
-        """Make a run of the task declared under an id."""
-        return self.trigger(self._planner.registry.get(task_id), payload, options)
+        """Make a run of the task of an id; workers decide about one that is not declared here."""
+        return self.trigger(self._planner.known.task(task_id), payload, options)
 
     async def atrigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
-        """Make a run of the task declared under an id."""
-        return await self.atrigger(self._planner.registry.get(task_id), payload, options)
+        """Make a run of the task of an id; workers decide about one that is not declared here."""
+        return await self.atrigger(self._planner.known.task(task_id), payload, options)
 
     def run_status(self, run_id: str) -> RunStatus:
         """Return a run's status."""
@@ -188,10 +202,16 @@ class RunEngine:
         found = [self._store.run(node_operations.list_nodes(), shard=shard) for shard in self._shards()]
         return sorted({node_id for ids in found for node_id in ids})
 
+    def read_workers(self) -> Registrations:
+        """Return the nodes that are up and the tasks that workers have registered."""
+        found = [self._store.run(read_workers(), shard=shard) for shard in self._shards()]
+        return found[0]  # nodes and tasks are told to every shard
+
     def close(self) -> None:
         """End the threads that listen for results and events."""
         self._results.close()
         self._events.close()
+        self.streams.close()
 
     def _shards(self) -> range:
         return range(self._planner.shards)

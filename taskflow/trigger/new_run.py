@@ -13,11 +13,13 @@ from taskflow.definition.payload import argsrepr
 from taskflow.definition.queue import NO_LIMITS, Queue, QueueLimits
 from taskflow.definition.registry import Registry
 from taskflow.definition.task import TaskDefinition
+from taskflow.definition.waiting import Waiter
 from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
 from taskflow.objects.address import LargeValue
 from taskflow.objects.values import Values
 from taskflow.store.trigger_operations import NewRun
 from taskflow.store.wire import new_run_id, shard_of_queue, shard_of_run
+from taskflow.trigger.known_tasks import KnownTasks
 
 _SHOWN: Final = 1000
 
@@ -30,6 +32,7 @@ class Planner:
     presets: Mapping[str, MachineSpec]
     shards: int
     payload_limit: int
+    known: KnownTasks
     values: Values
 
     def plan(
@@ -41,6 +44,7 @@ class Planner:
         *,
         batch_id: str | None = None,
         replay_of: str | None = None,
+        waiter: Waiter | None = None,
     ) -> NewRun:
         """Return the run to write.
 
@@ -49,7 +53,8 @@ class Planner:
             DefinitionError: No such machine.
         """
         definition = task.definition
-        queue, limits = self._queue(definition, options.queue)
+        queue, limits, is_declared = self._queue(definition, options.queue)
+        doubts = self.known.doubts(definition.id, options, is_queue_declared=is_declared)
         document = self._payload(definition, payload)
         machine = definition.machine if options.machine is None else resolve_machine(options.machine, self.presets)
         context = current_context()
@@ -65,7 +70,7 @@ class Planner:
             limits=limits,
             class_name=f"{machine.name}.{definition.executor}",
             max_attempts=options.max_attempts or definition.retry.max_attempts,
-            tags=(*definition.tags, *(tag for tag in options.tags if tag not in definition.tags)),
+            tags=_tags(definition.tags, options.tags),
             due=options.delay if debounce is None else debounce.delay,
             idempotency_key=options.idempotency_key,
             idempotency_key_ttl=options.idempotency_key_ttl,
@@ -81,19 +86,27 @@ class Planner:
             batch_id=batch_id,
             replay_of=replay_of,
             large=large,
+            doubts=doubts.parts if doubts else "",
+            foreign=doubts.foreign if doubts else "",
+            patience=doubts.patience if doubts else None,
+            waiter=waiter,
         )
 
     def shard(self, new: NewRun) -> int:
         """Return the shard on which a planned run is written: that of its id, or of its queue for an adopted one."""
+        if self.shards == 1:
+            return 0
         named = shard_of_run(new.id)
         return shard_of_queue(new.queue, self.shards) if named is None else named
 
-    def _queue(self, definition: TaskDefinition, chosen: str | Queue | None) -> tuple[str, QueueLimits]:
+    def _queue(self, definition: TaskDefinition, chosen: str | Queue | None) -> tuple[str, QueueLimits, bool]:
+        """Return a run's queue, its limits, and whether it is declared here: then its limits go along."""
         if isinstance(chosen, Queue) and chosen.name:
-            return chosen.name, chosen.limits
+            return chosen.name, chosen.limits, True
         if isinstance(chosen, str) and chosen != definition.queue.name:
-            return chosen, self.limits().get(chosen, NO_LIMITS)
-        return _name(definition), definition.queue.limits
+            declared = self.limits()
+            return chosen, declared.get(chosen, NO_LIMITS), chosen in declared
+        return _name(definition), definition.queue.limits, True
 
     def limits(self) -> dict[str, QueueLimits]:
         """Return every declared queue's limits.
@@ -146,6 +159,10 @@ def _differences(one: QueueLimits, other: QueueLimits) -> Iterator[tuple[str, ob
 def _beginning(document: bytes) -> str:
     """Return what Flower shows of a large payload."""
     return document[:_SHOWN].decode(errors="ignore") + "..."
+
+
+def _tags(declared: tuple[str, ...], given: tuple[str, ...]) -> tuple[str, ...]:
+    return (*declared, *(tag for tag in given if tag not in declared)) if given else declared
 
 
 def _name(definition: TaskDefinition) -> str:

@@ -208,7 +208,7 @@ class StoreRunActions:
             test=record.is_test,
         )
         try:
-            task = self._planner.registry.get(record.task_id)
+            task = self._planner.known.task(record.task_id)
             payload = self._planner.values.resolved(record).payload
             new = self._planner.plan(task, payload, options, replay_of=record.id)
             if new.large:

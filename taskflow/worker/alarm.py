@@ -3,25 +3,46 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from types import FrameType
+from typing import Final
 
 from taskflow.definition.signal import TIMED_OUT, Signal
 
-_CODE = -(256 - signal.SIGALRM)
+_CODE: Final = -(256 - signal.SIGALRM)
 """How billiard says which signal made a child leave; what is told to leave takes it from there."""
 
 
-@contextmanager
-def alarm(told: Signal, duration: timedelta | None) -> Generator[Callable[[], None]]:
-    """Raise SystemExit in the code inside once the duration is over, with the signal set. On the main thread.
+class Timer:
+    """The time an attempt has left. It stands still while the run waits."""
 
-    Yields what disarms it: an attempt whose outcome is known is not stopped in its hooks.
-    """
+    def __init__(self, left: float = 0.0) -> None:
+        self._left = left
+
+    def start(self) -> None:
+        """Let the time run."""
+        if self._left > 0:
+            signal.setitimer(signal.ITIMER_REAL, self._left)
+
+    def stop(self) -> None:
+        """Let it stand still."""
+        if self._left > 0:
+            self._left = max(0.001, signal.setitimer(signal.ITIMER_REAL, 0)[0])
+
+    def disarm(self) -> None:
+        """It does not count any more: an attempt whose outcome is known is not stopped in its hooks."""
+        if self._left > 0:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            self._left = 0.0
+
+
+@contextmanager
+def alarm(told: Signal, duration: timedelta | None) -> Generator[Timer]:
+    """Raise SystemExit in the code inside once the duration is over, with the signal set. On the main thread."""
     if duration is None or threading.current_thread() is not threading.main_thread():
-        yield _nothing
+        yield Timer()
         return
     owner = os.getpid()
 
@@ -31,17 +52,10 @@ def alarm(told: Signal, duration: timedelta | None) -> Generator[Callable[[], No
             raise SystemExit(_CODE)
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(0.001, duration.total_seconds()))
+    timer = Timer(max(0.001, duration.total_seconds()))
+    timer.start()
     try:
-        yield _disarm
+        yield timer
     finally:
-        _disarm()
+        timer.disarm()
         signal.signal(signal.SIGALRM, before)
-
-
-def _disarm() -> None:
-    signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _nothing() -> None:
-    """Nothing was armed."""

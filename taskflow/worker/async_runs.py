@@ -8,16 +8,18 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
-from taskflow.definition.signal import CANCELED, TIMED_OUT, Signal
+from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT, Signal
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError
 from taskflow.execution.final_hooks import arun_final_hooks
-from taskflow.execution.hook_runner import Report
+from taskflow.execution.hook_runner import HookRunner, Report
 from taskflow.execution.outcome import Outcome
 from taskflow.execution.reporting.current import entered_run
 from taskflow.execution.reporting.live_run import LiveRun
+from taskflow.execution.waiting.coroutines import CoroutineWaits, track_tasks
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.operations import Operation
@@ -28,9 +30,9 @@ from taskflow.worker.attempts import hooks_context, is_same_end, keep, left, pre
 from taskflow.worker.orders import Order, Watcher
 from taskflow.worker.reporting import identity_of
 from taskflow.worker.runtime import Runtime
+from taskflow.worker.waits import NodeDesk
 
 log = logging.getLogger("taskflow.node")
-INTERRUPTED: Final = "interrupted"
 STUCK_EXIT: Final = 70
 """Exit code of a node left by a coroutine that would not stop (EX_SOFTWARE of sysexits.h)."""
 
@@ -39,11 +41,25 @@ STUCK_EXIT: Final = 70
 class _Held:
     """A run whose coroutine executes here."""
 
-    run_id: str
-    claim: int
+    order: Order
+    claimed: ClaimedRun
     task: "asyncio.Task[Outcome]"
     signal: Signal
     timer: asyncio.TimerHandle | None = None
+    waits: CoroutineWaits | None = None
+    since: float = 0.0
+    computed: float = 0.0
+    is_parked: bool = False
+
+    @property
+    def run_id(self) -> str:
+        """Which run."""
+        return self.claimed.run_id
+
+    @property
+    def claim(self) -> int:
+        """Under which claim it executes now."""
+        return self.claimed.claim
 
     def disarm(self) -> None:
         """Its time does not run out any more."""
@@ -60,10 +76,11 @@ class AsyncRuns:
         self._watcher = watcher
         self._on_free = on_free
         self._taken: list[Order] = []
-        self._is_draining = False
+        self._is_leaving = False
         self._held: dict[str, _Held] = {}
         self._claiming: dict[str, list[int]] = {}
         self._adopted: dict[str, int] = {}  # shards that adopted runs were found on
+        self._released: set[str] = set()  # runs whose tickets the broker need not keep any more
         self._busy = 0
         self._lock = threading.Lock()
         self._idle = threading.Event()
@@ -112,9 +129,24 @@ class AsyncRuns:
         self.loop.call_soon_threadsafe(self._cancel, held, reason)
         return True
 
+    def tell(self, run_id: str) -> None:
+        """A run that waits here may go on, or one of its waits is done. From any thread."""
+        self.loop.call_soon_threadsafe(self._tell, run_id)
+
     def cancel_all(self) -> None:
         """Stop every coroutine: their claims are over. From any thread; ``wait_idle`` tells when they have."""
         self.loop.call_soon_threadsafe(self._cancel_all)
+
+    def interrupt_all(self, grace: timedelta) -> None:
+        """Stop every coroutine, and those whose claim is on its way: the node leaves. In a thread that may wait.
+
+        One that does not stop within the grace ends the node with it.
+        """
+        self._is_leaving = True
+        self.cancel_all()
+        if not self.wait_idle(grace.total_seconds()):
+            log.critical("node.leaving: %d runs did not stop in time; their node exits", self._busy)
+            os._exit(STUCK_EXIT)
 
     def wait_idle(self, seconds: float | None = None) -> bool:
         """Wait until nothing is taken or executing."""
@@ -127,6 +159,7 @@ class AsyncRuns:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self.loop)
+        track_tasks(self.loop)
         store = self._runtime.make_async_store()
         self._pipeline = Pipeline(store)
         self.loop.run_forever()
@@ -146,7 +179,7 @@ class AsyncRuns:
         with self._lock:
             self._claiming[order.run_id] = []
         try:
-            claimed = await self._claim(order)
+            claimed = None if self._is_leaving else await self._claim(order)
             if claimed is not None:
                 await self._attempt(order, claimed)
         except Exception as broken:
@@ -171,7 +204,8 @@ class AsyncRuns:
         await self._pipeline.submit(lost, self._shard(claimed.run_id))
 
     async def _claim(self, order: Order) -> ClaimedRun | None:
-        claim = operations.claim_run(order.run_id, node_id=self._runtime.node.id, reservation=order.reservation)
+        node = self._runtime.node
+        claim = operations.claim_run(order.run_id, node_id=node.id, reservation=order.reservation, version=node.version)
         try:
             return await self._claim_on_its_shard(claim, order.run_id)
         except (RunNotClaimableError, NodeUnregisteredError) as refused:
@@ -196,17 +230,18 @@ class AsyncRuns:
         if claimed.ended is not None:
             await self._final_hooks(order, claimed, claimed.ended)
             return
-        attempt = prepare(self._runtime, order.definition, claimed)
         self._watcher.started(order)
         began = time.monotonic()
         live = self._runtime.reports.open(identity_of(claimed), claimed.metadata)
+        attempt = prepare(self._runtime, order.definition, claimed, make_waits=partial(self._waits, claimed, live))
         with entered_run(live):
             task = self.loop.create_task(attempt.aexecute(partial(self._keep, claimed, live)), name=order.run_id)
-        held = _Held(order.run_id, claimed.claim, task, attempt.signal)
+        held = _Held(order, claimed, task, attempt.signal)
         if claimed.claim in self._begun(order.run_id, held):
             self._cancel(held, CANCELED)
-        if claimed.max_duration is not None:
-            held.timer = self.loop.call_later(claimed.max_duration.total_seconds(), self._cancel, held, TIMED_OUT)
+        elif self._is_leaving:
+            self._cancel(held, INTERRUPTED)
+        self._arm(held)
         try:
             outcome = await task
             await self._runtime.reports.asend(live)
@@ -274,11 +309,66 @@ class AsyncRuns:
         with contextlib.suppress(StaleClaimError):
             await self._pipeline.submit(left(claimed, report), self._shard(order.run_id))
 
+    def _waits(self, claimed: ClaimedRun, live: LiveRun, hooks: HookRunner) -> CoroutineWaits:
+        held = self._held[claimed.run_id]
+        shard = self._shard(claimed.run_id)
+        desk = NodeDesk(
+            claimed,
+            live,
+            lambda operation: self._pipeline.submit(operation, shard),
+            partial(self._parked, held),
+            partial(self._resumed, held),
+        )
+        held.waits = CoroutineWaits(desk, hooks)
+        return held.waits
+
+    def _tell(self, run_id: str) -> None:
+        held = self._held.get(run_id)
+        if held is not None and held.waits is not None:
+            held.waits.told()
+
+    def _arm(self, held: _Held) -> None:
+        """Let its time run, from now on."""
+        held.since = self.loop.time()
+        if held.claimed.max_duration is not None:
+            left = held.claimed.max_duration.total_seconds() - held.computed
+            held.timer = self.loop.call_later(max(0.0, left), self._cancel, held, TIMED_OUT)
+
+    def _parked(self, held: _Held) -> None:
+        """It only waits: its time stands still, and another run may have its place in the pool."""
+        held.computed += self.loop.time() - held.since
+        held.disarm()
+        held.is_parked = True
+        self._release(held.order)
+        self._leave_place()
+        self._on_free()
+
+    def _resumed(self, held: _Held) -> None:
+        held.is_parked = False
+        self._arm(held)
+        with self._lock:
+            self._busy += 1
+            self._idle.clear()
+
+    def _release(self, order: Order) -> None:
+        """Be done with a ticket, once."""
+        if order.on_done and order.run_id not in self._released:
+            self._released.add(order.run_id)
+            order.on_done()
+
+    def _leave_place(self) -> None:
+        with self._lock:
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
+
     def _cancel_all(self) -> None:
         for held in list(self._held.values()):
             self._cancel(held, INTERRUPTED)
 
     def _cancel(self, held: _Held, reason: str) -> None:
+        if held.is_parked:
+            self._resumed(held)
         held.disarm()
         held.signal.set(reason)
         held.task.cancel()
@@ -293,12 +383,9 @@ class AsyncRuns:
 
     def _done(self, order: Order) -> None:
         self._adopted.pop(order.run_id, None)
-        if order.on_done:
-            order.on_done()
-        with self._lock:
-            self._busy -= 1
-            if not self._busy:
-                self._idle.set()
+        self._release(order)
+        self._released.discard(order.run_id)
+        self._leave_place()
         self._on_free()
 
     def _shard(self, run_id: str) -> int:

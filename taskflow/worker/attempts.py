@@ -7,6 +7,7 @@ from typing import Any
 from taskflow.definition.context import (
     AttemptInfo,
     Context,
+    DeploymentInfo,
     EnvironmentInfo,
     MachineInfo,
     QueueInfo,
@@ -15,9 +16,10 @@ from taskflow.definition.context import (
 )
 from taskflow.definition.signal import CANCELED
 from taskflow.definition.task import TaskDefinition
+from taskflow.definition.waiting import Waits
 from taskflow.errors import StaleClaimError
 from taskflow.execution.attempt import Attempt
-from taskflow.execution.hook_runner import Report
+from taskflow.execution.hook_runner import HookRunner, Report
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
@@ -25,11 +27,16 @@ from taskflow.store.operations import Operation
 from taskflow.store.records import ClaimedRun
 from taskflow.worker.runtime import Runtime
 
+LEAVING = RunError("Interrupted", "The node was asked to stop.")
 STOPPED = RunError("Stopped", "The run's code was stopped by its node.")
 
 
 def prepare(
-    runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun, stop_reason: Callable[[], str] = lambda: CANCELED
+    runtime: Runtime,
+    definition: TaskDefinition,
+    claimed: ClaimedRun,
+    stop_reason: Callable[[], str] = lambda: CANCELED,
+    make_waits: Callable[[HookRunner], Waits] | None = None,
 ) -> Attempt:
     """Return the attempt to execute for a claim."""
     tries = Tries(claimed.failed_attempts, claimed.max_attempts, claimed.machine)
@@ -41,6 +48,7 @@ def prepare(
         runtime.settings.output_limit,
         stop_reason=stop_reason,
         values=runtime.values,
+        make_waits=make_waits,
     )
 
 
@@ -100,6 +108,7 @@ def hooks_context(runtime: Runtime, definition: TaskDefinition, claimed: Claimed
 
 def _context(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun, tries: Tries) -> Context:
     spec = runtime.presets.get(claimed.machine, definition.machine)
+    version = runtime.node.version or None
     return Context(
         run=RunInfo(
             id=claimed.run_id,
@@ -116,10 +125,12 @@ def _context(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun, 
             parent_id=claimed.parent_id,
             root_id=claimed.root_id,
             batch_id=claimed.batch_id,
+            version=version,
         ),
         attempt=AttemptInfo(number=claimed.attempt_number, started_at=datetime.now(UTC), is_last=tries.is_last),
         task=TaskInfo(definition.id, definition.description, definition.source_file),
         queue=QueueInfo(name=claimed.queue),
         machine=MachineInfo(name=spec.name, cpu=spec.cpu, memory=spec.memory_gb),
         environment=EnvironmentInfo(name=runtime.settings.environment),
+        deployment=DeploymentInfo(version),
     )

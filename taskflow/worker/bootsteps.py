@@ -13,6 +13,7 @@ from taskflow.worker.async_pool import AsyncPool
 from taskflow.worker.child_start import bind_children
 from taskflow.worker.children_executor import ChildrenExecutor
 from taskflow.worker.coroutines import CoroutineExecutor, LoopWatch
+from taskflow.worker.foreign_tickets import give_back_foreign_tickets
 from taskflow.worker.held_tickets import HeldTickets
 from taskflow.worker.node import Node
 from taskflow.worker.runtime import runtime_of
@@ -40,6 +41,7 @@ class NodeStep(bootsteps.StartStopStep):
         prepare_worker(worker.app)
         bind_children()
         self._runtime.node.name = str(worker.hostname)
+        self._runtime.node.version = self._runtime.version() or ""
         self._runtime.node.renew()  # before the pool forks: children claim under it
 
     def start(self, parent: Any) -> None:
@@ -57,6 +59,10 @@ class NodeStep(bootsteps.StartStopStep):
         self._node.start()
         signals.worker_shutting_down.connect(self._drain, weak=False)
         signals.worker_shutdown.connect(self._leave, weak=False)
+
+    def stop(self, parent: Any) -> None:
+        """The pool is about to stop: a signal has drained the node before, ``celery control shutdown`` has not."""
+        self._drain()
 
     def register_with_event_loop(self, worker: Any, hub: Any) -> None:
         """Celery's loop starts, at first or after a reconnect."""
@@ -93,6 +99,7 @@ class IntakeStep(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """Tell the new channel how many slots are free."""
         pool, hub = parent.pool, parent.hub
+        give_back_foreign_tickets(parent)
         if parent.app.conf.task_acks_late:
             parent.held_tickets.connect()
         if not isinstance(pool, AsyncPool):

@@ -8,16 +8,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
-from taskflow.definition.signal import CANCELED, TIMED_OUT
+from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT
 from taskflow.errors import StaleClaimError, TaskNotFoundError
 from taskflow.execution.final_hooks import has_final_hooks
 from taskflow.execution.outcome import Tries, out_of_memory
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import node_operations, operations
 from taskflow.store.records import HeldRun
-from taskflow.worker.attempts import STOPPED, settle
+from taskflow.worker.attempts import LEAVING, STOPPED, settle
 from taskflow.worker.children import ChildExit, ChildWatch
 from taskflow.worker.guard import Guard
 from taskflow.worker.insist import insist
@@ -66,14 +67,25 @@ class ChildrenExecutor:
         self._work.put(_Stop(run_id, claim, reason))
         return True
 
+    def tell_run(self, run_id: str) -> None:
+        """Do nothing: a waiting child listens for itself."""
+
     def stop_all(self) -> None:
         """Kill every child: the node's claims are over."""
         while not self._watch.kill_all(reason=LEASE_LOST):
             log.critical("children.remain: killed children are still there")
 
+    def interrupt_all(self, grace: timedelta) -> None:
+        """Ask every child to leave: SIGTERM, then SIGKILL after the grace. Their runs start again elsewhere."""
+        self._watch.call_on_hub(functools.partial(self._interrupt, grace.total_seconds()))
+
+    def _interrupt(self, grace: float) -> None:
+        for pid in self._watch.pids():  # idle ones too: the pool's books are not kept while it drains
+            self._watch.kill_child(pid, grace=grace, reason=INTERRUPTED)
+
     def _on_exit(self, ended: ChildExit) -> None:
         self._reasons[ended.pid] = ended.reason or str(ended)
-        level = logging.INFO if ended.reason in (CANCELED, TIMED_OUT) else logging.WARNING
+        level = logging.INFO if ended.reason in (CANCELED, INTERRUPTED, TIMED_OUT) else logging.WARNING
         log.log(level, "child.ended: %s", ended)
         self._work.put(ended)
 
@@ -119,7 +131,9 @@ class ChildrenExecutor:
             self._settle_out_of_memory(run)
             return
         error, outcome = STOPPED, AttemptOutcome.INTERRUPTED
-        if not run.status.is_finished:
+        if reason == INTERRUPTED and not run.status.is_finished:
+            error = LEAVING
+        elif not run.status.is_finished:
             error, outcome = RunError("ChildLost", f"The run's process died: {reason}."), AttemptOutcome.LOST
         insist(self._runtime, operations.give_up_run(run.run_id, run.claim, outcome, error), run_id=run.run_id)
 

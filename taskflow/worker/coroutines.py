@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 import traceback
+from datetime import timedelta
 from typing import Final
 
 from taskflow.worker.async_runs import AsyncRuns
@@ -23,11 +24,19 @@ class CoroutineExecutor:
         """Cancel a run's coroutine, if it executes here under this claim."""
         return self._runs.cancel(run_id, claim, reason)
 
+    def tell_run(self, run_id: str) -> None:
+        """Let a waiting coroutine look at what it waits for."""
+        self._runs.tell(run_id)
+
     def stop_all(self) -> None:
         """Cancel every coroutine and wait until they have stopped; one that does not makes the node exit."""
         self._runs.cancel_all()
         while not self._runs.wait_idle(1):
             log.warning("node.stopping: %d runs still execute", self._runs.busy)
+
+    def interrupt_all(self, grace: timedelta) -> None:
+        """Cancel every coroutine: their runs start again elsewhere."""
+        self._runs.interrupt_all(grace)
 
 
 class LoopWatch:

@@ -11,7 +11,7 @@ import celery
 from celery.exceptions import Ignore, Reject, Retry
 
 from taskflow.broker.messages import TICKET_HEADER, ticket_from_headers
-from taskflow.definition.signal import CANCELED, TIMED_OUT
+from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT
 from taskflow.definition.task import TaskDefinition
 from taskflow.errors import (
     NodeUnregisteredError,
@@ -33,12 +33,12 @@ from taskflow.worker.attempts import hooks_context, is_same_end, keep, left, pre
 from taskflow.worker.insist import insist
 from taskflow.worker.reporting import identity_of
 from taskflow.worker.runtime import Runtime, runtime_of
+from taskflow.worker.seat import Seat
 
 log = logging.getLogger("taskflow.node")
 
 
 _ENDED_FROM_OUTSIDE = (RunStatus.CANCELED, RunStatus.TIMED_OUT)
-INTERRUPTED = "interrupted"
 
 
 class RunFailed(Exception):  # noqa: N818 - Celery shows it as the failure of a task whose child left no exception
@@ -76,13 +76,17 @@ class RunTask(celery.Task[Any, Any]):
     def _attempt(self, runtime: Runtime, claimed: ClaimedRun) -> object:
         if claimed.ended is not None:
             self._run_final_hooks(runtime, claimed, claimed.ended)
-        attempt = prepare(runtime, self.definition, claimed, partial(_stop_reason, runtime, claimed.run_id))
+        seat = Seat(runtime, claimed)
+        attempt = prepare(
+            runtime, self.definition, claimed, partial(_stop_reason, runtime, claimed.run_id), seat.make_waits
+        )
         try:
             with (
                 runtime.reports.attempt(identity_of(claimed), claimed.metadata) as live,
-                alarm(attempt.signal, claimed.max_duration) as disarm,
+                alarm(attempt.signal, claimed.max_duration) as timer,
             ):
-                outcome = attempt.execute(partial(self._keep, runtime, claimed, live, disarm))
+                seat.begin(live, timer, is_async=self.definition.is_async)
+                outcome = attempt.execute(partial(self._keep, runtime, claimed, live, timer.disarm))
         except SystemExit:
             if attempt.report.final_hooks_ran:
                 insist(runtime, left(claimed, attempt.report), run_id=claimed.run_id)
@@ -114,7 +118,8 @@ class RunTask(celery.Task[Any, Any]):
         raise exc or RunFailed(f"{self.name} asked for a retry")
 
     def _claim(self, runtime: Runtime, run_id: str, reservation: int) -> ClaimedRun:
-        claim = operations.claim_run(run_id, node_id=runtime.node.id, reservation=reservation, pid=os.getpid())
+        node, pid = runtime.node, os.getpid()
+        claim = operations.claim_run(run_id, node_id=node.id, reservation=reservation, pid=pid, version=node.version)
         try:
             return insist(runtime, claim, run_id=run_id)
         except (RunNotClaimableError, NodeUnregisteredError) as refused:

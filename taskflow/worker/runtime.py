@@ -41,6 +41,7 @@ class NodeIdentity:
     name: str = "unnamed"
     id: str = field(default="")
     pid: int = 0
+    version: str = ""
 
     @property
     def is_child(self) -> bool:
@@ -68,6 +69,7 @@ class Runtime:
     canvas: Canvas
     services: Callable[[str], Sequence[Service]]
     declare: Callable[[], None]
+    version: Callable[[], str | None]
     node: NodeIdentity = field(default_factory=NodeIdentity)
     reports: Reports = field(init=False)
     orphans: OrphanSender = field(init=False)

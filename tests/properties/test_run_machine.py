@@ -1,7 +1,7 @@
 """Hypothesis drives the store through every order of events and compares it with a simple model, on a real Valkey."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -19,16 +19,19 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from taskflow.definition.waiting import Waiter
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError
 from taskflow.models import TRANSITIONS, AttemptOutcome, RunStatus
 from taskflow.store import node_operations, operations
 from taskflow.store.records import ClaimedRun
+from taskflow.store.wait_operations import OpenedWait, complete_item, wait_run
 from tests.servers import RedisServer
 from tests.store.conftest import CLASS, ERROR, HEARTBEAT, LEASE, Bench, make_bench
 
 LARGE = "large-1x.process"
 QUEUES: dict[str, int | None] = {"one": 1, "two": 2, "task/t": None}
 MOST_ATTEMPTS = 3
+LEFTOVERS = (":tickets:", ":unclaimed:", ":pending:", ":delayed", ":live", ":waits:", ":timers")
 PICK = st.integers(0, 1 << 16)
 """Which of several: drawn without looking at them, for the server's own choices (SPOP) are not Hypothesis's."""
 T = TypeVar("T")
@@ -64,6 +67,8 @@ class RunMachine(RuleBasedStateMachine):
         self.runs: dict[str, Model] = {}
         self.nodes: dict[str, str] = {}
         self.tickets: list[tuple[str, int]] = []
+        self.waits: dict[str, str] = {}
+        self.claimed: dict[str, ClaimedRun] = {}
         self.made = 0
         self.bench.upkeep()
         self.add_node(large=False)
@@ -79,7 +84,10 @@ class RunMachine(RuleBasedStateMachine):
         for queue in QUEUES:
             assert self.bench.slots(queue) == set()
         for key in self.bench.redis("KEYS", f"{self.bench.config.base(0)}*"):
-            assert not any(part in key for part in (":tickets:", ":unclaimed:", ":pending:", ":delayed", ":live")), key
+            assert not any(
+                part in key
+                for part in (":tickets:", ":unclaimed:", ":pending:", ":delayed", ":live", ":waits:", ":timers")
+            ), key
         next(self.benches, None)
 
     @rule(
@@ -133,6 +141,7 @@ class RunMachine(RuleBasedStateMachine):
         assert claimed.claim > model.claim, "claims only grow"
         assert reservation == int(self.bench.field(run_id, "reservation")), "an old ticket starts nothing"
         model.claim = claimed.claim
+        self.claimed[run_id] = claimed
         self._see(run_id)
         return claimed
 
@@ -143,9 +152,9 @@ class RunMachine(RuleBasedStateMachine):
         try:
             self.bench.finish(claimed, status)
         except StaleClaimError:
-            assert before is not RunStatus.EXECUTING or claimed.claim < self.runs[claimed.run_id].claim
+            assert before is not RunStatus.EXECUTING or claimed.claim < self._claim(claimed.run_id)
             return
-        assert claimed.claim == self.runs[claimed.run_id].claim
+        assert claimed.claim == self._claim(claimed.run_id)
         self._see(claimed.run_id)
 
     @rule(claimed=claims, delay=st.sampled_from([0, 2]))
@@ -168,6 +177,39 @@ class RunMachine(RuleBasedStateMachine):
         """A child died."""
         self.bench.give_up(claimed, outcome)
         self._see(claimed.run_id)
+
+    @rule(claimed=claims, timed=st.booleans(), durable=st.booleans(), is_parked=st.booleans())
+    def wait(self, claimed: ClaimedRun, timed: bool, durable: bool, is_parked: bool) -> None:
+        """Open a wait under a claim that may be over; mostly, the run gives its slot back."""
+        name = f"w{len(self.waits)}"
+        opened = [OpenedWait(name, 1, timedelta(seconds=30) if timed else None)]
+        try:
+            answer = self.bench.run(
+                wait_run(claimed.run_id, claimed.claim, opened, [name] if is_parked else None, is_durable=durable)
+            )
+        except StaleClaimError:
+            return
+        assert claimed.claim == self._claim(claimed.run_id)
+        assert answer == ("WAITING" if is_parked else "OPEN") or answer == "WAITING"
+        self.waits[name] = claimed.run_id
+        self._see(claimed.run_id)
+
+    @rule(target=claims, pick=PICK, times=st.integers(1, 2))
+    def complete_a_wait(self, pick: int, times: int) -> ClaimedRun | MultipleResults[ClaimedRun]:
+        """What a run waits for happens, once or twice; it goes on once at most, under a claim of its own."""
+        if not self.waits:
+            return multiple()
+        name, run_id = _one_of(list(self.waits.items()), pick)
+        before = self._claim(run_id)
+        for _ in range(times):
+            self.bench.run(complete_item(Waiter(run_id, name), b"1"))
+        after = self._claim(run_id)
+        assert after - before in (0, 1)
+        self._see(run_id)
+        if after == before:
+            return multiple()
+        self.runs[run_id].claim = after
+        return replace(self.claimed[run_id], claim=after)
 
     @rule(pick=PICK)
     def cancel(self, pick: int) -> None:
@@ -226,6 +268,12 @@ class RunMachine(RuleBasedStateMachine):
             assert int(failed or 0) <= MOST_ATTEMPTS
             assert int(lost or 0) <= self.bench.config.max_lost + 1
 
+    def _claim(self, run_id: str) -> int:
+        """Return a run's claim as the store has it: it only grows."""
+        found = int(self.bench.field(run_id, "claim") or 0)
+        assert found >= self.runs[run_id].claim, "claims only grow"
+        return found
+
     def _see(self, run_id: str) -> None:
         self._compare(run_id, self.bench.status(run_id))
 
@@ -251,6 +299,8 @@ class RunMachine(RuleBasedStateMachine):
     def _drain(self) -> None:
         """Give every class a node and time, and finish what starts."""
         self.bench.pass_time(1)
+        for wait, run_id in self.waits.items():
+            self.bench.run(complete_item(Waiter(run_id, wait), b"1"))
         for name, class_name in (("last", CLASS), ("last-large", LARGE)):
             self.bench.node(name, capacity=3, class_name=class_name)
             self.nodes[name] = class_name

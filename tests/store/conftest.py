@@ -106,12 +106,21 @@ class Bench:
         )
         return self.run(trigger_operations.trigger_run(new))[0]
 
-    def node(self, name: str = "n1", *, capacity: int = 10, class_name: str = CLASS, queue: str | None = None) -> str:
+    def node(
+        self,
+        name: str = "n1",
+        *,
+        capacity: int = 10,
+        class_name: str = CLASS,
+        queue: str | None = None,
+        subtasks: bool = False,
+    ) -> str:
         """Register a node and return its id."""
         celery_queue = f"{self.config.environment}.{class_name}{f'.{queue}' if queue else ''}"
+        queues = [celery_queue, f"{celery_queue}@"] if subtasks else [celery_queue]
         self.run(
             node_operations.register_node(
-                name, lease=LEASE, queues=[celery_queue], capacity=capacity, classes=[class_name], description={}
+                name, lease=LEASE, queues=queues, capacity=capacity, classes=[class_name], description={}
             )
         )
         return name

@@ -3,6 +3,7 @@
 Each definition is one of the shapes that the decorator's overloads tell apart, in their order.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ from taskflow.definition.run_filter import RunFilter
 from taskflow.definition.signal import Signal
 from taskflow.definition.task import Task
 from taskflow.definition.verbs import runs, tasks
+from taskflow.definition.wait_verbs import wait
 from taskflow.models import Batch, Run, RunStatus
 from taskflow.testing import context
 
@@ -143,6 +145,29 @@ def hooks() -> None:
     assert_type(with_database.get_or_raise(), int)
     assert_type(context().signal.reason, str | None)
     assert_type(TaskResult("run", RunStatus.COMPLETED, 5).unwrap(), int)
+
+
+def subtasks() -> None:
+    payload = InvoicePayload(order_id="o")
+    assert_type(render_invoice.trigger_and_wait(payload, ttl="5m", tags="a"), TaskResult[Invoice])
+    assert_type(nothing.trigger_and_wait(), TaskResult[int])
+    assert_type(nothing.trigger_and_wait(None, idempotency_key="k").unwrap(), int)
+    assert_type(async_both.batch_trigger_and_wait([payload, BatchItem(payload)]), Sequence[TaskResult[Invoice]])
+    assert_type(tasks.trigger_and_wait("invoice-render", payload), TaskResult[object])
+    assert_type(tasks.batch_trigger_and_wait("invoice-render", [payload], atomic=True), Sequence[TaskResult[object]])
+    assert_type(batch.trigger_and_wait([(only_payload, 5), ("invoice-render", payload)]), Sequence[TaskResult[object]])
+    wait.for_("1h30m")
+    wait.until(datetime.now(UTC), raise_if_past=True)
+
+
+async def async_subtasks() -> None:
+    payload = InvoicePayload(order_id="o")
+    one, other = await asyncio.gather(render_invoice.atrigger_and_wait(payload), nothing.atrigger_and_wait())
+    assert_type(one, TaskResult[Invoice])
+    assert_type(other.unwrap(), int)
+    assert_type(await only_payload.abatch_trigger_and_wait([5, 6]), Sequence[TaskResult[list[str]]])
+    assert_type(await batch.atrigger_and_wait([(only_payload, 5)]), Sequence[TaskResult[object]])
+    await wait.afor_(timedelta(hours=1))
 
 
 def batches() -> None:

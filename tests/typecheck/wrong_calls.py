@@ -36,6 +36,15 @@ def payloads() -> None:
     async_only_payload.trigger({"a": "1"})  # type: ignore[dict-item]  # dict[str, int]
 
 
+def subtasks() -> None:
+    render_invoice.trigger_and_wait("o_42")  # type: ignore[arg-type]  # a payload, not its id
+    nothing.trigger_and_wait(5)  # type: ignore[call-overload]  # it takes no payload
+    only_payload.trigger_and_wait(5, dealy="5m")  # type: ignore[call-arg]  # delay
+    only_payload.batch_trigger_and_wait([5], delay="5m")  # type: ignore[call-arg]  # each item has its own
+    number: int = only_payload.trigger_and_wait(5).unwrap()  # type: ignore[assignment]  # list[str]
+    print(number)
+
+
 def batches() -> None:
     render_invoice.batch_trigger(["o_42"])  # type: ignore[list-item]  # payloads, not their ids
     render_invoice.batch_trigger([BatchItem("o_42")])  # type: ignore[arg-type]  # the payload of an item, too

@@ -1,5 +1,6 @@
 -- Cancel the children that a canceled run has on this shard.
--- include: event push reserve timers queue limits slots pending dispatch executing close release hooks cancel
+-- include: event push reserve timers queue limits slots pending grant dispatch executing close release hooks cancel
+-- more: enqueue waits
 -- ARGV[7] run id of the parent  [8] reason as error JSON  [9] at most how many
 -- Derives :children:<run>.
 -- Returns {1, ids of the runs that were canceled}: as many as asked for means that more may be left.

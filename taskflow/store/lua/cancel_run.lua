@@ -1,5 +1,6 @@
 -- Cancel a run. What its children do follows in another operation, for which an entry stays in :effects.
--- include: event push reserve timers queue limits slots pending dispatch executing close release hooks cancel
+-- include: event push reserve timers queue limits slots pending grant dispatch executing close release hooks cancel
+-- more: enqueue waits
 -- ARGV[7] run id  [8] reason as error JSON
 -- Derives :run:<id>.
 -- Returns {1, "CANCELED"} when this call canceled it, {0, status} when it had ended or is unknown ("MISSING").

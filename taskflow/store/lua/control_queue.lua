@@ -1,5 +1,5 @@
 -- Pause, resume or limit a queue, or the whole environment when no queue is named.
--- include: event push reserve timers queue limits slots pending dispatch
+-- include: event push reserve timers queue limits slots pending grant dispatch
 -- ARGV[7] queue or ""  [8] "pause", "resume", "override" or "reset"  [9] the limit of an override
 -- Derives :queue:<queue>, :queues, :environment, :load.
 -- Returns {1, 1} when done, {0, "MISSING"} for a queue that nobody has declared and no run has used.

@@ -1,5 +1,6 @@
 -- Stop giving a node new runs. It keeps its lease and what it runs.
--- include: event push reserve timers queue limits slots pending dispatch enqueue close release hooks executing attempt nodes
+-- include: event push reserve timers queue limits slots pending grant dispatch enqueue close release hooks executing attempt nodes
+-- more: waits
 -- ARGV[7] node id
 -- Derives :node:<id>, :serving:<Celery queue>, :deserted, :suspects, :ticket_queues.
 -- Returns {1, 1}.

@@ -1,6 +1,6 @@
 -- End an executing run with its attempt, give its slot back and start the next run of its queue.
 -- include: event queue timers executing close
--- more: push reserve limits slots pending dispatch enqueue release hooks attempt
+-- more: push reserve limits slots pending grant dispatch enqueue release hooks attempt waits
 -- ARGV[7] run id  [8] claim  [9] final status  [10] output JSON or ""  [11] error JSON or ""  [12] 1 when the attempt failed
 --   [13] 1 when its code is gone and could not run the final hooks  [14] JSON list of the hooks' errors or ""
 -- Derives :run:<id>, :node:<node>:runs.
@@ -9,6 +9,9 @@ local id = ARGV[7]
 local key, run = run_key(id), executing(id)
 if run.claim ~= ARGV[8] then
   return { 0, run.status == "MISSING" and "MISSING" or "STALE", outbox }
+end
+if is_parked(run) then
+  more().stop_waiting(id, run)
 end
 if run.status ~= "EXECUTING" then
   local is_same = run.status == ARGV[9] and run.status ~= "CANCELED"

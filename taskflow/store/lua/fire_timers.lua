@@ -1,5 +1,7 @@
--- Do what is due: expire runs that waited too long, stop those that computed too long, go on with queues at their rate.
--- include: event push reserve timers queue limits slots pending dispatch executing close release hooks cancel
+-- Do what is due: expire runs that waited too long, stop those that computed too long, go on with queues at their rate,
+-- end waits, start runs whose task or queue was registered.
+-- include: event push reserve timers queue limits slots pending grant dispatch executing close release hooks cancel
+-- more: enqueue waits delay versions
 -- ARGV[7] at most how many
 -- Derives :timers, :run:<id>.
 -- Returns {1, how many timers fired}: as many as asked for means that more may be due.
@@ -16,8 +18,8 @@ local function fire_ttl(id)
 end
 
 local function fire_stop(id)
-  local run = redis.call("HMGET", run_key(id), "status", "attempt_started", "max_duration")
-  if run[1] == "EXECUTING" and run[3] and tonumber(run[2]) + tonumber(run[3]) <= now then
+  local run = redis.call("HMGET", run_key(id), "status", "attempt_started", "max_duration", "resumed", "computed")
+  if run[1] == "EXECUTING" and run[3] and tonumber(run[4] or run[2]) + tonumber(run[3]) - tonumber(run[5] or "0") <= now then
     local seconds = string.format("%g s", tonumber(run[3]) / 1000)
     end_run(id, "TIMED_OUT", told("TimedOut", "The attempt computed for longer than max_duration (" .. seconds, ")."))
   end
@@ -35,7 +37,17 @@ local function fire_room(class)
   unblock(class, 100)
 end
 
-local fire = { ttl = fire_ttl, stop = fire_stop, rate = fire_rate, room = fire_room, look = dispatch }
+local function fire_wait(rest)
+  local id, wait = rest:match("^(.-)\n(.*)$")
+  more().deliver(id, wait, "0", "null")
+end
+
+local fire = {
+  ttl = fire_ttl, stop = fire_stop, rate = fire_rate, room = fire_room, look = dispatch, wait = fire_wait,
+  patience = function(id) more().lose_patience(id) end,
+  task = function(name) more().release("task", name) end,
+  queue = function(name) more().release("queue", name) end,
+}
 local due = redis.call("ZRANGEBYSCORE", base .. ":timers", "-inf", now, "LIMIT", 0, tonumber(ARGV[7]))
 for _, member in ipairs(due) do
   clear_timer(member)

@@ -1,5 +1,6 @@
 -- Tell that a run's code no longer executes although it never said how it ended: its child died or was stopped.
--- include: event push reserve timers queue limits slots pending dispatch enqueue close release hooks executing attempt
+-- include: event push reserve timers queue limits slots pending grant dispatch enqueue close release hooks executing attempt
+-- more: waits
 -- ARGV[7] run id  [8] claim  [9] LOST or INTERRUPTED  [10] error JSON
 -- Derives :run:<id>, :node:<node>:runs.
 -- Returns {1, status} after the change, {0, status} when the claim is over.

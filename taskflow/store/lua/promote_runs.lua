@@ -1,5 +1,5 @@
 -- Make delayed and retrying runs startable whose time has come.
--- include: event push reserve timers queue limits slots pending dispatch enqueue
+-- include: event push reserve timers queue limits slots pending grant dispatch enqueue
 -- ARGV[7] at most how many
 -- Derives :delayed, :run:<id>.
 -- Returns {1, how many were promoted}: as many as asked for means that more may be due.

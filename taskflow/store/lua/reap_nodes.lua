@@ -1,6 +1,7 @@
 -- Take the runs of nodes whose lease is over. After a pause in reaping, or a jump of the clock, every node first gets a
 -- full lease: a store that was away must not make running work run twice.
--- include: event push reserve timers queue limits slots pending dispatch enqueue close release hooks executing attempt nodes
+-- include: event push reserve timers queue limits slots pending grant dispatch enqueue close release hooks executing attempt nodes
+-- more: waits
 -- ARGV[7] lease ms  [8] heartbeat ms  [9] at most how many runs  [10] error JSON for the lost attempts
 -- Derives :nodes, :node:<id>, :node:<id>:runs, :upkeep.
 -- Returns {1, runs taken, or -1 when leases were granted instead}: as many as asked for means that more are left.

@@ -1,5 +1,5 @@
 -- Give a node its first lease and let what waited for its class start.
--- include: event push reserve timers queue limits slots pending dispatch
+-- include: event push reserve timers queue limits slots pending grant dispatch
 -- ARGV[7] node id  [8] lease ms  [9] JSON list of the Celery queues it consumes  [10] capacity  [11] JSON list of its classes
 --   [12] description JSON (host, pid, concurrency, version)
 -- Derives :nodes, :node:<id>, :serving:<Celery queue>, :deserted, :blocked:<class>.

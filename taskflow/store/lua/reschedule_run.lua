@@ -1,5 +1,5 @@
 -- Give a delayed run another instant to start at.
--- include: event push reserve timers queue limits slots pending dispatch enqueue delay
+-- include: event push reserve timers queue limits slots pending grant dispatch enqueue delay
 -- ARGV[7] run id  [8] due ms, or "+<ms>" from now
 -- Derives :run:<id>, :delayed.
 -- Returns {1, due ms} when it is delayed until then, {0, status} when it was not delayed ("MISSING" unknown).

@@ -1,5 +1,6 @@
 -- Keep how a run has ended before its final hooks run: a worker that dies inside them does not execute it again.
--- include: event push reserve timers queue limits slots pending dispatch enqueue close release hooks executing attempt
+-- include: event push reserve timers queue limits slots pending grant dispatch enqueue close release hooks executing attempt
+-- more: waits
 -- ARGV[7] run id  [8] claim  [9] final status  [10] output JSON or ""  [11] error JSON or ""
 -- Derives :run:<id>.
 -- Returns {1, status} when kept, {0, status} when the claim is over.
@@ -7,6 +8,9 @@ local id = ARGV[7]
 local key, run = run_key(id), executing(id)
 if run.claim ~= ARGV[8] then
   return { 0, run.status == "MISSING" and "MISSING" or "STALE", outbox }
+end
+if is_parked(run) then
+  more().stop_waiting(id, run)
 end
 if run.status ~= "EXECUTING" then
   return { 0, run.status, outbox }

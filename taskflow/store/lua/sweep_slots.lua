@@ -1,5 +1,5 @@
 -- Remove slots that no run holds and dispatch what could have had them. Heals what a bug or a lost write left behind.
--- include: event push reserve timers queue limits slots pending dispatch
+-- include: event push reserve timers queue limits slots pending grant dispatch
 -- ARGV[7] cursor over the queues, "0" at first
 -- Derives :queues, :queue:<queue>:slots, :environment:slots, :run:<id>, :node:<node>:runs, :upkeep, :finished.
 -- Returns {1, {next cursor, slots removed}}: "0" ends the pass.

@@ -1,5 +1,5 @@
 -- Take unclaimed reservations back from Celery queues that lost their last node: slot back, place kept.
--- include: event push reserve timers queue limits slots pending dispatch
+-- include: event push reserve timers queue limits slots pending grant dispatch
 -- ARGV[7] at most how many
 -- Derives :deserted, :unclaimed:<Celery queue>, :run:<id>.
 -- Returns {1, how many were withdrawn}: as many as asked for means that more may be left.

@@ -18,7 +18,9 @@ from taskflow.definition.options import TriggerOptions
 from taskflow.definition.queue import Queue
 from taskflow.definition.run_actions import RunActions
 from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
+from taskflow.definition.stream_engine import StreamEngine
 from taskflow.definition.task import Task
+from taskflow.definition.waiting import Waiter
 from taskflow.errors import BlockingCallError, DefinitionError, TaskflowError, TriggerOptionError
 from taskflow.models import Run, RunStatus
 
@@ -46,14 +48,25 @@ class RecordingEngine:
         raise NotImplementedError
 
     @property
+    def streams(self) -> StreamEngine:
+        raise NotImplementedError
+
+    @property
     def batches(self) -> BatchEngine:
         raise NotImplementedError
 
-    def trigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
+    def find_task(self, task_id: str) -> Task[Any, Any]:
+        raise NotImplementedError(task_id)
+
+    def trigger(
+        self, task: Task[Any, Any], payload: object, options: TriggerOptions, waiter: Waiter | None = None
+    ) -> str:
         self.asked.append((task, payload, options))
         return "run_1"
 
-    async def atrigger(self, task: Task[Any, Any], payload: object, options: TriggerOptions) -> str:
+    async def atrigger(
+        self, task: Task[Any, Any], payload: object, options: TriggerOptions, waiter: Waiter | None = None
+    ) -> str:
         return self.trigger(task, payload, options)
 
     def trigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:

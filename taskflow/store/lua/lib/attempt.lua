@@ -9,11 +9,20 @@ local function record_attempt(key, run, outcome, error)
   )
 end
 
+-- The next attempt opens waits of its own; a durable run goes on with those it has.
+local function forget_waits(id, run)
+  redis.call("HDEL", run_key(id), "parked", "resumed", "computed", "unloading", "ready")
+  if redis.call("HEXISTS", run_key(id), "waits") == 1 and not run.durable then
+    more().drop_waits(id)
+  end
+end
+
 -- The code stopped before it could say how it ended: start again at once at the old place.
 local function restart(id, run, outcome, error)
   local key = run_key(id)
   record_attempt(key, run, outcome, error)
   leave_node(id, run)
+  forget_waits(id, run)
   if outcome == "LOST" and redis.call("HINCRBY", key, "lost", 1) > max_lost then
     redis.call("HSET", key, "error", error)
     close(id, "SYSTEM_FAILURE")
@@ -38,6 +47,13 @@ end
 -- What a node's end means for one of its runs. A run that has ended only gives its slot back.
 local function give_up(id, outcome, error)
   local run = executing(id)
+  if is_parked(run) then
+    if run.durable then
+      more().unload(id, run)
+      return
+    end
+    more().stop_waiting(id, run)
+  end
   if run.status == "EXECUTING" and run.settled then
     end_settled(id, run)
   elseif run.status == "EXECUTING" then

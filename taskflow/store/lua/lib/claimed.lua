@@ -2,7 +2,7 @@
 local CLAIM_FIELDS = {
   "claim", "attempt", "failed", "max_attempts", "created", "payload", "tags", "key", "queue", "started", "class", "ckey",
   "test", "replay_of", "parent", "root", "batch", "priority", "max_duration", "status", "error", "output",
-  "metadata",
+  "metadata", "order", "resumed", "computed",
 }
 
 local function claimed(code, id)

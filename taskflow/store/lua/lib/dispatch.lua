@@ -12,12 +12,35 @@ local function capacity(celery_queue)
   return total
 end
 
--- The Celery queue on which a run of this class could start now: the dedicated one while a node serves it.
-local function target(class, queue)
+-- Runs that others wait for have a Celery queue beside each queue: a node full of waiting runs takes from it alone.
+local SUBTASKS = "@"
+
+local function shared_queue(class, waiter)
   local shared = environment .. "." .. class
-  local dedicated = shared .. "." .. queue
-  local room = capacity(dedicated)
-  local celery_queue = dedicated
+  if waiter and redis.call("EXISTS", base .. ":serving:" .. shared .. SUBTASKS) == 1 then
+    return shared .. SUBTASKS
+  end
+  return shared
+end
+
+-- The Celery queue on which a run of this class could start now: the dedicated one while a node serves it. The code of a
+-- held class is on its node already.
+local function target(class, queue, id)
+  if is_held_class(class) then
+    return class
+  end
+  local suffix = id and redis.call("HEXISTS", run_key(id), "waiter") == 1 and SUBTASKS or ""
+  local shared = environment .. "." .. class
+  local celery_queue = shared .. "." .. queue .. suffix
+  local room = capacity(celery_queue)
+  if room == 0 and suffix ~= "" then
+    celery_queue = shared .. suffix
+    room = capacity(celery_queue)
+  end
+  if room == 0 then
+    celery_queue = shared .. "." .. queue
+    room = capacity(celery_queue)
+  end
   if room == 0 then
     room, celery_queue = capacity(shared), shared
   end
@@ -27,12 +50,13 @@ local function target(class, queue)
 end
 
 -- The key's oldest run among the classes that can start it: {class, Celery queue, run id}, and the classes that can't.
-local function next_pending(queue, concurrency_key)
+-- `only_held`: among those that wait to go on.
+local function next_pending(queue, concurrency_key, only_held)
   local best, best_order, full = nil, nil, {}
   for _, class in ipairs(redis.call("SMEMBERS", queue_key(queue) .. ":classes")) do
     local head = redis.call("ZRANGE", pending_key(queue, class, concurrency_key), 0, 0, "WITHSCORES")
-    if head[1] then
-      local celery_queue = target(class, queue)
+    if head[1] and (is_held_class(class) or not only_held) then
+      local celery_queue = target(class, queue, head[1])
       if not celery_queue then
         full[#full + 1] = class
       elseif not best or tonumber(head[2]) < best_order then
@@ -53,9 +77,8 @@ local function serve(queue, limits, concurrency_key)
   local wait = rate_wait(queue, limits, concurrency_key)
   if wait > 0 then
     set_timer("rate:" .. queue .. "\n" .. concurrency_key, now + math.max(RATE_PAUSE_MS, math.ceil(wait / 1000)))
-    return false
   end
-  local found, full = next_pending(queue, concurrency_key)
+  local found, full = next_pending(queue, concurrency_key, wait > 0) -- going on is no start: it has no rate
   for _, class in ipairs(full) do
     redis.call("SADD", base .. ":blocked:" .. class, queue .. "\n" .. concurrency_key)
   end
@@ -65,9 +88,13 @@ local function serve(queue, limits, concurrency_key)
   local class, celery_queue, id = found[1], found[2], found[3]
   unpend(id, queue, class, concurrency_key)
   take_slot(id, queue, limits, concurrency_key)
-  rate_take(queue, limits, concurrency_key)
-  redis.call("SADD", base .. ":unclaimed:" .. celery_queue, id)
-  reserve(id, redis.call("HMGET", run_key(id), "task", "payload", "args"), celery_queue, false)
+  if is_held_class(class) then
+    grant(id, queue, "QUEUED")
+  else
+    rate_take(queue, limits, concurrency_key)
+    redis.call("SADD", base .. ":unclaimed:" .. celery_queue, id)
+    reserve(id, redis.call("HMGET", run_key(id), "task", "payload", "args"), celery_queue, false)
+  end
   if has_pending(queue, concurrency_key) then
     give_turn(queue, concurrency_key)
   end

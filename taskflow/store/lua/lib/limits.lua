@@ -11,7 +11,9 @@ local function declare_limits(queue, fields, is_final)
   for name, value in pairs(fields) do
     redis.call("HSET", key, name, value)
   end
-  redis.call("SADD", base .. ":queues", queue)
+  if redis.call("SADD", base .. ":queues", queue) == 1 then
+    awaken("queue:" .. queue)
+  end
 end
 
 local function read_limits(queue)

@@ -1,11 +1,19 @@
 -- Make a run, once per id, and start it when it may start. Derives :run:<id>, :live, :key:<task>:<digest>, :children:<run>.
+
+local function add_given(fields, name, value)
+  if value ~= "" then
+    fields[#fields + 1], fields[#fields + 2] = name, value
+  end
+end
+
 -- Its arguments, from ARGV[at] on: [0] run id  [1] task  [2] payload JSON  [3] redacted args or ""  [4] queue
 --   [5] its limits as fields of :queue:<queue>, JSON, or "" when it has none declared here
 --   [6] class "<machine>.<executor>"  [7] max_attempts  [8] tags JSON or ""  [9] due ms, "+<ms>" from now, or ""
 --   [10] "<task>:<digest>" of the idempotency key or ""  [11] the key itself or ""
 --   [12] JSON object of further fields of the run or ""  [13] debounce JSON or ""
+--   Among the further fields: "waiter", who waits for the run's end; "place", the order it takes, its parent's.
 -- Returns 1 and the run id when made, 2 and a run id when this id, the idempotency key or the debounce key has a run.
-local function make_run(at)
+local function make_one(at)
   local id, task, payload, args, queue, limits, class = unpack(ARGV, at, at + 6)
   local key, idempotency = run_key(id), ARGV[at + 10]
   if idempotency ~= "" then
@@ -29,16 +37,21 @@ local function make_run(at)
     end
     return 2, debounced
   end
-  local created = string.format("%.0f", now_us)
   local further = ARGV[at + 12] ~= "" and cjson.decode(ARGV[at + 12]) or {}
-  further.args, further.tags, further.idempotency, further.key = args, ARGV[at + 8], idempotency, ARGV[at + 11]
+  local place = further.place or now_us_text
+  further.place = nil
+  further.waited = further.waiter and "1" or ""
+  local patience_ms = further.patience -- the trigger is not sure that a worker knows the task or the queue: see versions
+  further.patience = nil
   local fields = {
-    "task", task, "payload", payload, "queue", queue, "class", class, "max_attempts", ARGV[at + 7], "created", created:sub(1, -4),
+    "task", task, "payload", payload, "queue", queue, "class", class, "max_attempts", ARGV[at + 7], "created", now_text,
   }
+  add_given(fields, "args", args)
+  add_given(fields, "tags", ARGV[at + 8])
+  add_given(fields, "idempotency", idempotency)
+  add_given(fields, "key", ARGV[at + 11])
   for name, value in pairs(further) do
-    if value ~= "" then
-      fields[#fields + 1], fields[#fields + 2] = name, value
-    end
+    add_given(fields, name, value)
   end
   if idempotency ~= "" then
     redis.call("SET", base .. ":key:" .. idempotency, id)
@@ -49,22 +62,43 @@ local function make_run(at)
       redis.call("SADD", base .. ":effects", "cancel-children:" .. further.parent)
     end
   end
-  redis.call("ZADD", base .. ":live", created, id)
+  if further.waiter then
+    redis.call("SADD", base .. ":waiters:" .. id, further.waiter)
+  end
+  redis.call("ZADD", base .. ":live", now_us_text, id)
   if limits ~= "" then
     more().declare_limits(queue, cjson.decode(limits), false)
   end
   local due = ARGV[at + 9]:sub(1, 1) == "+" and now + tonumber(ARGV[at + 9]) or tonumber(ARGV[at + 9])
-  if due and due > now then
+  if patience_ms then
+    redis.call("HSET", key, unpack(fields))
+    if due and due > now then
+      redis.call("HSET", key, "due", string.format("%d", due))
+    end
+    more().start_if_registered(id, now_us, tonumber(patience_ms))
+  elseif due and due > now then
     set_status(id, queue, "", "DELAYED", "due", string.format("%d", due), unpack(fields))
     more().delay(id, due)
   elseif not (further.ttl or further.priority or is_governed(queue)) then
     local celery_queue = environment .. "." .. class
-    set_status(id, queue, "", "QUEUED", "order", created, "reservation", "1", "ticket", celery_queue, unpack(fields))
+    if further.waiter then
+      celery_queue = more().shared_queue(class, further.waiter)
+    end
+    set_status(id, queue, "", "QUEUED", "order", place, "reservation", "1", "ticket", celery_queue, unpack(fields))
     publish(id, { task, payload, args ~= "" and args }, 1, celery_queue, false)
   else
-    local order = string.format("%.0f", now_us - tonumber(further.priority or "0"))
+    local order = string.format("%.0f", tonumber(place) - tonumber(further.priority or "0"))
     redis.call("HSET", key, "order", order, unpack(fields))
     more().enqueue(id, false)
   end
   return 1, id
+end
+
+local function make_run(at)
+  local code, id = make_one(at)
+  local waiter = code == 2 and ARGV[at + 12]:find('"waiter"', 1, true) and cjson.decode(ARGV[at + 12]).waiter
+  if waiter then -- an older run, or a repeated call: its end counts as well
+    more().add_waiter(id, waiter)
+  end
+  return code, id
 end

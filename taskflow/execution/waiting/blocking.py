@@ -1,0 +1,74 @@
+"""How the code of a ``def`` task waits: its child blocks, without a slot."""
+
+import itertools
+import threading
+from collections.abc import Sequence
+from typing import Literal
+
+from taskflow.definition.waiting import Wait, Waiter, WaitRequest
+from taskflow.errors import TaskflowError
+from taskflow.execution.hook_runner import HookRunner
+from taskflow.execution.in_place import drive
+from taskflow.execution.waiting.desk import LOOK_SECONDS, Desk, Opening
+
+
+class BlockingWaits:
+    """The waits of one attempt, one at a time."""
+
+    def __init__(self, desk: Desk, hooks: HookRunner) -> None:
+        self._desk, self._hooks = desk, hooks
+        self._first_claim = desk.claim
+        self._numbers = itertools.count(1)
+        self._read: list[str] = []
+        self._waiting = threading.Lock()
+
+    def wait(self, request: WaitRequest) -> Sequence[bytes]:
+        """Wait, and return the JSON of each item."""
+        if not self._waiting.acquire(blocking=False):
+            raise TaskflowError(
+                "Another thread of this run waits already, and a def task waits for one thing at a time. "
+                "Write the task as async def and use asyncio.gather."
+            )
+        try:
+            return self._wait(request, f"{self._first_claim}.{next(self._numbers)}")
+        finally:
+            self._waiting.release()
+
+    async def await_(self, request: WaitRequest) -> Sequence[bytes]:
+        """Refuse: the coroutine that awaits would not be the run's own."""
+        raise TaskflowError(
+            f"A def task can't await a wait (it is one of type {request.what.type!r}). Call the blocking verb, without "
+            "the a in front, outside of event loops; or write the task as async def."
+        )
+
+    def _wait(self, request: WaitRequest, name: str) -> Sequence[bytes]:
+        desk = self._desk
+        desk.open(Opening(name, request.items, request.due, tuple(self._read)))
+        self._read.clear()
+        try:
+            what = request.begin(Waiter(desk.run_id, name, place=desk.place)) if request.begin else request.what
+            self._call("on_wait", what)
+            values = self._until_done(name)
+        except Exception:
+            desk.close([name])
+            raise
+        self._read.append(name)
+        self._call("on_resume", what)
+        return values
+
+    def _until_done(self, name: str) -> Sequence[bytes]:
+        desk = self._desk
+        is_parked = desk.park([name])
+        while True:
+            if is_parked:
+                desk.listen(LOOK_SECONDS)
+            done = desk.read([name])
+            if is_parked and not done.is_resumed:
+                continue  # it waits still, be it for its slot; or it has ended, and this child is about to be stopped
+            if name in done.values:
+                return done.values[name]
+            is_parked = desk.park([name])
+
+    def _call(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
+        if self._hooks.plan.of(kind):
+            drive(self._hooks.waits(kind, what))

@@ -1,0 +1,188 @@
+"""How the code of an ``async def`` task waits: for several things at a time, without a slot while it can only wait."""
+
+import asyncio
+import itertools
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final, Literal
+
+from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.waiting import Wait, Waiter, WaitRequest, current_waits
+from taskflow.errors import TaskflowError
+from taskflow.execution.hook_runner import HookRunner
+from taskflow.execution.waiting.desk import AsyncDesk, Done, Opening
+from taskflow.execution.waiting.parked import can_only_wait
+from taskflow.models import RunStatus
+
+_SETTLING_TURNS: Final = 3
+"""Turns of the loop after which a task's end has reached what awaits it (a done callback, gather's, the wake-up)."""
+_UNSEEN_SECONDS: Final = 0.05
+"""How often it is looked again while something else than waits is awaited: nothing says when that is over."""
+_OWN_TASKS: Final = "taskflow-"
+
+
+class CoroutineWaits:
+    """The waits of one attempt.
+
+    Its slot is given back when each of its tasks can only wait, see ``parked.py``. Once a wait is done the run takes a
+    slot again first; then that wait returns, and if nothing else can go on meanwhile the slot is given back once more.
+    """
+
+    def __init__(self, desk: AsyncDesk, hooks: HookRunner) -> None:
+        self._desk, self._hooks = desk, hooks
+        self._first_claim = desk.claim
+        self._numbers = itertools.count(1)
+        self._open: dict[str, asyncio.Future[Sequence[bytes]]] = {}
+        self._read: list[str] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._parking: asyncio.Task[None] | None = None
+        self._told = asyncio.Event()
+        self._look: asyncio.Handle | None = None
+
+    def wait(self, request: WaitRequest) -> Sequence[bytes]:
+        """Refuse: nothing may block the loop, and a thread is not the run's code."""
+        refuse_in_event_loop("wait", "await")
+        raise TaskflowError(
+            f"A thread of an async def task can't wait (a wait of type {request.what.type!r}). Await the verb's twin "
+            "with an a in front in the task's own coroutine."
+        )
+
+    async def await_(self, request: WaitRequest) -> Sequence[bytes]:
+        """Wait, and return the JSON of each item."""
+        name = f"{self._first_claim}.{next(self._numbers)}"
+        forgotten, self._read = tuple(self._read), []
+        waiter = Waiter(self._desk.run_id, name, place=self._desk.place)
+        await self._desk.open(Opening(name, request.items, request.due, forgotten))
+        try:
+            what = await request.abegin(waiter) if request.abegin else request.what
+            await self._call("on_wait", what)
+            values = await self._done(name)
+        except BaseException:
+            await self._give_up(name)
+            raise
+        self._read.append(name)
+        await self._call("on_resume", what)
+        return values
+
+    def track(self, task: "asyncio.Task[Any]") -> None:
+        """Take note of a task of the run's."""
+        self._tasks.add(task)  # it is named later: before Python 3.13.3 a factory is not told how
+        task.add_done_callback(self._ended)
+
+    def told(self) -> None:
+        """The run was told something: it may go on, or one of its waits is done. In the loop."""
+        self._told.set()
+        if self._parking is None and self._open:
+            self._start(self._collect())
+
+    async def _done(self, name: str) -> Sequence[bytes]:
+        future: asyncio.Future[Sequence[bytes]] = asyncio.get_running_loop().create_future()
+        self._open[name] = future
+        self._look_soon(1)
+        return await future
+
+    async def _give_up(self, name: str) -> None:
+        """Its code does not wait for it any more: a timeout of its own, say. It goes on with a slot only."""
+        self._open.pop(name, None)
+        signal = self._hooks.context.signal
+        parking = self._parking
+        if parking is not None and not signal.is_set():
+            unparked = asyncio.create_task(self._unpark(parking), name=f"{_OWN_TASKS}unpark")
+            await asyncio.shield(unparked)
+        self._desk.close([name])
+
+    async def _unpark(self, parking: "asyncio.Task[None]") -> None:
+        await self._desk.resume()
+        await asyncio.wait([parking])
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._tasks.discard(task)
+        if self._open:
+            self._look_soon(_SETTLING_TURNS)
+
+    def _look_soon(self, turns: int) -> None:
+        if self._look is not None:
+            self._look.cancel()
+        self._look = asyncio.get_running_loop().call_soon(self._looked, turns)
+
+    def _looked(self, turns: int) -> None:
+        self._look = None
+        if not self._open or self._parking is not None:
+            return
+        if turns > 1:
+            self._look_soon(turns - 1)
+        elif can_only_wait((task for task in self._tasks if not _is_ours(task)), self._open.values()):
+            self._start(self._park())
+        else:
+            self._look = asyncio.get_running_loop().call_later(_UNSEEN_SECONDS, self._looked, 1)
+
+    def _start(self, steps: Coroutine[Any, Any, None]) -> None:
+        self._parking = asyncio.create_task(self._safely(steps), name=f"{_OWN_TASKS}waits")
+
+    async def _safely(self, steps: Coroutine[Any, Any, None]) -> None:
+        try:
+            await steps
+        except Exception as error:  # mostly a StaleClaimError: the run has ended, or is another node's
+            for future in self._open.values():
+                if not future.done():
+                    future.set_exception(error)
+            self._open.clear()
+        finally:
+            self._parking = None
+
+    async def _park(self) -> None:
+        self._told.clear()
+        if await self._desk.park(list(self._open)):
+            self._desk.parked()
+            while not await self._is_resumed():
+                continue
+            self._desk.resumed()
+        else:
+            self._take(await self._desk.read(list(self._open)))
+        self._parking = None
+        self._look_soon(_SETTLING_TURNS)
+
+    async def _is_resumed(self) -> bool:
+        await self._told.wait()
+        self._told.clear()
+        done = await self._desk.read(list(self._open))
+        if done.is_resumed:
+            self._take(done)
+        return done.is_resumed
+
+    async def _collect(self) -> None:
+        """One of its waits is done while it executes."""
+        self._told.clear()
+        self._take(await self._desk.read(list(self._open)))
+        self._parking = None
+        if self._told.is_set():  # another one meanwhile
+            self.told()
+        self._look_soon(_SETTLING_TURNS)
+
+    def _take(self, done: Done) -> None:
+        if done.status is not RunStatus.EXECUTING:
+            return
+        for name, values in done.values.items():
+            future = self._open.pop(name, None)
+            if future is not None and not future.done():
+                future.set_result(values)
+
+    async def _call(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
+        if self._hooks.plan.of(kind):
+            await self._hooks.waits(kind, what)
+
+
+def _is_ours(task: "asyncio.Task[Any]") -> bool:
+    return task.get_name().startswith(_OWN_TASKS)
+
+
+def track_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Let the waits of runs know the tasks that their code makes in a loop."""
+
+    def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> "asyncio.Task[Any]":
+        task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
+        waits = current_waits(options.get("context"))
+        if isinstance(waits, CoroutineWaits):
+            waits.track(task)
+        return task
+
+    loop.set_task_factory(make)

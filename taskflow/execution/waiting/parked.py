@@ -1,0 +1,54 @@
+"""Find out whether the code of a run can only wait: then, and only then, its slot may be given back.
+
+A run of several tasks (``asyncio.gather``) waits when each of them does: for one of its waits, or for tasks that do.
+What awaits anything else, a socket or a timer, computes.
+"""
+
+import asyncio
+from asyncio import tasks as asyncio_tasks
+from collections.abc import Collection, Iterable
+from typing import Any, cast
+
+AnyTask = asyncio.Task[Any]
+
+
+def can_only_wait(tasks: Iterable[AnyTask], waits: Collection[object]) -> bool:
+    """Whether nothing but one of these futures can make one of these tasks go on."""
+    alive = {task for task in tasks if not task.done()}
+    return all(_waits(task, alive, waits) for task in alive)
+
+
+def _waits(task: AnyTask, alive: Collection[AnyTask], waits: Collection[object]) -> bool:
+    awaited = getattr(task, "_fut_waiter", None)  # of C and Python tasks alike, from 3.11 to 3.14
+    if awaited is None:  # it is about to run
+        return False
+    if awaited in waits or awaited in alive:
+        return True
+    children = getattr(awaited, "_children", None)  # of asyncio.gather
+    if children is not None:
+        return all(child.done() or child in alive or child in waits for child in children)
+    return _awaits_tasks(task, alive, waits)
+
+
+def _awaits_tasks(task: AnyTask, alive: Collection[AnyTask], waits: Collection[object]) -> bool:
+    """Whether it is in ``asyncio.wait``, ``wait_for`` or a task group, all of whose tasks are the run's own."""
+    frame = _innermost(task.get_coro())
+    if frame is None:
+        return False
+    if frame.f_code is _WAIT:
+        found, timeout = frame.f_locals.get("fs", ()), frame.f_locals.get("timeout_handle")
+        return timeout is None and all(each.done() or each in alive or each in waits for each in found)
+    if frame.f_code.co_filename == _GROUPS and "self" in frame.f_locals:
+        return all(each.done() or each in alive for each in frame.f_locals["self"]._tasks)
+    return False
+
+
+def _innermost(coroutine: Any) -> Any:
+    """Return the frame of the coroutine that awaits a future, None when it is not one of Python's."""
+    while (inner := getattr(coroutine, "cr_await", None)) is not None and hasattr(inner, "cr_frame"):
+        coroutine = inner
+    return getattr(coroutine, "cr_frame", None)
+
+
+_WAIT = cast(Any, asyncio_tasks)._wait.__code__
+_GROUPS = asyncio.TaskGroup.__aexit__.__code__.co_filename

@@ -1,0 +1,196 @@
+"""What the store does for attempts that wait here: for coroutines of the node, and for the code of a child."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+from taskflow.errors import StoreUnavailableError
+from taskflow.execution.reporting.live_run import LiveRun
+from taskflow.execution.waiting.coroutines import CoroutineWaits
+from taskflow.execution.waiting.desk import LOOK_SECONDS, Done, Opening
+from taskflow.models import RunStatus
+from taskflow.store.operations import Operation
+from taskflow.store.records import ClaimedRun
+from taskflow.store.wait_operations import DoneWaits, OpenedWait, close_waits, read_waits, resume_run, wait_run
+from taskflow.store.wire import shard_of_run
+from taskflow.worker.insist import insist
+from taskflow.worker.runtime import Runtime
+
+log = logging.getLogger("taskflow.node")
+ResultT = TypeVar("ResultT")
+Submit = Callable[[Operation[Any]], "asyncio.Future[Any]"]
+_UNNAMED_SHARD_SECONDS: Final = 0.2
+
+
+class _Claim:
+    """The claim under which an attempt writes: it changes at each resume, for all who write."""
+
+    def __init__(self, claimed: ClaimedRun, live: LiveRun) -> None:
+        self._claimed, self._live = claimed, live
+        self.run_id, self.place = claimed.run_id, claimed.place
+
+    @property
+    def claim(self) -> int:
+        """The claim under which the attempt writes now."""
+        return self._claimed.claim
+
+    def opened(self, opening: Opening) -> Operation[str]:
+        wait = OpenedWait(opening.name, opening.items, opening.due)
+        return wait_run(self.run_id, self.claim, [wait], forgotten=opening.forgotten)
+
+    def took(self, found: DoneWaits) -> Done:
+        """Take a new claim over, if there is one."""
+        is_resumed = found.status is RunStatus.EXECUTING and found.claim > self.claim
+        if is_resumed:
+            self._claimed.claim = found.claim
+            self._live.reclaimed(found.claim)
+        return Done(found.status, is_resumed, found.values)
+
+
+class NodeDesk(_Claim):
+    """For a coroutine of this node. The node's inbox says when it may go on.
+
+    Args:
+        on_parked, on_resumed: The run's code only waits, and executes again.
+    """
+
+    def __init__(
+        self,
+        claimed: ClaimedRun,
+        live: LiveRun,
+        submit: Submit,
+        on_parked: Callable[[], None],
+        on_resumed: Callable[[], None],
+    ) -> None:
+        super().__init__(claimed, live)
+        self._submit = submit
+        self.parked, self.resumed = on_parked, on_resumed
+
+    async def open(self, opening: Opening) -> None:
+        await self._submit(self.opened(opening))
+
+    async def park(self, names: Sequence[str]) -> bool:
+        answer: str = await self._submit(wait_run(self.run_id, self.claim, [], names))
+        return answer == "WAITING"
+
+    async def read(self, names: Sequence[str]) -> Done:
+        return self.took(await self._submit(read_waits(self.run_id, names)))
+
+    async def resume(self) -> None:
+        await self._submit(resume_run(self.run_id, self.claim))
+
+    def close(self, names: Sequence[str]) -> None:
+        self._submit(close_waits(self.run_id, self.claim, names))
+
+
+class ChildDesk(_Claim):
+    """For the blocking code of a child, which listens to a list of its own.
+
+    Args:
+        on_parked, on_resumed: The child only waits, and executes again.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        claimed: ClaimedRun,
+        live: LiveRun,
+        on_parked: Callable[[], None],
+        on_resumed: Callable[[], None],
+    ) -> None:
+        super().__init__(claimed, live)
+        self._runtime = runtime
+        self._on_parked, self._on_resumed = on_parked, on_resumed
+        self._is_parked = False
+
+    def open(self, opening: Opening) -> None:
+        self._insist(self.opened(opening))
+
+    def park(self, names: Sequence[str]) -> bool:
+        is_parked = self._insist(wait_run(self.run_id, self.claim, [], names)) == "WAITING"
+        if is_parked and not self._is_parked:
+            self._is_parked = True
+            self._on_parked()
+        return is_parked
+
+    def listen(self, seconds: float) -> None:
+        shard = 0 if self._runtime.settings.shards == 1 else shard_of_run(self.run_id)
+        if shard is None:  # an adopted run
+            time.sleep(_UNNAMED_SHARD_SECONDS)
+            return
+        try:
+            self._runtime.store.pop(f"resumed:{self.run_id}", shard=shard, seconds=seconds)
+        except StoreUnavailableError as error:
+            log.warning("store.unavailable: %s", error)
+            time.sleep(_UNNAMED_SHARD_SECONDS)
+
+    def read(self, names: Sequence[str]) -> Done:
+        done = self.took(self._insist(read_waits(self.run_id, names)))
+        if done.is_resumed and self._is_parked:
+            self._is_parked = False
+            self._on_resumed()
+        return done
+
+    def resume(self) -> None:
+        """Let the run go on although no wait is done."""
+        self._insist(resume_run(self.run_id, self.claim))
+
+    def close(self, names: Sequence[str]) -> None:
+        self._insist(close_waits(self.run_id, self.claim, names))
+
+    def _insist(self, operation: Operation[ResultT]) -> ResultT:
+        return insist(self._runtime, operation, run_id=self.run_id)
+
+
+class ChildLoopDesk:
+    """For the coroutine of a child: what ``ChildDesk`` does, in threads."""
+
+    def __init__(self, desk: ChildDesk) -> None:
+        self._desk = desk
+        self.run_id, self.place = desk.run_id, desk.place
+        self._listener: threading.Thread | None = None
+        self.waits: CoroutineWaits | None = None
+
+    @property
+    def claim(self) -> int:
+        return self._desk.claim
+
+    async def open(self, opening: Opening) -> None:
+        await asyncio.to_thread(self._desk.open, opening)
+        if self._listener is None:
+            loop = asyncio.get_running_loop()
+            self._listener = threading.Thread(target=self._listen, args=(loop,), name="taskflow-waits", daemon=True)
+            self._listener.start()
+
+    async def park(self, names: Sequence[str]) -> bool:
+        return await asyncio.to_thread(self._desk.park, names)
+
+    async def read(self, names: Sequence[str]) -> Done:
+        return await asyncio.to_thread(self._desk.read, names)
+
+    async def resume(self) -> None:
+        await asyncio.to_thread(self._desk.resume)
+
+    def close(self, names: Sequence[str]) -> None:
+        asyncio.get_running_loop().run_in_executor(None, self._desk.close, names)
+
+    def parked(self) -> None:
+        """The desk has seen to it."""
+
+    def resumed(self) -> None:
+        """The desk has seen to it."""
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not loop.is_closed():
+            self._desk.listen(LOOK_SECONDS)
+            try:
+                loop.call_soon_threadsafe(self._tell)
+            except RuntimeError:  # closed meanwhile
+                return
+
+    def _tell(self) -> None:
+        if self.waits is not None:
+            self.waits.told()
