@@ -89,18 +89,6 @@ async def async_sleeper(payload: float, ctx: Context) -> float:
     return time.time() - began
 
 
-@task(id="w-large-child", retry=FAST)
-def large_child(payload: int) -> str:
-    """Return much."""
-    return "x" * payload
-
-
-@task(id="w-large-parent", retry=FAST)
-def large_parent(payload: int) -> int:
-    """Wait for a child that returns much."""
-    return len(large_child.trigger_and_wait(payload).unwrap())
-
-
 @task(id="w-hooked", retry=FAST)
 def hooked_parent(payload: int) -> int:
     """Wait between hooks."""
