@@ -21,6 +21,7 @@ from taskflow.definition.retry import Retry
 from taskflow.definition.run_filter import RunFilter, RunPage
 from taskflow.definition.signal import Signal
 from taskflow.definition.task import Task
+from taskflow.definition.tokens import Token, TokenPage, TokenResult, TokenStatus, WaitToken
 from taskflow.definition.verbs import runs, tasks
 from taskflow.definition.wait_verbs import wait
 from taskflow.definition.waiting import Wait
@@ -58,8 +59,11 @@ from taskflow.errors import (
     StreamTimeoutError,
     TaskflowError,
     TaskNotFoundError,
+    TokenDataError,
+    TokenNotFoundError,
     TriggerOptionError,
     WaitError,
+    WaitTimeoutError,
 )
 from taskflow.execution.reporting.logger import logger
 from taskflow.execution.reporting.verbs import metadata, tags
@@ -154,9 +158,17 @@ __all__ = [
     "TaskNotFoundError",
     "TaskResult",
     "TaskflowError",
+    "Token",
+    "TokenDataError",
+    "TokenNotFoundError",
+    "TokenPage",
+    "TokenResult",
+    "TokenStatus",
     "TriggerOptionError",
     "Wait",
     "WaitError",
+    "WaitTimeoutError",
+    "WaitToken",
     "batch",
     "idempotency_keys",
     "logger",

@@ -98,6 +98,7 @@ class TaskFlow:
             self._has_final_hooks,
             self.lookup,
             StreamLimits(self.settings.stream_items, self.settings.stream_bytes),
+            self.settings.retention,
         )
         records = RunRecords(self.store, self.engine.results, self.lookup, self.values)
         setattr(self.celery, RECORDS, records)

@@ -89,18 +89,6 @@ async def async_sleeper(payload: float, ctx: Context) -> float:
     return time.time() - began
 
 
-@task(id="w-large-child", retry=FAST)
-def large_child(payload: int) -> str:
-    """Return much."""
-    return "x" * payload
-
-
-@task(id="w-large-parent", retry=FAST)
-def large_parent(payload: int) -> int:
-    """Wait for a child that returns much."""
-    return len(large_child.trigger_and_wait(payload).unwrap())
-
-
 @task(id="w-hooked", retry=FAST)
 def hooked_parent(payload: int) -> int:
     """Wait between hooks."""
@@ -136,3 +124,17 @@ async def retrying(payload: float, ctx: Context) -> int:
         async with asyncio.timeout(0.2):
             await wait.afor_("1h")
     return (await child.atrigger_and_wait(4)).unwrap().value
+
+
+@task(id="w-large-child", retry=FAST)
+def large_child(payload: int) -> str:
+    """Return that many letters."""
+    return "x" * payload
+
+
+@task(id="w-large-parent", retry=FAST)
+def large_parent(payload: int) -> list[int]:
+    """Wait for large outputs, of one child and of a batch, and return how long they are."""
+    one = large_child.trigger_and_wait(payload).unwrap()
+    several = large_child.batch_trigger_and_wait([payload])
+    return [len(one), *(len(result.unwrap()) for result in several)]

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from taskflow.cli import batch, doctor, queues, runs, trigger, worker, workers
+from taskflow.cli import batch, doctor, queues, runs, tokens, trigger, worker, workers
 from taskflow.errors import TaskflowError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(batch.app, name="batch")
 app.add_typer(queues.app, name="queues")
 app.add_typer(workers.app, name="workers")
+app.add_typer(tokens.app, name="tokens")
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from taskflow.definition.options import TriggerOptions
 from taskflow.definition.run_actions import RunActions
 from taskflow.definition.run_filter import RunFilter, RunPage
 from taskflow.definition.stream_engine import StreamEngine
+from taskflow.definition.token_engine import TokenEngine
 from taskflow.definition.waiting import Waiter
 from taskflow.errors import TaskflowError
 from taskflow.models import QueueState, Run, RunStatus
@@ -87,6 +88,11 @@ class Engine(Protocol):
     @property
     def batches(self) -> BatchEngine:
         """The verbs of batches."""
+        ...
+
+    @property
+    def tokens(self) -> TokenEngine:
+        """The verbs of tokens."""
         ...
 
     def find_task(self, task_id: str) -> "Task[Any, Any]":

@@ -92,7 +92,8 @@ class Subtask(Generic[PayloadT, ResultT]):
         task = self._own()
         verb = f"{task.definition.id}.trigger_and_wait"
         refuse_in_event_loop(verb, f"{task.definition.id}.atrigger_and_wait")
-        values = require_waits(verb).wait(_request(task, payload, checked_options(**options)))
+        request = _request(task, payload, checked_options(**options))
+        values = require_waits(verb).wait(request)
         return result_of(values[0], task.definition.output)
 
     @overload
@@ -106,8 +107,8 @@ class Subtask(Generic[PayloadT, ResultT]):
     async def atrigger_and_wait(self, payload: object = None, **options: Unpack[TriggerKeywords]) -> TaskResult[Any]:
         """Make a run and wait until it has ended. See ``trigger_and_wait``."""
         task = self._own()
-        waits = require_waits(f"{task.definition.id}.atrigger_and_wait")
-        values = await waits.await_(_request(task, payload, checked_options(**options)))
+        request = _request(task, payload, checked_options(**options))
+        values = await require_waits(f"{task.definition.id}.atrigger_and_wait").await_(request)
         return await aresult_of(values[0], task.definition.output)
 
     def batch_trigger_and_wait(

@@ -56,6 +56,10 @@ class Link:
             raise reply
         return reply
 
+    def fileno(self) -> int:
+        """Return the socket, to be polled."""
+        return self._socket.fileno()
+
     def close(self) -> None:
         """Close it: who waits for a reply in another thread fails."""
         self._connection.disconnect()

@@ -8,16 +8,22 @@ import asyncio
 import contextlib
 import math
 import os
+import select
+import ssl
 import threading
 import time
 from collections.abc import Generator
 from typing import Any, Final
 
+from redis.exceptions import TimeoutError
+
 from taskflow.store.connections import AsyncConnections, Connections, packed
+from taskflow.store.link import Link
 from taskflow.store.sync_store import UNREACHABLE
 from taskflow.store.wire import StoreConfig
 
 _PAUSE_SECONDS: Final = 0.2
+_POLL_MS: Final = 5000
 
 
 class Notices:
@@ -30,9 +36,9 @@ class Notices:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        self._sending = threading.Lock()
+        self._using = threading.Lock()
         self._waiting: dict[bytes, list[threading.Event]] = {}
-        self._connection: Any = None
+        self._connection: Link | None = None
         self._is_serving = False
 
     @contextlib.contextmanager
@@ -74,9 +80,9 @@ class Notices:
         if is_last and connection is not None:
             self._send(connection, b"UNSUBSCRIBE", channel)
 
-    def _send(self, connection: Any, *command: bytes) -> None:
-        with self._sending, contextlib.suppress(*UNREACHABLE):  # the thread that reads finds out
-            connection.send_packed_command(packed(command), check_health=False)
+    def _send(self, connection: Link, *command: bytes) -> None:
+        with self._using, contextlib.suppress(*UNREACHABLE):  # the thread that reads finds out
+            connection.send(packed(command))
 
     def _serve(self) -> None:
         while True:
@@ -90,7 +96,9 @@ class Notices:
             self._wake_all()
             time.sleep(_PAUSE_SECONDS)
 
-    def _listen(self, connection: Any) -> None:
+    def _listen(self, connection: Link) -> None:
+        news = select.poll()
+        news.register(connection, select.POLLIN)
         with self._lock:
             self._connection = connection
             channels = [*self._waiting]
@@ -100,8 +108,18 @@ class Notices:
             with self._lock:
                 if not self._waiting:
                     return
-            _, channel, _ = connection.read_response(timeout=None)
-            self._wake(channel)
+            news.poll(_POLL_MS)
+            for channel in self._heard(connection):
+                self._wake(channel)
+
+    def _heard(self, connection: Link) -> list[bytes]:
+        """Return the channels of all that has arrived. TLS can't be read and written by two threads at once."""
+        heard: list[bytes] = []
+        with self._using, contextlib.suppress(TimeoutError, ssl.SSLWantReadError):
+            while True:
+                _, channel, _ = connection.read(timeout=0)
+                heard.append(channel)
+        return heard
 
     def _has_ended(self) -> bool:
         """The connection is gone; whether nobody needs another one."""
@@ -166,7 +184,7 @@ class AsyncNotices:
 
     async def _try_send(self, connection: Any, *command: bytes) -> None:
         with contextlib.suppress(*UNREACHABLE):
-            await connection.send_packed_command(packed(command), check_health=False)
+            await connection.send_packed_command([packed(command)], check_health=False)
 
     async def _serve(self) -> None:
         while self._waiting:

@@ -18,8 +18,8 @@ _REGISTER = """redis.register_function("%s", function(keys, args)
 end)"""
 _ORDER = [
     "event", "queue", "push", "reserve", "timers", "limits", "slots", "pending", "grant", "dispatch", "enqueue",
-    "waits", "delay", "debounce", "versions", "make", "claimed", "admit", "executing", "close", "release", "hooks",
-    "attempt", "cancel", "nodes", "json_text", "metadata", "append",
+    "waits", "tokens", "delay", "debounce", "versions", "make", "claimed", "admit", "executing", "close", "release",
+    "hooks", "attempt", "cancel", "nodes", "json_text", "metadata", "append",
 ]  # fmt: skip
 
 

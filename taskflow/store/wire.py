@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import secrets
 import time
 import zlib
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from taskflow.store.scripts import script
 
 ResultT = TypeVar("ResultT")
 _BATCH_ID = re.compile(r"batch_([0-9a-f]{2})[0-9a-f]{31}")
+_TOKEN_ID = re.compile(r"token_([0-9a-f]{2})[0-9a-f]{32}")
 _RUN_ID = re.compile(r"run_([0-9a-f]{2})[0-9a-f]{11}[0-9a-f]{20}")
 
 
@@ -145,6 +147,17 @@ def new_batch_id(key: str, shards: int) -> str:
 def shard_of_batch(batch_id: object) -> int | None:
     """Return the shard that a batch id names; None for what is no batch id."""
     found = _BATCH_ID.fullmatch(batch_id) if isinstance(batch_id, str) else None
+    return int(found.group(1), 16) if found else None
+
+
+def new_token_id(shard: int) -> str:
+    """Return a new token id: ``token_``, two hex digits of shard, 32 random. Who knows it may complete the token."""
+    return f"token_{shard:02x}{secrets.token_hex(16)}"
+
+
+def shard_of_token(token_id: str) -> int | None:
+    """Return the shard that a token id names; None for what is no token id."""
+    found = _TOKEN_ID.fullmatch(token_id)
     return int(found.group(1), 16) if found else None
 
 

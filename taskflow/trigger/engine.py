@@ -31,6 +31,7 @@ from taskflow.trigger.results import Result, ResultListener
 from taskflow.trigger.run_actions import CANCELED_BY_USER, StoreRunActions
 from taskflow.trigger.streams import StoreStreamEngine
 from taskflow.trigger.subscriptions import EventListener
+from taskflow.trigger.token_engine import StoreTokenEngine
 
 Templates = Callable[[str], str]
 
@@ -47,6 +48,7 @@ class RunEngine:
         has_final_hooks: Callable[[str], bool],
         lookup: Lookup,
         stream_limits: StreamLimits,
+        retention: timedelta,
     ) -> None:
         self._planner = planner
         self._store = store
@@ -60,6 +62,7 @@ class RunEngine:
         self.actions = StoreRunActions(planner, store, self._events, self._loop, self._declarations, lookup)
         self.streams = StoreStreamEngine(store, self._loop, stream_limits)
         self.batches = StoreBatchEngine(planner, store, self._results, self._loop, self._declarations, lookup)
+        self.tokens = StoreTokenEngine(store, lambda: self._loop().store, retention, planner.payload_limit)
 
     @property
     def logs(self) -> RunLogs:

@@ -28,6 +28,8 @@ _UNNAMED_SHARD_SECONDS: Final = 0.2
 class _Claim:
     """The claim under which an attempt writes: it changes at each resume, for all who write."""
 
+    __slots__ = ("_claimed", "_live", "place", "run_id")
+
     def __init__(self, claimed: ClaimedRun, live: LiveRun) -> None:
         self._claimed, self._live = claimed, live
         self.run_id, self.place = claimed.run_id, claimed.place
@@ -56,6 +58,8 @@ class NodeDesk(_Claim):
     Args:
         on_parked, on_resumed: The run's code only waits, and executes again.
     """
+
+    __slots__ = ("_submit", "parked", "resumed")
 
     def __init__(
         self,

@@ -181,3 +181,24 @@ def test_queues_are_listed_paused_and_overridden(start_fleet: StartFleet, valkey
     invoke("queues", "resume")
     assert not any(queue["is_paused"] for queue in json.loads(invoke("queues", "list", "--json")))
     assert "No queue 't-none'" in invoke("queues", "pause", "t-none", expect=1)
+
+
+def test_tokens_are_made_completed_and_listed(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """With what a person types; a wrong word is named."""
+    start_fleet(valkey.url)
+    first = invoke("tokens", "create", "--timeout", "1h", "--tag", "a", "--idempotency-key", "k").strip()
+    assert json.loads(invoke("tokens", "create", "--idempotency-key", "k", "--json")) == {
+        "id": first,
+        "is_cached": True,
+    }
+    invoke("tokens", "create")
+    assert len(json.loads(invoke("tokens", "list", "--limit", "1", "--json"))["tokens"]) == 1
+    assert "--cursor" in invoke("tokens", "list", "--limit", "1")
+    assert "is not JSON" in invoke("tokens", "complete", first, "{", expect=1)
+    assert "is completed" in invoke("tokens", "complete", first, '{"ok": [1]}')
+    assert not json.loads(invoke("tokens", "complete", first, "2", "--json"))["completed"]
+    assert '"ok": [' in invoke("tokens", "get", first)
+    assert json.loads(invoke("tokens", "get", first, "--json"))["output"] == {"ok": [1]}
+    assert first in invoke("tokens", "list", "--status", "completed", "--tag", "a")
+    assert "it is one of" in invoke("tokens", "list", "--status", "done", expect=1)
+    assert "No token" in invoke("tokens", "get", "token_00", expect=1)

@@ -21,6 +21,7 @@ from taskflow import (
 )
 from taskflow.upkeep.objects import ObjectSweep
 from tests import fleet_tasks as tasks
+from tests import waiting_tasks
 from tests.conftest import StartFleet
 from tests.fleet import Fleet
 from tests.servers import RedisServer
@@ -101,6 +102,13 @@ def test_large_values_go_through_every_door_and_back(small_fleet: Fleet, valkey:
 
     asyncio.run(coroutines())
     assert oct((fleet.folder / "objects").stat().st_mode & 0o777) == "0o700"
+
+
+@pytest.mark.timeout(60)
+def test_a_waiting_parent_gets_a_large_output_of_its_child(small_fleet: Fleet) -> None:
+    """What wakes it carries small outputs; a large one it looks up."""
+    small_fleet.start_node()
+    assert waiting_tasks.large_parent.trigger(LIMIT).result(timeout=20) == [LIMIT, LIMIT]
 
 
 @pytest.mark.timeout(60)

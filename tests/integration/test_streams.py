@@ -37,7 +37,7 @@ BOTH = f"{TASKS},tests.streaming_tasks"
 
 @pytest.fixture
 def fleet(start_fleet: StartFleet, valkey: RedisServer) -> Fleet:
-    return start_fleet(valkey.url, lease=2, heartbeat=0.5)
+    return start_fleet(valkey.url)
 
 
 def executor_of(task: Task[Any, Any]) -> str:
@@ -124,8 +124,9 @@ def told(fleet: Fleet, run_id: str) -> list[int]:
 
 
 @pytest.mark.timeout(60)
-def test_a_worker_that_lost_its_run_tells_nothing_more(fleet: Fleet) -> None:
+def test_a_worker_that_lost_its_run_tells_nothing_more(start_fleet: StartFleet, valkey: RedisServer) -> None:
     """Frozen for longer than its lease: behind the first item of the second attempt stands none of the first."""
+    fleet = start_fleet(valkey.url, lease=2, heartbeat=0.5)
     node = fleet.start_node(executor="async", TASKFLOW_TASKS=BOTH)
     handle = tasks.hang.trigger()
     reading = shared.read(handle.id, timeout=30)

@@ -50,12 +50,6 @@ def test_time_is_waited_for_without_counting_as_computing(waiting_fleet: Fleet) 
 
 
 @pytest.mark.timeout(60)
-def test_a_large_output_reaches_the_parent(waiting_fleet: Fleet) -> None:
-    """It is an object; the wait carries its address."""
-    assert tasks.large_parent.trigger(600_000).result(timeout=30) == 600_000
-
-
-@pytest.mark.timeout(60)
 def test_hooks_surround_a_wait(waiting_fleet: Fleet) -> None:
     """They are told what it is for."""
     assert tasks.hooked_parent.trigger(4).result(timeout=30) == 8

@@ -8,6 +8,7 @@ PERMANENT = re.compile(
     r"|queue:[^:]+(:slots(:.+)?|:keyed|:turns|:classes|:count:[^:]+|:pending:.+)?"
     r"|blocked:[^:]+|tickets:[^:]+|unclaimed:[^:]+|serving:[^:]+"
     r"|node:[^:]+(:runs)?|children:.+|waits:.+|waiters:.+|streams:.+|stream:.+|input:.+"
+    r"|tokens|token:.+|token_key:.+"
     r")"
 )
 

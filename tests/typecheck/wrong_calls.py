@@ -15,6 +15,7 @@ from taskflow.definition.local import Local
 from taskflow.definition.queue import Queue
 from taskflow.definition.retry import Retry
 from taskflow.definition.verbs import runs
+from taskflow.definition.wait_verbs import wait
 from tests.typecheck.right_calls import (
     InvoicePayload,
     async_only_payload,
@@ -95,6 +96,13 @@ def hooks() -> None:
     Local[int]("count").set("5")  # type: ignore[arg-type]  # an int
     number: int = Local[int]("count").get()  # type: ignore[assignment]  # None when it is not set
     print(number)
+
+
+def tokens() -> None:
+    token = wait.create_token(int)
+    wait.complete_token(token, "text")  # type: ignore[misc]  # an int
+    wait.for_token(token).unwrap().upper()  # type: ignore[attr-defined]  # an int
+    wait.create_token(timout="1d")  # type: ignore[call-overload]  # timeout
 
 
 @task(on_failure="alert")  # type: ignore[arg-type]  # a function

@@ -93,6 +93,11 @@ class LiveRun:
         at_end: What else ends with the attempt.
     """
 
+    __slots__ = (
+        "_desk", "_limits", "_lines", "_lock", "_metadata", "_number", "_outgoing", "_pending", "_sending", "_size",
+        "_tags", "_view", "_writer", "at_end", "identity", "inputs", "is_over", "streams",
+    )  # fmt: skip
+
     def __init__(self, identity: RunIdentity, metadata: bytes, desk: Desk, limits: LineLimits) -> None:
         self.identity = identity
         self._writer = f"{identity.run_id}.{identity.claim}"

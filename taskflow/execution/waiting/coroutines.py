@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.waiting import Wait, Waiter, WaitRequest, current_waits
-from taskflow.errors import TaskflowError
+from taskflow.errors import WaitError
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.waiting.desk import AsyncDesk, Done, Opening
 from taskflow.execution.waiting.parked import can_only_wait
@@ -27,6 +27,11 @@ class CoroutineWaits:
     slot again first; then that wait returns, and if nothing else can go on meanwhile the slot is given back once more.
     """
 
+    __slots__ = (
+        "_desk", "_first_claim", "_hearing", "_hooks", "_is_told", "_look", "_numbers", "_open", "_parking", "_read",
+        "_tasks",
+    )  # fmt: skip
+
     def __init__(self, desk: AsyncDesk, hooks: HookRunner) -> None:
         self._desk, self._hooks = desk, hooks
         self._first_claim = desk.claim
@@ -35,13 +40,14 @@ class CoroutineWaits:
         self._read: list[str] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._parking: asyncio.Task[None] | None = None
-        self._told = asyncio.Event()
+        self._is_told = False
+        self._hearing: asyncio.Future[None] | None = None  # an asyncio.Event would take 1 KB more
         self._look: asyncio.Handle | None = None
 
     def wait(self, request: WaitRequest) -> Sequence[bytes]:
         """Refuse: nothing may block the loop, and a thread is not the run's code."""
         refuse_in_event_loop("wait", "await")
-        raise TaskflowError(
+        raise WaitError(
             f"A thread of an async def task can't wait (a wait of type {request.what.type!r}). Await the verb's twin "
             "with an a in front in the task's own coroutine."
         )
@@ -70,7 +76,9 @@ class CoroutineWaits:
 
     def told(self) -> None:
         """The run was told something: it may go on, or one of its waits is done. In the loop."""
-        self._told.set()
+        self._is_told = True
+        if self._hearing is not None and not self._hearing.done():
+            self._hearing.set_result(None)
         if self._parking is None and self._open:
             self._start(self._collect())
 
@@ -128,9 +136,12 @@ class CoroutineWaits:
             self._open.clear()
         finally:
             self._parking = None
+        if self._is_told and self._open:  # of another wait, meanwhile
+            self.told()
+        self._look_soon(_SETTLING_TURNS)
 
     async def _park(self) -> None:
-        self._told.clear()
+        self._is_told = False
         if await self._desk.park(list(self._open)):
             self._desk.parked()
             while not await self._is_resumed():
@@ -138,25 +149,25 @@ class CoroutineWaits:
             self._desk.resumed()
         else:
             self._take(await self._desk.read(list(self._open)))
-        self._parking = None
-        self._look_soon(_SETTLING_TURNS)
 
     async def _is_resumed(self) -> bool:
-        await self._told.wait()
-        self._told.clear()
+        await self._hear()
         done = await self._desk.read(list(self._open))
         if done.is_resumed:
             self._take(done)
         return done.is_resumed
 
+    async def _hear(self) -> None:
+        """Return when the run was told something since it was last asked."""
+        if not self._is_told:
+            self._hearing = asyncio.get_running_loop().create_future()
+            await self._hearing
+        self._is_told = False
+
     async def _collect(self) -> None:
         """One of its waits is done while it executes."""
-        self._told.clear()
+        self._is_told = False
         self._take(await self._desk.read(list(self._open)))
-        self._parking = None
-        if self._told.is_set():  # another one meanwhile
-            self.told()
-        self._look_soon(_SETTLING_TURNS)
 
     def _take(self, done: Done) -> None:
         if done.status is not RunStatus.EXECUTING:

@@ -1,7 +1,7 @@
 -- Do what is due: expire runs that waited too long, stop those that computed too long, go on with queues at their rate,
--- end waits, start runs whose task or queue was registered.
+-- end waits and tokens, start runs whose task or queue was registered.
 -- include: event push reserve timers queue limits slots pending grant dispatch executing close release hooks cancel
--- more: enqueue waits delay versions
+-- more: enqueue waits tokens delay versions
 -- ARGV[7] at most how many
 -- Derives :timers, :run:<id>.
 -- Returns {1, how many timers fired}: as many as asked for means that more may be due.
@@ -44,6 +44,7 @@ end
 
 local fire = {
   ttl = fire_ttl, stop = fire_stop, rate = fire_rate, room = fire_room, look = dispatch, wait = fire_wait,
+  token = function(id) more().fire_token(id) end,
   patience = function(id) more().lose_patience(id) end,
   task = function(name) more().release("task", name) end,
   queue = function(name) more().release("queue", name) end,

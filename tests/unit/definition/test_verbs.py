@@ -20,6 +20,7 @@ from taskflow.definition.run_actions import RunActions
 from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
 from taskflow.definition.stream_engine import StreamEngine
 from taskflow.definition.task import Task
+from taskflow.definition.token_engine import TokenEngine
 from taskflow.definition.waiting import Waiter
 from taskflow.errors import BlockingCallError, DefinitionError, TaskflowError, TriggerOptionError
 from taskflow.models import Run, RunStatus
@@ -49,6 +50,10 @@ class RecordingEngine:
 
     @property
     def streams(self) -> StreamEngine:
+        raise NotImplementedError
+
+    @property
+    def tokens(self) -> TokenEngine:
         raise NotImplementedError
 
     @property

@@ -1,6 +1,6 @@
 -- Instants at which upkeep has something to do. Derives :timers, :wake.
 -- Members: "ttl:<run>" (expires unless it has started), "stop:<run>" (has computed long enough), "rate:<queue>\n<key>",
--- "look:<queue>" and "room:<class>" (a dispatch had more to look at than one script may), "patience:<run>" (ends it unless a
+-- "wait:<run>\n<wait>", "token:<token>" (times out, or is forgotten), "look:<queue>" and "room:<class>" (a dispatch had more to look at than one script may), "patience:<run>" (ends it unless a
 -- worker knows it by now), "task:<task>" and "queue:<queue>" (registered just now: runs may have waited for it).
 local STOP_GRACE_MS = 2000 -- beyond max_duration: the code stops itself first
 
