@@ -46,16 +46,76 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
+
+from taskflow.errors.base import TaskflowError, shown
+from taskflow.errors.running import (
+    OutsideRunError,
+    RunUpdateError,
+    StreamClosedError,
+    StreamError,
+    StreamTimeoutError,
+    TokenDataError,
+    TokenNotFoundError,
+    WaitError,
+    WaitTimeoutError,
+)
+from taskflow.errors.servers import (
+    BatchTriggerError,
+    BrokerUnavailableError,
+    EmbeddedStoreError,
+    HistoryUnavailableError,
+    ObjectStoreError,
+    StoreScriptError,
+    StoreUnavailableError,
+)
 
 if TYPE_CHECKING:
     from taskflow.models import BatchError
 
-_LONGEST_VALUE: Final = 200
-
-
-class TaskflowError(Exception):
-    """Catch everything that taskflow raises."""
+__all__ = [
+    "AbortRun",
+    "BatchItemsError",
+    "BatchNotFoundError",
+    "BatchTriggerError",
+    "BlockingCallError",
+    "BrokerUnavailableError",
+    "DefinitionError",
+    "EmbeddedStoreError",
+    "HistoryUnavailableError",
+    "LocalNotSetError",
+    "NodeUnregisteredError",
+    "ObjectStoreError",
+    "OutOfMemory",
+    "OutputError",
+    "OutsideRunError",
+    "PayloadError",
+    "PayloadTooLargeError",
+    "QueueNotFoundError",
+    "ResultTimeoutError",
+    "RetryAfter",
+    "RunCanceledError",
+    "RunFailedError",
+    "RunFilterError",
+    "RunNotClaimableError",
+    "RunNotDelayedError",
+    "RunNotFoundError",
+    "RunUpdateError",
+    "SettingsError",
+    "StaleClaimError",
+    "StoreScriptError",
+    "StoreUnavailableError",
+    "StreamClosedError",
+    "StreamError",
+    "StreamTimeoutError",
+    "TaskNotFoundError",
+    "TaskflowError",
+    "TokenDataError",
+    "TokenNotFoundError",
+    "TriggerOptionError",
+    "WaitError",
+    "WaitTimeoutError",
+]
 
 
 class DefinitionError(TaskflowError):
@@ -63,16 +123,11 @@ class DefinitionError(TaskflowError):
 
     def __init__(self, what: str, *, option: str | None = None, value: object = None, remedy: str = "") -> None:
         self.what, self.option, self.value, self.remedy = what, option, value, remedy
-        shown = "" if option is None else f" ({option}={_shown(value)})"
-        super().__init__(f"{what}{shown}. {remedy}".rstrip())
+        told = "" if option is None else f" ({option}={shown(value)})"
+        super().__init__(f"{what}{told}. {remedy}".rstrip())
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild_definition_error, (type(self), self.what, self.option, self.value, self.remedy)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
 
 
 def _rebuild_definition_error(
@@ -115,7 +170,7 @@ class TriggerOptionError(TaskflowError, ValueError):
 
     def __init__(self, option: str, value: object, remedy: str) -> None:
         self.option, self.value, self.remedy = option, value, remedy
-        super().__init__(f"trigger({option}={_shown(value)}) is not possible. {remedy}")
+        super().__init__(f"trigger({option}={shown(value)}) is not possible. {remedy}")
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, object, str]]:
         return type(self), (self.option, self.value, self.remedy)
@@ -150,69 +205,6 @@ class OutputError(TaskflowError, TypeError):
     """A task returned something that is not JSON. Fails the attempt."""
 
 
-class StoreUnavailableError(TaskflowError, ConnectionError):
-    """Redis or Valkey did not answer in time.
-
-    Attributes:
-        run_id: The run that was being triggered, None for other operations.
-        may_exist: Whether the request may have been executed although no reply came. Triggering again with
-            the same idempotency key is always safe.
-    """
-
-    def __init__(self, reason: str, *, run_id: str | None = None, may_exist: bool = False) -> None:
-        self.reason, self.run_id, self.may_exist = reason, run_id, may_exist
-        fate = ""
-        if run_id is not None:
-            fate = f" Run {run_id} " + (
-                "may exist: look it up before triggering again." if may_exist else "was not made."
-            )
-        super().__init__(
-            f"The run store does not answer: {reason}.{fate} Check TASKFLOW_REDIS_URL with `taskflow doctor`."
-        )
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild_store_unavailable, (self.reason, self.run_id, self.may_exist)
-
-
-def _rebuild_store_unavailable(reason: str, run_id: str | None, may_exist: bool) -> StoreUnavailableError:
-    return StoreUnavailableError(reason, run_id=run_id, may_exist=may_exist)
-
-
-class BatchTriggerError(StoreUnavailableError):
-    """The store, or the object store for large payloads, did not answer in the middle of a batch.
-
-    Attributes:
-        batch_id: The batch, PENDING in the store unless nothing of it was written.
-        made: How many of its items are runs for certain.
-        total: How many items there are.
-        is_repeatable: Whether the batch has an idempotency key: triggering it again makes what is missing.
-    """
-
-    def __init__(
-        self, reason: str, batch_id: str, made: int, total: int, *, is_repeatable: bool, what: str = ""
-    ) -> None:
-        self.batch_id, self.made, self.total, self.is_repeatable, self.what = batch_id, made, total, is_repeatable, what
-        super().__init__(reason, may_exist=True)
-        remedy = (
-            "Trigger it again with the same idempotency key: what exists is not made twice."
-            if is_repeatable
-            else f"See batch.retrieve({batch_id!r}) before triggering the rest; with an idempotency key the whole "
-            "batch could be triggered again."
-        )
-        told = f"{made:,} of {total:,} items of batch {batch_id} are runs for certain"
-        self.args = (f"{what or self.args[0]} {told}. {remedy}",)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        place = (self.reason, self.batch_id, self.made, self.total)
-        return _rebuild_batch_trigger, (*place, self.is_repeatable, self.what)
-
-
-def _rebuild_batch_trigger(
-    reason: str, batch_id: str, made: int, total: int, is_repeatable: bool, what: str
-) -> BatchTriggerError:
-    return BatchTriggerError(reason, batch_id, made, total, is_repeatable=is_repeatable, what=what)
-
-
 class BatchItemsError(TaskflowError, ValueError):
     """Items of an atomic batch are wrong. Nothing was written.
 
@@ -233,69 +225,15 @@ class BatchItemsError(TaskflowError, ValueError):
         return type(self), (self.errors, self.total)
 
 
-class StoreScriptError(TaskflowError):
-    """One of taskflow's scripts failed on the server. It is not tried again: it would fail in the same way.
-
-    Attributes:
-        script: The operation.
-        reason: What the server said.
-        run_id: The run that was being triggered, None for other operations. It may exist in part.
-    """
-
-    def __init__(self, script: str, reason: str, run_id: str | None = None) -> None:
-        self.script, self.reason, self.run_id = script, reason, run_id
-        of = "" if run_id is None else f" for run {run_id}"
-        super().__init__(
-            f"The script {script!r} failed on the store{of}: {reason.rstrip('.')}. Either another program has changed "
-            "taskflow's keys, or this is a defect of taskflow: please report it with this message and the server's "
-            "version, which `taskflow doctor` prints."
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str | None]]:
-        return type(self), (self.script, self.reason, self.run_id)
-
-
 class RunFilterError(TaskflowError, ValueError):
     """A filter or the cursor of ``runs.list`` is not possible."""
 
     def __init__(self, option: str, value: object, remedy: str) -> None:
         self.option, self.value, self.remedy = option, value, remedy
-        super().__init__(f"runs.list({option}={_shown(value)}) is not possible. {remedy}")
+        super().__init__(f"runs.list({option}={shown(value)}) is not possible. {remedy}")
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, object, str]]:
         return type(self), (self.option, self.value, self.remedy)
-
-
-class HistoryUnavailableError(TaskflowError, ConnectionError):
-    """The history's database did not answer, or answered with an error. Runs are not affected."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(
-            f"The history's database does not answer: {reason}. Runs go on without it and what happens is kept for it "
-            "in the store. Check TASKFLOW_DATABASE_URL with `taskflow doctor`."
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.reason,)
-
-
-class ObjectStoreError(TaskflowError, ConnectionError):
-    """A payload or output that is too large for the run store could not be written, or can't be read back."""
-
-    def __init__(self, verb: str, name: str, reason: str, scheme: str) -> None:
-        self.verb, self.name, self.reason, self.scheme = verb, name, reason, scheme
-        super().__init__(
-            f"The object store ({scheme}) did not {verb} {name or 'its folder'}: {reason.rstrip('.')}. Large payloads "
-            "and outputs are there: check TASKFLOW_OBJECT_STORE with `taskflow doctor`; every host must reach the same."
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str, str]]:
-        return type(self), (self.verb, self.name, self.reason, self.scheme)
-
-
-class BrokerUnavailableError(TaskflowError, ConnectionError):
-    """The broker did not confirm a ticket. The run exists; upkeep publishes its ticket again."""
 
 
 class BlockingCallError(TaskflowError, RuntimeError):
@@ -396,75 +334,6 @@ class ResultTimeoutError(TaskflowError, TimeoutError):
         return type(self), (self.run_id, self.timeout, self.status)
 
 
-class OutsideRunError(TaskflowError, RuntimeError):
-    """A verb that concerns the executing run was called where none executes."""
-
-    def __init__(self, verb: str) -> None:
-        self.verb = verb
-        super().__init__(
-            f"{verb}() was called where no run executes. Call it in a task's function, or in what that calls while the "
-            "run's attempt goes on."
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.verb,)
-
-
-class RunUpdateError(TaskflowError, ValueError):
-    """Metadata or a tag that a run cannot have. Nothing of it was written."""
-
-    def __init__(self, what: str, remedy: str) -> None:
-        self.what, self.remedy = what, remedy
-        super().__init__(f"{what}. {remedy}")
-
-    @classmethod
-    def too_large(cls, run_id: str, size: int, limit: int) -> Self:
-        """Return the error of metadata over its limit."""
-        return cls(
-            f"The metadata of run {run_id} would be {size:,} bytes of JSON and the limit is {limit:,}",
-            "Store the data elsewhere and keep its address.",
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        return type(self), (self.what, self.remedy)
-
-
-class StreamError(TaskflowError, ValueError):
-    """A stream of a run cannot be or hold what is asked for. Nothing of it was written."""
-
-    def __init__(self, name: str, what: str, remedy: str) -> None:
-        self.name, self.what, self.remedy = name, what, remedy
-        super().__init__(f"Stream {name!r} {what}. {remedy}")
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, ...]]:
-        return type(self), (self.name, self.what, self.remedy)
-
-
-class StreamClosedError(StreamError):
-    """Nothing can be appended or sent any more: the run has ended, or the stream was closed."""
-
-    def __init__(self, run_id: str, name: str, why: str) -> None:
-        self.run_id, self.why = run_id, why
-        super().__init__(name, f"of run {run_id} takes nothing any more: {why}", "Look at the run before you append.")
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, ...]]:
-        return type(self), (self.run_id, self.name, self.why)
-
-
-class StreamTimeoutError(TaskflowError, TimeoutError):
-    """No item came within the time given. The run goes on; read again from ``index``."""
-
-    def __init__(self, run_id: str, name: str, index: int, timeout: timedelta) -> None:
-        self.run_id, self.name, self.index, self.timeout = run_id, name, index, timeout
-        super().__init__(
-            f"Item {index:,} of stream {name!r} of run {run_id} did not come within {timeout.total_seconds():g} s. "
-            f"Read again from index {index}."
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str, int, timedelta]]:
-        return type(self), (self.run_id, self.name, self.index, self.timeout)
-
-
 class RunNotClaimableError(TaskflowError):
     """A node asked for a run that is not queued. Expected now and then: tickets arrive at least once."""
 
@@ -501,10 +370,6 @@ class NodeUnregisteredError(TaskflowError):
         return type(self), (self.node_id,)
 
 
-class EmbeddedStoreError(TaskflowError):
-    """The bundled Valkey could not be started."""
-
-
 class AbortRun(Exception):  # noqa: N818 - a signal, not a failure of taskflow
     """Raise in a task to end the run FAILED without another attempt."""
 
@@ -523,45 +388,3 @@ class RetryAfter(Exception):  # noqa: N818
 
 class OutOfMemory(Exception):  # noqa: N818
     """Raise in a task to say that this machine is too small: retried on ``Retry.out_of_memory``, else CRASHED."""
-
-
-class WaitError(TaskflowError, ValueError):
-    """A wait that is not possible. The message says what is."""
-
-
-class WaitTimeoutError(WaitError, TimeoutError):
-    """A token was not completed before its timeout."""
-
-    def __init__(self, token_id: str) -> None:
-        self.token_id = token_id
-        super().__init__(
-            f"Token {token_id} timed out: nobody completed it in time. Make another, or let it wait longer."
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.token_id,)
-
-
-class TokenDataError(WaitError):
-    """What completes a token is not JSON, not of the token's type, or too large. The text names no value."""
-
-    def __init__(self, token_id: str, reason: str) -> None:
-        self.token_id, self.reason = token_id, reason
-        super().__init__(f"What completes token {token_id} does not fit: {reason}")
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        return type(self), (self.token_id, self.reason)
-
-
-class TokenNotFoundError(TaskflowError, LookupError):
-    """No token of that id: never made, or done longer ago than the retention time."""
-
-    def __init__(self, token_id: str) -> None:
-        self.token_id = token_id
-        super().__init__(
-            f"No token {token_id!r}. It was never made in this environment, or it was done longer ago than "
-            "TASKFLOW_RETENTION."
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.token_id,)
