@@ -70,7 +70,7 @@ def test_every_public_option_is_in_the_reference() -> None:
         "## `@task(": [*inspect.signature(task).parameters],
         "## `trigger(": [*inspect.signature(TriggerOptions.checked).parameters],
         "## `Retry(": [*inspect.signature(Retry).parameters],
-        "## `Queue(": [field.name for field in fields(Queue)],
+        "## `Queue(": [field.name for field in fields(Queue) if field.init],
         "## `RunFilter(": [field.name for field in fields(RunFilter)],
     }
     for heading, names in options.items():
