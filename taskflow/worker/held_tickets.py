@@ -1,4 +1,4 @@
-"""When a RabbitMQ ticket is acknowledged: once its run's code is over, or before the broker's patience is.
+"""When a RabbitMQ ticket is acknowledged: once its run's code is over or waits, or before the broker's patience is.
 
 What is unacknowledged bounds what RabbitMQ sends, so no ticket waits in a busy node. But it closes the channel of a
 message that stays unacknowledged for ``consumer_timeout`` (30 min), and runs may take days. So an old ticket is
@@ -14,6 +14,10 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from taskflow.broker.queues import is_subtask_queue
+from taskflow.worker.waiting_pool import WaitingPool
+from taskflow.worker.windows import Windows
+
 log = logging.getLogger("taskflow.node")
 
 
@@ -23,6 +27,11 @@ class _Held:
     since: float
     is_counted: bool = True
     """Whether the broker counts it: it is not acknowledged, and came over the present connection."""
+
+    @property
+    def queue(self) -> str:
+        """The Celery queue it came from."""
+        return queue_of(self.message)
 
 
 class HeldTickets:
@@ -37,20 +46,39 @@ class HeldTickets:
         self._consumer = consumer
         self._longest = longest.total_seconds()
         self._held: set[_Held] = set()
-        self._window = 0
+        self._windows = Windows(consumer)
+        self._waiting: WaitingPool | None = None
+        self._refused: list[Any] = []
         self._timer: Any = None
 
     def hold(self, message: Any) -> Callable[[], object]:
         """Keep a ticket unacknowledged. Returns what to call, from any thread, when its run's code is over."""
         held = _Held(message, time.monotonic())
         self._held.add(held)
+        self._windows.delivered(held.queue)
         return partial(self._consumer.hub.call_soon, partial(self._end, held))
 
-    def connect(self) -> None:
-        """A connection was made: the broker will send again what came over the one before."""
+    def refuse(self, message: Any) -> bool:
+        """Give a ticket back to the broker if it may not start now, and take none of its queue until one may."""
+        if self._waiting is None or self._waiting.free_slots(queue_of(message)) > 0:
+            return False
+        self._refused.append(message)
+        self._consumer.hub.call_soon(self._return_refused)
+        return True
+
+    def connect(self, waiting: WaitingPool | None) -> None:
+        """A connection was made: the broker will send again what came over the one before.
+
+        Args:
+            waiting: Says of a prefork pool how many tickets of which queue may start.
+        """
+        self._waiting = waiting
+        if waiting is not None:
+            waiting.on_parked, waiting.on_change = self._acknowledge_parked, self._fit
         for held in self._held:
             held.is_counted = False
-        self._window = self._capacity
+        self._refused.clear()
+        self._windows.reset(self._capacity)
         self._fit()
         if self._timer is not None:
             self._timer.cancel()
@@ -58,36 +86,54 @@ class HeldTickets:
 
     @property
     def _capacity(self) -> int:
-        return int(self._consumer.pool.num_processes)
+        return int(self._consumer.pool.num_processes) if self._waiting is None else self._waiting.concurrency
 
     def _end(self, held: _Held) -> None:
         self._held.discard(held)
         if held.is_counted:
             self._acknowledge(held.message)
-        else:
+        if self._waiting is not None or not held.is_counted:
             self._fit()
 
     def _acknowledge_old(self) -> None:
         before = time.monotonic() - self._longest
-        for held in [held for held in self._held if held.is_counted and held.since < before]:
-            held.is_counted = False
-            self._acknowledge(held.message)
+        self._acknowledge_early([held for held in self._held if held.since < before])
         self._fit()
+
+    def _acknowledge_parked(self, run_id: str) -> None:
+        """A run only waits: another one may have its place."""
+        self._acknowledge_early([held for held in self._held if held.message.headers["id"] == run_id])
+
+    def _acknowledge_early(self, tickets: list[_Held]) -> None:
+        for held in tickets:
+            if held.is_counted:
+                held.is_counted = False
+                self._acknowledge(held.message)
 
     def _acknowledge(self, message: Any) -> None:
         with suppress(*self._consumer.connection_errors):  # gone: the ticket comes again and is dropped
             message.ack()
 
+    def _return_refused(self) -> None:
+        refused, self._refused = self._refused, []
+        for queue in {queue_of(message) for message in refused}:
+            self._windows.close(queue)  # before the broker has them back, or it sends them here again
+        for message in refused:
+            with suppress(*self._consumer.connection_errors):
+                message.requeue()
+        self._fit()
+
     def _fit(self) -> None:
-        """Let the broker send as many tickets as may start. A quorum queue's window is a consumer's for its life."""
-        window = max(0, self._capacity - sum(not held.is_counted for held in self._held))
-        consumer = self._consumer.task_consumer
-        if window == self._window or consumer is None:
+        """Let the broker send as many tickets as may start."""
+        waiting = self._waiting
+        if waiting is None:
+            self._windows.fit_all(max(0, self._capacity - sum(not held.is_counted for held in self._held)))
             return
-        self._window = window
-        with suppress(*self._consumer.connection_errors):
-            consumer.cancel()
-            if window:
-                consumer.qos(prefetch_count=window)
-                consumer.consume()
-        log.info("window.changed: the broker may send %d tickets", window)
+        for queue in sorted(self._windows.queues(), key=is_subtask_queue, reverse=True):
+            counted = sum(held.is_counted for held in self._held if held.queue == queue)
+            self._windows.fit(queue, counted, waiting.free_slots(queue))
+
+
+def queue_of(message: Any) -> str:
+    """Return the Celery queue that a message came from."""
+    return str(message.delivery_info.get("routing_key") or "")

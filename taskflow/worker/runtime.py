@@ -14,6 +14,7 @@ from taskflow.execution.reporting.reports import Reports
 from taskflow.settings import Settings
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.sync_store import Store
+from taskflow.worker.parking import ParkingLine
 from taskflow.worker.reporting import OrphanSender, make_reports
 
 ATTRIBUTE = "taskflow_runtime"
@@ -67,6 +68,7 @@ class Runtime:
     services: Callable[[str], Sequence[Service]]
     declare: Callable[[], None]
     node: NodeIdentity = field(default_factory=NodeIdentity)
+    parking: ParkingLine | None = None
     reports: Reports = field(init=False)
     orphans: OrphanSender = field(init=False)
 
