@@ -17,6 +17,7 @@ from taskflow.worker.host import this_host
 from taskflow.worker.node import Node
 from taskflow.worker.parking import ParkingLine
 from taskflow.worker.runtime import runtime_of
+from taskflow.worker.serving import Serving
 from taskflow.worker.subtask_queues import consume_subtasks
 from taskflow.worker.waiting_pool import WaitingPool, waiting_limit
 
@@ -80,6 +81,7 @@ class NodeStep(bootsteps.StartStopStep):
         executor = ChildrenExecutor(self._runtime, pool, memory, self._runtime.parking, limit)
         executor.start()
         pool.waiting = executor.waiting
+        Serving(self._runtime, queues, executor.waiting.concurrency, lambda: executor.waiting.is_closed).start()
         return executor
 
     def _drain(self, **_: Any) -> None:

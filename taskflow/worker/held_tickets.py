@@ -14,9 +14,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from taskflow.broker.queues import is_subtask_queue
+from taskflow.worker.ticket_consumers import TicketConsumers
 from taskflow.worker.waiting_pool import WaitingPool
-from taskflow.worker.windows import Windows
 
 log = logging.getLogger("taskflow.node")
 
@@ -46,7 +45,8 @@ class HeldTickets:
         self._consumer = consumer
         self._longest = longest.total_seconds()
         self._held: set[_Held] = set()
-        self._windows = Windows(consumer)
+        self._window = 0
+        self._consumers = TicketConsumers(consumer)
         self._waiting: WaitingPool | None = None
         self._refused: list[Any] = []
         self._timer: Any = None
@@ -55,7 +55,9 @@ class HeldTickets:
         """Keep a ticket unacknowledged. Returns what to call, from any thread, when its run's code is over."""
         held = _Held(message, time.monotonic())
         self._held.add(held)
-        self._windows.delivered(held.queue)
+        self._consumers.delivered(held.queue)
+        if self._waiting is not None:  # once it is in Celery's books
+            self._consumer.hub.call_soon(self._fit)
         return partial(self._consumer.hub.call_soon, partial(self._end, held))
 
     def refuse(self, message: Any) -> bool:
@@ -78,8 +80,12 @@ class HeldTickets:
         for held in self._held:
             held.is_counted = False
         self._refused.clear()
-        self._windows.reset(self._capacity)
-        self._fit()
+        self._window = self._capacity
+        if waiting is None:
+            self._fit()
+        else:
+            self._consumers.connect()
+            self._consumer.hub.call_soon(self._fit)
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._consumer.hub.call_repeatedly(max(0.2, self._longest / 10), self._acknowledge_old)
@@ -90,25 +96,26 @@ class HeldTickets:
 
     def _end(self, held: _Held) -> None:
         self._held.discard(held)
-        if held.is_counted:
-            self._acknowledge(held.message)
         if self._waiting is not None or not held.is_counted:
             self._fit()
+        if held.is_counted:  # after that: the broker sends the next one at once to a consumer that is left
+            self._acknowledge(held.message)
 
     def _acknowledge_old(self) -> None:
         before = time.monotonic() - self._longest
         self._acknowledge_early([held for held in self._held if held.since < before])
-        self._fit()
 
     def _acknowledge_parked(self, run_id: str) -> None:
         """A run only waits: another one may have its place."""
         self._acknowledge_early([held for held in self._held if held.message.headers["id"] == run_id])
 
     def _acknowledge_early(self, tickets: list[_Held]) -> None:
-        for held in tickets:
-            if held.is_counted:
-                held.is_counted = False
-                self._acknowledge(held.message)
+        counted = [held for held in tickets if held.is_counted]
+        for held in counted:
+            held.is_counted = False
+        self._fit()
+        for held in counted:
+            self._acknowledge(held.message)
 
     def _acknowledge(self, message: Any) -> None:
         with suppress(*self._consumer.connection_errors):  # gone: the ticket comes again and is dropped
@@ -117,7 +124,7 @@ class HeldTickets:
     def _return_refused(self) -> None:
         refused, self._refused = self._refused, []
         for queue in {queue_of(message) for message in refused}:
-            self._windows.close(queue)  # before the broker has them back, or it sends them here again
+            self._consumers.close(queue, self._busy())  # first, or the broker sends them here again
         for message in refused:
             with suppress(*self._consumer.connection_errors):
                 message.requeue()
@@ -125,13 +132,29 @@ class HeldTickets:
 
     def _fit(self) -> None:
         """Let the broker send as many tickets as may start."""
-        waiting = self._waiting
-        if waiting is None:
-            self._windows.fit_all(max(0, self._capacity - sum(not held.is_counted for held in self._held)))
+        if self._waiting is None:
+            self._narrow()
             return
-        for queue in sorted(self._windows.queues(), key=is_subtask_queue, reverse=True):
-            counted = sum(held.is_counted for held in self._held if held.queue == queue)
-            self._windows.fit(queue, counted, waiting.free_slots(queue))
+        for queue in self._consumers.queues():
+            self._consumers.fit(queue, self._busy(), self._waiting.free_slots(queue))
+
+    def _busy(self) -> set[str]:
+        """Return the tags of consumers that have a message."""
+        return {held.message.delivery_info.get("consumer_tag") for held in self._held if held.is_counted}
+
+    def _narrow(self) -> None:
+        """A quorum queue's window is a consumer's for its life: consume anew."""
+        window = max(0, self._capacity - sum(not held.is_counted for held in self._held))
+        consumer = self._consumer.task_consumer
+        if window == self._window or consumer is None:
+            return
+        self._window = window
+        with suppress(*self._consumer.connection_errors):
+            consumer.cancel()
+            if window:
+                consumer.qos(prefetch_count=window)
+                consumer.consume()
+        log.info("window.changed: the broker may send %d tickets", window)
 
 
 def queue_of(message: Any) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
+from billiard.pool import RUN
 from celery.worker import state
 
 from taskflow.broker.queues import is_subtask_queue
@@ -33,6 +34,7 @@ class WaitingPool:
 
     def __init__(self, pool: Any, line: ParkingLine, limit: int, dismiss: Callable[[int], int]) -> None:
         self._pool = pool
+        self._asyn = pool._pool
         self._line = line
         self.limit = limit
         self._dismiss = dismiss
@@ -48,7 +50,7 @@ class WaitingPool:
     @property
     def concurrency(self) -> int:
         """How many runs may execute at a time."""
-        return int(self._pool.num_processes) - self._grown
+        return int(self._asyn._processes) - self._grown
 
     @property
     def is_overgrown(self) -> bool:
@@ -110,7 +112,9 @@ class WaitingPool:
 
     def _fit(self) -> None:
         """Have as many children that don't wait as runs may execute, within the bound; never none."""
-        missing = self._places() - int(self._pool.num_processes)
+        if self._asyn._state != RUN:
+            return  # the node drains
+        missing = self._places() - int(self._asyn._processes)
         if missing > 0:
             self._pool.grow(missing)
             self._grown += missing
@@ -145,8 +149,8 @@ class WaitingPool:
 
     def _shrink(self) -> None:
         """End idle children beyond what the next runs need: as many as may execute at a time."""
-        idle = sum(1 for _ in idle_children(self._pool))
-        surplus = min(self._pool.num_processes - self._places(), max(idle - self.concurrency, self._grown - self.limit))
+        idle = sum(1 for _ in idle_children(self._asyn))
+        surplus = min(self._asyn._processes - self._places(), max(idle - self.concurrency, self._grown - self.limit))
         if surplus > 0:
             self._grown -= self._dismiss(surplus)
 
@@ -163,16 +167,15 @@ class WaitingPool:
         """Whether a run is over whose child has not said that it goes on: its claim was, say."""
         process = self._child(pid)
         return process is None or (
-            run_id not in state.requests and process.inqW_fd not in self._pool._pool._busy_workers
+            run_id not in state.requests and process.inqW_fd not in self._asyn._busy_workers
         )
 
     def _child(self, pid: int) -> Any:
-        return next((process for process in self._pool._pool._pool if process.pid == pid), None)
+        return next((process for process in self._asyn._pool if process.pid == pid), None)
 
 
-def idle_children(pool: Any) -> Iterator[Any]:
+def idle_children(asyn: Any) -> Iterator[Any]:
     """Yield the processes of a prefork pool that are up and were given nothing, the latest first."""
-    asyn = pool._pool
     for process in reversed(asyn._pool):
         fd = process.inqW_fd
         if fd in asyn._all_inqueues and fd not in asyn._busy_workers and fd not in asyn._active_writes:
@@ -186,7 +189,7 @@ def dismiss_idle(pool: Any, count: int) -> list[int]:
     first word is unread, and reads this word after it (celery 5.7, ``asynpool.py: flush``).
     """
     asyn = pool._pool
-    leaving = list(islice(idle_children(pool), count))
+    leaving = list(islice(idle_children(asyn), count))
     for process in leaving:
         asyn._all_inqueues.discard(process.inqW_fd)  # nothing else is written to it
         process.inq.put(None)
