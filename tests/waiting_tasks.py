@@ -80,6 +80,14 @@ def sleeper(payload: float, ctx: Context) -> float:
     return time.time() - began
 
 
+@task(id="w-single-sleeper", queue=SINGLE, retry=FAST)
+def single_sleeper(payload: float) -> float:
+    """Wait for a while, on a queue of limit 1, and say how long it took."""
+    began = time.time()
+    wait.for_(payload)
+    return time.time() - began
+
+
 @task(id="w-async-sleeper", retry=FAST, max_duration=3)
 async def async_sleeper(payload: float, ctx: Context) -> float:
     """Wait for a while and say how long it took."""

@@ -7,7 +7,7 @@ from kombu import Exchange, Queue
 
 EXCHANGE_NAME: Final = "taskflow"
 SUBTASKS: Final = "@"
-"""Ends the name of a Celery queue for runs that others wait for; it stands beside the one without. No queue's name has it."""
+"""Ends the name of a Celery queue for runs that others wait for, beside the one without. No queue's name has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,6 @@ class Channel(redis.Channel):
         _closing: bool
         _in_poll: Any
         _queue_cycle: Any
-        active_queues: list[str]
         connection_errors: tuple[type[Exception], ...]
 
         @property

@@ -68,7 +68,7 @@ class NodeStep(bootsteps.StartStopStep):
         if self._children:
             self._children.register(hub)
 
-    def info(self, _: Any) -> dict[str, Any]:
+    def info(self, obj: Any) -> Any:
         """Return what ``celery inspect stats`` shows of it."""
         return {"taskflow": self._children.waiting.info()} if self._children else {}
 

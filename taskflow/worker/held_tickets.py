@@ -103,7 +103,10 @@ class HeldTickets:
 
     def _acknowledge_old(self) -> None:
         before = time.monotonic() - self._longest
-        self._acknowledge_early([held for held in self._held if held.since < before])
+        old = [held for held in self._held if held.is_counted and held.since < before]
+        self._acknowledge_early(old)
+        for held in old:
+            log.info("ticket.acknowledged_early: %s", held.message.headers["id"])
 
     def _acknowledge_parked(self, run_id: str) -> None:
         """A run only waits: another one may have its place."""

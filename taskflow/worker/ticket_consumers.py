@@ -4,21 +4,22 @@ A quorum queue's window is a consumer's for its life, and what a canceled consum
 (measured, RabbitMQ 3.10). So places come and go as consumers of one message each.
 
 Only the broker knows which queue has messages, so there may be more consumers than places: those of queues for runs
-that others wait for stay when the node is full. A message that comes too much is given back, and a place is kept for its
-queue until one has come, or none came for a moment: what others wait for comes next.
+that others wait for stay when the node is full. A message that comes too much is given back, and a place is kept for
+its queue until one has come, or none came for a moment: what others wait for comes next.
 """
 
 import logging
 import time
 from contextlib import suppress
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, cast
 
-from celery.bootsteps import RUN
+from celery import bootsteps
 
 from taskflow.broker.queues import is_subtask_queue
 
 log = logging.getLogger("taskflow.node")
+_RUN: Final = cast("Any", bootsteps).RUN  # not in the stubs
 _KEPT_SECONDS: Final = 0.2
 
 
@@ -41,7 +42,7 @@ class TicketConsumers:
     def queues(self) -> list[str]:
         """Return the Celery queues to consume, those for runs that others wait for first. None while not connected."""
         consumer = self._consumer.task_consumer
-        if consumer is None or self._consumer.blueprint.state != RUN:
+        if consumer is None or self._consumer.blueprint.state != _RUN:
             return []
         return sorted(consumer._queues, key=is_subtask_queue, reverse=True)
 

@@ -6,6 +6,8 @@ happens on the hub's thread.
 """
 
 import logging
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
@@ -20,7 +22,11 @@ from taskflow.worker.parking import Parked, ParkingLine
 
 log = logging.getLogger("taskflow.node")
 LOOK_SECONDS: Final = 0.5
-"""How often it is looked whether the pool has children to spare: a wait often follows a wait."""
+"""How often it is looked whether the pool has children to spare."""
+_SPARED_LOOKS: Final = 10
+"""For how many looks (5 s) a child is kept after it was needed: the next wait is often near, a fork takes a while."""
+_SETTLING_SECONDS: Final = 0.1
+"""How long an overgrown pool waits after each end of a run: those who waited for it go on first, and need no other."""
 
 
 class WaitingPool:
@@ -40,6 +46,10 @@ class WaitingPool:
         self._dismiss = dismiss
         self._waiting: dict[int, str] = {}
         self._grown = 0
+        self._needed = deque([0], maxlen=_SPARED_LOOKS)
+        self._hub: Any = None
+        self._reserved = 0
+        self._settled_at = 0.0
         self._is_full = False
         self.times_full = 0
         self.on_change: Callable[[], None] = _nothing
@@ -65,6 +75,8 @@ class WaitingPool:
     def free_slots(self, celery_queue: str) -> int:
         """Return how many tickets of a Celery queue may start now."""
         free = self._places() - len(state.reserved_requests) - self._unknown()
+        if self.is_overgrown and not self._is_settled():
+            return 0
         if free > 0 and self._waiting and not is_subtask_queue(celery_queue):
             free = min(free, self._ordinary_left())
         return max(0, free)
@@ -82,6 +94,7 @@ class WaitingPool:
 
     def register(self, hub: Any) -> None:
         """Listen to the children; called whenever Celery's loop starts."""
+        self._hub = hub
         hub.add_reader(self._line.fileno(), self._listen)
         hub.call_repeatedly(LOOK_SECONDS, self._look)
         hub.call_soon(self._look)
@@ -106,6 +119,7 @@ class WaitingPool:
     def _look(self) -> None:
         for pid in [pid for pid, run_id in self._waiting.items() if self._is_over(pid, run_id)]:
             del self._waiting[pid]
+        self._needed.append(0)
         self._listen()
         if self._grown:
             self._shrink()
@@ -114,6 +128,7 @@ class WaitingPool:
         """Have as many children that don't wait as runs may execute, within the bound; never none."""
         if self._asyn._state != RUN:
             return  # the node drains
+        self._needed[-1] = max(self._needed[-1], self._places())
         missing = self._places() - int(self._asyn._processes)
         if missing > 0:
             self._pool.grow(missing)
@@ -130,12 +145,12 @@ class WaitingPool:
 
     def _note(self, *, has_overgrown: bool) -> None:
         """Say once each time that the bound is reached."""
-        is_full = len(self._waiting) >= self.limit
+        is_full = len(self._waiting) >= (self.limit // 2 + 1 if self._is_full else self.limit)
         if is_full and not self._is_full:
             self.times_full += 1
             log.warning(
-                "waiting.full: %d children wait, as many as this node may have besides its concurrency of %d. From here "
-                "on waiting runs take its places; the last is for runs they wait for. If the host has the memory, raise "
+                "waiting.full: %d children wait; the node may have no more besides its concurrency of %d. From now "
+                "on waiting takes its places; the last is for what others wait for. If the host has the memory, raise "
                 "TASKFLOW_WAITING_LIMIT; async tasks wait without a process.",
                 len(self._waiting),
                 self.concurrency,
@@ -148,11 +163,24 @@ class WaitingPool:
         self._is_full = is_full
 
     def _shrink(self) -> None:
-        """End idle children beyond what the next runs need: as many as may execute at a time."""
+        """End idle children that were not needed for a while, and at once those beyond the bound.
+
+        As many as may execute at a time stay: the next runs need them.
+        """
+        size = self._asyn._processes
         idle = sum(1 for _ in idle_children(self._asyn))
-        surplus = min(self._asyn._processes - self._places(), max(idle - self.concurrency, self._grown - self.limit))
+        spare = min(idle - self.concurrency, size - max(self._needed))
+        surplus = min(size - self._places(), max(spare, self._grown - self.limit))
         if surplus > 0:
             self._grown -= self._dismiss(surplus)
+
+    def _is_settled(self) -> bool:
+        now, reserved = time.monotonic(), len(state.reserved_requests)
+        if reserved < self._reserved:
+            self._settled_at = now + _SETTLING_SECONDS
+            self._hub.call_later(_SETTLING_SECONDS, self._listen)
+        self._reserved = reserved
+        return now >= self._settled_at
 
     def _ordinary_left(self) -> int:
         """Return how many runs that nobody waits for may still have a process: all but one."""
@@ -166,9 +194,7 @@ class WaitingPool:
     def _is_over(self, pid: int, run_id: str) -> bool:
         """Whether a run is over whose child has not said that it goes on: its claim was, say."""
         process = self._child(pid)
-        return process is None or (
-            run_id not in state.requests and process.inqW_fd not in self._asyn._busy_workers
-        )
+        return process is None or (run_id not in state.requests and process.inqW_fd not in self._asyn._busy_workers)
 
     def _child(self, pid: int) -> Any:
         return next((process for process in self._asyn._pool if process.pid == pid), None)
