@@ -35,20 +35,7 @@ class Bench:
         self.folder = folder
         self.marks = folder / "marks"
         self.socket = folder / "valkey.sock"
-        self._server = subprocess.Popen(
-            [
-                str(bundled_binary()),
-                "--port",
-                "0",
-                "--unixsocket",
-                str(self.socket),
-                "--save",
-                "",
-                "--dir",
-                str(folder),
-            ],
-            stdout=subprocess.DEVNULL,
-        )
+        self._server = self._start_server()
         os.environ["BENCH_BROKER"] = f"redis+socket://{self.socket}?virtual_host=1"
         os.environ["BENCH_MARKS"] = str(self.marks)
         os.environ["TASKFLOW_HOME"] = str(folder)
@@ -56,6 +43,17 @@ class Bench:
         os.environ["TASKFLOW_TASKS"] = "benchmarks.bench_tasks"
         self.redis: Any = redis.Redis(unix_socket_path=str(self.socket))
         until(self.socket.exists, 5)
+
+    def _start_server(self) -> "subprocess.Popen[bytes]":
+        options = ["--port", "0", "--unixsocket", str(self.socket), "--save", "", "--dir", str(self.folder)]
+        return subprocess.Popen([str(bundled_binary()), *options], stdout=subprocess.DEVNULL)
+
+    def restart_server(self) -> None:
+        """End the server and start it again with what it had."""
+        self.redis.shutdown(save=True)
+        self._server.wait(60)
+        self._server = self._start_server()
+        until(lambda: self.socket.exists() and self.redis.ping(), 60)
 
     def close(self) -> None:
         """End the server."""

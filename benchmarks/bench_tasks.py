@@ -3,10 +3,11 @@
 import asyncio
 import os
 import time
+from datetime import datetime
 
 from celery import Celery
 
-from taskflow import Context, Queue, task
+from taskflow import Context, Queue, astep, task, wait
 
 plain = Celery("plain", broker=os.environ.get("BENCH_BROKER"), set_as_current=False)
 plain.conf.update(task_ignore_result=True, worker_prefetch_multiplier=4, task_default_queue="plain")
@@ -63,3 +64,20 @@ async def tenant(payload: float, ctx: Context) -> None:
     note(f"start {ctx.run.concurrency_key}")
     await asyncio.sleep(payload)
     note(f"end {ctx.run.concurrency_key}")
+
+
+@task(id="bench-alarm", durable=True, suspend_after=0)
+async def alarm(payload: datetime) -> None:
+    """Wait until an instant without a process, and note how late it is then, in nanoseconds."""
+    await astep("begun", int)
+    await wait.auntil(payload)
+    late = time.time() - payload.timestamp()
+    await astep("late", note_number, round(late * 1e9))
+
+
+def note_number(value: int) -> int:
+    """Append a number to the marks."""
+    descriptor = os.open(os.environ["BENCH_MARKS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(descriptor, b"%d\n" % value)
+    os.close(descriptor)
+    return value

@@ -9,6 +9,7 @@ from taskflow.definition.caught import Caught
 from taskflow.definition.context import Context
 from taskflow.definition.debounce import Debounce
 from taskflow.definition.decorator import task
+from taskflow.definition.durable_verbs import durable
 from taskflow.definition.durations import Duration
 from taskflow.definition.handle import RunHandle
 from taskflow.definition.idempotency import IdempotencyKey, idempotency_keys
@@ -20,6 +21,7 @@ from taskflow.definition.result import TaskResult
 from taskflow.definition.retry import Retry
 from taskflow.definition.run_filter import RunFilter, RunPage
 from taskflow.definition.signal import Signal
+from taskflow.definition.steps import astep, step
 from taskflow.definition.task import Task
 from taskflow.definition.tokens import Token, TokenPage, TokenResult, TokenStatus, WaitToken
 from taskflow.definition.verbs import runs, tasks
@@ -35,6 +37,7 @@ from taskflow.errors import (
     DefinitionError,
     EmbeddedStoreError,
     HistoryUnavailableError,
+    JournalError,
     LocalNotSetError,
     ObjectStoreError,
     OutOfMemory,
@@ -52,11 +55,13 @@ from taskflow.errors import (
     RunNotFoundError,
     RunUpdateError,
     SettingsError,
+    StepFailedError,
     StoreScriptError,
     StoreUnavailableError,
     StreamClosedError,
     StreamError,
     StreamTimeoutError,
+    Suspended,
     TaskflowError,
     TaskNotFoundError,
     TokenDataError,
@@ -116,6 +121,7 @@ __all__ = [
     "HistoryUnavailableError",
     "IdempotencyKey",
     "InputStream",
+    "JournalError",
     "Local",
     "LocalNotSetError",
     "Machine",
@@ -148,11 +154,13 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Signal",
+    "StepFailedError",
     "StoreScriptError",
     "StoreUnavailableError",
     "StreamClosedError",
     "StreamError",
     "StreamTimeoutError",
+    "Suspended",
     "Task",
     "TaskFlow",
     "TaskNotFoundError",
@@ -169,13 +177,16 @@ __all__ = [
     "WaitError",
     "WaitTimeoutError",
     "WaitToken",
+    "astep",
     "batch",
+    "durable",
     "idempotency_keys",
     "logger",
     "metadata",
     "queues",
     "retry",
     "runs",
+    "step",
     "streams",
     "tags",
     "task",

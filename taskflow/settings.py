@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     stream_bytes: int = Field(32_000_000, ge=1, description="Bytes of JSON that one stream of a run may hold.")
     log_lines: int = Field(10_000, ge=1, description="Log lines that are kept of one run.")
     log_bytes: int = Field(1_000_000, ge=1, description="Bytes of log lines that are kept of one run.")
+    suspend_after: timedelta = Field(
+        timedelta(seconds=60), description="How long a durable run waits in memory before it waits without a process."
+    )
     async_concurrency: int = Field(1000, ge=1, description="Runs at a time in one node of the async executor.")
     waiting_limit: int | None = Field(
         None,
@@ -106,6 +109,7 @@ class Settings(BaseSettings):
         "cancel_grace",
         "shutdown_grace",
         "pending_version_timeout",
+        "suspend_after",
         mode="before",
     )
     @classmethod

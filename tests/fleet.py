@@ -15,7 +15,7 @@ from tests.processes import kill_group, signal_group, spawn, stop_group, tail
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent
-TASKS = "tests.fleet_tasks,tests.waiting_tasks,tests.scenario_tasks"
+TASKS = "tests.fleet_tasks,tests.waiting_tasks,tests.scenario_tasks,tests.durable_tasks"
 ASYNC_POOL = "taskflow.worker.async_pool:AsyncPool"
 
 

@@ -4,6 +4,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, cast, overload
 
 from taskflow.definition.context import Context
@@ -90,6 +91,8 @@ def task(
     max_duration: Duration | None = None,
     ttl: Duration | None = None,
     executor: Executor | None = None,
+    durable: bool = False,
+    suspend_after: Duration | None = None,
     tags: str | Sequence[str] = (),
     init: HookOption | None = None,
     cleanup: HookOption | None = None,
@@ -122,6 +125,10 @@ def task(
         ttl: How long a run may wait in its queue for its first start; after that it is EXPIRED. Default: for ever.
         executor: ``"process"``, one child process a run, or ``"async"``, many runs in one event loop. Default:
             ``"async"`` for ``async def``, else ``"process"``.
+        durable: Keep a journal of steps and waits: a retry, a crash or a long wait starts the function again, and what
+            the journal has is not done again.
+        suspend_after: How long a durable run waits in memory before it waits without a process. Default: the setting
+            ``TASKFLOW_SUSPEND_AFTER``.
         tags: Tags of every run, at most 10.
         init, cleanup, middleware, on_start, on_start_attempt, on_success, on_error, on_failure, on_complete, on_wait,
             on_resume, on_cancel, catch_error: One function or several, each with the parameters it needs, by name.
@@ -170,6 +177,8 @@ def task(
             source_file=inspect.unwrap(function).__code__.co_filename,
             source_line=inspect.unwrap(function).__code__.co_firstlineno,
             hooks=_hook_set(task_id, hooks, signature.is_async),
+            durable=durable,
+            suspend_after=_checked_suspension(task_id, durable, suspend_after),
         )
         made: FunctionTask[object, object, ..., object] = FunctionTask(definition)
         declared.add(made)
@@ -210,6 +219,16 @@ def _checked_executor(task_id: str, executor: object, is_async: bool) -> Executo
     else:
         what, remedy = "has no such executor", 'Use "process" or "async".'
     raise DefinitionError(f"Task {task_id!r} {what}", option="executor", value=executor, remedy=remedy)
+
+
+def _checked_suspension(task_id: str, durable: bool, given: Duration | None) -> timedelta | None:
+    if given is None:
+        return None
+    if not durable:
+        remedy = "Write @task(durable=True), or leave suspend_after out."
+        what = f"Task {task_id!r} is not durable"
+        raise DefinitionError(what, option="suspend_after", value=given, remedy=remedy)
+    return parse_duration(given, option="suspend_after")
 
 
 def _checked_retry(task_id: str, retry: object) -> Retry:

@@ -195,11 +195,25 @@ class _Batch:
 
     def request(self) -> WaitRequest:
         """Return the wait for all of its runs."""
-        return WaitRequest(items=len(self.items), begin=self._begin, abegin=self._abegin, label="batch")
+        return WaitRequest(
+            items=len(self.items), begin=self._begin, abegin=self._abegin, label=self._label(), kind="batch"
+        )
 
     def output(self, place: int) -> OutputType | None:
         """Return what the task of an item returns."""
+        if not self._outputs:  # the batch was made before: a durable run goes on
+            self._outputs = [self._output(item) for item in self.items] if self._task is None else [_output(self._task)]
         return self._outputs[place if len(self._outputs) > 1 else 0] if self._outputs else None
+
+    def _label(self) -> str:
+        return "" if self._task is None else self._task if isinstance(self._task, str) else self._task.definition.id
+
+    def _output(self, item: object) -> OutputType | None:
+        """Return what the task of an item returns, None for an item that is wrong."""
+        try:
+            return _output(cast("tuple[AnyTask | str, object]", item)[0])
+        except Exception:  # it became no run, see batch_plan
+            return None
 
     def _begin(self, waiter: Waiter) -> Wait:
         return self._what(engine().batches.trigger(self._task, self.items, self._options, waiter))
@@ -213,6 +227,10 @@ class _Batch:
         return Wait("batch", run_ids=ids, batch_id=runs.batch_id)
 
 
+def _output(task: AnyTask | str) -> OutputType:
+    return (engine().find_task(task) if isinstance(task, str) else task).definition.output
+
+
 def _request(task: AnyTask, payload: object, options: TriggerOptions) -> WaitRequest:
     whole = cast(Any, task)
 
@@ -222,7 +240,7 @@ def _request(task: AnyTask, payload: object, options: TriggerOptions) -> WaitReq
     async def abegin(waiter: Waiter) -> Wait:
         return Wait("task", run_ids=(await engine().atrigger(whole, payload, options, waiter),))
 
-    return WaitRequest(begin=begin, abegin=abegin, label=task.definition.id)
+    return WaitRequest(begin=begin, abegin=abegin, label=task.definition.id, kind="task")
 
 
 def end_json(run_id: str, status: RunStatus, error: RunError) -> bytes:

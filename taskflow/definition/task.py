@@ -45,6 +45,7 @@ class TaskDefinition:
         payload: None when the function takes none.
         wants: Which of ``ctx``, ``init`` and ``signal`` the function takes, by name.
         source_file: Where it is defined, with ``source_line``.
+        durable: Whether its runs keep a journal. ``suspend_after``: how long they wait in memory; None: the setting's.
     """
 
     id: str
@@ -66,6 +67,8 @@ class TaskDefinition:
     source_file: str
     source_line: int
     hooks: HookSet = field(compare=False)
+    durable: bool = False
+    suspend_after: timedelta | None = None
 
     @property
     def class_name(self) -> str:

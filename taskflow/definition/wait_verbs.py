@@ -8,11 +8,8 @@ from typing import Final
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.durations import Duration, parse_duration
 from taskflow.definition.token_verbs import TokenVerbs
-from taskflow.definition.waiting import Wait, WaitRequest, require_waits
+from taskflow.definition.waiting import SLEPT, Wait, WaitRequest, require_waits
 from taskflow.errors import WaitError
-
-SLEPT: Final = timedelta(seconds=5)
-"""Up to this long a wait is a sleep that keeps its slot, without hooks (Trigger.dev's bound)."""
 
 
 class Waiting(TokenVerbs):
@@ -63,22 +60,22 @@ class Waiting(TokenVerbs):
 
     def _sleep(self, duration: timedelta, verb: str, date: datetime | None = None) -> None:
         waits = require_waits(verb)
-        if duration > SLEPT:
-            waits.wait(_request(duration, date))
+        if duration > SLEPT or waits.is_durable:
+            waits.wait(_request(duration, date, verb))
         elif duration > timedelta(0):
             time.sleep(duration.total_seconds())
 
     async def _asleep(self, duration: timedelta, verb: str, date: datetime | None = None) -> None:
         waits = require_waits(verb)
-        if duration > SLEPT:
-            await waits.await_(_request(duration, date))
+        if duration > SLEPT or waits.is_durable:
+            await waits.await_(_request(duration, date, verb.replace(".a", ".")))
         elif duration > timedelta(0):
             await asyncio.sleep(duration.total_seconds())
 
 
-def _request(duration: timedelta, date: datetime | None) -> WaitRequest:
+def _request(duration: timedelta, date: datetime | None, label: str) -> WaitRequest:
     until = date or datetime.now(UTC) + duration
-    return WaitRequest(due=date or duration, what=Wait("duration", until=until), label="wait")
+    return WaitRequest(due=date or duration, what=Wait("duration", until=until), label=label)
 
 
 def _left(date: datetime, raise_if_past: bool) -> timedelta:

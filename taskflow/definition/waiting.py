@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from taskflow.errors import OutsideRunError
 
 WaitKind = Literal["duration", "token", "task", "batch", "input"]
+SLEPT: Final = timedelta(seconds=5)
+"""Up to this long a wait is a sleep that keeps its slot, without hooks (Trigger.dev's bound)."""
 Instant = datetime | timedelta
 """When a timed wait is over: an aware instant, or a duration from the store's now."""
 
@@ -20,12 +22,14 @@ class Waiter:
 
     Attributes:
         place: The waiting run's place in its queue's order, "" when that is not known. Runs it waits for take it over.
+        is_durable: Whether the wait may be begun again: what it makes gets ids that follow from ``text``.
     """
 
     run_id: str
     wait: str
     index: int = 0
     place: str = ""
+    is_durable: bool = False
 
     @property
     def text(self) -> str:
@@ -34,7 +38,7 @@ class Waiter:
 
     def at(self, index: int) -> "Waiter":
         """Return another item of the same wait."""
-        return Waiter(self.run_id, self.wait, index, self.place)
+        return Waiter(self.run_id, self.wait, index, self.place, self.is_durable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class WaitRequest:
             What it raises ends the wait and is raised to the run's code.
         abegin: The same in an event loop.
         label: What a durable run's journal calls it.
+        kind: Its type, where that is known before it has begun.
     """
 
     items: int = 1
@@ -76,11 +81,19 @@ class WaitRequest:
     begin: Callable[[Waiter], Wait] | None = None
     abegin: Callable[[Waiter], Awaitable[Wait]] | None = None
     label: str = ""
+    kind: WaitKind | None = None
     what: Wait = field(default_factory=lambda: Wait("duration"))
 
 
 class Waits(Protocol):
-    """How the attempt that executes waits."""
+    """How the attempt that executes waits.
+
+    Attributes:
+        is_durable: Whether short waits are to be journaled, too.
+    """
+
+    @property
+    def is_durable(self) -> bool: ...
 
     def wait(self, request: WaitRequest) -> Sequence[bytes]:
         """Wait, and return the JSON of each item, in their order. In ``def`` tasks."""

@@ -36,12 +36,15 @@
     │   ├── WaitTimeoutError       result.unwrap() of a token that nobody completed in time
     │   └── TokenDataError         what completes a token is not JSON, not of its type, or too large
     ├── TokenNotFoundError         no such token, or its record has expired
+    ├── JournalError               a durable run's code does not fit its journal (fails the run)
+    ├── StepFailedError            a durable run's step failed when it was done, before this replay
     ├── RunNotClaimableError       internal: a ticket that came twice or late
     ├── StaleClaimError            internal: a write under a claim that is over
     ├── NodeUnregisteredError      internal: the node's lease is over
     └── EmbeddedStoreError         the bundled Valkey could not be started
 
     AbortRun, RetryAfter, OutOfMemory      signals that task code raises
+    Suspended                              leaves the code of a durable run that waits without a process
 """
 
 from collections.abc import Sequence
@@ -50,11 +53,14 @@ from typing import TYPE_CHECKING, Self
 
 from taskflow.errors.base import TaskflowError, shown
 from taskflow.errors.running import (
+    JournalError,
     OutsideRunError,
     RunUpdateError,
+    StepFailedError,
     StreamClosedError,
     StreamError,
     StreamTimeoutError,
+    Suspended,
     TokenDataError,
     TokenNotFoundError,
     WaitError,
@@ -83,6 +89,7 @@ __all__ = [
     "DefinitionError",
     "EmbeddedStoreError",
     "HistoryUnavailableError",
+    "JournalError",
     "LocalNotSetError",
     "NodeUnregisteredError",
     "ObjectStoreError",
@@ -103,11 +110,13 @@ __all__ = [
     "RunUpdateError",
     "SettingsError",
     "StaleClaimError",
+    "StepFailedError",
     "StoreScriptError",
     "StoreUnavailableError",
     "StreamClosedError",
     "StreamError",
     "StreamTimeoutError",
+    "Suspended",
     "TaskNotFoundError",
     "TaskflowError",
     "TokenDataError",

@@ -115,3 +115,36 @@ class TokenNotFoundError(TaskflowError, LookupError):
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
         return type(self), (self.token_id,)
+
+
+class JournalError(TaskflowError):
+    """A durable run's journal has another call than its code makes, or can't keep a result. Ends the run FAILED."""
+
+
+class StepFailedError(TaskflowError):
+    """What a step of a durable run raised before, where that can't be raised again: its class has an ``__init__``.
+
+    Attributes:
+        type: The name of the exception's class.
+    """
+
+    def __init__(self, step: str, type: str, message: str) -> None:
+        self.step, self.type, self.message = step, type, message
+        super().__init__(f"Step {step!r} raised {type}: {message}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
+        return type(self), (self.step, self.type, self.message)
+
+
+class Suspended(BaseException):
+    """Leaves the code of a durable run that waits without a process from now on. Let it pass; use ``finally``."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(
+            f"Run {run_id} waits without a process: this code is left, and starts again when the wait is over. It can "
+            "do no further steps and waits; let this exception pass."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.run_id,)

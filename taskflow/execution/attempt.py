@@ -3,8 +3,10 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 from taskflow.definition.context import Context, entered
@@ -21,6 +23,8 @@ from taskflow.execution.lifecycle import BeforeFinalHooks, Lifecycle
 from taskflow.execution.outcome import Completed, Outcome, Tries, decide
 from taskflow.execution.values import Values, loaded
 from taskflow.execution.waiting.coroutines import CoroutineWaits, track_tasks
+from taskflow.execution.waiting.durable_blocking import DurableBlockingWaits
+from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Attempt:
         report: What happened besides the outcome.
         make_waits: How its code waits; None where it can't.
         values: Where large payloads and outputs are; None keeps all in the record.
+        is_resumed: Whether it goes on after a wait without a process: no new try.
     """
 
     definition: TaskDefinition
@@ -46,6 +51,7 @@ class Attempt:
     report: Report = field(default_factory=Report)
     make_waits: Callable[[HookRunner], Waits] | None = None
     values: Values | None = None
+    is_resumed: bool = False
 
     @property
     def signal(self) -> Signal:
@@ -85,15 +91,32 @@ class Attempt:
         except Exception as error:  # no hook is called: what it would be given does not fit
             return decide(error, self.definition, self.tries, self.random, datetime.now(UTC))
         hooks = HookRunner(plan, caller, payload, self.context, self.report)
-        lifecycle = Lifecycle(
-            self.definition, self.tries, hooks, self._completed, self.random, self.stop_reason, before_final_hooks,
-            values=self.values,
-        )  # fmt: skip
         waits = self.make_waits(hooks) if self.make_waits else None
+        lifecycle = Lifecycle(
+            self.definition,
+            self.tries,
+            hooks,
+            self._completed,
+            self.random,
+            self.stop_reason,
+            before_final_hooks,
+            values=self.values,
+            is_resumed=self.is_resumed,
+            around_function=self._journal(waits),
+        )
         with using_waits(waits):
-            if isinstance(waits, CoroutineWaits):
-                waits.track(cast("asyncio.Task[Any]", asyncio.current_task()))
-            return await lifecycle.run()
+            if not isinstance(waits, CoroutineWaits):
+                return await lifecycle.run()
+            waits.track(cast("asyncio.Task[Any]", asyncio.current_task()))
+            try:
+                return await lifecycle.run()
+            finally:
+                waits.stop()
+
+    def _journal(self, waits: Waits | None) -> "Callable[[], AbstractContextManager[None]]":
+        if isinstance(waits, DurableBlockingWaits | DurableCoroutineWaits):
+            return partial(waits.journal.around, waits, self.signal)
+        return nullcontext
 
     def _in_own_loop(self, before_final_hooks: BeforeFinalHooks | None) -> Outcome:
         with asyncio.Runner() as runner:

@@ -5,6 +5,7 @@ a hook raises after the outcome is known is recorded and changes nothing.
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from inspect import isawaitable
@@ -33,6 +34,8 @@ class Lifecycle:
     Attributes:
         complete: Turns what the function returned into a ``Completed``.
         stop_reason: Says why SIGTERM came.
+        is_resumed: Whether the attempt goes on after a wait: it has started before.
+        around_function: What is around the function alone: a durable run's journal.
     """
 
     definition: TaskDefinition
@@ -43,6 +46,8 @@ class Lifecycle:
     stop_reason: Callable[[], str]
     before_final_hooks: BeforeFinalHooks | None
     values: Values | None = None
+    is_resumed: bool = False
+    around_function: Callable[[], AbstractContextManager[None]] = nullcontext
     _outcome: Outcome | None = None
     _raised: BaseException | None = None
     _stopped: BaseException | None = None
@@ -85,7 +90,9 @@ class Lifecycle:
         try:
             if not self.hooks.plan.is_empty:
                 await self._start()
-            outcome = self.complete(await self._invoke())
+            with self.around_function():
+                value = await self._invoke()
+            outcome = self.complete(value)
             if self.values is not None and self.values.is_large(outcome.output):
                 run_id = self.hooks.context.run.id
                 outcome = replace(outcome, output=await stored(self._caller, self.values, run_id, outcome.output))
@@ -99,6 +106,8 @@ class Lifecycle:
 
     async def _start(self) -> None:
         await self.hooks.init()
+        if self.is_resumed:
+            return
         if self.hooks.context.attempt.number == 1:
             await self.hooks.run("on_start")
         await self.hooks.run("on_start_attempt")

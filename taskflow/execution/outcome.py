@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from taskflow.definition.caught import Caught
 from taskflow.definition.durations import delay_until, parse_duration
 from taskflow.definition.task import TaskDefinition
-from taskflow.errors import AbortRun, DefinitionError, OutOfMemory, OutputError, PayloadError, RetryAfter
+from taskflow.errors import AbortRun, DefinitionError, JournalError, OutOfMemory, OutputError, PayloadError, RetryAfter
 from taskflow.execution.failures import describe
 from taskflow.models import RunError, RunStatus
 
 OUT_OF_MEMORY = "OutOfMemory"
-_WOULD_FAIL_AGAIN = (AbortRun, PayloadError, OutputError, DefinitionError)
+_WOULD_FAIL_AGAIN = (AbortRun, PayloadError, OutputError, DefinitionError, JournalError)
 _AS_IT_WAS = Caught()
 
 

@@ -5,6 +5,7 @@ loaded, a hundred share a round trip.
 """
 
 import asyncio
+from contextvars import Context
 from typing import Any, TypeVar
 
 from taskflow.errors import StoreUnavailableError
@@ -29,7 +30,7 @@ class Pipeline:
         future: asyncio.Future[ResultT] = asyncio.get_running_loop().create_future()
         self._waiting.append((operation, shard, future))
         if self._flusher is None:
-            self._flusher = asyncio.create_task(self._flush(), name="taskflow-pipeline")
+            self._flusher = asyncio.create_task(self._flush(), name="taskflow-pipeline", context=Context())
         return future
 
     async def _flush(self) -> None:

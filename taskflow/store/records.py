@@ -59,6 +59,11 @@ class ClaimedRun:
     error: RunError | None = None
     output: bytes | None = None
 
+    @property
+    def time_left(self) -> timedelta | None:
+        """How long the attempt may compute from now on, None for ever."""
+        return None if self.max_duration is None else self.max_duration - self.computed
+
 
 @dataclass(frozen=True, slots=True)
 class HeldRun:

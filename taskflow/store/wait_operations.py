@@ -1,13 +1,14 @@
 """The operations of waits, described like those in ``operations``."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from taskflow.definition.waiting import Instant, Waiter
 from taskflow.errors import RunNotFoundError, StaleClaimError
 from taskflow.models import RunStatus
+from taskflow.store.journal_operations import entries_json
 from taskflow.store.operations import Operation, due_text
 
 
@@ -36,6 +37,7 @@ def wait_run(
     *,
     forgotten: Sequence[str] = (),
     is_durable: bool = False,
+    entries: Mapping[str, bytes] | None = None,
 ) -> Operation[str]:
     """Open waits and, with ``parked_on``, let the run wait until one of those is done.
 
@@ -44,6 +46,7 @@ def wait_run(
     Args:
         forgotten: Waits whose values were read and are not needed any more.
         is_durable: The waits outlive the attempt.
+        entries: What the run's journal keeps with them.
 
     Raises (when read):
         StaleClaimError: The claim is over.
@@ -56,7 +59,8 @@ def wait_run(
             raise StaleClaimError(run_id, claim, value.decode())
         return value.decode()
 
-    return Operation("wait_run", (run_id, claim, json.dumps(told), names, int(is_durable), *forgotten), read)
+    kept = entries_json(entries or {})
+    return Operation("wait_run", (run_id, claim, json.dumps(told), names, int(is_durable), kept, *forgotten), read)
 
 
 def resume_run(run_id: str, claim: int) -> Operation[bool]:

@@ -126,6 +126,11 @@ def _random_digits() -> str:
             _digits.extend(block[place : place + 20] for place in range(0, len(block), 20))
 
 
+def derived_run_id(shard: int, text: str) -> str:
+    """Return the run id that follows from a text, always the same."""
+    return f"run_{shard:02x}{hashlib.sha256(text.encode()).hexdigest()[:31]}"
+
+
 def shard_of_run(run_id: str) -> int | None:
     """Return the shard that a run id names; None for an adopted run, whose id Celery made.
 

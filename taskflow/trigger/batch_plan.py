@@ -74,7 +74,10 @@ class BatchPlan:
         self._waiter = waiter
         self._planner, self._task, self._items, self._options = planner, task, items, options
         key = options.idempotency_key
-        self.id = new_batch_id(f"{task.definition.id if task else ''}:{key.digest}" if key else "", planner.shards)
+        named = f"{task.definition.id if task else ''}:{key.digest}" if key else ""
+        if waiter is not None and waiter.is_durable and not named:
+            named = waiter.text
+        self.id = new_batch_id(named, planner.shards)
         self.made = 0
         self._run_ids: list[str | None] = [None] * len(items)
         self._errors: list[BatchError] = []

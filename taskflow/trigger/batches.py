@@ -5,6 +5,7 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterable, Sequence
 from contextlib import contextmanager
+from contextvars import Context
 from datetime import timedelta
 from itertools import islice
 from typing import Any, Final
@@ -232,7 +233,7 @@ class Search:
 
 
 def _sending(writes: Coroutine[Any, Any, list[Any]]) -> "asyncio.Task[list[Any]]":
-    return asyncio.create_task(writes, name="taskflow-batch")
+    return asyncio.create_task(writes, name="taskflow-batch", context=Context())
 
 
 async def _alist(items: Iterable[object] | AsyncIterable[object]) -> list[object]:

@@ -18,7 +18,7 @@ from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
 from taskflow.objects.address import LargeValue
 from taskflow.objects.values import Values
 from taskflow.store.trigger_operations import NewRun
-from taskflow.store.wire import new_run_id, shard_of_queue, shard_of_run
+from taskflow.store.wire import derived_run_id, new_run_id, shard_of_queue, shard_of_run
 from taskflow.trigger.known_tasks import KnownTasks
 
 _SHOWN: Final = 1000
@@ -59,7 +59,7 @@ class Planner:
         machine = definition.machine if options.machine is None else resolve_machine(options.machine, self.presets)
         context = current_context()
         debounce = options.debounce
-        run_id = run_id or new_run_id(shard_of_queue(queue, self.shards))
+        run_id = run_id or _new_id(shard_of_queue(queue, self.shards), waiter)
         large = self._large(run_id, document, debounce)
         return NewRun(
             id=run_id,
@@ -146,6 +146,12 @@ class Planner:
         if len(document) > self.payload_limit:
             raise PayloadTooLargeError(definition.id, len(document), self.payload_limit)
         return document
+
+
+def _new_id(shard: int, waiter: Waiter | None) -> str:
+    if waiter is not None and waiter.is_durable:  # the same again when a crash came between the wait and its run
+        return derived_run_id(shard, waiter.text)
+    return new_run_id(shard)
 
 
 def _differences(one: QueueLimits, other: QueueLimits) -> Iterator[tuple[str, object, object]]:

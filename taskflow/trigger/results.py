@@ -9,6 +9,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Generator
+from contextvars import Context
 from datetime import timedelta
 from typing import Final
 
@@ -163,7 +164,9 @@ class AsyncResultListener:
             task = self._tasks.get(shard)
             if task is None or task.done():
                 after = await self._store.last_stream_id("finishes", shard=shard)
-                self._tasks[shard] = asyncio.create_task(self._listen(shard, after), name="taskflow-results")
+                self._tasks[shard] = asyncio.create_task(
+                    self._listen(shard, after), name="taskflow-results", context=Context()
+                )
 
     def _delist(self, run_id: str, finished: asyncio.Event) -> None:
         waiters = self._waiting.get(run_id, [])

@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import AsyncGenerator, Generator, Iterable
+from contextvars import Context
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -234,7 +235,7 @@ class AsyncEventListener:
             task = self._tasks.get(shard)
             if task is None or task.done():  # another subscriber may have started it meanwhile
                 self._after[shard] = after
-                self._tasks[shard] = asyncio.create_task(self._listen(shard), name="taskflow-events")
+                self._tasks[shard] = asyncio.create_task(self._listen(shard), name="taskflow-events", context=Context())
         return feed
 
     def _delist(self, run_id: str, feed: "asyncio.Queue[Event]") -> None:

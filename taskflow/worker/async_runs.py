@@ -13,21 +13,34 @@ from functools import partial
 from typing import Any, Final
 
 from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT, Signal
-from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError
+from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError, Suspended
 from taskflow.execution.final_hooks import arun_final_hooks
 from taskflow.execution.hook_runner import HookRunner, Report
+from taskflow.execution.journal import Journal
 from taskflow.execution.outcome import Outcome
 from taskflow.execution.reporting.current import entered_run
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.execution.waiting.coroutines import CoroutineWaits, track_tasks
+from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
+from taskflow.store.journal_operations import read_journal, unload_run
 from taskflow.store.node_operations import read_node_runs
 from taskflow.store.operations import Operation
 from taskflow.store.pipeline import Pipeline
 from taskflow.store.records import ClaimedRun
 from taskflow.store.wire import shard_of_run
-from taskflow.worker.attempts import hooks_context, is_same_end, keep, left, prepare, settle, take_over
+from taskflow.worker.attempts import (
+    hooks_context,
+    is_same_end,
+    journal_of,
+    keep,
+    left,
+    needs_journal,
+    prepare,
+    settle,
+    take_over,
+)
 from taskflow.worker.orders import Order, Watcher
 from taskflow.worker.reporting import identity_of
 from taskflow.worker.runtime import Runtime
@@ -234,10 +247,15 @@ class AsyncRuns:
         self._watcher.started(order)
         began = time.monotonic()
         live = self._runtime.reports.open(identity_of(claimed), claimed.metadata)
-        attempt = prepare(self._runtime, order.definition, claimed, make_waits=partial(self._waits, claimed, live))
+        stored = None
+        if needs_journal(order.definition, claimed):
+            stored = await self._pipeline.submit(read_journal(order.run_id), self._shard(order.run_id))
+        journal = journal_of(self._runtime, order.definition, claimed, stored)
+        make_waits = partial(self._waits, claimed, live, journal)
+        attempt = prepare(self._runtime, order.definition, claimed, make_waits=make_waits)
         with entered_run(live):
             task = self.loop.create_task(attempt.aexecute(partial(self._keep, claimed, live)), name=order.run_id)
-        held = _Held(order, claimed, task, attempt.signal)
+        held = _Held(order, claimed, task, attempt.signal, computed=claimed.computed.total_seconds())
         if claimed.claim in self._begun(order.run_id, held):
             self._cancel(held, CANCELED)
         elif self._is_leaving:
@@ -246,6 +264,9 @@ class AsyncRuns:
         try:
             outcome = await task
             await self._runtime.reports.asend(live)
+        except Suspended:
+            await self._unload(held, live, attempt.report)
+            return
         except asyncio.CancelledError:
             await self._left(order, claimed, attempt.report)
             return
@@ -309,6 +330,18 @@ class AsyncRuns:
                 if not take_over(claimed, stale, held, 0):
                     raise
 
+    async def _unload(self, held: _Held, live: LiveRun, report: Report) -> None:
+        """Its code was left: the run waits without a process."""
+        order, claimed = held.order, held.claimed
+        if isinstance(held.waits, DurableCoroutineWaits):
+            await held.waits.end()
+        await self._runtime.reports.asend(live)
+        self._watcher.dropped(order)
+        try:
+            await self._pipeline.submit(unload_run(order.run_id, claimed.claim), self._shard(order.run_id))
+        except StaleClaimError as stale:
+            await self._refused(order, claimed, stale, report)
+
     async def _refused(self, order: Order, claimed: ClaimedRun, stale: StaleClaimError, report: Report) -> None:
         """The run was ended from outside, or is another node's: the outcome does not count."""
         log.warning("result.refused: %s", stale)
@@ -321,7 +354,7 @@ class AsyncRuns:
         with contextlib.suppress(StaleClaimError):
             await self._pipeline.submit(left(claimed, report), self._shard(order.run_id))
 
-    def _waits(self, claimed: ClaimedRun, live: LiveRun, hooks: HookRunner) -> CoroutineWaits:
+    def _waits(self, claimed: ClaimedRun, live: LiveRun, journal: Journal | None, hooks: HookRunner) -> CoroutineWaits:
         held = self._held[claimed.run_id]
         shard = self._shard(claimed.run_id)
         desk = NodeDesk(
@@ -330,8 +363,9 @@ class AsyncRuns:
             lambda operation: self._pipeline.submit(operation, shard),
             partial(self._parked, held),
             partial(self._resumed, held),
+            partial(self._suspended, held),
         )
-        held.waits = CoroutineWaits(desk, hooks)
+        held.waits = CoroutineWaits(desk, hooks) if journal is None else DurableCoroutineWaits(desk, hooks, journal)
         return held.waits
 
     def _tell(self, run_id: str) -> None:
@@ -361,6 +395,13 @@ class AsyncRuns:
         with self._lock:
             self._busy += 1
             self._idle.clear()
+
+    def _suspended(self, held: _Held) -> None:
+        """Its code is being left. What does not let itself be left is canceled."""
+        self._resumed(held)
+        held.disarm()
+        grace = self._runtime.settings.cancel_grace.total_seconds()
+        held.timer = self.loop.call_later(grace, self._cancel, held, INTERRUPTED)
 
     def _release(self, order: Order) -> None:
         """Be done with a ticket, once."""

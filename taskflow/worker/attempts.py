@@ -20,9 +20,11 @@ from taskflow.definition.waiting import Waits
 from taskflow.errors import StaleClaimError
 from taskflow.execution.attempt import Attempt
 from taskflow.execution.hook_runner import HookRunner, Report
+from taskflow.execution.journal import Journal
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
+from taskflow.store.journal_operations import StoredJournal
 from taskflow.store.operations import Operation
 from taskflow.store.records import ClaimedRun, HeldRun
 from taskflow.worker.runtime import Runtime
@@ -49,7 +51,24 @@ def prepare(
         stop_reason=stop_reason,
         make_waits=make_waits,
         values=runtime.values,
+        is_resumed=claimed.is_resumed,
     )
+
+
+def needs_journal(definition: TaskDefinition, claimed: ClaimedRun) -> bool:
+    """Whether the run has a journal to read: not before its first attempt has been anywhere."""
+    return definition.durable and (claimed.is_resumed or claimed.attempt_number > 1)
+
+
+def journal_of(
+    runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun, stored: StoredJournal | None
+) -> Journal | None:
+    """Return the journal of a durable run, None for another."""
+    if not definition.durable:
+        return None
+    stored = stored or StoredJournal()
+    suspend_after = runtime.settings.suspend_after if definition.suspend_after is None else definition.suspend_after
+    return Journal(claimed.run_id, stored.entries, stored.values, suspend_after)
 
 
 def settle(

@@ -19,19 +19,32 @@ from taskflow.errors import (
     RunNotClaimableError,
     StaleClaimError,
     StoreScriptError,
+    Suspended,
     TaskflowError,
 )
+from taskflow.execution.attempt import Attempt
 from taskflow.execution.final_hooks import run_final_hooks
 from taskflow.execution.hook_runner import Report
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import node_operations, operations
+from taskflow.store.journal_operations import read_journal, unload_run
 from taskflow.store.operations import Operation
 from taskflow.store.records import ClaimedRun
 from taskflow.store.wire import shard_of_run
 from taskflow.worker.alarm import alarm
-from taskflow.worker.attempts import hooks_context, is_same_end, keep, left, prepare, settle, take_over
+from taskflow.worker.attempts import (
+    hooks_context,
+    is_same_end,
+    journal_of,
+    keep,
+    left,
+    needs_journal,
+    prepare,
+    settle,
+    take_over,
+)
 from taskflow.worker.insist import insist
 from taskflow.worker.reporting import identity_of
 from taskflow.worker.runtime import Runtime, runtime_of
@@ -79,22 +92,30 @@ class RunTask(celery.Task[Any, Any]):
         if claimed.ended is not None:
             self._run_final_hooks(runtime, claimed, claimed.ended)
         seat = Seat(runtime, claimed)
+        stored = None
+        if needs_journal(self.definition, claimed):
+            stored = insist(runtime, read_journal(claimed.run_id), run_id=claimed.run_id)
+        journal = journal_of(runtime, self.definition, claimed, stored)
         attempt = prepare(
             runtime, self.definition, claimed, partial(_stop_reason, runtime, claimed.run_id), seat.make_waits
         )
         try:
             with (
                 runtime.reports.attempt(identity_of(claimed), claimed.metadata) as live,
-                alarm(attempt.signal, claimed.max_duration) as timer,
+                alarm(attempt.signal, claimed.time_left) as timer,
             ):
-                seat.begin(live, timer, is_async=self.definition.is_async)
-                outcome = attempt.execute(partial(self._keep, runtime, claimed, live, timer.disarm))
+                seat.begin(live, timer, is_async=self.definition.is_async, journal=journal)
+                outcome = _executed(attempt, partial(self._keep, runtime, claimed, live, timer.disarm))
+            if isinstance(outcome, Suspended):
+                self._unload(runtime, claimed, outcome, attempt.report)
         except SystemExit:
             if attempt.report.final_hooks_ran:
                 insist(runtime, left(claimed, attempt.report), run_id=claimed.run_id)
             raise
         except StaleClaimError as stale:
             self._refused(runtime, claimed, stale, attempt.report)
+        finally:
+            seat.leave()
         self._settle(runtime, claimed, outcome, attempt.report)
         return self._told(claimed, outcome)
 
@@ -192,6 +213,14 @@ class RunTask(celery.Task[Any, Any]):
             insist(runtime, left(claimed, report), run_id=claimed.run_id)
         raise Ignore(str(stale)) from stale
 
+    def _unload(self, runtime: Runtime, claimed: ClaimedRun, suspended: Suspended, report: Report) -> NoReturn:
+        """Its code was left: the run waits without a process."""
+        try:
+            insist(runtime, unload_run(claimed.run_id, claimed.claim), run_id=claimed.run_id)
+        except StaleClaimError as stale:
+            self._refused(runtime, claimed, stale, report)
+        raise Ignore(str(suspended)) from suspended
+
     def _told(self, claimed: ClaimedRun, outcome: Outcome) -> object:
         """Let Celery's tracer see what happened: a value, a retry or the user's own exception."""
         match outcome:
@@ -203,6 +232,14 @@ class RunTask(celery.Task[Any, Any]):
                 ) from cause
             case Ended(error, _, cause):
                 raise cause if _is_harmless(cause) else RunFailed(f"{error.type}: {error.message}")
+
+
+def _executed(attempt: Attempt, keep: Callable[[Outcome], None]) -> Outcome | Suspended:
+    """Execute an attempt. One that was left ends like others: what it reports is sent."""
+    try:
+        return attempt.execute(keep)
+    except Suspended as suspended:
+        return suspended
 
 
 def _stop_reason(runtime: Runtime, run_id: str) -> str:

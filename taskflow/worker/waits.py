@@ -1,17 +1,19 @@
 """What the store does for attempts that wait here: for coroutines of the node, and for the code of a child."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from taskflow.errors import StoreUnavailableError
+from taskflow.errors import StaleClaimError, StoreUnavailableError
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.execution.waiting.coroutines import CoroutineWaits
-from taskflow.execution.waiting.desk import LOOK_SECONDS, Done, Opening
+from taskflow.execution.waiting.desk import LOOK_SECONDS, NO_ENTRIES, Done, Opening
 from taskflow.models import RunStatus
+from taskflow.store.journal_operations import suspend_run, write_journal
 from taskflow.store.operations import Operation
 from taskflow.store.records import ClaimedRun
 from taskflow.store.wait_operations import DoneWaits, OpenedWait, close_waits, read_waits, resume_run, wait_run
@@ -23,6 +25,12 @@ log = logging.getLogger("taskflow.node")
 ResultT = TypeVar("ResultT")
 Submit = Callable[[Operation[Any]], "asyncio.Future[Any]"]
 _UNNAMED_SHARD_SECONDS: Final = 0.2
+
+
+def _seen(future: "asyncio.Future[Any]") -> None:
+    """Take note of a claim that is over, which nobody waits to hear."""
+    if not future.cancelled():
+        future.exception()
 
 
 class _Claim:
@@ -41,7 +49,13 @@ class _Claim:
 
     def opened(self, opening: Opening) -> Operation[str]:
         wait = OpenedWait(opening.name, opening.items, opening.due)
-        return wait_run(self.run_id, self.claim, [wait], forgotten=opening.forgotten)
+        forgotten, entries, is_durable = opening.forgotten, opening.entries, opening.is_durable
+        return wait_run(self.run_id, self.claim, [wait], forgotten=forgotten, entries=entries, is_durable=is_durable)
+
+    def closing(self, names: Sequence[str], entries: Mapping[str, bytes]) -> Operation[Any]:
+        if entries:
+            return wait_run(self.run_id, self.claim, [], forgotten=names, entries=entries, is_durable=True)
+        return close_waits(self.run_id, self.claim, names)
 
     def took(self, found: DoneWaits) -> Done:
         """Take a new claim over, if there is one."""
@@ -57,9 +71,10 @@ class NodeDesk(_Claim):
 
     Args:
         on_parked, on_resumed: The run's code only waits, and executes again.
+        on_suspended: It is being left, to wait without a process.
     """
 
-    __slots__ = ("_submit", "parked", "resumed")
+    __slots__ = ("_on_suspended", "_submit", "parked", "resumed")
 
     def __init__(
         self,
@@ -68,17 +83,27 @@ class NodeDesk(_Claim):
         submit: Submit,
         on_parked: Callable[[], None],
         on_resumed: Callable[[], None],
+        on_suspended: Callable[[], None],
     ) -> None:
         super().__init__(claimed, live)
         self._submit = submit
-        self.parked, self.resumed = on_parked, on_resumed
+        self.parked, self.resumed, self._on_suspended = on_parked, on_resumed, on_suspended
 
     async def open(self, opening: Opening) -> None:
         await self._submit(self.opened(opening))
 
-    async def park(self, names: Sequence[str]) -> bool:
-        answer: str = await self._submit(wait_run(self.run_id, self.claim, [], names))
+    async def park(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> bool:
+        answer: str = await self._submit(wait_run(self.run_id, self.claim, [], names, entries=entries))
         return answer == "WAITING"
+
+    async def write(self, entries: Mapping[str, bytes]) -> None:
+        await self._submit(write_journal(self.run_id, self.claim, entries))
+
+    async def suspend(self) -> bool:
+        is_suspended: bool = await self._submit(suspend_run(self.run_id, self.claim))
+        if is_suspended:
+            self._on_suspended()
+        return is_suspended
 
     async def read(self, names: Sequence[str]) -> Done:
         return self.took(await self._submit(read_waits(self.run_id, names)))
@@ -86,8 +111,8 @@ class NodeDesk(_Claim):
     async def resume(self) -> None:
         await self._submit(resume_run(self.run_id, self.claim))
 
-    def close(self, names: Sequence[str]) -> None:
-        self._submit(close_waits(self.run_id, self.claim, names))
+    def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
+        self._submit(self.closing(names, entries)).add_done_callback(_seen)
 
 
 class ChildDesk(_Claim):
@@ -95,6 +120,7 @@ class ChildDesk(_Claim):
 
     Args:
         on_parked, on_resumed: The child only waits, and executes again.
+        on_suspended: Its run's code is being left, to wait without a process.
     """
 
     def __init__(
@@ -104,21 +130,31 @@ class ChildDesk(_Claim):
         live: LiveRun,
         on_parked: Callable[[], None],
         on_resumed: Callable[[], None],
+        on_suspended: Callable[[], None],
     ) -> None:
         super().__init__(claimed, live)
         self._runtime = runtime
-        self._on_parked, self._on_resumed = on_parked, on_resumed
+        self._on_parked, self._on_resumed, self._on_suspended = on_parked, on_resumed, on_suspended
         self._is_parked = False
 
     def open(self, opening: Opening) -> None:
         self._insist(self.opened(opening))
 
-    def park(self, names: Sequence[str]) -> bool:
-        is_parked = self._insist(wait_run(self.run_id, self.claim, [], names)) == "WAITING"
+    def park(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> bool:
+        is_parked = self._insist(wait_run(self.run_id, self.claim, [], names, entries=entries)) == "WAITING"
         if is_parked and not self._is_parked:
             self._is_parked = True
             self._on_parked()
         return is_parked
+
+    def write(self, entries: Mapping[str, bytes]) -> None:
+        self._insist(write_journal(self.run_id, self.claim, entries))
+
+    def suspend(self) -> bool:
+        is_suspended = self._insist(suspend_run(self.run_id, self.claim))
+        if is_suspended:
+            self._on_suspended()
+        return is_suspended
 
     def listen(self, seconds: float) -> None:
         shard = 0 if self._runtime.settings.shards == 1 else shard_of_run(self.run_id)
@@ -142,8 +178,9 @@ class ChildDesk(_Claim):
         """Let the run go on although no wait is done."""
         self._insist(resume_run(self.run_id, self.claim))
 
-    def close(self, names: Sequence[str]) -> None:
-        self._insist(close_waits(self.run_id, self.claim, names))
+    def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
+        with contextlib.suppress(StaleClaimError):
+            self._insist(self.closing(names, entries))
 
     def _insist(self, operation: Operation[ResultT]) -> ResultT:
         return insist(self._runtime, operation, run_id=self.run_id)
@@ -169,8 +206,14 @@ class ChildLoopDesk:
             self._listener = threading.Thread(target=self._listen, args=(loop,), name="taskflow-waits", daemon=True)
             self._listener.start()
 
-    async def park(self, names: Sequence[str]) -> bool:
-        return await asyncio.to_thread(self._desk.park, names)
+    async def park(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> bool:
+        return await asyncio.to_thread(self._desk.park, names, entries)
+
+    async def write(self, entries: Mapping[str, bytes]) -> None:
+        await asyncio.to_thread(self._desk.write, entries)
+
+    async def suspend(self) -> bool:
+        return await asyncio.to_thread(self._desk.suspend)
 
     async def read(self, names: Sequence[str]) -> Done:
         return await asyncio.to_thread(self._desk.read, names)
@@ -178,8 +221,8 @@ class ChildLoopDesk:
     async def resume(self) -> None:
         await asyncio.to_thread(self._desk.resume)
 
-    def close(self, names: Sequence[str]) -> None:
-        asyncio.get_running_loop().run_in_executor(None, self._desk.close, names)
+    def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
+        asyncio.get_running_loop().run_in_executor(None, self._desk.close, names, entries)
 
     def parked(self) -> None:
         """The desk has seen to it."""

@@ -23,6 +23,7 @@ from taskflow.definition.waiting import Waiter
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError
 from taskflow.models import TRANSITIONS, AttemptOutcome, RunStatus
 from taskflow.store import node_operations, operations
+from taskflow.store.journal_operations import suspend_run, unload_run, write_journal
 from taskflow.store.records import ClaimedRun
 from taskflow.store.wait_operations import OpenedWait, complete_item, wait_run
 from tests.servers import RedisServer
@@ -31,7 +32,7 @@ from tests.store.conftest import CLASS, ERROR, HEARTBEAT, LEASE, Bench, make_ben
 LARGE = "large-1x.process"
 QUEUES: dict[str, int | None] = {"one": 1, "two": 2, "task/t": None}
 MOST_ATTEMPTS = 3
-LEFTOVERS = (":tickets:", ":unclaimed:", ":pending:", ":delayed", ":live", ":waits:", ":timers")
+LEFTOVERS = (":tickets:", ":unclaimed:", ":pending:", ":delayed", ":live", ":waits:", ":journal:", ":timers")
 PICK = st.integers(0, 1 << 16)
 """Which of several: drawn without looking at them, for the server's own choices (SPOP) are not Hypothesis's."""
 T = TypeVar("T")
@@ -84,10 +85,7 @@ class RunMachine(RuleBasedStateMachine):
         for queue in QUEUES:
             assert self.bench.slots(queue) == set()
         for key in self.bench.redis("KEYS", f"{self.bench.config.base(0)}*"):
-            assert not any(
-                part in key
-                for part in (":tickets:", ":unclaimed:", ":pending:", ":delayed", ":live", ":waits:", ":timers")
-            ), key
+            assert not any(part in key for part in LEFTOVERS), key
         next(self.benches, None)
 
     @rule(
@@ -192,6 +190,37 @@ class RunMachine(RuleBasedStateMachine):
         assert claimed.claim == self._claim(claimed.run_id)
         assert answer == ("WAITING" if is_parked else "OPEN") or answer == "WAITING"
         self.waits[name] = claimed.run_id
+        self._see(claimed.run_id)
+
+    @rule(claimed=claims)
+    def journal(self, claimed: ClaimedRun) -> None:
+        """A step is done, maybe by code whose claim is over: that one is told to no later attempt."""
+        try:
+            self.bench.run(write_journal(claimed.run_id, claimed.claim, {"1": b"sstep\tone\n1"}))
+        except StaleClaimError:
+            return
+        assert claimed.claim == self._claim(claimed.run_id)
+
+    @rule(claimed=claims, is_left=st.booleans())
+    def suspend(self, claimed: ClaimedRun, is_left: bool) -> None:
+        """The code of a durable run that waits is left: from then on no node holds it, and nothing is lost."""
+        if not self.bench.run(suspend_run(claimed.run_id, claimed.claim)):
+            return
+        assert claimed.claim == self._claim(claimed.run_id)
+        assert self.bench.status(claimed.run_id) is RunStatus.WAITING
+        if is_left:
+            self.unload(claimed)
+
+    @rule(claimed=claims)
+    def unload(self, claimed: ClaimedRun) -> None:
+        """Code says that it was left, once or again, or when its claim is over."""
+        try:
+            status = self.bench.run(unload_run(claimed.run_id, claimed.claim))
+        except StaleClaimError:
+            return
+        assert claimed.claim == self._claim(claimed.run_id)
+        assert status in (RunStatus.WAITING, RunStatus.QUEUED)
+        assert self.bench.field(claimed.run_id, "node") == ""
         self._see(claimed.run_id)
 
     @rule(target=claims, pick=PICK, times=st.integers(1, 2))

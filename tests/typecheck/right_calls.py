@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Gener
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
+from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -18,6 +19,7 @@ from taskflow.definition.bulk import BulkAction
 from taskflow.definition.caught import Caught
 from taskflow.definition.context import Context
 from taskflow.definition.decorator import task
+from taskflow.definition.durable_verbs import durable
 from taskflow.definition.handle import RunHandle
 from taskflow.definition.local import Local
 from taskflow.definition.machine import Machine
@@ -26,6 +28,7 @@ from taskflow.definition.result import TaskResult
 from taskflow.definition.retry import Retry
 from taskflow.definition.run_filter import RunFilter
 from taskflow.definition.signal import Signal
+from taskflow.definition.steps import astep, step
 from taskflow.definition.task import Task
 from taskflow.definition.tokens import Token, TokenResult, WaitToken
 from taskflow.definition.verbs import runs, tasks
@@ -159,6 +162,33 @@ def subtasks() -> None:
     assert_type(batch.trigger_and_wait([(only_payload, 5), ("invoice-render", payload)]), Sequence[TaskResult[object]])
     wait.for_("1h30m")
     wait.until(datetime.now(UTC), raise_if_past=True)
+
+
+@step
+def price(order: str, currency: str = "EUR") -> int:
+    return len(order + currency)
+
+
+@step(name="ship", retry=Retry(max_attempts=5))
+async def ship(order: str) -> Invoice:
+    return Invoice(url=order)
+
+
+def steps() -> None:
+    assert_type(price("o", currency="USD"), int)
+    assert_type(step("price", price, "o"), int)
+    assert_type(step("again", price, "o", retry=Retry(3)), int)
+    assert_type(step("no arguments", dict[str, int]), dict[str, int])
+    assert_type(durable.now(), datetime)
+    assert_type(durable.random(), float)
+    assert_type(durable.uuid4(), UUID)
+
+
+async def async_steps() -> None:
+    assert_type(await ship("o"), Invoice)
+    assert_type(await astep("ship", ship, "o"), Invoice)
+    assert_type(await astep("ship", ship, "o", retry=Retry(3)), Invoice)
+    assert_type(await astep("price", price, "o"), int)
 
 
 async def async_subtasks() -> None:

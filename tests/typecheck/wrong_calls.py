@@ -14,6 +14,7 @@ from taskflow.definition.handle import RunHandle
 from taskflow.definition.local import Local
 from taskflow.definition.queue import Queue
 from taskflow.definition.retry import Retry
+from taskflow.definition.steps import step
 from taskflow.definition.verbs import runs
 from taskflow.definition.wait_verbs import wait
 from tests.typecheck.right_calls import (
@@ -22,6 +23,7 @@ from tests.typecheck.right_calls import (
     nothing,
     only_context,
     only_payload,
+    price,
     render_invoice,
     tasks_are_values,
 )
@@ -35,6 +37,12 @@ def payloads() -> None:
     nothing.trigger(5)  # type: ignore[call-overload]  # it takes no payload
     only_context.trigger(InvoicePayload(order_id="o"))  # type: ignore[call-overload]  # ctx is not a payload
     async_only_payload.trigger({"a": "1"})  # type: ignore[dict-item]  # dict[str, int]
+
+
+def steps() -> None:
+    step("price", price, 5)  # type: ignore[call-overload]  # the function takes text
+    price(5)  # type: ignore[arg-type]  # as the function itself
+    step(price, "o")  # type: ignore[call-overload]  # a name comes first
 
 
 def subtasks() -> None:

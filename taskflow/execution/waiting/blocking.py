@@ -15,6 +15,8 @@ from taskflow.execution.waiting.desk import LOOK_SECONDS, Desk, Opening
 class BlockingWaits:
     """The waits of one attempt, one at a time."""
 
+    is_durable = False
+
     def __init__(self, desk: Desk, hooks: HookRunner) -> None:
         self._desk, self._hooks = desk, hooks
         self._first_claim = desk.claim
@@ -30,7 +32,7 @@ class BlockingWaits:
                 "Write the task as async def and use asyncio.gather."
             )
         try:
-            return self._wait(request, f"{self._first_claim}.{next(self._numbers)}")
+            return self._wait(request, self._name())
         finally:
             self._waiting.release()
 
@@ -40,6 +42,9 @@ class BlockingWaits:
             f"A def task can't await a wait (it is one of type {request.what.type!r}). Call the blocking verb, without "
             "the a in front, outside of event loops; or write the task as async def."
         )
+
+    def _name(self) -> str:
+        return f"{self._first_claim}.{next(self._numbers)}"
 
     def _wait(self, request: WaitRequest, name: str) -> Sequence[bytes]:
         desk = self._desk
@@ -58,16 +63,22 @@ class BlockingWaits:
 
     def _until_done(self, name: str) -> Sequence[bytes]:
         desk = self._desk
-        is_parked = desk.park([name])
+        is_parked = self._park(name)
         while True:
             if is_parked:
-                desk.listen(LOOK_SECONDS)
+                self._listen(name)
             done = desk.read([name])
             if is_parked and not done.is_resumed:
                 continue  # it waits still, be it for its slot; or it has ended, and this child is about to be stopped
             if name in done.values:
                 return done.values[name]
-            is_parked = desk.park([name])
+            is_parked = self._park(name)
+
+    def _park(self, name: str) -> bool:
+        return self._desk.park([name])
+
+    def _listen(self, name: str) -> None:
+        self._desk.listen(LOOK_SECONDS)
 
     def _call(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
         if self._hooks.plan.of(kind):

@@ -1,15 +1,16 @@
 """How the code of an ``async def`` task waits: for several things at a time, without a slot while it can only wait."""
 
 import asyncio
+import contextvars
 import itertools
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.waiting import Wait, Waiter, WaitRequest, current_waits
 from taskflow.errors import WaitError
 from taskflow.execution.hook_runner import HookRunner
-from taskflow.execution.waiting.desk import AsyncDesk, Done, Opening
+from taskflow.execution.waiting.desk import NO_ENTRIES, AsyncDesk, Done, Opening
 from taskflow.execution.waiting.parked import can_only_wait
 from taskflow.models import RunStatus
 
@@ -31,6 +32,7 @@ class CoroutineWaits:
         "_desk", "_first_claim", "_hearing", "_hooks", "_is_told", "_look", "_numbers", "_open", "_parking", "_read",
         "_tasks",
     )  # fmt: skip
+    is_durable = False
 
     def __init__(self, desk: AsyncDesk, hooks: HookRunner) -> None:
         self._desk, self._hooks = desk, hooks
@@ -54,7 +56,7 @@ class CoroutineWaits:
 
     async def await_(self, request: WaitRequest) -> Sequence[bytes]:
         """Wait, and return the JSON of each item."""
-        name = f"{self._first_claim}.{next(self._numbers)}"
+        name = self._name()
         forgotten, self._read = tuple(self._read), []
         waiter = Waiter(self._desk.run_id, name, place=self._desk.place)
         await self._desk.open(Opening(name, request.items, request.due, forgotten))
@@ -69,18 +71,35 @@ class CoroutineWaits:
         await self._call("on_resume", what)
         return values
 
+    def context(self, given: contextvars.Context | None) -> contextvars.Context | None:
+        """Return the context of a task that is being made."""
+        return given
+
+    def _name(self) -> str:
+        return f"{self._first_claim}.{next(self._numbers)}"
+
     def track(self, task: "asyncio.Task[Any]") -> None:
         """Take note of a task of the run's."""
         self._tasks.add(task)  # it is named later: before Python 3.13.3 a factory is not told how
         task.add_done_callback(self._ended)
 
+    def stop(self) -> None:
+        """The attempt is over: nothing of its waits is looked at any more. In the loop."""
+        self._open.clear()
+        for pending in (self._look, self._parking):
+            if pending is not None:
+                pending.cancel()
+
     def told(self) -> None:
         """The run was told something: it may go on, or one of its waits is done. In the loop."""
+        self._ring()
+        if self._parking is None and self._open:
+            self._start(self._collect())
+
+    def _ring(self) -> None:
         self._is_told = True
         if self._hearing is not None and not self._hearing.done():
             self._hearing.set_result(None)
-        if self._parking is None and self._open:
-            self._start(self._collect())
 
     async def _done(self, name: str) -> Sequence[bytes]:
         future: asyncio.Future[Sequence[bytes]] = asyncio.get_running_loop().create_future()
@@ -90,13 +109,16 @@ class CoroutineWaits:
 
     async def _give_up(self, name: str) -> None:
         """Its code does not wait for it any more: a timeout of its own, say. It goes on with a slot only."""
+        await self._leave_wait(name)
+        self._desk.close([name])
+
+    async def _leave_wait(self, name: str) -> None:
         self._open.pop(name, None)
         signal = self._hooks.context.signal
         parking = self._parking
         if parking is not None and not signal.is_set():
-            unparked = asyncio.create_task(self._unpark(parking), name=f"{_OWN_TASKS}unpark")
+            unparked = _own_task(self._unpark(parking), "unpark")
             await asyncio.shield(unparked)
-        self._desk.close([name])
 
     async def _unpark(self, parking: "asyncio.Task[None]") -> None:
         await self._desk.resume()
@@ -124,7 +146,7 @@ class CoroutineWaits:
             self._look = asyncio.get_running_loop().call_later(_UNSEEN_SECONDS, self._looked, 1)
 
     def _start(self, steps: Coroutine[Any, Any, None]) -> None:
-        self._parking = asyncio.create_task(self._safely(steps), name=f"{_OWN_TASKS}waits")
+        self._parking = _own_task(self._safely(steps), "waits")
 
     async def _safely(self, steps: Coroutine[Any, Any, None]) -> None:
         try:
@@ -142,16 +164,27 @@ class CoroutineWaits:
 
     async def _park(self) -> None:
         self._is_told = False
-        if await self._desk.park(list(self._open)):
+        if await self._desk.park(list(self._open), self._entries()):
             self._desk.parked()
-            while not await self._is_resumed():
-                continue
+            if not await self._rest():
+                return
             self._desk.resumed()
         else:
             self._take(await self._desk.read(list(self._open)))
 
+    def _entries(self) -> Mapping[str, bytes]:
+        """Return what a journal keeps with the waits."""
+        return NO_ENTRIES
+
+    async def _rest(self) -> bool:
+        """Return once the run executes again, False when it never will here."""
+        while not await self._is_resumed():
+            continue
+        return True
+
     async def _is_resumed(self) -> bool:
         await self._hear()
+        self._is_told = False
         done = await self._desk.read(list(self._open))
         if done.is_resumed:
             self._take(done)
@@ -162,7 +195,6 @@ class CoroutineWaits:
         if not self._is_told:
             self._hearing = asyncio.get_running_loop().create_future()
             await self._hearing
-        self._is_told = False
 
     async def _collect(self) -> None:
         """One of its waits is done while it executes."""
@@ -186,14 +218,21 @@ def _is_ours(task: "asyncio.Task[Any]") -> bool:
     return task.get_name().startswith(_OWN_TASKS)
 
 
+def _own_task(steps: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
+    """Make a task that is none of the run's: its context knows no run."""
+    return asyncio.create_task(steps, name=f"{_OWN_TASKS}{name}", context=contextvars.Context())
+
+
 def track_tasks(loop: asyncio.AbstractEventLoop) -> None:
     """Let the waits of runs know the tasks that their code makes in a loop."""
 
     def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> "asyncio.Task[Any]":
-        task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
         waits = current_waits(options.get("context"))
-        if isinstance(waits, CoroutineWaits):
-            waits.track(task)
+        if not isinstance(waits, CoroutineWaits):
+            return asyncio.Task(coroutine, loop=loop, **options)
+        options["context"] = waits.context(options.get("context"))
+        task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
+        waits.track(task)
         return task
 
     loop.set_task_factory(make)

@@ -1,8 +1,8 @@
 """What the store does for an attempt that waits, as its two executors offer it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from taskflow.definition.waiting import Instant
 from taskflow.models import RunStatus
@@ -11,14 +11,24 @@ LOOK_SECONDS = 5.0
 """How often a blocked child looks whether it was told to go on although it heard nothing."""
 
 
+NO_ENTRIES: Final[Mapping[str, bytes]] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A wait to open, and those before it whose values are not needed any more."""
+    """A wait to open, and those before it whose values are not needed any more.
+
+    Attributes:
+        entries: What a durable run's journal keeps with it.
+        is_durable: Whether it outlives the attempt.
+    """
 
     name: str
     items: int
     due: Instant | None
     forgotten: Sequence[str] = ()
+    entries: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    is_durable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +55,16 @@ class Desk(Protocol):
         """Let the store know a wait."""
         ...
 
-    def park(self, names: Sequence[str]) -> bool:
+    def park(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> bool:
         """Give the slot back until one of these waits is done. False when one is."""
+        ...
+
+    def write(self, entries: Mapping[str, bytes]) -> None:
+        """Keep entries of a durable run's journal."""
+        ...
+
+    def suspend(self) -> bool:
+        """Begin to unload a durable run that waits. False when it may go on already."""
         ...
 
     def listen(self, seconds: float) -> None:
@@ -77,8 +95,16 @@ class AsyncDesk(Protocol):
         """Let the store know a wait."""
         ...
 
-    async def park(self, names: Sequence[str]) -> bool:
+    async def park(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> bool:
         """Give the slot back until one of these waits is done. False when one is."""
+        ...
+
+    async def write(self, entries: Mapping[str, bytes]) -> None:
+        """Keep entries of a durable run's journal."""
+        ...
+
+    async def suspend(self) -> bool:
+        """Begin to unload a durable run that waits. False when it may go on already."""
         ...
 
     async def read(self, names: Sequence[str]) -> Done:
@@ -89,8 +115,8 @@ class AsyncDesk(Protocol):
         """Let the run go on although no wait is done."""
         ...
 
-    def close(self, names: Sequence[str]) -> None:
-        """Forget waits soon. A claim that is over is no error."""
+    def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
+        """Forget waits soon, and keep what the journal says about them then. A claim that is over is no error."""
         ...
 
     def parked(self) -> None:

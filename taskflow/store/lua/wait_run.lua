@@ -3,8 +3,8 @@
 -- more: enqueue release waits
 -- ARGV[7] run id  [8] claim  [9] waits to open, JSON list of [name, items, due ms, "+<ms>" or ""]  [10] the waits that keep
 --   it waiting, JSON list of names; "" when its code goes on for now  [11] 1 when they outlive the attempt (durable)
---   [12...] names of waits to forget
--- Derives :waits:<run>.
+--   [12] entries of its journal, JSON object, or ""  [13...] names of waits to forget
+-- Derives :waits:<run>, :journal:<run>.
 -- Returns {1, "OPEN"}; {1, "WAITING"} when it waits, also when it did already; {1, "DONE"} when one of the waits is done;
 --   {0, status} when the claim is over.
 local id = ARGV[7]
@@ -13,7 +13,10 @@ if run.claim ~= ARGV[8] or not (run.status == "EXECUTING" or is_parked(run)) the
   return { 0, run.status, outbox }
 end
 local waits = base .. ":waits:" .. id
-for at = 12, #ARGV do
+if ARGV[12] ~= "" then
+  more().write_journal(id, cjson.decode(ARGV[12]))
+end
+for at = 13, #ARGV do
   more().forget_wait(id, ARGV[at])
 end
 for _, wait in ipairs(cjson.decode(ARGV[9])) do

@@ -127,7 +127,7 @@ def test_a_misspelt_option_names_the_near_miss(option: str, meant: str) -> None:
 
 def test_an_option_like_no_other_lists_what_there_is() -> None:
     """`acks_late=True` is Celery's; whoever comes from there learns the words of here."""
-    with pytest.raises(DefinitionError, match=r"description, executor, id, .*machine, .*queue, retry, tags"):
+    with pytest.raises(DefinitionError, match=r"durable, executor, id, .*machine, .*queue, retry, suspend_after, tags"):
         untyped(acks_late=True)
 
 

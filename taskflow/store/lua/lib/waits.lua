@@ -1,5 +1,5 @@
 -- What runs wait for. A wait has items, each of which is completed once; it is done when all are. Whoever opened it reads
--- the values. Derives :waits:<run>, :waiters:<source>, :token:<id>. The source of a wait is a run, or a token.
+-- the values. Derives :waits:<run>, :waiters:<source>, :token:<id>, :journal:<run>. The source of a wait is a run, or a token.
 -- Fields of :waits:<run>: "<wait>:items", "<wait>:left", "<wait>:due" of a timed one, "<wait>:source" the token that it is
 -- for, "<wait>:<index>" a value, JSON.
 local function waits_key(id)
@@ -142,6 +142,18 @@ local function item_values(id, wait, count)
   return values
 end
 
+-- What a durable run has done, by the keys of its calls. It outlives attempts and goes with the run's waits.
+local function write_journal(id, entries)
+  for key, entry in pairs(entries) do
+    redis.call("HSET", base .. ":journal:" .. id, key, entry)
+    local kind, label = entry:match("^(%a)[^\n]-\t([^\n]*)")
+    if kind == "s" then
+      event(id, "step", cjson.encode({ key = key, name = label }))
+    end
+  end
+  redis.call("HSET", run_key(id), "waits", 1, "durable", 1)
+end
+
 -- Forget the waits of a run: it has ended, or its code starts anew and opens its own.
 local function drop_waits(id)
   local waits = waits_key(id)
@@ -153,7 +165,7 @@ local function drop_waits(id)
       leave_source(id, wait, redis.call("HGET", waits, field))
     end
   end
-  redis.call("DEL", waits, base .. ":resumed:" .. id)
+  redis.call("DEL", waits, base .. ":resumed:" .. id, base .. ":journal:" .. id)
 end
 
 -- The run's own code says how its attempt has ended although it was about to wait: it waits no more.
@@ -176,6 +188,7 @@ local function unload(id, run)
     unpend(id, run.queue, held_class(run.node), redis.call("HGET", key, "ckey") or "")
   end
   redis.call("HDEL", key, "node", "pid", "nonce", "unloading", "ready")
+  redis.call("DEL", base .. ":resumed:" .. id)
   if is_ready then
     enqueue(id, false)
   end

@@ -1,0 +1,167 @@
+"""How the code of a durable ``async def`` task makes its journaled calls, several at a time."""
+
+import asyncio
+import contextlib
+import contextvars
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Final, Literal
+
+from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.journaling import NOWHERE, Scope, StepCall, current_place, move_to
+from taskflow.definition.waiting import Wait, WaitRequest
+from taskflow.errors import Suspended, TaskflowError
+from taskflow.execution.coroutines import in_thread
+from taskflow.execution.hook_runner import HookRunner
+from taskflow.execution.journal import Journal, wait_entry
+from taskflow.execution.waiting.coroutines import CoroutineWaits
+from taskflow.execution.waiting.desk import AsyncDesk, Opening
+from taskflow.execution.waiting.durable import NOTHING, DurableCalls, Patience, short_wait, waiter
+
+_LEAVING_SECONDS: Final = 5.0
+
+
+class DurableCoroutineWaits(CoroutineWaits):
+    """The waits of one attempt of a durable task, its steps, and how it is unloaded.
+
+    Each task that the function makes has a scope of its own in the journal, numbered in the order of their creation.
+    """
+
+    is_durable = True
+
+    def __init__(self, desk: AsyncDesk, hooks: HookRunner, journal: Journal) -> None:
+        super().__init__(desk, hooks)
+        self.journal = journal
+        self._calls = DurableCalls(_Awaiting(self), journal)
+        self._patience = Patience(journal)
+        self._suspending = False
+
+    async def await_(self, request: WaitRequest) -> Sequence[bytes]:
+        """Wait, and return the JSON of each item."""
+        place = current_place()
+        if place is NOWHERE:  # in a hook
+            short = short_wait(request)
+            if short is None:
+                return await super().await_(request)
+            await asyncio.sleep(short.total_seconds())
+            return NOTHING
+        return await self._calls.wait(place, request)
+
+    def step(self, scope: Scope, call: StepCall) -> object:
+        """Refuse: nothing may block the loop, and a thread is not the run's code."""
+        refuse_in_event_loop("step", "astep")
+        raise TaskflowError(
+            f"A thread of an async def task can't do step {call.name!r}. Await astep(...) in the task's own coroutine."
+        )
+
+    async def astep(self, scope: Scope, call: StepCall) -> object:
+        """Return a step's result."""
+        return await self._calls.step(scope, call)
+
+    def value(self, scope: Scope, name: str, make: Callable[[bytes], object]) -> object:
+        """Return the value that a call had the first time."""
+        return self.journal.value(scope, name, make)
+
+    def context(self, given: contextvars.Context | None) -> contextvars.Context | None:
+        """Give a task that the function makes a scope of its own."""
+        context = contextvars.copy_context() if given is None else given
+        place = context.run(current_place)
+        if isinstance(place, Scope):
+            context.run(move_to, place.branch())
+        return context
+
+    def suspend(self) -> None:
+        """Unload the run soon if it only waits: its node is about to stop. In the loop."""
+        self._suspending = True
+        self._ring()
+
+    async def end(self) -> None:
+        """Stop what the function has left running, once it was left itself."""
+        left = [task for task in self._tasks if not task.done() and task is not asyncio.current_task()]
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=_LEAVING_SECONDS)
+
+    def _name(self) -> str:
+        return f"h{super()._name()}"
+
+    def _entries(self) -> Mapping[str, bytes]:
+        return self.journal.unwritten()
+
+    async def _rest(self) -> bool:
+        loop = asyncio.get_running_loop()
+        since = loop.time()
+        while True:
+            left = self._patience.left(list(self._open), timedelta(seconds=loop.time() - since))
+            if self._suspending and left is not None:
+                left = timedelta(0)
+            if left == timedelta(0) and await self._desk.suspend():
+                self._leave()
+                return False
+            seconds = None if left is None else max(left.total_seconds(), 0.05)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hear(), seconds)
+                if await self._is_resumed():
+                    return True
+
+    def _leave(self) -> None:
+        """Let every call that waits raise: the run's code is left."""
+        self.journal.is_suspended = True
+        for future in self._open.values():
+            if not future.done():
+                future.set_exception(Suspended(self.journal.run_id))
+        self._open.clear()
+
+    async def _until_done(self, key: str) -> Sequence[bytes]:
+        try:
+            return await self._done(key)
+        except Suspended:
+            raise
+        except BaseException:
+            await self._forsake(key)
+            raise
+
+    async def _forsake(self, key: str) -> None:
+        """Its code does not wait for it any more. When the attempt is stopped, the next one goes on with the wait."""
+        await self._leave_wait(key)
+        entry = self.journal.entry(key)
+        if entry is not None and not self._hooks.context.signal.is_set():
+            self.journal.note(key, wait_entry("o", entry.asked))
+            self._desk.close([key], self.journal.unwritten())
+
+
+class _Awaiting:
+    """The way of an ``async def`` task."""
+
+    def __init__(self, waits: DurableCoroutineWaits) -> None:
+        self._waits = waits
+        self._desk = waits._desk  # pyright: ignore[reportPrivateUsage] - one class in two parts
+
+    async def open(self, opening: Opening) -> None:
+        await self._desk.open(opening)
+
+    async def begin(self, request: WaitRequest, key: str) -> Wait:
+        assert request.abegin is not None
+        return await request.abegin(waiter(self._desk.run_id, key, self._desk.place))
+
+    async def tell(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
+        await self._waits._call(kind, what)  # pyright: ignore[reportPrivateUsage]
+
+    async def until_done(self, key: str) -> Sequence[bytes]:
+        return await self._waits._until_done(key)  # pyright: ignore[reportPrivateUsage]
+
+    async def sleep(self, duration: timedelta) -> None:
+        await asyncio.sleep(duration.total_seconds())
+
+    async def call(self, call: StepCall) -> object:
+        if call.is_async:
+            value = call.call()
+        else:
+            value = await in_thread(contextvars.copy_context(), partial(call.call))
+        return await value if inspect.isawaitable(value) else value
+
+    async def write(self, entries: Mapping[str, bytes]) -> None:
+        await self._desk.write(entries)
