@@ -59,7 +59,7 @@ class NodeDesk(_Claim):
         on_parked, on_resumed: The run's code only waits, and executes again.
     """
 
-    __slots__ = ("_submit", "parked", "resumed")
+    __slots__ = ("_on_parked", "_on_resumed", "_submit")
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class NodeDesk(_Claim):
     ) -> None:
         super().__init__(claimed, live)
         self._submit = submit
-        self.parked, self.resumed = on_parked, on_resumed
+        self._on_parked, self._on_resumed = on_parked, on_resumed
 
     async def open(self, opening: Opening) -> None:
         await self._submit(self.opened(opening))
@@ -88,6 +88,14 @@ class NodeDesk(_Claim):
 
     def close(self, names: Sequence[str]) -> None:
         self._submit(close_waits(self.run_id, self.claim, names))
+
+    def parked(self) -> None:
+        """The run's code only waits from now on."""
+        self._on_parked()
+
+    def resumed(self) -> None:
+        """It executes again."""
+        self._on_resumed()
 
 
 class ChildDesk(_Claim):
