@@ -74,7 +74,7 @@ class NodeDesk(_Claim):
         on_suspended: It is being left, to wait without a process.
     """
 
-    __slots__ = ("_on_suspended", "_submit", "parked", "resumed")
+    __slots__ = ("_on_parked", "_on_resumed", "_on_suspended", "_submit")
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class NodeDesk(_Claim):
     ) -> None:
         super().__init__(claimed, live)
         self._submit = submit
-        self.parked, self.resumed, self._on_suspended = on_parked, on_resumed, on_suspended
+        self._on_parked, self._on_resumed, self._on_suspended = on_parked, on_resumed, on_suspended
 
     async def open(self, opening: Opening) -> None:
         await self._submit(self.opened(opening))
@@ -113,6 +113,14 @@ class NodeDesk(_Claim):
 
     def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
         self._submit(self.closing(names, entries)).add_done_callback(_seen)
+
+    def parked(self) -> None:
+        """The run's code only waits from now on."""
+        self._on_parked()
+
+    def resumed(self) -> None:
+        """It executes again."""
+        self._on_resumed()
 
 
 class ChildDesk(_Claim):
