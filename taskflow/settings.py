@@ -81,6 +81,11 @@ class Settings(BaseSettings):
     log_lines: int = Field(10_000, ge=1, description="Log lines that are kept of one run.")
     log_bytes: int = Field(1_000_000, ge=1, description="Bytes of log lines that are kept of one run.")
     async_concurrency: int = Field(1000, ge=1, description="Runs at a time in one node of the async executor.")
+    waiting_limit: int | None = Field(
+        None,
+        ge=1,
+        description="By how many processes a process node grows for runs that wait. Default: what the memory holds.",
+    )
     machines: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="Machine presets of the project: name to vCPU and GB, as JSON."
     )

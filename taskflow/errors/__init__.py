@@ -49,6 +49,17 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from taskflow.errors.base import TaskflowError, shown
+from taskflow.errors.running import (
+    OutsideRunError,
+    RunUpdateError,
+    StreamClosedError,
+    StreamError,
+    StreamTimeoutError,
+    TokenDataError,
+    TokenNotFoundError,
+    WaitError,
+    WaitTimeoutError,
+)
 from taskflow.errors.servers import (
     BatchTriggerError,
     BrokerUnavailableError,
@@ -99,8 +110,11 @@ __all__ = [
     "StreamTimeoutError",
     "TaskNotFoundError",
     "TaskflowError",
+    "TokenDataError",
+    "TokenNotFoundError",
     "TriggerOptionError",
     "WaitError",
+    "WaitTimeoutError",
 ]
 
 
@@ -320,75 +334,6 @@ class ResultTimeoutError(TaskflowError, TimeoutError):
         return type(self), (self.run_id, self.timeout, self.status)
 
 
-class OutsideRunError(TaskflowError, RuntimeError):
-    """A verb that concerns the executing run was called where none executes."""
-
-    def __init__(self, verb: str) -> None:
-        self.verb = verb
-        super().__init__(
-            f"{verb}() was called where no run executes. Call it in a task's function, or in what that calls while the "
-            "run's attempt goes on."
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.verb,)
-
-
-class RunUpdateError(TaskflowError, ValueError):
-    """Metadata or a tag that a run cannot have. Nothing of it was written."""
-
-    def __init__(self, what: str, remedy: str) -> None:
-        self.what, self.remedy = what, remedy
-        super().__init__(f"{what}. {remedy}")
-
-    @classmethod
-    def too_large(cls, run_id: str, size: int, limit: int) -> Self:
-        """Return the error of metadata over its limit."""
-        return cls(
-            f"The metadata of run {run_id} would be {size:,} bytes of JSON and the limit is {limit:,}",
-            "Store the data elsewhere and keep its address.",
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        return type(self), (self.what, self.remedy)
-
-
-class StreamError(TaskflowError, ValueError):
-    """A stream of a run cannot be or hold what is asked for. Nothing of it was written."""
-
-    def __init__(self, name: str, what: str, remedy: str) -> None:
-        self.name, self.what, self.remedy = name, what, remedy
-        super().__init__(f"Stream {name!r} {what}. {remedy}")
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, ...]]:
-        return type(self), (self.name, self.what, self.remedy)
-
-
-class StreamClosedError(StreamError):
-    """Nothing can be appended or sent any more: the run has ended, or the stream was closed."""
-
-    def __init__(self, run_id: str, name: str, why: str) -> None:
-        self.run_id, self.why = run_id, why
-        super().__init__(name, f"of run {run_id} takes nothing any more: {why}", "Look at the run before you append.")
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, ...]]:
-        return type(self), (self.run_id, self.name, self.why)
-
-
-class StreamTimeoutError(TaskflowError, TimeoutError):
-    """No item came within the time given. The run goes on; read again from ``index``."""
-
-    def __init__(self, run_id: str, name: str, index: int, timeout: timedelta) -> None:
-        self.run_id, self.name, self.index, self.timeout = run_id, name, index, timeout
-        super().__init__(
-            f"Item {index:,} of stream {name!r} of run {run_id} did not come within {timeout.total_seconds():g} s. "
-            f"Read again from index {index}."
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str, int, timedelta]]:
-        return type(self), (self.run_id, self.name, self.index, self.timeout)
-
-
 class RunNotClaimableError(TaskflowError):
     """A node asked for a run that is not queued. Expected now and then: tickets arrive at least once."""
 
@@ -443,45 +388,3 @@ class RetryAfter(Exception):  # noqa: N818
 
 class OutOfMemory(Exception):  # noqa: N818
     """Raise in a task to say that this machine is too small: retried on ``Retry.out_of_memory``, else CRASHED."""
-
-
-class WaitError(TaskflowError, ValueError):
-    """A wait that is not possible. The message says what is."""
-
-
-class WaitTimeoutError(WaitError, TimeoutError):
-    """A token was not completed before its timeout."""
-
-    def __init__(self, token_id: str) -> None:
-        self.token_id = token_id
-        super().__init__(
-            f"Token {token_id} timed out: nobody completed it in time. Make another, or let it wait longer."
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.token_id,)
-
-
-class TokenDataError(WaitError):
-    """What completes a token is not JSON, not of the token's type, or too large. The text names no value."""
-
-    def __init__(self, token_id: str, reason: str) -> None:
-        self.token_id, self.reason = token_id, reason
-        super().__init__(f"What completes token {token_id} does not fit: {reason}")
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        return type(self), (self.token_id, self.reason)
-
-
-class TokenNotFoundError(TaskflowError, LookupError):
-    """No token of that id: never made, or done longer ago than the retention time."""
-
-    def __init__(self, token_id: str) -> None:
-        self.token_id = token_id
-        super().__init__(
-            f"No token {token_id!r}. It was never made in this environment, or it was done longer ago than "
-            "TASKFLOW_RETENTION."
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.token_id,)

@@ -12,10 +12,15 @@ _INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
 _MORE = re.compile(r"^-- more: (.+)$", re.MULTILINE)
 _LAST = re.compile(r"^-- last: (.+)$", re.MULTILINE)
 _FUNCTION = re.compile(r"^local function (\w+)", re.MULTILINE)
-_REGISTER = """redis.register_function("%s", function(keys, args)
+_REGISTER = """local function callback(keys, args)
   begin(keys, args)
   return operation()
-end)"""
+end
+redis.register_function({ function_name = "%s", callback = callback, flags = { %s } })"""
+_BRING_DATA = {  # refused, whole, by a store that is full; what reads, ends runs and tidies up goes on
+    "trigger_run", "trigger_runs", "write_batch", "keep_value", "append_logs", "update_metadata", "add_tags",
+    "reschedule_run",
+}  # fmt: skip
 _ORDER = [
     "event", "queue", "push", "reserve", "timers", "limits", "slots", "pending", "grant", "dispatch", "enqueue",
     "waits", "tokens", "delay", "debounce", "versions", "make", "claimed", "admit", "executing", "close", "release",
@@ -57,7 +62,8 @@ def script(name: str) -> Script:
         parts += [f"made = {{ {table} }}", "return made", "end"]
     text = "\n".join([*parts, *_parts(body, _LAST), "local function operation()", body, "end"])
     function = f"taskflow_{name}_{hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()}"
-    return Script(name, f"#!lua name={function}\n{text}\n{_REGISTER % function}", function)
+    register = _REGISTER % (function, "" if name in _BRING_DATA else '"allow-oom"')
+    return Script(name, f"#!lua name={function}\n{text}\n{register}", function)
 
 
 def is_unknown(reply: object) -> bool:

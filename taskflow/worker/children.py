@@ -148,6 +148,12 @@ class ChildWatch:
             time.sleep(_KILL_POLL)
         return True
 
+    def expect_exit(self, pid: int, *, reason: str) -> None:
+        """A child was told to leave."""
+        with self._lock:
+            if pid in self._children:
+                self._children[pid].reason = reason
+
     def pids(self) -> list[int]:
         """Return all children. Thread-safe."""
         return list(self._children)

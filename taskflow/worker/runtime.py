@@ -15,6 +15,7 @@ from taskflow.objects.values import Values
 from taskflow.settings import Settings
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.sync_store import Store
+from taskflow.worker.parking import ParkingLine
 from taskflow.worker.reporting import OrphanSender, make_reports
 
 ATTRIBUTE = "taskflow_runtime"
@@ -71,6 +72,7 @@ class Runtime:
     declare: Callable[[], None]
     version: Callable[[], str | None]
     node: NodeIdentity = field(default_factory=NodeIdentity)
+    parking: ParkingLine | None = None
     reports: Reports = field(init=False)
     orphans: OrphanSender = field(init=False)
 

@@ -9,7 +9,7 @@ from tests.servers import Client, RabbitServer
 
 ARCHITECTURE = Path(__file__).parents[2] / "ARCHITECTURE.md"
 EMPTY = re.compile(
-    r".*(:live|:delayed|:timers|:effects|:canvas|:runs|:slots(:.*)?|:keyed|:pending:.*|:turns|:classes|:count:.*|:waiting"
+    r".*(:live|:delayed|:timers|:effects|:canvas|:runs|:slots(:.*)?|:holders|:pending:.*|:turns|:classes|:count:.*|:waiting"
     r"|:children:.*|:tickets:.*|:unclaimed:.*|:deserted|:waits?:.*|:waiters:.*)"
 )
 """Keys that stand for something that goes on: slots, tickets, timers, reservations, children."""

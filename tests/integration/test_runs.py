@@ -403,7 +403,7 @@ def test_a_ticket_is_acknowledged_before_rabbitmq_loses_patience(
     task = tasks.sleep if executor == "process" else tasks.async_sleep
     node = fleet.start_node(executor=executor, concurrency=1)
     long = task.trigger(tasks.Nap(seconds=6))
-    wait_until(lambda: "window.changed: the broker may send 0" in node.output(), "the early acknowledgement")
+    wait_until(lambda: "ticket.acknowledged_early" in node.output(), "the early acknowledgement")
     assert long.status() is RunStatus.EXECUTING
     short = task.trigger(tasks.Nap())
     other = fleet.start_node(executor=executor, concurrency=1)

@@ -5,7 +5,7 @@ import re
 PERMANENT = re.compile(
     r"\{tf:[^}]+\}:("
     r"live|finished|delayed|canvas|queues|nodes|ticket_queues|deserted|suspects|templates|tasks|schemas|awaiting:.+|upkeep|events|finishes|load|timers|effects|hooks|environment(:slots|:waiting)?"
-    r"|queue:[^:]+(:slots(:.+)?|:keyed|:turns|:classes|:count:[^:]+|:pending:.+)?"
+    r"|queue:[^:]+(:slots(:.+)?|:holders|:turns|:classes|:count:[^:]+|:pending:.+)?"
     r"|blocked:[^:]+|tickets:[^:]+|unclaimed:[^:]+|serving:[^:]+"
     r"|node:[^:]+(:runs)?|children:.+|waits:.+|waiters:.+|streams:.+|stream:.+|input:.+"
     r"|tokens|token:.+|token_key:.+"

@@ -14,6 +14,7 @@ import pytest
 
 import taskflow.store
 from taskflow.errors import StoreUnavailableError
+from taskflow.models import RunStatus
 from taskflow.store import operations, scripts, trigger_operations
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.sync_store import Store
@@ -164,6 +165,24 @@ def test_run_ids_name_their_shard_and_queues_keep_theirs() -> None:
     assert shard_of_run(new_run_id(3)) == 3
     assert shard_of_run("23b5d16f-669b-43e1-811c-8cd7cace9b41") is None
     assert {shard_of_queue(f"q{number}", 2) for number in range(20)} == {0, 1}
+
+
+def test_a_full_store_takes_no_new_runs_and_lets_the_others_end(one_bench: Bench) -> None:
+    """A script is refused as a whole or not at all: half of one would leave a run without a node."""
+    one_bench.node()
+    one_bench.finish(one_bench.claim(one_bench.trigger()))  # the server knows the scripts now
+    claimed = one_bench.claim(one_bench.trigger())
+    assert one_bench.status(claimed.run_id) is RunStatus.EXECUTING
+    impatient = Store(replace(one_bench.config, timeout=timedelta(seconds=0.1)))
+    one_bench.redis("CONFIG", "SET", "maxmemory", "1")
+    try:
+        with pytest.raises(StoreUnavailableError, match="memory"):
+            impatient.run(trigger_operations.trigger_run(a_run()))
+        one_bench.finish(claimed)
+        assert one_bench.status(claimed.run_id) is RunStatus.COMPLETED
+    finally:
+        one_bench.redis("CONFIG", "SET", "maxmemory", "0")
+        impatient.close()
 
 
 def test_no_part_of_a_script_remembers_one_call_in_the_next() -> None:

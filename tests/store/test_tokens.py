@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from taskflow.definition.waiting import Waiter
 from taskflow.errors import TokenNotFoundError
 from taskflow.models import RunStatus
 from taskflow.store import node_operations, operations
+from taskflow.store.operations import Operation
 from taskflow.store.token_operations import (
     NewToken,
     await_token,
@@ -132,8 +134,8 @@ def test_a_wait_that_is_over_leaves_its_token(bench: Bench) -> None:
 def test_a_token_is_forgotten_a_while_after_it_is_done(bench: Bench) -> None:
     """And leaves nothing behind."""
     bench.node()
-    for options in ({"key": "k", "tags": ["a"]}, {"timeout": timedelta(seconds=1)}):
-        token_id = token(bench, **options)
+    for key, timeout in (("k", None), (None, timedelta(seconds=1))):
+        token_id = token(bench, key, timeout=timeout, tags=["a"])
         complete(bench, token_id)
         assert not [key for key in bench.client.keys(bench.key("token*:*")) if bench.client.pttl(key) < 0]
         bench.pass_time(KEPT.total_seconds() + 1)
@@ -153,11 +155,13 @@ def test_an_open_token_is_on_the_permanent_list(one_bench: Bench) -> None:
     assert all(is_permanent(key) for key in keys)
 
 
-@pytest.mark.parametrize("call", [complete, lambda bench, token_id: bench.run(read_token(token_id)), waits_for])
-def test_an_unknown_token_is_named(bench: Bench, call: object) -> None:
-    bench.node()
-    with pytest.raises(TokenNotFoundError, match="token_00"):
-        call(bench, new_token_id(0))  # type: ignore[operator]  # one of three functions
+def test_an_unknown_token_is_named(bench: Bench) -> None:
+    unknown = new_token_id(0)
+    waiter = Waiter(bench.trigger(), "w")
+    calls: list[Operation[Any]] = [complete_token(unknown, b"1"), read_token(unknown), await_token(unknown, waiter)]
+    for operation in calls:
+        with pytest.raises(TokenNotFoundError, match="token_00"):
+            bench.run(operation)
 
 
 def listed(bench: Bench, limit: int = 300, **where: object) -> Iterator[Token]:

@@ -35,7 +35,7 @@ class Node:
         self.channel = connection.default_channel
         self.free = slots
         self.taken: list[Message] = []
-        assert set_free_slots(self.channel, lambda: self.free, hub=hub)
+        assert set_free_slots(self.channel, lambda _: self.free, hub=hub)
         declared = [celery.amqp.queues[name] for name in queues]
         self.consumer = Consumer(self.channel, declared, on_message=self._start, accept=["json"])
         self.consumer.consume()

@@ -41,6 +41,20 @@ local function rate_wait(queue, limits, concurrency_key)
   return math.max(0, arrival - (limits.period - limits.period / limits.rate) - now_us)
 end
 
+-- A reservation was withdrawn: nothing started for its token.
+local function rate_give_back(queue, limits, concurrency_key)
+  local key = queue_key(queue) .. ":rates:" .. concurrency_key
+  local arrival = limits.rate and tonumber(redis.call("GET", key))
+  if arrival then
+    arrival = arrival - limits.period / limits.rate
+    if arrival > now_us then
+      redis.call("SET", key, string.format("%.0f", arrival), "PX", math.ceil((arrival - now_us) / 1000))
+    else
+      redis.call("DEL", key)
+    end
+  end
+end
+
 local function rate_take(queue, limits, concurrency_key)
   if limits.rate then
     local key = queue_key(queue) .. ":rates:" .. concurrency_key
