@@ -1,16 +1,16 @@
 """``python -m tests.faults SEED...``: drive each seed and say what it came to. See ``make faults``."""
 
 import argparse
+import contextlib
 import logging
 import secrets
-import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from tests.faults.clock import find_faketime
-from tests.faults.driver import Drive, told
+from tests.faults.driver import drive, told
 from tests.servers import RabbitServer, find_rabbitmq
 
 PACE = 20.0
@@ -33,22 +33,19 @@ def main() -> int:
 
 
 def _drive(seed: int, given: argparse.Namespace) -> bool:
-    folder = Path(tempfile.mkdtemp(prefix=f"taskflow-faults-{seed}-"))
     has_rabbit = given.broker == "rabbitmq" or (given.broker is None and seed % 2 == 1)
-    broker = RabbitServer(folder / "rabbitmq", *find_rabbitmq()) if has_rabbit else None
     began = time.monotonic()
-    print(f"seed {seed} for {given.seconds:g} s, broker: {'RabbitMQ' if broker else 'the store'}", flush=True)
-    try:
-        if broker:
+    print(f"seed {seed} for {given.seconds:g} s, broker: {'RabbitMQ' if has_rabbit else 'the store'}", flush=True)
+    with contextlib.ExitStack() as ends:
+        broker = None
+        if has_rabbit:
+            folder = ends.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+            broker = RabbitServer(Path(folder), *find_rabbitmq())
+            ends.callback(broker.close)
             broker.start()
             broker.fresh_vhost()
-        result = Drive(seed, given.seconds, folder, broker).run(given.pace)
-    finally:
-        if broker:
-            broker.close()
+        result = drive(seed, given.seconds, given.pace, broker)
     print(f"{told(result)}\n  took {time.monotonic() - began:.0f} s", flush=True)
-    if not result.problems:
-        shutil.rmtree(folder, ignore_errors=True)
     return not result.problems
 
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import random
+import shutil
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -71,7 +73,7 @@ class Drive:
             for proxy in proxies:
                 ends.callback(proxy.close)
             store_url = through(proxies[0], self._store.url)
-            settings = SETTINGS | {"shards": self._shards, "concurrency_limit": self._limit}
+            settings: dict[str, Any] = SETTINGS | {"shards": self._shards, "concurrency_limit": self._limit}
             fleet = Fleet(self._folder, store_url, broker_url, **settings)
             ends.callback(fleet.close)
             self._drive(fleet, proxies, pace)
@@ -146,6 +148,15 @@ class Drive:
             *checks.check_hooks(found, ledger),
             *overlaps.problems,
         ]
+
+
+def drive(seed: int, seconds: float, pace: float, broker: RabbitServer | None) -> Result:
+    """Drive a seed in a folder of its own, which is left behind when anything did not hold."""
+    folder = Path(tempfile.mkdtemp(prefix=f"taskflow-faults-{seed}-"))
+    result = Drive(seed, seconds, folder, broker).run(pace)
+    if not result.problems:
+        shutil.rmtree(folder, ignore_errors=True)
+    return result
 
 
 def told(result: Result) -> str:
