@@ -38,10 +38,10 @@ format: setup ## Format the code and repair what lint can repair
 bench: setup ## Print runs/s, trigger/s and latency, paired with plain Celery
 	@$(VENV_PYTHON) -m benchmarks
 
-faults: setup services ## Run the fault tests alone: kill -9, frozen workers, restarted servers
-	@$(VENV_PYTHON) -m pytest -m faults
+faults: setup services ## Have everything fail that can for SECONDS (120) per seed: SEED=7, SEEDS="1 2 3", or a new one
+	@$(VENV_PYTHON) -m tests.faults $(SEED) $(SEEDS) --seconds $(or $(SECONDS),120)
 
-services: ## Install the redis-server, rabbitmq-server and postgresql that the tests start, where that is possible
+services: ## Install the servers that the tests start (Redis, RabbitMQ, PostgreSQL) and libfaketime, where that is possible
 	@scripts/services
 
 clean: ## Stop the embedded store and remove its data, caches and build output (.venv stays)

@@ -19,7 +19,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from taskflow import TaskFlow
 from taskflow.embedded_program import bundled_binary
+from taskflow.worker.runtime import runtime_of
 
 PAYLOAD = {"data": "x" * 80}
 ASYNC_POOL = "taskflow.worker.async_pool:AsyncPool"
@@ -40,7 +42,7 @@ class Bench:
         os.environ["TASKFLOW_REDIS_URL"] = f"unix://{self.socket}?db=0"
         os.environ["TASKFLOW_TASKS"] = "benchmarks.bench_tasks"
         self.redis: Any = redis.Redis(unix_socket_path=str(self.socket))
-        wait_for(self.socket.exists, 5)
+        until(self.socket.exists, 5)
 
     def _start_server(self) -> "subprocess.Popen[bytes]":
         options = ["--port", "0", "--unixsocket", str(self.socket), "--save", "", "--dir", str(self.folder)]
@@ -51,7 +53,7 @@ class Bench:
         self.redis.shutdown(save=True)
         self._server.wait(60)
         self._server = self._start_server()
-        wait_for(lambda: self.socket.exists() and self.redis.ping(), 60)
+        until(lambda: self.socket.exists() and self.redis.ping(), 60)
 
     def close(self) -> None:
         """End the server."""
@@ -68,7 +70,7 @@ class Bench:
         with log.open("wb") as output:
             process = subprocess.Popen([*command, *quiet, *options], stdout=output, stderr=output, env=env)
         try:
-            wait_for(lambda: " ready." in log.read_text(), 30)
+            until(lambda: " ready." in log.read_text(), 30)
             yield process.pid
         finally:
             process.send_signal(signal.SIGTERM)
@@ -79,16 +81,21 @@ class Bench:
 
     def drained(self, count: int, timeout: float = 60) -> float:
         """Return runs a second from the first mark to the last, once ``count`` runs are done."""
-        wait_for(lambda: len(self._lines()) >= count, timeout)
+        self.wait_for_marks(count, timeout)
         times = [int(line) for line in self._lines()]
         return (len(times) - 1) / ((max(times) - min(times)) / 1e9)
+
+    def wait_for_marks(self, count: int, timeout: float) -> None:
+        """Wait until so many marks are made."""
+        until(lambda: len(self._lines()) >= count, timeout)
 
     def _lines(self) -> list[bytes]:
         return self.marks.read_bytes().splitlines() if self.marks.exists() else []
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Forget everything but that workers have registered the tasks: their runs are not PENDING_VERSION."""
         self.redis.flushall()
+        runtime_of(TaskFlow.current().celery).declare()
         self.forget_marks()
 
     def forget_marks(self) -> None:
@@ -98,9 +105,7 @@ class Bench:
     def commands(self) -> int:
         """Return how many commands clients have sent, those within scripts not counted."""
         stats = bench_stats(self.redis.info("commandstats"))
-        return sum(
-            stats.get(name, 0) for name in ("evalsha", "blmpop", "brpop", "xread", "xreadgroup", "lpush", "rpush")
-        )
+        return sum(stats.get(name, 0) for name in ("fcall", "blmpop", "brpop", "xread", "xreadgroup", "lpush", "rpush"))
 
     def memory(self) -> int:
         """Return the server's memory in bytes."""
@@ -211,7 +216,7 @@ def _start(bench: Bench, trigger: Callable[[Any], object]) -> float:
     size = bench.marks.stat().st_size if bench.marks.exists() else 0
     began = time.monotonic_ns()
     trigger(PAYLOAD)
-    wait_for(lambda: bench.marks.exists() and bench.marks.stat().st_size > size, 5, pause=0.0002)
+    until(lambda: bench.marks.exists() and bench.marks.stat().st_size > size, 5, pause=0.0002)
     return (int(bench.marks.read_bytes().splitlines()[-1]) - began) / 1e6
 
 
@@ -244,7 +249,12 @@ def _report(found: dict[str, float]) -> None:
     console.print(table)
 
 
-def wait_for(predicate: Callable[[], bool], seconds: float, pause: float = 0.01) -> None:
+def until(predicate: Callable[[], bool], seconds: float, pause: float = 0.01) -> None:
+    """Return when something is the case.
+
+    Raises:
+        TimeoutError: It was not within the seconds.
+    """
     deadline = time.monotonic() + seconds
     while not predicate():
         if time.monotonic() > deadline:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from celery import Celery
 
-from taskflow import astep, task, wait
+from taskflow import Context, Queue, astep, task, wait
 
 plain = Celery("plain", broker=os.environ.get("BENCH_BROKER"), set_as_current=False)
 plain.conf.update(task_ignore_result=True, worker_prefetch_multiplier=4, task_default_queue="plain")
@@ -16,10 +16,19 @@ _marks = -1
 
 def mark() -> None:
     """Append the clock in one write."""
+    _write(b"%d\n" % time.monotonic_ns())
+
+
+def note(what: str) -> None:
+    """Append words and the clock in one write."""
+    _write(f"{what} {time.monotonic_ns()}\n".encode())
+
+
+def _write(line: bytes) -> None:
     global _marks
     if _marks < 0:
         _marks = os.open(os.environ["BENCH_MARKS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    os.write(_marks, b"%d\n" % time.monotonic_ns())
+    os.write(_marks, line)
 
 
 @plain.task(name="plain-noop")
@@ -49,16 +58,24 @@ async def sleep(payload: float) -> None:
     mark()
 
 
+@task(id="bench-tenant", queue=Queue("bench-tenants", per_key_limit=2, total_limit=4, rate_limit="100/s"))
+async def tenant(payload: float, ctx: Context) -> None:
+    """Work for a tenant, the concurrency key, and write down when: ``start|end tenant clock``."""
+    note(f"start {ctx.run.concurrency_key}")
+    await asyncio.sleep(payload)
+    note(f"end {ctx.run.concurrency_key}")
+
+
 @task(id="bench-alarm", durable=True, suspend_after=0)
 async def alarm(payload: datetime) -> None:
     """Wait until an instant without a process, and note how late it is then, in nanoseconds."""
     await astep("begun", int)
     await wait.auntil(payload)
     late = time.time() - payload.timestamp()
-    await astep("late", note, round(late * 1e9))
+    await astep("late", note_number, round(late * 1e9))
 
 
-def note(value: int) -> int:
+def note_number(value: int) -> int:
     """Append a number to the marks."""
     descriptor = os.open(os.environ["BENCH_MARKS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.write(descriptor, b"%d\n" % value)

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from benchmarks.__main__ import Bench, wait_for
+from benchmarks.__main__ import Bench, until
 
 QUEUE = "dev.small-1x.async"
 PERCENTILES = (0, 50, 90, 99, 99.9, 100)
@@ -48,7 +48,7 @@ def measure(bench: Bench, runs: int, wait: float, spread: float) -> None:
             instants = [first + timedelta(seconds=spread * n / runs) for n in range(place, min(runs, place + 1000))]
             bench_tasks.alarm.batch_trigger([BatchItem(instant) for instant in instants])
         began = time.monotonic()
-        wait_for(lambda: waiting(bench) == runs, 600)
+        until(lambda: waiting(bench) == runs, 600)
         console.print(f"{runs:,} runs wait without a process ({time.monotonic() - began:.0f} s after the last trigger)")
     report_memory(bench, runs, before)
     bench.restart_server()
@@ -56,7 +56,7 @@ def measure(bench: Bench, runs: int, wait: float, spread: float) -> None:
         if datetime.now(UTC) > first:
             console.print("[red]The wait was too short for this machine: the first runs wake late.")
         used = cpu_seconds(node)
-        wait_for(lambda: len(lateness(bench)) >= runs, wait + spread + 300)
+        until(lambda: len(lateness(bench)) >= runs, wait + spread + 300)
         used = cpu_seconds(node) - used
     found = lateness(bench)
     assert len(found) == runs, f"{len(found)} runs woke"

@@ -23,6 +23,7 @@ from taskflow.definition.run_filter import RunFilter, RunPage
 from taskflow.definition.signal import Signal
 from taskflow.definition.steps import astep, step
 from taskflow.definition.task import Task
+from taskflow.definition.tokens import Token, TokenPage, TokenResult, TokenStatus, WaitToken
 from taskflow.definition.verbs import runs, tasks
 from taskflow.definition.wait_verbs import wait
 from taskflow.definition.waiting import Wait
@@ -38,6 +39,7 @@ from taskflow.errors import (
     HistoryUnavailableError,
     JournalError,
     LocalNotSetError,
+    ObjectStoreError,
     OutOfMemory,
     OutputError,
     OutsideRunError,
@@ -54,15 +56,25 @@ from taskflow.errors import (
     RunUpdateError,
     SettingsError,
     StepFailedError,
+    StoreScriptError,
     StoreUnavailableError,
+    StreamClosedError,
+    StreamError,
+    StreamTimeoutError,
     Suspended,
     TaskflowError,
     TaskNotFoundError,
+    TokenDataError,
+    TokenNotFoundError,
     TriggerOptionError,
     WaitError,
+    WaitTimeoutError,
 )
 from taskflow.execution.reporting.logger import logger
 from taskflow.execution.reporting.verbs import metadata, tags
+from taskflow.execution.streaming.input import InputStream
+from taskflow.execution.streaming.output import OutputStream
+from taskflow.execution.streaming.verbs import streams
 from taskflow.models import (
     Attempt,
     AttemptOutcome,
@@ -108,12 +120,15 @@ __all__ = [
     "ErrorCause",
     "HistoryUnavailableError",
     "IdempotencyKey",
+    "InputStream",
     "JournalError",
     "Local",
     "LocalNotSetError",
     "Machine",
+    "ObjectStoreError",
     "OutOfMemory",
     "OutputError",
+    "OutputStream",
     "OutsideRunError",
     "PayloadError",
     "PayloadTooLargeError",
@@ -140,16 +155,28 @@ __all__ = [
     "SettingsError",
     "Signal",
     "StepFailedError",
+    "StoreScriptError",
     "StoreUnavailableError",
+    "StreamClosedError",
+    "StreamError",
+    "StreamTimeoutError",
     "Suspended",
     "Task",
     "TaskFlow",
     "TaskNotFoundError",
     "TaskResult",
     "TaskflowError",
+    "Token",
+    "TokenDataError",
+    "TokenNotFoundError",
+    "TokenPage",
+    "TokenResult",
+    "TokenStatus",
     "TriggerOptionError",
     "Wait",
     "WaitError",
+    "WaitTimeoutError",
+    "WaitToken",
     "astep",
     "batch",
     "durable",
@@ -160,6 +187,7 @@ __all__ = [
     "retry",
     "runs",
     "step",
+    "streams",
     "tags",
     "task",
     "tasks",

@@ -27,21 +27,26 @@ from taskflow.definition.registry import Registry, declared
 from taskflow.embedded import ensure_store, stop_store
 from taskflow.errors import SettingsError
 from taskflow.execution.final_hooks import has_final_hooks
+from taskflow.objects.values import Values
 from taskflow.settings import Settings
 from taskflow.store import trigger_operations
 from taskflow.store.async_store import AsyncStore
+from taskflow.store.stream_operations import StreamLimits
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig, shard_of_queue
 from taskflow.trigger.engine import RunEngine
+from taskflow.trigger.known_tasks import KnownTasks
 from taskflow.trigger.lookup import Lookup
 from taskflow.trigger.new_run import Planner
 from taskflow.trigger.run_records import RunRecords
 from taskflow.upkeep.feed_process import FeedProcess, feed_processes
 from taskflow.upkeep.loop import UpkeepThread
+from taskflow.upkeep.objects import GRACE, ObjectSweep, ObjectThread
 from taskflow.upkeep.passes import Upkeep
 from taskflow.worker.bootsteps import install
-from taskflow.worker.register import register_tasks
+from taskflow.worker.register import register_tasks, registered_tasks
 from taskflow.worker.runtime import ATTRIBUTE, Runtime
+from taskflow.worker.version import code_version
 
 HISTORY_HOLD: Final = timedelta(days=30)
 """How long the store keeps a finished run that has not reached the history. What has, leaves after the retention."""
@@ -76,13 +81,26 @@ class TaskFlow:
         self.celery: Celery = self._make_celery()
         self.publisher = KombuPublisher(self.celery, timeout=self.settings.connect_timeout)
         self.store = Store(self._store_config(), self.publisher, self._on_ended)
-        self.planner = Planner(registry, self.presets, self.settings.shards, self.settings.payload_limit)
+        known = KnownTasks(registry, self.settings.pending_version_timeout)
+        folder = str(self.settings.home.absolute() / "objects")
+        self.values = Values(
+            self.settings.object_store or folder, self.settings.environment, self.settings.inline_limit
+        )
+        limit = self.settings.payload_limit
+        self.planner = Planner(registry, self.presets, self.settings.shards, limit, known, self.values)
         self.planner.limits()  # refuses contradictions
         self.lookup = Lookup(self.settings)
         self.engine = RunEngine(
-            self.planner, self.store, self._async_store, self._template, self._has_final_hooks, self.lookup
+            self.planner,
+            self.store,
+            self._async_store,
+            self._template,
+            self._has_final_hooks,
+            self.lookup,
+            StreamLimits(self.settings.stream_items, self.settings.stream_bytes),
+            self.settings.retention,
         )
-        records = RunRecords(self.store, self.engine.results)
+        records = RunRecords(self.store, self.engine.results, self.lookup, self.values)
         setattr(self.celery, RECORDS, records)
         self._canvas = Canvas(self.celery, records)
         self._node = self._runtime()
@@ -197,6 +215,7 @@ class TaskFlow:
         return Runtime(
             settings=self.settings,
             store=self.store,
+            values=self.values,
             make_async_store=self._async_store,
             registry=self.registry,
             presets=self.presets,
@@ -204,16 +223,30 @@ class TaskFlow:
             canvas=self._canvas,
             services=self._services,
             declare=self._declare,
+            version=self._version,
         )
+
+    def _version(self) -> str | None:
+        return code_version(self.settings.version, (task.definition.source_file for task in self.registry))
 
     def _adopt(self, task_id: str, payload: object, run_id: str, due: datetime | None, canvas: str | None) -> str:
         new = self.planner.plan(self.registry.get(task_id), payload, TriggerOptions(delay=due), run_id)
         new = replace(new, canvas=canvas)
+        if new.large:
+            self.values.write(new.large)
         shard = shard_of_queue(new.queue, self.settings.shards)
         return self.store.run(trigger_operations.trigger_run(new), shard=shard)[0]
 
-    def _services(self, node_id: str) -> list[UpkeepThread | FeedProcess]:
-        return [*self._upkeep(node_id), *feed_processes(self.store, self.settings, node_id)]
+    def _services(self, node_id: str) -> list[UpkeepThread | FeedProcess | ObjectThread]:
+        # A history in a file may be one of several: what this one does not know, another host's may.
+        is_only_one = (self.settings.database_url or "sqlite").startswith(("none", "postgres"))
+        grace = GRACE if is_only_one else max(GRACE, self.settings.history_retention)
+        sweep = ObjectSweep(self.store, self.values, self.lookup, grace)
+        return [
+            *self._upkeep(node_id),
+            *feed_processes(self.store, self.settings, node_id),
+            ObjectThread(sweep, self.store, node_id),
+        ]
 
     def _upkeep(self, node_id: str) -> list[UpkeepThread]:
         length = None if self.is_one_server else self.publisher.queue_length
@@ -232,6 +265,7 @@ class TaskFlow:
         limits = self.planner.limits()
         for task in self.registry:
             task.definition.prepare()
+        registered = registered_tasks(self.registry, self._version())
         hooks = {task.definition.id: has_final_hooks(task.definition) for task in self.registry}
         for shard in range(self.settings.shards):
             here = {
@@ -245,6 +279,8 @@ class TaskFlow:
                 final_hooks=hooks,
                 environment_limit=None if limit is None else _share(limit, shard, self.settings.shards),
                 burst_factor=self.settings.burst_factor,
+                registrations=registered.tasks,
+                schemas=registered.schemas,
             )
             self.store.run(declaration, shard=shard)
 

@@ -73,6 +73,7 @@ class QueueState:
         running: Runs that execute.
         queued: Runs that may start and wait for a slot or a worker.
         delayed: Delayed and retrying runs.
+        pending_version: Runs whose task or queue no worker has registered yet.
         concurrency_limit: The limit that counts: the override, else the declared one.
         declared_limit: The one in the code.
         rate_limit: Starts a period, e.g. ``"10/60s"``.
@@ -83,6 +84,7 @@ class QueueState:
     running: int = 0
     queued: int = 0
     delayed: int = 0
+    pending_version: int = 0
     concurrency_limit: int | None = None
     declared_limit: int | None = None
     per_key_limit: int | None = None
@@ -143,7 +145,7 @@ class Run:
     """One triggered execution of a task, as the store knew it at one moment.
 
     ``payload`` and ``output`` are plain JSON values; ``handle.result()`` gives the typed output.
-    ``priority`` is seconds.
+    ``priority`` is seconds; ``version`` that of the code that executed it last.
     """
 
     id: str
@@ -174,6 +176,7 @@ class Run:
     root_id: str | None = None
     batch_id: str | None = None
     hook_errors: tuple[RunError, ...] = ()
+    version: str | None = None
 
     @property
     def is_finished(self) -> bool:

@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     environment: str = Field(
         "dev", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Runs of two environments never meet."
     )
+    version: str | None = Field(
+        None, pattern=r"^\S{1,64}$", description="Version of the code. Default: the git commit of the tasks' folder."
+    )
     tasks: Annotated[tuple[str, ...], NoDecode] = Field((), description="Modules to import, separated by commas.")
     home: Path = Field(Path(".taskflow"), description="Folder of the embedded store and history.")
     database_url: str | None = Field(
@@ -57,16 +60,35 @@ class Settings(BaseSettings):
     )
     max_lost: int = Field(10, ge=0, description="Lost attempts after which a run is SYSTEM_FAILURE.")
     payload_limit: int = Field(3_000_000, ge=1, description="Largest payload, bytes of JSON.")
+    inline_limit: int = Field(
+        512_000, ge=1, description="Larger payloads and outputs, bytes of JSON, go to the object store."
+    )
+    object_store: str | None = Field(
+        None, description="Large payloads and outputs: a folder or an fsspec URL. Default: the folder objects in home."
+    )
     output_limit: int = Field(10_000_000, ge=1, description="Largest output, bytes of JSON.")
     cancel_grace: timedelta = Field(
         timedelta(seconds=10), description="How long a canceled coroutine may take to stop before its node exits."
     )
+    shutdown_grace: timedelta = Field(
+        timedelta(seconds=30), description="Within which a node that was asked to stop finishes or interrupts its runs."
+    )
+    pending_version_timeout: timedelta = Field(
+        timedelta(days=1), description="How long a run may wait for a worker that knows its task and queue."
+    )
+    stream_items: int = Field(100_000, ge=1, description="Items that one stream of a run may hold.")
+    stream_bytes: int = Field(32_000_000, ge=1, description="Bytes of JSON that one stream of a run may hold.")
+    log_lines: int = Field(10_000, ge=1, description="Log lines that are kept of one run.")
+    log_bytes: int = Field(1_000_000, ge=1, description="Bytes of log lines that are kept of one run.")
     suspend_after: timedelta = Field(
         timedelta(seconds=60), description="How long a durable run waits in memory before it waits without a process."
     )
-    log_lines: int = Field(10_000, ge=1, description="Log lines that are kept of one attempt.")
-    log_bytes: int = Field(1_000_000, ge=1, description="Bytes of log lines that are kept of one attempt.")
     async_concurrency: int = Field(1000, ge=1, description="Runs at a time in one node of the async executor.")
+    waiting_limit: int | None = Field(
+        None,
+        ge=1,
+        description="By how many processes a process node grows for runs that wait. Default: what the memory holds.",
+    )
     machines: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="Machine presets of the project: name to vCPU and GB, as JSON."
     )
@@ -85,6 +107,8 @@ class Settings(BaseSettings):
         "reservation_timeout",
         "ticket_hold",
         "cancel_grace",
+        "shutdown_grace",
+        "pending_version_timeout",
         "suspend_after",
         mode="before",
     )

@@ -9,11 +9,13 @@ from pathlib import Path
 from uuid import uuid4
 
 from taskflow import Settings, TaskFlow
+from taskflow.definition.registry import Registry
+from taskflow.worker.runtime import runtime_of
 from tests.processes import kill_group, signal_group, spawn, stop_group, tail
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent
-TASKS = "tests.fleet_tasks,tests.waiting_tasks,tests.durable_tasks"
+TASKS = "tests.fleet_tasks,tests.waiting_tasks,tests.scenario_tasks,tests.durable_tasks"
 ASYNC_POOL = "taskflow.worker.async_pool:AsyncPool"
 
 
@@ -67,17 +69,32 @@ class Fleet:
 
     Args:
         broker_url: None: the store is the broker.
+        is_new: No worker has ever been up; else it is as if one had, and had registered the tests' tasks.
         settings: More ``TASKFLOW_*`` settings, by field name, for the app and the nodes.
     """
 
-    def __init__(self, folder: Path, redis_url: str, broker_url: str | None = None, **settings: object) -> None:
+    def __init__(
+        self, folder: Path, redis_url: str, broker_url: str | None = None, *, is_new: bool = False, **settings: object
+    ) -> None:
         self.folder = folder
         self.environment = f"t{uuid4().hex[:8]}"
         given: dict[str, object] = {"redis_url": redis_url, "broker_url": broker_url, "environment": self.environment}
         given |= {"home": folder, "database_url": "none"} | settings  # the history has tests of its own
         self._settings = {name: value for name, value in given.items() if value is not None}
         self.flow = TaskFlow(Settings.read(**self._settings), tasks=TASKS.split(",")).set_default()
+        if not is_new:
+            self._register()
         self.nodes: list[Node] = []
+
+    def _register(self) -> None:
+        """Register the tests' tasks as a node does. This process may have declared others, broken ones too."""
+        everything, modules = self.flow.registry, TASKS.split(",")
+        self.flow.registry = Registry()
+        for task in everything:
+            if task.definition.module in modules:
+                self.flow.registry.add(task)
+        runtime_of(self.flow.celery).declare()
+        self.flow.registry = everything
 
     def start_node(
         self,

@@ -42,6 +42,12 @@ def echo(payload: object, ctx: Context) -> object:
     return payload
 
 
+@task(id="t-async-echo", retry=FAST)
+async def async_echo(payload: object) -> object:
+    """Return the payload, as a coroutine."""
+    return payload
+
+
 @task(id="t-sleep", retry=FAST)
 def sleep(payload: Nap, ctx: Context) -> str:
     """Sleep in a child."""
@@ -259,3 +265,24 @@ async def async_hooked(payload: Doing, ctx: Context) -> str:
     if payload.fail:
         raise ConnectionError("as told")
     return "done"
+
+
+def on_stop(ctx: Context) -> None:
+    """Note that the attempt cleans up, and why."""
+    write("cleanup", ctx.run.id, ctx.attempt.number, ctx.signal.reason, f"{time.time():.6f}")
+
+
+@task(id="t-long", retry=Retry(max_attempts=1), cleanup=on_stop)
+def long(payload: Nap, ctx: Context) -> int:
+    """Sleep in a child at the first attempt, and go on at once at the second. One failure would end it."""
+    note("start", ctx)
+    time.sleep(payload.seconds if ctx.attempt.number == 1 else 0)
+    return ctx.attempt.number
+
+
+@task(id="t-async-long", retry=Retry(max_attempts=1), cleanup=on_stop)
+async def async_long(payload: Nap, ctx: Context) -> int:
+    """Sleep as a coroutine at the first attempt, and go on at once at the second. One failure would end it."""
+    note("start", ctx)
+    await asyncio.sleep(payload.seconds if ctx.attempt.number == 1 else 0)
+    return ctx.attempt.number

@@ -1,6 +1,7 @@
 """Tasks that wait, for the nodes of the tests: of each kind a ``def`` and an ``async def`` one."""
 
 import asyncio
+import os
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -79,6 +80,14 @@ def sleeper(payload: float, ctx: Context) -> float:
     return time.time() - began
 
 
+@task(id="w-single-sleeper", queue=SINGLE, retry=FAST)
+def single_sleeper(payload: float) -> float:
+    """Wait for a while, on a queue of limit 1, and say how long it took."""
+    began = time.time()
+    wait.for_(payload)
+    return time.time() - began
+
+
 @task(id="w-async-sleeper", retry=FAST, max_duration=3)
 async def async_sleeper(payload: float, ctx: Context) -> float:
     """Wait for a while and say how long it took."""
@@ -124,3 +133,38 @@ async def retrying(payload: float, ctx: Context) -> int:
         async with asyncio.timeout(0.2):
             await wait.afor_("1h")
     return (await child.atrigger_and_wait(4)).unwrap().value
+
+
+@task(id="w-large-child", retry=FAST)
+def large_child(payload: int) -> str:
+    """Return that many letters."""
+    return "x" * payload
+
+
+@task(id="w-large-parent", retry=FAST)
+def large_parent(payload: int) -> list[int]:
+    """Wait for large outputs, of one child and of a batch, and return how long they are."""
+    one = large_child.trigger_and_wait(payload).unwrap()
+    several = large_child.batch_trigger_and_wait([payload])
+    return [len(one), *(len(result.unwrap()) for result in several)]
+
+
+class Family(BaseModel):
+    """How many children a run waits for, over how many generations, and how long the last ones take."""
+
+    children: int = 3
+    depth: int = 1
+    seconds: float = 0.0
+
+
+@task(id="w-family", retry=FAST)
+def family(payload: Family, ctx: Context) -> int:
+    """Wait for a batch of children, who do the same. Says how many runs there were in all."""
+    write("family", ctx.run.id, os.getpid(), payload.depth, f"{time.time():.6f}")
+    if payload.depth == 0:
+        time.sleep(payload.seconds)
+        return 1
+    children = [BatchItem(payload.model_copy(update={"depth": payload.depth - 1})) for _ in range(payload.children)]
+    results = family.batch_trigger_and_wait(children)
+    write("next", ctx.run.id, f"{time.time():.6f}")
+    return 1 + sum(result.unwrap() for result in results)

@@ -1,25 +1,34 @@
 """Names and declarations of the Celery queues, in one place: a queue declared in two ways is a 406 on RabbitMQ."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from kombu import Exchange, Queue
 
 EXCHANGE_NAME: Final = "taskflow"
+SUBTASKS: Final = "@"
+"""Ends the name of a Celery queue for runs that others wait for, beside the one without. No queue's name has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueName:
-    """A Celery queue's name, taken apart. ``queue`` is None for the shared queue of a machine and executor."""
+    """A Celery queue's name, taken apart.
+
+    Attributes:
+        queue: None for the shared queue of a machine and executor.
+        is_for_subtasks: It carries runs that others wait for.
+    """
 
     environment: str
     machine: str
     executor: str
     queue: str | None = None
+    is_for_subtasks: bool = False
 
     def __str__(self) -> str:
         shared = f"{self.environment}.{self.machine}.{self.executor}"
-        return shared if self.queue is None else f"{shared}.{self.queue}"
+        ordinary = shared if self.queue is None else f"{shared}.{self.queue}"
+        return f"{ordinary}{SUBTASKS}" if self.is_for_subtasks else ordinary
 
 
 def shared_queue(environment: str, machine: str, executor: str) -> str:
@@ -32,19 +41,29 @@ def dedicated_queue(environment: str, machine: str, executor: str, queue: str) -
     return str(QueueName(environment, machine, executor, queue))
 
 
+def subtask_queue(name: str) -> str:
+    """Name the Celery queue beside another for runs that others wait for."""
+    return str(replace(parse_queue(name), is_for_subtasks=True))
+
+
+def is_subtask_queue(name: str) -> bool:
+    """Whether runs that others wait for have this Celery queue for themselves."""
+    return name.endswith(SUBTASKS)
+
+
 def parse_queue(name: str) -> QueueName:
     """Take a Celery queue's name apart.
 
     Raises:
-        ValueError: It has not the form ``<environment>.<machine>.<executor>[.<queue>]``.
+        ValueError: It has not the form ``<environment>.<machine>.<executor>[.<queue>][@]``.
     """
-    parts = name.split(".", 3)  # only the last part, the queue's own name, may hold dots
+    parts = name.removesuffix(SUBTASKS).split(".", 3)  # only the last part, the queue's own name, may hold dots
     if len(parts) < 3 or not all(parts):
         raise ValueError(
             f"{name!r} is not a queue of taskflow. Expected <environment>.<machine>.<executor>[.<queue>], "
             "for example dev.small-1x.process."
         )
-    return QueueName(*parts)
+    return QueueName(parts[0], parts[1], parts[2], parts[3] if len(parts) > 3 else None, is_subtask_queue(name))
 
 
 def exchange_type(*, is_amqp: bool) -> str:

@@ -5,6 +5,7 @@ HDEL at the acknowledgement. A ticket needs none of the last two: upkeep publish
 
 - One ``BLMPOP … RIGHT COUNT n`` takes as many messages of a list as may start now (``free_slots``). Nothing is taken
   while that is 0, and the next command is sent in the same turn of the loop in which a slot is freed.
+- Of runs that follow each other within milliseconds, tickets are taken ahead of the slots they start in (``ahead``).
 - A ticket is kept in memory until it is acknowledged, and put back at its old place when the channel closes.
 - A message without taskflow's header is entered into ``unacked`` right after the pop, as kombu does it: its
   visibility timeout, its restoring and its order are kombu's.
@@ -20,31 +21,44 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from queue import Empty
 from time import monotonic
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from kombu.transport import redis, virtual
 from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 
+from taskflow.broker.ahead import Ahead
 from taskflow.broker.messages import ticket_from_headers
 
-FreeSlots = Callable[[], int]
-"""How many messages may start now. Called in the thread of the event loop, several times a message: keep it cheap."""
+FreeSlots = Callable[[str], int]
+"""How many messages of a queue may start now. Called in the event loop, several times a message: keep it cheap."""
 
 logger = logging.getLogger(__name__)
+_SHORT_WAIT_S: Final = 0.1
 
 
-def set_free_slots(channel: object, free_slots: FreeSlots) -> bool:
+def set_free_slots(
+    channel: object,
+    free_slots: FreeSlots,
+    newest_first: Callable[[], bool] = lambda: False,
+    *,
+    hub: object = None,
+) -> bool:
     """Let the channel take no more messages than may start, however large its prefetch count is.
 
     To be called for each new channel, so after every reconnection, before it consumes.
+
+    Args:
+        newest_first: Whether the messages that were sent last are to be taken now.
+        hub: Celery's event loop, when tickets may be taken ahead of the slots they start in; see ``ahead``.
 
     Returns:
         Whether the channel obeys: another transport's does not (RabbitMQ's prefetch count is all there is).
     """
     if not isinstance(channel, Channel):
         return False
-    channel.free_slots = free_slots
+    channel.free_slots, channel.newest_first = free_slots, newest_first
+    channel.ahead = None if hub is None else Ahead(hub, channel.put_back)
     return True
 
 
@@ -67,15 +81,15 @@ class TicketQoS(redis.QoS):
 
     def can_consume(self) -> bool:
         """Whether at least one message may start."""
-        return self.room() > 0
+        return any(self.room(queue) > 0 for queue in self.channel.active_queues)
 
-    def room(self) -> int:
-        """Return how many messages may be taken now: free slots and prefetch count bound it, one without either."""
+    def room(self, queue: str) -> int:
+        """Return how many messages of a queue may be taken now: free slots and prefetch count bound it."""
         by_prefetch = cast("int | None", self.can_consume_max_estimate())  # None: no limit
         free_slots = self.channel.free_slots
         if free_slots is None:
             return 1 if by_prefetch is None else by_prefetch
-        return free_slots() if by_prefetch is None else min(free_slots(), by_prefetch)
+        return free_slots(queue) if by_prefetch is None else min(free_slots(queue), by_prefetch)
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Remember a delivered message."""
@@ -131,6 +145,8 @@ class Channel(redis.Channel):
     from_transport_options: tuple[str, ...] = (*redis.Channel.from_transport_options, "max_batch")
 
     free_slots: FreeSlots | None = None
+    ahead: Ahead | None = None
+    newest_first: Callable[[], bool] = staticmethod(lambda: False)
     max_batch: int = 100
     if TYPE_CHECKING:  # what the stubs of kombu leave out
         _brpop_sent_at: float | None
@@ -156,22 +172,38 @@ class Channel(redis.Channel):
             client.rpush(key, *reversed(list(texts)))  # consumers take from the right
 
     def close(self) -> None:
-        """Put back what is not acknowledged, then close."""
+        """Put back what is not acknowledged or not started, then close."""
+        try:
+            self._give_back_ahead()
+        except self.connection_errors:
+            logger.warning("broker.not_put_back", exc_info=True)  # upkeep publishes them again
         super().close()
         self._disconnect_pools()  # putting back made a new connection
 
     def _brpop_start(self, timeout: float | None = None) -> None:
-        queues: list[str] = self._queue_cycle.consume(len(self.active_queues))
+        if self.ahead:
+            self._deliver(*self.ahead.take())
+            if not self.qos.can_consume():
+                return
+            self.ahead.give_back()  # of a queue that is closed, while there is room for another one's
+        active: list[str] = self._queue_cycle.consume(len(self.active_queues))
+        rooms = {queue: room for queue in active if (room := self.qos.room(queue)) > 0}
+        queues = list(rooms)
         if not queues:
             return
         prefix = self.global_keyprefix
         keys = [f"{prefix}{self._q_for_pri(queue, step)}" for step in self.priority_steps for queue in queues]
-        count = max(1, min(self.qos.room(), self.max_batch))
+        has_all = self.ahead is not None and len(queues) == len(active)
+        ahead = self.ahead.most() if self.ahead is not None and has_all and not self.newest_first() else 0
+        count = min(min(rooms.values()) + ahead, self.max_batch)
         wait = self.brpop_timeout if timeout is None else timeout
+        if len(queues) < len(active):  # the other queues may be taken from any moment
+            wait = min(wait, _SHORT_WAIT_S)
         connection = self.client.connection
         self._in_poll = connection
         self._brpop_sent_at = monotonic()
-        connection.send_command("BLMPOP", wait or 0, len(keys), *keys, "RIGHT", "COUNT", count)
+        end = "LEFT" if self.newest_first() else "RIGHT"
+        connection.send_command("BLMPOP", wait or 0, len(keys), *keys, end, "COUNT", count)
 
     def _brpop_read(self, **options: Any) -> bool:
         reply = self._read_reply(**options)
@@ -197,14 +229,29 @@ class Channel(redis.Channel):
     def _deliver(self, key: str, queue: str, taken: deque[str | bytes]) -> None:
         transport: Any = self.connection
         try:
-            while taken and not self._closing and queue in transport._callbacks and self.qos.can_consume():
+            while taken and self._is_consuming(queue) and self.qos.room(queue) > 0:
                 transport._deliver(_read_message(key, taken.popleft()), queue)
+                if self.ahead is not None:
+                    self.ahead.started()
+            if taken and self.ahead is not None and self._is_consuming(queue):
+                self.ahead.keep(key, queue, taken)
+                taken = deque()
         finally:
             if taken:
                 self.put_back(key, taken)
 
+    def _is_consuming(self, queue: str) -> bool:
+        transport: Any = self.connection
+        return not self._closing and queue in transport._callbacks
+
+    def _give_back_ahead(self) -> None:
+        if self.ahead is not None:
+            self.ahead.give_back()
+
     def _basic_cancel(self, consumer_tag: str) -> object:
         cancelled: object = cast(Any, super())._basic_cancel(consumer_tag)  # not in the stubs
+        if not self.active_queues:
+            self._give_back_ahead()
         if self.is_taking and not self.active_queues:
             # A node that stops may finish its runs for hours: what the last command takes goes back now. It blocks
             # for `brpop_timeout` (1 s) at most.

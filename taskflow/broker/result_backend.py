@@ -73,7 +73,11 @@ class RunBackend(BaseBackend):
 
     def task_result_exists(self, task_id: str) -> bool:
         """Whether there is a run of this id, pending ones included: those that Celery can't tell from unknown ids."""
-        return self.records.find(task_id) is not None or self.records.kept("result", task_id) is not None
+        return (
+            self.records.find(task_id) is not None
+            or self.records.kept("result", task_id) is not None
+            or self.records.find_old(task_id) is not None
+        )
 
     def mark_as_revoked(
         self,
@@ -95,7 +99,8 @@ class RunBackend(BaseBackend):
             return task_meta(run)
         kept = self.records.kept("result", task_id)
         if kept is None:
-            return {"status": states.PENDING, "result": None}
+            old = self.records.find_old(task_id)  # asked last: plain Celery tasks have no history
+            return task_meta(old) if old else {"status": states.PENDING, "result": None}
         meta: dict[str, Any] = self.decode_result(cast("bytes", kept))
         return meta
 

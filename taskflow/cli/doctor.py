@@ -59,6 +59,7 @@ def _application(app: str | None) -> list[Finding]:
         ("broker", _broker),
         ("workers", _workers),
         ("history", history),
+        ("objects", _objects),
     ]
     return [_checked(what, look, flow) for what, look in checks]
 
@@ -84,6 +85,11 @@ def _store(flow: TaskFlow) -> str:
     return f"{name} at {without_password(flow.store_url)}"
 
 
+def _objects(flow: TaskFlow) -> str:
+    days = list(flow.values.names())
+    return f"{flow.values.scheme}, {f'since {days[0]}' if days else 'empty'}"
+
+
 def _broker(flow: TaskFlow) -> str:
     with flow.celery.connection_for_write(connect_timeout=flow.settings.connect_timeout.total_seconds()) as connection:
         connection.ensure_connection(max_retries=1, interval_start=0)
@@ -92,10 +98,10 @@ def _broker(flow: TaskFlow) -> str:
 
 
 def _workers(flow: TaskFlow) -> str:
-    nodes = flow.engine.list_nodes()
-    if not nodes:
+    workers = flow.engine.read_workers().workers
+    if not workers:
         raise TaskflowError("No worker is up. Start one: taskflow worker --machine all")
-    return ", ".join(sorted(nodes))
+    return ", ".join(f"{worker.id} ({worker.version or 'no version'})" for worker in workers)
 
 
 def history(flow: TaskFlow) -> str:

@@ -5,8 +5,9 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
-from taskflow.cli import batch, doctor, queues, runs, trigger, worker
+from taskflow.cli import batch, doctor, queues, runs, tokens, trigger, worker, workers
 from taskflow.errors import TaskflowError
 
 app = typer.Typer(
@@ -23,6 +24,8 @@ app.command("doctor", epilog="Example: taskflow doctor --json")(doctor.doctor)
 app.add_typer(runs.app, name="runs")
 app.add_typer(batch.app, name="batch")
 app.add_typer(queues.app, name="queues")
+app.add_typer(workers.app, name="workers")
+app.add_typer(tokens.app, name="tokens")
 
 
 def main() -> None:
@@ -31,7 +34,8 @@ def main() -> None:
     try:
         app()
     except TaskflowError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False, soft_wrap=True, markup=True)
+        told = f"[bold red]Error:[/] {escape(str(error))}"
+        Console(stderr=True).print(told, highlight=False, soft_wrap=True, markup=True)
         raise SystemExit(1) from None
 
 

@@ -1,4 +1,4 @@
-"""``taskflow runs``: look at runs, follow, cancel, replay and reschedule them."""
+"""``taskflow runs``: look at runs, follow, tell, cancel, replay and reschedule them."""
 
 import json
 from dataclasses import asdict
@@ -21,11 +21,12 @@ from taskflow.cli.output import (
     span,
     status_text,
 )
+from taskflow.cli.streams import send, stream
 from taskflow.definition.options import check_due
 from taskflow.definition.run_filter import ALL_RUNS
 from taskflow.models import Attempt, Run, RunStatus
 
-app = typer.Typer(help="Look at runs, follow, cancel, replay and reschedule them.", no_args_is_help=True)
+app = typer.Typer(help="Look at runs, follow, tell, cancel, replay and reschedule them.", no_args_is_help=True)
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 _LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "DEBUG": "dim"}
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -113,6 +114,8 @@ def logs(
         console.print(shown, style=_LEVELS.get(line.level), highlight=False, markup=False)
 
 
+app.command("stream", epilog="Example: taskflow runs stream run_00... tokens -f")(stream)
+app.command("send", epilog="""Example: taskflow runs send run_00... approval '{"yes": true}'""")(send)
 app.command("cancel", epilog="Example: taskflow runs cancel --task hello-world --since 1h")(cancel)
 app.command("replay", epilog="Example: taskflow runs replay --status FAILED --since 1h --yes")(replay)
 

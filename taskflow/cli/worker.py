@@ -1,6 +1,6 @@
 """``taskflow worker``: plan and supervise the Celery nodes of this host."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -9,6 +9,9 @@ from taskflow.cli.output import console
 from taskflow.worker.host import this_host
 from taskflow.worker.plan import Demand, WorkerOptions, plan_nodes, shown
 from taskflow.worker.supervisor import supervise
+
+_LAST_STEPS: Final = 10.0
+"""Seconds that nodes need beyond their shutdown grace to leave in good order."""
 
 
 def worker(
@@ -46,6 +49,6 @@ def worker(
         console.print(f"[yellow]Warning:[/] {warning}", highlight=False)
     for node in plan.nodes:
         console.print(f"[dim]{shown(node)}[/]", highlight=False, soft_wrap=True)
-    code = supervise(plan.nodes)
+    code = supervise(plan.nodes, stop_after=flow.settings.shutdown_grace.total_seconds() + _LAST_STEPS)
     if code:
         raise typer.Exit(code)

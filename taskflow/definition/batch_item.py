@@ -1,16 +1,18 @@
 """The items of a batch: a payload with options of its own, and what names a task in a mixed batch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
 
 from taskflow.definition.debounce import Debounce
 from taskflow.definition.durations import Duration
 from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.machine import Machine
+from taskflow.definition.misspelt import names_options
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.queue import Queue
+from taskflow.errors import TriggerOptionError
 
 if TYPE_CHECKING:
     from taskflow.definition.task import TaskDefinition
@@ -76,8 +78,26 @@ class BatchItem(Generic[PayloadT_co]):
         )
 
 
+_item: Any = BatchItem
+_item.__init__ = names_options(_item.__init__)  # the one that dataclass has made
+
 MixedItem = tuple[AnyTask | str, object]
 """An item of a mixed batch: a task or its id, and a payload or a ``BatchItem`` of it."""
+
+
+def check_items(items: object, *, is_async: bool) -> None:
+    """Refuse what is no collection of items: a text or a mapping would be taken apart.
+
+    Raises:
+        TriggerOptionError: It is neither a list nor an iterator.
+    """
+    given = items  # pyright narrows the other one to what it does not know in full
+    if isinstance(items, AsyncIterable) and not is_async:
+        raise TriggerOptionError("items", "...", "Async iterators are for the twin: await abatch_trigger(...).")
+    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable | AsyncIterable):
+        raise TriggerOptionError(
+            "items", given, "Give a list or an iterator of payloads, or of BatchItem(payload, ...)."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +121,7 @@ class BatchOptions:
         Raises:
             TriggerOptionError: One of them is not possible.
         """
+        if not isinstance(atomic, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
+            raise TriggerOptionError("atomic", atomic, "Use True or False.")
         found = TriggerOptions.checked(idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl)
         return BatchOptions(atomic, found.idempotency_key, found.idempotency_key_ttl)

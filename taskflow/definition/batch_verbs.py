@@ -9,14 +9,16 @@ from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.durations import Duration
 from taskflow.definition.engine import engine
 from taskflow.definition.idempotency import IdempotencyKey
+from taskflow.definition.misspelt import names_options
 from taskflow.definition.result import TaskResult
-from taskflow.definition.subtasks import BatchKeywords, await_batch, wait_for_batch
+from taskflow.definition.subtasks import BatchKeywords, await_batch, checked_batch_options, wait_for_batch
 from taskflow.models import Batch
 
 
 class Batches:
     """Batches of different tasks, and batches by id."""
 
+    @names_options
     def trigger(
         self,
         items: Iterable[MixedItem],
@@ -42,6 +44,7 @@ class Batches:
         )
         return BatchHandle(engine().batches.trigger(None, items, options))
 
+    @names_options
     async def atrigger(
         self,
         items: Iterable[MixedItem] | AsyncIterable[MixedItem],
@@ -66,13 +69,13 @@ class Batches:
             options: Those of ``trigger``.
         """
         refuse_in_event_loop("batch.trigger_and_wait", "batch.atrigger_and_wait")
-        return wait_for_batch("batch.trigger_and_wait", None, items, BatchOptions.checked(**options))
+        return wait_for_batch("batch.trigger_and_wait", None, items, checked_batch_options(**options))
 
     async def atrigger_and_wait(
         self, items: Iterable[MixedItem] | AsyncIterable[MixedItem], **options: Unpack[BatchKeywords]
     ) -> Sequence[TaskResult[object]]:
         """Make a run of each item and wait until all have ended. See ``trigger_and_wait``."""
-        return await await_batch("batch.atrigger_and_wait", None, items, BatchOptions.checked(**options))
+        return await await_batch("batch.atrigger_and_wait", None, items, checked_batch_options(**options))
 
     def retrieve(self, batch_id: str) -> Batch:
         """Return a batch's record.

@@ -27,6 +27,7 @@ class RunInfo:
     parent_id: str | None = None
     root_id: str | None = None
     batch_id: str | None = None
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,13 @@ class EnvironmentInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class DeploymentInfo:
+    """The code that executes the run: ``TASKFLOW_VERSION`` or its git commit, None where neither is known."""
+
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What a task that declares ``ctx`` receives.
 
@@ -87,6 +95,7 @@ class Context:
     queue: QueueInfo
     machine: MachineInfo
     environment: EnvironmentInfo
+    deployment: DeploymentInfo = field(default_factory=DeploymentInfo)
     init: object = field(default=None, compare=False)
     signal: Signal = field(default_factory=Signal, compare=False)
     reason: str | None = None

@@ -154,7 +154,7 @@ def task(
     }
 
     def declare(function: Callable[..., object]) -> FunctionTask[object, object, ..., object]:
-        task_id = _task_id(id, function)
+        task_id = check_task_id(id, function)
         signature = read_signature(function, task_id)
         retries = _checked_retry(task_id, retry)
         definition = TaskDefinition(
@@ -187,7 +187,12 @@ def task(
     return cast("TaskDecorator", declare)
 
 
-def _task_id(given: object, function: Callable[..., object]) -> str:
+def check_task_id(given: object, function: Callable[..., object]) -> str:
+    """Return a task's id, which follows from its function's name when none is given.
+
+    Raises:
+        DefinitionError: It is not possible.
+    """
     task_id = getattr(function, "__name__", "").strip("_").replace("_", "-") if given is None else given
     if isinstance(task_id, str) and _ID.fullmatch(task_id):
         return task_id

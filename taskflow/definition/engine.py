@@ -8,6 +8,8 @@ from taskflow.definition.batch_engine import BatchEngine
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.run_actions import RunActions
 from taskflow.definition.run_filter import RunFilter, RunPage
+from taskflow.definition.stream_engine import StreamEngine
+from taskflow.definition.token_engine import TokenEngine
 from taskflow.definition.waiting import Waiter
 from taskflow.errors import TaskflowError
 from taskflow.models import QueueState, Run, RunStatus
@@ -79,8 +81,18 @@ class Engine(Protocol):
         ...
 
     @property
+    def streams(self) -> StreamEngine:
+        """The verbs of streams."""
+        ...
+
+    @property
     def batches(self) -> BatchEngine:
         """The verbs of batches."""
+        ...
+
+    @property
+    def tokens(self) -> TokenEngine:
+        """The verbs of tokens."""
         ...
 
     def find_task(self, task_id: str) -> "Task[Any, Any]":
@@ -105,6 +117,14 @@ class Engine(Protocol):
 
     async def atrigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
         """Make a run of the task declared under an id, and return the run's id."""
+        ...
+
+    def load_value(self, stored: bytes) -> bytes:
+        """Return the JSON of a stored value, be it large or not."""
+        ...
+
+    async def aload_value(self, stored: bytes) -> bytes:
+        """Return the JSON of a stored value, be it large or not."""
         ...
 
     def run_status(self, run_id: str) -> RunStatus:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeGuard
 
 from pydantic_core import to_json
 
@@ -70,14 +70,16 @@ class TriggerOptions:
             TriggerOptionError: One of them is not possible. The message says which, and what to write.
         """
         given = (queue, concurrency_key, machine, delay, ttl, priority, metadata, idempotency_key, idempotency_key_ttl)
-        if not any(option is not None for option in (*given, max_attempts, max_duration, debounce)) and not tags:
+        if not isinstance(test, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
+            raise TriggerOptionError("test", test, "Use True or False.")
+        if tags == () and (*given, max_attempts, max_duration, debounce) == _NOTHING_GIVEN:
             return _TEST if test else _NONE
         if debounce is not None:
             _check_debounce(debounce, delay)
         return TriggerOptions(
             queue=_check_queue(queue),
             concurrency_key=_check_concurrency_key(concurrency_key),
-            machine=machine,
+            machine=_check_machine(machine),
             delay=_check_delay(delay),
             ttl=_check_duration("ttl", ttl),
             priority=_check_priority(priority),
@@ -92,6 +94,7 @@ class TriggerOptions:
         )
 
 
+_NOTHING_GIVEN: Final = (None,) * 12
 _NONE: Final = TriggerOptions()
 _TEST: Final = TriggerOptions(test=True)
 
@@ -122,12 +125,14 @@ def check_tags(tags: str | Sequence[str]) -> tuple[str, ...]:
     Raises:
         TriggerOptionError: More than 10, or one that is not 1 to 128 characters of text.
     """
-    unique = (tags,) if isinstance(tags, str) else tuple(dict.fromkeys(tags))
+    given: object = (tags,) if isinstance(tags, str) else tags
+    if not isinstance(given, list | tuple | set | frozenset):
+        raise TriggerOptionError("tags", tags, 'Use text, or a list of texts: tags=["order", "eu"].')
+    unique = tuple(dict.fromkeys(tag for tag in given if is_tag(tag)))
     if len(unique) > MOST_TAGS:
         raise TriggerOptionError("tags", tags, f"A run has at most {MOST_TAGS} tags.")
-    for tag in unique:
-        if not is_tag(tag):
-            raise TriggerOptionError("tags", tags, f"Each tag is text of 1 to {LONGEST_TAG} characters.")
+    if not all(map(is_tag, given)):
+        raise TriggerOptionError("tags", tags, f"Each tag is text of 1 to {LONGEST_TAG} characters.")
     return unique
 
 
@@ -143,7 +148,7 @@ def check_due(delay: Duration | datetime) -> timedelta | datetime:
     return due
 
 
-def is_tag(tag: object) -> bool:
+def is_tag(tag: object) -> TypeGuard[str]:
     """Whether it is text of 1 to 128 characters."""
     return _is_text(tag, LONGEST_TAG)
 
@@ -155,6 +160,12 @@ def _check_queue(queue: str | Queue | None) -> str | Queue | None:
     if name is not None and not is_queue_name(name):
         raise TriggerOptionError("queue", queue, f"{NAME_REMEDY} in a queue's name.")
     return queue
+
+
+def _check_machine(machine: object) -> str | Machine | None:
+    if machine is None or isinstance(machine, str | Machine):
+        return machine
+    raise TriggerOptionError("machine", machine, 'Use a preset\'s name, "small-2x", or Machine(cpu=2, memory=4).')
 
 
 def _check_delay(delay: Duration | datetime | None) -> timedelta | datetime | None:

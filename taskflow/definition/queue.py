@@ -1,7 +1,7 @@
 """Queues: which runs share a limit."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
@@ -45,6 +45,7 @@ class Queue:
         total_limit: How many over all keys together.
         rate_limit: How many may start in a period, e.g. ``"10/m"`` or ``"100/15m"``: a token bucket that holds as
             many (GCRA, ITU-T I.371), one for runs without a key and one for each key.
+        limits: What the store must know of it, made of the others.
 
     Raises:
         DefinitionError: The name or a limit is not possible.
@@ -55,19 +56,16 @@ class Queue:
     per_key_limit: int | None = None
     total_limit: int | None = None
     rate_limit: str | None = None
+    limits: QueueLimits = field(default=NO_LIMITS, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.name is not None and not is_queue_name(self.name):
             raise DefinitionError("That is not a queue name", option="name", value=self.name, remedy=f"{NAME_REMEDY}.")
         for option in ("concurrency_limit", "per_key_limit", "total_limit"):
             _check_limit(option, getattr(self, option))
-        parse_rate(self.rate_limit)
-
-    @property
-    def limits(self) -> QueueLimits:
-        """What the store must know of it."""
-        count, period = parse_rate(self.rate_limit)
-        return QueueLimits(self.concurrency_limit, self.per_key_limit, self.total_limit, count, period)
+        limits = QueueLimits(self.concurrency_limit, self.per_key_limit, self.total_limit, *parse_rate(self.rate_limit))
+        if limits != NO_LIMITS:
+            object.__setattr__(self, "limits", limits)
 
 
 def is_queue_name(name: object) -> bool:

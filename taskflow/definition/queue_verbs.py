@@ -6,6 +6,7 @@ from typing import Final
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.engine import engine
 from taskflow.definition.queue import Queue, check_limit
+from taskflow.errors import QueueNotFoundError
 from taskflow.models import QueueState
 
 
@@ -116,7 +117,10 @@ class Queues:
 
 
 def _name(queue: str | Queue) -> str:
-    return queue if isinstance(queue, str) else queue.name or ""
+    name: object = queue.name if isinstance(queue, Queue) else queue
+    if not isinstance(name, str) or not name:
+        raise QueueNotFoundError(str(name or ""), 'Give the queue\'s name, "invoices", or a Queue that has one.')
+    return name
 
 
 queues: Final = Queues()

@@ -5,14 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, overload
 
+from taskflow.errors import RunFilterError
 from taskflow.models import Run, RunStatus
+
+_LONGEST_PAGE: Final = 1000
+_TEXTS: Final = ("queue", "machine", "version", "batch", "schedule", "parent", "root", "idempotency_key", "error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
     """Every condition that is given must hold. One with several values holds when any of them does.
 
+    Raises ``RunFilterError`` for a condition that is not possible.
+
     Attributes:
+        status: Statuses, or their names.
         tag: Any of these tags.
         parent: The id of the run that triggered them.
         root: The id of the run at the top of their family; that run itself is not among them.
@@ -21,7 +28,7 @@ class RunFilter:
         error: Part of the error's type or message (its first 500 characters), in upper or lower case.
     """
 
-    status: RunStatus | Sequence[RunStatus] = ()
+    status: RunStatus | str | Sequence[RunStatus | str] = ()
     task: str | Sequence[str] = ()
     tag: str | Sequence[str] = ()
     queue: str | None = None
@@ -37,10 +44,29 @@ class RunFilter:
     created_to: datetime | None = None
     error: str | None = None
 
+    def __post_init__(self) -> None:
+        for option in ("status", "task", "tag"):
+            value: object = getattr(self, option)
+            if not _is_texts(value):
+                raise RunFilterError(option, value, "Use text, or a list of texts.")
+        for option in _TEXTS:
+            if not isinstance(value := getattr(self, option), str | None):
+                raise RunFilterError(option, value, "Use text.")
+        for option in ("created_from", "created_to"):
+            value = getattr(self, option)
+            if value is not None and (not isinstance(value, datetime) or value.utcoffset() is None):
+                raise RunFilterError(option, value, "Give an aware datetime, e.g. datetime.now(UTC).")
+        if not isinstance(self.is_test, bool | None):  # pyright: ignore[reportUnnecessaryIsInstance] - see above
+            raise RunFilterError("is_test", self.is_test, "Use True or False.")
+        _ = self.statuses
+
     @property
     def statuses(self) -> tuple[RunStatus, ...]:
         """The statuses, none for any."""
-        return (self.status,) if isinstance(self.status, RunStatus) else tuple(dict.fromkeys(self.status))
+        try:
+            return tuple(RunStatus(status) for status in _several(self.status))
+        except ValueError:
+            raise RunFilterError("status", self.status, f"It is one of {', '.join(RunStatus)}.") from None
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -81,8 +107,36 @@ class RunPage(Sequence[Run]):
         return iter(self.runs)
 
 
-ALL_RUNS: Final = RunFilter()
+def check_filter(where: object) -> RunFilter:
+    """Return a filter.
+
+    Raises:
+        RunFilterError: It is something else.
+    """
+    if isinstance(where, RunFilter):
+        return where
+    raise RunFilterError("where", where, 'Use RunFilter(status="FAILED", task="hello-world", ...).')
+
+
+def check_page_size(limit: object) -> int:
+    """Return how many runs a page has.
+
+    Raises:
+        RunFilterError: Not a whole number from 1 to 1,000.
+    """
+    if isinstance(limit, int) and not isinstance(limit, bool) and 1 <= limit <= _LONGEST_PAGE:
+        return limit
+    raise RunFilterError("limit", limit, f"Use a whole number from 1 to {_LONGEST_PAGE:,}; further pages by cursor.")
 
 
 def _several(value: str | Sequence[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, list | tuple | set | frozenset) and all(isinstance(each, str) for each in value)  # pyright: ignore[reportUnknownVariableType] - any
+    )
+
+
+ALL_RUNS: Final = RunFilter()

@@ -9,7 +9,7 @@ from taskflow.definition.durations import Duration
 from taskflow.definition.engine import engine
 from taskflow.definition.handle import RunHandle
 from taskflow.definition.options import check_due, check_tags
-from taskflow.definition.run_filter import ALL_RUNS, RunFilter
+from taskflow.definition.run_filter import ALL_RUNS, RunFilter, check_filter
 from taskflow.errors import RunFilterError
 from taskflow.models import Run
 
@@ -25,7 +25,6 @@ class RunVerbs:
 
         Raises:
             RunNotFoundError: No such run.
-            TaskNotFoundError: Its task is not declared in this process.
             PayloadError: Its payload does not fit (any more).
         """
         refuse_in_event_loop("runs.replay", "runs.areplay")
@@ -146,6 +145,6 @@ def _selected(ids: Iterable[str] | None, where: RunFilter | None) -> list[str] |
     if ids is not None and where is None:
         return [ids] if isinstance(ids, str) else list(ids)
     if ids is None and where is not None and where != ALL_RUNS:
-        return where
+        return check_filter(where)
     remedy = "Give either the runs' ids or where=RunFilter(...) with at least one condition."
     raise RunFilterError("where", where, remedy)

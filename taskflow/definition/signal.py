@@ -9,6 +9,8 @@ from taskflow.definition.durations import Duration, parse_duration
 
 CANCELED: Final = "canceled"
 TIMED_OUT: Final = "timed out"
+INTERRUPTED: Final = "interrupted"
+_making: Final = threading.Lock()
 
 
 class Signal:
@@ -21,7 +23,7 @@ class Signal:
     __slots__ = ("_event", "_reason", "_waiters")
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._event: threading.Event | None = None  # made by the first who waits: few do, and it takes 2 us
         self._reason: str | None = None
         self._waiters: dict[asyncio.Future[None], asyncio.AbstractEventLoop] = {}
 
@@ -44,8 +46,9 @@ class Signal:
         """Tell the attempt to stop. The first reason stays. Nodes do this; a task's own tests may."""
         if self._reason is not None:
             return
-        self._reason = reason
-        self._event.set()
+        self._reason = reason  # before the event is looked for: see _made_event
+        if self._event is not None:
+            self._event.set()
         for waiter, loop in list(self._waiters.items()):
             if not loop.is_closed():
                 loop.call_soon_threadsafe(_wake, waiter)
@@ -63,7 +66,7 @@ class Signal:
             BlockingCallError: An event loop runs in this thread; use ``await signal.await_()``.
         """
         refuse_in_event_loop("signal.wait", "signal.await_")
-        return self._event.wait(_seconds(timeout))
+        return self._made_event().wait(_seconds(timeout))
 
     async def await_(self, timeout: Duration | None = None) -> bool:
         """Wait until the attempt is to stop, without blocking the event loop. See ``wait``."""
@@ -76,6 +79,13 @@ class Signal:
         finally:
             del self._waiters[waiter]
         return self.is_set()
+
+    def _made_event(self) -> threading.Event:
+        with _making:
+            self._event = self._event or threading.Event()
+        if self._reason is not None:  # asked only now: set() may have found no event
+            self._event.set()
+        return self._event
 
 
 def _wake(waiter: "asyncio.Future[None]") -> None:

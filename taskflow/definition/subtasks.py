@@ -7,13 +7,14 @@ from typing import Any, Final, Generic, TypedDict, TypeVar, Unpack, cast, overlo
 from pydantic_core import from_json, to_json
 
 from taskflow.definition.batch_engine import BatchRuns
-from taskflow.definition.batch_item import AnyTask, BatchItem, BatchOptions
+from taskflow.definition.batch_item import AnyTask, BatchItem, BatchOptions, check_items
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.debounce import Debounce
 from taskflow.definition.durations import Duration
 from taskflow.definition.engine import engine
 from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.machine import Machine
+from taskflow.definition.misspelt import names_options
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.payload import OutputType
 from taskflow.definition.queue import Queue
@@ -21,6 +22,8 @@ from taskflow.definition.result import TaskResult
 from taskflow.definition.waiting import Wait, Waiter, WaitRequest, require_waits
 from taskflow.models import RunError, RunStatus
 
+checked_options: Final = names_options(TriggerOptions.checked)
+checked_batch_options: Final = names_options(BatchOptions.checked)
 PayloadT = TypeVar("PayloadT")
 ResultT = TypeVar("ResultT")
 OutputT = TypeVar("OutputT")
@@ -89,7 +92,8 @@ class Subtask(Generic[PayloadT, ResultT]):
         task = self._own()
         verb = f"{task.definition.id}.trigger_and_wait"
         refuse_in_event_loop(verb, f"{task.definition.id}.atrigger_and_wait")
-        values = require_waits(verb).wait(_request(task, payload, TriggerOptions.checked(**options)))
+        request = _request(task, payload, checked_options(**options))
+        values = require_waits(verb).wait(request)
         return result_of(values[0], task.definition.output)
 
     @overload
@@ -103,8 +107,8 @@ class Subtask(Generic[PayloadT, ResultT]):
     async def atrigger_and_wait(self, payload: object = None, **options: Unpack[TriggerKeywords]) -> TaskResult[Any]:
         """Make a run and wait until it has ended. See ``trigger_and_wait``."""
         task = self._own()
-        waits = require_waits(f"{task.definition.id}.atrigger_and_wait")
-        values = await waits.await_(_request(task, payload, TriggerOptions.checked(**options)))
+        request = _request(task, payload, checked_options(**options))
+        values = await require_waits(f"{task.definition.id}.atrigger_and_wait").await_(request)
         return await aresult_of(values[0], task.definition.output)
 
     def batch_trigger_and_wait(
@@ -127,7 +131,9 @@ class Subtask(Generic[PayloadT, ResultT]):
         task = self._own()
         verb = f"{task.definition.id}.batch_trigger_and_wait"
         refuse_in_event_loop(verb, f"{task.definition.id}.abatch_trigger_and_wait")
-        return cast("Sequence[TaskResult[ResultT]]", wait_for_batch(verb, task, items, BatchOptions.checked(**options)))
+        return cast(
+            "Sequence[TaskResult[ResultT]]", wait_for_batch(verb, task, items, checked_batch_options(**options))
+        )
 
     async def abatch_trigger_and_wait(
         self,
@@ -137,7 +143,7 @@ class Subtask(Generic[PayloadT, ResultT]):
         """Make a run of each item and wait until all have ended. See ``batch_trigger_and_wait``."""
         task = self._own()
         verb = f"{task.definition.id}.abatch_trigger_and_wait"
-        found = await await_batch(verb, task, items, BatchOptions.checked(**options))
+        found = await await_batch(verb, task, items, checked_batch_options(**options))
         return cast("Sequence[TaskResult[ResultT]]", found)
 
 
@@ -158,6 +164,7 @@ def wait_for_batch(
     verb: str, task: AnyTask | str | None, items: Iterable[object], options: BatchOptions
 ) -> list[TaskResult[object]]:
     """Make a run of each item and wait until all have ended."""
+    check_items(items, is_async=False)
     waits, batch = require_waits(verb), _Batch(task, list(items), options)
     if not batch.items:
         return []
@@ -168,6 +175,7 @@ async def await_batch(
     verb: str, task: AnyTask | str | None, items: Iterable[object] | AsyncIterable[object], options: BatchOptions
 ) -> list[TaskResult[object]]:
     """Make a run of each item and wait until all have ended."""
+    check_items(items, is_async=True)
     waits = require_waits(verb)
     found = [item async for item in items] if isinstance(items, AsyncIterable) else list(items)
     batch = _Batch(task, found, options)
@@ -246,6 +254,8 @@ def result_of(value: bytes, output: OutputType | None) -> TaskResult[object]:
     end = cast("dict[str, Any]", from_json(value))
     if end["status"] == UNKNOWN:
         return _remembered(end["run"], lambda: engine().retrieve_run(end["run"]), output)
+    if "at" in end:
+        end["output"] = from_json(engine().load_value(end["at"].encode()))
     return _result(end, output)
 
 
@@ -255,6 +265,8 @@ async def aresult_of(value: bytes, output: OutputType | None) -> TaskResult[obje
     if end["status"] == UNKNOWN:
         run = await engine().aretrieve_run(end["run"])
         return _remembered(end["run"], lambda: run, output)
+    if "at" in end:
+        end["output"] = from_json(await engine().aload_value(end["at"].encode()))
     return _result(end, output)
 
 

@@ -4,6 +4,13 @@ import difflib
 from collections.abc import Iterable
 
 
+def near_miss(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that was probably meant, None when nothing is near."""
+    folded = {candidate.lower(): candidate for candidate in known}
+    near = difflib.get_close_matches(word.lower(), folded, n=1)
+    return folded[near[0]] if near else None
+
+
 def did_you_mean(word: str, known: Iterable[str], what: str) -> str:
     """Return "Did you mean 'x'?" for a near miss, else the list of what is known.
 
@@ -11,8 +18,7 @@ def did_you_mean(word: str, known: Iterable[str], what: str) -> str:
         what: Plural noun of the known words, e.g. "options".
     """
     words = sorted(known)
-    folded = {candidate.lower(): candidate for candidate in words}
-    near = difflib.get_close_matches(word.lower(), folded, n=1)
+    near = near_miss(word, words)
     if near:
-        return f"Did you mean {folded[near[0]]!r}?"
+        return f"Did you mean {near!r}?"
     return f"The {what} are {', '.join(words)}." if words else f"There are no {what}."

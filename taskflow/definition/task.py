@@ -18,6 +18,7 @@ from taskflow.definition.hook_decorators import Hooked
 from taskflow.definition.hook_sets import HookSet, Plan
 from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.machine import Machine, MachineSpec
+from taskflow.definition.misspelt import names_options
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.payload import OutputType, PayloadType
 from taskflow.definition.queue import Queue
@@ -166,6 +167,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
         test: bool = False,
     ) -> RunHandle[ResultT]: ...
 
+    @names_options
     def trigger(
         self,
         payload: object = None,
@@ -274,6 +276,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
         test: bool = False,
     ) -> RunHandle[ResultT]: ...
 
+    @names_options
     async def atrigger(
         self,
         payload: object = None,
@@ -312,6 +315,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
         )
         return RunHandle(await engine().atrigger(self, payload, options), self.definition.output)
 
+    @names_options
     def batch_trigger(
         self,
         items: Iterable[PayloadT | BatchItem[PayloadT]],
@@ -346,6 +350,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
         )
         return BatchHandle(engine().batches.trigger(self, items, options))
 
+    @names_options
     async def abatch_trigger(
         self,
         items: Iterable[PayloadT | BatchItem[PayloadT]] | AsyncIterable[PayloadT | BatchItem[PayloadT]],

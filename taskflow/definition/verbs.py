@@ -15,16 +15,19 @@ from taskflow.definition.hook_decorators import Hooked
 from taskflow.definition.hook_sets import HookSet, declared_hooks
 from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.machine import Machine
+from taskflow.definition.misspelt import names_options
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.queue import Queue
 from taskflow.definition.result import TaskResult
-from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
+from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage, check_filter, check_page_size
 from taskflow.definition.run_verbs import RunVerbs
 from taskflow.definition.subtasks import (
     BatchKeywords,
     TriggerKeywords,
     await_batch,
     await_run,
+    checked_batch_options,
+    checked_options,
     wait_for_batch,
     wait_for_run,
 )
@@ -32,7 +35,7 @@ from taskflow.models import Run
 
 
 class Tasks(Hooked):
-    """Tasks by id: the untyped door. What it triggers must be declared in this process.
+    """Tasks by id: the untyped door, also to tasks whose code only workers have.
 
     Hooks declared here are those of all tasks: ``@tasks.on_failure``, or ``@tasks.on_failure("alert")`` with a name.
     """
@@ -41,6 +44,7 @@ class Tasks(Hooked):
         """Return where its hooks are kept."""
         return declared_hooks
 
+    @names_options
     def trigger(
         self,
         id: str,
@@ -61,10 +65,13 @@ class Tasks(Hooked):
         debounce: Debounce | None = None,
         test: bool = False,
     ) -> RunHandle[object]:
-        """Make a run of the task declared under an id. The options are those of ``Task.trigger``.
+        """Make a run of the task of an id. The options are those of ``Task.trigger``.
+
+        A task that this process does not declare is what workers have registered; its payload is any JSON, checked
+        when the run starts. While none has registered it, the run is PENDING_VERSION; a near miss is logged.
 
         Raises:
-            TaskNotFoundError: No such task; the message names the near miss.
+            DefinitionError: That can't be the id of a task.
             PayloadError: The payload does not fit.
             TriggerOptionError: An option is not possible.
             StoreUnavailableError: The store did not answer; says whether the run may exist.
@@ -88,6 +95,7 @@ class Tasks(Hooked):
         )
         return RunHandle(engine().trigger_id(id, payload, options))
 
+    @names_options
     async def atrigger(
         self,
         id: str,
@@ -108,7 +116,7 @@ class Tasks(Hooked):
         debounce: Debounce | None = None,
         test: bool = False,
     ) -> RunHandle[object]:
-        """Make a run of the task declared under an id. See ``trigger``."""
+        """Make a run of the task of an id. See ``trigger``."""
         options = TriggerOptions.checked(
             queue=queue,
             concurrency_key=concurrency_key,
@@ -127,6 +135,7 @@ class Tasks(Hooked):
         )
         return RunHandle(await engine().atrigger_id(id, payload, options))
 
+    @names_options
     def batch_trigger(
         self,
         id: str,
@@ -136,17 +145,14 @@ class Tasks(Hooked):
         idempotency_key: str | IdempotencyKey | None = None,
         idempotency_key_ttl: Duration | None = None,
     ) -> BatchHandle[object]:
-        """Make a run of each item of the task declared under an id. See ``Task.batch_trigger``.
-
-        Raises:
-            TaskNotFoundError: No such task; the message names the near miss.
-        """
+        """Make a run of each item of the task of an id. See ``trigger`` and ``Task.batch_trigger``."""
         refuse_in_event_loop("tasks.batch_trigger", "tasks.abatch_trigger")
         options = BatchOptions.checked(
             atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
         )
         return BatchHandle(engine().batches.trigger(id, items, options))
 
+    @names_options
     async def abatch_trigger(
         self,
         id: str,
@@ -156,7 +162,7 @@ class Tasks(Hooked):
         idempotency_key: str | IdempotencyKey | None = None,
         idempotency_key_ttl: Duration | None = None,
     ) -> BatchHandle[object]:
-        """Make a run of each item of the task declared under an id. See ``Task.batch_trigger``."""
+        """Make a run of each item of the task of an id. See ``trigger`` and ``Task.batch_trigger``."""
         options = BatchOptions.checked(
             atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
         )
@@ -167,26 +173,26 @@ class Tasks(Hooked):
     ) -> TaskResult[object]:
         """Make a run of the task declared under an id and wait until it has ended. See ``Task.trigger_and_wait``."""
         refuse_in_event_loop("tasks.trigger_and_wait", "tasks.atrigger_and_wait")
-        return wait_for_run("tasks.trigger_and_wait", id, payload, TriggerOptions.checked(**options))
+        return wait_for_run("tasks.trigger_and_wait", id, payload, checked_options(**options))
 
     async def atrigger_and_wait(
         self, id: str, payload: object = None, **options: Unpack[TriggerKeywords]
     ) -> TaskResult[object]:
         """Make a run of the task declared under an id and wait until it has ended. See ``Task.trigger_and_wait``."""
-        return await await_run("tasks.atrigger_and_wait", id, payload, TriggerOptions.checked(**options))
+        return await await_run("tasks.atrigger_and_wait", id, payload, checked_options(**options))
 
     def batch_trigger_and_wait(
         self, id: str, items: Iterable[object], **options: Unpack[BatchKeywords]
     ) -> Sequence[TaskResult[object]]:
         """Make a run of each item and wait until all have ended. See ``Task.batch_trigger_and_wait``."""
         refuse_in_event_loop("tasks.batch_trigger_and_wait", "tasks.abatch_trigger_and_wait")
-        return wait_for_batch("tasks.batch_trigger_and_wait", id, items, BatchOptions.checked(**options))
+        return wait_for_batch("tasks.batch_trigger_and_wait", id, items, checked_batch_options(**options))
 
     async def abatch_trigger_and_wait(
         self, id: str, items: Iterable[object] | AsyncIterable[object], **options: Unpack[BatchKeywords]
     ) -> Sequence[TaskResult[object]]:
         """Make a run of each item and wait until all have ended. See ``Task.batch_trigger_and_wait``."""
-        return await await_batch("tasks.abatch_trigger_and_wait", id, items, BatchOptions.checked(**options))
+        return await await_batch("tasks.abatch_trigger_and_wait", id, items, checked_batch_options(**options))
 
 
 class Runs(RunVerbs):
@@ -214,15 +220,15 @@ class Runs(RunVerbs):
             cursor: The ``cursor`` of the page before.
 
         Raises:
-            RunFilterError: A condition or the cursor is not possible.
+            RunFilterError: The limit, a condition or the cursor is not possible.
             HistoryUnavailableError: The history's database did not answer.
         """
         refuse_in_event_loop("runs.list", "runs.alist")
-        return engine().list_runs(limit, where, cursor)
+        return engine().list_runs(check_page_size(limit), check_filter(where), cursor)
 
     async def alist(self, limit: int = 50, *, where: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
         """Return a page of runs. See ``list``."""
-        return await engine().alist_runs(limit, where, cursor)
+        return await engine().alist_runs(check_page_size(limit), check_filter(where), cursor)
 
     def cancel(self, run_id: str) -> bool:
         """Cancel a run. Returns False when it had ended.

@@ -1,4 +1,4 @@
-"""``wait``: let a run wait for time. It holds no slot meanwhile, and no place in its node."""
+"""``wait``: let a run wait for time, or for a token. It holds no slot meanwhile, and no place in its node."""
 
 import asyncio
 import time
@@ -7,12 +7,13 @@ from typing import Final
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.durations import Duration, parse_duration
+from taskflow.definition.token_verbs import TokenVerbs
 from taskflow.definition.waiting import SLEPT, Wait, WaitRequest, require_waits
 from taskflow.errors import WaitError
 
 
-class Waiting:
-    """The verbs of waits. Within a run only."""
+class Waiting(TokenVerbs):
+    """The verbs of waits. Those for time within a run only."""
 
     def for_(self, duration: Duration) -> None:
         """Let the run wait. Up to 5 s it just sleeps; longer, it gives its slot and its place in its node back.
@@ -78,6 +79,8 @@ def _request(duration: timedelta, date: datetime | None, label: str) -> WaitRequ
 
 
 def _left(date: datetime, raise_if_past: bool) -> timedelta:
+    if not isinstance(date, datetime):  # pyright: ignore[reportUnnecessaryIsInstance] - by callers without a checker
+        raise WaitError(f"wait.until({date!r}): that is no datetime. Use e.g. datetime.now(UTC) + ..., or wait.for_.")
     if date.utcoffset() is None:
         raise WaitError(f"wait.until({date!r}): the datetime has no time zone. Use e.g. datetime.now(UTC) + ...")
     left = date - datetime.now(UTC)

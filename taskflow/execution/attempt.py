@@ -21,6 +21,7 @@ from taskflow.execution.hook_runner import HookRunner, Report
 from taskflow.execution.in_place import InPlace, drive
 from taskflow.execution.lifecycle import BeforeFinalHooks, Lifecycle
 from taskflow.execution.outcome import Completed, Outcome, Tries, decide
+from taskflow.execution.values import Values, loaded
 from taskflow.execution.waiting.coroutines import CoroutineWaits, track_tasks
 from taskflow.execution.waiting.durable_blocking import DurableBlockingWaits
 from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
@@ -36,6 +37,7 @@ class Attempt:
             word when the run has not ended by it.
         report: What happened besides the outcome.
         make_waits: How its code waits; None where it can't.
+        values: Where large payloads and outputs are; None keeps all in the record.
         is_resumed: Whether it goes on after a wait without a process: no new try.
     """
 
@@ -48,6 +50,7 @@ class Attempt:
     stop_reason: Callable[[], str] = lambda: CANCELED
     report: Report = field(default_factory=Report)
     make_waits: Callable[[HookRunner], Waits] | None = None
+    values: Values | None = None
     is_resumed: bool = False
 
     @property
@@ -83,7 +86,7 @@ class Attempt:
     async def _run(self, caller: Caller, before_final_hooks: BeforeFinalHooks | None) -> Outcome:
         try:
             payload_type = self.definition.payload
-            payload = payload_type.load(self.payload) if payload_type else None
+            payload = payload_type.load(await loaded(caller, self.values, self.payload)) if payload_type else None
             plan = self.definition.plan()
         except Exception as error:  # no hook is called: what it would be given does not fit
             return decide(error, self.definition, self.tries, self.random, datetime.now(UTC))
@@ -97,6 +100,7 @@ class Attempt:
             self.random,
             self.stop_reason,
             before_final_hooks,
+            values=self.values,
             is_resumed=self.is_resumed,
             around_function=self._journal(waits),
         )

@@ -6,7 +6,7 @@ a hook raises after the outcome is known is recorded and changes nothing.
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from inspect import isawaitable
 from typing import cast
@@ -19,6 +19,7 @@ from taskflow.execution.calling import Caller, is_told_to_leave
 from taskflow.execution.hook_runner import REASONS, HookRunner, end_hooks
 from taskflow.execution.middleware import within
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries, decide, is_catchable, timed_out
+from taskflow.execution.values import Values, stored
 from taskflow.models import RunError, RunStatus
 
 BeforeFinalHooks = Callable[[Outcome], Awaitable[None] | None]
@@ -44,6 +45,7 @@ class Lifecycle:
     random: Callable[[], float]
     stop_reason: Callable[[], str]
     before_final_hooks: BeforeFinalHooks | None
+    values: Values | None = None
     is_resumed: bool = False
     around_function: Callable[[], AbstractContextManager[None]] = nullcontext
     _outcome: Outcome | None = None
@@ -91,6 +93,9 @@ class Lifecycle:
             with self.around_function():
                 value = await self._invoke()
             outcome = self.complete(value)
+            if self.values is not None and self.values.is_large(outcome.output):
+                run_id = self.hooks.context.run.id
+                outcome = replace(outcome, output=await stored(self._caller, self.values, run_id, outcome.output))
         except GeneratorExit:
             raise
         except BaseException as error:

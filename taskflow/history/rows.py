@@ -32,7 +32,7 @@ _COLUMNS: Final = {
 _NUMBERS: Final = ("created", "finished")
 _OWN: Final = frozenset(
     {"class", "test", "attempt", "claim", "attempt_started", "node", "nonce", "order", "slot", "ticket", "pid"}
-    | {"reservation", "republished", "idempotency", "args"}
+    | {"reservation", "republished", "idempotency", "args", "log_lines", "log_bytes"}
 )
 """Fields that say how a run is executed, or that other columns and tables hold."""
 

@@ -3,13 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import ResponseError
 
-from taskflow.errors import StoreUnavailableError
+from taskflow.errors import StoreScriptError, StoreUnavailableError
 from taskflow.store import scripts
 from taskflow.store.connections import AsyncConnections, packed
+from taskflow.store.failures import failure, reason
 from taskflow.store.operations import Operation
 from taskflow.store.records import Ticket
 from taskflow.store.sync_store import PAUSE_SECONDS, UNREACHABLE, OnEnded, TicketPublisher
@@ -38,6 +40,7 @@ class AsyncStore:
 
         Raises:
             StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
+            StoreScriptError: The script failed.
         """
         replies = await self._execute([self._wire.command(operation, shard)], [operation])
         return await self._read(operation, replies)
@@ -49,7 +52,7 @@ class AsyncStore:
             return await self.run(operation, shard=shard)
         for candidate in range(self.config.shards - 1):
             replies = await self._execute([self._wire.command(operation, candidate)], [operation])
-            if not is_missing(replies[0]):
+            if isinstance(replies[0], StoreScriptError) or not is_missing(replies[0]):
                 return await self._read(operation, replies)
         return await self.run(operation, shard=self.config.shards - 1)
 
@@ -104,6 +107,8 @@ class AsyncStore:
         await self._connections.close()
 
     async def _read(self, operation: Operation[ResultT], replies: Sequence[Any]) -> ResultT:
+        if isinstance(replies[0], StoreScriptError):
+            raise replies[0]
         result, tickets = self._wire.read(operation, replies[0])
         await self._publish(tickets)
         self._tell_ended(replies)
@@ -125,7 +130,8 @@ class AsyncStore:
         """Hand on the runs that ended with a canvas. Whoever takes them does not block the loop."""
         if self._on_ended is None:
             return
-        ended = [run_id for reply in replies if reply[2] for run_id in self._wire.ended(reply)]
+        known = [reply for reply in replies if not isinstance(reply, StoreScriptError)]
+        ended = [run_id for reply in known if reply[2] for run_id in self._wire.ended(reply)]
         if ended:
             self._on_ended(ended)
 
@@ -146,7 +152,7 @@ class AsyncStore:
                     await self._connections.discard(connection)
                 if loop.time() + PAUSE_SECONDS >= deadline:
                     run_id = next((operation.run_id for operation in operations if operation), None)
-                    raise StoreUnavailableError(str(error), run_id=run_id, may_exist=was_sent) from error
+                    raise StoreUnavailableError(reason(error), run_id=run_id, may_exist=was_sent) from error
             except asyncio.CancelledError:
                 if connection is not None:
                     await connection.disconnect(nowait=True)
@@ -156,19 +162,23 @@ class AsyncStore:
     async def _round_trip(
         self, connection: Any, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]
     ) -> list[Any]:
-        await connection.send_packed_command(packed(*commands), check_health=False)
+        await connection.send_packed_command([packed(*commands)], check_health=False)
         replies: list[Any] = []
         missing: set[int] = set()
         for place in range(len(commands)):
             try:
                 replies.append(await connection.read_response())
-            except NoScriptError:
-                replies.append(None)
-                missing.add(place)
             except ResponseError as error:
-                # The replies behind this one are unread: the connection is of no use any more.
-                await connection.disconnect(nowait=True)
-                raise StoreUnavailableError(str(error)) from error
+                if scripts.is_unknown(error):
+                    replies.append(None)
+                    missing.add(place)
+                    continue
+                told = failure(error, operations[place], may_exist=len(commands) > 1)
+                if isinstance(told, StoreUnavailableError):
+                    # The replies behind this one are unread: the connection is of no use any more.
+                    await connection.disconnect(nowait=True)
+                    raise told from error
+                replies.append(told)  # the others are not concerned
         if missing:
             await self._load(connection, [operations[place] for place in missing])
             again = [commands[place] for place in sorted(missing)]
@@ -179,5 +189,6 @@ class AsyncStore:
 
     async def _load(self, connection: Any, operations: Sequence[Operation[Any] | None]) -> None:
         for name in {operation.script for operation in operations if operation}:
-            await connection.send_command("SCRIPT", "LOAD", scripts.script(name).text)
-            await connection.read_response()
+            await connection.send_command(*scripts.script(name).load)
+            with suppress(ResponseError):  # another client was first
+                await connection.read_response()

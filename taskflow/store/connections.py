@@ -1,4 +1,4 @@
-"""Idle connections kept for reuse: redis-py's own connections, without the bookkeeping of its pools.
+"""Idle connections kept for reuse, without the bookkeeping of redis-py's pools.
 
 Measured: redis-py 8.1's pool adds 25 to 40 microseconds to a command. Every operation may be repeated safely, so a
 connection that the server closed meanwhile is found out by using it.
@@ -6,20 +6,23 @@ connection that the server closed meanwhile is found out by using it.
 
 import os
 import weakref
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, cast
 
 import hiredis
-from redis import Connection, ConnectionPool
+from redis import ConnectionPool
 from redis.asyncio import Connection as AsyncConnection
 from redis.asyncio import ConnectionPool as AsyncConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from taskflow.store.link import Link
 from taskflow.store.wire import redis_url
+
+_pack: Callable[[tuple[Any, ...]], bytes] = cast("Any", hiredis).pack_command  # its stub takes one argument only
 
 
 class Connections:
@@ -29,36 +32,36 @@ class Connections:
         options = _options(url, timeout)
         from_url: Any = cast("Any", ConnectionPool).from_url  # partly untyped in redis-py
         self._pool: ConnectionPool = from_url(redis_url(url), retry=Retry(NoBackoff(), 0), **options)
-        self._idle: list[Connection] = []
-        self._lent: weakref.WeakSet[Connection] = weakref.WeakSet()
+        self._timeout = timeout.total_seconds()
+        self._idle: list[Link] = []
+        self._lent: weakref.WeakSet[Link] = weakref.WeakSet()
         self._is_closed = False
         _after_fork(self)
 
-    def acquire(self) -> Connection:
-        """Return a connected connection. Raises redis-py's errors when there is none to be had."""
+    def acquire(self) -> Link:
+        """Return an open connection. Raises redis-py's errors when there is none to be had."""
         try:
             return self._idle.pop()
         except IndexError:
-            connection: Connection = self._pool.connection_class(**self._pool.connection_kwargs)
-            _connect(connection)
-            self._lent.add(connection)
-            return connection
+            link = Link(self._pool.connection_class(**self._pool.connection_kwargs), self._timeout)
+            self._lent.add(link)
+            return link
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: Link) -> None:
         """Keep a connection whose last reply was read."""
         if self._is_closed:
-            _disconnect(connection)
+            connection.close()
         else:
             self._idle.append(connection)
 
-    def discard(self, connection: Connection) -> None:
+    def discard(self, connection: Link) -> None:
         """Close a connection, and the idle ones: what closed one has likely closed all."""
-        _disconnect(connection)
+        connection.close()
         while self._idle:
-            _disconnect(self._idle.pop())
+            self._idle.pop().close()
 
     @contextmanager
-    def one(self) -> Generator[Connection]:
+    def one(self) -> Generator[Link]:
         """Lend a connection, kept unless the block fails."""
         connection = self.acquire()
         try:
@@ -78,7 +81,7 @@ class Connections:
         self._is_closed = True
         self._idle.clear()
         for connection in list(self._lent):
-            _disconnect(connection)
+            connection.close()
 
 
 class AsyncConnections:
@@ -113,18 +116,9 @@ class AsyncConnections:
             await self._idle.pop().disconnect()
 
 
-def packed(*commands: Sequence[Any]) -> list[bytes]:
+def packed(*commands: tuple[Any, ...]) -> bytes:
     """Return commands in the server's protocol. hiredis alone takes 2 us for what takes redis-py's layers 13."""
-    pack: Callable[[tuple[Any, ...]], bytes] = cast("Any", hiredis).pack_command  # its stub takes one argument only
-    return [b"".join([pack(tuple(command)) for command in commands])]
-
-
-def _connect(connection: Connection) -> None:
-    cast("Any", connection).connect()  # redis-py has no types here
-
-
-def _disconnect(connection: Connection) -> None:
-    cast("Any", connection).disconnect()
+    return b"".join(map(_pack, commands))
 
 
 def _options(url: str, timeout: timedelta) -> dict[str, Any]:

@@ -70,6 +70,15 @@ def drain_node(node_id: str) -> Operation[int]:
     return Operation("drain_node", (node_id,), _number)
 
 
+def serve_queues(node_id: str, queues: Sequence[str], *, capacity: int, classes: Sequence[str]) -> Operation[int]:
+    """Say that a node takes from Celery queues it consumes again, or with a capacity of 0 for now no longer.
+
+    Reads as 0 when the node takes no runs any more.
+    """
+    args = (node_id, json.dumps(list(queues)), capacity, json.dumps(list(classes)))
+    return Operation("serve_queues", args, lambda code, _: code)
+
+
 def unregister_node(node_id: str, outcome: AttemptOutcome, reason: RunError) -> Operation[int]:
     """End a node's lease on its own wish. Reads as how many of its runs are left: repeat until 0."""
     return Operation("unregister_node", (node_id, outcome.value, records.error_json(reason), PER_PASS), _number)

@@ -26,9 +26,12 @@ PER_PASS: Final = 100
 """How many items one upkeep script handles, so that none holds the store for long."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Operation(Generic[ResultT]):
-    """One call of one script. ``read`` gets the reply's code and value and returns the result, or raises."""
+    """One call of one script. ``read`` gets the reply's code and value and returns the result, or raises.
+
+    Not frozen, which takes three times as long to make.
+    """
 
     script: str
     args: tuple[bytes | str | int | float, ...]
@@ -36,10 +39,12 @@ class Operation(Generic[ResultT]):
     run_id: str | None = None
 
 
-def claim_run(run_id: str, *, node_id: str, reservation: int, pid: int = 0) -> Operation[records.ClaimedRun]:
+def claim_run(
+    run_id: str, *, node_id: str, reservation: int, pid: int = 0, version: str = ""
+) -> Operation[records.ClaimedRun]:
     """Claim a queued run for a node, or the final hooks of one that ended without its code.
 
-    ``pid`` is the child that executes it, 0 for a coroutine.
+    ``pid`` is the child that executes it, 0 for a coroutine; ``version`` that of the node's code.
 
     Raises (when read):
         RunNotClaimableError: The run is not queued under this reservation: claimed elsewhere, finished or unknown; or
@@ -54,7 +59,7 @@ def claim_run(run_id: str, *, node_id: str, reservation: int, pid: int = 0) -> O
             raise NodeUnregisteredError(node_id)
         raise RunNotClaimableError(run_id, value.decode())
 
-    return Operation("claim_run", (run_id, node_id, reservation, secrets.token_hex(8), pid), read)
+    return Operation("claim_run", (run_id, node_id, reservation, secrets.token_hex(8), pid, version), read)
 
 
 def finish_run(

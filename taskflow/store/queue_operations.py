@@ -43,12 +43,13 @@ def read_queues(queue: str = "") -> Operation[list[QueueState]]:
 
 
 def _state(name: bytes, *fields: bytes) -> QueueState:
-    limit, per_key, total, rate, period, override, overridden, paused, running, queued, delayed = fields
+    limit, per_key, total, rate, period, override, overridden, paused, running, queued, delayed, pending = fields
     return QueueState(
         name=name.decode(),
         running=int(running or 0),
         queued=int(queued or 0),
         delayed=int(delayed or 0),
+        pending_version=int(pending or 0),
         concurrency_limit=_number(override) or _number(limit),
         declared_limit=_number(limit),
         per_key_limit=_number(per_key),

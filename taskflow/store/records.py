@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from taskflow.models import Attempt, AttemptOutcome, ErrorCause, Run, RunError, RunStatus
+from taskflow.objects.address import address_of, is_address
 
 _OUTCOMES = {RunStatus.COMPLETED: AttemptOutcome.COMPLETED, RunStatus.CANCELED: AttemptOutcome.CANCELED}
 
@@ -175,8 +176,8 @@ def run(run_id: str, fields: Mapping[str, bytes]) -> Run:
         executor=executor,
         created_at=instant(fields["created"]),
         max_attempts=int(fields["max_attempts"]),
-        payload=json.loads(fields.get("payload", b"null")),
-        output=json.loads(fields.get("output", b"null")),
+        payload=_value(fields.get("payload", b"null")),
+        output=_value(fields.get("output", b"null")),
         error=error(fields.get("error")),
         attempts=_attempts(status, fields),
         tags=tuple(json.loads(fields.get("tags", b"[]"))),
@@ -195,7 +196,13 @@ def run(run_id: str, fields: Mapping[str, bytes]) -> Run:
         root_id=_text(fields.get("root")),
         batch_id=_text(fields.get("batch")),
         hook_errors=_errors(fields.get("hook_errors")),
+        version=_text(fields.get("version") or None),
     )
+
+
+def _value(stored: bytes) -> object:
+    """Return a payload or output, or the address of a large one."""
+    return address_of(stored) if is_address(stored) else json.loads(stored)
 
 
 def _errors(stored: bytes | None) -> tuple[RunError, ...]:

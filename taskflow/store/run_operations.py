@@ -1,6 +1,7 @@
 """What an executing run writes about itself: metadata, tags and log lines. Operations as in ``operations``."""
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,8 +70,14 @@ def add_tags(run_id: str, claim: int | None, tags: Sequence[str]) -> Operation[i
     return Operation("add_tags", (run_id, claim or "", json.dumps(list(tags)), MOST_TAGS), read)
 
 
-def append_logs(run_id: str, claim: int, lines: Sequence[bytes]) -> Operation[int]:
+def append_logs(
+    run_id: str, claim: int, lines: Sequence[bytes], *, most: int = 10_000, largest: int = 1_000_000
+) -> Operation[int]:
     """Add log lines, each a JSON object without a newline. Reads as how many: 0 under a claim that never was.
+
+    Args:
+        most: How many lines of a run are kept, of all its attempts together. One more says that there were others.
+        largest: How many bytes of them.
 
     Raises (when read):
         RunNotFoundError: No such run.
@@ -81,4 +88,13 @@ def append_logs(run_id: str, claim: int, lines: Sequence[bytes]) -> Operation[in
             raise RunNotFoundError(run_id)
         return int(value) if code else 0
 
-    return Operation("append_logs", (run_id, claim, b"\n".join(lines)), read)
+    args = (run_id, claim, b"\n".join(lines), most, largest, _truncated(claim, most, largest))
+    return Operation("append_logs", args, read)
+
+
+def _truncated(claim: int, most: int, largest: int) -> str:
+    """Return the line that ends a log that is too long. Its number is 0: no line of an attempt has that."""
+    kept = f"a run's first {most:,} lines and {largest:,} bytes are kept"
+    message = f"Truncated: {kept}. Raise TASKFLOW_LOG_LINES or TASKFLOW_LOG_BYTES."
+    told = {"attempt": 0, "claim": claim, "seq": 0, "time": time.time_ns() // 1_000_000}
+    return json.dumps(told | {"level": "WARNING", "logger": "taskflow.run", "message": message, "fields": {}})

@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
-from taskflow.errors import StoreUnavailableError
+from taskflow.errors import StoreScriptError, StoreUnavailableError
 from taskflow.store import scripts
 from taskflow.store.connections import Connections, packed
+from taskflow.store.failures import failure, reason
+from taskflow.store.link import Link
 from taskflow.store.operations import Operation
 from taskflow.store.records import Ticket
 from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
@@ -56,6 +58,7 @@ class Store:
 
         Raises:
             StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
+            StoreScriptError: The script failed.
         """
         return self._read(operation, self._execute(self._wire.command(operation, shard), operation))
 
@@ -95,12 +98,13 @@ class Store:
             if tickets:
                 self.publish(tickets)
             for reply in replies:
-                self._tell_ended(reply)
+                if not isinstance(reply, StoreScriptError):
+                    self._tell_ended(reply)
             return results
 
         return finish
 
-    def send(self, commands: Sequence[Sequence[bytes | str | int | float]]) -> list[Any]:
+    def send(self, commands: Sequence[tuple[bytes | str | int | float, ...]]) -> list[Any]:
         """Send plain commands in one write. An error that the server answers stands in its command's place.
 
         Raises:
@@ -128,10 +132,9 @@ class Store:
             StoreUnavailableError: No connection.
         """
         try:
-            with self._connections.one() as lent:
-                connection: Any = lent
-                connection.send_command(*self._wire.read_stream(name, after, shard, block_ms, count))
-                reply: Any = connection.read_response(timeout=(block_ms or 0) / 1000 + self._timeout)
+            with self._connections.one() as connection:
+                connection.send(packed(self._wire.read_stream(name, after, shard, block_ms, count)))
+                reply = connection.read(timeout=(block_ms or 0) / 1000 + self._timeout)
         except UNREACHABLE as error:
             raise StoreUnavailableError(str(error)) from error
         return list(reply[0][1]) if reply else []
@@ -143,10 +146,9 @@ class Store:
             StoreUnavailableError: No connection.
         """
         try:
-            with self._connections.one() as lent:
-                connection: Any = lent
-                connection.send_command("BLPOP", f"{self.config.base(shard)}:{name}", seconds)
-                reply: Any = connection.read_response(timeout=seconds + self._timeout)
+            with self._connections.one() as connection:
+                connection.send(packed(("BLPOP", f"{self.config.base(shard)}:{name}", seconds)))
+                reply = connection.read(timeout=seconds + self._timeout)
         except UNREACHABLE as error:
             raise StoreUnavailableError(str(error)) from error
         return reply[1] if reply else None
@@ -181,11 +183,11 @@ class Store:
         if self._on_ended and reply[2] and (ended := self._wire.ended(reply)):
             self._on_ended(ended)
 
-    def _execute(self, command: Sequence[Any], operation: Operation[Any] | None) -> Any:
+    def _execute(self, command: tuple[Any, ...], operation: Operation[Any] | None) -> Any:
         run_id = operation.run_id if operation else None
         return self._retried(lambda connection: self._round_trip(connection, command, operation), run_id)
 
-    def _retried(self, exchange: Callable[[Any], ReplyT], run_id: str | None) -> ReplyT:
+    def _retried(self, exchange: Callable[[Link], ReplyT], run_id: str | None) -> ReplyT:
         deadline = time.monotonic() + self._timeout
         was_sent = False
         while True:
@@ -200,37 +202,31 @@ class Store:
                     was_sent = True
                     self._connections.discard(connection)
                 if time.monotonic() + PAUSE_SECONDS >= deadline:
-                    raise StoreUnavailableError(str(error), run_id=run_id, may_exist=was_sent) from error
+                    raise StoreUnavailableError(reason(error), run_id=run_id, may_exist=was_sent) from error
             time.sleep(PAUSE_SECONDS)
 
-    def _round_trip(self, connection: Any, command: Sequence[Any], operation: Operation[Any] | None) -> Any:
+    def _round_trip(self, connection: Link, command: tuple[Any, ...], operation: Operation[Any] | None) -> Any:
         request = packed(command)
-        connection.send_packed_command(request, check_health=False)
         try:
-            return connection.read_response()
-        except NoScriptError:
-            assert operation is not None
-            connection.send_command("SCRIPT", "LOAD", scripts.script(operation.script).text)
-            connection.read_response()
-            connection.send_packed_command(request, check_health=False)
-            return connection.read_response()
+            return _answer(connection, request, operation)
         except ResponseError as error:
-            self._connections.release(connection)
-            raise StoreUnavailableError(str(error), run_id=operation.run_id if operation else None) from error
+            told = failure(error, operation, may_exist=False)
+            if isinstance(told, StoreScriptError):  # the connection is as good as before
+                self._connections.release(connection)
+            raise told from error
 
-    def _sent(self, commands: Sequence[Any]) -> Any:
+    def _sent(self, commands: Sequence[Any]) -> Link | None:
         connection = None
         try:
             connection = self._connections.acquire()
-            lent: Any = connection
-            lent.send_packed_command(packed(*commands), check_health=False)
+            connection.send(packed(*commands))
         except UNREACHABLE:
             if connection is not None:
                 self._connections.discard(connection)
             return None
         return connection
 
-    def _received(self, connection: Any, count: int) -> list[Any] | None:
+    def _received(self, connection: Link, count: int) -> list[Any] | None:
         try:
             replies = _replies(connection, count)
         except UNREACHABLE:
@@ -243,28 +239,47 @@ class Store:
         self, commands: Sequence[Any], operations: Sequence[Operation[Any]], first: list[Any] | None
     ) -> list[Any]:
         replies = self.send(commands) if first is None else first
-        lacking = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        lacking = [place for place, reply in enumerate(replies) if scripts.is_unknown(reply)]
         if lacking:
             for name in {operations[place].script for place in lacking}:
-                self.send([("SCRIPT", "LOAD", scripts.script(name).text)])
+                self.send([scripts.script(name).load])
             for place, reply in zip(lacking, self.send([commands[place] for place in lacking]), strict=True):
                 replies[place] = reply
-        for reply in replies:
-            if isinstance(reply, ResponseError):
-                raise StoreUnavailableError(str(reply), may_exist=True) from reply
-        return replies
+        return [_told(reply, operation) for reply, operation in zip(replies, operations, strict=True)]
 
 
-def _exchange(connection: Any, commands: Sequence[Any]) -> list[Any]:
-    connection.send_packed_command(packed(*commands), check_health=False)
+def _told(reply: Any, operation: Operation[Any]) -> Any:
+    """Return a reply, or the error that stands in its operation's place. A server that is away fails them all."""
+    if not isinstance(reply, ResponseError):
+        return reply
+    error = failure(reply, operation, may_exist=True)
+    if isinstance(error, StoreUnavailableError):
+        raise error from reply
+    return error
+
+
+def _answer(connection: Link, request: bytes, operation: Operation[Any] | None) -> Any:
+    connection.send(request)
+    try:
+        return connection.read()
+    except ResponseError as error:
+        if operation is None or not scripts.is_unknown(error):
+            raise
+    _exchange(connection, [scripts.script(operation.script).load])  # another client may have been first
+    connection.send(request)
+    return connection.read()
+
+
+def _exchange(connection: Link, commands: Sequence[Any]) -> list[Any]:
+    connection.send(packed(*commands))
     return _replies(connection, len(commands))
 
 
-def _replies(connection: Any, count: int) -> list[Any]:
+def _replies(connection: Link, count: int) -> list[Any]:
     replies: list[Any] = []
     for _ in range(count):
         try:
-            replies.append(connection.read_response())
+            replies.append(connection.read())
         except ResponseError as error:
             replies.append(error)
     return replies

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from pydantic_core import to_json
 
@@ -12,12 +13,19 @@ from taskflow.definition.debounce import Debounce
 from taskflow.definition.idempotency import IdempotencyKey
 from taskflow.definition.queue import NO_LIMITS, QueueLimits
 from taskflow.definition.waiting import Waiter
+from taskflow.objects.address import LargeValue
 from taskflow.store.operations import Operation, due_text, milliseconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class NewRun:
-    """What ``trigger_run`` writes. ``due``: an instant, or a duration from the store's now; ``priority``: seconds."""
+    """What ``trigger_run`` writes. ``due``: an instant, or a duration from the store's now; ``priority``: seconds.
+
+    Not frozen: that would make 1.3 us of it 3.7.
+
+    Attributes:
+        large: The payload where it is too large: ``payload`` is its address, and it is written before the run is.
+    """
 
     id: str
     task_id: str
@@ -44,6 +52,12 @@ class NewRun:
     batch_id: str | None = None
     canvas: str | None = None
     waiter: Waiter | None = None
+    doubts: str = ""
+    """Whether a worker has registered its ``task``, its ``queue`` or both is to be looked up; else it is known."""
+    foreign: str = ""
+    """What only a worker knows of the task, when its code is not where it was triggered."""
+    patience: timedelta | None = None
+    large: LargeValue | None = None
 
 
 def trigger_run(new: NewRun) -> Operation[tuple[str, bool]]:
@@ -68,8 +82,16 @@ def trigger_run(new: NewRun) -> Operation[tuple[str, bool]]:
     return Operation("trigger_run", args, lambda code, value: (value.decode(), code == 1), new.id)
 
 
+_rare_fields = attrgetter(
+    "concurrency_key", "ttl", "priority", "metadata", "max_duration", "idempotency_key_ttl", "is_test", "parent_id",
+    "root_id", "replay_of", "batch_id", "canvas", "waiter", "doubts",
+)  # fmt: skip
+
+
 def _extras(new: NewRun) -> str:
     """Return the fields that few runs have, as JSON of text, "" when this one has none."""
+    if not any(_rare_fields(new)):
+        return ""
     found = {
         "ckey": new.concurrency_key,
         "ttl": new.ttl and milliseconds(new.ttl),
@@ -85,6 +107,9 @@ def _extras(new: NewRun) -> str:
         "canvas": new.canvas,
         "waiter": new.waiter.text if new.waiter else None,
         "place": (new.waiter and new.waiter.place) or None,
+        "doubts": new.doubts or None,
+        "foreign": new.foreign or None,
+        "patience": milliseconds(new.patience) if new.doubts and new.patience is not None else None,
     }
     given = {name: str(value) for name, value in found.items() if value is not None}
     return to_json(given).decode() if given else ""
@@ -104,6 +129,8 @@ def _debounce(new: NewRun) -> str:
 
 def limits_json(limits: QueueLimits) -> str:
     """Return a queue's limits as the fields of its hash, JSON, "" for none. ``period`` is microseconds."""
+    if limits is NO_LIMITS:
+        return ""
     period = limits.rate_period
     found = {
         "limit": limits.concurrency,
@@ -124,9 +151,18 @@ def declare(
     final_hooks: Mapping[str, bool] | None = None,
     environment_limit: int | None = None,
     burst_factor: float = 1.0,
+    registrations: Mapping[str, str] | None = None,
+    schemas: Mapping[str, str] | None = None,
 ) -> Operation[int]:
-    """Keep ticket templates, queue limits and which tasks have final hooks. A worker's word replaces older ones."""
+    """Keep ticket templates, queue limits and which tasks have final hooks. A worker's word replaces older ones.
+
+    Reads as how many of the tasks workers have registered.
+
+    Args:
+        registrations: What a worker registers of each task, see ``registration``.
+        schemas: The JSON Schema of each task's payload.
+    """
     known = {queue: limits_json(each) for queue, each in limits.items()}
     whole = {} if environment_limit is None else {"limit": environment_limit, "burst": burst_factor}
-    told = (dict(templates), known, dict(final_hooks or {}), whole)
+    told = (dict(templates), known, dict(final_hooks or {}), whole, dict(registrations or {}), dict(schemas or {}))
     return Operation("declare", (int(by_worker), *map(json.dumps, told)), lambda _, value: int(value))

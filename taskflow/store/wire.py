@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import secrets
 import time
 import zlib
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from taskflow.store.scripts import script
 
 ResultT = TypeVar("ResultT")
 _BATCH_ID = re.compile(r"batch_([0-9a-f]{2})[0-9a-f]{31}")
+_TOKEN_ID = re.compile(r"token_([0-9a-f]{2})[0-9a-f]{32}")
 _RUN_ID = re.compile(r"run_([0-9a-f]{2})[0-9a-f]{11}[0-9a-f]{20}")
 
 
@@ -62,28 +64,32 @@ class Wire:
         )
 
     def command(self, operation: Operation[Any], shard: int) -> tuple[bytes | str | int | float, ...]:
-        """Return the EVALSHA command of an operation."""
+        """Return the FCALL command of an operation."""
         clock = self._config.clock
         now = b"" if clock is None else clock()
-        sha = script(operation.script).sha
-        return ("EVALSHA", sha, 1, self._bases[shard], now, *self._header, *operation.args)
+        return ("FCALL", script(operation.script).function, 1, self._bases[shard], now, *self._header, *operation.args)
 
     def read(self, operation: Operation[ResultT], reply: Sequence[Any]) -> tuple[ResultT, list[Ticket]]:
         """Return the result and the tickets that the caller must publish. Raises what the operation says."""
         code, value, outbox = reply
-        return operation.read(code, value), [ticket(fields) for fields in outbox if len(fields) > 1]
+        result = operation.read(code, value)
+        return result, [ticket(fields) for fields in outbox if len(fields) > 1] if outbox else []
 
     def ended(self, reply: Sequence[Any]) -> list[str]:
         """Return the runs of a reply that ended and have a canvas to honour."""
         return [fields[0].decode() for fields in reply[2] if len(fields) == 1]
 
     def read_many(
-        self, operations: Sequence[Operation[Any]], replies: Sequence[Sequence[Any]]
+        self, operations: Sequence[Operation[Any]], replies: Sequence[Sequence[Any] | TaskflowError]
     ) -> tuple[list[Any], list[Ticket]]:
-        """Return each operation's result or the error it reads as, and the tickets that the caller must publish."""
+        """Return each operation's result, or its error, and the tickets that the caller must publish."""
         results: list[Any] = []
         tickets: list[Ticket] = []
-        for operation, (code, value, outbox) in zip(operations, replies, strict=True):
+        for operation, reply in zip(operations, replies, strict=True):
+            if isinstance(reply, TaskflowError):
+                results.append(reply)
+                continue
+            code, value, outbox = reply
             tickets += [ticket(fields) for fields in outbox if len(fields) > 1]
             try:
                 results.append(operation.read(code, value))
@@ -103,7 +109,21 @@ class Wire:
 
 def new_run_id(shard: int) -> str:
     """Return a new run id: ``run_``, two hex digits of shard, 11 of milliseconds, 20 random."""
-    return f"run_{shard:02x}{time.time_ns() // 1_000_000:011x}{os.urandom(10).hex()}"
+    return f"run_{shard:02x}{time.time_ns() // 1_000_000:011x}{_random_digits()}"
+
+
+_digits: list[str] = []
+os.register_at_fork(after_in_child=_digits.clear)
+
+
+def _random_digits() -> str:
+    """Return 20 hex digits nobody else gets. They are read from the system in blocks: each read is a system call."""
+    while True:
+        try:
+            return _digits.pop()
+        except IndexError:
+            block = os.urandom(640).hex()
+            _digits.extend(block[place : place + 20] for place in range(0, len(block), 20))
 
 
 def derived_run_id(shard: int, text: str) -> str:
@@ -112,7 +132,13 @@ def derived_run_id(shard: int, text: str) -> str:
 
 
 def shard_of_run(run_id: str) -> int | None:
-    """Return the shard that a run id names; None for an adopted run, whose id Celery made."""
+    """Return the shard that a run id names; None for an adopted run, whose id Celery made.
+
+    Raises:
+        RunNotFoundError: It is no text.
+    """
+    if not isinstance(run_id, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
+        raise RunNotFoundError(run_id)
     found = _RUN_ID.fullmatch(run_id)
     return int(found.group(1), 16) if found else None
 
@@ -123,9 +149,20 @@ def new_batch_id(key: str, shards: int) -> str:
     return f"batch_{shard_of_queue(name, shards):02x}{name}"
 
 
-def shard_of_batch(batch_id: str) -> int | None:
+def shard_of_batch(batch_id: object) -> int | None:
     """Return the shard that a batch id names; None for what is no batch id."""
-    found = _BATCH_ID.fullmatch(batch_id)
+    found = _BATCH_ID.fullmatch(batch_id) if isinstance(batch_id, str) else None
+    return int(found.group(1), 16) if found else None
+
+
+def new_token_id(shard: int) -> str:
+    """Return a new token id: ``token_``, two hex digits of shard, 32 random. Who knows it may complete the token."""
+    return f"token_{shard:02x}{secrets.token_hex(16)}"
+
+
+def shard_of_token(token_id: str) -> int | None:
+    """Return the shard that a token id names; None for what is no token id."""
+    found = _TOKEN_ID.fullmatch(token_id)
     return int(found.group(1), 16) if found else None
 
 

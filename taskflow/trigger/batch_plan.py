@@ -19,6 +19,7 @@ from taskflow.definition.subtasks import end_json
 from taskflow.definition.waiting import Waiter
 from taskflow.errors import BatchItemsError, TriggerOptionError
 from taskflow.models import BatchError, RunError, RunStatus
+from taskflow.objects.address import LargeValue
 from taskflow.store import batch_operations
 from taskflow.store.batch_operations import RUNS_A_SCRIPT
 from taskflow.store.trigger_operations import NewRun
@@ -41,6 +42,7 @@ class Part:
         scripts: The operations that make their runs, with the places whose runs each makes.
         task_shards: Which task's runs go to which shard.
         certain: The runs' ids, when no key may name an older one.
+        large: Payloads to write before.
     """
 
     place: int
@@ -49,6 +51,7 @@ class Part:
     scripts: Sequence[tuple[Write, Sequence[int]]]
     task_shards: frozenset[tuple[str, int]]
     certain: Sequence[str | None] | None
+    large: Sequence[LargeValue] = ()
 
 
 class BatchPlan:
@@ -151,7 +154,7 @@ class BatchPlan:
             new = self._planned[end] if self._options.atomic else self._plan(end)
             if new is not None:
                 news[end] = new
-                size += len(new.payload)
+                size += len(new.large.document if new.large else new.payload)
                 is_certain = is_certain and new.idempotency_key is None and new.debounce is None
             end += 1
         shards = {index: self._planner.shard(new) for index, new in news.items()}
@@ -163,7 +166,8 @@ class BatchPlan:
                 scripts.append(((batch_operations.trigger_runs([news[index] for index in places]), shard), places))
         certain = [news[index].id if index in news else None for index in range(place, end)] if is_certain else None
         tasks = frozenset((new.task_id, shards[index]) for index, new in news.items())
-        return Part(place, end, tuple(self._errors[first_error:]), scripts, tasks, certain)
+        large = [new.large for new in news.values() if new.large]
+        return Part(place, end, tuple(self._errors[first_error:]), scripts, tasks, certain, large)
 
     def _plan(self, index: int) -> NewRun | None:
         task_id = self._task.definition.id if self._task else ""
@@ -188,7 +192,7 @@ class BatchPlan:
             remedy = "Each item is (task or its id, payload) or (task or its id, BatchItem(payload, ...))."
             raise TriggerOptionError("items", "...", remedy)
         named, payload = cast("tuple[AnyTask | str, object]", pair)
-        task = self._planner.registry.get(named) if isinstance(named, str) else named
+        task = self._planner.known.task(named) if isinstance(named, str) else named
         self._outputs[index] = task.definition.output
         return task, payload
 

@@ -11,26 +11,30 @@ from itertools import islice
 from typing import Any, Final
 
 from taskflow.definition.batch_engine import BatchRuns, RunEnd
-from taskflow.definition.batch_item import MOST_ITEMS, AnyTask, BatchOptions
+from taskflow.definition.batch_item import MOST_ITEMS, AnyTask, BatchOptions, check_items
 from taskflow.definition.waiting import Waiter
 from taskflow.errors import (
     BatchNotFoundError,
     BatchTriggerError,
+    ObjectStoreError,
     ResultTimeoutError,
+    RunNotFoundError,
     StoreUnavailableError,
     TriggerOptionError,
 )
 from taskflow.models import Batch, BatchProgress, BatchStatus, RunStatus
+from taskflow.objects.address import is_address
 from taskflow.store import batch_operations, operations
 from taskflow.store.batch_operations import STATUSES_A_SCRIPT, StoredBatch
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_batch, shard_of_run
 from taskflow.trigger.batch_plan import ITEMS_A_PART, BatchPlan, Part
 from taskflow.trigger.declarations import Declarations
+from taskflow.trigger.lookup import Lookup
 from taskflow.trigger.loops import Loop
 from taskflow.trigger.new_run import Planner
 from taskflow.trigger.results import ResultListener
-from taskflow.trigger.steps import Write
+from taskflow.trigger.steps import Write, checked
 
 ABANDONED_AFTER: Final = timedelta(minutes=30)
 """After which a batch that is not complete is ABORTED: whoever wrote it is gone."""
@@ -46,12 +50,14 @@ class StoreBatchEngine:
         results: ResultListener,
         loop: Callable[[], Loop],
         declarations: Declarations,
+        lookup: Lookup,
     ) -> None:
         self._planner = planner
         self._store = store
         self._results = results
         self._loop = loop
         self._declarations = declarations
+        self._lookup = lookup
 
     def trigger(
         self,
@@ -61,6 +67,7 @@ class StoreBatchEngine:
         waiter: Waiter | None = None,
     ) -> BatchRuns:
         """Make a run of each item."""
+        check_items(items, is_async=False)
         plan = self._plan(task, list(islice(items, MOST_ITEMS + 1)), options, waiter)
         for _ in plan.checks():
             pass
@@ -69,12 +76,13 @@ class StoreBatchEngine:
             for part in plan.parts():
                 if flight:
                     self._took(plan, *flight[:2], flight[2](), self._store.missing_templates)
+                self._write_large(part)
                 first = self._declared(part, self._store.missing_templates)
                 flight = part, len(first), self._store.start_many([*first, *plan.writes(part)])
             if flight:
                 self._took(plan, *flight[:2], flight[2](), self._store.missing_templates)
             self._store.run_many(plan.rest())
-        except StoreUnavailableError as error:
+        except (StoreUnavailableError, ObjectStoreError) as error:
             raise _interrupted(plan, error) from error
         return plan.runs
 
@@ -86,6 +94,7 @@ class StoreBatchEngine:
         waiter: Waiter | None = None,
     ) -> BatchRuns:
         """Make a run of each item."""
+        check_items(items, is_async=True)
         plan = self._plan(task, await _alist(items), options, waiter)
         for _ in plan.checks():
             await asyncio.sleep(0)
@@ -95,13 +104,15 @@ class StoreBatchEngine:
             for part in plan.parts():
                 if flight:
                     self._took(plan, *flight[:2], await flight[2], store.missing_templates)
+                if part.large:
+                    await asyncio.to_thread(self._write_large, part)
                 first = self._declared(part, store.missing_templates)
                 flight = part, len(first), _sending(store.run_many([*first, *plan.writes(part)]))
                 await asyncio.sleep(0)  # it is sent before the next part is planned
             if flight:
                 self._took(plan, *flight[:2], await flight[2], store.missing_templates)
             await store.run_many(plan.rest())
-        except StoreUnavailableError as error:
+        except (StoreUnavailableError, ObjectStoreError) as error:
             raise _interrupted(plan, error) from error
         finally:
             if flight and not flight[2].done():
@@ -111,47 +122,60 @@ class StoreBatchEngine:
     def retrieve(self, batch_id: str) -> Batch:
         """Return a batch's record."""
         stored = self._store.run(batch_operations.read_batch(batch_id), shard=self._shard(batch_id))
-        return _batch(batch_id, stored, self._store.run_many(_status_reads(stored)))
+        return _batch(batch_id, stored, _checked(self._store.run_many(_status_reads(stored))))
 
     async def aretrieve(self, batch_id: str) -> Batch:
         """Return a batch's record."""
         store = self._loop().store
         stored = await store.run(batch_operations.read_batch(batch_id), shard=self._shard(batch_id))
-        return _batch(batch_id, stored, await store.run_many(_status_reads(stored)))
+        return _batch(batch_id, stored, _checked(await store.run_many(_status_reads(stored))))
 
     def wait(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
         """Return how runs ended, once all of them have."""
-        left, search = _countdown(timeout), Search(run_ids)
+        left, search = _countdown(timeout), Search(run_ids, self._lookup.end)
         while search.left:
             unfinished = search.took(self._store.run_many(search.reads()))
             if unfinished is not None:
                 with _told_as(timeout):
                     search.ended(unfinished, self._results.wait(unfinished, left()))
-        return [search.ends[run_id] for run_id in run_ids]
+        return [self._loaded(search.ends[run_id]) for run_id in run_ids]
 
     async def await_(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
         """Return how runs ended, once all of them have."""
-        left, search, loop = _countdown(timeout), Search(run_ids), self._loop()
+        left, search, loop = _countdown(timeout), Search(run_ids, self._lookup.end), self._loop()
         while search.left:
-            unfinished = search.took(await loop.store.run_many(search.reads()))
+            results = await loop.store.run_many(search.reads())
+            unfinished = await asyncio.to_thread(search.took, results)
             if unfinished is not None:
                 with _told_as(timeout):
                     search.ended(unfinished, await loop.results.wait(unfinished, left()))
-        return [search.ends[run_id] for run_id in run_ids]
+        ends = [search.ends[run_id] for run_id in run_ids]
+        if not any(is_address(output or b"") for _, output, _ in ends):
+            return ends
+        return await asyncio.to_thread(lambda: [self._loaded(end) for end in ends])
 
     def _plan(
         self, task: AnyTask | str | None, items: list[object], options: BatchOptions, waiter: Waiter | None
     ) -> BatchPlan:
         if len(items) > MOST_ITEMS:
             raise TriggerOptionError("items", "...", f"A batch has at most {MOST_ITEMS:,} items: trigger several.")
-        found = self._planner.registry.get(task) if isinstance(task, str) else task
+        found = self._planner.known.task(task) if isinstance(task, str) else task
         return BatchPlan(self._planner, found, items, options, waiter)
+
+    def _write_large(self, part: Part) -> None:
+        for large in part.large:
+            self._planner.values.write(large)
+
+    def _loaded(self, end: RunEnd) -> RunEnd:
+        status, output, error = end
+        return status, output and self._planner.values.load(output), error
 
     def _declared(self, part: Part, missing: set[str]) -> list[Write]:
         needed = [(self._declarations.needed(*where, missing), where[1]) for where in part.task_shards]
         return [(operation, shard) for operation, shard in needed if operation]
 
     def _took(self, plan: BatchPlan, part: Part, first: int, results: list[Any], missing: set[str]) -> None:
+        _checked(results)
         for task_id, shard in part.task_shards:
             self._declarations.made(task_id, shard, missing)
         plan.took(part, results[first : first + len(part.scripts)])
@@ -166,7 +190,13 @@ class StoreBatchEngine:
 class Search:
     """Runs whose ends are looked for: many a write while all of them are found, one after one that was not."""
 
-    def __init__(self, run_ids: Sequence[str]) -> None:
+    def __init__(self, run_ids: Sequence[str], old: Callable[[str], RunEnd]) -> None:
+        """Look at nothing yet.
+
+        Args:
+            old: Returns the end of a run that has left the store.
+        """
+        self._old = old
         self.ends: dict[str, RunEnd] = {}
         self.left = deque(run_ids)
         self._step = ITEMS_A_PART
@@ -176,10 +206,13 @@ class Search:
         return [(operations.read_result(run_id), shard_of_run(run_id) or 0) for run_id in islice(self.left, self._step)]
 
     def took(self, results: Sequence[Any]) -> str | None:
-        """Take their results. Returns the first run when it has not ended: wait for it."""
+        """Take their results. Returns the first run when it has not ended: wait for it. May block, see ``old``."""
         read = [self.left.popleft() for _ in results]
         unfinished: list[str] = []
         for run_id, result in zip(read, results, strict=True):
+            if isinstance(result, RunNotFoundError):
+                self.ends[run_id] = self._old(run_id)
+                continue
             if isinstance(result, Exception):
                 raise result
             if result[0].is_finished:
@@ -227,8 +260,10 @@ def _told_as(timeout: timedelta | None) -> Generator[None]:
         raise ResultTimeoutError(late.run_id, timeout or late.timeout, late.status) from None
 
 
-def _interrupted(plan: BatchPlan, error: StoreUnavailableError) -> BatchTriggerError:
-    return BatchTriggerError(error.reason, plan.id, plan.made, len(plan.runs.run_ids), is_repeatable=plan.is_repeatable)
+def _interrupted(plan: BatchPlan, error: StoreUnavailableError | ObjectStoreError) -> BatchTriggerError:
+    what = str(error) if isinstance(error, ObjectStoreError) else ""
+    total = len(plan.runs.run_ids)
+    return BatchTriggerError(error.reason, plan.id, plan.made, total, is_repeatable=plan.is_repeatable, what=what)
 
 
 def _distinct(stored: StoredBatch) -> dict[int, list[str]]:
@@ -244,6 +279,10 @@ def _status_reads(stored: StoredBatch) -> list[Write]:
         for shard, ids in _distinct(stored).items()
         for start in range(0, len(ids), STATUSES_A_SCRIPT)
     ]
+
+
+def _checked(results: list[Any]) -> list[Any]:
+    return [checked(result) for result in results]
 
 
 def _batch(batch_id: str, stored: StoredBatch, parts: Sequence[Sequence[RunStatus | None]]) -> Batch:

@@ -1,7 +1,8 @@
 """The engine behind ``Task`` and ``RunHandle``: every verb as one operation, in two shells."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -9,10 +10,14 @@ from taskflow.definition.options import TriggerOptions
 from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
 from taskflow.definition.task import Task
 from taskflow.definition.waiting import Waiter
-from taskflow.errors import RunCanceledError, RunFailedError, RunNotFoundError
+from taskflow.errors import RunCanceledError, RunFailedError, RunNotFoundError, StoreUnavailableError
 from taskflow.models import Run, RunError, RunStatus
+from taskflow.objects.address import is_address
+from taskflow.objects.values import is_resolved
 from taskflow.store import node_operations, operations, trigger_operations
 from taskflow.store.async_store import AsyncStore
+from taskflow.store.registration import Registrations, read_workers
+from taskflow.store.stream_operations import StreamLimits
 from taskflow.store.sync_store import Store
 from taskflow.trigger.batches import StoreBatchEngine
 from taskflow.trigger.declarations import Declarations
@@ -24,7 +29,9 @@ from taskflow.trigger.new_run import Planner
 from taskflow.trigger.queue_engine import StoreQueueEngine
 from taskflow.trigger.results import Result, ResultListener
 from taskflow.trigger.run_actions import CANCELED_BY_USER, StoreRunActions
+from taskflow.trigger.streams import StoreStreamEngine
 from taskflow.trigger.subscriptions import EventListener
+from taskflow.trigger.token_engine import StoreTokenEngine
 
 Templates = Callable[[str], str]
 
@@ -40,17 +47,22 @@ class RunEngine:
         template: Templates,
         has_final_hooks: Callable[[str], bool],
         lookup: Lookup,
+        stream_limits: StreamLimits,
+        retention: timedelta,
     ) -> None:
         self._planner = planner
         self._store = store
         self._lookup = lookup
+        self._values = planner.values
         self._loop = Loops(make_async_store).current
         self._results = ResultListener(store)
         self._events = EventListener(store)
-        self._declarations = Declarations(template, has_final_hooks)
+        self._declarations = Declarations(template, has_final_hooks, planner.known)
         self.queues = StoreQueueEngine(store, lambda: self._loop().store)
         self.actions = StoreRunActions(planner, store, self._events, self._loop, self._declarations, lookup)
-        self.batches = StoreBatchEngine(planner, store, self._results, self._loop, self._declarations)
+        self.streams = StoreStreamEngine(store, self._loop, stream_limits)
+        self.batches = StoreBatchEngine(planner, store, self._results, self._loop, self._declarations, lookup)
+        self.tokens = StoreTokenEngine(store, lambda: self._loop().store, retention, planner.payload_limit)
 
     @property
     def logs(self) -> RunLogs:
@@ -63,20 +75,25 @@ class RunEngine:
         return self._results
 
     def find_task(self, task_id: str) -> Task[Any, Any]:
-        """Return the task declared under an id."""
-        return self._planner.registry.get(task_id)
+        """Return the task of an id; a stand-in for one that is not declared here."""
+        return self._planner.known.task(task_id)
 
     def trigger(
         self, task: Task[Any, Any], payload: object, options: TriggerOptions, waiter: Waiter | None = None
     ) -> str:
         """Make a run and return its id."""
         new = self._planner.plan(task, payload, options, waiter=waiter)
+        if new.large:
+            self._values.write(new.large)
         shard = self._planner.shard(new)
         declaration = self._declarations.needed(new.task_id, shard, self._store.missing_templates)
         if declaration:
-            self._store.run(declaration, shard=shard)
+            with _before(new.id):
+                self._store.run(declaration, shard=shard)
             self._declarations.made(new.task_id, shard, self._store.missing_templates)
         run_id, _ = self._store.run(trigger_operations.trigger_run(new), shard=shard)
+        if new.large and run_id != new.id:
+            self._values.discard(new.large)
         return run_id
 
     async def atrigger(
@@ -84,43 +101,64 @@ class RunEngine:
     ) -> str:
         """Make a run and return its id."""
         new = self._planner.plan(task, payload, options, waiter=waiter)
+        if new.large:
+            await asyncio.to_thread(self._values.write, new.large)
         shard, store = self._planner.shard(new), self._loop().store
         declaration = self._declarations.needed(new.task_id, shard, store.missing_templates)
         if declaration:
-            await store.run(declaration, shard=shard)
+            with _before(new.id):
+                await store.run(declaration, shard=shard)
             self._declarations.made(new.task_id, shard, store.missing_templates)
         run_id, _ = await store.run(trigger_operations.trigger_run(new), shard=shard)
+        if new.large and run_id != new.id:
+            await asyncio.to_thread(self._values.discard, new.large)
         return run_id
 
     def trigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
-        """Make a run of the task declared under an id."""
-        return self.trigger(self._planner.registry.get(task_id), payload, options)
+        """Make a run of the task of an id; workers decide about one that is not declared here."""
+        return self.trigger(self._planner.known.task(task_id), payload, options)
 
     async def atrigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
-        """Make a run of the task declared under an id."""
-        return await self.atrigger(self._planner.registry.get(task_id), payload, options)
+        """Make a run of the task of an id; workers decide about one that is not declared here."""
+        return await self.atrigger(self._planner.known.task(task_id), payload, options)
+
+    def load_value(self, stored: bytes) -> bytes:
+        """Return the JSON of a stored value, be it large or not."""
+        return self._values.load(stored)
+
+    async def aload_value(self, stored: bytes) -> bytes:
+        """Return the JSON of a stored value, be it large or not."""
+        return await asyncio.to_thread(self._values.load, stored) if is_address(stored) else stored
 
     def run_status(self, run_id: str) -> RunStatus:
         """Return a run's status."""
-        return self._store.run_for(run_id, operations.read_result(run_id))[0]
+        try:
+            return self._store.run_for(run_id, operations.read_result(run_id))[0]
+        except RunNotFoundError:
+            return self._lookup.retrieve(run_id).status
 
     async def arun_status(self, run_id: str) -> RunStatus:
         """Return a run's status."""
-        return (await self._loop().store.run_for(run_id, operations.read_result(run_id)))[0]
+        try:
+            return (await self._loop().store.run_for(run_id, operations.read_result(run_id)))[0]
+        except RunNotFoundError:
+            return (await asyncio.to_thread(self._lookup.retrieve, run_id)).status
 
     def retrieve_run(self, run_id: str) -> Run:
         """Return a run's record."""
         try:
-            return self._store.run_for(run_id, operations.read_run(run_id))
+            found = self._store.run_for(run_id, operations.read_run(run_id))
         except RunNotFoundError:
-            return self._lookup.retrieve(run_id)
+            found = self._lookup.retrieve(run_id)
+        return self._values.resolved(found)
 
     async def aretrieve_run(self, run_id: str) -> Run:
         """Return a run's record."""
         try:
-            return await self._loop().store.run_for(run_id, operations.read_run(run_id))
+            found = await self._loop().store.run_for(run_id, operations.read_run(run_id))
         except RunNotFoundError:
-            return await asyncio.to_thread(self._lookup.retrieve, run_id)
+            found = await asyncio.to_thread(self._lookup.retrieve, run_id)
+        return found if is_resolved(found) else await asyncio.to_thread(self._values.resolved, found)
 
     def cancel_run(self, run_id: str) -> bool:
         """Cancel a run. Returns False when it had ended."""
@@ -141,11 +179,20 @@ class RunEngine:
 
     def wait_output(self, run_id: str, timeout: timedelta | None) -> bytes:
         """Return a run's output JSON once it has completed."""
-        return _output(run_id, self._results.wait(run_id, timeout))
+        try:
+            end = self._results.wait(run_id, timeout)
+        except RunNotFoundError:
+            end = self._lookup.end(run_id)
+        return self._values.load(_output(run_id, end))
 
     async def await_output(self, run_id: str, timeout: timedelta | None) -> bytes:
         """Return a run's output JSON once it has completed."""
-        return _output(run_id, await self._loop().results.wait(run_id, timeout))
+        try:
+            end = await self._loop().results.wait(run_id, timeout)
+        except RunNotFoundError:
+            end = await asyncio.to_thread(self._lookup.end, run_id)
+        output = _output(run_id, end)
+        return await asyncio.to_thread(self._values.load, output) if is_address(output) else output
 
     def list_runs(self, limit: int, wanted: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
         """Return up to ``limit`` runs, newest first."""
@@ -169,10 +216,16 @@ class RunEngine:
         found = [self._store.run(node_operations.list_nodes(), shard=shard) for shard in self._shards()]
         return sorted({node_id for ids in found for node_id in ids})
 
+    def read_workers(self) -> Registrations:
+        """Return the nodes that are up and the tasks that workers have registered."""
+        found = [self._store.run(read_workers(), shard=shard) for shard in self._shards()]
+        return found[0]  # nodes and tasks are told to every shard
+
     def close(self) -> None:
         """End the threads that listen for results and events."""
         self._results.close()
         self._events.close()
+        self.streams.close()
 
     def _shards(self) -> range:
         return range(self._planner.shards)
@@ -185,3 +238,12 @@ def _output(run_id: str, result: Result) -> bytes:
     error = error or RunError(status.value, "")
     kind = RunCanceledError if status is RunStatus.CANCELED else RunFailedError
     raise kind(run_id, status.value, error.type, error.message, error.traceback)
+
+
+@contextmanager
+def _before(run_id: str) -> Generator[None]:
+    """What fails in here fails before a run is made: say so, whatever became of the request itself."""
+    try:
+        yield
+    except StoreUnavailableError as error:
+        raise StoreUnavailableError(error.reason, run_id=run_id, may_exist=False) from error

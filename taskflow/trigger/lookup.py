@@ -5,9 +5,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from pydantic_core import to_json
+
 from taskflow.definition.run_filter import RunFilter, RunPage
 from taskflow.errors import RunFilterError, RunNotFoundError
-from taskflow.models import Run
+from taskflow.models import Run, RunError, RunStatus
+from taskflow.objects.address import Address
 from taskflow.settings import Settings
 
 if TYPE_CHECKING:  # a process that only triggers never imports SQLAlchemy
@@ -45,6 +48,19 @@ class Lookup:
         if found is None:
             raise RunNotFoundError(run_id)
         return found
+
+    def end(self, run_id: str) -> tuple[RunStatus, bytes, RunError | None]:
+        """Return how a run ended that the store does not have any more: status, output as stored, error.
+
+        Raises:
+            RunNotFoundError: The history has none, or did not hear of its end.
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        found = self.retrieve(run_id)
+        if not found.is_finished:
+            raise RunNotFoundError(run_id)
+        output = found.output
+        return found.status, output.stored if isinstance(output, Address) else to_json(output), found.error
 
     def events(self, run_id: str) -> "Iterator[HistoryEvent]":
         """Yield what the history knows to have happened to a run, oldest first; nothing without a history.

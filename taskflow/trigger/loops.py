@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 from taskflow.store.async_store import AsyncStore
+from taskflow.store.notices import AsyncNotices
 from taskflow.trigger.results import AsyncResultListener
 from taskflow.trigger.subscriptions import AsyncEventListener
 
@@ -19,6 +20,7 @@ class Loop:
     store: AsyncStore
     results: AsyncResultListener
     events: AsyncEventListener
+    notices: AsyncNotices
     closing: AsyncGenerator[None, None]
 
 
@@ -41,7 +43,9 @@ class Loops:
                 closing = _close_with_loop(store)
                 with contextlib.suppress(StopIteration):
                     closing.__anext__().send(None)  # to its yield, which the loop now knows of
-                known = Loop(store, AsyncResultListener(store), AsyncEventListener(store), closing)
+                known = Loop(
+                    store, AsyncResultListener(store), AsyncEventListener(store), AsyncNotices(store.config), closing
+                )
                 self._known[loop] = known
             return known
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from taskflow.definition.batch_item import AnyTask
 from taskflow.definition.context import current_context
+from taskflow.definition.debounce import Debounce
 from taskflow.definition.machine import MachineSpec, resolve_machine
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.payload import argsrepr
@@ -13,8 +15,13 @@ from taskflow.definition.registry import Registry
 from taskflow.definition.task import TaskDefinition
 from taskflow.definition.waiting import Waiter
 from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
+from taskflow.objects.address import LargeValue
+from taskflow.objects.values import Values
 from taskflow.store.trigger_operations import NewRun
 from taskflow.store.wire import derived_run_id, new_run_id, shard_of_queue, shard_of_run
+from taskflow.trigger.known_tasks import KnownTasks
+
+_SHOWN: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,8 @@ class Planner:
     presets: Mapping[str, MachineSpec]
     shards: int
     payload_limit: int
+    known: KnownTasks
+    values: Values
 
     def plan(
         self,
@@ -44,21 +53,24 @@ class Planner:
             DefinitionError: No such machine.
         """
         definition = task.definition
-        queue, limits = self._queue(definition, options.queue)
+        queue, limits, is_declared = self._queue(definition, options.queue)
+        doubts = self.known.doubts(definition.id, options, is_queue_declared=is_declared)
         document = self._payload(definition, payload)
         machine = definition.machine if options.machine is None else resolve_machine(options.machine, self.presets)
         context = current_context()
         debounce = options.debounce
+        run_id = run_id or _new_id(shard_of_queue(queue, self.shards), waiter)
+        large = self._large(run_id, document, debounce)
         return NewRun(
-            id=run_id or _new_id(shard_of_queue(queue, self.shards), waiter),
+            id=run_id,
             task_id=definition.id,
-            payload=document,
-            args=argsrepr(document),
+            payload=large.address.stored if large else document,
+            args=argsrepr(document) or (_beginning(document) if large else None),
             queue=queue,
             limits=limits,
             class_name=f"{machine.name}.{definition.executor}",
             max_attempts=options.max_attempts or definition.retry.max_attempts,
-            tags=(*definition.tags, *(tag for tag in options.tags if tag not in definition.tags)),
+            tags=_tags(definition.tags, options.tags),
             due=options.delay if debounce is None else debounce.delay,
             idempotency_key=options.idempotency_key,
             idempotency_key_ttl=options.idempotency_key_ttl,
@@ -73,20 +85,28 @@ class Planner:
             root_id=(context.run.root_id or context.run.id) if context else None,
             batch_id=batch_id,
             replay_of=replay_of,
+            doubts=doubts.parts if doubts else "",
+            foreign=doubts.foreign if doubts else "",
+            patience=doubts.patience if doubts else None,
             waiter=waiter,
+            large=large,
         )
 
     def shard(self, new: NewRun) -> int:
         """Return the shard on which a planned run is written: that of its id, or of its queue for an adopted one."""
+        if self.shards == 1:
+            return 0
         named = shard_of_run(new.id)
         return shard_of_queue(new.queue, self.shards) if named is None else named
 
-    def _queue(self, definition: TaskDefinition, chosen: str | Queue | None) -> tuple[str, QueueLimits]:
+    def _queue(self, definition: TaskDefinition, chosen: str | Queue | None) -> tuple[str, QueueLimits, bool]:
+        """Return a run's queue, its limits, and whether it is declared here: then its limits go along."""
         if isinstance(chosen, Queue) and chosen.name:
-            return chosen.name, chosen.limits
+            return chosen.name, chosen.limits, True
         if isinstance(chosen, str) and chosen != definition.queue.name:
-            return chosen, self.limits().get(chosen, NO_LIMITS)
-        return _name(definition), definition.queue.limits
+            declared = self.limits()
+            return chosen, declared.get(chosen, NO_LIMITS), chosen in declared
+        return _name(definition), definition.queue.limits, True
 
     def limits(self) -> dict[str, QueueLimits]:
         """Return every declared queue's limits.
@@ -111,6 +131,12 @@ class Planner:
                 )
         return found
 
+    def _large(self, run_id: str, document: bytes, debounce: Debounce | None) -> LargeValue | None:
+        """Return the payload if it is to be an object. One that may become another run's stays in the record."""
+        if debounce is not None and debounce.mode == "trailing":
+            return None
+        return self.values.planned(run_id, "payload", document)
+
     def _payload(self, definition: TaskDefinition, payload: object) -> bytes:
         if definition.payload is None:
             if payload is not None:
@@ -134,6 +160,15 @@ def _differences(one: QueueLimits, other: QueueLimits) -> Iterator[tuple[str, ob
         if getattr(one, field) != getattr(other, field):
             yield option, getattr(one, field), getattr(other, field)
     yield "rate_limit", f"{one.rate_count}/{one.rate_period}", f"{other.rate_count}/{other.rate_period}"
+
+
+def _tags(declared: tuple[str, ...], given: tuple[str, ...]) -> tuple[str, ...]:
+    return (*declared, *(tag for tag in given if tag not in declared)) if given else declared
+
+
+def _beginning(document: bytes) -> str:
+    """Return what Flower shows of a large payload."""
+    return document[:_SHOWN].decode(errors="ignore") + "..."
 
 
 def _name(definition: TaskDefinition) -> str:

@@ -1,6 +1,7 @@
 """The engine behind replay, reschedule, subscribe and bulk actions. Each verb's steps are written once."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,6 +13,7 @@ from taskflow.definition.options import TriggerOptions
 from taskflow.definition.run_filter import RunFilter
 from taskflow.errors import RunNotFoundError, TaskflowError
 from taskflow.models import Run, RunError
+from taskflow.objects.values import is_resolved
 from taskflow.store import batch_operations, node_operations, operations, run_operations, trigger_operations
 from taskflow.store.sync_store import Store
 from taskflow.store.trigger_operations import NewRun
@@ -74,11 +76,14 @@ class StoreRunActions:
 
     def subscribe(self, run_id: str) -> Generator[Run]:
         """Yield a run as it is, and after every change."""
-        return self._events.subscribe(run_id)
+        with contextlib.closing(self._events.subscribe(run_id)) as found:
+            yield from map(self._planner.values.resolved, found)
 
-    def asubscribe(self, run_id: str) -> AsyncGenerator[Run]:
+    async def asubscribe(self, run_id: str) -> AsyncGenerator[Run]:
         """Yield a run as it is, and after every change."""
-        return self._loop().events.subscribe(run_id)
+        async with contextlib.aclosing(self._loop().events.subscribe(run_id)) as found:
+            async for run in found:
+                yield run if is_resolved(run) else await asyncio.to_thread(self._planner.values.resolved, run)
 
     def find(self, where: RunFilter) -> list[Run]:
         """Return all the runs for which a filter holds, newest first."""
@@ -147,7 +152,7 @@ class StoreRunActions:
                 (batch_operations.find_runs(index, cursors[index, shard], _LOOKED_AT, where), shard)
                 for index, shard in places
             ]
-            for place, (cursor, candidates) in zip(places, results, strict=True):
+            for place, (cursor, candidates) in zip(places, map(checked, results), strict=True):
                 runs += [run for run in candidates if matches(run, where)]
                 cursors[place] = cursor
             cursors = {place: cursor for place, cursor in cursors.items() if cursor != "0"}
@@ -155,16 +160,17 @@ class StoreRunActions:
 
     def _replay(self, run_ids: Sequence[str]) -> list[str | TaskflowError]:
         records = drive(self._store, self._each(run_ids, operations.read_run))
-        records = [self._kept(run_id, record) for run_id, record in zip(run_ids, records, strict=True)]
-        return drive(self._store, self._replays(records, self._store.missing_templates))
+        plans = self._plans(run_ids, records)
+        return drive(self._store, self._replays(plans, self._store.missing_templates))
 
     async def _areplay(self, run_ids: Sequence[str]) -> list[str | TaskflowError]:
         store = self._loop().store
         records = await adrive(store, self._each(run_ids, operations.read_run))
-        if any(isinstance(record, TaskflowError) for record in records):
-            kept = zip(run_ids, records, strict=True)
-            records = await asyncio.to_thread(lambda: [self._kept(run_id, record) for run_id, record in kept])
-        return await adrive(store, self._replays(records, store.missing_templates))
+        plans = await asyncio.to_thread(self._plans, run_ids, records)  # history and large payloads block
+        return await adrive(store, self._replays(plans, store.missing_templates))
+
+    def _plans(self, run_ids: Sequence[str], records: Sequence[Run | TaskflowError]) -> list[NewRun | TaskflowError]:
+        return [self._planned(run_id, record) for run_id, record in zip(run_ids, records, strict=True)]
 
     def _kept(self, run_id: str, record: Run | TaskflowError) -> Run | TaskflowError:
         """Return the record of the history where the store has none (any more)."""
@@ -175,9 +181,8 @@ class StoreRunActions:
         except TaskflowError as error:
             return error
 
-    def _replays(self, records: Sequence[Run | TaskflowError], missing: set[str]) -> Steps[list[str | TaskflowError]]:
+    def _replays(self, plans: Sequence[NewRun | TaskflowError], missing: set[str]) -> Steps[list[str | TaskflowError]]:
         """Return the new run's id for each, or why there is none."""
-        plans = [record if isinstance(record, TaskflowError) else self._planned(record) for record in records]
         news = [new for new in plans if isinstance(new, NewRun)]
         needed = {(new.task_id, self._planner.shard(new)) for new in news}
         declared = [(self._declarations.needed(*where, missing), where[1]) for where in needed]
@@ -186,10 +191,14 @@ class StoreRunActions:
         for where in needed:
             self._declarations.made(*where, missing)
         made = iter(results[len(first) :])
-        return [next(made)[0] if isinstance(new, NewRun) else new for new in plans]
+        told = [next(made) if isinstance(new, NewRun) else new for new in plans]
+        return [each if isinstance(each, TaskflowError) else each[0] for each in told]
 
-    def _planned(self, record: Run) -> NewRun | TaskflowError:
+    def _planned(self, run_id: str, found: Run | TaskflowError) -> NewRun | TaskflowError:
         """Plan a run like another: what its trigger fixed for that one time (key, delay, ttl, ...) is not copied."""
+        record = self._kept(run_id, found)
+        if isinstance(record, TaskflowError):
+            return record
         options = TriggerOptions(
             queue=record.queue,
             concurrency_key=record.concurrency_key,
@@ -199,8 +208,12 @@ class StoreRunActions:
             test=record.is_test,
         )
         try:
-            task = self._planner.registry.get(record.task_id)
-            return self._planner.plan(task, record.payload, options, replay_of=record.id)
+            task = self._planner.known.task(record.task_id)
+            payload = self._planner.values.resolved(record).payload
+            new = self._planner.plan(task, payload, options, replay_of=record.id)
+            if new.large:
+                self._planner.values.write(new.large)
+            return new
         except TaskflowError as error:
             return error
 

@@ -4,19 +4,24 @@ Celery's ids are its own: an id may be no run yet (its message was not adopted),
 """
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from taskflow.errors import RunNotFoundError
+from taskflow.errors import HistoryUnavailableError, RunNotFoundError
 from taskflow.models import Run, RunError
+from taskflow.objects.values import Values
 from taskflow.store import canvas_operations, operations
 from taskflow.store.canvas_operations import EndedRun, Kind
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_queue
+from taskflow.trigger.lookup import Lookup
 from taskflow.trigger.results import LOOK_AGAIN_SECONDS, ResultListener
 
+log = logging.getLogger("taskflow.canvas")
 REVOKED = RunError("Canceled", "Revoked through Celery")
 HOLD: Final = timedelta(seconds=5)
 """How long one process has a canvas for itself before another tries it again."""
@@ -25,15 +30,28 @@ HOLD: Final = timedelta(seconds=5)
 class RunRecords:
     """Reads runs and keeps Celery's own records. Every method may raise ``StoreUnavailableError``."""
 
-    def __init__(self, store: Store, results: ResultListener) -> None:
+    def __init__(self, store: Store, results: ResultListener, lookup: Lookup, values: Values) -> None:
         self._store = store
         self._results = results
+        self._lookup = lookup
+        self._values = values
 
     def find(self, run_id: str) -> Run | None:
-        """Return a run, None when no run has this id."""
+        """Return a run, None when the store has none of this id."""
         try:
-            return self._store.run_for(run_id, operations.read_run(run_id))
+            found = self._store.run_for(run_id, operations.read_run(run_id))
         except RunNotFoundError:
+            return None
+        return self._values.resolved(found)
+
+    def find_old(self, run_id: str) -> Run | None:
+        """Return a run that has left the store for the history, None when it has none either or does not answer."""
+        try:
+            return self._values.resolved(self._lookup.retrieve(run_id))
+        except RunNotFoundError:
+            return None
+        except HistoryUnavailableError as error:
+            log.warning("history.unavailable: %s", error)
             return None
 
     def cancel(self, run_id: str) -> bool:
@@ -85,9 +103,10 @@ class RunRecords:
     def claim_canvas(self, run_id: str) -> EndedRun | None:
         """Take a finished run's canvas for ``HOLD``, None when another has it or there is none (any more)."""
         try:
-            return self._store.run_for(run_id, canvas_operations.claim_canvas(run_id, HOLD))
+            ended = self._store.run_for(run_id, canvas_operations.claim_canvas(run_id, HOLD))
         except RunNotFoundError:
             return None
+        return ended and replace(ended, output=self._values.load(ended.output))
 
     def take_left_canvas(self, shard: int) -> list[str]:
         """Return runs whose canvas nobody honoured; they come up again after ``HOLD``."""

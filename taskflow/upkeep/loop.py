@@ -6,7 +6,7 @@ import threading
 from datetime import timedelta
 from typing import Final
 
-from taskflow.errors import StoreUnavailableError
+from taskflow.errors import BrokerUnavailableError, StoreUnavailableError
 from taskflow.store import node_operations as operations
 from taskflow.upkeep.passes import Upkeep
 
@@ -39,7 +39,7 @@ class UpkeepThread:
         while not self._is_stopping.is_set():
             try:
                 self._sleep(self._tick())
-            except StoreUnavailableError as error:
+            except (StoreUnavailableError, BrokerUnavailableError) as error:
                 log.warning("upkeep.waiting: %s", error)
                 self._is_stopping.wait(0.5)
             except Exception:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
+from taskflow.errors import BrokerUnavailableError, StoreScriptError
 from taskflow.models import RunError
 from taskflow.store import node_operations as operations
 from taskflow.store.operations import PER_PASS, Operation
@@ -34,11 +35,14 @@ class Upkeep:
     perform_canvas: Callable[[int], None]
 
     def perform(self, due: frozenset[str]) -> None:
-        """Do what is due, see ``Tick``.
+        """Do what is due, see ``Tick``. A pass whose script fails does not keep the others from being done.
 
         Raises:
             StoreUnavailableError: The store did not answer; the next tick goes on.
+            BrokerUnavailableError: The broker did not. Only after all passes: what needs no broker is done.
+            StoreScriptError: A script failed. Only after all passes.
         """
+        broken: BrokerUnavailableError | StoreScriptError | None = None
         passes: dict[str, Callable[[], object]] = {
             "runs": self._promote,
             "timers": self._fire_timers,
@@ -51,7 +55,12 @@ class Upkeep:
         }
         for name, act in passes.items():
             if name in due:
-                act()
+                try:
+                    act()
+                except (BrokerUnavailableError, StoreScriptError) as failed:
+                    broken = broken or failed
+        if broken is not None:
+            raise broken
 
     def sweep(self) -> None:
         """Heal slots that a bug or a lost write left behind."""

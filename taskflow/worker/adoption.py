@@ -9,7 +9,7 @@ from celery.worker.state import revoked
 
 from taskflow.broker.canvas import UNAVAILABLE
 from taskflow.definition.task import TaskDefinition
-from taskflow.errors import PayloadError
+from taskflow.errors import PayloadError, StoreScriptError
 from taskflow.models import RunError, RunStatus
 from taskflow.trigger.run_records import REVOKED
 from taskflow.worker.runtime import Runtime
@@ -31,7 +31,7 @@ def adopt(runtime: Runtime, definition: TaskDefinition, consumer: Any, message: 
         return
     try:
         _trigger(runtime, definition, headers, [*args, *kwargs.values()], runtime.canvas.kept(headers, embed or {}))
-    except PayloadError as error:
+    except (PayloadError, StoreScriptError) as error:
         log.error("message.refused: %s", error)
         _refuse(runtime, consumer, message, RunStatus.FAILED, RunError(type(error).__name__, str(error)))
     except UNAVAILABLE as error:

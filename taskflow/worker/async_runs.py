@@ -8,10 +8,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
-from taskflow.definition.signal import CANCELED, TIMED_OUT, Signal
+from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT, Signal
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError, Suspended
 from taskflow.execution.final_hooks import arun_final_hooks
 from taskflow.execution.hook_runner import HookRunner, Report
@@ -24,18 +25,28 @@ from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.journal_operations import read_journal, unload_run
+from taskflow.store.node_operations import read_node_runs
 from taskflow.store.operations import Operation
 from taskflow.store.pipeline import Pipeline
 from taskflow.store.records import ClaimedRun
 from taskflow.store.wire import shard_of_run
-from taskflow.worker.attempts import hooks_context, is_same_end, journal_of, keep, left, needs_journal, prepare, settle
+from taskflow.worker.attempts import (
+    hooks_context,
+    is_same_end,
+    journal_of,
+    keep,
+    left,
+    needs_journal,
+    prepare,
+    settle,
+    take_over,
+)
 from taskflow.worker.orders import Order, Watcher
 from taskflow.worker.reporting import identity_of
 from taskflow.worker.runtime import Runtime
 from taskflow.worker.waits import NodeDesk
 
 log = logging.getLogger("taskflow.node")
-INTERRUPTED: Final = "interrupted"
 STUCK_EXIT: Final = 70
 """Exit code of a node left by a coroutine that would not stop (EX_SOFTWARE of sysexits.h)."""
 
@@ -79,11 +90,11 @@ class AsyncRuns:
         self._watcher = watcher
         self._on_free = on_free
         self._taken: list[Order] = []
-        self._is_draining = False
+        self._is_leaving = False
         self._held: dict[str, _Held] = {}
         self._claiming: dict[str, list[int]] = {}
         self._adopted: dict[str, int] = {}  # shards that adopted runs were found on
-        self._released: set[str] = set()  # runs whose tickets the broker need not keep any more
+        self._released: set[int] = set()  # orders whose tickets the broker need not keep
         self._busy = 0
         self._lock = threading.Lock()
         self._idle = threading.Event()
@@ -144,6 +155,17 @@ class AsyncRuns:
         """Stop every coroutine: their claims are over. From any thread; ``wait_idle`` tells when they have."""
         self.loop.call_soon_threadsafe(self._cancel_all)
 
+    def interrupt_all(self, grace: timedelta) -> None:
+        """Stop every coroutine, and those whose claim is on its way: the node leaves. In a thread that may wait.
+
+        One that does not stop within the grace ends the node with it.
+        """
+        self._is_leaving = True
+        self.cancel_all()
+        if not self.wait_idle(grace.total_seconds()):
+            log.critical("node.leaving: %d runs did not stop in time; their node exits", self._busy)
+            os._exit(STUCK_EXIT)
+
     def wait_idle(self, seconds: float | None = None) -> bool:
         """Wait until nothing is taken or executing."""
         return self._idle.wait(seconds)
@@ -175,7 +197,7 @@ class AsyncRuns:
         with self._lock:
             self._claiming[order.run_id] = []
         try:
-            claimed = await self._claim(order)
+            claimed = None if self._is_leaving else await self._claim(order)
             if claimed is not None:
                 await self._attempt(order, claimed)
         except Exception as broken:
@@ -200,7 +222,8 @@ class AsyncRuns:
         await self._pipeline.submit(lost, self._shard(claimed.run_id))
 
     async def _claim(self, order: Order) -> ClaimedRun | None:
-        claim = operations.claim_run(order.run_id, node_id=self._runtime.node.id, reservation=order.reservation)
+        node = self._runtime.node
+        claim = operations.claim_run(order.run_id, node_id=node.id, reservation=order.reservation, version=node.version)
         try:
             return await self._claim_on_its_shard(claim, order.run_id)
         except (RunNotClaimableError, NodeUnregisteredError) as refused:
@@ -239,6 +262,8 @@ class AsyncRuns:
         held = _Held(order, claimed, task, attempt.signal, computed=claimed.computed.total_seconds())
         if claimed.claim in self._begun(order.run_id, held):
             self._cancel(held, CANCELED)
+        elif self._is_leaving:
+            self._cancel(held, INTERRUPTED)
         self._arm(held)
         try:
             outcome = await task
@@ -259,8 +284,9 @@ class AsyncRuns:
         self._watcher.ended(order, outcome, time.monotonic() - began)
         try:
             errors = attempt.report.hook_errors
-            settled = settle(order.definition, order.run_id, claimed.claim, outcome, hook_errors=errors)
-            await self._pipeline.submit(settled, self._shard(order.run_id))
+            await self._write(
+                claimed, lambda: settle(order.definition, order.run_id, claimed.claim, outcome, hook_errors=errors)
+            )
         except StaleClaimError as stale:
             await self._refused(order, claimed, stale, attempt.report)
 
@@ -271,7 +297,13 @@ class AsyncRuns:
         live = self._runtime.reports.open(identity_of(claimed), claimed.metadata)
         with entered_run(live):
             errors = await arun_final_hooks(
-                order.definition, claimed.payload, context, status=ended, error=claimed.error, output=claimed.output
+                order.definition,
+                claimed.payload,
+                context,
+                status=ended,
+                error=claimed.error,
+                output=claimed.output,
+                values=self._runtime.values,
             )
         await self._runtime.reports.asend(live)
         self._runtime.reports.close(live)
@@ -284,12 +316,22 @@ class AsyncRuns:
         if held:
             held.disarm()
         await self._runtime.reports.asend(live)
-        kept = keep(claimed, outcome)
-        if kept is not None:
+        try:
+            await self._write(claimed, lambda: keep(claimed, outcome))
+        except StaleClaimError as stale:
+            if not is_same_end(stale, outcome):
+                raise
+
+    async def _write(self, claimed: ClaimedRun, operation: Callable[[], Operation[Any] | None]) -> None:
+        """Write how an attempt ended, under the newest claim of its code."""
+        shard = self._shard(claimed.run_id)
+        while (write := operation()) is not None:
             try:
-                await self._pipeline.submit(kept, self._shard(claimed.run_id))
+                await self._pipeline.submit(write, shard)
+                return
             except StaleClaimError as stale:
-                if not is_same_end(stale, outcome):
+                held = await self._pipeline.submit(read_node_runs(self._runtime.node.id), shard)
+                if not take_over(claimed, stale, held, 0):
                     raise
 
     async def _unload(self, held: _Held, live: LiveRun, report: Report) -> None:
@@ -376,8 +418,8 @@ class AsyncRuns:
 
     def _release(self, order: Order) -> None:
         """Be done with a ticket, once."""
-        if order.on_done and order.run_id not in self._released:
-            self._released.add(order.run_id)
+        if order.on_done and id(order) not in self._released:  # not by run: its ticket may come again while it waits
+            self._released.add(id(order))
             order.on_done()
 
     def _leave_place(self) -> None:
@@ -408,7 +450,7 @@ class AsyncRuns:
     def _done(self, order: Order) -> None:
         self._adopted.pop(order.run_id, None)
         self._release(order)
-        self._released.discard(order.run_id)
+        self._released.discard(id(order))
         self._leave_place()
         self._on_free()
 

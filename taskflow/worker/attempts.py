@@ -7,6 +7,7 @@ from typing import Any
 from taskflow.definition.context import (
     AttemptInfo,
     Context,
+    DeploymentInfo,
     EnvironmentInfo,
     MachineInfo,
     QueueInfo,
@@ -25,9 +26,10 @@ from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.journal_operations import StoredJournal
 from taskflow.store.operations import Operation
-from taskflow.store.records import ClaimedRun
+from taskflow.store.records import ClaimedRun, HeldRun
 from taskflow.worker.runtime import Runtime
 
+LEAVING = RunError("Interrupted", "The node was asked to stop.")
 STOPPED = RunError("Stopped", "The run's code was stopped by its node.")
 
 
@@ -48,6 +50,7 @@ def prepare(
         runtime.settings.output_limit,
         stop_reason=stop_reason,
         make_waits=make_waits,
+        values=runtime.values,
         is_resumed=claimed.is_resumed,
     )
 
@@ -110,6 +113,27 @@ def is_same_end(stale: StaleClaimError, outcome: Outcome) -> bool:
     return isinstance(outcome, Ended) and stale.status == outcome.status == RunStatus.TIMED_OUT
 
 
+def take_over(claimed: ClaimedRun, stale: StaleClaimError, held: Sequence[HeldRun], pid: int) -> bool:
+    """Take over the claim of a resume that the code has not heard of: it ended while its run was let go on.
+
+    Args:
+        held: What the store says that this node holds.
+        pid: The process that executes the code, 0 for a coroutine.
+
+    Returns:
+        False when the claim is over and no later one is this code's.
+    """
+    if stale.status != "STALE":
+        return False
+    if claimed.claim != stale.claim:  # it has heard of it by now
+        return True
+    for run in held:
+        if run.run_id == claimed.run_id and run.pid == pid and run.claim > claimed.claim:
+            claimed.claim = run.claim
+            return True
+    return False
+
+
 def left(claimed: ClaimedRun, report: Report) -> Operation[Any]:
     """Return the operation that says of a run which was ended from outside that its code no longer executes."""
     if report.final_hooks_ran:
@@ -124,6 +148,7 @@ def hooks_context(runtime: Runtime, definition: TaskDefinition, claimed: Claimed
 
 def _context(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun, tries: Tries) -> Context:
     spec = runtime.presets.get(claimed.machine, definition.machine)
+    version = runtime.node.version or None
     return Context(
         run=RunInfo(
             id=claimed.run_id,
@@ -140,10 +165,12 @@ def _context(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun, 
             parent_id=claimed.parent_id,
             root_id=claimed.root_id,
             batch_id=claimed.batch_id,
+            version=version,
         ),
         attempt=AttemptInfo(number=claimed.attempt_number, started_at=datetime.now(UTC), is_last=tries.is_last),
         task=TaskInfo(definition.id, definition.description, definition.source_file),
         queue=QueueInfo(name=claimed.queue),
         machine=MachineInfo(name=spec.name, cpu=spec.cpu, memory=spec.memory_gb),
         environment=EnvironmentInfo(name=runtime.settings.environment),
+        deployment=DeploymentInfo(version),
     )

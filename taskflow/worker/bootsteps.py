@@ -4,7 +4,6 @@ import logging
 from typing import Any
 
 from celery import Celery, bootsteps, signals
-from celery.worker import state
 
 from taskflow.broker.celery_app import prepare_worker
 from taskflow.broker.queues import parse_queue
@@ -13,9 +12,15 @@ from taskflow.worker.async_pool import AsyncPool
 from taskflow.worker.child_start import bind_children
 from taskflow.worker.children_executor import ChildrenExecutor
 from taskflow.worker.coroutines import CoroutineExecutor, LoopWatch
+from taskflow.worker.foreign_tickets import give_back_foreign_tickets
 from taskflow.worker.held_tickets import HeldTickets
+from taskflow.worker.host import this_host
 from taskflow.worker.node import Node
+from taskflow.worker.parking import ParkingLine
 from taskflow.worker.runtime import runtime_of
+from taskflow.worker.serving import Serving
+from taskflow.worker.subtask_queues import consume_subtasks
+from taskflow.worker.waiting_pool import WaitingPool, waiting_limit
 
 log = logging.getLogger("taskflow.node")
 
@@ -38,8 +43,11 @@ class NodeStep(bootsteps.StartStopStep):
         self._watch: LoopWatch | None = None
         self._children: ChildrenExecutor | None = None
         prepare_worker(worker.app)
+        consume_subtasks(worker.app)
         bind_children()
+        self._runtime.parking = ParkingLine()
         self._runtime.node.name = str(worker.hostname)
+        self._runtime.node.version = self._runtime.version() or ""
         self._runtime.node.renew()  # before the pool forks: children claim under it
 
     def start(self, parent: Any) -> None:
@@ -51,23 +59,36 @@ class NodeStep(bootsteps.StartStopStep):
             self._watch = LoopWatch(parent.pool.runs)
             self._watch.start()
         else:
-            self._children = executor = ChildrenExecutor(self._runtime, parent.pool, self._memory(queues))
-            executor.start()
+            self._children = executor = self._watch_children(parent.pool, queues)
         self._node = Node(self._runtime, queues, int(parent.pool.num_processes), executor)
         self._node.start()
         signals.worker_shutting_down.connect(self._drain, weak=False)
         signals.worker_shutdown.connect(self._leave, weak=False)
+
+    def stop(self, parent: Any) -> None:
+        """The pool is about to stop: a signal has drained the node before, ``celery control shutdown`` has not."""
+        self._drain()
 
     def register_with_event_loop(self, worker: Any, hub: Any) -> None:
         """Celery's loop starts, at first or after a reconnect."""
         if self._children:
             self._children.register(hub)
 
-    def _memory(self, queues: list[str]) -> int | None:
-        """Return how many bytes a run may use here: those of the machine, when all queues are of one."""
+    def info(self, obj: Any) -> Any:
+        """Return what ``celery inspect stats`` shows of it."""
+        return {"taskflow": self._children.waiting.info()} if self._children else {}
+
+    def _watch_children(self, pool: Any, queues: list[str]) -> ChildrenExecutor:
         machines = {parse_queue(name).machine for name in queues}
         specs = [self._runtime.presets[name] for name in machines if name in self._runtime.presets]
-        return specs[0].memory_bytes if len(specs) == 1 else None
+        memory = specs[0].memory_bytes if len(specs) == 1 else None  # of a run, when all queues are of one machine
+        limit = self._runtime.settings.waiting_limit or waiting_limit(specs, this_host(), int(pool.num_processes))
+        assert self._runtime.parking is not None
+        executor = ChildrenExecutor(self._runtime, pool, memory, self._runtime.parking, limit)
+        executor.start()
+        pool.waiting = executor.waiting
+        Serving(self._runtime, queues, executor.waiting.concurrency, lambda: executor.waiting.is_closed).start()
+        return executor
 
     def _drain(self, **_: Any) -> None:
         if self._node:
@@ -93,12 +114,15 @@ class IntakeStep(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """Tell the new channel how many slots are free."""
         pool, hub = parent.pool, parent.hub
+        give_back_foreign_tickets(parent)
+        waiting: WaitingPool | None = getattr(pool, "waiting", None)  # a prefork pool's
         if parent.app.conf.task_acks_late:
-            parent.held_tickets.connect()
+            parent.held_tickets.connect(waiting)
         if not isinstance(pool, AsyncPool):
-            set_free_slots(parent.task_consumer.channel, lambda: pool.num_processes - len(state.reserved_requests))
+            assert waiting is not None
+            set_free_slots(parent.task_consumer.channel, waiting.free_slots, lambda: waiting.is_overgrown, hub=hub)
             return
-        set_free_slots(parent.task_consumer.channel, pool.free_slots)
+        set_free_slots(parent.task_consumer.channel, lambda _: pool.free_slots())
         pool.events.connect(hub.call_soon, parent.event_dispatcher)
 
         def wake() -> None:

@@ -148,6 +148,12 @@ class ChildWatch:
             time.sleep(_KILL_POLL)
         return True
 
+    def expect_exit(self, pid: int, *, reason: str) -> None:
+        """A child was told to leave."""
+        with self._lock:
+            if pid in self._children:
+                self._children[pid].reason = reason
+
     def pids(self) -> list[int]:
         """Return all children. Thread-safe."""
         return list(self._children)
@@ -166,6 +172,7 @@ class ChildWatch:
         """
         pool = self._pool
         make, join, available = pool._create_worker_process, pool._join_exited_workers, pool._mark_worker_as_available
+        track = pool._track_child_process
 
         def create_worker_process(index: int) -> Any:
             process = make(index)
@@ -188,7 +195,14 @@ class ChildWatch:
             else:  # it was asked to end and has just sent its result: it must get no other run
                 signal_group(pid, signal.SIGKILL)
 
+        def track_child_process(process: Any, hub: Any) -> None:
+            # Celery 5.7 has let go of a child whose pipe has closed before it could be waited for; after a reconnect in
+            # between it would fail here, and the node end. We see its exit ourselves.
+            if getattr(process, "_sentinel_poll", process) is not None:
+                track(process, hub)
+
         pool._create_worker_process = create_worker_process
+        pool._track_child_process = track_child_process
         pool._join_exited_workers = pool._result_handler.join_exited_workers = join_exited_workers
         pool._mark_worker_as_available = mark_worker_as_available
         for name in ("on_stop", "on_terminate"):

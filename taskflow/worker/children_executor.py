@@ -8,21 +8,24 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final
 
-from taskflow.definition.signal import CANCELED, TIMED_OUT
+from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT
 from taskflow.errors import StaleClaimError, TaskNotFoundError
 from taskflow.execution.final_hooks import has_final_hooks
 from taskflow.execution.outcome import Tries, out_of_memory
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import node_operations, operations
 from taskflow.store.records import HeldRun
-from taskflow.worker.attempts import STOPPED, settle
+from taskflow.worker.attempts import LEAVING, STOPPED, settle
 from taskflow.worker.children import ChildExit, ChildWatch
 from taskflow.worker.guard import Guard
 from taskflow.worker.insist import insist
 from taskflow.worker.memory import OUT_OF_MEMORY, MemoryWatch
+from taskflow.worker.parking import ParkingLine
 from taskflow.worker.runtime import Runtime
+from taskflow.worker.waiting_pool import WaitingPool, dismiss_idle
 
 log = logging.getLogger("taskflow.node")
 KILL_GRACE_SECONDS: Final = 1.0
@@ -30,6 +33,7 @@ KILL_GRACE_SECONDS: Final = 1.0
 LOOK_AGAIN_SECONDS: Final = 2.0
 """A claim may reach the store after the child that sent it has died: every death is looked into twice."""
 LEASE_LOST: Final = "lease lost"
+SPARE: Final = "not needed: fewer runs wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,10 @@ class _Stop:
 class ChildrenExecutor:
     """Watches the children of a started prefork pool."""
 
-    def __init__(self, runtime: Runtime, pool: Any, memory_bytes: int | None) -> None:
+    def __init__(self, runtime: Runtime, pool: Any, memory_bytes: int | None, line: ParkingLine, limit: int) -> None:
         self._runtime = runtime
+        self._pool = pool
+        self.waiting = WaitingPool(pool, line, limit, self._dismiss)
         self._watch = ChildWatch(pool, Guard(), self._on_exit)
         self._memory = None if memory_bytes is None else MemoryWatch(self._watch, memory_bytes)
         self._reasons: dict[int, str] = {}
@@ -60,6 +66,7 @@ class ChildrenExecutor:
     def register(self, hub: Any) -> None:
         """Watch through the event loop; called whenever it starts."""
         self._watch.register(hub)
+        self.waiting.register(hub)
 
     def stop_run(self, run_id: str, claim: int, reason: str) -> bool:
         """End the child of a run soon: SIGTERM, then SIGKILL, to it and all it had spawned."""
@@ -74,11 +81,27 @@ class ChildrenExecutor:
         while not self._watch.kill_all(reason=LEASE_LOST):
             log.critical("children.remain: killed children are still there")
 
+    def interrupt_all(self, grace: timedelta) -> None:
+        """Ask every child to leave: SIGTERM, then SIGKILL after the grace. Their runs start again elsewhere."""
+        self._watch.call_on_hub(functools.partial(self._interrupt, grace.total_seconds()))
+
+    def _interrupt(self, grace: float) -> None:
+        for pid in self._watch.pids():  # idle ones too: the pool's books are not kept while it drains
+            self._watch.kill_child(pid, grace=grace, reason=INTERRUPTED)
+
     def _on_exit(self, ended: ChildExit) -> None:
         self._reasons[ended.pid] = ended.reason or str(ended)
-        level = logging.INFO if ended.reason in (CANCELED, TIMED_OUT) else logging.WARNING
+        self.waiting.ended(ended.pid)
+        expected = (CANCELED, INTERRUPTED, TIMED_OUT, SPARE)
+        level = logging.INFO if ended.reason in expected else logging.WARNING
         log.log(level, "child.ended: %s", ended)
         self._work.put(ended)
+
+    def _dismiss(self, count: int) -> int:
+        leaving = dismiss_idle(self._pool, count)
+        for pid in leaving:
+            self._watch.expect_exit(pid, reason=SPARE)
+        return len(leaving)
 
     def _report(self) -> None:
         look_again = float("inf")
@@ -122,7 +145,9 @@ class ChildrenExecutor:
             self._settle_out_of_memory(run)
             return
         error, outcome = STOPPED, AttemptOutcome.INTERRUPTED
-        if not run.status.is_finished:
+        if reason == INTERRUPTED and not run.status.is_finished:
+            error = LEAVING
+        elif not run.status.is_finished:
             error, outcome = RunError("ChildLost", f"The run's process died: {reason}."), AttemptOutcome.LOST
         insist(self._runtime, operations.give_up_run(run.run_id, run.claim, outcome, error), run_id=run.run_id)
 

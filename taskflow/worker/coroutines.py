@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 import traceback
+from datetime import timedelta
 from typing import Final
 
 from taskflow.worker.async_runs import AsyncRuns
@@ -32,6 +33,10 @@ class CoroutineExecutor:
         self._runs.cancel_all()
         while not self._runs.wait_idle(1):
             log.warning("node.stopping: %d runs still execute", self._runs.busy)
+
+    def interrupt_all(self, grace: timedelta) -> None:
+        """Cancel every coroutine: their runs start again elsewhere."""
+        self._runs.interrupt_all(grace)
 
 
 class LoopWatch:

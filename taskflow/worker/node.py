@@ -4,22 +4,23 @@ import logging
 import os
 import platform
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Final, Protocol
 
 from taskflow.broker.queues import parse_queue
 from taskflow.definition.signal import CANCELED, TIMED_OUT
 from taskflow.errors import StoreUnavailableError
-from taskflow.models import AttemptOutcome, RunError
+from taskflow.models import AttemptOutcome
 from taskflow.store import node_operations, operations
 from taskflow.store.node_operations import InboxEntry
-from taskflow.worker.attempts import STOPPED
+from taskflow.worker.attempts import LEAVING, STOPPED
+from taskflow.worker.departure import Departure
 from taskflow.worker.insist import insist
 from taskflow.worker.pulse import Pulse
 from taskflow.worker.runtime import Runtime, Service
 
 log = logging.getLogger("taskflow.node")
 _REASONS: Final = {"cancel": CANCELED, "timeout": TIMED_OUT}
-LEAVING: Final = RunError("Interrupted", "The node was asked to stop.")
 
 
 class Executor(Protocol):
@@ -37,6 +38,10 @@ class Executor(Protocol):
         """Stop all code at once and return when it has stopped: the node's claims are over."""
         ...
 
+    def interrupt_all(self, grace: timedelta) -> None:
+        """Stop all code, which has that long to clean up: its runs start again elsewhere. Called in its own thread."""
+        ...
+
 
 class Node:
     """One incarnation after another of this process as the store knows it."""
@@ -49,6 +54,8 @@ class Node:
         self._shards = range(runtime.settings.shards)
         self._pulses: list[Pulse] = []
         self._services: list[Service] = []
+        settings = runtime.settings
+        self._departure = Departure(settings.shutdown_grace, settings.cancel_grace, executor.interrupt_all)
 
     def start(self) -> None:
         """Declare the tasks, take a lease on every shard, and start the threads.
@@ -65,7 +72,8 @@ class Node:
         log.info("node.ready: %s consumes %s", self._runtime.node.id, ", ".join(self._queues))
 
     def drain(self) -> None:
-        """Take no new runs; what executes goes on."""
+        """Take no new runs. What executes has ``shutdown_grace`` to end. May be called again."""
+        self._departure.begin()
         for shard in self._shards:
             self._leniently(node_operations.drain_node(self._runtime.node.id), shard)
 
@@ -83,6 +91,8 @@ class Node:
         node_id = self._runtime.node.id
         classes = sorted({f"{name.machine}.{name.executor}" for name in map(parse_queue, self._queues)})
         description: dict[str, str | int] = {"host": platform.node(), "pid": os.getpid(), "concurrency": self._capacity}
+        if self._runtime.node.version:
+            description["version"] = self._runtime.node.version
         for shard in self._shards:
             self._runtime.store.run(
                 node_operations.register_node(

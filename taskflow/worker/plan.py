@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import floor
 from typing import Final, Self
 
-from taskflow.broker.queues import dedicated_queue, shared_queue
+from taskflow.broker.queues import dedicated_queue, shared_queue, subtask_queue
 from taskflow.definition.machine import PRESETS, MachineSpec, resolve_machine
 from taskflow.definition.queue import queue_of_task
 from taskflow.definition.suggestions import did_you_mean
@@ -81,7 +81,7 @@ class NodePlan:
     Attributes:
         name: Its short name, unique on this host at this start.
         queue: The taskflow queue it is dedicated to, None for a shared node.
-        queues: The Celery queues it consumes.
+        queues: The Celery queues it consumes: of processes, also the one for runs that others wait for.
         command: ``celery -A … worker …``; needs ``env`` on top of the environment.
     """
 
@@ -202,16 +202,28 @@ def _node(
 ) -> NodePlan:
     place = (options.environment, machine.name, executor)
     celery_queue = shared_queue(*place) if queue is None else dedicated_queue(*place, queue)
+    queues = (celery_queue, subtask_queue(celery_queue)) if executor == "process" else (celery_queue,)
     name = f"{celery_queue}-{unique}"
     pool = ("-P", "prefork", "-O", "fair") if executor == "process" else ("-P", "custom")
-    command = ("celery", "-A", options.app, "worker", "-Q", celery_queue, "-c", str(concurrency), "-n", f"{name}@%h")
+    command = (
+        "celery",
+        "-A",
+        options.app,
+        "worker",
+        "-Q",
+        ",".join(queues),
+        "-c",
+        str(concurrency),
+        "-n",
+        f"{name}@%h",
+    )
     quiet = ("--without-gossip", "--without-mingle")  # the store knows the nodes; heartbeat events stay, for Flower
     return NodePlan(
         name=name,
         machine=machine,
         executor=executor,
         queue=queue,
-        queues=(celery_queue,),
+        queues=queues,
         concurrency=concurrency,
         command=(*command, *pool, *quiet, "--loglevel", options.loglevel),
         env={} if executor == "process" else {_POOL_VARIABLE: _ASYNC_POOL},

@@ -44,20 +44,24 @@ class Pulse:
     def _run(self) -> None:
         while not self._is_stopping.is_set():
             try:
-                self._beat()
-                self._listen(time.monotonic() + self._runtime.settings.heartbeat.total_seconds())
-            except NodeUnregisteredError as lost:
-                if self._is_stopping.is_set():
-                    return
-                log.warning("node.lost: %s", lost)
-                self._handled, self._seen = [], "0"
-                self._on_lost()
+                self._turn()
             except StoreUnavailableError as error:
                 log.warning("store.unavailable: %s", error)
                 self._is_stopping.wait(0.2)
             except Exception:
                 log.exception("pulse.failed")
                 self._is_stopping.wait(1)
+
+    def _turn(self) -> None:
+        """Beat and listen. A lease that is over is dealt with here, so that the store's absence then ends nothing."""
+        try:
+            self._beat()
+            self._listen(time.monotonic() + self._runtime.settings.heartbeat.total_seconds())
+        except NodeUnregisteredError as lost:
+            if not self._is_stopping.is_set():
+                log.warning("node.lost: %s", lost)
+                self._handled, self._seen = [], "0"
+                self._on_lost()
 
     def _beat(self) -> None:
         handled = self._handled

@@ -1,13 +1,18 @@
 """Turn task definitions into Celery tasks: the translation that the user reads in ``app.tasks[id]``."""
 
-from collections.abc import Iterable
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
 import celery
 
+from taskflow.definition.registry import Registry
 from taskflow.definition.task import TaskDefinition
 from taskflow.errors import AbortRun
+from taskflow.store.registration import TaskRegistration
 from taskflow.worker.run_task import RunTask
 
 
@@ -17,6 +22,41 @@ def register_tasks(app: celery.Celery, definitions: Iterable[TaskDefinition]) ->
         app.tasks.pop(definition.id, None)
         declare: Any = cast("Any", app).task(lazy=False, shared=False, **celery_options(definition))
         declare(definition.function)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredTasks:
+    """What a worker registers, by task id: JSON each."""
+
+    tasks: Mapping[str, str]
+    schemas: Mapping[str, str]
+
+
+def registered_tasks(registry: Registry, version: str | None) -> RegisteredTasks:
+    """Return what a worker tells the store of its tasks.
+
+    Raises:
+        DefinitionError: A payload's annotation cannot be used.
+    """
+    definitions = [task.definition for task in registry]
+    schemas = {each.id: json.dumps(each.payload.json_schema(), sort_keys=True) for each in definitions if each.payload}
+    tasks = {each.id: _registration(each, schemas.get(each.id, ""), version).to_json() for each in definitions}
+    return RegisteredTasks(tasks, schemas)
+
+
+def _registration(definition: TaskDefinition, schema: str, version: str | None) -> TaskRegistration:
+    return TaskRegistration(
+        id=definition.id,
+        class_name=definition.class_name,
+        queue=definition.queue.name or "",
+        limits=definition.queue.limits,
+        max_attempts=definition.retry.max_attempts,
+        ttl=definition.ttl,
+        max_duration=definition.max_duration,
+        tags=definition.tags,
+        schema_digest=hashlib.sha256(schema.encode()).hexdigest()[:16] if schema else "",
+        version=version,
+    )
 
 
 def celery_options(definition: TaskDefinition) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from taskflow.errors import RunNotFoundError, StoreUnavailableError
+from taskflow.errors import RunNotFoundError, StoreScriptError, StoreUnavailableError
 from taskflow.execution.reporting.changes import Change
 from taskflow.execution.reporting.lines import LineLimits
 from taskflow.execution.reporting.live_run import RunIdentity
@@ -26,8 +26,12 @@ LOOK_SECONDS: Final = 10.0
 
 def make_reports(settings: Settings, store: Store) -> Reports:
     """Return the reports of this process."""
-    limits = LineLimits(settings.log_lines, settings.log_bytes)
-    return Reports(StoreWriter(store), Spool(spool_folder(settings)), limits)
+    limits = _limits(settings)
+    return Reports(StoreWriter(store, limits), Spool(spool_folder(settings)), limits)
+
+
+def _limits(settings: Settings) -> LineLimits:
+    return LineLimits(settings.log_lines, settings.log_bytes)
 
 
 def spool_folder(settings: Settings) -> Path:
@@ -50,8 +54,8 @@ def identity_of(claimed: ClaimedRun) -> RunIdentity:
 class StoreWriter:
     """Sends what runs tell to the store."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, limits: LineLimits) -> None:
+        self._store, self._limits = store, limits
 
     def update_metadata(
         self, run_id: str, claim: int | None, changes: Sequence[Change], writer: str, number: int
@@ -77,9 +81,12 @@ class StoreWriter:
     def append_logs(self, run_id: str, claim: int, lines: Sequence[bytes]) -> None:
         """Add log lines. Those of a run that is long gone are dropped."""
         try:
-            self._store.run_for(run_id, run_operations.append_logs(run_id, claim, lines))
+            most, largest = self._limits.lines, self._limits.bytes
+            self._store.run_for(run_id, run_operations.append_logs(run_id, claim, lines, most=most, largest=largest))
         except RunNotFoundError as gone:
             log.info("log.dropped: %s", gone)
+        except StoreScriptError as broken:  # kept, they would stand before all others for ever
+            log.error("log.dropped: %s", broken)
 
 
 class OrphanSender:
@@ -87,7 +94,7 @@ class OrphanSender:
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self._folder = spool_folder(settings)
-        self._writer = StoreWriter(store)
+        self._writer = StoreWriter(store, _limits(settings))
         self._wake = threading.Event()
         self._is_stopping = False
         self._thread = threading.Thread(target=self._serve, name="taskflow-orphans", daemon=True)

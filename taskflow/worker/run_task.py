@@ -11,13 +11,14 @@ import celery
 from celery.exceptions import Ignore, Reject, Retry
 
 from taskflow.broker.messages import TICKET_HEADER, ticket_from_headers
-from taskflow.definition.signal import CANCELED, TIMED_OUT
+from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT
 from taskflow.definition.task import TaskDefinition
 from taskflow.errors import (
     NodeUnregisteredError,
     RetryAfter,
     RunNotClaimableError,
     StaleClaimError,
+    StoreScriptError,
     Suspended,
     TaskflowError,
 )
@@ -26,12 +27,24 @@ from taskflow.execution.final_hooks import run_final_hooks
 from taskflow.execution.hook_runner import Report
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
 from taskflow.execution.reporting.live_run import LiveRun
-from taskflow.models import RunStatus
-from taskflow.store import operations
+from taskflow.models import AttemptOutcome, RunError, RunStatus
+from taskflow.store import node_operations, operations
 from taskflow.store.journal_operations import read_journal, unload_run
+from taskflow.store.operations import Operation
 from taskflow.store.records import ClaimedRun
+from taskflow.store.wire import shard_of_run
 from taskflow.worker.alarm import alarm
-from taskflow.worker.attempts import hooks_context, is_same_end, journal_of, keep, left, needs_journal, prepare, settle
+from taskflow.worker.attempts import (
+    hooks_context,
+    is_same_end,
+    journal_of,
+    keep,
+    left,
+    needs_journal,
+    prepare,
+    settle,
+    take_over,
+)
 from taskflow.worker.insist import insist
 from taskflow.worker.reporting import identity_of
 from taskflow.worker.runtime import Runtime, runtime_of
@@ -41,7 +54,6 @@ log = logging.getLogger("taskflow.node")
 
 
 _ENDED_FROM_OUTSIDE = (RunStatus.CANCELED, RunStatus.TIMED_OUT)
-INTERRUPTED = "interrupted"
 
 
 class RunFailed(Exception):  # noqa: N818 - Celery shows it as the failure of a task whose child left no exception
@@ -70,6 +82,13 @@ class RunTask(celery.Task[Any, Any]):
         if ticket is None:
             raise TaskflowError(f"Task {self.name} was called without a ticket. Use {self.name}.trigger(payload).")
         claimed = self._claim(runtime, ticket.run_id, ticket.reservation)
+        try:
+            return self._attempt(runtime, claimed)
+        except StoreScriptError as broken:
+            self._lose(runtime, claimed, broken)
+            raise
+
+    def _attempt(self, runtime: Runtime, claimed: ClaimedRun) -> object:
         if claimed.ended is not None:
             self._run_final_hooks(runtime, claimed, claimed.ended)
         seat = Seat(runtime, claimed)
@@ -122,7 +141,8 @@ class RunTask(celery.Task[Any, Any]):
         raise exc or RunFailed(f"{self.name} asked for a retry")
 
     def _claim(self, runtime: Runtime, run_id: str, reservation: int) -> ClaimedRun:
-        claim = operations.claim_run(run_id, node_id=runtime.node.id, reservation=reservation, pid=os.getpid())
+        node, pid = runtime.node, os.getpid()
+        claim = operations.claim_run(run_id, node_id=node.id, reservation=reservation, pid=pid, version=node.version)
         try:
             return insist(runtime, claim, run_id=run_id)
         except (RunNotClaimableError, NodeUnregisteredError) as refused:
@@ -134,7 +154,13 @@ class RunTask(celery.Task[Any, Any]):
         context = hooks_context(runtime, self.definition, claimed)
         with runtime.reports.attempt(identity_of(claimed), claimed.metadata):
             errors = run_final_hooks(
-                self.definition, claimed.payload, context, status=ended, error=claimed.error, output=claimed.output
+                self.definition,
+                claimed.payload,
+                context,
+                status=ended,
+                error=claimed.error,
+                output=claimed.output,
+                values=runtime.values,
             )
         insist(runtime, operations.finish_hooks(claimed.run_id, claimed.claim, errors), run_id=claimed.run_id)
         raise Ignore(f"Run {claimed.run_id} had ended {ended}; its final hooks were run.")
@@ -145,20 +171,40 @@ class RunTask(celery.Task[Any, Any]):
         """Write a final outcome down before its hooks run."""
         disarm()
         runtime.reports.send(live)
-        kept = keep(claimed, outcome)
-        if kept is not None:
-            try:
-                insist(runtime, kept, run_id=claimed.run_id)
-            except StaleClaimError as stale:
-                if not is_same_end(stale, outcome):
-                    raise
+        try:
+            self._write(runtime, claimed, lambda: keep(claimed, outcome))
+        except StaleClaimError as stale:
+            if not is_same_end(stale, outcome):
+                raise
+
+    def _lose(self, runtime: Runtime, claimed: ClaimedRun, broken: StoreScriptError) -> None:
+        """A script of ours failed around the run's code: it starts again, on the budget of lost attempts."""
+        error = RunError("NodeFailed", f"{type(broken).__name__}: {broken}")
+        lost = operations.give_up_run(claimed.run_id, claimed.claim, AttemptOutcome.LOST, error)
+        insist(runtime, lost, run_id=claimed.run_id)
 
     def _settle(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
-        operation = settle(self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=report.hook_errors)
+        errors = report.hook_errors
         try:
-            insist(runtime, operation, run_id=claimed.run_id)
+            self._write(
+                runtime,
+                claimed,
+                lambda: settle(self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=errors),
+            )
         except StaleClaimError as stale:
             self._refused(runtime, claimed, stale, report)
+
+    def _write(self, runtime: Runtime, claimed: ClaimedRun, operation: Callable[[], Operation[Any] | None]) -> None:
+        """Write how the attempt ended, under the newest claim of this code."""
+        while (write := operation()) is not None:
+            try:
+                insist(runtime, write, run_id=claimed.run_id)
+                return
+            except StaleClaimError as stale:
+                shard = shard_of_run(claimed.run_id) or 0
+                held = insist(runtime, node_operations.read_node_runs(runtime.node.id), shard=shard)
+                if not take_over(claimed, stale, held, os.getpid()):
+                    raise
 
     def _refused(self, runtime: Runtime, claimed: ClaimedRun, stale: StaleClaimError, report: Report) -> NoReturn:
         """The run was ended from outside, or is another node's: the outcome does not count."""

@@ -11,9 +11,11 @@ from taskflow.broker.canvas import Canvas
 from taskflow.definition.machine import MachineSpec
 from taskflow.definition.registry import Registry
 from taskflow.execution.reporting.reports import Reports
+from taskflow.objects.values import Values
 from taskflow.settings import Settings
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.sync_store import Store
+from taskflow.worker.parking import ParkingLine
 from taskflow.worker.reporting import OrphanSender, make_reports
 
 ATTRIBUTE = "taskflow_runtime"
@@ -40,6 +42,7 @@ class NodeIdentity:
     name: str = "unnamed"
     id: str = field(default="")
     pid: int = 0
+    version: str = ""
 
     @property
     def is_child(self) -> bool:
@@ -59,6 +62,7 @@ class Runtime:
 
     settings: Settings
     store: Store
+    values: Values
     make_async_store: Callable[[], AsyncStore]
     registry: Registry
     presets: Mapping[str, MachineSpec]
@@ -66,7 +70,9 @@ class Runtime:
     canvas: Canvas
     services: Callable[[str], Sequence[Service]]
     declare: Callable[[], None]
+    version: Callable[[], str | None]
     node: NodeIdentity = field(default_factory=NodeIdentity)
+    parking: ParkingLine | None = None
     reports: Reports = field(init=False)
     orphans: OrphanSender = field(init=False)
 

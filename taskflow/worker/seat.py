@@ -54,9 +54,15 @@ class Seat:
 
     def _parked(self) -> None:
         self._timer.stop()
+        self._tell(is_waiting=True)
 
     def _resumed(self) -> None:
+        self._tell(is_waiting=False)
         self._timer.start()
+
+    def _tell(self, *, is_waiting: bool) -> None:
+        if self._runtime.parking is not None:
+            self._runtime.parking.tell(self._claimed.run_id, is_waiting=is_waiting)
 
     def _suspended(self) -> None:
         """Its code is being left: what does not let itself be left is killed, and the run waits on without it."""

@@ -27,6 +27,8 @@ def ticket_strategy(task: RunTask, app: Any, consumer: Any, **options: Any) -> H
         ticket = ticket_from_headers(message.headers)
         if ticket is None:
             return adopt(runtime, task.definition, consumer, message)
+        if task.acks_late and consumer.held_tickets.refuse(message):
+            return None
         on_done = consumer.held_tickets.hold(message) if task.acks_late else None
         if not isinstance(pool, AsyncPool):
             return through_celery(message, body, _ignoring_arguments(on_done) or ack, reject, callbacks)

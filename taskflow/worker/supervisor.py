@@ -24,10 +24,12 @@ def supervise(
     say: Callable[[str], None] | None = None,
     still_running: Callable[[], str] = lambda: "",
     kill_after: float = 5.0,
+    stop_after: float = float("inf"),
 ) -> int:
     """Run nodes until they are told to end, and return when nothing of them is left. On the main thread only.
 
-    SIGINT (Ctrl-C), SIGTERM and SIGHUP drain: nodes take no new runs and finish what they execute. A second one, or
+    SIGINT (Ctrl-C), SIGTERM and SIGHUP drain: nodes take no new runs and finish or interrupt what they execute, within
+    ``TASKFLOW_SHUTDOWN_GRACE``, which they keep themselves. A second one, or
     SIGQUIT, stops at once. A node that dies is started again after a pause of 1 s, doubling to 30 s; one that ends by
     itself with code 0 (``celery control shutdown``) is not.
 
@@ -35,20 +37,28 @@ def supervise(
         say: Tells the user something, on stderr by default.
         still_running: What a draining fleet still executes, for the user; asked every 10 s.
         kill_after: Seconds that nodes have to stop at once in good order, before SIGKILL.
+        stop_after: Seconds that nodes have to drain before they are stopped at once: more than they allow themselves.
 
     Returns:
         0 when every node ended by itself with code 0, else 1.
     """
-    return _Supervisor(plans, say or _say, still_running, kill_after).run()
+    return _Supervisor(plans, say or _say, still_running, kill_after, stop_after).run()
 
 
 class _Supervisor:
     def __init__(
-        self, plans: Sequence[NodePlan], say: Callable[[str], None], still_running: Callable[[], str], kill_after: float
+        self,
+        plans: Sequence[NodePlan],
+        say: Callable[[str], None],
+        still_running: Callable[[], str],
+        kill_after: float,
+        stop_after: float,
     ) -> None:
         self._say = say
         self._still_running = still_running
         self._kill_after = kill_after
+        self._stop_after = stop_after
+        self._stop_at = float("inf")
         self._inbox: Inbox[NodeProcess] = Inbox()
         output = Output(sys.stdout.buffer) if len(plans) > 1 else None
         self._nodes = [
@@ -87,7 +97,7 @@ class _Supervisor:
             self._drain()
 
     def _next_due(self) -> float:
-        due = [*self._restarts.values(), self._remind_at, time.monotonic() + 3600]
+        due = [*self._restarts.values(), self._remind_at, self._stop_at, time.monotonic() + 3600]
         return min(due if self._kill_at is None else [*due, self._kill_at])
 
     def _do_what_is_due(self, now: float) -> None:
@@ -98,6 +108,8 @@ class _Supervisor:
             self._kill_at = None
             for node in self._nodes:
                 node.kill()
+        if self._stop_at <= now:
+            self._stop_at_once()
         if self._remind_at <= now:
             self._remind()
 
@@ -126,12 +138,13 @@ class _Supervisor:
         self._is_draining = True
         self._restarts.clear()
         self._signal_all(signal.SIGTERM)
+        self._stop_at = time.monotonic() + self._stop_after
         self._remind()
 
     def _stop_at_once(self) -> None:
         self._is_draining = self._has_failed = True
         self._restarts.clear()
-        self._remind_at = float("inf")
+        self._remind_at = self._stop_at = float("inf")
         if self._kill_at is not None:  # asked a third time
             self._kill_at = time.monotonic()
             return

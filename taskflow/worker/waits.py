@@ -36,6 +36,8 @@ def _seen(future: "asyncio.Future[Any]") -> None:
 class _Claim:
     """The claim under which an attempt writes: it changes at each resume, for all who write."""
 
+    __slots__ = ("_claimed", "_live", "place", "run_id")
+
     def __init__(self, claimed: ClaimedRun, live: LiveRun) -> None:
         self._claimed, self._live = claimed, live
         self.run_id, self.place = claimed.run_id, claimed.place
@@ -72,6 +74,8 @@ class NodeDesk(_Claim):
         on_suspended: It is being left, to wait without a process.
     """
 
+    __slots__ = ("_on_parked", "_on_resumed", "_on_suspended", "_submit")
+
     def __init__(
         self,
         claimed: ClaimedRun,
@@ -83,7 +87,7 @@ class NodeDesk(_Claim):
     ) -> None:
         super().__init__(claimed, live)
         self._submit = submit
-        self.parked, self.resumed, self._on_suspended = on_parked, on_resumed, on_suspended
+        self._on_parked, self._on_resumed, self._on_suspended = on_parked, on_resumed, on_suspended
 
     async def open(self, opening: Opening) -> None:
         await self._submit(self.opened(opening))
@@ -109,6 +113,14 @@ class NodeDesk(_Claim):
 
     def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
         self._submit(self.closing(names, entries)).add_done_callback(_seen)
+
+    def parked(self) -> None:
+        """The run's code only waits from now on."""
+        self._on_parked()
+
+    def resumed(self) -> None:
+        """It executes again."""
+        self._on_resumed()
 
 
 class ChildDesk(_Claim):

@@ -84,7 +84,7 @@ def test_the_compose_file_fits_the_specification() -> None:
 @pytest.mark.parametrize(
     "right, wrong",
     [
-        ("stop_grace_period: 5m", "stop_grace_perod: 5m"),
+        ("stop_grace_period: 1m", "stop_grace_perod: 1m"),
         ("restart: unless-stopped", "restart: [unless-stopped]"),
         ("profiles: [micro]", "profiles: micro"),
         ("limits: {cpus", "limitz: {cpus"),
@@ -129,7 +129,7 @@ def test_a_worker_container_is_as_large_as_the_runs_it_takes(name: str) -> None:
 def test_a_worker_container_stops_gently_and_comes_back(name: str) -> None:
     """Runs get time to finish; a crashed worker is started again; something reaps orphans."""
     service = WORKERS[name]
-    assert service["stop_grace_period"] == "5m"
+    assert service["stop_grace_period"] == "1m"
     assert service["restart"] == "unless-stopped"
     assert service["init"] is True
     assert service["healthcheck"]["test"][0] == "CMD"

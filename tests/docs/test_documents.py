@@ -21,8 +21,9 @@ INTERNAL = {"RunNotClaimableError", "StaleClaimError", "NodeUnregisteredError"}
 def state_diagram() -> str:
     """Return the Mermaid diagram of the legal transitions."""
     rows = [f"    {before} --> {after}" for before in RunStatus for after in RunStatus if after in TRANSITIONS[before]]
+    firsts = (RunStatus.PENDING_VERSION, RunStatus.DELAYED, RunStatus.QUEUED)
     finals = [f"    {status} --> [*]" for status in RunStatus if status.is_finished]
-    return "\n".join(["stateDiagram-v2", "    [*] --> DELAYED", "    [*] --> QUEUED", *rows, *finals])
+    return "\n".join(["stateDiagram-v2", *(f"    [*] --> {first}" for first in firsts), *rows, *finals])
 
 
 def test_the_state_diagram_is_the_table_of_legal_transitions() -> None:
@@ -70,7 +71,7 @@ def test_every_public_option_is_in_the_reference() -> None:
         "## `@task(": [*inspect.signature(task).parameters],
         "## `trigger(": [*inspect.signature(TriggerOptions.checked).parameters],
         "## `Retry(": [*inspect.signature(Retry).parameters],
-        "## `Queue(": [field.name for field in fields(Queue)],
+        "## `Queue(": [*inspect.signature(Queue).parameters],
         "## `RunFilter(": [field.name for field in fields(RunFilter)],
     }
     for heading, names in options.items():

@@ -1,5 +1,6 @@
 """What a run survives: its worker, its child, its broker and its store. Judged by a ledger that taskflow never sees."""
 
+import contextlib
 import random
 import signal
 import time
@@ -8,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from taskflow import AttemptOutcome, RunHandle, RunStatus, StoreUnavailableError
+from taskflow.store.records import Ticket
 from tests import fleet_tasks as tasks
+from tests import waiting_tasks
 from tests.conftest import MakeServer, StartFleet
+from tests.faults.proxy import Proxy, through
 from tests.fleet import Fleet, Node
 from tests.servers import RabbitServer, RedisServer
 from tests.store.permanent_keys import is_permanent
@@ -173,6 +177,23 @@ def test_thirty_seconds_without_the_store_take_no_run_away(start_fleet: StartFle
     assert tasks.echo.trigger("back").result(timeout=20) == "back"
 
 
+def test_a_trigger_that_fails_before_its_run_is_made_says_so(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """The first trigger of a task tells the store of the task first, which may go unanswered."""
+    with contextlib.closing(Proxy(valkey.port)) as proxy:
+        start_fleet(through(proxy, valkey.url), connect_timeout=0.3)
+        proxy.is_stalled = True
+        with pytest.raises(StoreUnavailableError) as raised:
+            tasks.sleep.trigger(tasks.Nap())
+        assert (bool(raised.value.run_id), raised.value.may_exist) == (True, False)
+        proxy.heal()
+        tasks.sleep.trigger(tasks.Nap())
+        proxy.is_stalled = True
+        with pytest.raises(StoreUnavailableError) as raised:
+            tasks.sleep.trigger(tasks.Nap())
+        assert (bool(raised.value.run_id), raised.value.may_exist) == (True, True)
+        proxy.heal()
+
+
 @pytest.mark.timeout(120)
 def test_a_restart_of_rabbitmq_loses_nothing(
     start_fleet: StartFleet, valkey: RedisServer, rabbitmq: RabbitServer
@@ -191,6 +212,68 @@ def test_a_restart_of_rabbitmq_loses_nothing(
     for handle in (running, *before, *during, *after):
         handle.result(timeout=60)
         assert len(starts(fleet, handle.id)) == 1
+
+
+@pytest.mark.timeout(60)
+def test_a_node_that_loses_rabbitmq_in_the_midst_of_runs_goes_on(
+    start_fleet: StartFleet, valkey: RedisServer, rabbitmq: RabbitServer
+) -> None:
+    """Tickets that wait come at once when it is back, to a node whose consumer is not complete yet."""
+    with contextlib.closing(Proxy(rabbitmq.port)) as proxy:
+        fleet = start_fleet(valkey.url, rabbitmq.url, **QUICK)
+        url = through(proxy, rabbitmq.url)
+        node = fleet.start_node(executor="async", concurrency=40, TASKFLOW_BROKER_URL=url)
+        handles = [tasks.async_sleep.trigger(tasks.Nap(seconds=4)) for _ in range(3)]
+        wait_until(lambda: len(fleet.ledger()) == 3, "the first runs to start")
+        proxy.refuses = True
+        proxy.drop()
+        handles += [tasks.async_sleep.trigger(tasks.Nap()) for _ in range(60)]
+        proxy.refuses = False
+        for handle in handles:
+            handle.result(timeout=30)
+            assert len(starts(fleet, handle.id)) == 1
+        assert node.process.poll() is None
+
+
+@pytest.mark.timeout(60)
+def test_what_needs_no_broker_goes_on_without_rabbitmq(
+    start_fleet: StartFleet, valkey: RedisServer, rabbitmq: RabbitServer
+) -> None:
+    """The children of a canceled run are canceled, though tickets can't be published."""
+    with contextlib.closing(Proxy(rabbitmq.port)) as proxy:
+        fleet = start_fleet(valkey.url, through(proxy, rabbitmq.url), connect_timeout=1, **QUICK)
+        node = fleet.start_node()
+        child = tasks.sleep.trigger(tasks.Nap(), delay=60)
+        base = f"{{tf:{fleet.environment}:0}}"
+        proxy.refuses = True
+        proxy.drop()
+        tasks.sleep.trigger(tasks.Nap())  # its ticket can't be published
+        wait_until(lambda: "upkeep.waiting" in node.output(), "upkeep to miss the broker", timeout=20)
+        with contextlib.closing(valkey.client()) as client:
+            client.execute_command("SADD", f"{base}:children:run_gone", child.id)
+            client.execute_command("SADD", f"{base}:effects", "cancel-children:run_gone")
+            wait_until(lambda: not client.execute_command("EXISTS", f"{base}:effects"), "the effect", timeout=20)
+        assert child.status() is RunStatus.CANCELED
+        proxy.refuses = False
+
+
+@pytest.mark.timeout(60)
+def test_a_ticket_that_comes_again_while_its_run_waits_is_acknowledged_once(
+    start_fleet: StartFleet, valkey: RedisServer, rabbitmq: RabbitServer
+) -> None:
+    """The first was acknowledged when the wait began. Twice would end the node, never would narrow it for good."""
+    fleet = start_fleet(valkey.url, rabbitmq.url, **QUICK)
+    node = fleet.start_node(executor="async", concurrency=2)
+    handle = waiting_tasks.async_sleeper.trigger(6.0)
+    wait_until(lambda: handle.status() is RunStatus.WAITING, "the run to wait")
+    queue = f"{fleet.environment}.small-1x.async"
+    fleet.flow.publisher.publish([Ticket(handle.id, "w-async-sleeper", 1, queue, "6.0")])
+    wait_until(lambda: "ticket.dropped" in node.output(), "the second to be dropped")
+    handle.result(timeout=30)
+    naps = [tasks.async_sleep.trigger(tasks.Nap(seconds=0.5)) for _ in range(4)]
+    for nap in naps:
+        nap.result(timeout=10)
+    assert node.process.poll() is None
 
 
 @pytest.mark.timeout(60)

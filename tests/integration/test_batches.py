@@ -41,7 +41,7 @@ def test_a_batch_is_triggered_run_and_its_results_come_in_the_order_of_its_items
         [Nap(seconds=0.3), {"seconds": "x"}, BatchItem(Nap(), tags="quick", max_attempts=1)]  # type: ignore[list-item]  # a mistake
     )
     assert [(error.index, error.task_id, error.type) for error in made.errors] == [(1, "t-sleep", "PayloadError")]
-    mixed = batch.trigger([(echo, {"a": 1}), ("t-flaky", BatchItem(9, max_attempts=1)), (echo, "last"), ("t-no", 1)])
+    mixed = batch.trigger([(echo, {"a": 1}), ("t-flaky", BatchItem(9, max_attempts=1)), (echo, "last"), ("t-sleep", 1)])
     by_id = tasks.batch_trigger("t-echo", iter(["x", "y"]))
     slow, wrong, quick = made.results(30)
     assert (slow.unwrap(), quick.unwrap()) == made.run_ids
@@ -62,12 +62,12 @@ def test_a_batch_is_triggered_run_and_its_results_come_in_the_order_of_its_items
 
 def test_a_batch_goes_through_its_statuses(fleet: Fleet) -> None:
     """PARTIAL_FAILED while runs are alive and some items became none, as Trigger.dev says."""
-    made = batch.trigger([(echo, 1), ("t-no-such", 1), (sleep, Nap())])
-    assert made.errors[0].message.startswith("No task 't-no-such'")
+    made = batch.trigger([(echo, 1), ("t-sleep", 1), (sleep, Nap())])
+    assert made.errors[0].message.startswith("The payload does not fit task 't-sleep'")
     assert batch.retrieve(made.id).status is BatchStatus.PARTIAL_FAILED
     assert echo.batch_trigger([1]).retrieve().status is BatchStatus.PROCESSING
     assert echo.batch_trigger([]).retrieve().status is BatchStatus.COMPLETED
-    assert batch.trigger([("t-no-such", 1)]).retrieve().status is BatchStatus.ABORTED
+    assert batch.trigger([("t-sleep", 1)]).retrieve().status is BatchStatus.ABORTED
     with pytest.raises(ResultTimeoutError, match=made.run_ids[0]):
         made.results(0.2)
     for handle in made.runs():

@@ -28,7 +28,7 @@ def call(fleet: Fleet, *arguments: str, expect: int = 0) -> str:
 
 def invoke(*arguments: str, expect: int = 0) -> str:
     """Return what a command printed, called in this process with the current app: a second is saved each time."""
-    done = CliRunner().invoke(app, [*arguments, "-A", TASKS])
+    done = CliRunner().invoke(app, [*arguments, "-A", TASKS.partition(",")[0]])
     assert done.exit_code == expect, done.output
     told = str(done.exception) if isinstance(done.exception, TaskflowError) else ""
     return done.stdout if not expect else done.output + told
@@ -53,11 +53,27 @@ def test_a_run_is_triggered_shown_listed_and_canceled(start_fleet: StartFleet, v
     assert "FAILED" in call(fleet, "trigger", "t-flaky", "9", "--max-attempts", "1", "--wait", expect=1)
 
 
+def test_a_misspelt_task_is_pending_with_a_hint_and_workers_are_listed(
+    start_fleet: StartFleet, valkey: RedisServer
+) -> None:
+    """Only workers know every task; what they have registered can be seen."""
+    fleet = start_fleet(valkey.url)
+    command = [sys.executable, "-m", "taskflow.cli.main", "trigger", "t-ecko", "1"]
+    done = subprocess.run(command, env=dict(fleet.env()), cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert "Did you mean 't-echo'?" in done.stderr
+    assert json.loads(call(fleet, "runs", "get", done.stdout.strip(), "--json"))["status"] == "PENDING_VERSION"
+    assert "No worker is up" in invoke("workers", "list")
+    fleet.start_node(executor="async", TASKFLOW_VERSION="20260701.1")
+    found = json.loads(invoke("workers", "list", "--json"))
+    assert [worker["version"] for worker in found["workers"]] == ["20260701.1"]
+    assert {task["id"] for task in found["tasks"]} >= {"t-echo", "t-one"}
+    assert "20260701.1" in invoke("workers", "list")
+
+
 def test_mistakes_are_told_with_a_remedy(start_fleet: StartFleet, valkey: RedisServer) -> None:
     """In one line, not in a traceback."""
     fleet = start_fleet(valkey.url)
     for arguments, remedy in (
-        (("trigger", "t-ecko", "1"), "Did you mean 't-echo'"),
         (("trigger", "t-echo", "{x"), "Quote it for the shell"),
         (("trigger", "t-sleep", '{"seconds": "x"}'), "seconds"),
         (("runs", "get", "run_nothing"), "TASKFLOW_RETENTION"),
@@ -116,12 +132,16 @@ def test_many_runs_are_triggered_from_a_file_listed_canceled_and_replayed(
     assert "1 wrong" in invoke("batch", "get", made["id"])
     assert json.loads(invoke("batch", "get", made["id"], "--json"))["status"] == "PARTIAL_FAILED"
     assert "nothing" not in invoke("batch", "trigger", "t-sleep", str(file), "--atomic", expect=1)
-    options = ("--queue", "t-q", "--tag", "x", "--ttl", "0", "--priority", "5", "--metadata", '{"a": 1}', "--test")
+    options = ("--queue", "t-three", "--tag", "x", "--ttl", "0", "--priority", "5", "--metadata", '{"a": 1}', "--test")
     other = invoke("trigger", "t-echo", "1", *options, "--concurrency-key", "c", "--max-duration", "1m").strip()
     shown = json.loads(invoke("runs", "get", other, "--json"))
     found = [shown[name] for name in ("queue", "tags", "priority", "metadata", "is_test", "concurrency_key")]
-    assert found == ["t-q", ["x"], 5.0, {"a": 1}, True, "c"]
-    for filters in (("--tag", "x"), ("--queue", "t-q", "--status", "queued"), ("--task", "t-echo", "--since", "1h")):
+    assert found == ["t-three", ["x"], 5.0, {"a": 1}, True, "c"]
+    for filters in (
+        ("--tag", "x"),
+        ("--queue", "t-three", "--status", "queued"),
+        ("--task", "t-echo", "--since", "1h"),
+    ):
         assert [run["id"] for run in json.loads(invoke("runs", "list", *filters, "--json"))] == [other]
     assert "--yes" in invoke("runs", "cancel", "--batch", made["id"], "--json", expect=1)
     assert "Cancel 2 runs?" in invoke("runs", "cancel", "--batch", made["id"], expect=1)
@@ -159,5 +179,26 @@ def test_queues_are_listed_paused_and_overridden(start_fleet: StartFleet, valkey
     invoke("queues", "pause")
     assert "The environment is paused" in invoke("queues", "list")
     invoke("queues", "resume")
-    assert [queue["is_paused"] for queue in json.loads(invoke("queues", "list", "--json"))] == [False]
+    assert not any(queue["is_paused"] for queue in json.loads(invoke("queues", "list", "--json")))
     assert "No queue 't-none'" in invoke("queues", "pause", "t-none", expect=1)
+
+
+def test_tokens_are_made_completed_and_listed(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """With what a person types; a wrong word is named."""
+    start_fleet(valkey.url)
+    first = invoke("tokens", "create", "--timeout", "1h", "--tag", "a", "--idempotency-key", "k").strip()
+    assert json.loads(invoke("tokens", "create", "--idempotency-key", "k", "--json")) == {
+        "id": first,
+        "is_cached": True,
+    }
+    invoke("tokens", "create")
+    assert len(json.loads(invoke("tokens", "list", "--limit", "1", "--json"))["tokens"]) == 1
+    assert "--cursor" in invoke("tokens", "list", "--limit", "1")
+    assert "is not JSON" in invoke("tokens", "complete", first, "{", expect=1)
+    assert "is completed" in invoke("tokens", "complete", first, '{"ok": [1]}')
+    assert not json.loads(invoke("tokens", "complete", first, "2", "--json"))["completed"]
+    assert '"ok": [' in invoke("tokens", "get", first)
+    assert json.loads(invoke("tokens", "get", first, "--json"))["output"] == {"ok": [1]}
+    assert first in invoke("tokens", "list", "--status", "completed", "--tag", "a")
+    assert "it is one of" in invoke("tokens", "list", "--status", "done", expect=1)
+    assert "No token" in invoke("tokens", "get", "token_00", expect=1)

@@ -186,17 +186,17 @@ def test_a_submitted_form_becomes_a_run_whose_page_shows_the_result(site: Site) 
     assert not page.reloads
 
 
-def test_a_run_nobody_has_started_is_shown_as_queued_and_reloads(
+def test_a_run_nobody_has_started_is_shown_as_pending_and_reloads(
     tmp_path: Path, start_valkey: MakeServer, site: Site
 ) -> None:
-    """Without JavaScript, the page itself must come back until there is a result. No worker runs on this store."""
+    """Without JavaScript, the page itself must come back until there is a result. No worker has run on this store."""
     waiting = Site(site.name, tmp_path, start_valkey().url)
     try:
         address = waiting.submit("nobody is there").headers["location"]
         page = Page(waiting.client.get(address))
     finally:
         waiting.close()
-    assert page.texts["status"] == "QUEUED"
+    assert page.texts["status"] == "PENDING_VERSION"
     assert page.reloads
 
 

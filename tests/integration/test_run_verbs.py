@@ -36,7 +36,7 @@ LIFE = [RunStatus.QUEUED, RunStatus.EXECUTING, RunStatus.COMPLETED]
 def test_a_replay_copies_what_was_asked_for_and_not_what_was_meant_for_once(fleet: Fleet) -> None:
     """Trigger.dev's list; and the new run knows what it is a replay of."""
     first = flaky.trigger(
-        9, tags=["a"], metadata={"m": 1}, queue="t-else", concurrency_key="c", test=True, delay=0.01,
+        9, tags=["a"], metadata={"m": 1}, queue="t-three", concurrency_key="c", test=True, delay=0.01,
         idempotency_key="k", ttl="1h", priority=5, max_attempts=1,
     )  # fmt: skip
     before = first.retrieve()

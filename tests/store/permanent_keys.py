@@ -4,10 +4,11 @@ import re
 
 PERMANENT = re.compile(
     r"\{tf:[^}]+\}:("
-    r"live|finished|delayed|canvas|queues|nodes|ticket_queues|deserted|suspects|templates|upkeep|events|finishes|load|timers|effects|hooks|environment(:slots|:waiting)?"
-    r"|queue:[^:]+(:slots(:.+)?|:keyed|:turns|:classes|:count:[^:]+|:pending:.+)?"
+    r"live|finished|delayed|canvas|queues|nodes|ticket_queues|deserted|suspects|templates|tasks|schemas|awaiting:.+|upkeep|events|finishes|load|timers|effects|hooks|environment(:slots|:waiting)?"
+    r"|queue:[^:]+(:slots(:.+)?|:holders|:turns|:classes|:count:[^:]+|:pending:.+)?"
     r"|blocked:[^:]+|tickets:[^:]+|unclaimed:[^:]+|serving:[^:]+"
-    r"|node:[^:]+(:runs)?|children:.+|waits:.+|journal:.+|waiters:.+"
+    r"|node:[^:]+(:runs)?|children:.+|waits:.+|journal:.+|waiters:.+|streams:.+|stream:.+|input:.+"
+    r"|tokens|token:.+|token_key:.+"
     r")"
 )
 

@@ -8,10 +8,13 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+import taskflow.store
 from taskflow.errors import StoreUnavailableError
+from taskflow.models import RunStatus
 from taskflow.store import operations, scripts, trigger_operations
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.sync_store import Store
@@ -19,6 +22,8 @@ from taskflow.store.trigger_operations import NewRun
 from taskflow.store.wire import StoreConfig, new_run_id, shard_of_queue, shard_of_run
 from tests.servers import RedisServer, free_port
 from tests.store.conftest import CLASS, Bench, real_time
+
+LUA = Path(taskflow.store.__file__).parent / "lua"
 
 
 def a_run(shard: int = 0) -> NewRun:
@@ -52,7 +57,7 @@ class Swallower:
             while request := client.recv(65536):
                 server.sendall(request)
                 reply = server.recv(65536)
-                if b"EVALSHA" in request and not reply.startswith(b"-") and self._losses > 0:
+                if b"FCALL" in request and not reply.startswith(b"-") and self._losses > 0:
                     self._losses -= 1
                     return
                 client.sendall(reply)
@@ -103,12 +108,12 @@ def test_a_run_whose_replies_were_lost_may_exist(quick: StoreConfig, swallower: 
 
 
 def test_scripts_are_loaded_again_after_the_server_forgot_them(quick: StoreConfig, one_bench: Bench) -> None:
-    """A restart of the server empties its script cache; a pipeline must get all its replies all the same."""
+    """A server without its data has no functions either; a pipeline must get all its replies all the same."""
     store = Store(quick)
     store.run(trigger_operations.trigger_run(a_run()))
-    one_bench.redis("SCRIPT", "FLUSH")
+    one_bench.redis("FUNCTION", "FLUSH")
     store.run(trigger_operations.trigger_run(a_run()))
-    one_bench.redis("SCRIPT", "FLUSH")
+    one_bench.redis("FUNCTION", "FLUSH")
 
     async def many() -> list[object]:
         shell = AsyncStore(quick)
@@ -162,6 +167,42 @@ def test_run_ids_name_their_shard_and_queues_keep_theirs() -> None:
     assert {shard_of_queue(f"q{number}", 2) for number in range(20)} == {0, 1}
 
 
+def test_a_full_store_takes_no_new_runs_and_lets_the_others_end(one_bench: Bench) -> None:
+    """A script is refused as a whole or not at all: half of one would leave a run without a node."""
+    one_bench.node()
+    one_bench.finish(one_bench.claim(one_bench.trigger()))  # the server knows the scripts now
+    claimed = one_bench.claim(one_bench.trigger())
+    assert one_bench.status(claimed.run_id) is RunStatus.EXECUTING
+    impatient = Store(replace(one_bench.config, timeout=timedelta(seconds=0.1)))
+    one_bench.redis("CONFIG", "SET", "maxmemory", "1")
+    try:
+        with pytest.raises(StoreUnavailableError, match="memory"):
+            impatient.run(trigger_operations.trigger_run(a_run()))
+        one_bench.finish(claimed)
+        assert one_bench.status(claimed.run_id) is RunStatus.COMPLETED
+    finally:
+        one_bench.redis("CONFIG", "SET", "maxmemory", "0")
+        impatient.close()
+
+
+def test_no_part_of_a_script_remembers_one_call_in_the_next() -> None:
+    """The server makes a script once: what stands outside of its functions is constant, or set by ``begin``."""
+    parts = [scripts.source(f"lib/{part.stem}") for part in (LUA / "lib").glob("*.lua") if part.stem != "base"]
+    kept = {name for part in parts for name in re.findall(r"^local ([^A-Z\s]\w*) ", part, re.MULTILINE)} - {"function"}
+    assert kept == {"cut_templates"}
+
+
+def test_forked_processes_make_different_ids() -> None:
+    """Random digits are read in blocks, which a child must not go on with."""
+    new_run_id(0)
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.write(writing, new_run_id(0).encode())
+        os._exit(0)
+    assert os.read(reading, 100).decode()[-20:] != new_run_id(0)[-20:]
+    os.wait()
+
+
 @pytest.mark.parametrize("name", scripts.names())
 def test_a_script_is_short_and_documents_what_it_gets(name: str) -> None:
     """At most 60 lines, every argument it reads in its header, and its replies."""
@@ -172,4 +213,4 @@ def test_a_script_is_short_and_documents_what_it_gets(name: str) -> None:
     assert len(text.splitlines()) <= 60
     assert "Returns {" in header
     assert all(f"[{number}]" in header for number in used)
-    assert scripts.script(name).sha
+    assert scripts.script(name).function

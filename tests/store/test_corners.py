@@ -211,3 +211,29 @@ def test_a_debounced_trigger_keeps_its_idempotency_key(bench: Bench) -> None:
     bench.upkeep()
     bench.finish(bench.claim(first))
     assert bench.trigger(idempotency_key="K2", due=debounce.delay, debounce=debounce) == first
+
+
+def test_the_sweep_heals_the_slots_of_concurrency_keys(bench: Bench) -> None:
+    """A run whose record is gone, also one of a queue whose name has a colon, must not keep its key from running."""
+    bench.node()
+    for queue in ("q", "task/a:b"):
+        lost, waiting = (bench.trigger(queue, limit=QueueLimits(per_key=1), concurrency_key="k") for _ in range(2))
+        assert not bench.field(waiting, "ticket")
+        bench.redis("DEL", bench.key(f"run:{lost}"))
+        bench.sweep()
+        assert bench.field(waiting, "ticket"), queue
+
+
+def test_a_reservation_that_was_withdrawn_gives_its_rates_token_back(bench: Bench) -> None:
+    """Else a class that loses its worker costs a queue of one a day its day."""
+    bench.node("n1")
+    run_id = bench.trigger("q", limit=Queue("q", rate_limit="1/d").limits)
+    assert bench.field(run_id, "ticket")
+    bench.run(node_operations.unregister_node("n1", AttemptOutcome.INTERRUPTED, ERROR))
+    bench.run(node_operations.withdraw_reservations())
+    assert not bench.field(run_id, "ticket")
+    bench.node("n2")
+    bench.sweep()
+    assert bench.field(run_id, "ticket")
+    later = bench.trigger("q", limit=Queue("q", rate_limit="1/d").limits)
+    assert not bench.field(later, "ticket")

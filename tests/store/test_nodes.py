@@ -73,6 +73,29 @@ def test_reservations_of_a_class_that_lost_its_last_node_are_withdrawn(bench: Be
     assert bench.claim(first, "large-2").claim == 1
 
 
+def test_a_node_that_leaves_a_queue_alone_gives_its_reservations_back(bench: Bench) -> None:
+    """It is full of waiting runs: one of those may need the slot that is reserved for a run it can't start."""
+    bench.node()
+    run_id = bench.trigger("q", limit=1)
+    closed = node_operations.serve_queues("n1", [shared(bench)], capacity=0, classes=[CLASS])
+    assert bench.run(closed) == 1
+    bench.upkeep()
+    assert bench.slots("q") == set()
+    reopened = node_operations.serve_queues("n1", [shared(bench)], capacity=2, classes=[CLASS])
+    assert bench.run(reopened) == 1
+    assert bench.slots("q") == {run_id}
+    bench.finish(bench.claim(run_id))
+
+
+def test_a_node_that_drains_serves_no_queue_again(bench: Bench) -> None:
+    """Its word that it has room crosses the one that it leaves."""
+    bench.node()
+    bench.run(node_operations.drain_node("n1"))
+    assert bench.run(node_operations.serve_queues("n1", [shared(bench)], capacity=2, classes=[CLASS])) == 0
+    bench.trigger("q", limit=1)
+    assert bench.slots("q") == set()
+
+
 def test_tickets_go_to_the_dedicated_queue_while_a_node_serves_it(bench: Bench) -> None:
     """The queue's own node has its limit as concurrency; without it the shared nodes take over."""
     bench.node()

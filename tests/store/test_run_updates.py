@@ -162,6 +162,28 @@ def test_log_lines_are_taken_after_their_claim_too(bench: Bench) -> None:
     assert events(bench, "log") == [(run_id, {"seq": 1}), (run_id, {"seq": 2})]
 
 
+def test_a_run_has_so_many_log_lines_whatever_the_number_of_its_attempts(bench: Bench) -> None:
+    """A run that is tried again and again must not fill stream and history."""
+    run_id, claim = executing(bench)
+
+    def append(claim: int, *lines: str, largest: int = 100) -> int:
+        documents = [f'{{"seq":"{line}"}}'.encode() for line in lines]
+        return bench.run(run_operations.append_logs(run_id, claim, documents, most=3, largest=largest))
+
+    assert append(claim, "a", "b") == 2
+    bench.run(operations.give_up_run(run_id, claim, AttemptOutcome.LOST, ERROR))
+    bench.claim(run_id)
+    assert append(claim + 1, "c", "d", "e") == 2
+    assert append(claim + 1, "f") == 0
+    told = [line for _, line in events(bench, "log")]
+    assert [line["seq"] for line in told] == ["a", "b", "c", 0]
+    assert "TASKFLOW_LOG_LINES" in told[-1]["message"]
+
+    run_id, claim = executing(bench)
+    assert append(claim, "a", "b", "c", largest=15) == 3
+    assert [line["seq"] for run, line in events(bench, "log") if run == run_id] == ["a", "b", 0]
+
+
 def test_what_updates_leave_behind_has_an_end(one_bench: Bench) -> None:
     """Every key has a TTL once the run has ended."""
     run_id, claim = executing(one_bench)

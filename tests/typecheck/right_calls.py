@@ -30,6 +30,7 @@ from taskflow.definition.run_filter import RunFilter
 from taskflow.definition.signal import Signal
 from taskflow.definition.steps import astep, step
 from taskflow.definition.task import Task
+from taskflow.definition.tokens import Token, TokenResult, WaitToken
 from taskflow.definition.verbs import runs, tasks
 from taskflow.definition.wait_verbs import wait
 from taskflow.models import Batch, Run, RunStatus
@@ -307,3 +308,23 @@ def tasks_are_values(chosen: Task[int, list[str]]) -> RunHandle[list[str]]:
 
 
 tasks_are_values(only_payload)
+
+
+def tokens_know_what_completes_them() -> None:
+    token = wait.create_token(Invoice, timeout="1d", tags=["a"], idempotency_key="k")
+    assert_type(token, WaitToken[Invoice])
+    assert_type(wait.for_token(token), TokenResult[Invoice])
+    assert_type(wait.for_token(token.id, Invoice).unwrap(), Invoice)
+    assert_type(wait.for_token("token_00").output, object | None)
+    assert_type(wait.complete_token(token, Invoice(url="u")), bool)
+    wait.complete_token(token.id, {"url": "u"})
+    wait.complete_token(wait.create_token(), 5)
+    assert_type(wait.list_tokens(status="WAITING")[0], Token)
+
+
+async def tokens_have_twins() -> None:
+    token = await wait.acreate_token(list[int], timeout=datetime.now(UTC))
+    assert_type(await wait.afor_token(token), TokenResult[list[int]])
+    assert_type(await wait.afor_token(token.id, Invoice), TokenResult[Invoice])
+    assert_type(await wait.acomplete_token(token, [1]), bool)
+    assert_type(await wait.aretrieve_token(token), Token)

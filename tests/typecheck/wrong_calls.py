@@ -16,6 +16,7 @@ from taskflow.definition.queue import Queue
 from taskflow.definition.retry import Retry
 from taskflow.definition.steps import step
 from taskflow.definition.verbs import runs
+from taskflow.definition.wait_verbs import wait
 from tests.typecheck.right_calls import (
     InvoicePayload,
     async_only_payload,
@@ -103,6 +104,13 @@ def hooks() -> None:
     Local[int]("count").set("5")  # type: ignore[arg-type]  # an int
     number: int = Local[int]("count").get()  # type: ignore[assignment]  # None when it is not set
     print(number)
+
+
+def tokens() -> None:
+    token = wait.create_token(int)
+    wait.complete_token(token, "text")  # type: ignore[misc]  # an int
+    wait.for_token(token).unwrap().upper()  # type: ignore[attr-defined]  # an int
+    wait.create_token(timout="1d")  # type: ignore[call-overload]  # timeout
 
 
 @task(on_failure="alert")  # type: ignore[arg-type]  # a function

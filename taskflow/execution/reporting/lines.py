@@ -12,7 +12,7 @@ _CUT: Final = " ... (cut)"
 
 @dataclass(frozen=True, slots=True)
 class LineLimits:
-    """What is kept of one attempt; one line more says that it was truncated."""
+    """What is kept of a run, and so what one attempt need tell; one line more says that it was truncated."""
 
     lines: int = 10_000
     bytes: int = 1_000_000

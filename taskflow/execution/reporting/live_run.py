@@ -3,14 +3,22 @@
 import copy
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, cast
 
 from pydantic_core import from_json, to_json
 
 from taskflow.definition.options import LARGEST_METADATA
-from taskflow.errors import OutsideRunError, RunNotFoundError, RunUpdateError, StaleClaimError
+from taskflow.definition.stream_engine import StreamWriter
+from taskflow.errors import (
+    OutsideRunError,
+    RunNotFoundError,
+    RunUpdateError,
+    StaleClaimError,
+    StoreScriptError,
+    StreamError,
+)
 from taskflow.execution.reporting.changes import Change, Json, Pending, apply
 from taskflow.execution.reporting.lines import LineCounter, LineLimits
 
@@ -78,12 +86,25 @@ class LiveRun:
     Args:
         metadata: The run's metadata as stored, b"" for none.
         limits: How many log lines are kept.
+
+    Attributes:
+        streams: Who writes what the attempt appends, by run and name of the stream.
+        inputs: How many items of each input stream the attempt has taken.
+        at_end: What else ends with the attempt.
     """
+
+    __slots__ = (
+        "_desk", "_limits", "_lines", "_lock", "_metadata", "_number", "_outgoing", "_pending", "_sending", "_size",
+        "_tags", "_view", "_writer", "at_end", "identity", "inputs", "is_over", "streams",
+    )  # fmt: skip
 
     def __init__(self, identity: RunIdentity, metadata: bytes, desk: Desk, limits: LineLimits) -> None:
         self.identity = identity
         self._writer = f"{identity.run_id}.{identity.claim}"
         self.is_over = False
+        self.streams: dict[tuple[str, str], StreamWriter] = {}
+        self.inputs: dict[str, int] = {}
+        self.at_end: list[Callable[[], None]] = []
         self._desk = desk
         self._limits = limits
         self._lines: LineCounter | None = None
@@ -104,7 +125,7 @@ class LiveRun:
     @property
     def is_dirty(self) -> bool:
         """Whether something is not yet sent."""
-        return bool(self._pending or self._tags or self._outgoing)
+        return bool(self._pending or self._tags or self._outgoing or self._unwritten())
 
     def current(self) -> Json:
         """Return a copy of the run's metadata, with what is not yet sent."""
@@ -168,9 +189,44 @@ class LiveRun:
                     log.info("run.unreported: %s", stale)
                     self._outgoing.clear()
                     return
-                except RunUpdateError as refused:
+                except (RunUpdateError, StoreScriptError) as refused:
                     log.warning("run.unreported: %s", refused)
                 del self._outgoing[0]
+            for stream in self._unwritten():
+                try:
+                    stream.flush()
+                except (StaleClaimError, RunNotFoundError, StreamError) as refused:
+                    log.warning("run.unreported: %s", refused)
+
+    def reserve_input(self, name: str) -> int:
+        """Take the next item of an input stream before it is there. Returns its index."""
+        with self._lock:
+            index = self.inputs.get(name, 0)
+            self.inputs[name] = index + 1
+            return index
+
+    def release_input(self, name: str, index: int) -> None:
+        """Give a reserved item back, unless one behind it is taken already."""
+        with self._lock:
+            if self.inputs.get(name) == index + 1:
+                self.inputs[name] = index
+
+    def take_input(self, name: str, index: int) -> bool:
+        """Take an item of an input stream. Returns False when somebody else of this attempt has."""
+        with self._lock:
+            if self.inputs.get(name, 0) != index:
+                return False
+            self.inputs[name] = index + 1
+            return True
+
+    def end(self) -> None:
+        """Nothing more is taken, and what goes on in the background ends."""
+        self.is_over = True
+        for each in self.at_end:
+            each()
+
+    def _unwritten(self) -> list[StreamWriter]:
+        return [stream for stream in list(self.streams.values()) if stream.is_dirty] if self.streams else []
 
     def _send(self, writer: RunWriter, batch: _Batch) -> None:
         me = self.identity

@@ -65,7 +65,7 @@ class Reports:
 
     def close(self, live: LiveRun) -> None:
         """End an attempt: what it has not sent is dropped."""
-        live.is_over = True
+        live.end()
         self._live.discard(live)
 
     async def asend(self, live: LiveRun) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from taskflow.definition.waiting import Wait, Waiter, WaitRequest
-from taskflow.errors import TaskflowError
+from taskflow.errors import WaitError
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.in_place import drive
 from taskflow.execution.waiting.desk import LOOK_SECONDS, Desk, Opening
@@ -27,7 +27,7 @@ class BlockingWaits:
     def wait(self, request: WaitRequest) -> Sequence[bytes]:
         """Wait, and return the JSON of each item."""
         if not self._waiting.acquire(blocking=False):
-            raise TaskflowError(
+            raise WaitError(
                 "Another thread of this run waits already, and a def task waits for one thing at a time. "
                 "Write the task as async def and use asyncio.gather."
             )
@@ -38,7 +38,7 @@ class BlockingWaits:
 
     async def await_(self, request: WaitRequest) -> Sequence[bytes]:
         """Refuse: the coroutine that awaits would not be the run's own."""
-        raise TaskflowError(
+        raise WaitError(
             f"A def task can't await a wait (it is one of type {request.what.type!r}). Call the blocking verb, without "
             "the a in front, outside of event loops; or write the task as async def."
         )

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.waiting import Wait, Waiter, WaitRequest, current_waits
-from taskflow.errors import TaskflowError
+from taskflow.errors import WaitError
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.waiting.desk import NO_ENTRIES, AsyncDesk, Done, Opening
 from taskflow.execution.waiting.parked import can_only_wait
@@ -28,6 +28,10 @@ class CoroutineWaits:
     slot again first; then that wait returns, and if nothing else can go on meanwhile the slot is given back once more.
     """
 
+    __slots__ = (
+        "_desk", "_first_claim", "_hearing", "_hooks", "_is_told", "_look", "_numbers", "_open", "_parking", "_read",
+        "_tasks",
+    )  # fmt: skip
     is_durable = False
 
     def __init__(self, desk: AsyncDesk, hooks: HookRunner) -> None:
@@ -38,13 +42,14 @@ class CoroutineWaits:
         self._read: list[str] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._parking: asyncio.Task[None] | None = None
-        self._told = asyncio.Event()
+        self._is_told = False
+        self._hearing: asyncio.Future[None] | None = None  # an asyncio.Event would take 1 KB more
         self._look: asyncio.Handle | None = None
 
     def wait(self, request: WaitRequest) -> Sequence[bytes]:
         """Refuse: nothing may block the loop, and a thread is not the run's code."""
         refuse_in_event_loop("wait", "await")
-        raise TaskflowError(
+        raise WaitError(
             f"A thread of an async def task can't wait (a wait of type {request.what.type!r}). Await the verb's twin "
             "with an a in front in the task's own coroutine."
         )
@@ -75,9 +80,8 @@ class CoroutineWaits:
 
     def track(self, task: "asyncio.Task[Any]") -> None:
         """Take note of a task of the run's."""
-        if not task.get_name().startswith(_OWN_TASKS):
-            self._tasks.add(task)
-            task.add_done_callback(self._ended)
+        self._tasks.add(task)  # it is named later: before Python 3.13.3 a factory is not told how
+        task.add_done_callback(self._ended)
 
     def stop(self) -> None:
         """The attempt is over: nothing of its waits is looked at any more. In the loop."""
@@ -88,9 +92,14 @@ class CoroutineWaits:
 
     def told(self) -> None:
         """The run was told something: it may go on, or one of its waits is done. In the loop."""
-        self._told.set()
+        self._ring()
         if self._parking is None and self._open:
             self._start(self._collect())
+
+    def _ring(self) -> None:
+        self._is_told = True
+        if self._hearing is not None and not self._hearing.done():
+            self._hearing.set_result(None)
 
     async def _done(self, name: str) -> Sequence[bytes]:
         future: asyncio.Future[Sequence[bytes]] = asyncio.get_running_loop().create_future()
@@ -131,7 +140,7 @@ class CoroutineWaits:
             return
         if turns > 1:
             self._look_soon(turns - 1)
-        elif can_only_wait(self._tasks, self._open.values()):
+        elif can_only_wait((task for task in self._tasks if not _is_ours(task)), self._open.values()):
             self._start(self._park())
         else:
             self._look = asyncio.get_running_loop().call_later(_UNSEEN_SECONDS, self._looked, 1)
@@ -149,9 +158,12 @@ class CoroutineWaits:
             self._open.clear()
         finally:
             self._parking = None
+        if self._is_told and self._open:  # of another wait, meanwhile
+            self.told()
+        self._look_soon(_SETTLING_TURNS)
 
     async def _park(self) -> None:
-        self._told.clear()
+        self._is_told = False
         if await self._desk.park(list(self._open), self._entries()):
             self._desk.parked()
             if not await self._rest():
@@ -159,8 +171,6 @@ class CoroutineWaits:
             self._desk.resumed()
         else:
             self._take(await self._desk.read(list(self._open)))
-        self._parking = None
-        self._look_soon(_SETTLING_TURNS)
 
     def _entries(self) -> Mapping[str, bytes]:
         """Return what a journal keeps with the waits."""
@@ -173,21 +183,23 @@ class CoroutineWaits:
         return True
 
     async def _is_resumed(self) -> bool:
-        await self._told.wait()
-        self._told.clear()
+        await self._hear()
+        self._is_told = False
         done = await self._desk.read(list(self._open))
         if done.is_resumed:
             self._take(done)
         return done.is_resumed
 
+    async def _hear(self) -> None:
+        """Return when the run was told something since it was last asked."""
+        if not self._is_told:
+            self._hearing = asyncio.get_running_loop().create_future()
+            await self._hearing
+
     async def _collect(self) -> None:
         """One of its waits is done while it executes."""
-        self._told.clear()
+        self._is_told = False
         self._take(await self._desk.read(list(self._open)))
-        self._parking = None
-        if self._told.is_set():  # another one meanwhile
-            self.told()
-        self._look_soon(_SETTLING_TURNS)
 
     def _take(self, done: Done) -> None:
         if done.status is not RunStatus.EXECUTING:
@@ -200,6 +212,10 @@ class CoroutineWaits:
     async def _call(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
         if self._hooks.plan.of(kind):
             await self._hooks.waits(kind, what)
+
+
+def _is_ours(task: "asyncio.Task[Any]") -> bool:
+    return task.get_name().startswith(_OWN_TASKS)
 
 
 def _own_task(steps: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":

@@ -76,7 +76,7 @@ class DurableCoroutineWaits(CoroutineWaits):
     def suspend(self) -> None:
         """Unload the run soon if it only waits: its node is about to stop. In the loop."""
         self._suspending = True
-        self._told.set()
+        self._ring()
 
     async def end(self) -> None:
         """Stop what the function has left running, once it was left itself."""
@@ -104,7 +104,7 @@ class DurableCoroutineWaits(CoroutineWaits):
                 return False
             seconds = None if left is None else max(left.total_seconds(), 0.05)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._told.wait(), seconds)
+                await asyncio.wait_for(self._hear(), seconds)
                 if await self._is_resumed():
                     return True
 

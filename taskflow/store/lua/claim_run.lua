@@ -3,6 +3,7 @@
 -- more: push reserve limits slots pending grant dispatch admit executing release
 -- ARGV[7] run id  [8] node id  [9] the ticket's reservation number  [10] nonce of this call: a repeated call (its reply
 --   was lost) gets the same claim, a second ticket under the same number does not  [11] pid of the child, 0 for a coroutine
+--   [12] version of the node's code or ""
 -- Derives :run:<id>, :nodes, :node:<node>:runs, :tickets:<Celery queue>, :unclaimed:<Celery queue>.
 -- Returns {1, values of CLAIM_FIELDS} when claimed, {2, the same} for final hooks, {0, status} when not: "MISSING" unknown,
 --   "STALE" an old ticket, "UNREGISTERED" the node holds no lease, "DEFERRED" no slot or paused: it is pending again.
@@ -30,7 +31,7 @@ end
 if not is_hooks and is_governed(run[8]) and not more().admit(id, run[8], run[5], run[6], run[9] or "", run[13]) then
   return { 0, "DEFERRED", outbox }
 end
-redis.call("HDEL", key, "ticket", "republished", "due", "expires")
+redis.call("HDEL", key, "ticket", "republished", "due", "expires", "parked")
 redis.call("HSET", base .. ":node:" .. node .. ":runs", id, pid)
 redis.call("ZREM", base .. ":tickets:" .. run[4], id)
 local claim = tonumber(run[14] or "0") + 1
@@ -38,15 +39,12 @@ if is_hooks then
   redis.call("HSET", key, "claim", claim, "node", node, "pid", pid, "nonce", ARGV[10], "hooks", "RUNNING")
   return claimed(2, id)
 end
-if run[16] then -- it goes on: the attempt is the one that waited
-  redis.call("HDEL", key, "parked")
-  set_status(id, run[8], "QUEUED", "EXECUTING", "claim", claim, "node", node, "pid", pid, "nonce", ARGV[10], "resumed", now_text)
-else
-  set_status(
-    id, run[8], "QUEUED", "EXECUTING", "claim", claim, "node", node, "pid", pid, "nonce", ARGV[10],
-    "attempt", tonumber(run[15] or "0") + 1, "attempt_started", now_text, "started", run[7] or now_text
-  )
-end
+local began = run[16] and { "resumed", now_text } -- it goes on: the attempt is the one that waited
+  or { "attempt", tonumber(run[15] or "0") + 1, "attempt_started", now_text, "started", run[7] or now_text }
+set_status(
+  id, run[8], "QUEUED", "EXECUTING", "claim", claim, "node", node, "pid", pid, "nonce", ARGV[10], "version", ARGV[12],
+  unpack(began)
+)
 if run[10] then
   clear_timer("ttl:" .. id)
 end

@@ -14,7 +14,7 @@ local function set_of(list)
 end
 local statuses, tasks, tags = set_of(wanted.statuses), set_of(wanted.tasks), set_of(wanted.tags)
 local names = { "task", "status", "queue", "created", "tags", "class", "max_attempts", "started", "finished", "due", "ckey",
-  "test", "parent", "root", "batch", "replay_of", "key" }
+  "test", "parent", "root", "batch", "replay_of", "key", "version" }
 
 local function has_tag(own)
   for _, tag in ipairs(cjson.decode(own or "[]")) do

@@ -1,6 +1,7 @@
--- Do what is due: expire runs that waited too long, stop those that computed too long, go on with queues at their rate.
+-- Do what is due: expire runs that waited too long, stop those that computed too long, go on with queues at their rate,
+-- end waits and tokens, start runs whose task or queue was registered.
 -- include: event push reserve timers queue limits slots pending grant dispatch executing close release hooks cancel
--- more: enqueue waits
+-- more: enqueue waits tokens delay versions
 -- ARGV[7] at most how many
 -- Derives :timers, :run:<id>.
 -- Returns {1, how many timers fired}: as many as asked for means that more may be due.
@@ -41,7 +42,13 @@ local function fire_wait(rest)
   more().deliver(id, wait, "0", "null")
 end
 
-local fire = { ttl = fire_ttl, stop = fire_stop, rate = fire_rate, room = fire_room, look = dispatch, wait = fire_wait }
+local fire = {
+  ttl = fire_ttl, stop = fire_stop, rate = fire_rate, room = fire_room, look = dispatch, wait = fire_wait,
+  token = function(id) more().fire_token(id) end,
+  patience = function(id) more().lose_patience(id) end,
+  task = function(name) more().release("task", name) end,
+  queue = function(name) more().release("queue", name) end,
+}
 local due = redis.call("ZRANGEBYSCORE", base .. ":timers", "-inf", now, "LIMIT", 0, tonumber(ARGV[7]))
 for _, member in ipairs(due) do
   clear_timer(member)

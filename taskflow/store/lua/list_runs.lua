@@ -6,7 +6,7 @@ local found = {}
 for _, index in ipairs({ ":live", ":finished" }) do
   for _, id in ipairs(redis.call("ZREVRANGE", base .. index, 0, tonumber(ARGV[7]) - 1)) do
     local names = { "task", "status", "queue", "class", "created", "max_attempts", "started", "finished", "due", "tags",
-      "ckey", "test", "parent", "root", "batch", "replay_of", "key" }
+      "ckey", "test", "parent", "root", "batch", "replay_of", "key", "version" }
     local values = redis.call("HMGET", run_key(id), unpack(names))
     if values[1] then
       local fields = { id }

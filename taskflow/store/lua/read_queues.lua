@@ -2,7 +2,7 @@
 -- include: queue limits
 -- ARGV[7] one queue, or "" for all
 -- Derives :queues, :queue:<queue>, :queue:<queue>:slots, :load, :environment.
--- Returns {1, list of {queue, limit, per_key, total, rate, period, override, overridden, paused, running, queued, delayed}};
+-- Returns {1, list of {queue, limit, per_key, total, rate, period, override, overridden, paused, running, queued, delayed, pending}};
 --   the first one, without a name, is the environment. {0, "MISSING"} for one queue that is unknown.
 local function describe(queue, key)
   local found = { queue }
@@ -10,7 +10,7 @@ local function describe(queue, key)
   for index = 1, 8 do
     found[index + 1] = fields[index] or ""
   end
-  for index, load in ipairs({ "running", "queued", "delayed" }) do
+  for index, load in ipairs({ "running", "queued", "delayed", "pending" }) do
     found[index + 9] = queue == "" and "" or redis.call("HGET", base .. ":load", load .. ":" .. queue) or "0"
   end
   return found
@@ -18,7 +18,8 @@ end
 
 local known = base .. ":queues"
 if ARGV[7] ~= "" then
-  local is_used = redis.call("HEXISTS", base .. ":load", "queued:" .. ARGV[7]) == 1
+  local load = redis.call("HMGET", base .. ":load", "queued:" .. ARGV[7], "pending:" .. ARGV[7])
+  local is_used = load[1] or load[2]
   if redis.call("SISMEMBER", known, ARGV[7]) == 0 and not is_used then
     return { 0, "MISSING", outbox }
   end

@@ -10,7 +10,14 @@ local function forget_slot(id, queue)
     free_slot(id)
   end
   redis.call("SREM", key .. ":slots", id)
-  redis.call("SREM", key .. ":keyed", id)
+  local concurrency_key = redis.call("HGET", key .. ":holders", id)
+  if concurrency_key then
+    redis.call("SREM", key .. ":slots:" .. concurrency_key, id)
+    redis.call("HDEL", key .. ":holders", id)
+    if has_pending(queue, concurrency_key) then
+      give_turn(queue, concurrency_key)
+    end
+  end
   redis.call("SREM", base .. ":environment:slots", id)
 end
 
@@ -18,7 +25,7 @@ local FORGOTTEN = 1000
 local scan = redis.call("SSCAN", base .. ":queues", ARGV[7], "COUNT", 10)
 local removed = 0
 for _, queue in ipairs(scan[2]) do
-  local slots = base .. ":queue:" .. queue .. ":slots"
+  local slots = queue_key(queue) .. ":slots"
   for _, id in ipairs(redis.call("SMEMBERS", slots)) do
     local run = redis.call("HMGET", run_key(id), "slot", "status", "node", "ticket")
     local runs = run[3] and redis.call("HEXISTS", base .. ":node:" .. run[3] .. ":runs", id) == 1

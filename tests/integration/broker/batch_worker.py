@@ -25,7 +25,7 @@ class FreeSlots(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         """Called after every connection."""
 
-        def free_slots() -> int:
+        def free_slots(_: str) -> int:
             return int(parent.pool.num_processes) - len(state.reserved_requests)
 
         assert set_free_slots(parent.task_consumer.channel, free_slots) is URL.startswith("redis")

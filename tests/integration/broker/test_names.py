@@ -9,7 +9,7 @@ from kombu.transport.redis import Transport as KombuTransport
 
 from taskflow.broker.celery_app import prepare_worker
 from taskflow.broker.logs import hide_payload_values
-from taskflow.broker.queues import QueueName, celery_queue, dedicated_queue, parse_queue, shared_queue
+from taskflow.broker.queues import QueueName, celery_queue, dedicated_queue, parse_queue, shared_queue, subtask_queue
 from taskflow.broker.redis_transport import Transport
 from taskflow.broker.same_server import direct_list_name, is_same_server
 from taskflow.broker.urls import batch_url, kombu_url, redis_address, without_password
@@ -22,6 +22,8 @@ def test_a_queue_name_is_read_as_it_was_made() -> None:
     name = dedicated_queue("dev", "small-1x", "process", "task/reports.daily")
     assert parse_queue(name) == QueueName("dev", "small-1x", "process", "task/reports.daily")
     assert str(parse_queue(name)) == name
+    assert parse_queue(subtask_queue(name)) == QueueName("dev", "small-1x", "process", "task/reports.daily", True)
+    assert str(parse_queue(subtask_queue(name))) == subtask_queue(name) == f"{name}@"
     for wrong in ("celery", "dev.small-1x", "dev..process", "dev.small-1x.process."):
         with pytest.raises(ValueError, match="is not a queue of taskflow"):
             parse_queue(wrong)

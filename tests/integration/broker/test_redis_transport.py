@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from celery import Celery
 from kombu import Connection, Consumer
+from kombu.asynchronous import Hub
 from kombu.message import Message
 
 from taskflow.broker.celery_app import prepare_worker
@@ -27,12 +28,14 @@ from tests.waiting import wait_until
 class Node:
     """A consumer with slots: each delivered message takes one."""
 
-    def __init__(self, connection: Connection, celery: Celery, slots: int, queues: tuple[str, ...]) -> None:
+    def __init__(
+        self, connection: Connection, celery: Celery, slots: int, queues: tuple[str, ...], hub: Hub | None = None
+    ) -> None:
         self.connection = connection
         self.channel = connection.default_channel
         self.free = slots
         self.taken: list[Message] = []
-        assert set_free_slots(self.channel, lambda: self.free)
+        assert set_free_slots(self.channel, lambda _: self.free, hub=hub)
         declared = [celery.amqp.queues[name] for name in queues]
         self.consumer = Consumer(self.channel, declared, on_message=self._start, accept=["json"])
         self.consumer.consume()
@@ -48,17 +51,30 @@ class Node:
             self.connection.drain_events(timeout=timeout)
         return self.ids
 
+    def be_fast(self) -> None:
+        """Have started so much that any pace above nothing is measured."""
+        assert isinstance(self.channel, Channel)
+        assert self.channel.ahead is not None
+        for _ in range(10_000):
+            self.channel.ahead.started()
+
+    def free_one(self, timeout: float = 1) -> list[str]:
+        """End the last run, and take the next."""
+        self.taken[-1].ack()
+        self.free = 1
+        return self.turn(timeout)
+
     def _start(self, message: Message) -> None:
         self.free -= 1
         self.taken.append(message)
 
 
 @contextmanager
-def a_node(celery: Celery, slots: int, *queues: str) -> Generator[Node]:
+def a_node(celery: Celery, slots: int, *queues: str, hub: Hub | None = None) -> Generator[Node]:
     """Consume in this process."""
     prepare_worker(celery)
     with celery.connection_for_read() as connection:
-        yield Node(connection, celery, slots, queues or (QUEUE,))
+        yield Node(connection, celery, slots, queues or (QUEUE,), hub)
 
 
 def waiting(client: Client, key: str = QUEUE) -> list[str]:
@@ -103,6 +119,53 @@ def test_one_command_takes_as_many_tickets_as_may_start(celery: Celery, client: 
         assert node.ids == ["run_0", "run_1"]
         assert waiting(client) == ["run_2", "run_3", "run_4"]
         assert calls(client, "blmpop") == before + 1
+
+
+@pytest.mark.usefixtures("published")
+def test_a_node_with_long_runs_takes_nothing_ahead(celery: Celery, client: Client) -> None:
+    """A ticket that waits in a busy node waits although another node may be free."""
+    with a_node(celery, 1, hub=Hub()) as node:
+        node.turn()
+        assert (node.ids, waiting(client)) == (["run_0"], ["run_1", "run_2", "run_3", "run_4"])
+
+
+@pytest.mark.usefixtures("published")
+def test_a_node_with_short_runs_has_the_next_ticket_at_hand(celery: Celery, client: Client) -> None:
+    """A child that ends a run gets the next without a round trip to the broker."""
+    with a_node(celery, 1, hub=Hub()) as node:
+        node.be_fast()
+        node.turn()
+        assert (node.ids, waiting(client)) == (["run_0"], [])
+        before = calls(client, "blmpop")
+        assert node.free_one(timeout=0.05) == ["run_0", "run_1"]
+        assert node.free_one(timeout=0.05) == ["run_0", "run_1", "run_2"]
+        assert calls(client, "blmpop") == before
+    assert waiting(client) == ["run_2", "run_3", "run_4"], "the channel was closed"
+
+
+@pytest.mark.usefixtures("published")
+def test_tickets_that_could_not_be_started_soon_go_back_to_the_front(
+    celery: Celery, client: Client, publisher: MakePublisher
+) -> None:
+    """The runs became long: another node may be free."""
+    hub = Hub()
+    with a_node(celery, 1, hub=hub) as node:
+        node.be_fast()
+        node.turn()
+        publisher(celery).publish(tickets(6)[5:])
+        wait_until(lambda: hub.fire_timers() and bool(waiting(client)[1:]), "the tickets to go back")
+        assert waiting(client) == ["run_1", "run_2", "run_3", "run_4", "run_5"]
+        assert node.free_one() == ["run_0", "run_1"]
+
+
+@pytest.mark.usefixtures("published")
+def test_a_node_that_stops_consuming_gives_back_what_it_has_taken_ahead(celery: Celery, client: Client) -> None:
+    """It may finish its runs for hours."""
+    with a_node(celery, 1, hub=Hub()) as node:
+        node.be_fast()
+        node.turn()
+        node.consumer.cancel()
+        assert waiting(client) == ["run_1", "run_2", "run_3", "run_4"]
 
 
 @pytest.mark.usefixtures("published")

@@ -77,6 +77,16 @@ def stop_run(state: Any, run_id: str, grace: float) -> dict[str, object]:
     return {"pid": pid, "killed": pid is not None and watch.kill_child(pid, grace=grace, reason="canceled")}
 
 
+@control_command()
+def close_pipes(state: Any) -> int:
+    """Have Celery see every child's pipe close although none can be waited for, as in the moment of its death."""
+    consumer = state.consumer
+    children = list(consumer.pool._pool._pool)
+    for process in children:
+        consumer.pool._pool._event_process_exit(consumer.hub, process)
+    return len(children)
+
+
 @app.task(bind=True)
 def hold(self: Any, seconds: float, spawn: bool = False) -> None:
     """Execute for a time, with a ``sleep`` started beside it when asked."""

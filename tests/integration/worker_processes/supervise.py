@@ -1,4 +1,4 @@
-"""Supervise nodes of ``stock_app``: ``supervise.py <number of nodes> <seconds until SIGKILL>``."""
+"""Supervise nodes of ``stock_app``: ``supervise.py <nodes> <seconds until SIGKILL> <seconds to drain>``."""
 
 import sys
 
@@ -36,4 +36,5 @@ def node(number: int) -> NodePlan:
 
 if __name__ == "__main__":
     nodes = [node(number) for number in range(int(sys.argv[1]))]
-    sys.exit(supervise(nodes, still_running=lambda: "2 runs", kill_after=float(sys.argv[2])))
+    stop_after = float(sys.argv[3])
+    sys.exit(supervise(nodes, still_running=lambda: "2 runs", kill_after=float(sys.argv[2]), stop_after=stop_after))

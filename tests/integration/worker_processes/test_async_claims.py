@@ -60,7 +60,7 @@ def test_a_cancel_that_overtakes_the_claims_reply_stops_the_coroutine(bench: Ben
 
     writer: Any = SimpleNamespace(update_metadata=nothing, add_tags=nothing, append_logs=nothing)
     runtime: Any = SimpleNamespace(
-        node=SimpleNamespace(id="n1"),
+        node=SimpleNamespace(id="n1", version=""),
         settings=SimpleNamespace(shards=1, cancel_grace=timedelta(seconds=5), environment="e", output_limit=1000),
         make_async_store=lambda: Overtaken(bench.config, bench),
         reports=Reports(writer, Spool(tmp_path), LineLimits(10, 1000)),

@@ -82,6 +82,18 @@ def test_an_idle_child_that_dies_is_replaced_too(start_node: StartNode) -> None:
     assert node.started("hold", 0)["pid"] != child
 
 
+def test_a_connection_that_is_lost_while_a_child_dies_does_not_end_the_node(
+    start_node: StartNode, valkey: RedisServer
+) -> None:
+    """Celery has let go of the child's pipe then, cannot wait for it yet, and fails when it listens to it anew."""
+    node = start_node()
+    node.celery.control.broadcast("close_pipes", reply=True, timeout=5, limit=1)
+    with contextlib.closing(valkey.client()) as client:
+        client.execute_command("CLIENT", "KILL", "TYPE", "normal")
+    wait_until(lambda: node.log.read_text().count("Connected to") == 2, "the node to reconnect")
+    assert node.started("hold", 0)["pid"] in node.node["children"]
+
+
 def test_what_a_run_had_spawned_dies_with_its_child(start_node: StartNode) -> None:
     """The process group of a dead child is not left to itself while the node lives on."""
     node = start_node()

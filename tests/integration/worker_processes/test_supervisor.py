@@ -22,11 +22,11 @@ from tests.waiting import wait_until
 class Fleet(Events):
     """A supervisor and its nodes; everything they start carries a marker in its environment."""
 
-    def __init__(self, folder: Path, broker: str, nodes: int, kill_after: float) -> None:
+    def __init__(self, folder: Path, broker: str, nodes: int, kill_after: float, stop_after: float) -> None:
         super().__init__(folder, broker)
         self.marker = secrets.token_hex(8)
         env = {**self.env, "FLEET_MARKER": self.marker}
-        argv = [sys.executable, str(HERE / "supervise.py"), str(nodes), str(kill_after)]
+        argv = [sys.executable, str(HERE / "supervise.py"), str(nodes), str(kill_after), str(stop_after)]
         with self.log.open("ab") as output:
             self.process = spawn(argv, env=env, output=output)
         wait_until(lambda: self.log.read_text().count(" ready.") == nodes, f"the nodes; {tail(self.log)}", timeout=25)
@@ -58,8 +58,8 @@ def start_fleet(tmp_path: Path, valkey: RedisServer) -> Iterator[StartFleet]:
     """Start supervisors that end with the test."""
     fleets: list[Fleet] = []
 
-    def start(nodes: int = 2, kill_after: float = 10) -> Fleet:
-        fleets.append(Fleet(tmp_path, valkey.url, nodes, kill_after))
+    def start(nodes: int = 2, kill_after: float = 10, stop_after: float = 600) -> Fleet:
+        fleets.append(Fleet(tmp_path, valkey.url, nodes, kill_after, stop_after))
         return fleets[-1]
 
     yield start
@@ -102,6 +102,16 @@ def test_a_node_that_does_not_stop_is_killed(start_fleet: StartFleet) -> None:
     fleet.process.send_signal(signal.SIGTERM)
     fleet.process.send_signal(signal.SIGQUIT)
     assert fleet.process.wait(10) == 1
+    wait_until(lambda: not fleet.living(), "nothing to be left", timeout=2)
+
+
+def test_a_node_that_does_not_drain_in_time_is_stopped_at_once(start_fleet: StartFleet) -> None:
+    """A container's stop is followed by a SIGKILL that nobody can prepare for."""
+    fleet = start_fleet(1, kill_after=0.5, stop_after=0.5)
+    fleet.started("hold", 600, True)
+    fleet.process.send_signal(signal.SIGTERM)
+    assert fleet.process.wait(10) == 1
+    assert "Stopping at once." in fleet.log.read_text()
     wait_until(lambda: not fleet.living(), "nothing to be left", timeout=2)
 
 

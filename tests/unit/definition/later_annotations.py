@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from taskflow.definition.decorator import task
+from taskflow.definition.registry import declared
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -19,8 +20,10 @@ def price(payload: Order, ctx: Context) -> list[Price]:
     return [Price(cents=payload.cents)]
 
 
-@task(id="later-nowhere")
-def nowhere(payload: Decimal) -> None: ...
+with declared.isolated():  # the other tests' applications register what is declared in this process
+
+    @task(id="later-nowhere")
+    def nowhere(payload: Decimal) -> None: ...
 
 
 class Order(BaseModel):

@@ -2,10 +2,22 @@
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from taskflow import BlockingCallError, DefinitionError, OutsideRunError, RunStatus, WaitError, batch, task, tasks, wait
+from taskflow import (
+    BlockingCallError,
+    DefinitionError,
+    OutsideRunError,
+    RunStatus,
+    TriggerOptionError,
+    WaitError,
+    batch,
+    task,
+    tasks,
+    wait,
+)
 from taskflow.definition.subtasks import result_of
 
 
@@ -65,3 +77,12 @@ def test_a_result_is_typed_as_the_task_says() -> None:
     assert (failed.status, failed.error and failed.error.message) == (RunStatus.FAILED, "no")
     expired = result_of(b'{"run":"r","status":"EXPIRED","output":null,"error":null}', output)
     assert (expired.ok, expired.error and expired.error.type) == (False, "EXPIRED")
+
+
+def test_a_misspelt_option_names_the_one_that_was_meant() -> None:
+    wrong: dict[str, Any] = {"dealy": "5m"}
+    with pytest.raises(TriggerOptionError, match="delay"):
+        child.trigger_and_wait(5, **wrong)
+    wrong = {"atomc": True}
+    with pytest.raises(TriggerOptionError, match="atomic"):
+        child.batch_trigger_and_wait([5], **wrong)

@@ -18,7 +18,9 @@ from taskflow.definition.options import TriggerOptions
 from taskflow.definition.queue import Queue
 from taskflow.definition.run_actions import RunActions
 from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
+from taskflow.definition.stream_engine import StreamEngine
 from taskflow.definition.task import Task
+from taskflow.definition.token_engine import TokenEngine
 from taskflow.definition.waiting import Waiter
 from taskflow.errors import BlockingCallError, DefinitionError, TaskflowError, TriggerOptionError
 from taskflow.models import Run, RunStatus
@@ -47,8 +49,22 @@ class RecordingEngine:
         raise NotImplementedError
 
     @property
+    def streams(self) -> StreamEngine:
+        raise NotImplementedError
+
+    @property
+    def tokens(self) -> TokenEngine:
+        raise NotImplementedError
+
+    @property
     def batches(self) -> BatchEngine:
         raise NotImplementedError
+
+    def load_value(self, stored: bytes) -> bytes:
+        return stored
+
+    async def aload_value(self, stored: bytes) -> bytes:
+        return stored
 
     def find_task(self, task_id: str) -> Task[Any, Any]:
         raise NotImplementedError(task_id)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from taskflow.definition.batch_engine import RunEnd
 from taskflow.errors import RunNotFoundError
 from taskflow.models import Run, RunStatus
 from taskflow.trigger.batches import Search
@@ -13,6 +14,11 @@ from taskflow.trigger.subscriptions import Event, Follower
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 QUEUED = Run("run_1", "t", RunStatus.QUEUED, "q", "small-1x", "process", NOW, 3)
 COMPLETED = replace(QUEUED, status=RunStatus.COMPLETED, output="x", finished_at=NOW)
+
+
+def unknown(run_id: str) -> RunEnd:
+    """Be a history that knows nothing."""
+    raise RunNotFoundError(run_id)
 
 
 def event(place: int, value: str, kind: str = "status") -> Event:
@@ -53,7 +59,7 @@ def test_what_the_listener_went_past_is_told_by_the_record() -> None:
 def test_the_ends_of_many_runs_take_few_reads(every: int) -> None:
     """All at once when they have ended, one by one where each is waited for."""
     ids = [f"run_{number}" for number in range(1_200)]
-    search, reads, waits = Search(ids), 0, 0
+    search, reads, waits = Search(ids, unknown), 0, 0
     ended = {run_id for number, run_id in enumerate(ids) if number % every == 0}
     while search.left:
         asked = [search.left[place] for place in range(len(search.reads()))]
@@ -71,4 +77,4 @@ def test_the_ends_of_many_runs_take_few_reads(every: int) -> None:
 def test_a_run_that_is_gone_is_told() -> None:
     """It would be waited for for ever."""
     with pytest.raises(RunNotFoundError):
-        Search(["run_1"]).took([RunNotFoundError("run_1")])
+        Search(["run_1"], unknown).took([RunNotFoundError("run_1")])

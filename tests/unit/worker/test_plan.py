@@ -34,8 +34,8 @@ def test_a_process_node_is_started_by_an_exact_celery_command() -> None:
     """``--show`` prints it, and it must work by itself."""
     [node] = plan(HELLO).nodes
     assert shown(node) == (
-        "celery -A shop worker -Q dev.small-1x.process -c 8 -n dev.small-1x.process-n1@%h -P prefork -O fair "
-        "--without-gossip --without-mingle --loglevel INFO"
+        "celery -A shop worker -Q dev.small-1x.process,dev.small-1x.process@ -c 8 -n dev.small-1x.process-n1@%h "
+        "-P prefork -O fair --without-gossip --without-mingle --loglevel INFO"
     )
     assert node.env == {}
 
@@ -54,9 +54,9 @@ def test_only_machines_and_executors_in_use_get_nodes() -> None:
     """An idle node costs 75 MB."""
     nodes = plan(HEAVY, HELLO, FETCH, ONE, machines=("all",)).nodes
     assert [(node.machine.name, node.executor, node.queues) for node in nodes] == [
-        ("small-1x", "process", ("dev.small-1x.process",)),
+        ("small-1x", "process", ("dev.small-1x.process", "dev.small-1x.process@")),
         ("small-1x", "async", ("dev.small-1x.async",)),
-        ("large-1x", "process", ("dev.large-1x.process",)),
+        ("large-1x", "process", ("dev.large-1x.process", "dev.large-1x.process@")),
     ]
 
 
@@ -90,7 +90,11 @@ def test_a_concurrency_of_the_users_own_wins() -> None:
 def test_a_queue_gets_a_node_of_its_own_with_its_limit() -> None:
     """It consumes the queue's dedicated Celery queue and nothing else."""
     *_, node = plan(HELLO, ONE, queues=("invoices", "invoices")).nodes
-    assert (node.queue, node.queues, node.concurrency) == ("invoices", ("dev.small-1x.process.invoices",), 1)
+    assert (node.queue, node.queues, node.concurrency) == (
+        "invoices",
+        ("dev.small-1x.process.invoices", "dev.small-1x.process.invoices@"),
+        1,
+    )
     assert "-c 1 -n dev.small-1x.process.invoices-n2@%h" in shown(node)
 
 

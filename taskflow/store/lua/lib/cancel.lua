@@ -1,9 +1,9 @@
 -- End a run from outside. Final at once; code that executes is stopped by its node, which keeps the slot until it has.
--- Derives :delayed.
+-- Derives :delayed, :awaiting:<task or queue>.
 -- Returns whether this call ended it.
 local function end_run(id, status, error)
   local key = run_key(id)
-  local run = redis.call("HMGET", key, "status", "queue", "class", "node", "claim", "finished", "ckey", "settled", "nonce", "parked")
+  local run = redis.call("HMGET", key, "status", "queue", "class", "node", "claim", "finished", "ckey", "settled", "nonce", "parked", "awaiting")
   if not run[1] or run[6] or run[8] then -- settled: it has ended and is in its final hooks
     return false, run[1] or "MISSING"
   end
@@ -19,6 +19,10 @@ local function end_run(id, status, error)
     return true, status
   end
   redis.call("ZREM", base .. ":delayed", id)
+  if run[11] then
+    redis.call("ZREM", base .. ":awaiting:" .. run[11], id)
+    clear_timer("patience:" .. id)
+  end
   unpend(id, run[2], run[3], run[7] or "")
   if not has_pending(run[2], run[7] or "") then
     redis.call("ZREM", queue_key(run[2]) .. ":turns", run[7] or "")

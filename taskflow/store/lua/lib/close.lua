@@ -1,4 +1,5 @@
--- End a run for good, with further fields. Derives :live, :finished, :finishes, :key:<task>:<digest>, :debounce:<task>:<digest>, :children:<run>, :canvas, :waits:<run>, :waiters:<run>.
+-- End a run for good, with further fields. Derives :live, :finished, :finishes, :key:<task>:<digest>, :debounce:<task>:<digest>, :children:<run>, :canvas, :waits:<run>, :waiters:<run>,
+-- :streams:<run>, :stream:<run>:<name>, :input:<run>:<name>.
 local FINISHES_KEPT = "10000"
 local CANVAS_MS = 2000
 
@@ -16,11 +17,24 @@ local function free_keys(id, status, idempotency, key_ttl, debounced)
   end
 end
 
+-- What a run told and was told leaves the store with it; whoever reads learns that no more will come.
+local function keep_streams(id, ms)
+  local states = base .. ":streams:" .. id
+  for _, name in ipairs(redis.call("HKEYS", states)) do
+    redis.call("PEXPIRE", base .. ":" .. name, ms)
+    redis.call("PUBLISH", base .. ":" .. name, "")
+  end
+  redis.call("PEXPIRE", states, ms)
+end
+
 local function close(id, status, ...)
   local key = run_key(id)
-  local run = redis.call("HMGET", key, "queue", "status", "ttl", "max_duration", "parent", "idempotency", "key_ttl", "debounce", "canvas", "waits", "waited")
+  local run = redis.call("HMGET", key, "queue", "status", "ttl", "max_duration", "parent", "idempotency", "key_ttl", "debounce", "canvas", "waits", "waited", "streams")
   set_status(id, run[1], run[2], status, "finished", now_text, ...)
-  redis.call("HDEL", key, "nonce", "republished", "order", "expires", "settled", "parked", "resumed", "computed", "unloading", "ready")
+  redis.call(
+    "HDEL", key, "nonce", "republished", "order", "expires", "settled", "parked", "resumed", "computed", "unloading", "ready",
+    "awaiting", "doubts", "foreign"
+  )
   if run[3] then
     clear_timer("ttl:" .. id)
   end
@@ -37,6 +51,9 @@ local function close(id, status, ...)
   redis.call("ZADD", base .. ":finished", now_text, id)
   redis.call("XADD", base .. ":finishes", "MAXLEN", "~", FINISHES_KEPT, "*", "run", id, "status", status)
   redis.call("PEXPIRE", key, ARGV[5])
+  if run[12] then
+    keep_streams(id, ARGV[5])
+  end
   if run[9] then -- it came with a Celery canvas: the caller honours it now if it is a node, upkeep what was left
     local is_nodeless = status == "CANCELED" or status == "EXPIRED"
     outbox[#outbox + 1] = { id }

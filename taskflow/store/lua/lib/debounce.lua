@@ -6,6 +6,9 @@ local function replace_with_call(key, at)
     payload = ARGV[at + 2], args = ARGV[at + 3], class = ARGV[at + 6], max_attempts = ARGV[at + 7], tags = ARGV[at + 8],
     metadata = further.metadata or "", max_duration = further.max_duration or "",
   }
+  if further.foreign then -- what a worker has said of the task, or will say, counts
+    given.class, given.max_attempts = nil, nil
+  end
   for name, value in pairs(given) do
     if value == "" then
       redis.call("HDEL", key, name)
@@ -22,10 +25,12 @@ local function debounce(id, told, at)
   if holder then
     local run = redis.call("HMGET", run_key(holder), "status", "created", "due")
     local is_within = told.max_delay == cjson.null or run[2] and due <= tonumber(run[2]) + told.max_delay
-    if run[1] == "DELAYED" and is_within then
+    if (run[1] == "DELAYED" or run[1] == "PENDING_VERSION") and is_within then
       if due > tonumber(run[3]) then
         redis.call("HSET", run_key(holder), "due", string.format("%d", due))
-        delay(holder, due)
+        if run[1] == "DELAYED" then
+          delay(holder, due)
+        end
       end
       if told.trailing then
         replace_with_call(run_key(holder), at)

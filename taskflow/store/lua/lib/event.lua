@@ -1,6 +1,6 @@
 -- Tell history and whoever watches that a run changed; count the queue's load. Derives :events, :load.
 local EVENTS_KEPT = "200000" -- a number would be written with 17 digits, which takes longer than the command
-local LOADS = { QUEUED = "queued", EXECUTING = "running", DELAYED = "delayed", REATTEMPTING = "delayed" }
+local LOADS = { QUEUED = "queued", EXECUTING = "running", DELAYED = "delayed", REATTEMPTING = "delayed", PENDING_VERSION = "pending" }
 
 local function event(id, kind, value)
   redis.call("XADD", base .. ":events", "MAXLEN", "~", EVENTS_KEPT, "*", "run", id, "kind", kind, "value", value)

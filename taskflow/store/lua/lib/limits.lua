@@ -11,7 +11,9 @@ local function declare_limits(queue, fields, is_final)
   for name, value in pairs(fields) do
     redis.call("HSET", key, name, value)
   end
-  redis.call("SADD", base .. ":queues", queue)
+  if redis.call("SADD", base .. ":queues", queue) == 1 then
+    awaken("queue:" .. queue)
+  end
 end
 
 local function read_limits(queue)
@@ -37,6 +39,20 @@ local function rate_wait(queue, limits, concurrency_key)
     redis.call("SET", queue_key(queue) .. ":rates:" .. concurrency_key, string.format("%.0f", arrival), "PX", math.ceil(limits.period / 1000))
   end
   return math.max(0, arrival - (limits.period - limits.period / limits.rate) - now_us)
+end
+
+-- A reservation was withdrawn: nothing started for its token.
+local function rate_give_back(queue, limits, concurrency_key)
+  local key = queue_key(queue) .. ":rates:" .. concurrency_key
+  local arrival = limits.rate and tonumber(redis.call("GET", key))
+  if arrival then
+    arrival = arrival - limits.period / limits.rate
+    if arrival > now_us then
+      redis.call("SET", key, string.format("%.0f", arrival), "PX", math.ceil((arrival - now_us) / 1000))
+    else
+      redis.call("DEL", key)
+    end
+  end
 end
 
 local function rate_take(queue, limits, concurrency_key)

@@ -1,4 +1,11 @@
 -- Make a run, once per id, and start it when it may start. Derives :run:<id>, :live, :key:<task>:<digest>, :children:<run>.
+
+local function add_given(fields, name, value)
+  if value ~= "" then
+    fields[#fields + 1], fields[#fields + 2] = name, value
+  end
+end
+
 -- Its arguments, from ARGV[at] on: [0] run id  [1] task  [2] payload JSON  [3] redacted args or ""  [4] queue
 --   [5] its limits as fields of :queue:<queue>, JSON, or "" when it has none declared here
 --   [6] class "<machine>.<executor>"  [7] max_attempts  [8] tags JSON or ""  [9] due ms, "+<ms>" from now, or ""
@@ -30,19 +37,21 @@ local function make_one(at)
     end
     return 2, debounced
   end
-  local created = string.format("%.0f", now_us)
   local further = ARGV[at + 12] ~= "" and cjson.decode(ARGV[at + 12]) or {}
-  local place = further.place or created
+  local place = further.place or now_us_text
   further.place = nil
   further.waited = further.waiter and "1" or ""
-  further.args, further.tags, further.idempotency, further.key = args, ARGV[at + 8], idempotency, ARGV[at + 11]
+  local patience_ms = further.patience -- the trigger is not sure that a worker knows the task or the queue: see versions
+  further.patience = nil
   local fields = {
-    "task", task, "payload", payload, "queue", queue, "class", class, "max_attempts", ARGV[at + 7], "created", created:sub(1, -4),
+    "task", task, "payload", payload, "queue", queue, "class", class, "max_attempts", ARGV[at + 7], "created", now_text,
   }
+  add_given(fields, "args", args)
+  add_given(fields, "tags", ARGV[at + 8])
+  add_given(fields, "idempotency", idempotency)
+  add_given(fields, "key", ARGV[at + 11])
   for name, value in pairs(further) do
-    if value ~= "" then
-      fields[#fields + 1], fields[#fields + 2] = name, value
-    end
+    add_given(fields, name, value)
   end
   if idempotency ~= "" then
     redis.call("SET", base .. ":key:" .. idempotency, id)
@@ -56,12 +65,18 @@ local function make_one(at)
   if further.waiter then
     redis.call("SADD", base .. ":waiters:" .. id, further.waiter)
   end
-  redis.call("ZADD", base .. ":live", created, id)
+  redis.call("ZADD", base .. ":live", now_us_text, id)
   if limits ~= "" then
     more().declare_limits(queue, cjson.decode(limits), false)
   end
   local due = ARGV[at + 9]:sub(1, 1) == "+" and now + tonumber(ARGV[at + 9]) or tonumber(ARGV[at + 9])
-  if due and due > now then
+  if patience_ms then
+    redis.call("HSET", key, unpack(fields))
+    if due and due > now then
+      redis.call("HSET", key, "due", string.format("%d", due))
+    end
+    more().start_if_registered(id, tonumber(place), tonumber(patience_ms))
+  elseif due and due > now then
     set_status(id, queue, "", "DELAYED", "due", string.format("%d", due), unpack(fields))
     more().delay(id, due)
   elseif not (further.ttl or further.priority or is_governed(queue)) then

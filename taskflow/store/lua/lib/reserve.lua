@@ -1,12 +1,11 @@
 -- Give a run a new reservation and publish its ticket. Derives :tickets:<Celery queue>, :ticket_queues.
-local announced = {} -- a script that makes many runs says once that a queue is to be looked at
-
 local function publish(id, run, reservation, queue, is_front)
   local due = string.format("%d", now + reservation_ms)
   redis.call("ZADD", base .. ":tickets:" .. queue, due, id)
-  if not announced[queue] then
+  local said = "announced:" .. queue -- a script that makes many runs says once that a queue is to be looked at
+  if not memo[said] then
     redis.call("ZADD", base .. ":ticket_queues", "NX", due, queue)
-    announced[queue] = true
+    memo[said] = true
   end
   push(id, run, reservation, queue, is_front)
 end

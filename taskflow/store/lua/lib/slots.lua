@@ -1,11 +1,11 @@
 -- Slots are members of sets, so that giving one back twice is harmless.
--- Derives :queue:<queue>:slots, :queue:<queue>:slots:<key>, :queue:<queue>:keyed, :environment:slots.
+-- Derives :queue:<queue>:slots, :queue:<queue>:slots:<key>, :queue:<queue>:holders, :environment:slots.
 local function slots_used(queue, concurrency_key)
   local key = queue_key(queue)
   if concurrency_key ~= "" then
     return redis.call("SCARD", key .. ":slots:" .. concurrency_key)
   end
-  return redis.call("SCARD", key .. ":slots") - redis.call("SCARD", key .. ":keyed")
+  return redis.call("SCARD", key .. ":slots") - redis.call("HLEN", key .. ":holders")
 end
 
 -- Whether another run of the queue may hold a slot: "queue" or "environment" say what is full.
@@ -27,7 +27,7 @@ local function take_slot(id, queue, limits, concurrency_key)
   redis.call("SADD", key .. ":slots", id)
   if concurrency_key ~= "" then
     redis.call("SADD", key .. ":slots:" .. concurrency_key, id)
-    redis.call("SADD", key .. ":keyed", id)
+    redis.call("HSET", key .. ":holders", id, concurrency_key)
   end
   if limits.environment then
     redis.call("SADD", base .. ":environment:slots", id)
@@ -47,7 +47,7 @@ local function free_slot(id)
   redis.call("SREM", key .. ":slots", id)
   if concurrency_key ~= "" then
     redis.call("SREM", key .. ":slots:" .. concurrency_key, id)
-    redis.call("SREM", key .. ":keyed", id)
+    redis.call("HDEL", key .. ":holders", id)
   end
   redis.call("SREM", base .. ":environment:slots", id)
   return queue, concurrency_key

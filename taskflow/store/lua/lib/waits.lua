@@ -1,6 +1,7 @@
 -- What runs wait for. A wait has items, each of which is completed once; it is done when all are. Whoever opened it reads
--- the values. Derives :waits:<run>, :waiters:<run>, :journal:<run>.
--- Fields of :waits:<run>: "<wait>:items", "<wait>:left", "<wait>:due" of a timed one, "<wait>:<index>" a value, JSON.
+-- the values. Derives :waits:<run>, :waiters:<source>, :token:<id>, :journal:<run>. The source of a wait is a run, or a token.
+-- Fields of :waits:<run>: "<wait>:items", "<wait>:left", "<wait>:due" of a timed one, "<wait>:source" the token that it is
+-- for, "<wait>:<index>" a value, JSON.
 local function waits_key(id)
   return base .. ":waits:" .. id
 end
@@ -52,20 +53,31 @@ local function tell_waiter(source, waiter, value)
   redis.call("SADD", base .. ":effects", "deliver:" .. source)
 end
 
--- How a run has ended, as its waiters get it.
+-- How a run has ended, or a token, as its waiters get it.
 local function end_of(id)
+  if id:sub(1, 6) == "token_" then
+    local token = redis.call("HMGET", base .. ":token:" .. id, "status", "output")
+    return '{"status":"' .. (token[1] or "MISSING") .. '","output":' .. (token[2] or "null") .. "}"
+  end
   local run = redis.call("HMGET", run_key(id), "status", "output", "error")
-  return string.format(
-    '{"run":"%s","status":"%s","output":%s,"error":%s}', id, run[1] or "MISSING", run[2] or "null", run[3] or "null"
-  )
+  local output, place = run[2] or "null", ""
+  if output:sub(1, 1) == "@" then -- the address of a large value, which is no JSON
+    output, place = "null", ',"at":' .. cjson.encode(output)
+  end
+  return '{"run":"' .. id .. '","status":"' .. (run[1] or "MISSING") .. '","output":' .. output
+    .. ',"error":' .. (run[3] or "null") .. place .. "}"
 end
+
+local TOLD_AT_ONCE = 100 -- more of them are told one by one: no script holds the store for long
 
 local function tell_waiters(id)
   local waiters = base .. ":waiters:" .. id
-  local value, is_left = end_of(id), false
-  for _, waiter in ipairs(redis.call("SMEMBERS", waiters)) do
-    if not tell_waiter(id, waiter, value) then
-      is_left = true
+  local value, is_left = end_of(id), redis.call("SCARD", waiters) > TOLD_AT_ONCE
+  if is_left then
+    redis.call("SADD", base .. ":effects", "deliver:" .. id)
+  else
+    for _, waiter in ipairs(redis.call("SMEMBERS", waiters)) do
+      is_left = not tell_waiter(id, waiter, value) or is_left
     end
   end
   if is_left then
@@ -98,11 +110,22 @@ local function item_fields(wait, count)
   return fields
 end
 
+-- A token need not tell a wait that is over.
+local function leave_source(id, wait, source)
+  redis.call("SREM", base .. ":waiters:" .. source, id .. "\n" .. wait .. "\n0")
+end
+
 -- Nobody waits for it any more, be it done or not.
 local function forget_wait(id, wait)
   local waits = waits_key(id)
-  local fields = item_fields(wait, tonumber(redis.call("HGET", waits, wait .. ":items") or "0"))
-  fields[#fields + 1], fields[#fields + 2], fields[#fields + 3] = wait .. ":left", wait .. ":items", wait .. ":due"
+  local found = redis.call("HMGET", waits, wait .. ":items", wait .. ":source")
+  local fields = item_fields(wait, tonumber(found[1] or "0"))
+  for _, name in ipairs({ ":left", ":items", ":due", ":source" }) do
+    fields[#fields + 1] = wait .. name
+  end
+  if found[2] then
+    leave_source(id, wait, found[2])
+  end
   for first = 1, #fields, FIELDS do
     redis.call("HDEL", waits, unpack(fields, first, math.min(#fields, first + FIELDS - 1)))
   end
@@ -135,9 +158,11 @@ end
 local function drop_waits(id)
   local waits = waits_key(id)
   for _, field in ipairs(redis.call("HKEYS", waits)) do
-    local wait = field:match("^(.*):due$")
-    if wait then
+    local wait, kind = field:match("^(.*):(%a+)$")
+    if kind == "due" then
       clear_timer(wait_timer(id, wait))
+    elseif kind == "source" then
+      leave_source(id, wait, redis.call("HGET", waits, field))
     end
   end
   redis.call("DEL", waits, base .. ":resumed:" .. id, base .. ":journal:" .. id)

@@ -14,8 +14,10 @@
     ├── BatchItemsError            batch_trigger(atomic=True): items are wrong; nothing was written
     ├── StoreUnavailableError      Redis or Valkey did not answer
     │   └── BatchTriggerError      ... in the middle of a batch
+    ├── StoreScriptError           a script failed on the server: a defect to report, which repeating does not mend
     ├── RunFilterError             runs.list(): a filter or cursor is wrong
     ├── HistoryUnavailableError    the history's database did not answer; runs go on
+    ├── ObjectStoreError           a payload or output too large for the store was not written, or can't be read
     ├── BrokerUnavailableError     RabbitMQ did not confirm; the run exists and upkeep publishes it later
     ├── BlockingCallError          a blocking verb inside a running event loop
     ├── RunNotFoundError           no such run, or its record has expired
@@ -27,7 +29,13 @@
     ├── ResultTimeoutError         handle.result(timeout): not finished in time
     ├── OutsideRunError            metadata, tags: called where no run executes
     ├── RunUpdateError             metadata, tags: a value that a run can't have
+    ├── StreamError                streams: a name, an item or an amount that is not possible
+    │   └── StreamClosedError      ... the run has ended, or the stream was closed
+    ├── StreamTimeoutError         streams: no item came in time
     ├── WaitError                  wait: what is asked for is not possible
+    │   ├── WaitTimeoutError       result.unwrap() of a token that nobody completed in time
+    │   └── TokenDataError         what completes a token is not JSON, not of its type, or too large
+    ├── TokenNotFoundError         no such token, or its record has expired
     ├── JournalError               a durable run's code does not fit its journal (fails the run)
     ├── StepFailedError            a durable run's step failed when it was done, before this replay
     ├── RunNotClaimableError       internal: a ticket that came twice or late
@@ -43,12 +51,80 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
+from taskflow.errors.base import TaskflowError, shown
+from taskflow.errors.running import (
+    JournalError,
+    OutsideRunError,
+    RunUpdateError,
+    StepFailedError,
+    StreamClosedError,
+    StreamError,
+    StreamTimeoutError,
+    Suspended,
+    TokenDataError,
+    TokenNotFoundError,
+    WaitError,
+    WaitTimeoutError,
+)
+from taskflow.errors.servers import (
+    BatchTriggerError,
+    BrokerUnavailableError,
+    EmbeddedStoreError,
+    HistoryUnavailableError,
+    ObjectStoreError,
+    StoreScriptError,
+    StoreUnavailableError,
+)
+
 if TYPE_CHECKING:
     from taskflow.models import BatchError
 
-
-class TaskflowError(Exception):
-    """Catch everything that taskflow raises."""
+__all__ = [
+    "AbortRun",
+    "BatchItemsError",
+    "BatchNotFoundError",
+    "BatchTriggerError",
+    "BlockingCallError",
+    "BrokerUnavailableError",
+    "DefinitionError",
+    "EmbeddedStoreError",
+    "HistoryUnavailableError",
+    "JournalError",
+    "LocalNotSetError",
+    "NodeUnregisteredError",
+    "ObjectStoreError",
+    "OutOfMemory",
+    "OutputError",
+    "OutsideRunError",
+    "PayloadError",
+    "PayloadTooLargeError",
+    "QueueNotFoundError",
+    "ResultTimeoutError",
+    "RetryAfter",
+    "RunCanceledError",
+    "RunFailedError",
+    "RunFilterError",
+    "RunNotClaimableError",
+    "RunNotDelayedError",
+    "RunNotFoundError",
+    "RunUpdateError",
+    "SettingsError",
+    "StaleClaimError",
+    "StepFailedError",
+    "StoreScriptError",
+    "StoreUnavailableError",
+    "StreamClosedError",
+    "StreamError",
+    "StreamTimeoutError",
+    "Suspended",
+    "TaskNotFoundError",
+    "TaskflowError",
+    "TokenDataError",
+    "TokenNotFoundError",
+    "TriggerOptionError",
+    "WaitError",
+    "WaitTimeoutError",
+]
 
 
 class DefinitionError(TaskflowError):
@@ -56,8 +132,8 @@ class DefinitionError(TaskflowError):
 
     def __init__(self, what: str, *, option: str | None = None, value: object = None, remedy: str = "") -> None:
         self.what, self.option, self.value, self.remedy = what, option, value, remedy
-        shown = "" if option is None else f" ({option}={value!r})"
-        super().__init__(f"{what}{shown}. {remedy}".rstrip())
+        told = "" if option is None else f" ({option}={shown(value)})"
+        super().__init__(f"{what}{told}. {remedy}".rstrip())
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild_definition_error, (type(self), self.what, self.option, self.value, self.remedy)
@@ -103,7 +179,7 @@ class TriggerOptionError(TaskflowError, ValueError):
 
     def __init__(self, option: str, value: object, remedy: str) -> None:
         self.option, self.value, self.remedy = option, value, remedy
-        super().__init__(f"trigger({option}={value!r}) is not possible. {remedy}")
+        super().__init__(f"trigger({option}={shown(value)}) is not possible. {remedy}")
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, object, str]]:
         return type(self), (self.option, self.value, self.remedy)
@@ -138,63 +214,6 @@ class OutputError(TaskflowError, TypeError):
     """A task returned something that is not JSON. Fails the attempt."""
 
 
-class StoreUnavailableError(TaskflowError, ConnectionError):
-    """Redis or Valkey did not answer in time.
-
-    Attributes:
-        run_id: The run that was being triggered, None for other operations.
-        may_exist: Whether the request may have been executed although no reply came. Triggering again with
-            the same idempotency key is always safe.
-    """
-
-    def __init__(self, reason: str, *, run_id: str | None = None, may_exist: bool = False) -> None:
-        self.reason, self.run_id, self.may_exist = reason, run_id, may_exist
-        fate = ""
-        if run_id is not None:
-            fate = f" Run {run_id} " + (
-                "may exist: look it up before triggering again." if may_exist else "was not made."
-            )
-        super().__init__(
-            f"The run store does not answer: {reason}.{fate} Check TASKFLOW_REDIS_URL with `taskflow doctor`."
-        )
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild_store_unavailable, (self.reason, self.run_id, self.may_exist)
-
-
-def _rebuild_store_unavailable(reason: str, run_id: str | None, may_exist: bool) -> StoreUnavailableError:
-    return StoreUnavailableError(reason, run_id=run_id, may_exist=may_exist)
-
-
-class BatchTriggerError(StoreUnavailableError):
-    """The store did not answer in the middle of a batch.
-
-    Attributes:
-        batch_id: The batch, PENDING in the store unless nothing of it was written.
-        made: How many of its items are runs for certain.
-        total: How many items there are.
-        is_repeatable: Whether the batch has an idempotency key: triggering it again makes what is missing.
-    """
-
-    def __init__(self, reason: str, batch_id: str, made: int, total: int, *, is_repeatable: bool) -> None:
-        self.batch_id, self.made, self.total, self.is_repeatable = batch_id, made, total, is_repeatable
-        super().__init__(reason, may_exist=True)
-        remedy = (
-            "Trigger it again with the same idempotency key: what exists is not made twice."
-            if is_repeatable
-            else f"See batch.retrieve({batch_id!r}) before triggering the rest; with an idempotency key the whole "
-            "batch could be triggered again."
-        )
-        self.args = (f"{self.args[0]} {made:,} of {total:,} items of batch {batch_id} are runs for certain. {remedy}",)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild_batch_trigger, (self.reason, self.batch_id, self.made, self.total, self.is_repeatable)
-
-
-def _rebuild_batch_trigger(reason: str, batch_id: str, made: int, total: int, is_repeatable: bool) -> BatchTriggerError:
-    return BatchTriggerError(reason, batch_id, made, total, is_repeatable=is_repeatable)
-
-
 class BatchItemsError(TaskflowError, ValueError):
     """Items of an atomic batch are wrong. Nothing was written.
 
@@ -220,28 +239,10 @@ class RunFilterError(TaskflowError, ValueError):
 
     def __init__(self, option: str, value: object, remedy: str) -> None:
         self.option, self.value, self.remedy = option, value, remedy
-        super().__init__(f"runs.list({option}={value!r}) is not possible. {remedy}")
+        super().__init__(f"runs.list({option}={shown(value)}) is not possible. {remedy}")
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, object, str]]:
         return type(self), (self.option, self.value, self.remedy)
-
-
-class HistoryUnavailableError(TaskflowError, ConnectionError):
-    """The history's database did not answer, or answered with an error. Runs are not affected."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(
-            f"The history's database does not answer: {reason}. Runs go on without it and what happens is kept for it "
-            "in the store. Check TASKFLOW_DATABASE_URL with `taskflow doctor`."
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.reason,)
-
-
-class BrokerUnavailableError(TaskflowError, ConnectionError):
-    """The broker did not confirm a ticket. The run exists; upkeep publishes its ticket again."""
 
 
 class BlockingCallError(TaskflowError, RuntimeError):
@@ -261,8 +262,8 @@ class RunNotFoundError(TaskflowError, LookupError):
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         super().__init__(
-            f"No run {run_id} in this environment. Check the id and TASKFLOW_ENVIRONMENT; finished runs are kept "
-            "for TASKFLOW_RETENTION."
+            f"No run {run_id!s:.200} in this environment. Check the id and TASKFLOW_ENVIRONMENT; finished runs are "
+            "kept for TASKFLOW_RETENTION."
         )
 
     def __reduce__(self) -> tuple[type[Self], tuple[str]]:
@@ -342,39 +343,6 @@ class ResultTimeoutError(TaskflowError, TimeoutError):
         return type(self), (self.run_id, self.timeout, self.status)
 
 
-class OutsideRunError(TaskflowError, RuntimeError):
-    """A verb that concerns the executing run was called where none executes."""
-
-    def __init__(self, verb: str) -> None:
-        self.verb = verb
-        super().__init__(
-            f"{verb}() was called where no run executes. Call it in a task's function, or in what that calls while the "
-            "run's attempt goes on."
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.verb,)
-
-
-class RunUpdateError(TaskflowError, ValueError):
-    """Metadata or a tag that a run cannot have. Nothing of it was written."""
-
-    def __init__(self, what: str, remedy: str) -> None:
-        self.what, self.remedy = what, remedy
-        super().__init__(f"{what}. {remedy}")
-
-    @classmethod
-    def too_large(cls, run_id: str, size: int, limit: int) -> Self:
-        """Return the error of metadata over its limit."""
-        return cls(
-            f"The metadata of run {run_id} would be {size:,} bytes of JSON and the limit is {limit:,}",
-            "Store the data elsewhere and keep its address.",
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        return type(self), (self.what, self.remedy)
-
-
 class RunNotClaimableError(TaskflowError):
     """A node asked for a run that is not queued. Expected now and then: tickets arrive at least once."""
 
@@ -411,10 +379,6 @@ class NodeUnregisteredError(TaskflowError):
         return type(self), (self.node_id,)
 
 
-class EmbeddedStoreError(TaskflowError):
-    """The bundled Valkey could not be started."""
-
-
 class AbortRun(Exception):  # noqa: N818 - a signal, not a failure of taskflow
     """Raise in a task to end the run FAILED without another attempt."""
 
@@ -433,40 +397,3 @@ class RetryAfter(Exception):  # noqa: N818
 
 class OutOfMemory(Exception):  # noqa: N818
     """Raise in a task to say that this machine is too small: retried on ``Retry.out_of_memory``, else CRASHED."""
-
-
-class WaitError(TaskflowError, ValueError):
-    """A wait that is not possible. The message says what is."""
-
-
-class JournalError(TaskflowError):
-    """A durable run's journal has another call than its code makes, or can't keep a result. Ends the run FAILED."""
-
-
-class StepFailedError(TaskflowError):
-    """What a step of a durable run raised before, where that can't be raised again: its class has an ``__init__``.
-
-    Attributes:
-        type: The name of the exception's class.
-    """
-
-    def __init__(self, step: str, type: str, message: str) -> None:
-        self.step, self.type, self.message = step, type, message
-        super().__init__(f"Step {step!r} raised {type}: {message}")
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
-        return type(self), (self.step, self.type, self.message)
-
-
-class Suspended(BaseException):
-    """Leaves the code of a durable run that waits without a process from now on. Let it pass; use ``finally``."""
-
-    def __init__(self, run_id: str) -> None:
-        self.run_id = run_id
-        super().__init__(
-            f"Run {run_id} waits without a process: this code is left, and starts again when the wait is over. It can "
-            "do no further steps and waits; let this exception pass."
-        )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.run_id,)

@@ -1,0 +1,51 @@
+"""``taskflow runs stream`` and ``send``: what a run tells, and what it is told."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from taskflow.cli.application import App, load
+from taskflow.cli.output import console
+from taskflow.definition.stream_engine import StreamPlace
+from taskflow.definition.stream_items import StreamItems
+from taskflow.errors import StreamError
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
+Name = Annotated[str, typer.Argument(metavar="STREAM", help="The stream's name.")]
+
+
+def stream(
+    run_id: RunId,
+    name: Name,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Print items as they come, until the run ends.")
+    ] = False,
+    start: Annotated[int, typer.Option(min=0, help="Index of the first item.")] = 0,
+    app: App = None,
+) -> None:
+    """Print what a run has told in a stream, one JSON document a line."""
+    for document in load(app).engine.streams.read(StreamPlace(run_id, "stream", name), start, follow=follow):
+        print(document.decode(), flush=True)
+
+
+def send(
+    run_id: RunId,
+    name: Name,
+    item: Annotated[str, typer.Argument(metavar="JSON", help="The item, or - to read it from standard input.")],
+    app: App = None,
+) -> None:
+    """Tell a run something in one of its input streams. Its type is checked when the run reads it."""
+    engine = load(app).engine
+    document = StreamItems(name, None).dump(_parsed(name, sys.stdin.read() if item == "-" else item))
+    count = engine.streams.append(StreamPlace(run_id, "input", name), [document])
+    console.print(f"{run_id} was told item {count - 1} of {name}", highlight=False)
+
+
+def _parsed(name: str, text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        remedy = """Quote it for the shell: '{"yes": true}' or '"text"'."""
+        raise StreamError(name, f"takes JSON, and the item is none ({error})", remedy) from None

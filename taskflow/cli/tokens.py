@@ -1,0 +1,117 @@
+"""``taskflow tokens``: make and complete what runs wait for, and see what is open."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from taskflow.cli.application import App, load
+from taskflow.cli.output import age, console, print_json
+from taskflow.definition.tokens import Token, TokenStatus
+from taskflow.definition.wait_verbs import wait
+from taskflow.errors import TokenDataError
+
+app = typer.Typer(help="Complete the tokens that runs wait for, and see what is open.", no_args_is_help=True)
+TokenId = Annotated[str, typer.Argument(metavar="TOKEN", help="The token's id.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_COLORS = {TokenStatus.WAITING: "blue", TokenStatus.COMPLETED: "green", TokenStatus.TIMED_OUT: "red"}
+
+
+@app.command("create", epilog="Example: taskflow tokens create --timeout 1d --tag order-42")
+def create(
+    app: App = None,
+    timeout: Annotated[str | None, typer.Option(help="Time out after: 30s, 5m, 1h30m. Default: never.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="A tag; may repeat.")] = None,
+    idempotency_key: Annotated[str | None, typer.Option(help="Two calls with one key get one token.")] = None,
+    idempotency_key_ttl: Annotated[str | None, typer.Option(help="For how long: 30s, 5m, 1h30m.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a token and print its id."""
+    load(app)
+    made = wait.create_token(
+        timeout=timeout, tags=tag or [], idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
+    )
+    print_json({"id": made.id, "is_cached": made.is_cached}) if as_json else print(made.id)
+
+
+@app.command("complete", epilog="""Example: taskflow tokens complete token_00... '{"approved": true}'""")
+def complete(
+    token_id: TokenId,
+    data: Annotated[
+        str | None, typer.Argument(metavar="[JSON]", help="What it is completed with, or - to read standard input.")
+    ] = None,
+    app: App = None,
+    as_json: AsJson = False,
+) -> None:
+    """Complete a token: what waits for it goes on. Only the first completion counts."""
+    load(app)
+    is_first = wait.complete_token(token_id, _parsed(token_id, data))
+    if as_json:
+        print_json({"id": token_id, "completed": is_first})
+    else:
+        told = "is completed" if is_first else "was done before: nothing was changed"
+        console.print(f"{token_id} {told}", highlight=False)
+
+
+@app.command("get", epilog="Example: taskflow tokens get token_00... --json")
+def get(token_id: TokenId, app: App = None, as_json: AsJson = False) -> None:
+    """Show one token: status, when it times out, what it was completed with."""
+    load(app)
+    token = wait.retrieve_token(token_id)
+    if as_json:
+        print_json(asdict(token))
+        return
+    console.print(_table([token]))
+    if token.status is TokenStatus.COMPLETED:
+        console.print(f"\n{json.dumps(token.output, indent=2, ensure_ascii=False)}", markup=False)
+
+
+@app.command("list", epilog="Example: taskflow tokens list --status WAITING --tag order-42")
+def list_(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most how many.")] = 20,
+    app: App = None,
+    status: Annotated[str | None, typer.Option(help="WAITING, COMPLETED or TIMED_OUT.")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Tokens with this tag; may repeat.")] = None,
+    cursor: Annotated[str | None, typer.Option(help="Go on behind the page that gave it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List tokens, the newest first."""
+    load(app)
+    found = wait.list_tokens(
+        status=None if status is None else status.upper().replace("-", "_"), tags=tag or [], limit=limit, cursor=cursor
+    )
+    if as_json:
+        print_json({"tokens": [asdict(token) for token in found], "cursor": found.cursor})
+        return
+    console.print(_table(found) if found else "No such tokens.")
+    if found.cursor:
+        console.print(f"more: --cursor {found.cursor}", style="dim", highlight=False, soft_wrap=True)
+
+
+def _parsed(token_id: str, data: str | None) -> object:
+    if data is None:
+        return None
+    try:
+        return json.loads(sys.stdin.read() if data == "-" else data)
+    except json.JSONDecodeError as error:
+        raise TokenDataError(
+            token_id, f"it is not JSON ({error}). Quote it for the shell: '{{\"approved\": true}}' or '\"text\"'."
+        ) from None
+
+
+def _table(found: Sequence[Token]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("TOKEN", "STATUS", "AGE", "TIMES OUT", "KEY", "TAGS"):
+        table.add_column(heading, no_wrap=True, min_width=40 if heading == "TOKEN" else None)
+    for token in found:
+        timeout = f"{token.timeout_at:%Y-%m-%d %H:%M:%S} UTC" if token.timeout_at else "-"
+        status = Text(token.status.value, _COLORS[token.status])
+        table.add_row(
+            token.id, status, age(token.created_at), timeout, token.idempotency_key or "-", ", ".join(token.tags)
+        )
+    return table

@@ -1,0 +1,150 @@
+"""What the code of an executing run does is not possible: metadata, tags, streams, waits and tokens."""
+
+from datetime import timedelta
+from typing import Self
+
+from taskflow.errors.base import TaskflowError
+
+
+class OutsideRunError(TaskflowError, RuntimeError):
+    """A verb that concerns the executing run was called where none executes."""
+
+    def __init__(self, verb: str) -> None:
+        self.verb = verb
+        super().__init__(
+            f"{verb}() was called where no run executes. Call it in a task's function, or in what that calls while the "
+            "run's attempt goes on."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.verb,)
+
+
+class RunUpdateError(TaskflowError, ValueError):
+    """Metadata or a tag that a run cannot have. Nothing of it was written."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        self.what, self.remedy = what, remedy
+        super().__init__(f"{what}. {remedy}")
+
+    @classmethod
+    def too_large(cls, run_id: str, size: int, limit: int) -> Self:
+        """Return the error of metadata over its limit."""
+        return cls(
+            f"The metadata of run {run_id} would be {size:,} bytes of JSON and the limit is {limit:,}",
+            "Store the data elsewhere and keep its address.",
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.what, self.remedy)
+
+
+class StreamError(TaskflowError, ValueError):
+    """A stream of a run cannot be or hold what is asked for. Nothing of it was written."""
+
+    def __init__(self, name: str, what: str, remedy: str) -> None:
+        self.name, self.what, self.remedy = name, what, remedy
+        super().__init__(f"Stream {name!r} {what}. {remedy}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, ...]]:
+        return type(self), (self.name, self.what, self.remedy)
+
+
+class StreamClosedError(StreamError):
+    """Nothing can be appended or sent any more: the run has ended, or the stream was closed."""
+
+    def __init__(self, run_id: str, name: str, why: str) -> None:
+        self.run_id, self.why = run_id, why
+        super().__init__(name, f"of run {run_id} takes nothing any more: {why}", "Look at the run before you append.")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, ...]]:
+        return type(self), (self.run_id, self.name, self.why)
+
+
+class StreamTimeoutError(TaskflowError, TimeoutError):
+    """No item came within the time given. The run goes on; read again from ``index``."""
+
+    def __init__(self, run_id: str, name: str, index: int, timeout: timedelta) -> None:
+        self.run_id, self.name, self.index, self.timeout = run_id, name, index, timeout
+        super().__init__(
+            f"Item {index:,} of stream {name!r} of run {run_id} did not come within {timeout.total_seconds():g} s. "
+            f"Read again from index {index}."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, int, timedelta]]:
+        return type(self), (self.run_id, self.name, self.index, self.timeout)
+
+
+class WaitError(TaskflowError, ValueError):
+    """A wait that is not possible. The message says what is."""
+
+
+class WaitTimeoutError(WaitError, TimeoutError):
+    """A token was not completed before its timeout."""
+
+    def __init__(self, token_id: str) -> None:
+        self.token_id = token_id
+        super().__init__(
+            f"Token {token_id} timed out: nobody completed it in time. Make another, or let it wait longer."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.token_id,)
+
+
+class TokenDataError(WaitError):
+    """What completes a token is not JSON, not of the token's type, or too large. The text names no value."""
+
+    def __init__(self, token_id: str, reason: str) -> None:
+        self.token_id, self.reason = token_id, reason
+        super().__init__(f"What completes token {token_id} does not fit: {reason}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.token_id, self.reason)
+
+
+class TokenNotFoundError(TaskflowError, LookupError):
+    """No token of that id: never made, or done longer ago than the retention time."""
+
+    def __init__(self, token_id: str) -> None:
+        self.token_id = token_id
+        super().__init__(
+            f"No token {token_id!r}. It was never made in this environment, or it was done longer ago than "
+            "TASKFLOW_RETENTION."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.token_id,)
+
+
+class JournalError(TaskflowError):
+    """A durable run's journal has another call than its code makes, or can't keep a result. Ends the run FAILED."""
+
+
+class StepFailedError(TaskflowError):
+    """What a step of a durable run raised before, where that can't be raised again: its class has an ``__init__``.
+
+    Attributes:
+        type: The name of the exception's class.
+    """
+
+    def __init__(self, step: str, type: str, message: str) -> None:
+        self.step, self.type, self.message = step, type, message
+        super().__init__(f"Step {step!r} raised {type}: {message}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
+        return type(self), (self.step, self.type, self.message)
+
+
+class Suspended(BaseException):
+    """Leaves the code of a durable run that waits without a process from now on. Let it pass; use ``finally``."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(
+            f"Run {run_id} waits without a process: this code is left, and starts again when the wait is over. It can "
+            "do no further steps and waits; let this exception pass."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.run_id,)

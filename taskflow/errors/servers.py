@@ -1,0 +1,126 @@
+"""Store, broker, history or object store did not do what they were asked to."""
+
+from typing import Self
+
+from taskflow.errors.base import TaskflowError
+
+
+class StoreUnavailableError(TaskflowError, ConnectionError):
+    """Redis or Valkey did not answer in time.
+
+    Attributes:
+        run_id: The run that was being triggered, None for other operations.
+        may_exist: Whether the request may have been executed although no reply came. Triggering again with
+            the same idempotency key is always safe.
+    """
+
+    def __init__(self, reason: str, *, run_id: str | None = None, may_exist: bool = False) -> None:
+        self.reason, self.run_id, self.may_exist = reason, run_id, may_exist
+        fate = ""
+        if run_id is not None:
+            fate = f" Run {run_id} " + (
+                "may exist: look it up before triggering again." if may_exist else "was not made."
+            )
+        super().__init__(
+            f"The run store does not answer: {reason}.{fate} Check TASKFLOW_REDIS_URL with `taskflow doctor`."
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_store_unavailable, (self.reason, self.run_id, self.may_exist)
+
+
+def _rebuild_store_unavailable(reason: str, run_id: str | None, may_exist: bool) -> StoreUnavailableError:
+    return StoreUnavailableError(reason, run_id=run_id, may_exist=may_exist)
+
+
+class BatchTriggerError(StoreUnavailableError):
+    """The store, or the object store for large payloads, did not answer in the middle of a batch.
+
+    Attributes:
+        batch_id: The batch, PENDING in the store unless nothing of it was written.
+        made: How many of its items are runs for certain.
+        total: How many items there are.
+        is_repeatable: Whether the batch has an idempotency key: triggering it again makes what is missing.
+    """
+
+    def __init__(
+        self, reason: str, batch_id: str, made: int, total: int, *, is_repeatable: bool, what: str = ""
+    ) -> None:
+        self.batch_id, self.made, self.total, self.is_repeatable, self.what = batch_id, made, total, is_repeatable, what
+        super().__init__(reason, may_exist=True)
+        remedy = (
+            "Trigger it again with the same idempotency key: what exists is not made twice."
+            if is_repeatable
+            else f"See batch.retrieve({batch_id!r}) before triggering the rest; with an idempotency key the whole "
+            "batch could be triggered again."
+        )
+        told = f"{made:,} of {total:,} items of batch {batch_id} are runs for certain"
+        self.args = (f"{what or self.args[0]} {told}. {remedy}",)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        place = (self.reason, self.batch_id, self.made, self.total)
+        return _rebuild_batch_trigger, (*place, self.is_repeatable, self.what)
+
+
+def _rebuild_batch_trigger(
+    reason: str, batch_id: str, made: int, total: int, is_repeatable: bool, what: str
+) -> BatchTriggerError:
+    return BatchTriggerError(reason, batch_id, made, total, is_repeatable=is_repeatable, what=what)
+
+
+class StoreScriptError(TaskflowError):
+    """One of taskflow's scripts failed on the server. It is not tried again: it would fail in the same way.
+
+    Attributes:
+        script: The operation.
+        reason: What the server said.
+        run_id: The run that was being triggered, None for other operations. It may exist in part.
+    """
+
+    def __init__(self, script: str, reason: str, run_id: str | None = None) -> None:
+        self.script, self.reason, self.run_id = script, reason, run_id
+        of = "" if run_id is None else f" for run {run_id}"
+        super().__init__(
+            f"The script {script!r} failed on the store{of}: {reason.rstrip('.')}. Either another program has changed "
+            "taskflow's keys, or this is a defect of taskflow: please report it with this message and the server's "
+            "version, which `taskflow doctor` prints."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str | None]]:
+        return type(self), (self.script, self.reason, self.run_id)
+
+
+class HistoryUnavailableError(TaskflowError, ConnectionError):
+    """The history's database did not answer, or answered with an error. Runs are not affected."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The history's database does not answer: {reason}. Runs go on without it and what happens is kept for it "
+            "in the store. Check TASKFLOW_DATABASE_URL with `taskflow doctor`."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.reason,)
+
+
+class ObjectStoreError(TaskflowError, ConnectionError):
+    """A payload or output that is too large for the run store could not be written, or can't be read back."""
+
+    def __init__(self, verb: str, name: str, reason: str, scheme: str) -> None:
+        self.verb, self.name, self.reason, self.scheme = verb, name, reason, scheme
+        super().__init__(
+            f"The object store ({scheme}) did not {verb} {name or 'its folder'}: {reason.rstrip('.')}. Large payloads "
+            "and outputs are there: check TASKFLOW_OBJECT_STORE with `taskflow doctor`; every host must reach the same."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str, str]]:
+        return type(self), (self.verb, self.name, self.reason, self.scheme)
+
+
+class BrokerUnavailableError(TaskflowError, ConnectionError):
+    """The broker did not confirm a ticket. The run exists; upkeep publishes its ticket again."""
+
+
+class EmbeddedStoreError(TaskflowError):
+    """The bundled Valkey could not be started."""

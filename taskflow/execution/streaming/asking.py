@@ -1,0 +1,69 @@
+"""One wait of a run for the next item of one of its input streams."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+from pydantic_core import from_json, to_json
+
+from taskflow.definition.engine import engine
+from taskflow.definition.stream_engine import StreamPlace
+from taskflow.definition.waiting import Wait, Waiter, WaitRequest, Waits
+from taskflow.errors import StreamClosedError, StreamTimeoutError
+from taskflow.execution.reporting.live_run import LiveRun
+
+
+class Asking:
+    """Waits. The item is taken when the wait begins, so that two waits of a run get one each.
+
+    Args:
+        timeout: How long to wait. None waits for ever.
+    """
+
+    def __init__(self, name: str, live: LiveRun, timeout: timedelta | None) -> None:
+        self._place = StreamPlace(live.identity.run_id, "input", name)
+        self._live, self._timeout = live, timeout
+        self._index = live.reserve_input(name)
+
+    def wait(self, waits: Waits) -> bytes:
+        """Return the item's JSON."""
+        try:
+            (value,) = waits.wait(self._request())
+            return self._item(value)
+        except BaseException:
+            self._live.release_input(self._place.name, self._index)
+            raise
+
+    async def await_next(self, waits: Waits) -> bytes:
+        """Return the item's JSON."""
+        try:
+            (value,) = await waits.await_(self._request())
+            return self._item(value)
+        except BaseException:
+            self._live.release_input(self._place.name, self._index)
+            raise
+
+    def _request(self) -> WaitRequest:
+        name, until = self._place.name, None if self._timeout is None else datetime.now(UTC) + self._timeout
+        what = Wait("input", until=until, name=name)
+
+        def begin(waiter: Waiter) -> Wait:
+            engine().streams.ask(self._place, self._index, waiter)
+            return what
+
+        async def abegin(waiter: Waiter) -> Wait:
+            await engine().streams.aask(self._place, self._index, waiter)
+            return what
+
+        return WaitRequest(due=self._timeout, begin=begin, abegin=abegin, label=f"input:{name}", what=what)
+
+    def _item(self, value: bytes) -> bytes:
+        told: Any = from_json(value)
+        if told is None or "closed" in told:
+            self._nothing(is_closed=told is not None)
+        return to_json(told["item"])
+
+    def _nothing(self, *, is_closed: bool) -> NoReturn:
+        run_id, _, name, _ = self._place
+        if is_closed or self._timeout is None:
+            raise StreamClosedError(run_id, name, "it was closed")
+        raise StreamTimeoutError(run_id, name, self._index, self._timeout)

@@ -1,0 +1,86 @@
+"""``stream.on``: hand items to a function in the background of an attempt, in its event loop or in a thread."""
+
+import asyncio
+import contextvars
+import inspect
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import aclosing, closing
+
+from taskflow.definition.engine import engine
+from taskflow.definition.stream_engine import StreamPlace
+from taskflow.errors import TaskflowError
+from taskflow.execution.reporting.current import OWN_THREADS
+from taskflow.execution.reporting.live_run import LiveRun
+
+log = logging.getLogger("taskflow.run")
+
+
+class Listener:
+    """Hands items to a function until ``off()``, and until its attempt ends."""
+
+    def __init__(self, end: Callable[[], object]) -> None:
+        self._end = end
+
+    def off(self) -> None:
+        """Hand over nothing more. An item that is being handed over goes on."""
+        self._end()
+
+
+def listen(live: LiveRun, place: StreamPlace, tell: Callable[[bytes], object]) -> Listener:
+    """Call a function with the documents of an input stream that its attempt has not taken, and those to come."""
+    start = live.inputs.get(place.name, 0)
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        listener = _in_thread(place, start, tell)
+    else:
+        telling = _tell_in_loop(place, start, tell)
+        task = loop.create_task(telling, name=f"{OWN_THREADS}listener")  # so named, it keeps no slot
+        listener = Listener(task.cancel)
+    live.at_end.append(listener.off)
+    return listener
+
+
+def _in_thread(place: StreamPlace, start: int, tell: Callable[[bytes], object]) -> Listener:
+    is_off = threading.Event()
+    context = contextvars.copy_context()  # the function is code of this attempt
+    thread = threading.Thread(
+        target=context.run, args=(_tell_in_thread, place, start, tell, is_off), name=f"stream {place.name}", daemon=True
+    )
+    thread.start()
+    return Listener(is_off.set)
+
+
+def _tell_in_thread(place: StreamPlace, start: int, tell: Callable[[bytes], object], is_off: threading.Event) -> None:
+    try:
+        with closing(engine().streams.read(place, start)) as documents:
+            for document in documents:
+                if is_off.is_set():
+                    return
+                _tell(place, document, tell)
+    except TaskflowError as error:
+        log.warning("stream.unheard: %s", error)
+
+
+async def _tell_in_loop(place: StreamPlace, start: int, tell: Callable[[bytes], object]) -> None:
+    try:
+        async with aclosing(engine().streams.aread(place, start)) as documents:
+            async for document in documents:
+                told = _tell(place, document, tell)
+                if inspect.isawaitable(told):
+                    try:
+                        await told
+                    except Exception:
+                        log.exception("stream.handler: of stream %r of run %s", place.name, place.run_id)
+    except TaskflowError as error:
+        log.warning("stream.unheard: %s", error)
+
+
+def _tell(place: StreamPlace, document: bytes, tell: Callable[[bytes], object]) -> object:
+    try:
+        return tell(document)
+    except Exception:
+        log.exception("stream.handler: of stream %r of run %s", place.name, place.run_id)
+        return None

@@ -1,0 +1,53 @@
+"""Which run's stream is meant, and who writes there: the attempt that executes here, or somebody else."""
+
+from typing import NamedTuple
+
+from taskflow.definition.engine import engine
+from taskflow.definition.stream_engine import StreamPlace, StreamWriter
+from taskflow.errors import OutsideRunError
+from taskflow.execution.reporting.current import current_live_run
+from taskflow.execution.reporting.live_run import LiveRun, RunIdentity
+
+
+class Target(NamedTuple):
+    """A stream, and the attempt whose code this is, None outside of one."""
+
+    place: StreamPlace
+    live: LiveRun | None
+
+    def writer(self) -> StreamWriter:
+        """Return who writes: an attempt has one for each stream, and ends when all that it has put is written."""
+        if self.live is None:
+            return engine().streams.writer(self.place)
+        known, key, live = self.live.streams, (self.place.run_id, self.place.name), self.live
+        is_own = self.place.claim is not None
+        return known.get(key) or known.setdefault(
+            key, engine().streams.writer(self.place, (lambda: live.identity.claim) if is_own else None)
+        )
+
+
+def target_of(name: str, target: str, verb: str) -> Target:
+    """Return the output stream that a verb means.
+
+    Args:
+        target: ``"self"``, ``"parent"``, ``"root"``, or a run's id.
+
+    Raises:
+        OutsideRunError: It is said in relation to the run that executes, and none does; or its attempt is over.
+    """
+    live = current_live_run()
+    if live is not None and live.is_over:
+        raise OutsideRunError(verb)
+    run_id = target
+    if target in ("self", "parent", "root"):
+        if live is None:
+            raise OutsideRunError(f"{verb}(target={target!r})")
+        run_id = _related(live.identity, target)
+    claim = live.identity.claim if live is not None and live.identity.run_id == run_id else None
+    return Target(StreamPlace(run_id, "stream", name, claim), live)
+
+
+def _related(me: RunIdentity, target: str) -> str:
+    if target == "parent":
+        return me.parent_id or me.run_id
+    return (me.root_id or me.parent_id or me.run_id) if target == "root" else me.run_id

@@ -1,0 +1,55 @@
+"""How a child tells its node that it only waits, and that it goes on: lines in a pipe that both have.
+
+Not through the store: the node must know at once, and while the store is away.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+_LINE_BYTES: Final = 512
+"""Lines up to PIPE_BUF (at least 512 bytes, POSIX) are written whole, however many children write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A child only waits, or executes again. ``run_id`` is that of its run."""
+
+    pid: int
+    run_id: str
+    is_waiting: bool
+
+
+class ParkingLine:
+    """One pipe a node, made before its children are forked."""
+
+    def __init__(self) -> None:
+        self._read_end, self._write_end = os.pipe()
+        os.set_blocking(self._read_end, False)
+        self._rest = b""
+
+    def fileno(self) -> int:
+        """The end that the node reads."""
+        return self._read_end
+
+    def tell(self, run_id: str, *, is_waiting: bool) -> None:
+        """Say that this child only waits, or executes again. In a child."""
+        line = f"{'+' if is_waiting else '-'} {os.getpid()} {run_id}\n".encode()
+        if len(line) <= _LINE_BYTES:
+            os.write(self._write_end, line)
+
+    def read(self) -> list[Parked]:
+        """Return what was said since the last call. In the node, on one thread."""
+        while True:
+            try:
+                read = os.read(self._read_end, 65536)
+            except BlockingIOError:
+                break
+            self._rest += read
+        *lines, self._rest = self._rest.split(b"\n")
+        return [_parse(line.decode()) for line in lines]
+
+
+def _parse(line: str) -> Parked:
+    sign, pid, run_id = line.split(" ", 2)
+    return Parked(int(pid), run_id, sign == "+")

@@ -1,0 +1,103 @@
+"""What RabbitMQ may send to a prefork node: one message to each of its consumers, and a consumer for each free place.
+
+A quorum queue's window is a consumer's for its life, and what a canceled consumer still has counts for no other one
+(measured, RabbitMQ 3.10). So places come and go as consumers of one message each.
+
+Only the broker knows which queue has messages, so there may be more consumers than places: those of queues for runs
+that others wait for stay when the node is full. A message that comes too much is given back, and a place is kept for
+its queue until one has come, or none came for a moment: what others wait for comes next.
+"""
+
+import logging
+import time
+from contextlib import suppress
+from itertools import count
+from typing import Any, Final, cast
+
+from celery import bootsteps
+
+from taskflow.broker.queues import is_subtask_queue
+
+log = logging.getLogger("taskflow.node")
+_RUN: Final = cast("Any", bootsteps).RUN  # not in the stubs
+_KEPT_SECONDS: Final = 0.2
+
+
+class TicketConsumers:
+    """The AMQP consumers of one node. On the hub's thread.
+
+    Those that Celery does not know are entered among its own: it cancels them all when the node stops.
+    """
+
+    def __init__(self, consumer: Any) -> None:
+        self._consumer = consumer
+        self._numbers = count(1)
+        self._kept_until = 0.0
+
+    def connect(self) -> None:
+        """A connection was made. Celery is about to make a consumer for each queue: one message each."""
+        self._kept_until = 0.0
+        self._consumer.task_consumer.qos(prefetch_count=1)
+
+    def queues(self) -> list[str]:
+        """Return the Celery queues to consume, those for runs that others wait for first. None while not connected."""
+        consumer = self._consumer.task_consumer
+        if consumer is None or self._consumer.blueprint.state != _RUN:
+            return []
+        return sorted(consumer._queues, key=is_subtask_queue, reverse=True)
+
+    def delivered(self, queue: str) -> None:
+        """A message came that may start."""
+        if is_subtask_queue(queue):
+            self._kept_until = 0.0
+
+    def close(self, queue: str, busy: set[str]) -> None:
+        """Have no more messages of a queue until there is a place."""
+        self._cancel(queue, self._idle(queue, busy))
+        if is_subtask_queue(queue):
+            self._kept_until = float("inf")
+
+    def fit(self, queue: str, busy: set[str], free: int) -> None:
+        """Have a consumer for each free place.
+
+        Args:
+            busy: The tags of consumers whose message is not acknowledged.
+        """
+        idle = self._idle(queue, busy)
+        if is_subtask_queue(queue):
+            if not idle and free > 0:
+                self._consume(queue, free)
+                self._keep_a_while()
+            return
+        if time.monotonic() < self._kept_until:
+            free -= 1
+        if len(idle) > free:
+            self._cancel(queue, idle[max(0, free) :])
+            log.debug("window.changed: the broker may send %d tickets of %s", max(0, free), queue)
+        elif len(idle) < free:
+            self._consume(queue, free - len(idle))
+
+    def _keep_a_while(self) -> None:
+        if self._kept_until:
+            self._kept_until = time.monotonic() + _KEPT_SECONDS
+
+    def _idle(self, queue: str, busy: set[str]) -> list[str]:
+        tags = self._consumer.task_consumer._active_tags
+        return [name for name, tag in tags.items() if name.partition("#")[0] == queue and tag not in busy]
+
+    def _cancel(self, queue: str, names: list[str]) -> None:
+        consumer = self._consumer.task_consumer
+        with suppress(*self._consumer.connection_errors):
+            for name in names:
+                consumer.channel.basic_cancel(consumer._active_tags.pop(name))
+        if queue not in consumer._active_tags:
+            consumer._active_queue_no_ack.pop(queue, None)
+
+    def _consume(self, queue: str, number: int) -> None:
+        consumer = self._consumer.task_consumer
+        with suppress(*self._consumer.connection_errors):
+            consumer.qos(prefetch_count=1)
+            for _ in range(number):
+                tag = f"taskflow-{next(self._numbers)}"
+                consumer._active_tags[f"{queue}#{tag}"] = tag
+                consumer._queues[queue].consume(tag, consumer._receive_callback, no_ack=False, nowait=False)

@@ -1,0 +1,63 @@
+"""Writes under claims that are over, as a node makes them that has missed it: the store must refuse every one."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from taskflow import AttemptOutcome, RunError, RunNotFoundError, RunStatus, StoreUnavailableError
+from taskflow.errors import StaleClaimError
+from taskflow.execution.reporting.changes import Change
+from taskflow.store import operations, run_operations
+from taskflow.store.operations import Operation
+from taskflow.store.sync_store import Store
+from tests.faults.ledger import Stint, read_ledger
+
+MOST = 10
+ERROR = RunError("Forged", "A write under a claim that is over.")
+
+
+def forge(store: Store, ledger: Path) -> tuple[int, list[str]]:
+    """Try stale writes of every kind to the newest runs that have been claimed again.
+
+    Returns:
+        How many were refused, and those that were not.
+    """
+    refused, problems = 0, list[str]()
+    for run_id, claim in list(_stale(ledger))[-MOST:]:
+        for name, write in _writes(run_id, claim).items():
+            try:
+                was_taken = store.run_for(run_id, write())
+            except (StaleClaimError, RunNotFoundError):
+                was_taken = False
+            except StoreUnavailableError:
+                continue
+            if was_taken is False:  # give_up_run says it so
+                refused += 1
+            else:
+                problems.append(f"{name} of {run_id} under claim {claim}, which was over, was taken")
+    return refused, problems
+
+
+def _stale(ledger: Path) -> Iterator[tuple[str, int]]:
+    """Runs with a claim of an attempt that is not their newest."""
+    stints: dict[str, list[Stint]] = defaultdict(list)
+    for stint in read_ledger(ledger, {}).stints:
+        stints[stint.run_id].append(stint)
+    for run_id, of_it in stints.items():
+        if of_it[0].attempt < of_it[-1].attempt:
+            yield run_id, of_it[0].claim
+
+
+def _writes(run_id: str, claim: int) -> dict[str, Callable[[], Operation[Any]]]:
+    forged = b'{"claim":0,"attempt":0}'
+    change = Change("set", ("claim",), "0")
+    return {
+        "finish_run": lambda: operations.finish_run(run_id, claim, RunStatus.COMPLETED, output=forged),
+        "settle_run": lambda: operations.settle_run(run_id, claim, RunStatus.COMPLETED, output=forged),
+        "retry_run": lambda: operations.retry_run(run_id, claim, ERROR, timedelta(0)),
+        "give_up_run": lambda: operations.give_up_run(run_id, claim, AttemptOutcome.LOST, ERROR),
+        "finish_hooks": lambda: operations.finish_hooks(run_id, claim),
+        "update_metadata": lambda: run_operations.update_metadata(run_id, claim, [change], writer="forger", number=1),
+    }

@@ -1,0 +1,80 @@
+"""What is left in store and broker when no run is: keys and messages, compared with the table in ARCHITECTURE.md."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from tests.servers import Client, RabbitServer
+
+ARCHITECTURE = Path(__file__).parents[2] / "ARCHITECTURE.md"
+EMPTY = re.compile(
+    r".*(:live|:delayed|:timers|:effects|:canvas|:runs|:slots(:.*)?|:holders|:pending:.*|:turns|:classes|:count:.*|:waiting"
+    r"|:children:.*|:tickets:.*|:unclaimed:.*|:deserted|:waits?:.*|:waiters:.*)"
+)
+"""Keys that stand for something that goes on: slots, tickets, timers, reservations, children."""
+
+
+def permanent_keys() -> re.Pattern[str]:
+    """Return what the table of keys calls permanent without a condition, and what lives as long as a node."""
+    patterns: list[str] = []
+    for row in ARCHITECTURE.read_text().splitlines():
+        if not row.startswith("| `:"):
+            continue
+        names, *_, life = row.strip("| ").split(" | ")
+        is_permanent = life.startswith("permanent") and "while" not in life
+        if is_permanent or life.startswith(("removed with the node", "capped")):
+            patterns += _patterns(names)
+    return re.compile("|".join(patterns))
+
+
+def _patterns(names: str) -> list[str]:
+    found: list[str] = []
+    first = ""
+    for name in cast("list[str]", re.findall(r"`([^`]+)`", names)):
+        first = first or name
+        full = first + name[1:] if name.startswith("…") else name
+        text = re.sub(r"\\\[(.+?)\\\]", r"(?:\1)?", re.escape(full))
+        found.append(re.sub(r"<[^>]*>", "[^:]+", text.replace(r"\ ", " ")))
+    return found
+
+
+def leftovers(client: Client, environment: str, shards: int) -> list[str]:
+    """Return what is left in the store. Empty when it is idle as it should be."""
+    found: list[str] = []
+    permanent = permanent_keys()
+    live = {run for shard in range(shards) for run in _members(client, f"{{tf:{environment}:{shard}}}:live")}
+    nodes = {node for shard in range(shards) for node in _members(client, f"{{tf:{environment}:{shard}}}:nodes")}
+    for key in cast("list[str]", client.execute_command("KEYS", f"{{tf:{environment}:*")):
+        name = key.partition("}")[2]
+        if EMPTY.fullmatch(name):
+            found.append(f"{name} is left: {_shown(client, key)}")
+        elif client.execute_command("PTTL", key) == -1 and not permanent.fullmatch(name) and name[5:] not in live:
+            found.append(f"{name} has no TTL")
+        elif name.startswith(":node:") and name.split(":")[2] not in nodes:
+            found.append(f"{name} is of a node that is gone")
+    for key in cast("list[str]", client.execute_command("KEYS", f"{environment}.*")):
+        found.append(f"{client.execute_command('LLEN', key)} messages are left in {key}")
+    if client.execute_command("EXISTS", "unacked"):
+        found.append(f"{client.execute_command('HLEN', 'unacked')} messages are left unacknowledged")
+    return found
+
+
+def messages_left(broker: RabbitServer) -> list[str]:
+    """Return the tickets that are left in RabbitMQ."""
+    queues = cast("list[dict[str, Any]]", broker.api("GET", f"queues/{broker.vhost}"))
+    return [
+        f"{queue['messages']} messages are left in {queue['name']}"
+        for queue in queues
+        if queue.get("messages") and not re.search(r"celery(ev|@)|pidbox", str(queue["name"]))
+    ]
+
+
+def _members(client: Client, key: str) -> Sequence[str]:
+    return cast("Sequence[str]", client.execute_command("ZRANGE", key, 0, -1))
+
+
+def _shown(client: Client, key: str) -> str:
+    kind = client.execute_command("TYPE", key)
+    read = {"set": ("SMEMBERS", key), "zset": ("ZRANGE", key, 0, 5), "hash": ("HGETALL", key), "string": ("GET", key)}
+    return str(client.execute_command(*read[kind]))[:300] if kind in read else str(kind)

@@ -1,0 +1,24 @@
+"""Two short seeds of the fault driver; `make faults` drives longer ones."""
+
+import logging
+
+import pytest
+
+from tests.faults.driver import drive, told
+from tests.servers import RabbitServer
+
+SECONDS, PACE = 30, 10.0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(280)
+@pytest.mark.parametrize("broker, seed", [("the store", 2), ("RabbitMQ", 3)])
+def test_whatever_fails_every_run_ends_once_within_its_limits(
+    request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture, broker: str, seed: int
+) -> None:
+    """Nodes, children, servers, connections and clocks, from a seeded plan; judged by a ledger of the tasks' own."""
+    caplog.set_level(logging.ERROR, "taskflow")  # that servers are away is what is wanted
+    rabbit: RabbitServer | None = request.getfixturevalue("rabbitmq") if broker == "RabbitMQ" else None
+    result = drive(seed, SECONDS, PACE, rabbit)
+    print(told(result))
+    assert not result.problems, told(result)

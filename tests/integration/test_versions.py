@@ -1,0 +1,67 @@
+"""Deploys: what no worker knows yet waits for one that does, while old and new workers run side by side."""
+
+import logging
+
+import pytest
+
+from taskflow import RunFilter, RunStatus, tasks
+from taskflow.definition.verbs import runs
+from tests import fleet_tasks
+from tests.conftest import StartFleet
+from tests.fleet import TASKS, Fleet, Node
+from tests.integration.test_stops import url
+from tests.servers import RedisServer, Server
+from tests.waiting import wait_until
+
+
+def start_next(fleet: Fleet) -> Node:
+    """Start a node of the next deploy, which has one task more."""
+    more = f"{TASKS},tests.foreign_tasks"
+    return fleet.start_node(executor="async", concurrency=10, TASKFLOW_TASKS=more, TASKFLOW_VERSION="2")
+
+
+@pytest.mark.timeout(90)
+def test_a_run_waits_for_the_first_worker_that_knows_its_task(
+    start_fleet: StartFleet, valkey: RedisServer, broker_server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The task's code is not where it is triggered; workers of an older deploy share the queue with newer ones."""
+    fleet = start_fleet(valkey.url, url(valkey, broker_server), is_new=True)
+    known = fleet_tasks.async_sleep.trigger(fleet_tasks.Nap())
+    with caplog.at_level(logging.WARNING, "taskflow.trigger"):
+        foreign = [tasks.trigger("t-elsewhere", {"number": number}) for number in range(4)]
+    batch = tasks.batch_trigger("t-elsewhere", [{"number": 4}])
+    handles = [*foreign, *batch.runs()]
+    assert {known.status(), *(handle.status() for handle in handles)} == {RunStatus.PENDING_VERSION}
+    assert caplog.text.count("task.foreign") == 1
+    old = fleet.start_node(executor="async", concurrency=10, TASKFLOW_VERSION="1")
+    known.result(timeout=20)
+    assert known.retrieve().version == "1"
+    assert {handle.status() for handle in handles} == {RunStatus.PENDING_VERSION}
+    new = start_next(fleet)
+    assert {handle.result(timeout=30) for handle in handles} == {"2"}
+    records = [handle.retrieve() for handle in handles]
+    assert {(record.queue, record.executor, record.version) for record in records} == {("t-elsewhere", "async", "2")}
+    ran = [line[2] for line in fleet.ledger() if line[1] in {handle.id for handle in handles}]
+    assert sorted(ran) == ["0", "1", "2", "3", "4"]
+    new.stop()
+    later = tasks.trigger("t-elsewhere", {"number": 5})
+    wait_until(lambda: f"ticket.foreign: {later.id}" in old.output(), "the old worker to give the ticket back")
+    assert later.status() is RunStatus.QUEUED
+    start_next(fleet)
+    assert later.result(timeout=30) == "2"
+
+
+@pytest.mark.timeout(60)
+def test_a_queue_that_no_task_uses_holds_its_run(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """A misspelt queue shows as PENDING_VERSION, and the run can be canceled."""
+    fleet = start_fleet(valkey.url, pending_version_timeout=2)
+    fleet.start_node(executor="async")
+    misspelt = fleet_tasks.async_sleep.trigger(fleet_tasks.Nap(), queue="t-tenant")
+    other = fleet_tasks.async_sleep.trigger(fleet_tasks.Nap(), queue="t-tenants")
+    other.result(timeout=20)
+    assert misspelt.status() is RunStatus.PENDING_VERSION
+    assert [run.id for run in runs.list(where=RunFilter(status=RunStatus.PENDING_VERSION)).runs] == [misspelt.id]
+    wait_until(lambda: misspelt.status() is RunStatus.EXPIRED, "its patience to end")
+    error = misspelt.retrieve().error
+    assert error is not None
+    assert "No worker has registered queue 't-tenant'" in error.message

@@ -1,0 +1,134 @@
+"""Process nodes whose children wait: the pool grows within its bound, never deadlocks, and shrinks again."""
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from taskflow import RunStatus
+from taskflow.models import AttemptOutcome
+from tests import waiting_tasks as tasks
+from tests.conftest import StartFleet
+from tests.fleet import Fleet, Node
+from tests.servers import RedisServer, Server
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def small_fleet(start_fleet: StartFleet, valkey: RedisServer, broker_server: Server) -> Fleet:
+    """Nodes that lose their lease soon."""
+    broker_url = None if broker_server is valkey else broker_server.url
+    return start_fleet(valkey.url, broker_url, waiting_limit=4, heartbeat=0.5, lease=2)
+
+
+class Census:
+    """Counts the pool's processes for as long as something lasts."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.most = 0
+
+    @contextmanager
+    def taken(self) -> Generator[None]:
+        """Look every 10 ms."""
+        is_over = threading.Event()
+
+        def count() -> None:
+            while not is_over.wait(0.01):
+                self.most = max(self.most, len(children(self._node)))
+
+        thread = threading.Thread(target=count)
+        thread.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            thread.join()
+
+
+def children(node: Node) -> list[int]:
+    """Return the pids of the pool's processes: the node's children that lead a process group in its session."""
+    return [pid for pid in node.family()[1:] if os.getsid(pid) == os.getsid(node.pid)]
+
+
+def stats(fleet: Fleet, node: Node) -> Mapping[str, int]:
+    """Return what ``celery inspect stats`` shows of a node's pool."""
+    name = f"{node.name}@{socket.gethostname()}"
+    found: Any = fleet.flow.celery.control.inspect(destination=[name], timeout=5).stats()
+    shown: Mapping[str, int] = found[name]["taskflow"] if found else {}
+    return shown
+
+
+@pytest.mark.timeout(90)
+def test_many_parents_wait_within_the_bound(small_fleet: Fleet) -> None:
+    """They need more processes than there may be: all complete, and the pool is as small as before afterwards."""
+    node = small_fleet.start_node(concurrency=2)
+    census = Census(node)
+    with census.taken():
+        handles = [tasks.family.trigger(tasks.Family(children=3)) for _ in range(12)]
+        assert [handle.result(timeout=60) for handle in handles] == [4] * 12
+    assert 4 < census.most <= 6
+    assert node.output().count("waiting.full") < 6
+    assert "waiting.overgrown" not in node.output()
+    shown = stats(small_fleet, node)
+    assert (shown["concurrency"], shown["waiting"], shown["waiting-limit"]) == (2, 0, 4)
+    assert shown["times-full"] >= 1
+    wait_until(lambda: len(children(node)) == 2, "the pool to shrink", timeout=15)
+
+
+@pytest.mark.timeout(90)
+def test_nested_waits_at_the_bound_do_not_deadlock(
+    start_fleet: StartFleet, valkey: RedisServer, broker_server: Server
+) -> None:
+    """Four generations in a pool that may have two processes: it grows past its bound, and says so."""
+    fleet = start_fleet(valkey.url, None if broker_server is valkey else broker_server.url, waiting_limit=1)
+    node = fleet.start_node(concurrency=1)
+    assert tasks.family.trigger(tasks.Family(children=1, depth=3)).result(timeout=60) == 4
+    assert "waiting.overgrown" in node.output()
+
+
+@pytest.mark.timeout(90)
+def test_a_waiting_child_that_is_killed_gives_its_place_back(small_fleet: Fleet) -> None:
+    """Its run starts again, and waits for children of its own."""
+    node = small_fleet.start_node(concurrency=1)
+    handle = tasks.family.trigger(tasks.Family(children=1, seconds=2.5))
+    wait_until(lambda: handle.status() is RunStatus.WAITING, "the parent to wait", timeout=20)
+    wait_until(lambda: stats(small_fleet, node).get("waiting") == 1, "its node to know")
+    parent = next(int(line[2]) for line in small_fleet.ledger() if line[1] == handle.id)
+    os.kill(parent, signal.SIGKILL)
+    assert handle.result(timeout=40) == 2
+    assert AttemptOutcome.LOST in {attempt.outcome for attempt in handle.retrieve().attempts}
+    wait_until(lambda: stats(small_fleet, node).get("waiting") == 0, "no child to wait")
+    wait_until(lambda: len(children(node)) == 1, "the pool to shrink", timeout=15)
+
+
+@pytest.mark.timeout(90)
+def test_the_waiting_runs_of_a_killed_node_start_again(small_fleet: Fleet) -> None:
+    """On another one, with all they wait for."""
+    first = small_fleet.start_node(concurrency=1)
+    handles = [tasks.family.trigger(tasks.Family(children=1, seconds=0.5)) for _ in range(4)]
+    wait_until(lambda: RunStatus.WAITING in {handle.status() for handle in handles}, "one to wait", timeout=20)
+    first.kill()
+    small_fleet.start_node(concurrency=1)
+    assert [handle.result(timeout=40) for handle in handles] == [2] * 4
+
+
+@pytest.mark.timeout(60)
+def test_a_run_that_can_not_start_gives_its_slot_to_one_that_waits(
+    start_fleet: StartFleet, valkey: RedisServer
+) -> None:
+    """The node is full: it can't start the run for which the queue's only slot is reserved, and the one that it holds
+    needs that slot to go on.
+    """
+    fleet = start_fleet(valkey.url, waiting_limit=1)
+    node = fleet.start_node(concurrency=1)
+    handles = [tasks.single_sleeper.trigger(5.2) for _ in range(2)]
+    ends = [handle.result(timeout=30) for handle in handles]
+    assert ends[0] < 9
+    assert "node.closed" in node.output()
+    assert "node.reopened" in node.output()

@@ -1,0 +1,104 @@
+"""A script that fails on the server is a defect: told as one, not tried again, and no hindrance to others."""
+
+import asyncio
+import time
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from taskflow import StoreScriptError, StoreUnavailableError
+from taskflow.models import RunStatus
+from taskflow.store import node_operations, operations, trigger_operations
+from taskflow.store.async_store import AsyncStore
+from taskflow.store.operations import Operation
+from taskflow.store.pipeline import Pipeline
+from taskflow.store.sync_store import Store
+from taskflow.store.trigger_operations import NewRun
+from taskflow.store.wire import new_run_id
+from taskflow.upkeep.passes import Upkeep
+from tests.store.conftest import CLASS, ERROR, HEARTBEAT, LEASE, Bench
+
+
+def a_run() -> NewRun:
+    """Return a run that can be written."""
+    return NewRun(new_run_id(0), "t", b"1", None, "task/t", CLASS, 3)
+
+
+def break_key(bench: Bench, name: str) -> None:
+    """Let a key hold what no script of ours puts there."""
+    bench.redis("DEL", bench.key(name))
+    bench.redis("SET", bench.key(name), "x")
+
+
+def test_a_failing_script_is_told_at_once_as_what_it_is(bench: Bench) -> None:
+    """ "The store does not answer" would have its caller try again, for ever."""
+    break_key(bench, "live")
+    began = time.monotonic()
+    with pytest.raises(StoreScriptError, match="WRONGTYPE") as failed:
+        bench.trigger(id="run_x")
+    assert time.monotonic() - began < 1
+    assert (failed.value.script, failed.value.run_id) == ("trigger_run", "run_x")
+    assert not isinstance(failed.value, ConnectionError)
+    bench.redis("DEL", bench.key("live"))
+    assert bench.status(bench.trigger()) is RunStatus.QUEUED  # the connection is as good as before
+
+
+def test_one_that_fails_among_many_fails_alone(one_bench: Bench) -> None:
+    """What shares a write with a poisoned operation is executed and read as ever."""
+    break_key(one_bench, "timers")
+
+    def writes() -> list[tuple[Operation[tuple[str, bool]], int]]:
+        news = [a_run(), replace(a_run(), ttl=timedelta(hours=1)), a_run()]
+        return [(trigger_operations.trigger_run(new), 0) for new in news]
+
+    store = one_bench.store
+    assert isinstance(store, Store)
+
+    async def coroutines() -> list[Any]:
+        asynchronous = AsyncStore(one_bench.config, one_bench)
+        try:
+            found = await asynchronous.run_many(writes())
+            pipeline = Pipeline(asynchronous)
+            futures = [pipeline.submit(operation, shard) for operation, shard in writes()]
+            return [*found, *await asyncio.wait_for(asyncio.gather(*futures, return_exceptions=True), 5)]
+        finally:
+            await asynchronous.close()
+
+    results = [*store.run_many(writes()), *asyncio.run(coroutines())]
+    assert [isinstance(result, StoreScriptError) for result in results] == [False, True, False] * 3
+    assert results[0][1]
+
+
+def test_a_server_that_cannot_write_now_is_away_not_broken(one_bench: Bench) -> None:
+    """Memory may be freed, a replica promoted: trying again helps."""
+    store = Store(replace(one_bench.config, timeout=timedelta(seconds=0.2)), one_bench)
+    one_bench.redis("CONFIG", "SET", "maxmemory", "1")
+    try:
+        with pytest.raises(StoreUnavailableError) as failed:
+            store.run(trigger_operations.trigger_run(a_run()))
+        with pytest.raises(StoreUnavailableError):
+            store.run_many([(trigger_operations.trigger_run(a_run()), 0)])
+    finally:
+        one_bench.redis("CONFIG", "SET", "maxmemory", "0")
+        store.close()
+    assert str(failed.value).count("does not answer") == 1
+
+
+def test_upkeep_does_the_rest_when_one_of_its_scripts_fails(one_bench: Bench) -> None:
+    """One broken key must not keep dead nodes from being found."""
+    one_bench.node()
+    run_id = one_bench.trigger()
+    one_bench.claim(run_id)
+    one_bench.run(node_operations.reap_nodes(LEASE, HEARTBEAT, ERROR))
+    one_bench.pass_time(5)
+    one_bench.run(node_operations.reap_nodes(LEASE, HEARTBEAT, ERROR))  # reaps without a pause, as nodes do
+    one_bench.pass_time(5)
+    break_key(one_bench, "timers")
+    store = one_bench.store
+    assert isinstance(store, Store)
+    upkeep = Upkeep(store, 0, LEASE, HEARTBEAT, None, lambda _: None)
+    with pytest.raises(StoreScriptError, match="fire_timers"):
+        upkeep.perform(frozenset({"timers", "nodes"}))
+    assert one_bench.run(operations.read_run(run_id)).status is RunStatus.QUEUED

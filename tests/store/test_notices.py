@@ -1,0 +1,79 @@
+"""Notices: whoever listens is woken by what is published, also after a lost connection."""
+
+import asyncio
+import threading
+
+import pytest
+
+from taskflow.store.notices import AsyncNotices, Notices
+from tests.store.conftest import Bench
+from tests.waiting import wait_until
+
+KILL = ("CLIENT", "KILL", "TYPE", "pubsub")
+
+
+def listens(bench: Bench, channel: str) -> bool:
+    """Whether the server knows somebody who listens."""
+    return bool(bench.redis("PUBSUB", "NUMSUB", channel)[1])
+
+
+def is_serving() -> bool:
+    """Whether a thread listens in this process."""
+    return "taskflow-notices" in {thread.name for thread in threading.enumerate()}
+
+
+def test_threads_are_woken_by_what_is_published(one_bench: Bench) -> None:
+    """Over one connection, which is made again when it is lost; the thread ends with the last of them."""
+    notices = Notices(one_bench.config)
+    with notices.listening(b"a") as first, notices.listening(b"b") as second:
+        assert first.wait(10), "the server confirms: from here on nothing is missed"
+        for _ in range(2):
+            wait_until(lambda: listens(one_bench, "a") and listens(one_bench, "b"), "both to be heard")
+            for _ in range(3):
+                first.clear()
+                one_bench.redis("PUBLISH", "a", "")
+                assert first.wait(10)
+            second.clear()
+            one_bench.redis(*KILL)
+            assert second.wait(10), "a lost connection wakes all: they look themselves"
+    wait_until(lambda: not listens(one_bench, "a"), "nobody to listen")
+    wait_until(lambda: not is_serving(), "the thread to end")
+    notices.close()
+
+
+@pytest.mark.parametrize("wait_ms", [0, 5])
+def test_listeners_may_come_and_go_and_the_app_may_close_at_any_moment(one_bench: Bench, wait_ms: int) -> None:
+    """No thread of ours fails: pytest would tell."""
+    for number in range(20):
+        notices = Notices(one_bench.config)
+        with notices.listening(b"a") as news:
+            news.wait(wait_ms / 1000)
+            if number % 2:
+                notices.close()
+        notices.close()
+    wait_until(
+        lambda: "taskflow-notices" not in {thread.name for thread in threading.enumerate()}, "the threads to end"
+    )
+
+
+def test_coroutines_are_woken_by_what_is_published(one_bench: Bench) -> None:
+    """The same for an event loop."""
+
+    async def listen() -> None:
+        notices = AsyncNotices(one_bench.config)
+        with notices.listening(b"a") as first, notices.listening(b"b") as second:
+            await asyncio.wait_for(first.wait(), 10)
+            for _ in range(2):
+                while not (listens(one_bench, "a") and listens(one_bench, "b")):
+                    await asyncio.sleep(0.01)
+                for _ in range(3):
+                    first.clear()
+                    one_bench.redis("PUBLISH", "a", "")
+                    await asyncio.wait_for(first.wait(), 10)
+                second.clear()
+                one_bench.redis(*KILL)
+                await asyncio.wait_for(second.wait(), 10)
+        while listens(one_bench, "a"):
+            await asyncio.sleep(0.01)
+
+    asyncio.run(listen())
