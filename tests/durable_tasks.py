@@ -222,6 +222,14 @@ async def held(payload: str, ctx: Context) -> None:
         write("left", ctx.run.id)
 
 
+@task(id="d-token", durable=True, retry=FAST, suspend_after=0)
+def approved(payload: str, ctx: Context) -> object:
+    """Wait for somebody's word, through a token that is made once."""
+    token = wait.create_token(timeout="1h")
+    write("token", ctx.run.id, token.id)
+    return wait.for_token(token).unwrap()
+
+
 class Alarm(BaseModel):
     """When to wake."""
 

@@ -36,7 +36,7 @@ class Asked:
             case "duration":
                 return self.name
             case "value":
-                return f"durable.{self.name}()"
+                return f"{self.name}()"
             case _:
                 return f"a wait for {self.kind} {self.name!r}"
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from taskflow import BatchItem, RunStatus, Task
+from taskflow import BatchItem, RunStatus, Task, wait
 from tests import durable_tasks as tasks
 from tests.conftest import StartFleet
 from tests.fleet import Fleet
@@ -56,6 +56,7 @@ def test_retries_changes_and_cancels(fleet: Fleet) -> None:
         fleet.wait_for(node)
     canceled = tasks.waits_for_ever.trigger("x")
     stubborn = tasks.stubborn.trigger("x")
+    token = tasks.approved.trigger("x")
     mixed = tasks.mixed.trigger(tasks.Order())
     retried = tasks.retrying.trigger(tasks.Order(id="r", children=[4]))
     changed = tasks.changed.trigger("x")
@@ -83,6 +84,14 @@ def test_retries_changes_and_cancels(fleet: Fleet) -> None:
 
     assert stubborn.result(timeout=30) == "done"
     assert count(fleet, "swallowed", stubborn.id) == 1
+
+    made = [line[2] for line in fleet.ledger() if line[:2] == ["token", token.id]]
+    assert token.status() is RunStatus.WAITING
+    wait.complete_token(made[0], {"by": "me"})
+    assert token.result(timeout=20) == {"by": "me"}
+    made = [line[2] for line in fleet.ledger() if line[:2] == ["token", token.id]]
+    assert len(made) == 2
+    assert len(set(made)) == 1
 
     assert mixed.result(timeout=30) == [7, 0, 1, 2]
     assert count(fleet, "step", mixed.id) == 4
