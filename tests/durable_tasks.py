@@ -230,6 +230,28 @@ def approved(payload: str, ctx: Context) -> object:
     return wait.for_token(token).unwrap()
 
 
+@task(id="d-clinging", durable=True, retry=Retry(max_attempts=1), suspend_after=0)
+def clinging(payload: float, ctx: Context) -> str:
+    """Do not let itself be left in time."""
+    try:
+        wait.for_(payload)
+    except BaseException:
+        write("clings", ctx.run.id)
+        time.sleep(60)
+    return "done"
+
+
+@task(id="d-async-clinging", durable=True, retry=Retry(max_attempts=1), suspend_after=0)
+async def async_clinging(payload: float, ctx: Context) -> str:
+    """Do not let itself be left in time."""
+    try:
+        await wait.afor_(payload)
+    except BaseException:
+        write("clings", ctx.run.id)
+        await asyncio.sleep(60)
+    return "done"
+
+
 class Alarm(BaseModel):
     """When to wake."""
 

@@ -113,6 +113,19 @@ def test_a_node_that_stops_lets_its_waiting_runs_leave(start_fleet: StartFleet, 
         assert [attempt.node for attempt in handle.retrieve().attempts] == [""]
 
 
+@pytest.mark.timeout(60)
+def test_code_that_does_not_leave_in_time_is_stopped(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """Its run goes on without it, in the same attempt."""
+    fleet = start_fleet(valkey.url, cancel_grace=1)
+    fleet.start_node(wait=False)
+    fleet.start_node(executor="async", wait=False)
+    handles = [tasks.clinging.trigger(6), tasks.async_clinging.trigger(6)]
+    assert [handle.result(timeout=40) for handle in handles] == ["done", "done"]
+    for handle in handles:
+        assert count(fleet, "clings", handle.id) == 1
+        assert [attempt.number for attempt in handle.retrieve().attempts] == [1]
+
+
 @pytest.mark.timeout(90 + 20 * KILLS)
 @pytest.mark.parametrize("executor", ["process", "async"])
 def test_steps_that_are_journaled_survive_kills(start_fleet: StartFleet, valkey: RedisServer, executor: str) -> None:
