@@ -34,8 +34,8 @@ def test_a_process_node_is_started_by_an_exact_celery_command() -> None:
     """``--show`` prints it, and it must work by itself."""
     [node] = plan(HELLO).nodes
     assert shown(node) == (
-        "celery -A shop worker -Q dev.small-1x.process,dev.small-1x.process@ -c 8 -n dev.small-1x.process-n1@%h -P prefork -O fair "
-        "--without-gossip --without-mingle --loglevel INFO"
+        "celery -A shop worker -Q dev.small-1x.process,dev.small-1x.process@ -c 8 -n dev.small-1x.process-n1@%h "
+        "-P prefork -O fair --without-gossip --without-mingle --loglevel INFO"
     )
     assert node.env == {}
 
