@@ -212,6 +212,46 @@ async def mixed(payload: Order, ctx: Context) -> list[object]:
     return [first, *await asyncio.gather(*map(branch, range(3)))]
 
 
+@task(id="d-held", durable=True, retry=FAST, suspend_after="1h")
+async def held(payload: str, ctx: Context) -> None:
+    """Wait in memory, and tell when that is over."""
+    try:
+        await wait.afor_("30m")
+    finally:
+        await asyncio.sleep(0.1)
+        write("left", ctx.run.id)
+
+
+@task(id="d-token", durable=True, retry=FAST, suspend_after=0)
+def approved(payload: str, ctx: Context) -> object:
+    """Wait for somebody's word, through a token that is made once."""
+    token = wait.create_token(timeout="1h")
+    write("token", ctx.run.id, token.id)
+    return wait.for_token(token).unwrap()
+
+
+@task(id="d-clinging", durable=True, retry=Retry(max_attempts=1), suspend_after=0)
+def clinging(payload: float, ctx: Context) -> str:
+    """Do not let itself be left in time."""
+    try:
+        wait.for_(payload)
+    except BaseException:
+        write("clings", ctx.run.id)
+        time.sleep(60)
+    return "done"
+
+
+@task(id="d-async-clinging", durable=True, retry=Retry(max_attempts=1), suspend_after=0)
+async def async_clinging(payload: float, ctx: Context) -> str:
+    """Do not let itself be left in time."""
+    try:
+        await wait.afor_(payload)
+    except BaseException:
+        write("clings", ctx.run.id)
+        await asyncio.sleep(60)
+    return "done"
+
+
 class Alarm(BaseModel):
     """When to wake."""
 

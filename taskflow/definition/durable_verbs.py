@@ -32,7 +32,7 @@ class Durable:
 def _value(name: str, make: Callable[[bytes], ValueT]) -> ValueT:
     place = current_place()
     if isinstance(place, Scope):
-        return cast("ValueT", place.journaling.value(place, name, make))
+        return cast("ValueT", place.journaling.value(place, f"durable.{name}", make))
     return make(os.urandom(32))
 
 

@@ -8,6 +8,7 @@ from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.durations import Duration, parse_duration
 from taskflow.definition.engine import engine
 from taskflow.definition.idempotency import IdempotencyKey, scoped_key
+from taskflow.definition.journaling import Scope, current_place
 from taskflow.definition.options import check_tags
 from taskflow.definition.token_engine import TokenOptions, TokenQuery
 from taskflow.definition.tokens import (
@@ -237,6 +238,9 @@ def _options(
 ) -> TokenOptions:
     if idempotency_key is None and idempotency_key_ttl is not None:
         raise WaitError("wait.create_token(idempotency_key_ttl=...): it has no idempotency_key that this could be of.")
+    place = current_place()
+    if idempotency_key is None and isinstance(place, Scope):  # the same token when a durable run's code is replayed
+        idempotency_key = cast("str", place.journaling.value(place, "wait.create_token", bytes.hex))
     try:
         key = None if idempotency_key is None else scoped_key(_checked_key(idempotency_key))
         return TokenOptions(_timeout(timeout), check_tags(tags), key, _ttl(idempotency_key_ttl))

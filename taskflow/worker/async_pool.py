@@ -36,6 +36,7 @@ class AsyncPool(BasePool):
 
     def on_stop(self) -> None:
         """Drain: wait for what executes until it has finished or, see ``Departure``, was interrupted."""
+        self.runs.suspend_waiting()
         while not self.runs.wait_idle(10):
             log.info("node.draining: %d runs still execute", self.runs.busy)
         self.runs.stop()

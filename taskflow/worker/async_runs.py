@@ -147,6 +147,10 @@ class AsyncRuns:
         """A run that waits here may go on, or one of its waits is done. From any thread."""
         self.loop.call_soon_threadsafe(self._tell, run_id)
 
+    def suspend_waiting(self) -> None:
+        """Unload the durable runs that only wait, now and from now on: the node is about to stop. From any thread."""
+        asyncio.run_coroutine_threadsafe(self._suspend_waiting(), self.loop).result()
+
     def cancel_all(self) -> None:
         """Stop every coroutine: their claims are over. From any thread; ``wait_idle`` tells when they have."""
         self.loop.call_soon_threadsafe(self._cancel_all)
@@ -395,6 +399,15 @@ class AsyncRuns:
         with self._lock:
             self._busy += 1
             self._idle.clear()
+
+    async def _suspend_waiting(self) -> None:
+        leaving: list[asyncio.Task[Outcome]] = []
+        for held in self._held.values():
+            if isinstance(held.waits, DurableCoroutineWaits):
+                held.waits.suspend()
+                leaving += [held.task] if held.is_parked else []
+        if leaving:
+            await asyncio.wait(leaving, timeout=self._runtime.settings.cancel_grace.total_seconds())
 
     def _suspended(self, held: _Held) -> None:
         """Its code is being left. What does not let itself be left is canceled."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from taskflow import BatchItem, RunStatus, Task
+from taskflow import BatchItem, RunStatus, Task, wait
 from tests import durable_tasks as tasks
 from tests.conftest import StartFleet
 from tests.fleet import Fleet
@@ -56,6 +56,7 @@ def test_retries_changes_and_cancels(fleet: Fleet) -> None:
         fleet.wait_for(node)
     canceled = tasks.waits_for_ever.trigger("x")
     stubborn = tasks.stubborn.trigger("x")
+    token = tasks.approved.trigger("x")
     mixed = tasks.mixed.trigger(tasks.Order())
     retried = tasks.retrying.trigger(tasks.Order(id="r", children=[4]))
     changed = tasks.changed.trigger("x")
@@ -84,9 +85,45 @@ def test_retries_changes_and_cancels(fleet: Fleet) -> None:
     assert stubborn.result(timeout=30) == "done"
     assert count(fleet, "swallowed", stubborn.id) == 1
 
+    made = [line[2] for line in fleet.ledger() if line[:2] == ["token", token.id]]
+    assert token.status() is RunStatus.WAITING
+    wait.complete_token(made[0], {"by": "me"})
+    assert token.result(timeout=20) == {"by": "me"}
+    made = [line[2] for line in fleet.ledger() if line[:2] == ["token", token.id]]
+    assert len(made) == 2
+    assert len(set(made)) == 1
+
     assert mixed.result(timeout=30) == [7, 0, 1, 2]
     assert count(fleet, "step", mixed.id) == 4
     assert [attempt.number for attempt in mixed.retrieve().attempts] == [1]
+
+
+@pytest.mark.timeout(60)
+def test_a_node_that_stops_lets_its_waiting_runs_leave(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """They wait on in the store, in the same attempt."""
+    fleet = start_fleet(valkey.url)
+    node = fleet.start_node(executor="async")
+    handles = [tasks.held.trigger("x") for _ in range(3)]
+    wait_until(lambda: {handle.status() for handle in handles} == {RunStatus.WAITING}, "all to wait", timeout=20)
+    assert count(fleet, "left") == 0
+    assert node.stop() == 0
+    assert count(fleet, "left") == 3
+    for handle in handles:
+        assert handle.status() is RunStatus.WAITING
+        assert [attempt.node for attempt in handle.retrieve().attempts] == [""]
+
+
+@pytest.mark.timeout(60)
+def test_code_that_does_not_leave_in_time_is_stopped(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """Its run goes on without it, in the same attempt."""
+    fleet = start_fleet(valkey.url, cancel_grace=1)
+    fleet.start_node(wait=False)
+    fleet.start_node(executor="async", wait=False)
+    handles = [tasks.clinging.trigger(6), tasks.async_clinging.trigger(6)]
+    assert [handle.result(timeout=40) for handle in handles] == ["done", "done"]
+    for handle in handles:
+        assert count(fleet, "clings", handle.id) == 1
+        assert [attempt.number for attempt in handle.retrieve().attempts] == [1]
 
 
 @pytest.mark.timeout(90 + 20 * KILLS)

@@ -12,7 +12,8 @@ from typing import Final, Literal, Protocol
 from taskflow.definition.journaling import NOWHERE, Place, Scope, StepCall, WithinStep, at_place
 from taskflow.definition.waiting import SLEPT, Wait, Waiter, WaitRequest
 from taskflow.errors import WaitError
-from taskflow.execution.journal import Asked, Entry, Journal, asked_wait, step_entry, step_value, wait_entry
+from taskflow.execution.journal import Journal
+from taskflow.execution.journal_entries import Asked, Entry, asked_wait, step_entry, step_value, wait_entry
 from taskflow.execution.step_failures import failure_of
 from taskflow.execution.waiting.desk import Opening
 

@@ -15,7 +15,8 @@ from taskflow.definition.waiting import Wait, WaitRequest
 from taskflow.errors import Suspended, TaskflowError
 from taskflow.execution.coroutines import in_thread
 from taskflow.execution.hook_runner import HookRunner
-from taskflow.execution.journal import Journal, wait_entry
+from taskflow.execution.journal import Journal
+from taskflow.execution.journal_entries import wait_entry
 from taskflow.execution.waiting.coroutines import CoroutineWaits
 from taskflow.execution.waiting.desk import AsyncDesk, Opening
 from taskflow.execution.waiting.durable import NOTHING, DurableCalls, Patience, short_wait, waiter

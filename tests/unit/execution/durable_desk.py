@@ -10,7 +10,7 @@ from taskflow.definition.waiting import Waits
 from taskflow.errors import Suspended
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.journal import Journal
-from taskflow.execution.outcome import Outcome
+from taskflow.execution.outcome import Completed, Ended, Outcome
 from taskflow.execution.waiting.desk import NO_ENTRIES, Done, Opening
 from taskflow.execution.waiting.durable_blocking import DurableBlockingWaits
 from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
@@ -157,3 +157,15 @@ class AsyncMemoryDesk:
 def soon() -> datetime:
     """Return an instant that is almost there."""
     return datetime.now(UTC) + timedelta(milliseconds=5)
+
+
+def value_of(outcome: Outcome | Suspended) -> object:
+    """Return what the function returned."""
+    assert isinstance(outcome, Completed), outcome
+    return outcome.value
+
+
+def error_of(outcome: Outcome | Suspended) -> str:
+    """Return why the run is not tried again."""
+    assert isinstance(outcome, Ended), outcome
+    return f"{outcome.error.type}: {outcome.error.message}"

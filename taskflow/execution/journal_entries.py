@@ -1,0 +1,111 @@
+"""The entries of a durable run's journal, and their text.
+
+An entry is text: its state and kind, a tab, its name, a line break, its value. States: ``s`` a step, ``f`` one whose
+failure the code went on from, ``v`` a value, ``o`` an open wait, ``w`` one whose source is known, ``r`` one that has
+returned, ``z`` a short sleep.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Final, Literal, cast
+
+from pydantic_core import from_json, to_json
+
+from taskflow.definition.journaling import StepCall
+from taskflow.definition.waiting import Wait, WaitRequest
+from taskflow.errors import JournalError, OutputError
+
+State = Literal["s", "f", "v", "o", "w", "r", "z"]
+LARGEST_ENTRY: Final = 512 * 1024
+"""Bytes of JSON that a step may return."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a call is, for the comparison with the journal."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        match self.kind:
+            case "step" | "retry":
+                return f"{'the delay of ' if self.kind == 'retry' else ''}step {self.name!r}"
+            case "task" | "batch":
+                return f"{'batch_' if self.kind == 'batch' else ''}trigger_and_wait of {self.name!r}"
+            case "duration":
+                return self.name
+            case "value":
+                return f"{self.name}()"
+            case _:
+                return f"a wait for {self.kind} {self.name!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One call that was made before."""
+
+    state: State
+    asked: Asked
+    value: bytes
+
+    @classmethod
+    def read(cls, text: bytes) -> "Entry":
+        """Return the entry of its stored form."""
+        head, _, value = text.partition(b"\n")
+        kind, _, name = head.decode().partition("\t")
+        return cls(cast("State", kind[0]), Asked(kind[1:], name), value)
+
+    def text(self) -> bytes:
+        """Return the stored form."""
+        return f"{self.state}{self.asked.kind}\t{self.asked.name}\n".encode() + self.value
+
+    def wait(self) -> Wait | None:
+        """Return what is waited for, where that is known."""
+        if self.state not in ("w", "r"):
+            return None
+        told = from_json(self.value)
+        until = told.pop("until", None)
+        runs = tuple(told.pop("run_ids", ()))
+        return Wait(**told, run_ids=runs, until=datetime.fromisoformat(until) if until else None)
+
+
+def wait_entry(state: State, asked: Asked, wait: Wait | None = None) -> Entry:
+    """Return the entry of a wait."""
+    told = {} if wait is None else {name: value for name, value in asdict(wait).items() if value}
+    return Entry(state, asked, to_json(told) if told else b"")
+
+
+def asked_wait(request: WaitRequest) -> Asked:
+    """Return what a wait is."""
+    return Asked(request.kind or request.what.type, request.label.replace("\n", " "))
+
+
+def step_entry(call: StepCall, value: object) -> Entry:
+    """Return the entry of what a step has returned.
+
+    Raises:
+        JournalError: It is not JSON, or too large.
+    """
+    try:
+        document = call.output.dump(value)
+    except OutputError as error:
+        raise JournalError(f"The result of step {call.name!r} can't be kept: {error}") from error
+    if len(document) > LARGEST_ENTRY:
+        raise JournalError(
+            f"The result of step {call.name!r} is {len(document):,} bytes of JSON and the limit is {LARGEST_ENTRY:,}. "
+            "Store the data elsewhere and return its address."
+        )
+    return Entry("s", Asked("step", call.name), document)
+
+
+def step_value(call: StepCall, entry: Entry) -> object:
+    """Return what a step has returned.
+
+    Raises:
+        JournalError: It does not fit the function's return annotation any more.
+    """
+    try:
+        return call.output.load(entry.value)
+    except OutputError as error:
+        raise JournalError(f"Step {call.name!r}: {error}") from error
