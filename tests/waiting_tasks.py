@@ -80,14 +80,6 @@ def sleeper(payload: float, ctx: Context) -> float:
     return time.time() - began
 
 
-@task(id="w-single-sleeper", queue=SINGLE, retry=FAST)
-def single_sleeper(payload: float) -> float:
-    """Wait for a while, on a queue of limit 1, and say how long it took."""
-    began = time.time()
-    wait.for_(payload)
-    return time.time() - began
-
-
 @task(id="w-async-sleeper", retry=FAST, max_duration=3)
 async def async_sleeper(payload: float, ctx: Context) -> float:
     """Wait for a while and say how long it took."""
@@ -168,3 +160,11 @@ def family(payload: Family, ctx: Context) -> int:
     results = family.batch_trigger_and_wait(children)
     write("next", ctx.run.id, f"{time.time():.6f}")
     return 1 + sum(result.unwrap() for result in results)
+
+
+@task(id="w-single-parent", queue=SINGLE, retry=FAST)
+def single_parent(payload: float) -> float:
+    """Wait for a child that is on no queue with a limit, and say how long it took."""
+    began = time.time()
+    family.trigger_and_wait(Family(depth=0, seconds=payload)).unwrap()
+    return time.time() - began

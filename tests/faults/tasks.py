@@ -175,15 +175,13 @@ async def ahooked(payload: Work, ctx: Context) -> Done:
     return await _awork(payload, ctx)
 
 
-@task(id="f-parent", retry=FAST)
+@task(id="f-parent", queue=THREE, retry=FAST)
 def parent(payload: Work, ctx: Context) -> Done:
-    """Wait for one child after the other, in a child of the node; none of them needs such a place itself."""
+    """Wait for one child after the other, in a child of the node; some of them need such a place themselves."""
     with noted(ctx):
         for number in range(payload.children):
             with away(ctx):
-                result = (ashort, tenant)[number % 2].trigger_and_wait(
-                    Work(seconds=payload.seconds), concurrency_key="a"
-                )
+                result = (ashort, aone, short)[number % 3].trigger_and_wait(Work(seconds=payload.seconds))
             write("made", result.run_id, ctx.run.id, "certain")
         return _finish(payload, ctx)
 

@@ -165,7 +165,7 @@ class Workload:
         self._trigger("parent", lambda: tasks.short.trigger(work))
 
     def _waiting(self) -> None:
-        task = self._task(tasks.short, tasks.tenant, tasks.aone, tasks.ashort)
+        task = self._task(tasks.short, tasks.tenant, tasks.aone, tasks.ashort, tasks.three)
         work = Work(seconds=self._dice.uniform(0, 0.2), waits=self._dice.uniform(5.1, 8))
         key = self._any("a", "b", "c", "d") if task is tasks.tenant else None
         self._trigger("waiting", lambda: task.trigger(work, concurrency_key=key))
