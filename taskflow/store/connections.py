@@ -79,9 +79,9 @@ class Connections:
     def close(self) -> None:
         """Close every connection, those in use too: what waits on one fails."""
         self._is_closed = True
-        self._idle.clear()
-        for connection in list(self._lent):
+        for connection in list(self._lent):  # the idle ones, too, which nothing else holds
             connection.close()
+        self._idle.clear()
 
 
 class AsyncConnections:

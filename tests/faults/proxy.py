@@ -62,6 +62,7 @@ class Proxy:
         for task in left:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self._loop.run_until_complete(asyncio.sleep(POLL_SECONDS))  # what was aborted is closed in the loop's next turn
         self._loop.close()
 
     async def _stop(self) -> None:
@@ -76,19 +77,23 @@ class Proxy:
         if self.refuses:
             writer.transport.abort()
             return
+        ends = [writer]
         self._writers.add(writer)
-        with contextlib.suppress(OSError):
+        try:
             from_server, to_server = await asyncio.open_connection(HOST, self.target)
+            ends.append(to_server)
             self._writers.add(to_server)
             requests = asyncio.create_task(self._pass(reader, to_server, is_reply=False))
             replies = asyncio.create_task(self._pass(from_server, writer, is_reply=True))
             await asyncio.wait([requests, replies], return_when=asyncio.FIRST_COMPLETED)
             for task in (requests, replies):
                 task.cancel()
-            self._writers.discard(to_server)
-            to_server.transport.abort()
-        self._writers.discard(writer)
-        writer.transport.abort()
+        except OSError:
+            pass  # the server is away: so is the connection
+        finally:
+            for end in ends:
+                self._writers.discard(end)
+                end.transport.abort()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_reply: bool) -> None:
         with contextlib.suppress(OSError):

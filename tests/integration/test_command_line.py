@@ -116,7 +116,8 @@ def test_the_plan_is_shown_as_celery_commands(start_fleet: StartFleet, valkey: R
     shown = call(fleet, "worker", "--machine", "large-1x", "--machine", "small-1x", "--queue", "t-three", "--show")
     lines = shown.splitlines()
     assert all("celery -A taskflow.fleet worker -Q" in line for line in lines)
-    assert sum(f"-Q {fleet.environment}.small-1x.process.t-three -c 3" in line for line in lines) == 1
+    queue = f"{fleet.environment}.small-1x.process.t-three"
+    assert sum(f"-Q {queue},{queue}@ -c 3" in line for line in lines) == 1
 
 
 @pytest.mark.timeout(60)
