@@ -227,7 +227,7 @@ def test_who_comes_while_others_are_told_is_told_as_well(valkey: RedisServer) ->
         bench.shard = 1
         parents = [bench.trigger(), bench.trigger()]
         bench.shard = 0
-        again = {"id": child, "class_name": "small-1x.process"}
+        again: dict[str, Any] = {"id": child}
         bench.trigger(waiter=Waiter(parents[0], "w"), **again)
         told = bench.run(read_waiters(child))[1]
         bench.trigger(waiter=Waiter(parents[1], "w"), **again)
