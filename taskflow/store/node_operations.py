@@ -121,9 +121,9 @@ def read_effects() -> Operation[list[str]]:
     return Operation("read_effects", (PER_PASS,), read)
 
 
-def drop_effect(entry: str) -> Operation[int]:
-    """Say that an effect was performed on all shards."""
-    return Operation("drop_effect", (entry,), _number)
+def drop_effect(entry: str, *, told: int | None = None) -> Operation[int]:
+    """Say that an effect was performed on all shards: of those who waited, so many were told."""
+    return Operation("drop_effect", (entry, "" if told is None else told), _number)
 
 
 def retire_runs(run_ids: Sequence[str], retention: timedelta) -> Operation[int]:

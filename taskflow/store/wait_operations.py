@@ -68,22 +68,28 @@ def resume_run(run_id: str, claim: int) -> Operation[bool]:
     return Operation("resume_run", (run_id, claim), lambda code, _: code == 1)
 
 
-def read_waits(run_id: str, names: Sequence[str]) -> Operation[DoneWaits]:
+def read_waits(run_id: str, names: Sequence[str], *, claim: int | None = None) -> Operation[DoneWaits]:
     """Read which of a run's waits are done.
+
+    Args:
+        claim: Under which the code that asks waits, or executes.
 
     Raises (when read):
         RunNotFoundError: No such run.
+        StaleClaimError: That claim is over, and the run's newer one is not of this code.
     """
 
     def read(code: int, value: Any) -> DoneWaits:
+        if code == 0 and claim is not None and value != b"MISSING":
+            raise StaleClaimError(run_id, claim, value.decode())
         if code == 0:
             raise RunNotFoundError(run_id)
-        status, claim, *done = value
+        status, newest, *done = value
         return DoneWaits(
-            RunStatus(status.decode()), int(claim or 0), {name.decode(): tuple(values) for name, values in done}
+            RunStatus(status.decode()), int(newest or 0), {name.decode(): tuple(values) for name, values in done}
         )
 
-    return Operation("read_waits", (run_id, *names), read)
+    return Operation("read_waits", (run_id, "" if claim is None else claim, *names), read)
 
 
 def close_waits(run_id: str, claim: int, names: Sequence[str]) -> Operation[bool]:

@@ -44,8 +44,8 @@ def shard_of_effect(run_id: str, shards: int) -> int | None:
 
 def _perform(shard: int, entry: str, shards: int) -> Steps[None]:
     if entry.startswith(_DELIVER):
-        yield from _deliver(shard, entry.removeprefix(_DELIVER), shards)
-        yield [(node_operations.drop_effect(entry), shard)]
+        told = yield from _deliver(shard, entry.removeprefix(_DELIVER), shards)
+        yield [(node_operations.drop_effect(entry, told=told), shard)]
         return
     left = [(shard, entry)]
     while left:
@@ -65,12 +65,14 @@ def _cancel_children(parent_id: str, shard: int) -> Generator[Sequence[Write], l
             return canceled
 
 
-def _deliver(shard: int, run_id: str, shards: int) -> Steps[None]:
-    """Tell those who wait for a run's end where they are."""
+def _deliver(shard: int, run_id: str, shards: int) -> Steps[int]:
+    """Tell those who wait for a run's end where they are, and return how many they are."""
     (found,) = yield [(read_waiters(run_id), shard)]
     value, waiters = checked(found)
     tellings = [
         (complete_item(waiter, value), place) for waiter in waiters for place in shards_of_run(waiter.run_id, shards)
     ]
     if tellings:
-        yield tellings
+        for result in (yield tellings):
+            checked(result)
+    return len(waiters)

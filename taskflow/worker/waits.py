@@ -106,7 +106,7 @@ class NodeDesk(_Claim):
         return is_suspended
 
     async def read(self, names: Sequence[str]) -> Done:
-        return self.took(await self._submit(read_waits(self.run_id, names)))
+        return self.took(await self._submit(read_waits(self.run_id, names, claim=self.claim)))
 
     async def resume(self) -> None:
         await self._submit(resume_run(self.run_id, self.claim))
@@ -176,7 +176,7 @@ class ChildDesk(_Claim):
             time.sleep(_UNNAMED_SHARD_SECONDS)
 
     def read(self, names: Sequence[str]) -> Done:
-        done = self.took(self._insist(read_waits(self.run_id, names)))
+        done = self.took(self._insist(read_waits(self.run_id, names, claim=self.claim)))
         if done.is_resumed and self._is_parked:
             self._is_parked = False
             self._on_resumed()

@@ -162,6 +162,20 @@ def test_waits_for_items_end_when_the_stream_is_closed(bench: Bench) -> None:
     assert found == {"w": (b'{"closed":true}',), "other": (b'{"closed":true}',)}
 
 
+def test_a_wait_for_a_later_item_ends_with_the_stream(bench: Bench) -> None:
+    """Though nobody waits for those before: the wait for them may be on its way."""
+    place = waiting(bench, 2)
+    append(bench, place, b"0", closing=True)
+    assert resumed(bench, place) == [{"closed": True}]
+
+
+def test_a_wait_that_is_gone_asks_for_no_item(bench: Bench) -> None:
+    """Nothing of it stays with the run."""
+    place = executing(bench)._replace(kind="input")
+    bench.run(ask_item(place, 0, Waiter(place.run_id, "w")))
+    assert not bench.field(place.run_id, "asked:s:0")
+
+
 def test_one_reading_is_bounded(one_bench: Bench) -> None:
     """However large the items are, and however many."""
     place = executing(one_bench)

@@ -21,7 +21,7 @@ from taskflow.store.token_operations import (
     list_tokens,
     read_token,
 )
-from taskflow.store.wait_operations import OpenedWait, close_waits, read_waits, resume_run, wait_run
+from taskflow.store.wait_operations import OpenedWait, close_waits, read_waiters, read_waits, resume_run, wait_run
 from taskflow.store.wire import new_token_id
 from taskflow.trigger.effects import perform_effect
 from tests.servers import RedisServer
@@ -216,3 +216,37 @@ def test_a_run_waits_for_a_token_on_another_shard(valkey: RedisServer) -> None:
         perform_effect(bench.store, 1, f"deliver:{open_token}")  # type: ignore[arg-type]  # the blocking shell
         bench.shard = 0
         assert bench.run(read_waits(run_id, ["w"])).values == {"w": (DONE,)}
+
+
+def test_who_comes_while_others_are_told_is_told_as_well(valkey: RedisServer) -> None:
+    """Of an end on another shard: between the reading of who waits and the end of the telling."""
+    for bench in make_bench(valkey, shards=2):
+        bench.node()
+        child = bench.trigger()
+        bench.finish(bench.claim(child))
+        bench.shard = 1
+        parents = [bench.trigger(), bench.trigger()]
+        bench.shard = 0
+        again: dict[str, Any] = {"id": child}
+        bench.trigger(waiter=Waiter(parents[0], "w"), **again)
+        told = bench.run(read_waiters(child))[1]
+        bench.trigger(waiter=Waiter(parents[1], "w"), **again)
+        bench.run(node_operations.drop_effect(f"deliver:{child}", told=len(told)))
+        assert bench.run(node_operations.read_effects()) == [f"deliver:{child}"]
+        told = bench.run(read_waiters(child))[1]
+        assert {waiter.run_id for waiter in told} == set(parents)
+        bench.run(node_operations.drop_effect(f"deliver:{child}", told=len(told)))
+        assert bench.run(node_operations.read_effects()) == []
+        assert waiters(bench, child) == 0
+
+
+def test_a_wait_that_is_gone_is_not_begun_for_a_token(bench: Bench) -> None:
+    """Its run was canceled before its code came to it: nothing of it stays in the store."""
+    bench.node()
+    token_id, run_id = token(bench), bench.trigger()
+    claimed = bench.claim(run_id)
+    bench.run(wait_run(run_id, claimed.claim, [OpenedWait("w", 1)]))
+    bench.run(operations.cancel_run(run_id, ERROR))
+    bench.run(await_token(token_id, Waiter(run_id, "w")))
+    assert waiters(bench, token_id) == 0
+    assert not bench.client.exists(bench.key(f"waits:{run_id}"))

@@ -267,3 +267,45 @@ def test_runs_that_are_waited_for_get_tickets_of_their_own(bench: Bench) -> None
     for queue, limit in (("task/t", None), ("limited", 1)):
         child = bench.trigger(queue, limit=limit, waiter=Waiter(parent, "w"))
         assert bench.field(child, "ticket") == f"{bench.config.environment}.small-1x.process@"
+
+
+def reaped(bench: Bench) -> None:
+    """Let the lease of n1 end while n2 lives."""
+    bench.node("n2")
+    for _ in range(5):
+        bench.pass_time(2.5)
+        bench.beat("n2")
+        bench.upkeep()
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_code_whose_node_was_reaped_does_not_take_the_claim_of_another_node(bench: Bench, durable: bool) -> None:
+    """It looks whether it may go on, sees an executing run with a newer claim, and must not write under that."""
+    bench.upkeep()
+    bench.node()
+    run_id = bench.trigger("q", limit=1)
+    old = bench.claim(run_id)
+    assert bench.run(wait_run(run_id, old.claim, [OpenedWait("w", 1)], ["w"], is_durable=durable)) == "WAITING"
+    reaped(bench)
+    complete(bench, run_id)
+    new = bench.claim(run_id, "n2")
+    assert new.claim == old.claim + 1
+    with pytest.raises(StaleClaimError):
+        bench.run(read_waits(run_id, ["w"], claim=old.claim))
+    assert bench.run(read_waits(run_id, ["w"], claim=new.claim)).status is RunStatus.EXECUTING
+
+
+def test_a_wait_whose_reply_was_lost_while_it_was_done_goes_on(bench: Bench) -> None:
+    """The repeated call comes under a claim that the resume has replaced."""
+    bench.node()
+    run_id = bench.trigger("q", limit=1)
+    claimed = parked(bench, run_id, OpenedWait("w", 1))
+    complete(bench, run_id)
+    assert bench.status(run_id) is RunStatus.EXECUTING
+    assert bench.run(wait_run(run_id, claimed.claim, [], ["w"])) == "WAITING"
+    done = bench.run(read_waits(run_id, ["w"], claim=claimed.claim))
+    assert (done.status, done.claim, done.values) == (RunStatus.EXECUTING, claimed.claim + 1, {"w": (b"1",)})
+    bench.run(wait_run(run_id, done.claim, [OpenedWait("x", 1)], ["x"]))
+    complete(bench, run_id, "x")
+    with pytest.raises(StaleClaimError):
+        bench.run(wait_run(run_id, claimed.claim, [], ["w"]))

@@ -11,6 +11,8 @@ local entry = redis.call("XRANGE", base .. ":" .. name, place, place)[1]
 local state = redis.call("HGET", base .. ":streams:" .. id, name)
 if entry then
   more().deliver(id, wait, "0", string.format('{"index":%d,"item":%s}', index, entry[2][2]))
+elseif redis.call("HEXISTS", base .. ":waits:" .. id, wait .. ":left") == 0 then
+  return { 1, 1, outbox } -- the run has ended, or its code is another's by now
 elseif state and state:match("^%d+ (%S+)") ~= "-" then
   more().deliver(id, wait, "0", '{"closed":true}')
 else

@@ -13,7 +13,9 @@ end
 local run, wait, index = waiter:match("^(.-)\n(.-)\n(.*)$")
 local is_here = redis.call("EXISTS", run_key(run)) == 1
 local value = ""
-if token[1] == "WAITING" then
+if is_here and redis.call("HEXISTS", base .. ":waits:" .. run, wait .. ":left") == 0 then
+  return { 1, { token[2] or "", "" }, outbox } -- the run has ended, or its code is another's by now
+elseif token[1] == "WAITING" then
   redis.call("SADD", base .. ":waiters:" .. id, waiter)
   if is_here then -- a wait that is given up leaves the token
     redis.call("HSET", base .. ":waits:" .. run, wait .. ":source", id)

@@ -22,8 +22,11 @@ local first = reply[2] - (#ARGV - 15)
 for at = 16, #ARGV do
   answer(first + at - 16, string.format('{"index":%d,"item":%s}', first + at - 16, ARGV[at]))
 end
-local asked = reply[2]
-while is_closing and answer(asked, '{"closed":true}') do
-  asked = asked + 1
+local prefix = "asked:" .. name .. ":"
+for _, field in ipairs(is_closing and redis.call("HKEYS", run_key(id)) or {}) do
+  local index = field:sub(1, #prefix) == prefix and field:sub(#prefix + 1):match("^%d+$")
+  if index then
+    answer(tonumber(index), '{"closed":true}')
+  end
 end
 return reply

@@ -9,6 +9,9 @@
 --   {0, status} when the claim is over.
 local id = ARGV[7]
 local key, run = run_key(id), executing(id)
+if ARGV[10] ~= "" and run.status == "EXECUTING" and is_grant_of(run.claim, run.granted, ARGV[8]) then
+  return { 1, "WAITING", outbox } -- a repeated call: it waited, and was let go on already
+end
 if run.claim ~= ARGV[8] or not (run.status == "EXECUTING" or is_parked(run)) then
   return { 0, run.status, outbox }
 end

@@ -30,13 +30,19 @@ local function stop_due(max_duration, computed)
   return now + tonumber(max_duration) - tonumber(computed or "0") + STOP_GRACE_MS
 end
 
+-- Whether a run's claim is that by which the code that waited under `before` was let go on, and nobody else's. That code
+-- takes no other claim over: it learns each one before it can wait again.
+local function is_grant_of(claim, granted, before)
+  return granted and granted == claim and tonumber(claim) == tonumber(before) + 1
+end
+
 -- A resume is a claim: what the code writes from now on carries the new number.
 local function grant(id, queue, before)
   local key = run_key(id)
   local run = redis.call("HMGET", key, "node", "pid", "claim", "max_duration", "computed")
   local claim = tonumber(run[3]) + 1
   redis.call("HDEL", key, "parked")
-  set_status(id, queue, before, "EXECUTING", "claim", claim, "resumed", now_text)
+  set_status(id, queue, before, "EXECUTING", "claim", claim, "granted", claim, "resumed", now_text)
   if run[4] then
     set_timer("stop:" .. id, stop_due(run[4], run[5]))
   end
