@@ -278,6 +278,7 @@ class AsyncRuns:
             await self._refused(order, claimed, stale, attempt.report)
             return
         finally:
+            self._resumed(held)
             del self._held[order.run_id]
             held.disarm()
             self._runtime.reports.close(live)
@@ -356,7 +357,7 @@ class AsyncRuns:
         """Tell the store that the code no longer executes: a run ended from outside gives its slot back now."""
         self._watcher.dropped(order)
         with contextlib.suppress(StaleClaimError):
-            await self._pipeline.submit(left(claimed, report), self._shard(order.run_id))
+            await self._write(claimed, lambda: left(claimed, report))
 
     def _waits(self, claimed: ClaimedRun, live: LiveRun, journal: Journal | None, hooks: HookRunner) -> CoroutineWaits:
         held = self._held[claimed.run_id]
@@ -386,6 +387,8 @@ class AsyncRuns:
 
     def _parked(self, held: _Held) -> None:
         """It only waits: its time stands still, and another run may have its place in the pool."""
+        if held.signal.is_set() or held.task.done():  # stopped before the store's answer came
+            return
         held.computed += self.loop.time() - held.since
         held.disarm()
         held.is_parked = True
@@ -394,6 +397,8 @@ class AsyncRuns:
         self._on_free()
 
     def _resumed(self, held: _Held) -> None:
+        if not held.is_parked:  # it was stopped while it waited, and has its place again since then
+            return
         held.is_parked = False
         self._arm(held)
         with self._lock:
@@ -433,8 +438,7 @@ class AsyncRuns:
             self._cancel(held, INTERRUPTED)
 
     def _cancel(self, held: _Held, reason: str) -> None:
-        if held.is_parked:
-            self._resumed(held)
+        self._resumed(held)
         held.disarm()
         held.signal.set(reason)
         held.task.cancel()

@@ -1,0 +1,124 @@
+"""A coroutine has one place in its node, whatever overlaps with its waiting."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from taskflow import RunStatus, task, wait
+from taskflow.definition.machine import PRESETS
+from taskflow.definition.registry import declared
+from taskflow.definition.task import Task
+from taskflow.execution.reporting.lines import LineLimits
+from taskflow.execution.reporting.reports import Reports
+from taskflow.execution.reporting.spool import Spool
+from taskflow.store.async_store import AsyncStore
+from taskflow.store.operations import Operation, cancel_run
+from taskflow.store.wait_operations import resume_run
+from taskflow.worker.async_runs import AsyncRuns
+from taskflow.worker.orders import Order
+from tests.servers import RedisServer
+from tests.store.conftest import CLASS, ERROR, Bench, make_bench
+from tests.waiting import wait_until
+
+Parked = Callable[[AsyncRuns], object]
+
+
+@pytest.fixture
+def bench(valkey: RedisServer) -> Iterator[Bench]:
+    """A store without nodes."""
+    yield from make_bench(valkey)
+
+
+def nothing(*_: object) -> None:
+    """Take what Celery and the store would be told."""
+
+
+@pytest.fixture
+def waits() -> Iterator[Task[dict[str, int], None]]:
+    """A task that waits, and cleans up for a while when it is stopped."""
+    with declared.isolated():
+
+        @task(id="waits")
+        async def waits(payload: dict[str, int]) -> None:
+            try:
+                await wait.afor_(timedelta(hours=1))
+            finally:
+                await asyncio.sleep(0.3)
+
+        yield waits
+
+
+def make_runs(bench: Bench, folder: Path, on_parked: Parked) -> AsyncRuns:
+    """Return the coroutines of a node.
+
+    Args:
+        on_parked: Called when the store lets a run wait, before the node is told.
+    """
+
+    class Store(AsyncStore):
+        async def run_many(self, operations: Sequence[tuple[Operation[Any], int]]) -> list[Any]:
+            replies = await super().run_many(operations)
+            if "WAITING" in replies:
+                on_parked(runs)
+            return replies
+
+    writer: Any = SimpleNamespace(update_metadata=nothing, add_tags=nothing, append_logs=nothing)
+    runtime: Any = SimpleNamespace(
+        node=SimpleNamespace(id="n1", version=""),
+        settings=SimpleNamespace(shards=1, cancel_grace=timedelta(seconds=5), environment="e", output_limit=1000),
+        make_async_store=lambda: Store(bench.config, bench),
+        reports=Reports(writer, Spool(folder), LineLimits(10, 1000)),
+        presets=PRESETS,
+        values=None,
+    )
+    watcher: Any = SimpleNamespace(started=nothing, ended=nothing, dropped=nothing)
+    runs = AsyncRuns(runtime, watcher, nothing)
+    runs.start()
+    return runs
+
+
+def test_a_cancel_that_overtakes_the_reply_to_a_wait_gives_one_place_back(
+    bench: Bench, tmp_path: Path, waits: Task[dict[str, int], None]
+) -> None:
+    """The node would take more runs than it has places for."""
+    bench.node()
+    run_id = bench.trigger("a", limit=1, class_name=CLASS)
+
+    def cancel(runs: AsyncRuns) -> None:
+        bench.run(cancel_run(run_id, ERROR))
+        runs.cancel(run_id, 1, "canceled")
+
+    runs = make_runs(bench, tmp_path, cancel)
+    try:
+        runs.take(Order(waits.definition, run_id, 1))
+        wait_until(lambda: bench.status(run_id) is RunStatus.CANCELED and not bench.slots("a"), "the run to be left")
+        wait_until(lambda: runs.wait_idle(0) and not runs._held, "the coroutine to stop")
+        wait_until(lambda: runs.busy == 0, "no place to be taken, or given back twice")
+    finally:
+        runs.stop()
+
+
+def test_a_run_resumed_while_its_node_interrupts_it_leaves_no_place_taken(
+    bench: Bench, tmp_path: Path, waits: Task[dict[str, int], None]
+) -> None:
+    """The node would wait for a coroutine that has ended, and exit as if it were stuck."""
+    bench.node()
+    run_id = bench.trigger("a", limit=1, class_name=CLASS)
+    runs = make_runs(bench, tmp_path, nothing)
+    try:
+        runs.take(Order(waits.definition, run_id, 1))
+        wait_until(lambda: bench.status(run_id) is RunStatus.WAITING and runs.busy == 0, "the run to wait")
+        runs.cancel_all()
+        wait_until(lambda: runs.busy == 1, "the coroutine to clean up")
+        bench.run(resume_run(run_id, 1))
+        runs.tell(run_id)
+        wait_until(lambda: not runs._held, "the coroutine to stop")
+        wait_until(lambda: runs.busy == 0, "its place to be free")
+        assert bench.status(run_id) is not RunStatus.EXECUTING  # it starts again: its code is gone
+    finally:
+        runs.stop()
