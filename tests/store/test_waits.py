@@ -330,3 +330,23 @@ def test_a_run_that_is_waited_for_starts_although_older_ones_of_its_queue_can_no
         bench.finish(bench.claim(older))
         bench.run(node_operations.serve_queues("n1", [shared], capacity=0, classes=["small-1x.process"]))
     assert not bench.client.keys(bench.key("queue:q:pending:*")) + bench.client.keys(bench.key("queue:q:count:*"))
+
+
+@pytest.mark.parametrize("limit", [None, 1])
+def test_an_older_run_that_is_waited_for_from_now_on_starts_on_a_node_full_of_waiting_runs(
+    bench: Bench, limit: int | None
+) -> None:
+    """Its idempotency key led to it."""
+    bench.node(subtasks=True)
+    parent = bench.trigger("p")
+    parked(bench, parent, OpenedWait("w", 1))
+    shared = f"{bench.config.environment}.small-1x.process"
+    bench.run(node_operations.serve_queues("n1", [shared], capacity=0, classes=["small-1x.process"]))
+    older = bench.trigger("q", limit=limit)
+    child = bench.trigger("q", limit=limit, idempotency_key="one")
+    for _ in range(2):
+        assert bench.trigger("q", limit=limit, idempotency_key="one", waiter=Waiter(parent, "w")) == child
+        assert bench.field(child, "ticket") == f"{shared}@"
+    assert bench.field(older, "ticket") != f"{shared}@"
+    bench.finish(bench.claim(child))
+    assert bench.status(parent) is RunStatus.EXECUTING
