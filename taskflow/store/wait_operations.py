@@ -76,14 +76,12 @@ def read_waits(run_id: str, names: Sequence[str], *, claim: int | None = None) -
 
     Raises (when read):
         RunNotFoundError: No such run.
-        StaleClaimError: That claim is over, and the run's newer one is not of this code.
+        StaleClaimError: That claim is over, and the run's newer one is not of this code; or there is no such run.
     """
 
     def read(code: int, value: Any) -> DoneWaits:
-        if code == 0 and claim is not None and value != b"MISSING":
-            raise StaleClaimError(run_id, claim, value.decode())
         if code == 0:
-            raise RunNotFoundError(run_id)
+            raise RunNotFoundError(run_id) if claim is None else StaleClaimError(run_id, claim, value.decode())
         status, newest, *done = value
         return DoneWaits(
             RunStatus(status.decode()), int(newest or 0), {name.decode(): tuple(values) for name, values in done}

@@ -138,9 +138,9 @@ class AsyncRuns:
             if held is None and run_id in self._claiming:  # the cancel overtook the reply to our claim
                 self._claiming[run_id].append(claim)
                 return True
-        if held is None or held.claim != claim:
+        if held is None or claim not in (held.claim, held.claim + 1):  # the next one: of a resume not heard of yet
             return False
-        self.loop.call_soon_threadsafe(self._cancel, held, reason)
+        self.loop.call_soon_threadsafe(self._cancel, held, reason, claim)
         return True
 
     def tell(self, run_id: str) -> None:
@@ -437,7 +437,8 @@ class AsyncRuns:
         for held in list(self._held.values()):
             self._cancel(held, INTERRUPTED)
 
-    def _cancel(self, held: _Held, reason: str) -> None:
+    def _cancel(self, held: _Held, reason: str, claim: int = 0) -> None:
+        held.claimed.claim = max(claim, held.claim)
         self._resumed(held)
         held.disarm()
         held.signal.set(reason)

@@ -214,3 +214,15 @@ def test_a_wait_that_is_begun_twice_makes_one_child(bench: Bench) -> None:
     assert len(bench.run(read_journal(parent)).values["1"]) == 1
     assert derived_run_id(0, waiter.at(1).text) != child
     assert shard_of_run(derived_run_id(3, waiter.text)) == 3
+
+
+def test_a_durable_run_that_has_ended_is_not_executed_again_when_its_final_hooks_wait(bench: Bench) -> None:
+    """Its node dies meanwhile: the hooks run again, it does not."""
+    bench.node()
+    run_id = bench.trigger("q", limit=1)
+    claimed = bench.claim(run_id)
+    bench.run(wait_run(run_id, claimed.claim, [OpenedWait("1", 1)], is_durable=True))
+    bench.run(operations.settle_run(run_id, claimed.claim, RunStatus.COMPLETED, output=b'"x"'))
+    bench.run(wait_run(run_id, claimed.claim, [OpenedWait("h1.1", 1)], ["h1.1"]))
+    assert bench.give_up(claimed)
+    assert bench.status(run_id) is RunStatus.COMPLETED

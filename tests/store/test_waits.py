@@ -309,3 +309,44 @@ def test_a_wait_whose_reply_was_lost_while_it_was_done_goes_on(bench: Bench) -> 
     complete(bench, run_id, "x")
     with pytest.raises(StaleClaimError):
         bench.run(wait_run(run_id, claimed.claim, [], ["w"]))
+
+
+def test_a_run_that_is_waited_for_starts_although_older_ones_of_its_queue_can_not(bench: Bench) -> None:
+    """A node full of waiting runs takes only such: what waits there for it would wait for ever otherwise."""
+    bench.node(subtasks=True)
+    parent = bench.trigger()
+    parked(bench, parent, OpenedWait("w", 1))
+    shared = f"{bench.config.environment}.small-1x.process"
+    bench.run(node_operations.serve_queues("n1", [shared], capacity=0, classes=["small-1x.process"]))
+    for key in (None, "k"):
+        older = bench.trigger("q", limit=1, concurrency_key=key)
+        canceled, child = (
+            bench.trigger("q", limit=1, concurrency_key=key, waiter=Waiter(parent, "w")) for _ in range(2)
+        )
+        assert (bench.field(canceled, "ticket"), bench.field(older, "ticket")) == (f"{shared}@", "")
+        bench.run(operations.cancel_run(canceled, RunError("Canceled", "enough")))
+        bench.finish(bench.claim(child))
+        bench.run(node_operations.serve_queues("n1", [shared], capacity=10, classes=["small-1x.process"]))
+        bench.finish(bench.claim(older))
+        bench.run(node_operations.serve_queues("n1", [shared], capacity=0, classes=["small-1x.process"]))
+    assert not bench.client.keys(bench.key("queue:q:pending:*")) + bench.client.keys(bench.key("queue:q:count:*"))
+
+
+@pytest.mark.parametrize("limit", [None, 1])
+def test_an_older_run_that_is_waited_for_from_now_on_starts_on_a_node_full_of_waiting_runs(
+    bench: Bench, limit: int | None
+) -> None:
+    """Its idempotency key led to it."""
+    bench.node(subtasks=True)
+    parent = bench.trigger("p")
+    parked(bench, parent, OpenedWait("w", 1))
+    shared = f"{bench.config.environment}.small-1x.process"
+    bench.run(node_operations.serve_queues("n1", [shared], capacity=0, classes=["small-1x.process"]))
+    older = bench.trigger("q", limit=limit)
+    child = bench.trigger("q", limit=limit, idempotency_key="one")
+    for _ in range(2):
+        assert bench.trigger("q", limit=limit, idempotency_key="one", waiter=Waiter(parent, "w")) == child
+        assert bench.field(child, "ticket") == f"{shared}@"
+    assert bench.field(older, "ticket") != f"{shared}@"
+    bench.finish(bench.claim(child))
+    assert bench.status(parent) is RunStatus.EXECUTING

@@ -6,7 +6,7 @@
 -- Returns {1, 1} when its code is to be left (also when it was before), {0, status} when it goes on, or the claim is over.
 local id = ARGV[7]
 local run = executing(id)
-if run.claim ~= ARGV[8] or run.status ~= "WAITING" or not is_parked(run) or not run.durable then
+if run.claim ~= ARGV[8] or run.status ~= "WAITING" or not is_parked(run) or not run.durable or run.settled then
   return { 0, run.status, outbox }
 end
 redis.call("HSET", run_key(id), "unloading", 1)

@@ -13,7 +13,7 @@ for _, celery_queue in ipairs(redis.call("SRANDMEMBER", base .. ":deserted", 10)
     if run[1] then
       local queue, concurrency_key = free_slot(id)
       rate_give_back(queue, read_limits(queue), concurrency_key)
-      pend(id, queue, run[2], concurrency_key, run[3], true)
+      pend(id, queue, order_class(id, run[2]), concurrency_key, run[3], true)
       freed[queue] = true
     end
   end

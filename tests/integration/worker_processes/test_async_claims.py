@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from taskflow import RunStatus, task
+from taskflow import RunStatus, task, wait
 from taskflow.definition.machine import PRESETS
 from taskflow.definition.registry import declared
 from taskflow.execution.reporting.lines import LineLimits
 from taskflow.execution.reporting.reports import Reports
 from taskflow.execution.reporting.spool import Spool
+from taskflow.store import node_operations
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations import Operation, cancel_run
 from taskflow.worker.async_runs import AsyncRuns
@@ -32,6 +33,23 @@ def bench(valkey: RedisServer) -> Iterator[Bench]:
 
 def nothing(*_: object) -> None:
     """Take what Celery and the store would be told."""
+
+
+def started(store: AsyncStore, folder: Path) -> AsyncRuns:
+    """Start the loop of a node without Celery."""
+    writer: Any = SimpleNamespace(update_metadata=nothing, add_tags=nothing, append_logs=nothing)
+    runtime: Any = SimpleNamespace(
+        node=SimpleNamespace(id="n1", version=""),
+        settings=SimpleNamespace(shards=1, cancel_grace=timedelta(seconds=5), environment="e", output_limit=1000),
+        make_async_store=lambda: store,
+        reports=Reports(writer, Spool(folder), LineLimits(10, 1000)),
+        presets=PRESETS,
+        values=None,
+    )
+    watcher: Any = SimpleNamespace(started=nothing, ended=nothing, dropped=nothing)
+    runs = AsyncRuns(runtime, watcher, nothing)
+    runs.start()
+    return runs
 
 
 def test_a_cancel_that_overtakes_the_claims_reply_stops_the_coroutine(bench: Bench, tmp_path: Path) -> None:
@@ -58,17 +76,7 @@ def test_a_cancel_that_overtakes_the_claims_reply_stops_the_coroutine(bench: Ben
                 stopped.append(runs.cancel(canceled, 1, "canceled"))  # what the pulse does about the inbox
             return replies
 
-    writer: Any = SimpleNamespace(update_metadata=nothing, add_tags=nothing, append_logs=nothing)
-    runtime: Any = SimpleNamespace(
-        node=SimpleNamespace(id="n1", version=""),
-        settings=SimpleNamespace(shards=1, cancel_grace=timedelta(seconds=5), environment="e", output_limit=1000),
-        make_async_store=lambda: Overtaken(bench.config, bench),
-        reports=Reports(writer, Spool(tmp_path), LineLimits(10, 1000)),
-        presets=PRESETS,
-    )
-    watcher: Any = SimpleNamespace(started=nothing, ended=nothing, dropped=nothing)
-    runs = AsyncRuns(runtime, watcher, nothing)
-    runs.start()
+    runs = started(Overtaken(bench.config, bench), tmp_path)
     try:
         runs.take(Order(overtaken.definition, canceled, 1))
         wait_until(lambda: runs.busy == 0, "the coroutine to stop")
@@ -78,3 +86,28 @@ def test_a_cancel_that_overtakes_the_claims_reply_stops_the_coroutine(bench: Ben
     assert "end" not in written
     assert bench.status(canceled) is RunStatus.CANCELED
     assert bench.slots("a") == {following}
+
+
+def test_a_cancel_that_overtakes_a_resume_stops_the_coroutine(bench: Bench, tmp_path: Path) -> None:
+    """It names the claim of the resume, which the code that waits has not heard of yet."""
+    with declared.isolated():
+
+        @task(id="waits")
+        async def waits(payload: dict[str, int]) -> None:
+            await wait.afor_(3600)
+
+    bench.node()
+    run_id = bench.trigger("a", limit=1, class_name=CLASS)
+    runs = started(AsyncStore(bench.config, bench), tmp_path)
+    try:
+        runs.take(Order(waits.definition, run_id, 1))
+        wait_until(lambda: bench.status(run_id) is RunStatus.WAITING, "the run to wait")
+        bench.pass_time(3601)
+        bench.run(node_operations.fire_timers())
+        assert bench.status(run_id) is RunStatus.EXECUTING
+        bench.run(cancel_run(run_id, ERROR))
+        assert runs.cancel(run_id, 2, "canceled")
+        wait_until(lambda: runs.busy == 0 and not bench.slots("a"), "the coroutine to stop")
+    finally:
+        runs.stop()
+    assert bench.redis("HLEN", bench.key("node:n1:runs")) == 0

@@ -9,7 +9,7 @@ local function admit(id, queue, class, slot, concurrency_key, order)
   if limits.is_paused or not has_slot then
     local has_left_room = withdraw(id)
     free_slot(id)
-    pend(id, queue, class, concurrency_key, order, true)
+    pend(id, queue, order_class(id, class), concurrency_key, order, true)
     if full == "environment" then
       redis.call("ZADD", base .. ":environment:waiting", "NX", now_us, queue)
     end

@@ -48,7 +48,7 @@ end
 local function give_up(id, outcome, error)
   local run = executing(id)
   if is_parked(run) then
-    if run.durable then
+    if run.durable and not run.settled then
       more().unload(id, run)
       return
     end

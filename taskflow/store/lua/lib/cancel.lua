@@ -23,7 +23,7 @@ local function end_run(id, status, error)
     redis.call("ZREM", base .. ":awaiting:" .. run[11], id)
     clear_timer("patience:" .. id)
   end
-  unpend(id, run[2], run[3], run[7] or "")
+  unpend(id, run[2], order_class(id, run[3]), run[7] or "")
   if not has_pending(run[2], run[7] or "") then
     redis.call("ZREM", queue_key(run[2]) .. ":turns", run[7] or "")
   end

@@ -13,8 +13,6 @@ local function capacity(celery_queue)
 end
 
 -- Runs that others wait for have a Celery queue beside each queue: a node full of waiting runs takes from it alone.
-local SUBTASKS = "@"
-
 local function shared_queue(class, waiter)
   local shared = environment .. "." .. class
   if waiter and redis.call("EXISTS", base .. ":serving:" .. shared .. SUBTASKS) == 1 then
@@ -25,11 +23,11 @@ end
 
 -- The Celery queue on which a run of this class could start now: the dedicated one while a node serves it. The code of a
 -- held class is on its node already.
-local function target(class, queue, id)
-  if is_held_class(class) then
-    return class
+local function target(order, queue)
+  if is_held_class(order) then
+    return order
   end
-  local suffix = id and redis.call("HEXISTS", run_key(id), "waiter") == 1 and SUBTASKS or ""
+  local class, suffix = order:match("^(.-)(@?)$")
   local shared = environment .. "." .. class
   local celery_queue = shared .. "." .. queue .. suffix
   local room = capacity(celery_queue)
@@ -56,9 +54,9 @@ local function next_pending(queue, concurrency_key, only_held)
   for _, class in ipairs(redis.call("SMEMBERS", queue_key(queue) .. ":classes")) do
     local head = redis.call("ZRANGE", pending_key(queue, class, concurrency_key), 0, 0, "WITHSCORES")
     if head[1] and (is_held_class(class) or not only_held) then
-      local celery_queue = target(class, queue, head[1])
+      local celery_queue = target(class, queue)
       if not celery_queue then
-        full[#full + 1] = class
+        full[#full + 1] = class:match("^(.-)@?$")
       elseif not best or tonumber(head[2]) < best_order then
         best, best_order = { class, celery_queue, head[1] }, tonumber(head[2])
       end

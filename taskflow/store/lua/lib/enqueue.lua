@@ -17,6 +17,6 @@ local function enqueue(id, is_front)
     reserve(id, run, shared_queue(class, run[13]), is_front)
     return
   end
-  pend(id, queue, class, run[7] or "", run[6], is_front)
+  pend(id, queue, order_class(id, class), run[7] or "", run[6], is_front)
   dispatch(queue)
 end

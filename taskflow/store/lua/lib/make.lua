@@ -94,11 +94,34 @@ local function make_one(at)
   return 1, id
 end
 
+-- Somebody waits for an older run from now on: it starts where such runs do. What is reserved for it stays until that is
+-- withdrawn, see withdraw_reservations.
+local function prefer(id, waiter)
+  local key = run_key(id)
+  local run = redis.call("HMGET", key, "task", "payload", "args", "status", "waiter", "queue", "class", "ckey", "ticket", "slot", "node")
+  local queue, class, ticket = run[6], run[7], run[9]
+  if not run[4] or run[5] or redis.call("HEXISTS", key, "finished") == 1 then
+    return
+  end
+  local is_pending = run[4] == "QUEUED" and not ticket and not run[11]
+  if is_pending then
+    more().unpend(id, queue, class, run[8] or "")
+  end
+  redis.call("HSET", key, "waiter", waiter)
+  if is_pending then
+    more().enqueue(id, false)
+  elseif run[4] == "QUEUED" and ticket and not run[10] and more().shared_queue(class, waiter) ~= ticket then
+    withdraw(id)
+    reserve(id, run, more().shared_queue(class, waiter), false)
+  end
+end
+
 local function make_run(at)
   local code, id = make_one(at)
   local waiter = code == 2 and ARGV[at + 12]:find('"waiter"', 1, true) and cjson.decode(ARGV[at + 12]).waiter
   if waiter then -- an older run, or a repeated call: its end counts as well
     more().add_waiter(id, waiter)
+    prefer(id, waiter)
   end
   return code, id
 end

@@ -1,6 +1,14 @@
 -- The runs that wait behind a queue's limits: oldest first within a concurrency key and class; keys take turns.
+-- A class here has an "@" behind it for runs that others wait for, or before it: "@<node>" for those that wait to go on.
 -- Derives :queue:<queue>:pending:<class>[:<key>], :queue:<queue>:classes, :queue:<queue>:turns, :queue:<queue>:count:<class>.
 -- A key without a turn waits for a slot of its own, for its rate (a timer), or for room in a class (:blocked:<class>).
+local SUBTASKS = "@"
+
+-- Runs that others wait for have an order of their own: they may start where others may not, see dispatch.
+local function order_class(id, class)
+  return redis.call("HEXISTS", run_key(id), "waiter") == 1 and class .. SUBTASKS or class
+end
+
 local function pending_key(queue, class, concurrency_key)
   local key = queue_key(queue) .. ":pending:" .. class
   return concurrency_key == "" and key or key .. ":" .. concurrency_key
