@@ -85,7 +85,7 @@ def test_a_channel_left_and_entered_at_the_same_moment_is_listened_to(
 ) -> None:
     """The server hears of the leaving first: else nobody is woken any more."""
     notices = Notices(one_bench.config)
-    send = notices._send
+    send = notices._send  # pyright: ignore[reportPrivateUsage]
     entered, is_over = threading.Event(), threading.Event()
 
     def enter() -> None:

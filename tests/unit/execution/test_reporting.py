@@ -125,9 +125,7 @@ def test_an_outage_delays_the_end_of_an_attempt_and_loses_nothing(desk: Desk) ->
     assert desk.sink.tags == ["x", "y", "z"]
 
 
-def test_under_a_stale_claim_nothing_is_said_about_others_either(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_under_a_stale_claim_nothing_is_said_about_others_either(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run executes elsewhere: its children count there."""
     monkeypatch.setattr(live_run, "RESUMING_SECONDS", 0.1)
     desk.sink.fail = [StaleClaimError("run_me", 3, "STALE")] * 100
@@ -147,15 +145,15 @@ def test_what_is_refused_while_a_resume_is_on_its_way_is_sent_under_the_new_clai
             claims.append(claim)
             if claim == 3:
                 if len(claims) > 1:
-                    live.reclaimed(4)
+                    mine.reclaimed(4)
                 raise StaleClaimError(run_id, claim, "STALE")
             return b'{"a":1}'
 
     desk.reports.writer = Resumed()
-    with desk.reports.attempt(ME) as live:
+    with desk.reports.attempt(ME) as mine:
         metadata.set("a", 1)
         with pytest.raises(StaleClaimError):
-            live.send()
+            mine.send()
     assert claims == [3, 3, 4]
 
 

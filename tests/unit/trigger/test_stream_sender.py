@@ -47,9 +47,7 @@ def test_what_is_to_be_written_again_does_not_wait_for_a_pause_of_others() -> No
     store: Any = BusyStore()
     sender = StreamSender(store, StreamLimits())
     store.busy = QueuedWriter(StreamPlace("run_busy", "stream", "a", None), None, sender)
-    waits = QueuedWriter(
-        StreamPlace("run_waits", "stream", "a", 1), lambda: 1 if store.refused < 3 else 2, sender
-    )
+    waits = QueuedWriter(StreamPlace("run_waits", "stream", "a", 1), lambda: 1 if store.refused < 3 else 2, sender)
     store.busy.put(b"1")
     waits.put(b"1")
     waits.flush()

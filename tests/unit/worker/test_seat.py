@@ -22,9 +22,9 @@ def test_a_child_left_by_a_waiting_run_counts_as_waiting_no_more() -> None:
     runtime: Any = SimpleNamespace(parking=line)
     claimed: Any = SimpleNamespace(run_id="run_a")
     seat = Seat(runtime, claimed)
-    seat._parked()
-    seat._resumed()
-    seat._parked()
+    seat._parked()  # pyright: ignore[reportPrivateUsage]
+    seat._resumed()  # pyright: ignore[reportPrivateUsage]
+    seat._parked()  # pyright: ignore[reportPrivateUsage]
     seat.leave()
     seat.leave()
     assert line.told == [True, False, True, False]
