@@ -67,8 +67,8 @@ class Notices:
             if not self._is_serving:
                 self._is_serving = True
                 threading.Thread(target=self._serve, name="taskflow-notices", daemon=True).start()
-        if is_first and connection is not None:
-            self._send(connection, b"SUBSCRIBE", channel)
+            if is_first and connection is not None:
+                self._send(connection, b"SUBSCRIBE", channel)
 
     def _delist(self, channel: bytes, news: threading.Event) -> None:
         with self._lock:
@@ -77,8 +77,8 @@ class Notices:
                 waiting.remove(news)
             is_last = not waiting and self._waiting.pop(channel, None) is not None
             connection = self._connection
-        if is_last and connection is not None:
-            self._send(connection, b"UNSUBSCRIBE", channel)
+            if is_last and connection is not None:  # in the lock: not after another thread's SUBSCRIBE
+                self._send(connection, b"UNSUBSCRIBE", channel)
 
     def _send(self, connection: Link, *command: bytes) -> None:
         with self._using, contextlib.suppress(*UNREACHABLE):  # the thread that reads finds out
@@ -101,9 +101,8 @@ class Notices:
         news.register(connection, select.POLLIN)
         with self._lock:
             self._connection = connection
-            channels = [*self._waiting]
-        if channels:
-            self._send(connection, b"SUBSCRIBE", *channels)
+            if self._waiting:
+                self._send(connection, b"SUBSCRIBE", *self._waiting)
         while True:
             with self._lock:
                 if not self._waiting:

@@ -155,10 +155,12 @@ class StreamSender:
                     self._written(writer, documents, result)
 
     def _next(self) -> list[QueuedWriter]:
-        while not self._queue:
-            self._changed.wait(_RESUMING_PAUSE if self._resuming else None)
-            self._queue.extend(self._resuming)
-            self._resuming.clear()
+        while not self._queue and not self._resuming:
+            self._changed.wait()
+        if not self._queue:
+            self._changed.wait(_RESUMING_PAUSE)
+        self._queue.extend(self._resuming)
+        self._resuming.clear()
         return [self._queue.popleft() for _ in range(min(len(self._queue), _STREAMS_A_WRITE))]
 
     def _written(self, writer: QueuedWriter, documents: Sequence[bytes], result: object) -> None:

@@ -17,7 +17,7 @@ from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleCl
 from taskflow.execution.final_hooks import arun_final_hooks
 from taskflow.execution.hook_runner import HookRunner, Report
 from taskflow.execution.journal import Journal
-from taskflow.execution.outcome import Outcome
+from taskflow.execution.outcome import Completed, Ended, Outcome
 from taskflow.execution.reporting.current import entered_run
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.execution.waiting.coroutines import CoroutineWaits, track_tasks
@@ -64,6 +64,7 @@ class _Held:
     since: float = 0.0
     computed: float = 0.0
     is_parked: bool = False
+    is_settled: bool = False
 
     @property
     def run_id(self) -> str:
@@ -315,6 +316,7 @@ class AsyncRuns:
         """Write a final outcome down before its hooks run; from then on its time does not count."""
         held = self._held.get(claimed.run_id)
         if held:
+            held.is_settled = isinstance(outcome, Completed | Ended)
             held.disarm()
         await self._runtime.reports.asend(live)
         try:
@@ -381,7 +383,7 @@ class AsyncRuns:
     def _arm(self, held: _Held) -> None:
         """Let its time run, from now on."""
         held.since = self.loop.time()
-        if held.claimed.max_duration is not None:
+        if held.claimed.max_duration is not None and not held.is_settled:
             left = held.claimed.max_duration.total_seconds() - held.computed
             held.timer = self.loop.call_later(max(0.0, left), self._cancel, held, TIMED_OUT)
 

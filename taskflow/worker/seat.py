@@ -28,15 +28,18 @@ class Seat:
         self._is_async = False
         self._journal: Journal | None = None
         self._killer: threading.Timer | None = None
+        self._is_parked = False
 
     def begin(self, live: LiveRun, timer: Timer, *, is_async: bool, journal: Journal | None = None) -> None:
         """The attempt is about to start."""
         self._live, self._timer, self._is_async, self._journal = live, timer, is_async, journal
 
     def leave(self) -> None:
-        """The code was left, and needs not be killed."""
+        """The code was left: it needs not be killed, and does not wait, however it was left."""
         if self._killer is not None:
             self._killer.cancel()
+        if self._is_parked:
+            self._tell(is_waiting=False)
 
     def make_waits(self, hooks: HookRunner) -> Waits:
         """Return how its code waits."""
@@ -61,6 +64,7 @@ class Seat:
         self._timer.start()
 
     def _tell(self, *, is_waiting: bool) -> None:
+        self._is_parked = is_waiting
         if self._runtime.parking is not None:
             self._runtime.parking.tell(self._claimed.run_id, is_waiting=is_waiting)
 

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from taskflow.store.link import Link
 from taskflow.store.notices import AsyncNotices, Notices
 from tests.store.conftest import Bench
 from tests.waiting import wait_until
@@ -77,3 +78,38 @@ def test_coroutines_are_woken_by_what_is_published(one_bench: Bench) -> None:
             await asyncio.sleep(0.01)
 
     asyncio.run(listen())
+
+
+def test_a_channel_left_and_entered_at_the_same_moment_is_listened_to(
+    one_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server hears of the leaving first: else nobody is woken any more."""
+    notices = Notices(one_bench.config)
+    send = notices._send  # pyright: ignore[reportPrivateUsage]
+    entered, is_over = threading.Event(), threading.Event()
+
+    def enter() -> None:
+        with notices.listening(b"a"):
+            entered.set()
+            is_over.wait(10)
+
+    other = threading.Thread(target=enter)
+
+    def send_late(connection: Link, *command: bytes) -> None:
+        if command == (b"UNSUBSCRIBE", b"a") and not is_over.is_set():
+            other.start()
+            entered.wait(0.2)
+        send(connection, *command)
+
+    monkeypatch.setattr(notices, "_send", send_late)
+    with notices.listening(b"other"):
+        with notices.listening(b"a"):
+            wait_until(lambda: listens(one_bench, "a"), "it to be heard")
+        assert entered.wait(10)
+        with notices.listening(b"last") as last:
+            assert last.wait(10), "what was sent before is known to the server"
+        is_heard = listens(one_bench, "a")
+        is_over.set()
+        other.join(10)
+    notices.close()
+    assert is_heard

@@ -3,9 +3,10 @@
 import copy
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, cast
+from typing import Final, NamedTuple, Protocol, cast
 
 from pydantic_core import from_json, to_json
 
@@ -23,6 +24,8 @@ from taskflow.execution.reporting.changes import Change, Json, Pending, apply
 from taskflow.execution.reporting.lines import LineCounter, LineLimits
 
 log = logging.getLogger("taskflow.run")
+RESUMING_SECONDS: Final = 2.0
+"""How long the store may know of a run's new claim before its code does: a wait was done, and its node is told."""
 
 
 class RunWriter(Protocol):
@@ -95,7 +98,7 @@ class LiveRun:
 
     __slots__ = (
         "_desk", "_limits", "_lines", "_lock", "_metadata", "_number", "_outgoing", "_pending", "_sending", "_size",
-        "_tags", "_view", "_writer", "at_end", "identity", "inputs", "is_over", "streams",
+        "_stale_since", "_tags", "_view", "_writer", "at_end", "identity", "inputs", "is_over", "streams",
     )  # fmt: skip
 
     def __init__(self, identity: RunIdentity, metadata: bytes, desk: Desk, limits: LineLimits) -> None:
@@ -115,6 +118,7 @@ class LiveRun:
         self._tags: dict[str, None] = {}
         self._outgoing: list[_Batch] = []
         self._number = 0
+        self._stale_since: float | None = None
         self._lock = threading.RLock()  # a signal handler may log
         self._sending = threading.Lock()
 
@@ -178,6 +182,7 @@ class LiveRun:
 
         Raises:
             StoreUnavailableError: What was not sent is kept for the next time.
+            StaleClaimError: The same: the run may only have got a new claim that its code has not heard of.
         """
         with self._sending:
             with self._lock:
@@ -186,12 +191,15 @@ class LiveRun:
                 try:
                     self._send(self._desk.writer, self._outgoing[0])
                 except (StaleClaimError, RunNotFoundError) as stale:
+                    if isinstance(stale, StaleClaimError) and self._may_be_resumed(stale):
+                        raise
                     log.info("run.unreported: %s", stale)
                     self._outgoing.clear()
                     return
                 except (RunUpdateError, StoreScriptError) as refused:
                     log.warning("run.unreported: %s", refused)
                 del self._outgoing[0]
+                self._stale_since = None
             for stream in self._unwritten():
                 try:
                     stream.flush()
@@ -224,6 +232,11 @@ class LiveRun:
         self.is_over = True
         for each in self.at_end:
             each()
+
+    def _may_be_resumed(self, stale: StaleClaimError) -> bool:
+        now = time.monotonic()
+        self._stale_since = self._stale_since or now
+        return stale.status == "STALE" and now - self._stale_since < RESUMING_SECONDS
 
     def _unwritten(self) -> list[StreamWriter]:
         return [stream for stream in list(self.streams.values()) if stream.is_dirty] if self.streams else []

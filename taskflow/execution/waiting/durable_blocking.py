@@ -70,9 +70,11 @@ class DurableBlockingWaits(BlockingWaits):
     def _listen(self, name: str) -> None:
         left = self._patience.left([name], timedelta(seconds=time.monotonic() - self._since))
         seconds = LOOK_SECONDS if left is None else left.total_seconds()
-        if seconds <= 0 and self._desk.suspend():
-            self.journal.is_suspended = True
-            raise Suspended(self.journal.run_id)
+        if seconds <= 0:
+            if self._desk.suspend():
+                self.journal.is_suspended = True
+                raise Suspended(self.journal.run_id)
+            seconds = LOOK_SECONDS  # a wait is done: it is told once it has a slot again
         self._desk.listen(min(max(seconds, 0.05), LOOK_SECONDS))
 
     def _refuse_thread(self) -> None:

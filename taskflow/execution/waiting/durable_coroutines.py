@@ -18,7 +18,7 @@ from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.journal import Journal
 from taskflow.execution.journal_entries import wait_entry
 from taskflow.execution.waiting.coroutines import CoroutineWaits
-from taskflow.execution.waiting.desk import AsyncDesk, Opening
+from taskflow.execution.waiting.desk import LOOK_SECONDS, AsyncDesk, Opening
 from taskflow.execution.waiting.durable import NOTHING, DurableCalls, Patience, short_wait, waiter
 
 _LEAVING_SECONDS: Final = 5.0
@@ -99,9 +99,11 @@ class DurableCoroutineWaits(CoroutineWaits):
             left = self._patience.left(list(self._open), timedelta(seconds=loop.time() - since))
             if self._suspending and left is not None:
                 left = timedelta(0)
-            if left == timedelta(0) and await self._desk.suspend():
-                self._leave()
-                return False
+            if left == timedelta(0):
+                if await self._desk.suspend():
+                    self._leave()
+                    return False
+                left = timedelta(seconds=LOOK_SECONDS)  # a wait is done: it is told once it has a slot again
             seconds = None if left is None else max(left.total_seconds(), 0.05)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hear(), seconds)

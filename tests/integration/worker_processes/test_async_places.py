@@ -13,12 +13,13 @@ from taskflow import RunStatus, task, wait
 from taskflow.definition.machine import PRESETS
 from taskflow.definition.registry import declared
 from taskflow.definition.task import Task
+from taskflow.definition.waiting import Waiter
 from taskflow.execution.reporting.lines import LineLimits
 from taskflow.execution.reporting.reports import Reports
 from taskflow.execution.reporting.spool import Spool
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations import Operation, cancel_run
-from taskflow.store.wait_operations import resume_run
+from taskflow.store.wait_operations import complete_item, resume_run
 from taskflow.worker.async_runs import AsyncRuns
 from taskflow.worker.orders import Order
 from tests.servers import RedisServer
@@ -97,7 +98,7 @@ def test_a_cancel_that_overtakes_the_reply_to_a_wait_gives_one_place_back(
     try:
         runs.take(Order(waits.definition, run_id, 1))
         wait_until(lambda: bench.status(run_id) is RunStatus.CANCELED and not bench.slots("a"), "the run to be left")
-        wait_until(lambda: runs.wait_idle(0) and not runs._held, "the coroutine to stop")
+        wait_until(lambda: runs.wait_idle(0) and not runs._held, "the coroutine to stop")  # pyright: ignore[reportPrivateUsage]
         wait_until(lambda: runs.busy == 0, "no place to be taken, or given back twice")
     finally:
         runs.stop()
@@ -117,8 +118,39 @@ def test_a_run_resumed_while_its_node_interrupts_it_leaves_no_place_taken(
         wait_until(lambda: runs.busy == 1, "the coroutine to clean up")
         bench.run(resume_run(run_id, 1))
         runs.tell(run_id)
-        wait_until(lambda: not runs._held, "the coroutine to stop")
+        wait_until(lambda: not runs._held, "the coroutine to stop")  # pyright: ignore[reportPrivateUsage]
         wait_until(lambda: runs.busy == 0, "its place to be free")
         assert bench.status(run_id) is not RunStatus.EXECUTING  # it starts again: its code is gone
     finally:
         runs.stop()
+
+
+def test_a_wait_in_a_final_hook_does_not_let_the_runs_time_go_on(bench: Bench, tmp_path: Path) -> None:
+    """An attempt whose outcome is known is not stopped in its hooks."""
+    ended: list[str] = []
+    with declared.isolated():
+
+        async def told(payload: dict[str, int]) -> None:
+            await wait.afor_(timedelta(hours=1))
+            await asyncio.sleep(0.6)
+            ended.append("told")
+
+        @task(id="tells", on_success=told)
+        async def tells(payload: dict[str, int]) -> None:
+            return None
+
+    bench.node()
+    run_id = bench.trigger("a", limit=1, class_name=CLASS, max_duration=timedelta(seconds=0.3))
+    runs = make_runs(bench, tmp_path, nothing)
+    try:
+        runs.take(Order(tells.definition, run_id, 1))
+        wait_until(lambda: bench.status(run_id) is RunStatus.WAITING and runs.busy == 0, "the hook to wait")
+        bench.run(complete_item(Waiter(run_id, "1.1"), b"null"))
+        assert not bench.redis("ZSCORE", bench.key("timers"), f"stop:{run_id}")
+        runs.tell(run_id)
+        wait_until(lambda: bench.status(run_id).is_finished, "the run to end")
+        wait_until(lambda: runs.busy == 0, "its place to be free")
+    finally:
+        runs.stop()
+    assert ended == ["told"]
+    assert bench.status(run_id) is RunStatus.COMPLETED

@@ -39,11 +39,11 @@ end
 -- A resume is a claim: what the code writes from now on carries the new number.
 local function grant(id, queue, before)
   local key = run_key(id)
-  local run = redis.call("HMGET", key, "node", "pid", "claim", "max_duration", "computed")
+  local run = redis.call("HMGET", key, "node", "pid", "claim", "max_duration", "computed", "settled")
   local claim = tonumber(run[3]) + 1
   redis.call("HDEL", key, "parked")
   set_status(id, queue, before, "EXECUTING", "claim", claim, "granted", claim, "resumed", now_text)
-  if run[4] then
+  if run[4] and not run[6] then -- its time does not run out in its final hooks
     set_timer("stop:" .. id, stop_due(run[4], run[5]))
   end
   tell_code(id, run[1], run[2], claim)
