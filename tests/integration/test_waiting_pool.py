@@ -61,7 +61,7 @@ def stats(fleet: Fleet, node: Node) -> Mapping[str, int]:
     name = f"{node.name}@{socket.gethostname()}"
     with (
         fleet.flow.celery.connection_for_write() as connection
-    ):  # not one of the pool's, which may be a killed server's
+    ):  # not the pool's, which may be lost
         asked = fleet.flow.celery.control.inspect(destination=[name], timeout=5, connection=connection)
         found: Any = asked.stats()
     shown: Mapping[str, int] = found[name]["taskflow"] if found else {}
