@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -202,16 +201,6 @@ def test_forked_processes_make_different_ids() -> None:
         os._exit(0)
     assert os.read(reading, 100).decode()[-20:] != new_run_id(0)[-20:]
     os.wait()
-
-
-def test_idle_connections_are_closed_with_the_store(one_bench: Bench) -> None:
-    """Explicitly: a socket that is only forgotten is a ResourceWarning wherever the collector runs next."""
-    store = Store(real_time(one_bench))
-    store.run(operations.list_runs(1))
-    connections: Any = vars(store)["_connections"]
-    opened = vars(connections)["_idle"][0].__dict__["_socket"]
-    store.close()
-    assert opened.fileno() == -1
 
 
 @pytest.mark.parametrize("name", scripts.names())
