@@ -33,6 +33,7 @@ class Proxy:
         self._listener = socket.create_server((HOST, 0))
         self.port: int = self._listener.getsockname()[1]
         self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name=f"proxy-{target}", daemon=True)
         self._thread.start()
@@ -56,12 +57,13 @@ class Proxy:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._server = self._loop.run_until_complete(asyncio.start_server(self._accept, sock=self._listener))
+        self._server = self._loop.run_until_complete(asyncio.start_server(self._accepted, sock=self._listener))
         self._loop.run_forever()
         left = asyncio.all_tasks(self._loop)
         for task in left:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self._loop.run_until_complete(self._drop())
         self._loop.run_until_complete(asyncio.sleep(POLL_SECONDS))  # what was aborted is closed in the loop's next turn
         self._loop.close()
 
@@ -73,12 +75,18 @@ class Proxy:
         for writer in list(self._writers):
             writer.transport.abort()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Know a connection from its first moment: its task may be canceled before it begins."""
         if self.refuses:
             writer.transport.abort()
             return
-        ends = [writer]
         self._writers.add(writer)
+        task = self._loop.create_task(self._accept(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends = [writer]
         try:
             from_server, to_server = await asyncio.open_connection(HOST, self.target)
             ends.append(to_server)
