@@ -91,6 +91,10 @@ def test_a_worker_that_dies_in_a_final_hook_executes_nothing_again(
     fleet.start_node()
     handle = tasks.hooked.trigger(tasks.Doing(), tags="die-in-hook")
     assert handle.result(timeout=20) == "done"
-    wait_until(lambda: len(hooks_of(fleet, handle)) >= 4, "the hooks to run again", timeout=15)
+
+    def ran_again() -> bool:
+        hooks = hooks_of(fleet, handle)
+        return len(hooks) >= 4 and hooks[-1] == ("on_complete", "completed")
+
+    wait_until(ran_again, "the hooks to run again, to their end", timeout=15)
     assert started(fleet, handle) == 1
-    assert hooks_of(fleet, handle)[-1] == ("on_complete", "completed")
