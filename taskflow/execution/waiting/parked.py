@@ -13,14 +13,18 @@ AnyTask = asyncio.Task[Any]
 
 
 def can_only_wait(tasks: Iterable[AnyTask], waits: Collection[object]) -> bool:
-    """Whether nothing but one of these futures can make one of these tasks go on."""
-    alive = {task for task in tasks if not task.done()}
-    return all(_waits(task, alive, waits) for task in alive)
+    """Whether nothing but one of these futures can make one of these tasks go on.
+
+    Args:
+        tasks: Those of the run, until their done callbacks are called: one that has just ended may wake another.
+    """
+    alive = set(tasks)
+    return not any(task.done() for task in alive) and all(_waits(task, alive, waits) for task in alive)
 
 
 def _waits(task: AnyTask, alive: Collection[AnyTask], waits: Collection[object]) -> bool:
     awaited = getattr(task, "_fut_waiter", None)  # of C and Python tasks alike, from 3.11 to 3.14
-    if awaited is None:  # it is about to run
+    if awaited is None or awaited.done():  # it is about to run
         return False
     if awaited in waits or awaited in alive:
         return True
