@@ -1,7 +1,7 @@
 """When a run's code can only wait: what is about to go on does not."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -9,8 +9,18 @@ import pytest
 from taskflow.execution.waiting.parked import can_only_wait
 
 
-@pytest.mark.parametrize("join", [asyncio.gather, lambda task: asyncio.wait([task])], ids=["gather", "wait"])
-def test_a_task_that_has_just_ended_is_about_to_wake_another(join: Callable[[Any], Any]) -> None:
+async def gathered(task: "asyncio.Task[None]") -> None:
+    """Await it in gather."""
+    await asyncio.gather(task)
+
+
+async def waited(task: "asyncio.Task[None]") -> None:
+    """Await it in asyncio.wait."""
+    await asyncio.wait([task])
+
+
+@pytest.mark.parametrize("join", [gathered, waited])
+def test_a_task_that_has_just_ended_is_about_to_wake_another(join: Callable[[Any], Awaitable[None]]) -> None:
     """Between the end of a task and the callbacks of its end, what awaits it still seems to wait."""
 
     async def main() -> None:
