@@ -77,6 +77,13 @@ def stop_run(state: Any, run_id: str, grace: float) -> dict[str, object]:
     return {"pid": pid, "killed": pid is not None and watch.kill_child(pid, grace=grace, reason="canceled")}
 
 
+@control_command(args=[("run_id", str)], signature="[run_id]")
+def child_of(state: Any, run_id: str) -> dict[str, object]:
+    """Say which child executes a run, by Celery's books; on the hub's thread."""
+    watch: ChildWatch = _installed["watch"]
+    return {"pid": watch.pid_of(run_id)}
+
+
 @control_command()
 def close_pipes(state: Any) -> int:
     """Have Celery see every child's pipe close although none can be waited for, as in the moment of its death."""
@@ -109,9 +116,11 @@ def resist(self: Any, seconds: float) -> None:
 
 
 @app.task(bind=True)
-def swell(self: Any, megabytes: int, elsewhere: bool = False) -> None:
-    """Take memory, in this process or in one it starts."""
+def swell(self: Any, megabytes: int, go: str, elsewhere: bool = False) -> None:
+    """Take memory once a file is there, in this process or in one it starts."""
     note("start", id=self.request.id, pid=os.getpid())
+    while not os.path.exists(go):
+        time.sleep(0.01)
     code = f"import time; held = b'x' * ({megabytes} << 20); time.sleep(600)"
     if elsewhere:
         subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True)

@@ -171,7 +171,12 @@ def test_a_child_over_its_machines_memory_is_killed_alone(start_node: StartNode,
     """A run's memory is its child's and its child's children's; its neighbours go on."""
     node = start_node(2, MEMORY_LIMIT=str(200 << 20))
     neighbour = node.started("hold", 60)
-    heavy = node.started("swell", 300, elsewhere)
+    go = node.file.with_name("go")
+    heavy = node.started("swell", 300, str(go), elsewhere)
+    wait_until(
+        lambda: node.command("child_of", run_id=heavy["id"]) == {"pid": heavy["pid"]}, "the node to know its child"
+    )
+    go.touch()
     ended = node.wait_for("exit", pid=heavy["pid"])
     assert (ended["signal"], ended["reason"], ended["runs"]) == (signal.SIGKILL, "out of memory", [heavy["id"]])
     assert not is_gone(neighbour["pid"])
