@@ -1,11 +1,10 @@
 """A TCP proxy between workers and a server, which can be told to delay, to stand still, to lose replies and to drop."""
 
-import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Coroutine
-from typing import Any
+import time
+from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
 
 from tests.servers import HOST
@@ -15,7 +14,7 @@ POLL_SECONDS = 0.02
 
 
 class Proxy:
-    """Listens on a port of its own for as long as it is open; its connections live in one thread.
+    """Listens on a port of its own for as long as it is open. Two threads a connection, which end with it.
 
     Attributes:
         delay: Seconds that every piece waits, in both directions.
@@ -30,90 +29,87 @@ class Proxy:
         self.is_stalled = False
         self.loses_replies = False
         self.refuses = False
-        self._listener = socket.create_server((HOST, 0))
+        self._listener = socket.create_server((HOST, 0), backlog=1024)
         self.port: int = self._listener.getsockname()[1]
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve, name=f"proxy-{target}", daemon=True)
-        self._thread.start()
+        self._is_closed = False
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._start(self._serve)
 
     def drop(self) -> None:
         """Close every connection, at once and without a word."""
-        self._call(self._drop())
+        with self._lock:
+            for end in self._open:
+                _end(end)
 
     def heal(self) -> None:
         """Let everything pass at once again."""
         self.delay, self.is_stalled, self.loses_replies, self.refuses = 0.0, False, False, False
 
     def close(self) -> None:
-        """Stop listening and close every connection."""
-        self._call(self._drop())
-        self._call(self._stop())
-        self._thread.join(5)
+        """Stop listening, close every connection and wait until nothing of it is left."""
+        self._is_closed = True
+        _end(self._listener)
+        self.drop()
+        for thread in self._threads:
+            thread.join(10)
 
-    def _call(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(5)
+    def _start(self, target: Callable[..., None], *args: object) -> None:
+        thread = threading.Thread(target=target, args=args, name=f"proxy-{self.target}", daemon=True)
+        self._threads = [each for each in self._threads if each.is_alive()] + [thread]
+        thread.start()
 
     def _serve(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._server = self._loop.run_until_complete(asyncio.start_server(self._accepted, sock=self._listener))
-        self._loop.run_forever()
-        left = asyncio.all_tasks(self._loop)
-        for task in left:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        self._loop.run_until_complete(self._drop())
-        self._loop.run_until_complete(asyncio.sleep(POLL_SECONDS))  # what was aborted is closed in the loop's next turn
-        self._loop.close()
+        with self._listener, contextlib.suppress(OSError):  # it was shut down
+            while not self._is_closed:
+                client, _ = self._listener.accept()
+                self._accept(client)
 
-    async def _stop(self) -> None:
-        self._server.close()
-        self._loop.call_soon(self._loop.stop)
-
-    async def _drop(self) -> None:
-        for writer in list(self._writers):
-            writer.transport.abort()
-
-    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Know a connection from its first moment: its task may be canceled before it begins."""
-        if self.refuses:
-            writer.transport.abort()
-            return
-        self._writers.add(writer)
-        task = self._loop.create_task(self._accept(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        ends = [writer]
+    def _accept(self, client: socket.socket) -> None:
         try:
-            from_server, to_server = await asyncio.open_connection(HOST, self.target)
-            ends.append(to_server)
-            self._writers.add(to_server)
-            requests = asyncio.create_task(self._pass(reader, to_server, is_reply=False))
-            replies = asyncio.create_task(self._pass(from_server, writer, is_reply=True))
-            await asyncio.wait([requests, replies], return_when=asyncio.FIRST_COMPLETED)
-            for task in (requests, replies):
-                task.cancel()
+            server = None if self.refuses else socket.create_connection((HOST, self.target), timeout=5)
         except OSError:
-            pass  # the server is away: so is the connection
-        finally:
-            for end in ends:
-                self._writers.discard(end)
-                end.transport.abort()
+            server = None
+        if server is None:
+            client.close()
+            return
+        server.settimeout(None)
+        with self._lock:
+            self._open |= {client, server}
+            if self._is_closed:  # it was dropped before it was known
+                _end(client)
+        self._start(self._carry, client, server)
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_reply: bool) -> None:
+    def _carry(self, client: socket.socket, server: socket.socket) -> None:
+        """Pass both directions of a connection until one of them ends."""
+        replies = threading.Thread(target=self._pass, args=(server, client), kwargs={"is_reply": True}, daemon=True)
+        replies.start()
+        self._pass(client, server, is_reply=False)
+        replies.join()
+        with self._lock:
+            self._open -= {client, server}
+        client.close()
+        server.close()
+
+    def _pass(self, source: socket.socket, sink: socket.socket, *, is_reply: bool) -> None:
         with contextlib.suppress(OSError):
-            while piece := await reader.read(CHUNK):
+            while piece := source.recv(CHUNK):
                 if self.delay:
-                    await asyncio.sleep(self.delay)
-                while self.is_stalled:
-                    await asyncio.sleep(POLL_SECONDS)
+                    time.sleep(self.delay)
+                while self.is_stalled and not self._is_closed:
+                    time.sleep(POLL_SECONDS)
                 if is_reply and self.loses_replies:
-                    return
-                writer.write(piece)
-                await writer.drain()
+                    break
+                sink.sendall(piece)
+        _end(source)
+        _end(sink)
+
+
+def _end(end: socket.socket) -> None:
+    """Shut a socket down: whoever blocks on it goes on. Its thread closes it."""
+    with contextlib.suppress(OSError):
+        end.shutdown(socket.SHUT_RDWR)
 
 
 def through(proxy: Proxy, url: str) -> str:
