@@ -13,6 +13,7 @@ from taskflow.worker.child_start import bind_children
 from taskflow.worker.children_executor import ChildrenExecutor
 from taskflow.worker.coroutines import CoroutineExecutor, LoopWatch
 from taskflow.worker.foreign_tickets import give_back_foreign_tickets
+from taskflow.worker.fork_logging import fork_between_lines
 from taskflow.worker.held_tickets import HeldTickets
 from taskflow.worker.host import this_host
 from taskflow.worker.node import Node
@@ -45,6 +46,7 @@ class NodeStep(bootsteps.StartStopStep):
         prepare_worker(worker.app)
         consume_subtasks(worker.app)
         bind_children()
+        fork_between_lines()
         self._runtime.parking = ParkingLine()
         self._runtime.node.name = str(worker.hostname)
         self._runtime.node.version = self._runtime.version() or ""
