@@ -102,6 +102,11 @@ class Bench:
         """Empty the file of marks, which workers keep open."""
         self.marks.write_bytes(b"")
 
+    def settle(self) -> None:
+        """Wait until no run is left, and the worker has told what it had to tell of the last ones."""
+        until(lambda: not self.redis.exists("{tf:dev:0}:live"), 60)
+        time.sleep(2)
+
     def commands(self) -> int:
         """Return how many commands clients have sent, those within scripts not counted."""
         stats = bench_stats(self.redis.info("commandstats"))
@@ -196,6 +201,7 @@ def _measure(bench: Bench, rounds: int, runs: int) -> None:
                 tasks.sleep.trigger(0.1)
             bench.drained(2000)
             note("2000 sleeps s", (max(map(int, bench.marks.read_text().split())) - began) / 1e9)
+        bench.settle()
         before = bench.commands()
         time.sleep(10)  # the measurement itself: an idle worker's commands
         note("idle commands/s", (bench.commands() - before) / 10)
