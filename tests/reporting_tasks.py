@@ -28,6 +28,8 @@ def tell(payload: int, ctx: Context) -> dict[str, object]:
     thread = threading.Thread(target=lambda: STANDARD.error("from a thread"))
     thread.start()
     thread.join()
+    with logger.span("told", payload=payload):
+        pass
     if ctx.attempt.number == 1:
         raise ConnectionError("once")
     return metadata.current()

@@ -25,7 +25,7 @@ class HistoryEvent:
 
     Attributes:
         at_ms: When, by the store's clock.
-        kind: "status" (``value`` is the status), or "log", "hook", "metadata", "tags" (``value`` is JSON).
+        kind: "status" (``value`` is the status), or "log", "span", "hook", "metadata", "tags" (``value`` is JSON).
     """
 
     position: int

@@ -21,7 +21,7 @@ _SEQUENCE_BITS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One entry: ``kind`` is "status" (``value`` is the new one), "log", "hook", "metadata" or "tags" (JSON)."""
+    """One entry: ``kind`` is "status" (``value`` is it) or, with JSON, "log", "span", "hook", "metadata", "tags"."""
 
     id: str
     run_id: str

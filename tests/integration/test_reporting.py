@@ -25,12 +25,12 @@ def fleet(start_fleet: StartFleet, valkey: RedisServer) -> Fleet:
     return start_fleet(valkey.url, lease=2, heartbeat=0.5)
 
 
-def lines(server: RedisServer, fleet: Fleet, run_id: str) -> list[dict[str, Any]]:
+def lines(server: RedisServer, fleet: Fleet, run_id: str, kind: str = "log") -> list[dict[str, Any]]:
     """Return a run's log lines as the stream of events has them, each once, by attempt and number."""
     client: Any = server.client()
     found = client.xrange(f"{{tf:{fleet.environment}:0}}:events", "-", "+")
     client.close()
-    kept = [json.loads(each["value"]) for _, each in found if (each["kind"], each["run"]) == ("log", run_id)]
+    kept = [json.loads(each["value"]) for _, each in found if (each["kind"], each["run"]) == (kind, run_id)]
     return list({(each["claim"], each["seq"]): each for each in kept}.values())
 
 
@@ -63,6 +63,11 @@ def test_a_process_run_tells_metadata_tags_and_every_kind_of_log_line(fleet: Fle
         assert [each["seq"] for each in found] == [1, 2, 3, 4, 5, 6]
         assert found[0]["fields"] == {"payload": 7}
     assert "hello payload=7" in fleet.nodes[0].output()
+    spans = lines(valkey, fleet, handle.id, kind="span")
+    assert [(each["attempt"], each["message"], each["fields"]) for each in spans] == [
+        (1, "told", {"payload": 7}),
+        (2, "told", {"payload": 7}),
+    ]
 
 
 @pytest.mark.timeout(60)

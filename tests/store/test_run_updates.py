@@ -162,6 +162,15 @@ def test_log_lines_are_taken_after_their_claim_too(bench: Bench) -> None:
     assert events(bench, "log") == [(run_id, {"seq": 1}), (run_id, {"seq": 2})]
 
 
+def test_spans_are_events_of_their_own_kind(bench: Bench) -> None:
+    """They stand among the lines, are limited like them, and are not shown as lines."""
+    run_id, claim = executing(bench)
+    told = [b'{"span":1,"seq":1}', b'{"seq":2,"message":"{\\"span\\":"}']
+    assert bench.run(run_operations.append_logs(run_id, claim, told)) == 2
+    assert events(bench, "span") == [(run_id, {"span": 1, "seq": 1})]
+    assert [line["seq"] for _, line in events(bench, "log")] == [2]
+
+
 def test_a_run_has_so_many_log_lines_whatever_the_number_of_its_attempts(bench: Bench) -> None:
     """A run that is tried again and again must not fill stream and history."""
     run_id, claim = executing(bench)

@@ -18,6 +18,8 @@ def told() -> None:
     metadata.flush()
     tags.add("a", ["b", "c"])
     logger.info("paid", order="o_42", cents=1250)
+    with logger.span("charge", order="o_42") as span:
+        assert_type(span.set(cents=1250), None)
     idempotency_keys.create(["a", "b"], scope="global")
 
 

@@ -1,10 +1,10 @@
-"""One log line as JSON, and how many lines an attempt may tell."""
+"""One log line or span as JSON, and how many of them an attempt may tell."""
 
 import json
 import threading
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 LARGEST_LINE: Final = 8192
 _CUT: Final = " ... (cut)"
@@ -18,8 +18,20 @@ class LineLimits:
     bytes: int = 1_000_000
 
 
+class SpanTold(NamedTuple):
+    """A span that has ended. ``id`` and ``parent`` count an attempt's spans from 1."""
+
+    id: int
+    parent: int | None
+    name: str
+    began_ns: int
+    seconds: float
+    error: str | None
+    fields: dict[str, object]
+
+
 class LineCounter:
-    """Numbers an attempt's lines from 1 and ends them at the limits. Thread-safe."""
+    """Numbers an attempt's lines and spans from 1 and ends them at the limits. Thread-safe."""
 
     def __init__(self, limits: LineLimits) -> None:
         self._limits = limits
@@ -34,20 +46,43 @@ class LineCounter:
         ``seq`` counts the lines of a claim, so that one that was sent twice is recognised; ``time`` is Unix
         milliseconds. b"" when the limits are reached.
         """
+        told: dict[str, object] = {"time": time.time_ns() // 1_000_000, "level": level, "logger": logger[:256]}
+        return self._counted({}, claim, attempt, told, message, fields)
+
+    def span(self, claim: int, attempt: int, span: SpanTold) -> bytes:
+        """Return a span's JSON.
+
+        ``{"span", "parent", "attempt", "claim", "seq", "time", "ms", "error", "message", "fields"}``: ``time`` is when
+        it began, ``ms`` how long it took, ``message`` its name. It begins with ``{"span":``, by which
+        ``append_logs.lua`` knows it. b"" when the limits are reached.
+        """
+        told: dict[str, object] = {"time": span.began_ns // 1_000_000, "ms": round(span.seconds * 1000, 3)}
+        place: dict[str, object] = {"span": span.id, "parent": span.parent}
+        return self._counted(place, claim, attempt, told | {"error": span.error}, span.name, span.fields)
+
+    def _counted(
+        self,
+        place: dict[str, object],
+        claim: int,
+        attempt: int,
+        told: dict[str, object],
+        message: str,
+        fields: dict[str, object],
+    ) -> bytes:
         with self._lock:
             if self._is_truncated:
                 return b""
             if self.count >= self._limits.lines or self._size >= self._limits.bytes:
                 self._is_truncated = True
-                level, logger, fields = "WARNING", "taskflow.run", {}
+                told = {"time": time.time_ns() // 1_000_000, "level": "WARNING", "logger": "taskflow.run"}
+                place, fields = {}, {}
                 message = (
                     f"Truncated: an attempt's first {self._limits.lines:,} lines and {self._limits.bytes:,} bytes are "
                     "kept. Raise TASKFLOW_LOG_LINES or TASKFLOW_LOG_BYTES."
                 )
             self.count += 1
-            told: dict[str, object] = {"attempt": attempt, "claim": claim, "seq": self.count}
-            told |= {"time": time.time_ns() // 1_000_000, "level": level, "logger": logger[:256]}
-            document = _fitting(told, message, fields)
+            numbers: dict[str, object] = {"attempt": attempt, "claim": claim, "seq": self.count}
+            document = _fitting(place | numbers | told, message, fields)
             self._size += len(document)
             return document
 

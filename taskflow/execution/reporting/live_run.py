@@ -1,6 +1,7 @@
 """One attempt that executes here, as it tells about itself: its own copy of the metadata, and what is not yet sent."""
 
 import copy
+import itertools
 import logging
 import threading
 import time
@@ -21,7 +22,7 @@ from taskflow.errors import (
     StreamError,
 )
 from taskflow.execution.reporting.changes import Change, Json, Pending, apply
-from taskflow.execution.reporting.lines import LineCounter, LineLimits
+from taskflow.execution.reporting.lines import LineCounter, LineLimits, SpanTold
 
 log = logging.getLogger("taskflow.run")
 RESUMING_SECONDS: Final = 2.0
@@ -97,8 +98,26 @@ class LiveRun:
     """
 
     __slots__ = (
-        "_desk", "_limits", "_lines", "_lock", "_metadata", "_number", "_outgoing", "_pending", "_sending", "_size",
-        "_stale_since", "_tags", "_view", "_writer", "at_end", "identity", "inputs", "is_over", "streams",
+        "_desk",
+        "_limits",
+        "_lines",
+        "_lock",
+        "_metadata",
+        "_number",
+        "_outgoing",
+        "_pending",
+        "_sending",
+        "_size",
+        "_spans",
+        "_stale_since",
+        "_tags",
+        "_view",
+        "_writer",
+        "at_end",
+        "identity",
+        "inputs",
+        "is_over",
+        "streams",
     )  # fmt: skip
 
     def __init__(self, identity: RunIdentity, metadata: bytes, desk: Desk, limits: LineLimits) -> None:
@@ -111,6 +130,7 @@ class LiveRun:
         self._desk = desk
         self._limits = limits
         self._lines: LineCounter | None = None
+        self._spans = itertools.count(1)
         self._metadata = metadata
         self._view: Json | None = None
         self._size = len(metadata)
@@ -166,11 +186,24 @@ class LiveRun:
     def log(self, level: str, logger: str, message: str, fields: dict[str, object]) -> None:
         """Keep a log line. After the attempt's end too: its threads may go on for a while."""
         me = self.identity
+        self._keep(self._counter().line(me.claim, me.attempt, level, logger, message, fields))
+
+    def next_span(self) -> int:
+        """Return the number of a span that begins now, from 1."""
+        return next(self._spans)
+
+    def tell_span(self, span: SpanTold) -> None:
+        """Keep a span that has ended, like a log line."""
+        self._keep(self._counter().span(self.identity.claim, self.identity.attempt, span))
+
+    def _counter(self) -> LineCounter:
         with self._lock:
             self._lines = self._lines or LineCounter(self._limits)
-        document = self._lines.line(me.claim, me.attempt, level, logger, message, fields)
+            return self._lines
+
+    def _keep(self, document: bytes) -> None:
         if document:
-            self._desk.keep_line(me.run_id, me.claim, document)
+            self._desk.keep_line(self.identity.run_id, self.identity.claim, document)
 
     @property
     def has_logged(self) -> bool:

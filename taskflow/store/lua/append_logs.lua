@@ -1,8 +1,8 @@
--- Add a run's log lines to the events, up to what is kept of a run. Taken after the claim is over too: lines are told by
--- who wrote them, and the last ones of a crash come late.
+-- Add a run's log lines and spans to the events, up to what is kept of a run. Taken after the claim is over too: lines
+-- are told by who wrote them, and the last ones of a crash come late.
 -- include: event
 -- ARGV[7] run id  [8] claim under which they were written  [9] lines: JSON objects joined by "\n"
---   [10] how many lines  [11] and bytes of them a run may have  [12] the line that says that no more are kept
+--   (those of spans begin with {"span":)  [10] how many lines  [11] and bytes of them a run may have  [12] the line that says that no more are kept
 -- Derives :run:<id>, :events.
 -- Returns {1, how many were kept}, {0, "MISSING"} for an unknown run, {0, "STALE"} for a claim that never was.
 local id = ARGV[7]
@@ -24,7 +24,7 @@ for line in ARGV[9]:gmatch("[^\n]+") do
     event(id, "log", ARGV[12])
     lines = most + 1
   else
-    event(id, "log", line)
+    event(id, line:sub(1, 8) == '{"span":' and "span" or "log", line)
     lines, size = lines + 1, size + #line
   end
 end
