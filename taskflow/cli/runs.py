@@ -104,7 +104,7 @@ def logs(
     app: App = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print what a run has logged."""
+    """Print what a run has logged, and its spans."""
     for line in load(app).engine.logs.lines(run_id, follow=follow):
         if as_json:
             print_json_line(asdict(line))

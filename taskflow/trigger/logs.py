@@ -1,4 +1,4 @@
-"""The log lines of a run, from the history and, behind what that has, from the store's stream of events."""
+"""The log lines and spans of a run, from the history and, behind what that has, from the store's stream of events."""
 
 import json
 import time
@@ -18,11 +18,12 @@ from taskflow.trigger.lookup import Lookup
 _LINGER_SECONDS: Final = 2.0
 """How long after a run's end more lines may come: those of a crash come late."""
 _BLOCK_MS: Final = 500
+_KINDS: Final = ("log", "span")
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line that a run has logged.
+    """One line that a run has logged, or a span that has ended: level SPAN, its time and error behind its name.
 
     Attributes:
         sequence: (claim, number of the line under it): lines may be told twice, and are shown once.
@@ -64,7 +65,7 @@ class RunLogs:
         after = 0
         for event in self._lookup.events(run_id):
             after = event.position
-            if event.kind == "log":
+            if event.kind in _KINDS:
                 yield event.value
         last = entry_id(after) if after else "0"
         ended_at = time.monotonic() if is_over else None
@@ -74,7 +75,7 @@ class RunLogs:
             for place, fields in entries:
                 last = place.decode()
                 found = pairs(fields)
-                if found["run"].decode() == run_id and found["kind"] == b"log":
+                if found["run"].decode() == run_id and found["kind"].decode() in _KINDS:
                     yield found["value"].decode()
             if entries:
                 continue
@@ -95,6 +96,8 @@ def _line(value: str) -> LogLine | None:
     if not isinstance(told, dict):
         return None
     found: dict[str, Any] = told  # pyright: ignore[reportUnknownVariableType] - any JSON
+    if "span" in found:
+        found |= _span_shown(found)
     return LogLine(
         at=datetime.fromtimestamp(found.get("time", 0) / 1000, UTC),
         level=str(found.get("level", "INFO")),
@@ -104,3 +107,15 @@ def _line(value: str) -> LogLine | None:
         sequence=(int(found.get("claim", 0)), int(found.get("seq", 0))),
         fields=dict(found.get("fields") or {}),
     )
+
+
+def _span_shown(told: dict[str, Any]) -> dict[str, Any]:
+    """Return how a span looks as a line, at its end."""
+    error = f", ended by {told['error']}" if told.get("error") else ""
+    took = float(told.get("ms", 0))
+    return {
+        "level": "SPAN",
+        "logger": "taskflow.logger",
+        "time": told.get("time", 0) + took,
+        "message": f"{told.get('message', '')} ({took:g} ms{error})",
+    }

@@ -79,8 +79,10 @@ def test_the_lines_of_a_run_are_printed_and_followed(
     fleet = start_fleet(valkey.url, database_url=database)
     fleet.start_node(TASKFLOW_TASKS=BOTH)
     handle = tasks.tell.trigger(7, metadata={"given": [], "tries": 40})
-    followed = [line.message for line in fleet.flow.engine.logs.lines(handle.id, follow=True)]
-    assert followed == ["hello", "only kept", "from logging", "printed", "by Celery's", "from a thread"] * 2
+    lines = [*fleet.flow.engine.logs.lines(handle.id, follow=True)]
+    followed = [line.message.split(" (")[0] for line in lines]
+    assert followed == ["hello", "only kept", "from logging", "printed", "by Celery's", "from a thread", "told"] * 2
+    assert [line.fields for line in lines if line.level == "SPAN"] == [{"payload": 7}] * 2
     if database is None:
         wait_until(lambda: len([*fleet.flow.lookup.events(handle.id)]) >= len(followed), "the history", timeout=20)
     command = [sys.executable, "-m", "taskflow.cli.main", "runs", "logs", handle.id]

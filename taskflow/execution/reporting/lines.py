@@ -1,5 +1,6 @@
 """One log line or span as JSON, and how many of them an attempt may tell."""
 
+import itertools
 import json
 import threading
 import time
@@ -38,7 +39,12 @@ class LineCounter:
         self._lock = threading.RLock()  # a signal handler may log
         self._size = 0
         self._is_truncated = False
+        self._spans = itertools.count(1)
         self.count = 0
+
+    def next_span(self) -> int:
+        """Return the number of a span that begins now, from 1."""
+        return next(self._spans)
 
     def line(self, claim: int, attempt: int, level: str, logger: str, message: str, fields: dict[str, object]) -> bytes:
         """Return a line's JSON: ``{"attempt", "claim", "seq", "time", "level", "logger", "message", "fields"}``.
@@ -82,7 +88,7 @@ class LineCounter:
                 )
             self.count += 1
             numbers: dict[str, object] = {"attempt": attempt, "claim": claim, "seq": self.count}
-            document = _fitting(place | numbers | told, message, fields)
+            document = _fitting(place | numbers | told, str(message), fields)  # what has no type checker logs anything
             self._size += len(document)
             return document
 

@@ -1,7 +1,6 @@
 """One attempt that executes here, as it tells about itself: its own copy of the metadata, and what is not yet sent."""
 
 import copy
-import itertools
 import logging
 import threading
 import time
@@ -98,26 +97,8 @@ class LiveRun:
     """
 
     __slots__ = (
-        "_desk",
-        "_limits",
-        "_lines",
-        "_lock",
-        "_metadata",
-        "_number",
-        "_outgoing",
-        "_pending",
-        "_sending",
-        "_size",
-        "_spans",
-        "_stale_since",
-        "_tags",
-        "_view",
-        "_writer",
-        "at_end",
-        "identity",
-        "inputs",
-        "is_over",
-        "streams",
+        "_desk", "_limits", "_lines", "_lock", "_metadata", "_number", "_outgoing", "_pending", "_sending", "_size",
+        "_stale_since", "_tags", "_view", "_writer", "at_end", "identity", "inputs", "is_over", "streams",
     )  # fmt: skip
 
     def __init__(self, identity: RunIdentity, metadata: bytes, desk: Desk, limits: LineLimits) -> None:
@@ -130,7 +111,6 @@ class LiveRun:
         self._desk = desk
         self._limits = limits
         self._lines: LineCounter | None = None
-        self._spans = itertools.count(1)
         self._metadata = metadata
         self._view: Json | None = None
         self._size = len(metadata)
@@ -185,14 +165,13 @@ class LiveRun:
 
     def log(self, level: str, logger: str, message: str, fields: dict[str, object]) -> None:
         """Keep a log line. After the attempt's end too: its threads may go on for a while."""
-        me = self.identity
-        self._keep(self._counter().line(me.claim, me.attempt, level, logger, message, fields))
+        self._keep(self._counter().line(self.identity.claim, self.identity.attempt, level, logger, message, fields))
 
-    def next_span(self) -> int:
-        """Return the number of a span that begins now, from 1."""
-        return next(self._spans)
+    def begin_span(self) -> int:
+        """Return the number of a span that begins now."""
+        return self._counter().next_span()
 
-    def tell_span(self, span: SpanTold) -> None:
+    def end_span(self, span: SpanTold) -> None:
         """Keep a span that has ended, like a log line."""
         self._keep(self._counter().span(self.identity.claim, self.identity.attempt, span))
 
@@ -207,7 +186,7 @@ class LiveRun:
 
     @property
     def has_logged(self) -> bool:
-        """Whether there was a line."""
+        """Whether there was a line, or a span has begun."""
         return self._lines is not None
 
     def send(self) -> None:

@@ -2,11 +2,12 @@
 
 import logging
 import traceback
+from contextlib import AbstractContextManager
 from typing import Final
 
 from taskflow.execution.reporting.capture import RUN_LOGGER
 from taskflow.execution.reporting.current import current_live_run
-from taskflow.execution.reporting.spans import Span
+from taskflow.execution.reporting.spans import Span, timed
 
 _printed: Final = logging.getLogger(RUN_LOGGER)
 
@@ -40,13 +41,13 @@ class RunLogger:
         """Log at level ERROR with the traceback of the exception that is being handled."""
         self._log(logging.ERROR, f"{message}\n{traceback.format_exc().rstrip()}", fields)
 
-    def span(self, name: str, /, **fields: object) -> Span:
+    def span(self, name: str, /, **fields: object) -> AbstractContextManager[Span]:
         """Time a piece of a run's work: ``with logger.span("charge card", order="o_42") as span: ...``.
 
         It is kept with the run, like a log line: when it began, how long it took, the span around it, the type of the
         exception that ended it, and its fields; ``span.set(cents=1250)`` adds some. Works in coroutines as well.
         """
-        return Span(name, fields)
+        return timed(name, fields)
 
     def _log(self, level: int, message: str, fields: dict[str, object]) -> None:
         live = current_live_run()

@@ -1,8 +1,9 @@
 -- Add a run's log lines and spans to the events, up to what is kept of a run. Taken after the claim is over too: lines
 -- are told by who wrote them, and the last ones of a crash come late.
 -- include: event
--- ARGV[7] run id  [8] claim under which they were written  [9] lines: JSON objects joined by "\n"
---   (those of spans begin with {"span":)  [10] how many lines  [11] and bytes of them a run may have  [12] the line that says that no more are kept
+-- ARGV[7] run id  [8] claim under which they were written
+--   [9] lines: JSON objects joined by "\n"; that of a span begins with {"span":
+--   [10] how many lines  [11] and bytes of them a run may have  [12] the line that says that no more are kept
 -- Derives :run:<id>, :events.
 -- Returns {1, how many were kept}, {0, "MISSING"} for an unknown run, {0, "STALE"} for a claim that never was.
 local id = ARGV[7]

@@ -1,6 +1,7 @@
 """Spans: pieces of a run's work, timed and kept with it."""
 
 import asyncio
+import contextvars
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,8 +17,6 @@ from taskflow.execution.reporting.spool import Spool
 from tests.unit.execution.test_reporting import Sink
 
 ME = RunIdentity("run_me", attempt=2, claim=3, parent_id=None, root_id=None)
-
-
 Told = list[dict[str, Any]]
 
 
@@ -61,6 +60,30 @@ def test_spans_of_coroutines_side_by_side_are_not_each_others_parents(tmp_path: 
     with attempt(tmp_path) as told:
         asyncio.run(both())
     assert {each["message"]: each["parent"] for each in told} == {"a": 1, "b": 1, "all": None}
+
+
+def test_a_span_may_begin_in_one_context_and_end_in_another(tmp_path: Path) -> None:
+    """As the two halves of a middleware do, each in a thread with a copy of the context."""
+
+    def around() -> Generator[None]:
+        with logger.span("around"):
+            yield
+
+    with attempt(tmp_path) as told:
+        opened = around()
+        contextvars.copy_context().run(next, opened)
+        contextvars.copy_context().run(next, opened, None)
+    assert [each["message"] for each in told] == ["around"]
+
+
+def test_a_span_of_any_name_ends(tmp_path: Path) -> None:
+    """Work that is done must not fail by what is told of it."""
+    name: Any = ["not", "text"]
+    with attempt(tmp_path) as told:
+        with logger.span(name):
+            pass
+        logger.info(name)
+    assert [each["message"] for each in told] == ["['not', 'text']"] * 2
 
 
 def test_spans_count_for_the_limits_of_lines(tmp_path: Path) -> None:
