@@ -114,8 +114,7 @@ def _settings(url: str, default_queue: str, connect_timeout: timedelta) -> dict[
         "accept_content": ["json"],
         "enable_utc": True,
         "task_send_sent_event": False,
-        "worker_prefetch_multiplier": 1,
-        "worker_disable_prefetch": is_redis(url),
+        "worker_prefetch_multiplier": 0 if is_redis(url) else 1,  # there free slots say what a node takes
         # Free slots say what a reconnected node may take; Celery's own reduction would add to that.
         "worker_enable_prefetch_count_reduction": False,
         "task_default_exchange": EXCHANGE_NAME,

@@ -62,6 +62,21 @@ def set_free_slots(
     return True
 
 
+def put_back_copy(message: Any) -> bool:
+    """Put a ticket back to the front of its list although it stays here, too: whoever claims its run first has it.
+
+    Returns:
+        Whether it was put back: not when the broker is away, or the message came over another transport.
+    """
+    if not isinstance(message._raw, TakenTicket):
+        return False
+    try:
+        message.channel.put_back(message._raw.key, [message._raw.text])
+    except message.channel.connection_errors:
+        return False
+    return True
+
+
 class TakenTicket(dict[str, Any]):
     """A ticket's message as kombu passes it on, with what is needed to put it back unchanged."""
 

@@ -9,6 +9,7 @@ from taskflow.broker.celery_app import prepare_worker
 from taskflow.broker.queues import parse_queue
 from taskflow.broker.redis_transport import set_free_slots
 from taskflow.worker.async_pool import AsyncPool
+from taskflow.worker.child_loop import use_child_loop
 from taskflow.worker.child_start import bind_children
 from taskflow.worker.children_executor import ChildrenExecutor
 from taskflow.worker.coroutines import CoroutineExecutor, LoopWatch
@@ -47,6 +48,7 @@ class NodeStep(bootsteps.StartStopStep):
         consume_subtasks(worker.app)
         bind_children()
         fork_between_lines()
+        use_child_loop(self._runtime.relay)
         self._runtime.parking = ParkingLine()
         self._runtime.node.name = str(worker.hostname)
         self._runtime.node.version = self._runtime.version() or ""

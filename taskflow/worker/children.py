@@ -8,18 +8,20 @@ knows nothing of the store.
 import contextlib
 import logging
 import os
+import select
 import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import isgenerator
 from typing import Any, Final
 
 from celery.concurrency.asynpool import AsynPool
 from celery.worker import state
 
-from taskflow.worker.child_exits import ChildExit, exit_status, kill_leftovers, signal_group
+from taskflow.worker.child_exits import ChildExit, exit_status, kill_leftovers, signal_group, stopped
 from taskflow.worker.guard import Guard
 
 __all__ = ["ChildExit", "ChildWatch"]
@@ -90,12 +92,8 @@ class ChildWatch:
     def pid_of(self, run_id: str) -> int | None:
         """Return the child that executes a Celery request now, None when none does. On the hub's thread only.
 
-        A child accepts its next job only after the hub's thread has read its last result: the fair scheduler skips
-        every pipe in ``AsynPool._busy_workers``, and only ``on_job_ready`` takes one out, when READY is read (celery
-        5.7, ``asynpool.py: schedule_writes, on_job_ready``; ``Request.worker_pid`` is set by the ACK that the child
-        sends before it starts, and ``task_ready`` on READY ends ``active_requests``). So what is decided and done
-        within one call on the hub's thread cannot hit another run. One exception leads to None, never to a wrong
-        pid: a job whose ACK was unread when the broker was lost is dropped from Celery's books.
+        ``Request.worker_pid`` is set by the ACK that the child sends before it starts, and ``task_ready`` on READY ends
+        ``active_requests``. What the child has said since is unread: see ``kill_run``.
         """
         found = [request for request in state.active_requests if request.id == run_id and request.worker_pid]
         if not found:
@@ -103,12 +101,41 @@ class ChildWatch:
         first = min(found, key=lambda request: request.time_start)  # a ticket that came twice is about to be refused
         return int(first.worker_pid) if first.worker_pid in self._children else None
 
+    def kill_run(self, run_id: str, *, grace: float = 0, reason: str) -> bool:
+        """End the child that executes a Celery request, and no other. On the hub's thread only.
+
+        Its next job may be in its pipe: meanwhile it may have come to that. So it is stopped first, and what it has
+        said until then is read. It sends a result before it starts on the next job (billiard's ``Worker.workloop``).
+
+        Returns:
+            False when no child executes it.
+        """
+        pid = self.pid_of(run_id)
+        if pid is None:
+            return False
+        process = self._children[pid].process
+        with stopped(pid) as is_stopped:
+            if is_stopped:
+                self._read_messages(process)
+            return is_stopped and self.pid_of(run_id) == pid and self.kill_child(pid, grace=grace, reason=reason)
+
+    def _read_messages(self, process: Any) -> None:
+        """Let the pool read what a child has sent, as its loop would."""
+        fd = process.outqR_fd
+        while self._hub is not None and fd in self._hub.readers and select.select([fd], [], [], 0)[0]:
+            reader, arguments = self._hub.readers[fd]
+            if isgenerator(reader):  # of a message that was sent in part
+                with contextlib.suppress(StopIteration):
+                    next(reader)
+            else:
+                reader(*arguments)
+
     def kill_child(self, pid: int, *, grace: float = 0, reason: str) -> bool:
         """End a child and everything in its process group; a new one takes its place.
 
         With grace it gets SIGTERM (SystemExit in the task's code) and SIGKILL that many seconds later, or as soon as
-        it has sent a result: it gets no other run. To stop a run, call it in the same ``call_on_hub`` function as
-        ``pid_of``. To end a child whatever it does, any thread may call it with a grace of 0.
+        it has sent a result: it gets no other run. To end a child whatever it does, any thread may call it with a grace
+        of 0; to stop a run, see ``kill_run``.
 
         Returns:
             False when there is no such child any more.

@@ -23,6 +23,7 @@ from taskflow.worker.children import ChildExit, ChildWatch
 from taskflow.worker.guard import Guard
 from taskflow.worker.insist import insist
 from taskflow.worker.memory import OUT_OF_MEMORY, MemoryWatch
+from taskflow.worker.next_jobs import NextJobs
 from taskflow.worker.parking import ParkingLine
 from taskflow.worker.runtime import Runtime
 from taskflow.worker.waiting_pool import WaitingPool, dismiss_idle
@@ -50,7 +51,8 @@ class ChildrenExecutor:
     def __init__(self, runtime: Runtime, pool: Any, memory_bytes: int | None, line: ParkingLine, limit: int) -> None:
         self._runtime = runtime
         self._pool = pool
-        self.waiting = WaitingPool(pool, line, limit, self._dismiss)
+        self._next_jobs = NextJobs(pool)
+        self.waiting = WaitingPool(pool, line, limit, self._dismiss, self._next_jobs)
         self._watch = ChildWatch(pool, Guard(), self._on_exit)
         self._memory = None if memory_bytes is None else MemoryWatch(self._watch, memory_bytes)
         self._reasons: dict[int, str] = {}
@@ -66,6 +68,7 @@ class ChildrenExecutor:
     def register(self, hub: Any) -> None:
         """Watch through the event loop; called whenever it starts."""
         self._watch.register(hub)
+        self._next_jobs.register(hub)
         self.waiting.register(hub)
 
     def stop_run(self, run_id: str, claim: int, reason: str) -> bool:
@@ -183,8 +186,6 @@ class ChildrenExecutor:
         return self._runtime.settings.cancel_grace.total_seconds() if has_hooks else KILL_GRACE_SECONDS
 
     def _kill(self, stop: _Stop) -> None:
-        pid = self._watch.pid_of(stop.run_id)
-        if pid is not None:
-            self._watch.kill_child(pid, grace=stop.grace, reason=stop.reason)
-        else:  # the child's first word is on its way, or its last: look again
+        if not self._watch.kill_run(stop.run_id, grace=stop.grace, reason=stop.reason):
+            # the child's first word is on its way, or its last: look again
             threading.Timer(0.1, self._work.put, (stop,)).start()

@@ -144,7 +144,7 @@ class RunTask(celery.Task[Any, Any]):
         node, pid = runtime.node, os.getpid()
         claim = operations.claim_run(run_id, node_id=node.id, reservation=reservation, pid=pid, version=node.version)
         try:
-            return insist(runtime, claim, run_id=run_id)
+            return runtime.relay.claim(runtime.store, run_id, claim) or insist(runtime, claim, run_id=run_id)
         except (RunNotClaimableError, NodeUnregisteredError) as refused:
             log.info("ticket.dropped: %s", refused)
             raise Ignore(str(refused)) from refused
@@ -184,6 +184,23 @@ class RunTask(celery.Task[Any, Any]):
         insist(runtime, lost, run_id=claimed.run_id)
 
     def _settle(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
+        if isinstance(outcome, Completed):
+            write = settle(self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=report.hook_errors)
+            late = partial(self._settle_late, runtime, claimed, outcome, report)
+            if runtime.relay.defer(claimed.run_id, write, late):
+                return
+        self._settle_now(runtime, claimed, outcome, report)
+
+    def _settle_late(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
+        """Celery was told that it has succeeded: if it had not, by now, the store alone knows."""
+        try:
+            self._settle_now(runtime, claimed, outcome, report)
+        except Ignore:
+            pass
+        except StoreScriptError as broken:
+            self._lose(runtime, claimed, broken)
+
+    def _settle_now(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
         errors = report.hook_errors
         try:
             self._write(

@@ -16,6 +16,7 @@ from taskflow.settings import Settings
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.sync_store import Store
 from taskflow.worker.parking import ParkingLine
+from taskflow.worker.relay import Relay
 from taskflow.worker.reporting import OrphanSender, make_reports
 
 ATTRIBUTE = "taskflow_runtime"
@@ -73,6 +74,7 @@ class Runtime:
     version: Callable[[], str | None]
     node: NodeIdentity = field(default_factory=NodeIdentity)
     parking: ParkingLine | None = None
+    relay: Relay = field(default_factory=Relay)
     reports: Reports = field(init=False)
     orphans: OrphanSender = field(init=False)
 

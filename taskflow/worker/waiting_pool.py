@@ -18,6 +18,7 @@ from celery.worker import state
 from taskflow.broker.queues import is_subtask_queue
 from taskflow.definition.machine import MachineSpec
 from taskflow.worker.host import Host
+from taskflow.worker.next_jobs import NextJobs
 from taskflow.worker.parking import Parked, ParkingLine
 
 log = logging.getLogger("taskflow.node")
@@ -36,14 +37,19 @@ class WaitingPool:
         pool: Celery's prefork pool, started.
         limit: By how many children it may grow.
         dismiss: Ends up to so many idle children and returns how many.
+        next_jobs: Says which children are busy, and may give them their next jobs.
     """
 
-    def __init__(self, pool: Any, line: ParkingLine, limit: int, dismiss: Callable[[int], int]) -> None:
+    def __init__(
+        self, pool: Any, line: ParkingLine, limit: int, dismiss: Callable[[int], int], next_jobs: NextJobs
+    ) -> None:
         self._pool = pool
         self._asyn = pool._pool
         self._line = line
         self.limit = limit
         self._dismiss = dismiss
+        self._next_jobs = next_jobs
+        self._busy = next_jobs.busy
         self._waiting: dict[int, str] = {}
         self._grown = 0
         self._needed = deque([0], maxlen=_SPARED_LOOKS)
@@ -75,6 +81,7 @@ class WaitingPool:
     def free_slots(self, celery_queue: str) -> int:
         """Return how many tickets of a Celery queue may start now."""
         free = self._places() - len(state.reserved_requests) - self._unknown()
+        free += self._places() if self._busy.is_deep else self._busy.queued
         if self.is_overgrown and not self._is_settled():
             return 0
         if free > 0 and self._waiting and not is_subtask_queue(celery_queue):
@@ -95,6 +102,7 @@ class WaitingPool:
     def register(self, hub: Any) -> None:
         """Listen to the children; called whenever Celery's loop starts."""
         self._hub = hub
+        self._busy.may_queue = not self._waiting
         hub.add_reader(self._line.fileno(), self._listen)
         hub.call_repeatedly(LOOK_SECONDS, self._look)
         hub.call_soon(self._look)
@@ -103,6 +111,7 @@ class WaitingPool:
         """A child has ended, however."""
         self._take(self._line.read())  # its last word
         self._waiting.pop(pid, None)
+        self._busy.may_queue = not self._waiting
 
     def _listen(self) -> None:
         self._take(self._line.read())
@@ -114,7 +123,9 @@ class WaitingPool:
                 self._waiting.pop(parked.pid, None)
             elif self._child(parked.pid) is not None:
                 self._waiting[parked.pid] = parked.run_id
+                self._next_jobs.give_back(self._child(parked.pid).inqW_fd)
                 self.on_parked(parked.run_id)
+        self._busy.may_queue = not self._waiting  # nothing lies behind a run that waits
 
     def _look(self) -> None:
         for pid in [pid for pid, run_id in self._waiting.items() if self._is_over(pid, run_id)]:
@@ -185,7 +196,7 @@ class WaitingPool:
     def _ordinary_left(self) -> int:
         """Return how many runs that nobody waits for may still have a process: all but one."""
         held = sum(not is_subtask_queue(_queue_of(request)) for request in state.reserved_requests)
-        return self.concurrency + self.limit - 1 - held - self._unknown()
+        return self.concurrency + self.limit - 1 - held + self._busy.queued - self._unknown()
 
     def _unknown(self) -> int:
         """Return how many children wait for runs that Celery's books have lost, in a reconnect."""
@@ -194,7 +205,7 @@ class WaitingPool:
     def _is_over(self, pid: int, run_id: str) -> bool:
         """Whether a run is over whose child has not said that it goes on: its claim was, say."""
         process = self._child(pid)
-        return process is None or (run_id not in state.requests and process.inqW_fd not in self._asyn._busy_workers)
+        return process is None or (run_id not in state.requests and not self._busy.jobs(process.inqW_fd))
 
     def _child(self, pid: int) -> Any:
         return next((process for process in self._asyn._pool if process.pid == pid), None)
@@ -202,9 +213,10 @@ class WaitingPool:
 
 def idle_children(asyn: Any) -> Iterator[Any]:
     """Yield the processes of a prefork pool that are up and were given nothing, the latest first."""
+    busy = asyn._busy_workers.copy()
     for process in reversed(asyn._pool):
         fd = process.inqW_fd
-        if fd in asyn._all_inqueues and fd not in asyn._busy_workers and fd not in asyn._active_writes:
+        if fd in asyn._all_inqueues and fd not in busy and fd not in asyn._active_writes:
             yield process
 
 

@@ -53,7 +53,15 @@ class Census:
 
 def children(node: Node) -> list[int]:
     """Return the pids of the pool's processes: the node's children that lead a process group in its session."""
-    return [pid for pid in node.family()[1:] if os.getsid(pid) == os.getsid(node.pid)]
+    return [pid for pid in node.family()[1:] if session(pid) == os.getsid(node.pid)]
+
+
+def session(pid: int) -> int | None:
+    """Return a process's session, None when it has just ended."""
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 def stats(fleet: Fleet, node: Node) -> Mapping[str, int]:

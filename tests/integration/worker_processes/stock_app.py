@@ -14,10 +14,13 @@ from celery import Celery, bootsteps
 from celery.worker.control import control_command
 
 from taskflow.worker.child_exits import ChildExit
+from taskflow.worker.child_loop import use_child_loop
 from taskflow.worker.child_start import bind_children
 from taskflow.worker.children import ChildWatch
 from taskflow.worker.guard import Guard
 from taskflow.worker.memory import MemoryWatch
+from taskflow.worker.next_jobs import NextJobs
+from taskflow.worker.relay import Relay
 
 app = Celery("stock", broker=os.environ["BROKER"])
 app.conf.update(
@@ -45,10 +48,13 @@ class Processes(bootsteps.StartStopStep):
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
         bind_children()
+        use_child_loop(Relay())
 
     def start(self, parent: Any) -> None:
         """After the pool."""
         guard = Guard()
+        next_jobs = _installed["next_jobs"] = NextJobs(parent.pool)
+        next_jobs.busy.may_queue = True
         watch = _installed["watch"] = ChildWatch(parent.pool, guard, self.child_exited)
         if MEMORY_LIMIT:
             MemoryWatch(watch, MEMORY_LIMIT).start()
@@ -57,6 +63,7 @@ class Processes(bootsteps.StartStopStep):
     def register_with_event_loop(self, parent: Any, hub: Any) -> None:
         """At each start of the loop."""
         _installed["watch"].register(hub)
+        _installed["next_jobs"].register(hub)
 
     @staticmethod
     def child_exited(ended: ChildExit) -> None:
@@ -73,8 +80,7 @@ app.steps["worker"].add(Processes)
 def stop_run(state: Any, run_id: str, grace: float) -> dict[str, object]:
     """Stop a run's child, as a cancel does; on the hub's thread."""
     watch: ChildWatch = _installed["watch"]
-    pid = watch.pid_of(run_id)
-    return {"pid": pid, "killed": pid is not None and watch.kill_child(pid, grace=grace, reason="canceled")}
+    return {"pid": watch.pid_of(run_id), "killed": watch.kill_run(run_id, grace=grace, reason="canceled")}
 
 
 @control_command(args=[("run_id", str)], signature="[run_id]")

@@ -1,0 +1,150 @@
+"""Children that have their next run at hand while runs are short: nothing hits the wrong run, waits, or runs twice."""
+
+import os
+import random
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import pytest
+
+from taskflow import AttemptOutcome, RunHandle, RunStatus, runs
+from tests import fleet_tasks as tasks
+from tests.conftest import StartFleet
+from tests.fleet import Fleet, Node
+from tests.servers import RedisServer
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(90)
+SHORT = tasks.Nap(seconds=0.002)
+
+
+@pytest.fixture
+def store_fleet(start_fleet: StartFleet, valkey: RedisServer) -> Fleet:
+    """Nodes on one server, which take tickets ahead."""
+    return start_fleet(
+        valkey.url, None, cancel_grace=1, reservation_timeout=2
+    )  # what a lost reply took along is back soon
+
+
+def starts(fleet: Fleet) -> Counter[str]:
+    """Return how often each run's code was started."""
+    return Counter(words[1] for words in fleet.ledger() if words[0] == "start")
+
+
+def ended(handles: list[RunHandle[str]]) -> Callable[[], bool]:
+    """Return whether all runs have ended."""
+    return lambda: all(handle.status().is_finished for handle in handles)
+
+
+@contextmanager
+def beside(act: Callable[[], None], pause: float) -> Generator[None]:
+    """Do something again and again meanwhile."""
+    is_over = threading.Event()
+
+    def repeat() -> None:
+        while not is_over.wait(pause):
+            act()
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def children(node: Node) -> list[int]:
+    """Return the pids of a node's children, its guard among them."""
+    return node.family()[1:]
+
+
+def test_what_lies_behind_a_long_run_starts_elsewhere(store_fleet: Fleet) -> None:
+    """Short runs have been the rule when the long one comes; its child keeps nobody waiting."""
+    store_fleet.start_node(concurrency=2)
+    for _ in range(3):
+        before = [tasks.sleep.trigger(SHORT) for _ in range(60)]
+        long = tasks.sleep.trigger(tasks.Nap(seconds=3))
+        after = [tasks.sleep.trigger(SHORT) for _ in range(60)]
+        wait_until(ended([*before, *after]), "the short runs to end", timeout=10)
+        assert long.status() is RunStatus.EXECUTING
+        assert long.result(timeout=10) == long.id
+    assert set(starts(store_fleet).values()) == {1}
+
+
+def test_a_cancel_stops_its_run_and_no_other(store_fleet: Fleet) -> None:
+    """Its child may have gone on to the next run when the node hears of it."""
+    store_fleet.start_node(concurrency=2)
+    handles = [tasks.sleep.trigger(SHORT) for _ in range(400)]
+    canceled: set[str] = set()
+
+    def cancel_the_newest() -> None:
+        newest = [words[1] for words in store_fleet.ledger() if words[0] == "start"][-1:]
+        canceled.update(run_id for run_id in newest if runs.cancel(run_id))
+
+    with beside(cancel_the_newest, 0.03):
+        wait_until(ended(handles), "all runs to end", timeout=60)
+    found = [handle.retrieve() for handle in handles]
+    assert {run.id for run in found if run.status is RunStatus.CANCELED} <= canceled
+    others = [run for run in found if run.status is not RunStatus.CANCELED]
+    assert {run.status for run in others} == {RunStatus.COMPLETED}
+    assert [run.id for run in others if len(run.attempts) > 1] == []
+    assert set(starts(store_fleet).values()) == {1}
+
+
+def test_a_killed_child_loses_one_run_at_most(store_fleet: Fleet) -> None:
+    """What it had at hand is another child's; what it had just finished is written."""
+    node = store_fleet.start_node(concurrency=2)
+    dice, kills = random.Random(7), 0
+    handles = [tasks.sleep.trigger(SHORT) for _ in range(1000)]
+
+    def kill_a_child() -> None:
+        nonlocal kills
+        pids = [pid for pid in children(node) if pid in {int(words[3]) for words in store_fleet.ledger()[-20:]}]
+        if pids:
+            kill(dice.choice(pids))
+            kills += 1
+
+    with beside(kill_a_child, 0.3):
+        wait_until(ended(handles), "all runs to end", timeout=60)
+    found = [handle.retrieve() for handle in handles]
+    assert {run.status for run in found} == {RunStatus.COMPLETED}
+    lost = [attempt for run in found for attempt in run.attempts if attempt.outcome is AttemptOutcome.LOST]
+    assert kills > 3
+    assert len(lost) <= kills
+
+
+def kill(pid: int) -> None:
+    """SIGKILL a child of a node, if it is there still."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def test_a_lost_connection_starts_nothing_twice(store_fleet: Fleet, valkey: RedisServer) -> None:
+    """What lies in a child's pipe then is executed there, and is in no other child's way."""
+    store_fleet.start_node(concurrency=2)
+    handles = [tasks.sleep.trigger(SHORT) for _ in range(1500)]
+    client = valkey.client()
+    with beside(lambda: client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"), 0.3):
+        wait_until(ended(handles), "all runs to end", timeout=60)
+    client.close()
+    assert {handle.status() for handle in handles} == {RunStatus.COMPLETED}
+    assert set(starts(store_fleet).values()) == {1}
+
+
+def test_a_node_that_stops_leaves_what_its_children_have_at_hand(store_fleet: Fleet) -> None:
+    """Another node starts it at once, and nothing is started twice."""
+    node = store_fleet.start_node(concurrency=2)
+    handles = [tasks.sleep.trigger(SHORT) for _ in range(800)]
+    wait_until(lambda: len(starts(store_fleet)) > 100, "runs to be in flow", interval=0.001)
+    assert node.stop() == 0
+    assert len(starts(store_fleet)) < 800
+    store_fleet.start_node(concurrency=2)
+    wait_until(ended(handles), "all runs to end", timeout=30)
+    assert {handle.status() for handle in handles} == {RunStatus.COMPLETED}
+    assert set(starts(store_fleet).values()) == {1}
