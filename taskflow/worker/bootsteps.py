@@ -44,12 +44,12 @@ class NodeStep(bootsteps.StartStopStep):
         self._watch: LoopWatch | None = None
         self._children: ChildrenExecutor | None = None
         prepare_worker(worker.app)
-        consume_subtasks(worker.app)
+        self._runtime.node.version = self._runtime.version() or ""
+        consume_subtasks(worker.app, self._runtime.code())
         bind_children()
         fork_between_lines()
         self._runtime.parking = ParkingLine()
         self._runtime.node.name = str(worker.hostname)
-        self._runtime.node.version = self._runtime.version() or ""
         self._runtime.node.renew()  # before the pool forks: children claim under it
 
     def start(self, parent: Any) -> None:
