@@ -1,6 +1,7 @@
 """The version that a run prefers: that of the run which waits for it, while a node of it takes from the run's queue."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -235,9 +236,9 @@ def test_any_text_may_be_a_version(bench: Bench) -> None:
 def pushing(valkey: RedisServer) -> Iterator[Bench]:
     """A bench whose scripts push tickets themselves."""
     for bench in make_bench(valkey):
-        bench.store.close()  # type: ignore[attr-defined]
-        bench.store = Store(replace(bench.config, push_prefix=""), bench, bench.ended.extend)
-        yield bench
+        with closing(Store(replace(bench.config, push_prefix=""), bench, bench.ended.extend)) as store:
+            bench.store = store
+            yield bench
 
 
 def test_the_tickets_of_a_version_that_is_gone_are_gone(pushing: Bench) -> None:

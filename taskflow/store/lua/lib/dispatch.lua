@@ -22,7 +22,8 @@ end
 -- Such a Celery queue beside `queue` that nodes take from: one whose nodes know the task, any one when that is nil.
 local function version_queue(queue, version, task)
   for _, name in ipairs(redis.call("SMEMBERS", base .. ":versions:" .. queue .. SUBTASKS .. version)) do
-    if not task or redis.call("SISMEMBER", base .. ":knows:" .. name, task) == 1 then
+    local knows = not task or redis.call("SISMEMBER", base .. ":knows:" .. name, task) == 1
+    if knows and redis.call("EXISTS", base .. ":serving:" .. name) == 1 then
       return name
     end
   end
