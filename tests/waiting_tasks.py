@@ -162,6 +162,31 @@ def family(payload: Family, ctx: Context) -> int:
     return 1 + sum(result.unwrap() for result in results)
 
 
+@task(id="w-async-family", retry=FAST)
+async def async_family(payload: Family, ctx: Context) -> int:
+    """Wait for children of its own kind, who do the same."""
+    if payload.depth == 0:
+        await asyncio.sleep(payload.seconds)
+        return 1
+    children = payload.model_copy(update={"depth": payload.depth - 1})
+    waits = (async_family.atrigger_and_wait(children) for _ in range(payload.children))
+    return 1 + sum(result.unwrap() for result in await asyncio.gather(*waits))
+
+
+@task(id="w-adoptive-parent", retry=FAST)
+async def adoptive_parent(payload: Family, ctx: Context) -> int:
+    """Wait for children of the other kind."""
+    children = payload.model_copy(update={"depth": 0})
+    results = await family.abatch_trigger_and_wait([BatchItem(children) for _ in range(payload.children)])
+    return sum(result.unwrap() for result in results)
+
+
+@task(id="w-modern", retry=FAST)
+async def modern(payload: int) -> object:
+    """Wait for a run of a task that not every worker knows."""
+    return (await tasks.atrigger_and_wait("t-elsewhere", {"number": payload})).unwrap()
+
+
 @task(id="w-single-parent", queue=SINGLE, retry=FAST)
 def single_parent(payload: float) -> float:
     """Wait for a child that is on no queue with a limit, and say how long it took."""

@@ -41,11 +41,12 @@ def register_node(
     capacity: int,
     classes: Sequence[str],
     description: Mapping[str, str | int],
+    tasks: Sequence[str] = (),
 ) -> Operation[int]:
-    """Give a node its first lease. ``queues`` are the Celery queues it consumes."""
+    """Give a node its first lease. ``queues`` are the Celery queues it consumes, ``tasks`` those its code knows."""
     args = (
         node_id, milliseconds(lease), json.dumps(list(queues)), capacity, json.dumps(list(classes)),
-        json.dumps(dict(description)),
+        json.dumps(dict(description)), json.dumps(list(tasks)),
     )  # fmt: skip
     return Operation("register_node", args, _number)
 

@@ -23,8 +23,8 @@ _BRING_DATA = {  # refused, whole, by a store that is full; what reads, ends run
 }  # fmt: skip
 _ORDER = [
     "event", "queue", "push", "reserve", "timers", "limits", "slots", "pending", "grant", "dispatch", "enqueue",
-    "waits", "tokens", "delay", "debounce", "versions", "make", "claimed", "admit", "executing", "close", "release",
-    "hooks", "attempt", "cancel", "nodes", "json_text", "metadata", "append",
+    "move", "waits", "tokens", "delay", "debounce", "versions", "make", "claimed", "admit", "executing", "close",
+    "release", "hooks", "attempt", "cancel", "nodes", "json_text", "metadata", "append",
 ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from taskflow.definition.queue import NO_LIMITS, QueueLimits
 from taskflow.definition.waiting import Waiter
 from taskflow.objects.address import LargeValue
 from taskflow.store.operations import Operation, due_text, milliseconds
+from taskflow.store.version_names import version_name
 
 
 @dataclass(slots=True)
@@ -24,6 +25,7 @@ class NewRun:
     Not frozen: that would make 1.3 us of it 3.7.
 
     Attributes:
+        prefers: The version whose nodes are to execute it, if there are any: that of the run which waits for it.
         large: The payload where it is too large: ``payload`` is its address, and it is written before the run is.
     """
 
@@ -52,6 +54,7 @@ class NewRun:
     batch_id: str | None = None
     canvas: str | None = None
     waiter: Waiter | None = None
+    prefers: str | None = None
     doubts: str = ""
     """Whether a worker has registered its ``task``, its ``queue`` or both is to be looked up; else it is known."""
     foreign: str = ""
@@ -107,6 +110,7 @@ def _extras(new: NewRun) -> str:
         "canvas": new.canvas,
         "waiter": new.waiter.text if new.waiter else None,
         "place": (new.waiter and new.waiter.place) or None,
+        "prefers": version_name(new.prefers) if new.prefers else None,
         "doubts": new.doubts or None,
         "foreign": new.foreign or None,
         "patience": milliseconds(new.patience) if new.doubts and new.patience is not None else None,

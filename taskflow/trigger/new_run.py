@@ -89,6 +89,7 @@ class Planner:
             foreign=doubts.foreign if doubts else "",
             patience=doubts.patience if doubts else None,
             waiter=waiter,
+            prefers=context.deployment.version if waiter and context else None,
             large=large,
         )
 

@@ -45,13 +45,13 @@ class NodeStep(bootsteps.StartStopStep):
         self._watch: LoopWatch | None = None
         self._children: ChildrenExecutor | None = None
         prepare_worker(worker.app)
-        consume_subtasks(worker.app)
+        self._runtime.node.version = self._runtime.version() or ""
+        consume_subtasks(worker.app, self._runtime.code())
         bind_children()
         fork_between_lines()
         use_child_loop(self._runtime.relay)
         self._runtime.parking = ParkingLine()
         self._runtime.node.name = str(worker.hostname)
-        self._runtime.node.version = self._runtime.version() or ""
         self._runtime.node.renew()  # before the pool forks: children claim under it
 
     def start(self, parent: Any) -> None:

@@ -102,6 +102,7 @@ class Node:
                     capacity=self._capacity,
                     classes=classes,
                     description=description,
+                    tasks=self._runtime.task_ids(),
                 ),
                 shard=shard,
             )

@@ -81,7 +81,8 @@ class NodePlan:
     Attributes:
         name: Its short name, unique on this host at this start.
         queue: The taskflow queue it is dedicated to, None for a shared node.
-        queues: The Celery queues it consumes: of processes, also the one for runs that others wait for.
+        queues: The Celery queues it consumes: of processes, also the one for runs that others wait for. The node itself
+            adds those of its version.
         command: ``celery -A … worker …``; needs ``env`` on top of the environment.
     """
 

@@ -15,6 +15,7 @@ from taskflow.objects.values import Values
 from taskflow.settings import Settings
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.sync_store import Store
+from taskflow.store.version_names import code_name
 from taskflow.worker.parking import ParkingLine
 from taskflow.worker.relay import Relay
 from taskflow.worker.reporting import OrphanSender, make_reports
@@ -81,6 +82,14 @@ class Runtime:
     def __post_init__(self) -> None:
         self.reports = make_reports(self.settings, self.store)
         self.orphans = OrphanSender(self.settings, self.store)
+
+    def task_ids(self) -> list[str]:
+        """Return the tasks that the node's code knows."""
+        return [task.definition.id for task in self.registry]
+
+    def code(self) -> str:
+        """Name the node's version and tasks, "" when the version is unknown."""
+        return code_name(self.node.version, self.task_ids()) if self.node.version else ""
 
 
 def runtime_of(app: Any) -> Runtime:

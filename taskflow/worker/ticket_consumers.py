@@ -32,11 +32,11 @@ class TicketConsumers:
     def __init__(self, consumer: Any) -> None:
         self._consumer = consumer
         self._numbers = count(1)
-        self._kept_until = 0.0
+        self._kept_until: dict[str, float] = {}
 
     def connect(self) -> None:
         """A connection was made. Celery is about to make a consumer for each queue: one message each."""
-        self._kept_until = 0.0
+        self._kept_until.clear()
         self._consumer.task_consumer.qos(prefetch_count=1)
 
     def queues(self) -> list[str]:
@@ -48,14 +48,13 @@ class TicketConsumers:
 
     def delivered(self, queue: str) -> None:
         """A message came that may start."""
-        if is_subtask_queue(queue):
-            self._kept_until = 0.0
+        self._kept_until.pop(queue, None)
 
     def close(self, queue: str, busy: set[str]) -> None:
         """Have no more messages of a queue until there is a place."""
         self._cancel(queue, self._idle(queue, busy))
         if is_subtask_queue(queue):
-            self._kept_until = float("inf")
+            self._kept_until[queue] = float("inf")
 
     def fit(self, queue: str, busy: set[str], free: int) -> None:
         """Have a consumer for each free place.
@@ -67,19 +66,18 @@ class TicketConsumers:
         if is_subtask_queue(queue):
             if not idle and free > 0:
                 self._consume(queue, free)
-                self._keep_a_while()
+                self._keep_a_while(queue)
             return
-        if time.monotonic() < self._kept_until:
-            free -= 1
+        free -= sum(time.monotonic() < until for until in self._kept_until.values())
         if len(idle) > free:
             self._cancel(queue, idle[max(0, free) :])
             log.debug("window.changed: the broker may send %d tickets of %s", max(0, free), queue)
         elif len(idle) < free:
             self._consume(queue, free - len(idle))
 
-    def _keep_a_while(self) -> None:
-        if self._kept_until:
-            self._kept_until = time.monotonic() + _KEPT_SECONDS
+    def _keep_a_while(self, queue: str) -> None:
+        if queue in self._kept_until:
+            self._kept_until[queue] = time.monotonic() + _KEPT_SECONDS
 
     def _idle(self, queue: str, busy: set[str]) -> list[str]:
         tags = self._consumer.task_consumer._active_tags

@@ -33,6 +33,7 @@ LARGE = "large-1x.process"
 QUEUES: dict[str, int | None] = {"one": 1, "two": 2, "task/t": None}
 MOST_ATTEMPTS = 3
 LEFTOVERS = (":tickets:", ":unclaimed:", ":pending:", ":delayed", ":live", ":waits:", ":journal:", ":timers")
+VERSIONS = st.sampled_from([None, "1"])
 PICK = st.integers(0, 1 << 16)
 """Which of several: drawn without looking at them, for the server's own choices (SPOP) are not Hypothesis's."""
 T = TypeVar("T")
@@ -72,8 +73,8 @@ class RunMachine(RuleBasedStateMachine):
         self.claimed: dict[str, ClaimedRun] = {}
         self.made = 0
         self.bench.upkeep()
-        self.add_node(large=False)
-        self.add_node(large=True)
+        self.add_node(large=False, version="1")
+        self.add_node(large=True, version=None)
 
     def teardown(self) -> None:
         """Everything reaches a final status once nodes live and time passes, and nothing is left."""
@@ -90,18 +91,24 @@ class RunMachine(RuleBasedStateMachine):
 
     @rule(
         queue=st.sampled_from(["one", "two", "task/t"]), large=st.booleans(), delay=st.sampled_from([0, 0, 0, 5]),
-        count=st.integers(1, 4),
+        count=st.integers(1, 4), version=VERSIONS,
     )  # fmt: skip
-    def trigger(self, queue: str, large: bool, delay: int, count: int) -> None:
-        """Make some runs."""
+    def trigger(self, queue: str, large: bool, delay: int, count: int, version: str | None) -> None:
+        """Make some runs. A run of a version may wait for them."""
         for _ in range(count):
-            self._trigger(queue, large=large, delay=delay)
+            self._trigger(queue, large=large, delay=delay, version=version)
 
-    def _trigger(self, queue: str, *, large: bool, delay: int) -> None:
+    def _trigger(self, queue: str, *, large: bool, delay: int, version: str | None = None) -> None:
         class_name = LARGE if large else CLASS
         due = timedelta(seconds=delay) if delay else None
         run_id = self.bench.trigger(
-            queue, limit=QUEUES[queue], class_name=class_name, due=due, max_attempts=MOST_ATTEMPTS
+            queue,
+            limit=QUEUES[queue],
+            class_name=class_name,
+            due=due,
+            max_attempts=MOST_ATTEMPTS,
+            waiter=Waiter("parent", "w") if version else None,
+            prefers=version,
         )
         self.runs[run_id] = Model(queue, class_name)
         self._see(run_id)
@@ -113,12 +120,12 @@ class RunMachine(RuleBasedStateMachine):
         assert self.bench.trigger(idempotency_key=key) == first
         self.runs.setdefault(first, Model("task/t", CLASS))
 
-    @rule(large=st.booleans())
-    def add_node(self, large: bool) -> None:
+    @rule(large=st.booleans(), version=VERSIONS)
+    def add_node(self, large: bool, version: str | None) -> None:
         """Start a worker."""
         self.made += 1
         name, class_name = f"n{self.made}", LARGE if large else CLASS
-        self.bench.node(name, capacity=3, class_name=class_name)
+        self.bench.node(name, capacity=3, class_name=class_name, subtasks=version is not None, version=version)
         self.nodes[name] = class_name
 
     @rule(target=claims, pick=PICK, where=PICK, is_old=st.booleans())
@@ -283,6 +290,16 @@ class RunMachine(RuleBasedStateMachine):
             slots = self.bench.slots(queue)
             assert limit is None or len(slots) <= limit
             assert all(self.bench.field(run_id, "slot") == queue for run_id in slots)
+
+    @invariant()
+    def no_run_waits_for_a_version_that_nobody_runs(self) -> None:
+        """What stands on the queue of a version without nodes is about to be withdrawn."""
+        if not hasattr(self, "bench"):
+            return
+        for run_id in self.runs:
+            queue = self.bench.field(run_id, "ticket")
+            if queue.partition("@")[2] and not self.bench.redis("EXISTS", self.bench.key(f"serving:{queue}")):
+                assert self.bench.redis("SISMEMBER", self.bench.key("deserted"), queue)
 
     @invariant()
     def budgets_and_transitions_hold(self) -> None:

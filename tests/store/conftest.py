@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
@@ -20,6 +20,7 @@ from taskflow.store.operations import Operation
 from taskflow.store.records import ClaimedRun, Ticket
 from taskflow.store.sync_store import OnEnded, Store
 from taskflow.store.trigger_operations import NewRun
+from taskflow.store.version_names import code_name
 from taskflow.store.wire import StoreConfig, new_run_id
 from tests.servers import RedisServer
 
@@ -94,7 +95,7 @@ class Bench:
         key = more.pop("idempotency_key", None)
         new = NewRun(
             id=more.pop("id", new_run_id(self.shard)),
-            task_id="t",
+            task_id=more.pop("task_id", "t"),
             payload=more.pop("payload", b'{"a":1}'),
             args=None,
             queue=queue,
@@ -114,13 +115,23 @@ class Bench:
         class_name: str = CLASS,
         queue: str | None = None,
         subtasks: bool = False,
+        version: str | None = None,
+        tasks: Sequence[str] = ("t",),
     ) -> str:
         """Register a node and return its id."""
         celery_queue = f"{self.config.environment}.{class_name}{f'.{queue}' if queue else ''}"
         queues = [celery_queue, f"{celery_queue}@"] if subtasks else [celery_queue]
+        if version:
+            queues.append(f"{celery_queue}@{code_name(version, tasks)}")
         self.run(
             node_operations.register_node(
-                name, lease=LEASE, queues=queues, capacity=capacity, classes=[class_name], description={}
+                name,
+                lease=LEASE,
+                queues=queues,
+                capacity=capacity,
+                classes=[class_name],
+                description={},
+                tasks=tasks,
             )
         )
         return name

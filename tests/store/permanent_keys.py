@@ -6,7 +6,7 @@ PERMANENT = re.compile(
     r"\{tf:[^}]+\}:("
     r"live|finished|delayed|canvas|queues|nodes|ticket_queues|deserted|suspects|templates|tasks|schemas|awaiting:.+|upkeep|events|finishes|load|timers|effects|hooks|environment(:slots|:waiting)?"
     r"|queue:[^:]+(:slots(:.+)?|:holders|:turns|:classes|:count:[^:]+|:pending:.+)?"
-    r"|blocked:[^:]+|tickets:[^:]+|unclaimed:[^:]+|serving:[^:]+"
+    r"|blocked:[^:]+|tickets:[^:]+|unclaimed:[^:]+|serving:[^:]+|versions:[^:]+|knows:[^:]+"
     r"|node:[^:]+(:runs)?|children:.+|waits:.+|journal:.+|waiters:.+|streams:.+|stream:.+|input:.+"
     r"|tokens|token:.+|token_key:.+"
     r")"

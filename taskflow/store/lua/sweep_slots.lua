@@ -38,7 +38,7 @@ for _, queue in ipairs(scan[2]) do
   rouse(queue)
   for _, class in ipairs(redis.call("SMEMBERS", queue_key(queue) .. ":classes")) do
     if target(class, queue) then
-      unblock(class:match("^(.-)@?$"), 10)
+      unblock(class_of(class), 10)
     end
   end
 end

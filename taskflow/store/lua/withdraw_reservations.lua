@@ -1,5 +1,6 @@
--- Take unclaimed reservations back from Celery queues that lost their last node: slot back, place kept.
--- include: event push reserve timers queue limits slots pending grant dispatch
+-- Take unclaimed reservations back from Celery queues that lost their last node: slot back, place kept. Runs that preferred
+-- a version which is gone go to another one.
+-- include: event push reserve timers queue limits slots pending grant dispatch enqueue move
 -- ARGV[7] at most how many
 -- Derives :deserted, :unclaimed:<Celery queue>, :run:<id>.
 -- Returns {1, how many were withdrawn}: as many as asked for means that more may be left.
@@ -18,7 +19,12 @@ for _, celery_queue in ipairs(redis.call("SRANDMEMBER", base .. ":deserted", 10)
     end
   end
   left = left - #ids
-  if redis.call("EXISTS", base .. ":unclaimed:" .. celery_queue) == 0 then
+  local is_empty = redis.call("EXISTS", base .. ":unclaimed:" .. celery_queue) == 0
+  if is_empty and kin_of(celery_queue) then
+    left = left - move_runs(celery_queue, left)
+    is_empty = forget_queue(celery_queue)
+  end
+  if is_empty then
     redis.call("SREM", base .. ":deserted", celery_queue)
   end
   if left == 0 then

@@ -1,6 +1,7 @@
 """Names of queues and addresses of brokers: nothing here connects."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 from kombu.connection import Connection
@@ -13,6 +14,7 @@ from taskflow.broker.queues import QueueName, celery_queue, dedicated_queue, par
 from taskflow.broker.redis_transport import Transport
 from taskflow.broker.same_server import direct_list_name, is_same_server
 from taskflow.broker.urls import batch_url, kombu_url, redis_address, without_password
+from taskflow.store.version_names import code_name
 from tests.integration.broker.conftest import QUEUE, a_celery
 
 
@@ -24,6 +26,9 @@ def test_a_queue_name_is_read_as_it_was_made() -> None:
     assert str(parse_queue(name)) == name
     assert parse_queue(subtask_queue(name)) == QueueName("dev", "small-1x", "process", "task/reports.daily", True)
     assert str(parse_queue(subtask_queue(name))) == subtask_queue(name) == f"{name}@"
+    of_version = subtask_queue(name, code_name("1.2@3", ["t"]))
+    assert parse_queue(of_version) == replace(parse_queue(subtask_queue(name)), code=code_name("1.2@3", ["t"]))
+    assert str(parse_queue(of_version)) == of_version
     for wrong in ("celery", "dev.small-1x", "dev..process", "dev.small-1x.process."):
         with pytest.raises(ValueError, match="is not a queue of taskflow"):
             parse_queue(wrong)
@@ -42,6 +47,17 @@ def test_a_queue_made_by_name_is_declared_as_ours() -> None:
         assert queues["dev.large-1x.process.a"] == celery_queue("dev.large-1x.process.a", is_amqp=is_amqp)
     assert celery_queue(QUEUE, is_amqp=True).queue_arguments == {"x-queue-type": "quorum"}
     assert celery_queue(QUEUE, is_amqp=True).exchange.type == "topic"
+
+
+def test_the_queue_of_a_version_goes_away_with_it() -> None:
+    """Each deploy has one; what kombu keeps of a queue on Redis it keeps for ever."""
+    of_version = subtask_queue(QUEUE, code_name("1", ["t"]))
+    assert celery_queue(of_version, is_amqp=True).queue_arguments == {
+        "x-queue-type": "quorum",
+        "x-expires": 86_400_000,
+    }
+    found = [vars(celery_queue(name, is_amqp=False)) for name in (QUEUE, subtask_queue(QUEUE), of_version)]
+    assert [queue["no_declare"] for queue in found] == [False, False, True]
 
 
 def test_a_worker_without_queues_consumes_the_default_machine(monkeypatch: pytest.MonkeyPatch) -> None:

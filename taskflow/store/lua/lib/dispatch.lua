@@ -1,5 +1,6 @@
 -- Reserve slots for pending runs: each concurrency key in its turn, its oldest run whose class has a live node with room.
--- Derives :blocked:<class>, :serving:<Celery queue>, :unclaimed:<Celery queue>, :environment:waiting.
+-- Derives :blocked:<class>, :serving:<Celery queue>, :unclaimed:<Celery queue>, :environment:waiting, :versions:<queue>@<version>,
+-- :knows:<Celery queue>.
 local DISPATCHES = 100
 local LOOKS = 1000
 local RATE_PAUSE_MS = 50
@@ -12,38 +13,65 @@ local function capacity(celery_queue)
   return total
 end
 
+-- The nodes of one version that know the same tasks have a Celery queue for what runs of their version wait for, beside each
+-- queue: "<queue>@<version>.<tasks>". Returns "<queue>@<version>" of such a name, nothing of another.
+local function kin_of(celery_queue)
+  return celery_queue:match("^(.+@.+)%.%x+$")
+end
+
+-- Such a Celery queue beside `queue` that nodes take from: one whose nodes know the task, any one when that is nil.
+local function version_queue(queue, version, task)
+  for _, name in ipairs(redis.call("SMEMBERS", base .. ":versions:" .. queue .. SUBTASKS .. version)) do
+    local knows = not task or redis.call("SISMEMBER", base .. ":knows:" .. name, task) == 1
+    if knows and redis.call("EXISTS", base .. ":serving:" .. name) == 1 then
+      return name
+    end
+  end
+end
+
 -- Runs that others wait for have a Celery queue beside each queue: a node full of waiting runs takes from it alone.
-local function shared_queue(class, waiter)
+-- They go to the version of who waits where a node has it, and the task.
+local function shared_queue(class, waiter, prefers, task)
   local shared = environment .. "." .. class
+  local preferred = prefers and version_queue(shared, prefers, task)
+  if preferred then
+    return preferred
+  end
   if waiter and redis.call("EXISTS", base .. ":serving:" .. shared .. SUBTASKS) == 1 then
     return shared .. SUBTASKS
   end
   return shared
 end
 
--- The Celery queue on which a run of this class could start now: the dedicated one while a node serves it. The code of a
--- held class is on its node already.
-local function target(order, queue)
+-- On which Celery queues a run of this class could start, the best first: the dedicated one, while a node serves it, before
+-- the shared one.
+local function candidates(order, queue, id)
+  local class, suffix = class_of(order), order:match("@.*$")
+  local shared = environment .. "." .. class
+  local dedicated, found = shared .. "." .. queue, {}
+  if suffix and suffix ~= SUBTASKS then
+    local version, task = suffix:sub(2), id and redis.call("HGET", run_key(id), "task")
+    found[1] = version_queue(dedicated, version, task)
+    found[#found + 1] = version_queue(shared, version, task)
+  end
+  if suffix then
+    found[#found + 1], found[#found + 2] = dedicated .. SUBTASKS, shared .. SUBTASKS
+  end
+  found[#found + 1], found[#found + 2] = dedicated, shared
+  return found
+end
+
+-- The Celery queue on which a run of this class, the one at its head, could start now. The code of a held class is on its
+-- node already.
+local function target(order, queue, id)
   if is_held_class(order) then
     return order
   end
-  local class, suffix = order:match("^(.-)(@?)$")
-  local shared = environment .. "." .. class
-  local celery_queue = shared .. "." .. queue .. suffix
-  local room = capacity(celery_queue)
-  if room == 0 and suffix ~= "" then
-    celery_queue = shared .. suffix
-    room = capacity(celery_queue)
-  end
-  if room == 0 then
-    celery_queue = shared .. "." .. queue
-    room = capacity(celery_queue)
-  end
-  if room == 0 then
-    room, celery_queue = capacity(shared), shared
-  end
-  if redis.call("SCARD", base .. ":unclaimed:" .. celery_queue) < 2 * room then
-    return celery_queue
+  for _, celery_queue in ipairs(candidates(order, queue, id)) do
+    local room = capacity(celery_queue)
+    if room > 0 then
+      return redis.call("SCARD", base .. ":unclaimed:" .. celery_queue) < 2 * room and celery_queue or nil
+    end
   end
 end
 
@@ -54,9 +82,9 @@ local function next_pending(queue, concurrency_key, only_held)
   for _, class in ipairs(redis.call("SMEMBERS", queue_key(queue) .. ":classes")) do
     local head = redis.call("ZRANGE", pending_key(queue, class, concurrency_key), 0, 0, "WITHSCORES")
     if head[1] and (is_held_class(class) or not only_held) then
-      local celery_queue = target(class, queue)
+      local celery_queue = target(class, queue, head[1])
       if not celery_queue then
-        full[#full + 1] = class:match("^(.-)@?$")
+        full[#full + 1] = class_of(class)
       elseif not best or tonumber(head[2]) < best_order then
         best, best_order = { class, celery_queue, head[1] }, tonumber(head[2])
       end

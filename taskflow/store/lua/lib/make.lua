@@ -11,7 +11,8 @@ end
 --   [6] class "<machine>.<executor>"  [7] max_attempts  [8] tags JSON or ""  [9] due ms, "+<ms>" from now, or ""
 --   [10] "<task>:<digest>" of the idempotency key or ""  [11] the key itself or ""
 --   [12] JSON object of further fields of the run or ""  [13] debounce JSON or ""
---   Among the further fields: "waiter", who waits for the run's end; "place", the order it takes, its parent's.
+--   Among the further fields: "waiter", who waits for the run's end; "prefers", the version of its code; "place", the order
+--   the run takes, its parent's.
 -- Returns 1 and the run id when made, 2 and a run id when this id, the idempotency key or the debounce key has a run.
 local function make_one(at)
   local id, task, payload, args, queue, limits, class = unpack(ARGV, at, at + 6)
@@ -82,7 +83,7 @@ local function make_one(at)
   elseif not (further.ttl or further.priority or is_governed(queue)) then
     local celery_queue = environment .. "." .. class
     if further.waiter then
-      celery_queue = more().shared_queue(class, further.waiter)
+      celery_queue = more().shared_queue(class, further.waiter, further.prefers, task)
     end
     set_status(id, queue, "", "QUEUED", "order", place, "reservation", "1", "ticket", celery_queue, unpack(fields))
     publish(id, { task, payload, args ~= "" and args }, 1, celery_queue, false)

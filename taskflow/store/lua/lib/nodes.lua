@@ -1,4 +1,11 @@
--- Forget a node. Derives :nodes, :node:<id>, :node:<id>:runs, :node:<id>:inbox, :serving:<Celery queue>, :deserted.
+-- Forget a node. Derives :nodes, :node:<id>, :node:<id>:runs, :node:<id>:inbox, :serving:<Celery queue>, :deserted,
+-- :versions:<queue>@<version>, :knows:<Celery queue>.
+local function forget_version(kin, queue)
+  redis.call("SREM", base .. ":versions:" .. kin, queue)
+  redis.call("DEL", base .. ":knows:" .. queue)
+  wake(now) -- what stands on its queue is not to wait for a version that nobody runs
+end
+
 local function desert(node)
   local queues = redis.call("HGET", base .. ":node:" .. node, "queues")
   for _, queue in ipairs(cjson.decode(queues or "[]")) do
@@ -6,6 +13,10 @@ local function desert(node)
     redis.call("HDEL", serving, node)
     if redis.call("EXISTS", serving) == 0 then
       redis.call("SADD", base .. ":deserted", queue)
+      local kin = kin_of(queue)
+      if kin then
+        forget_version(kin, queue)
+      end
     end
     -- What the node had taken from the broker and not claimed is published again at the next pass.
     redis.call("HSET", base .. ":suspects", queue, 1)

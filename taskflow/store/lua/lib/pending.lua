@@ -1,12 +1,19 @@
 -- The runs that wait behind a queue's limits: oldest first within a concurrency key and class; keys take turns.
--- A class here has an "@" behind it for runs that others wait for, or before it: "@<node>" for those that wait to go on.
+-- A class here has an "@" behind it for runs that others wait for, and then the version that they prefer, if any; or before
+-- it: "@<node>" for those that wait to go on.
 -- Derives :queue:<queue>:pending:<class>[:<key>], :queue:<queue>:classes, :queue:<queue>:turns, :queue:<queue>:count:<class>.
 -- A key without a turn waits for a slot of its own, for its rate (a timer), or for room in a class (:blocked:<class>).
 local SUBTASKS = "@"
 
 -- Runs that others wait for have an order of their own: they may start where others may not, see dispatch.
 local function order_class(id, class)
-  return redis.call("HEXISTS", run_key(id), "waiter") == 1 and class .. SUBTASKS or class
+  local run = redis.call("HMGET", run_key(id), "waiter", "prefers")
+  return run[1] and class .. SUBTASKS .. (run[2] or "") or class
+end
+
+-- The class itself.
+local function class_of(order)
+  return order:match("^[^@]*")
 end
 
 local function pending_key(queue, class, concurrency_key)
