@@ -88,6 +88,7 @@ class Drive:
         injector.run(plan(self._seed, self._seconds, has_broker=self._broker is not None), self._seconds)
         workload.stop()
         crew.gather()
+        workload.resume()
         problems = self._result.problems
         problems += self._wait_for_the_end(fleet)
         watch.stop()

@@ -61,6 +61,13 @@ class Workload:
         if self._thread.is_alive():
             self.errors.append("a trigger did not return within 30 s")
 
+    def resume(self) -> None:
+        """Resume the queue that is paused now and then, once everything is healed.
+
+        Also when no pause is known: one that was not answered may be carried out late, after the resume that followed.
+        """
+        queues.resume(tasks.THREE)
+
     def counts(self) -> Counter[str]:
         """Return how many runs of each kind exist for certain."""
         return Counter(self.certain.values())
@@ -75,7 +82,6 @@ class Workload:
                 continue
             except Exception as error:
                 self.errors.append(f"{act.__name__} raised {type(error).__name__}: {error}")
-        self._resume(at_once=True)
 
     def _trigger(self, kind: str, trigger: Callable[[], RunHandle[Done]]) -> RunHandle[Done]:
         try:
@@ -218,11 +224,7 @@ class Workload:
             handle.cancel()
             self.canceled.add(run_id)
 
-    def _resume(self, *, at_once: bool = False) -> None:
-        while self._resume_at < float("inf") and (at_once or self._resume_at <= time.monotonic()):
-            try:
-                queues.resume(tasks.THREE)
-                self._resume_at = float("inf")
-            except StoreUnavailableError:
-                if not at_once:
-                    return
+    def _resume(self) -> None:
+        if self._resume_at <= time.monotonic():
+            queues.resume(tasks.THREE)
+            self._resume_at = float("inf")
