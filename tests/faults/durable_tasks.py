@@ -1,7 +1,8 @@
 """The fault driver's durable tasks. What they do is a list of legs; each call that the journal answers is noted.
 
-Lines, behind ``kind run attempt claim pid time`` (see ``tasks``): ``step name goes|fails``, the function of a step is
-being called; ``stepped name value``, a call has returned with a value, so the journal has an entry of it.
+Lines, behind ``kind run attempt claim pid time`` (see ``tasks``): ``pass``, the code begins at its top;
+``step name goes|fails``, the function of a step is being called; ``stepped name value``, a call has returned with a
+value, so the journal has an entry of it.
 """
 
 import asyncio
@@ -123,6 +124,7 @@ class Traveller:
     async def go(self) -> Done:
         """Go all legs."""
         with noted(self._ctx):
+            note("pass", self._ctx)
             for number, leg in enumerate(self._trip.legs):
                 self._falter(number)
                 name = f"{leg}-{number}"

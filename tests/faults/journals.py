@@ -14,6 +14,7 @@ class Journals:
 
     Attributes:
         kept: How many calls returned, so that the journal has them.
+        unloaded: How often an attempt went on from its top, after it had waited without a process.
         twice: Steps that were in progress when their process died or lost its run, and ran again.
         late: Steps that code whose claim was over began when another claim had done them: as a frozen node's does until
             it hears of it. ``check_limits`` judges whether it could have heard.
@@ -21,13 +22,15 @@ class Journals:
     """
 
     kept: int = 0
+    unloaded: int = 0
     twice: int = 0
     late: int = 0
     problems: list[str] = field(default_factory=list[str])
 
     def told(self) -> str:
         """Return it for people."""
-        return f"journals  {self.kept} calls kept; {self.twice} steps in progress ran twice, {self.late} late"
+        again = f"{self.twice} steps in progress ran twice, {self.late} late"
+        return f"journals  {self.kept} calls kept, {self.unloaded} times unloaded; {again}"
 
 
 def check_journals(runs: Mapping[str, Run], ledger: Ledger) -> Journals:
@@ -45,7 +48,8 @@ def check_journals(runs: Mapping[str, Run], ledger: Ledger) -> Journals:
         executed[call] += note.words[1] == "goes"
         if call in kept:
             _judge_again(found, kept[call], note)
-    found.kept = len(kept)
+    passes = [(note.run_id, note.attempt) for note in ledger.notes if note.kind == "pass"]
+    found.kept, found.unloaded = len(kept), len(passes) - len(set(passes))
     found.twice = sum(times - 1 for times in executed.values() if times > 1) - found.late
     found.problems += _check_children(runs, kept)
     return found

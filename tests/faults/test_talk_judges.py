@@ -27,7 +27,7 @@ def a_ledger(path: Path, *lines: str) -> Ledger:
     """Return what ``kind run claim words`` make: each in its first attempt, in process 7."""
     whole = [
         f"{kind} {run} 1 {claim} 7 1.0 {words}"
-        for kind, run, claim, words in (line.split(maxsplit=3) for line in lines)
+        for kind, run, claim, words in (f"{line} ".split(" ", 3) for line in lines)
     ]
     path.write_text("".join(f"{line}\n" for line in whole))
     return read_ledger(path, {})
@@ -59,6 +59,11 @@ def test_a_step_that_was_in_progress_may_run_twice_and_is_counted(path: Path) ->
     assert judged(path, "step a 1 s-0 goes", "step a 2 s-0 goes", "stepped a 2 s-0 x") == Journals(kept=1, twice=1)
     assert judged(path, "step a 2 s-0 goes", "stepped a 2 s-0 x", "step a 1 s-0 goes") == Journals(kept=1, late=1)
     assert judged(path, "step a 1 s-0 fails", "step a 1 s-0 goes", "stepped a 1 s-0 x") == Journals(kept=1)
+
+
+def test_a_pass_that_follows_in_the_same_attempt_was_unloaded_before(path: Path) -> None:
+    """So it is seen whether the mixture unloads any."""
+    assert judged(path, "pass a 1", "pass a 2", "pass b 1") == Journals(unloaded=1)
 
 
 def test_a_call_that_returns_something_else_is_found(path: Path) -> None:
