@@ -35,8 +35,8 @@ def forge(store: Store, ledger: Path) -> tuple[int, list[str]]:
                 was_taken = store.run_for(run_id, write())
             except (StaleClaimError, RunNotFoundError):
                 was_taken = False
-            except StoreUnavailableError:
-                continue
+            except StoreUnavailableError:  # whoever heals it waits for this to return
+                return refused, problems
             if was_taken is False:  # some say it so
                 refused += 1
             else:
