@@ -4,7 +4,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -46,6 +46,16 @@ def exit_status(process: Any) -> int | None:
     if found is None:
         return None
     return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+
+
+def have_started(processes: Iterable[Any]) -> bool:
+    """Whether no child has exited by itself; one that a signal has ended had started.
+
+    Celery asks once, before its loop, and ends the node if not. That is late while the broker is away: children may
+    have been killed by then, as those of a node that has lost its lease are. They are replaced once it is in its loop.
+    """
+    statuses = [exit_status(process) for process in processes]
+    return all(status is None or status < 0 for status in statuses)
 
 
 def signal_group(pgid: int, number: signal.Signals) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Final
 from celery.concurrency.asynpool import AsynPool
 from celery.worker import state
 
-from taskflow.worker.child_exits import ChildExit, exit_status, kill_leftovers, signal_group, stopped
+from taskflow.worker.child_exits import ChildExit, exit_status, have_started, kill_leftovers, signal_group, stopped
 from taskflow.worker.guard import Guard
 
 __all__ = ["ChildExit", "ChildWatch"]
@@ -232,6 +232,7 @@ class ChildWatch:
         pool._track_child_process = track_child_process
         pool._join_exited_workers = pool._result_handler.join_exited_workers = join_exited_workers
         pool._mark_worker_as_available = mark_worker_as_available
+        pool.did_start_ok = lambda: have_started(list(pool._pool))
         for name in ("on_stop", "on_terminate"):
             setattr(task_pool, name, self._and_close(getattr(task_pool, name)))
 
@@ -296,9 +297,8 @@ class ChildWatch:
 
     def _report(self, child: _Child, status: int) -> None:
         pid = child.process.pid
-        signal_group(
-            pid, signal.SIGKILL
-        )  # what it had spawned; almost always before it is waited for, so the number is its own
+        # What it had spawned; almost always before it is waited for, so the number is its own.
+        signal_group(pid, signal.SIGKILL)
         self._guard.forget(pid)
         if child.pidfd >= 0:
             if self._hub is not None:

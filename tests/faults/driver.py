@@ -19,6 +19,7 @@ from tests.faults.ledger import DeathWatch, read_ledger
 from tests.faults.leftovers import leftovers, messages_left
 from tests.faults.limits import check_limits
 from tests.faults.proxy import Proxy, through
+from tests.faults.talks import Talks, check_talks
 from tests.faults.workload import Workload
 from tests.fleet import Fleet
 from tests.servers import Client, RabbitServer
@@ -27,7 +28,8 @@ from tests.waiting import wait_until
 LEASE, HEARTBEAT, MAX_LOST = 3, 1, 10
 SETTINGS: dict[str, Any] = {
     "lease": LEASE, "heartbeat": HEARTBEAT, "reservation_timeout": 2, "cancel_grace": 3, "connect_timeout": 1,
-    "max_lost": MAX_LOST, "tasks": "tests.faults.tasks", "ticket_hold": 5,
+    "max_lost": MAX_LOST, "ticket_hold": 5,
+    "tasks": "tests.faults.tasks,tests.faults.talking_tasks,tests.faults.durable_tasks",
 }  # fmt: skip
 STANDSTILL_SECONDS = 45
 IDLE_SECONDS = 25
@@ -45,6 +47,7 @@ class Result:
     statuses: Counter[str] = field(default_factory=Counter[str])
     refused: int = 0
     late: list[str] = field(default_factory=list[str])
+    talks: Talks = field(default_factory=Talks)
     problems: list[str] = field(default_factory=list[str])
 
 
@@ -88,6 +91,7 @@ class Drive:
         injector.run(plan(self._seed, self._seconds, has_broker=self._broker is not None), self._seconds)
         workload.stop()
         crew.gather()
+        workload.resume()
         problems = self._result.problems
         problems += self._wait_for_the_end(fleet)
         watch.stop()
@@ -125,12 +129,13 @@ class Drive:
     def _check(self, fleet: Fleet, crew: Crew, workload: Workload, injector: Injector, watch: DeathWatch) -> None:
         now = time.time()
         ledger = read_ledger(self._folder / "ledger", watch.deaths)
+        result = self._result
         ids = {*workload.certain, *workload.maybe, *workload.refused, *ledger.made, *(s.run_id for s in ledger.stints)}
         found: dict[str, Run] = checks.read_runs(fleet.flow, sorted(ids))
         overlaps = check_limits(
             ledger.stints, found, self._store.clock, crew.freezes, injector.outages, workload.keyed, self._limit, now
         )
-        result = self._result
+        result.talks = check_talks(fleet.flow, found, workload.letters, ledger)
         result.faults, result.triggered, result.late = injector.injected, workload.counts(), overlaps.late
         result.refused = injector.refused
         result.completed = Counter(
@@ -147,6 +152,7 @@ class Drive:
             *checks.check_failures(found),
             *checks.check_hooks(found, ledger),
             *overlaps.problems,
+            *result.talks.problems,
         ]
 
 
@@ -168,6 +174,8 @@ def told(result: Result) -> str:
         f"  completed {', '.join(_of_kind(result, kind) for kind, _ in result.triggered.most_common())}",
         f"  ended     {_counts(result.statuses)}",
         f"  refused   {result.refused} stale writes",
+        f"  {result.talks.journals.told()}",
+        f"  {result.talks.told()}",
         f"  late code {len(result.late)}: {'; '.join(result.late) or 'none'}",
     ]
     if result.problems:

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from taskflow import AttemptOutcome, RunError, RunNotFoundError, RunStatus, StoreUnavailableError
+from taskflow.definition.stream_engine import StreamPlace
 from taskflow.errors import StaleClaimError
 from taskflow.execution.reporting.changes import Change
-from taskflow.store import operations, run_operations
+from taskflow.store import journal_operations, operations, run_operations, stream_operations, wait_operations
 from taskflow.store.operations import Operation
+from taskflow.store.stream_operations import StreamLimits
 from taskflow.store.sync_store import Store
+from taskflow.store.wait_operations import OpenedWait
 from tests.faults.ledger import Stint, read_ledger
 
 MOST = 10
+LIMITS = StreamLimits()
 ERROR = RunError("Forged", "A write under a claim that is over.")
 
 
@@ -31,9 +35,9 @@ def forge(store: Store, ledger: Path) -> tuple[int, list[str]]:
                 was_taken = store.run_for(run_id, write())
             except (StaleClaimError, RunNotFoundError):
                 was_taken = False
-            except StoreUnavailableError:
-                continue
-            if was_taken is False:  # give_up_run says it so
+            except StoreUnavailableError:  # whoever heals it waits for this to return
+                return refused, problems
+            if was_taken is False:  # some say it so
                 refused += 1
             else:
                 problems.append(f"{name} of {run_id} under claim {claim}, which was over, was taken")
@@ -41,18 +45,18 @@ def forge(store: Store, ledger: Path) -> tuple[int, list[str]]:
 
 
 def _stale(ledger: Path) -> Iterator[tuple[str, int]]:
-    """Runs with a claim of an attempt that is not their newest."""
+    """Runs with a claim that is not their newest: of an attempt before, or from before a wait."""
     stints: dict[str, list[Stint]] = defaultdict(list)
     for stint in read_ledger(ledger, {}).stints:
         stints[stint.run_id].append(stint)
     for run_id, of_it in stints.items():
-        if of_it[0].attempt < of_it[-1].attempt:
+        if of_it[0].claim < of_it[-1].claim:
             yield run_id, of_it[0].claim
 
 
 def _writes(run_id: str, claim: int) -> dict[str, Callable[[], Operation[Any]]]:
     forged = b'{"claim":0,"attempt":0}'
-    change = Change("set", ("claim",), "0")
+    change, place = Change("set", ("claim",), "0"), StreamPlace(run_id, "stream", "tale", claim)
     return {
         "finish_run": lambda: operations.finish_run(run_id, claim, RunStatus.COMPLETED, output=forged),
         "settle_run": lambda: operations.settle_run(run_id, claim, RunStatus.COMPLETED, output=forged),
@@ -60,4 +64,10 @@ def _writes(run_id: str, claim: int) -> dict[str, Callable[[], Operation[Any]]]:
         "give_up_run": lambda: operations.give_up_run(run_id, claim, AttemptOutcome.LOST, ERROR),
         "finish_hooks": lambda: operations.finish_hooks(run_id, claim),
         "update_metadata": lambda: run_operations.update_metadata(run_id, claim, [change], writer="forger", number=1),
+        "write_journal": lambda: journal_operations.write_journal(run_id, claim, {"0.1": b"sstep\tforged\nnull"}),
+        "suspend_run": lambda: journal_operations.suspend_run(run_id, claim),
+        "unload_run": lambda: journal_operations.unload_run(run_id, claim),
+        # with what it is parked on it might repeat a call that was done, which is answered as before and writes nothing
+        "wait_run": lambda: wait_operations.wait_run(run_id, claim, [OpenedWait("forged", 1)]),
+        "append_items": lambda: stream_operations.append_items(place, [b'{"started":0,"number":0}'], LIMITS),
     }

@@ -25,6 +25,17 @@ class Stint:
     """When it said that it ended, or was last seen alive; None: it is alive."""
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something else that a run's code said, with its claim at that moment. Which comes first, their order says."""
+
+    kind: str
+    run_id: str
+    attempt: int
+    claim: int
+    words: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Ledger:
     """A ledger as it was when it was read."""
@@ -35,11 +46,13 @@ class Ledger:
     """Runs that tasks have triggered, and whether for certain."""
     twice: list[str] = field(default_factory=list[str])
     """Claims under which two attempts began."""
+    notes: list[Note] = field(default_factory=list[Note])
 
 
 def read_ledger(path: Path, deaths: dict[int, float]) -> Ledger:
     """Read the ledger. What did not end by itself ended with its process."""
-    ledger, stints, began = Ledger(), dict[tuple[str, str], Stint](), set[tuple[str, str]]()
+    ledger, began = Ledger(), set[tuple[str, str]]()
+    stints: dict[tuple[str, str, str], Stint] = {}  # a durable run's attempt goes on in another process
     for line in path.read_text().splitlines() if path.exists() else ():
         kind, run_id, *words = line.split()
         if kind in ("start", "resume"):
@@ -48,14 +61,18 @@ def read_ledger(path: Path, deaths: dict[int, float]) -> Ledger:
                 ledger.twice.append(f"claim {claim} of {run_id} began twice")
             began.add((run_id, claim))
             stint = Stint(run_id, int(attempt), int(claim), int(pid), float(at), deaths.get(int(pid)))
-            stints[run_id, attempt] = stint
+            stints[run_id, attempt, pid] = stint
             ledger.stints.append(stint)
         elif kind in ("end", "pause"):
-            stints[run_id, words[0]].ended = min(float(words[3]), stints[run_id, words[0]].ended or float("inf"))
+            stint = stints[run_id, words[0], words[2]]
+            stint.ended = min(float(words[3]), stint.ended or float("inf"))
         elif kind == "hook":
             ledger.hooks[run_id] += 1
         elif kind == "made":
             ledger.made[run_id] = ledger.made.get(run_id, False) or words[1] == "certain"
+        else:
+            attempt, claim, _, _, *told = words
+            ledger.notes.append(Note(kind, run_id, int(attempt), int(claim), tuple(told)))
     return ledger
 
 

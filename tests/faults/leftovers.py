@@ -9,10 +9,12 @@ from tests.servers import Client, RabbitServer
 
 ARCHITECTURE = Path(__file__).parents[2] / "ARCHITECTURE.md"
 EMPTY = re.compile(
-    r".*(:live|:delayed|:timers|:effects|:canvas|:runs|:slots(:.*)?|:holders|:pending:.*|:turns|:classes|:count:.*|:waiting"
-    r"|:children:.*|:tickets:.*|:unclaimed:.*|:deserted|:waits?:.*|:waiters:.*)"
+    r".*(:live|:delayed|:effects|:canvas|:runs|:slots(:.*)?|:holders|:pending:.*|:turns|:classes|:count:.*|:waiting"
+    r"|:children:.*|:tickets:.*|:unclaimed:.*|:deserted|:waits?:.*|:waiters:.*"
+    r"|:journal:.*)"
 )
-"""Keys that stand for something that goes on: slots, tickets, timers, reservations, children."""
+"""Keys that stand for something that goes on: slots, tickets, reservations, children, waits, journals."""
+SLACK_MS = 1000
 
 
 def permanent_keys() -> re.Pattern[str]:
@@ -47,7 +49,13 @@ def leftovers(client: Client, environment: str, shards: int) -> list[str]:
     nodes = {node for shard in range(shards) for node in _members(client, f"{{tf:{environment}:{shard}}}:nodes")}
     for key in cast("list[str]", client.execute_command("KEYS", f"{{tf:{environment}:*")):
         name = key.partition("}")[2]
-        if EMPTY.fullmatch(name):
+        if name == ":timers":
+            found += _timers_left(client, key)
+        elif name.startswith((":stream:", ":input:", ":streams:")):
+            found += _stream_left(client, key)
+        elif name.startswith((":token:", ":token_key:")):
+            found += _token_left(client, key)
+        elif EMPTY.fullmatch(name):
             found.append(f"{name} is left: {_shown(client, key)}")
         elif client.execute_command("PTTL", key) == -1 and not permanent.fullmatch(name) and name[5:] not in live:
             found.append(f"{name} has no TTL")
@@ -58,6 +66,29 @@ def leftovers(client: Client, environment: str, shards: int) -> list[str]:
     if client.execute_command("EXISTS", "unacked"):
         found.append(f"{client.execute_command('HLEN', 'unacked')} messages are left unacknowledged")
     return found
+
+
+def _timers_left(client: Client, key: str) -> list[str]:
+    """At rest nothing is to happen yet, but that open tokens time out and done ones are forgotten."""
+    tokens = {f"token:{token}" for token in _members(client, f"{key.removesuffix(':timers')}:tokens")}
+    return [f"the timer {timer!r} is left" for timer in _members(client, key) if timer not in tokens]
+
+
+def _stream_left(client: Client, key: str) -> list[str]:
+    """A stream stays as long as the record of its run."""
+    base, _, name = key.partition("}")
+    record = f"{base}}}:run:{name.split(':')[2]}"
+    left, kept = (client.execute_command("PTTL", each) for each in (key, record))
+    return [] if 0 < left <= kept + SLACK_MS else [f"{name} has a TTL of {left} ms, its run one of {kept} ms"]
+
+
+def _token_left(client: Client, key: str) -> list[str]:
+    """A token stays while it is open; then it and its idempotency key have a TTL."""
+    base, _, name = key.partition("}")
+    token = client.execute_command("GET", key) if name.startswith(":token_key:") else name.removeprefix(":token:")
+    status = client.execute_command("HGET", f"{base}}}:token:{token}", "status")
+    is_kept = status == "WAITING" or client.execute_command("PTTL", key) != -1
+    return [] if is_kept else [f"{name} of a token that is {status} has no TTL"]
 
 
 def messages_left(broker: RabbitServer) -> list[str]:

@@ -1,7 +1,7 @@
 """The tasks of the fault driver. Each notes what it does in a ledger that taskflow knows nothing of.
 
 Lines: ``start|end|pause|resume run attempt claim pid time``, ``hook run kind pid time``,
-``made child parent certain|maybe``.
+``made child parent certain|maybe``; those of other kinds (``note``) begin like a start and have words of their own.
 """
 
 import asyncio
@@ -42,29 +42,30 @@ class Done(BaseModel):
     attempt: int
 
 
-def _note(kind: str, ctx: Context) -> int:
+def note(kind: str, ctx: Context, *words: object) -> int:
     """Note what happens, with the claim, which user code does not see otherwise."""
     claim = require_live_run("the ledger").identity.claim
-    write(kind, ctx.run.id, ctx.attempt.number, claim, os.getpid(), f"{time.time():.6f}")
+    write(kind, ctx.run.id, ctx.attempt.number, claim, os.getpid(), f"{time.time():.6f}", *words)
     return claim
 
 
 @contextmanager
-def noted(ctx: Context) -> Generator[None]:
-    """Note the start and the end of what is inside."""
-    metadata.set("claim", _note("start", ctx))
+def noted(ctx: Context) -> Generator[int]:
+    """Note the start and the end of what is inside, and tell it the claim under which it started."""
+    claim = note("start", ctx)
+    metadata.set("claim", claim)
     try:
-        yield
+        yield claim
     finally:
-        _note("end", ctx)
+        note("end", ctx)
 
 
 @contextmanager
 def away(ctx: Context) -> Generator[None]:
     """Note that the run only waits meanwhile, and holds no slot."""
-    _note("pause", ctx)
+    note("pause", ctx)
     yield
-    metadata.set("claim", _note("resume", ctx))
+    metadata.set("claim", note("resume", ctx))
 
 
 def _begin(work: Work, ctx: Context) -> None:
@@ -74,15 +75,21 @@ def _begin(work: Work, ctx: Context) -> None:
         _have_children(work, ctx)
 
 
-def _finish(work: Work, ctx: Context) -> Done:
+def done(ctx: Context) -> Done:
+    """Return what a run returns, and say so in its metadata and log."""
     claim = require_live_run("the ledger").identity.claim
     metadata.set("claim", claim).increment("halves")
     logger.info("half done")
+    return Done(claim=claim, attempt=ctx.attempt.number)
+
+
+def _finish(work: Work, ctx: Context) -> Done:
+    result = done(ctx)
     if work.aborts:
         raise AbortRun("as told")
     if ctx.attempt.number <= work.fails:
         raise ConnectionError(f"attempt {ctx.attempt.number} fails as told")
-    return Done(claim=claim, attempt=ctx.attempt.number)
+    return result
 
 
 def _have_children(work: Work, ctx: Context) -> None:

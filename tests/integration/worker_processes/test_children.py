@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from taskflow.worker.memory import family, proportional, resident
+from tests.faults.proxy import Proxy, through
 from tests.integration.worker_processes.fleet import ROOT, Events
 from tests.processes import kill_group, spawn, stop_group, tail
 from tests.servers import RedisServer
@@ -29,6 +30,9 @@ class Node(Events):
         with self.log.open("ab") as output:
             self.process = spawn(argv, env={**self.env, **env}, output=output)
         self.node = self.wait_for("node", timeout=20)
+
+    def wait_until_ready(self) -> None:
+        """Wait until it consumes."""
         wait_until(lambda: " ready." in self.log.read_text(), f"the node; {tail(self.log)}", timeout=20)
 
 
@@ -40,10 +44,12 @@ def start_node(tmp_path: Path, valkey: RedisServer) -> Iterator[StartNode]:
     """Start nodes that end with the test."""
     nodes: list[Node] = []
 
-    def start(concurrency: int = 1, **env: str) -> Node:
+    def start(concurrency: int = 1, *, broker: str = "", **env: str) -> Node:
         folder = tmp_path / f"node-{len(nodes)}"
         folder.mkdir()
-        nodes.append(Node(folder, valkey.url, concurrency, **env))
+        nodes.append(Node(folder, broker or valkey.url, concurrency, **env))
+        if not broker:
+            nodes[-1].wait_until_ready()
         return nodes[-1]
 
     yield start
@@ -80,6 +86,24 @@ def test_an_idle_child_that_dies_is_replaced_too(start_node: StartNode) -> None:
     os.kill(child, signal.SIGKILL)
     assert node.wait_for("exit", pid=child)["runs"] == []
     assert node.started("hold", 0)["pid"] != child
+
+
+def test_a_child_that_dies_before_the_broker_is_there_does_not_end_the_node(
+    start_node: StartNode, valkey: RedisServer
+) -> None:
+    """Celery takes it for one that could not start, however long ago it did. All die so when the lease is lost."""
+    with contextlib.closing(Proxy(valkey.port)) as proxy:
+        proxy.refuses = True
+        node = start_node(2, broker=through(proxy, valkey.url))
+        [child, other] = node.node["children"]
+        os.kill(child, signal.SIGKILL)
+        wait_until(lambda: is_gone(child), "the child to end")
+        proxy.heal()
+        node.wait_until_ready()
+        assert node.wait_for("exit", pid=child)["signal"] == signal.SIGKILL
+        busy = {node.started("hold", 60)["pid"] for _ in range(2)}
+        assert other in busy
+        assert child not in busy
 
 
 def test_a_connection_that_is_lost_while_a_child_dies_does_not_end_the_node(

@@ -1,0 +1,45 @@
+"""Whoever follows what runs tell while they tell it, whatever fails meanwhile."""
+
+import threading
+import time
+
+from taskflow import StoreUnavailableError
+from tests.faults.talking_tasks import Line, tale
+
+MOST = 8
+JOIN_SECONDS = 20
+
+
+class Readers:
+    """Follow the output streams of some runs at a time, each in a thread of its own.
+
+    Attributes:
+        read: What was read of each run that was followed.
+    """
+
+    def __init__(self) -> None:
+        self.read: dict[str, list[Line]] = {}
+        self._threads: dict[str, threading.Thread] = {}
+
+    def follow(self, run_id: str) -> None:
+        """Read what a run tells until it has ended, if not too many are read already."""
+        if sum(thread.is_alive() for thread in self._threads.values()) < MOST:
+            self.read[run_id] = []
+            self._threads[run_id] = threading.Thread(target=self._follow, args=(run_id,), name="reader", daemon=True)
+            self._threads[run_id].start()
+
+    def ended(self) -> list[str]:
+        """Wait for all to end, which they do with their runs, and return whose reader did not."""
+        for thread in self._threads.values():
+            thread.join(JOIN_SECONDS)
+        return [f"the reader of {run_id} did not end" for run_id, one in self._threads.items() if one.is_alive()]
+
+    def _follow(self, run_id: str) -> None:
+        found = self.read[run_id]
+        while True:
+            try:
+                for line in tale.read(run_id, start_index=len(found)):
+                    found.append(line)
+                return
+            except StoreUnavailableError:  # at its beginning; later on it is waited for
+                time.sleep(0.2)
