@@ -112,11 +112,11 @@ class TicketQoS(redis.QoS):
         append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
-        """Forget a message. Safe in any thread."""
-        if self._ticket(delivery_tag) is None:
-            super().ack(delivery_tag)
-        else:
+        """Forget a message. Safe in any thread. One of a channel that was closed meanwhile has been put back."""
+        if self._ticket(delivery_tag) is not None:
             virtual.QoS.ack(self, delivery_tag)
+        elif not self.channel.closed:
+            super().ack(delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         """Forget a message, or put it at the end of its list, behind all others."""
