@@ -3,14 +3,11 @@
 import contextlib
 import os
 import signal
-import time
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import psutil
-
-_STOP_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +59,6 @@ def signal_group(pgid: int, number: signal.Signals) -> None:
     """Signal a child's process group. The node makes it right after the fork, so it is there."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pgid, number)
-
-
-@contextlib.contextmanager
-def stopped(pid: int) -> Generator[bool]:
-    """Have a child stand still meanwhile. Yields whether it does: one in the kernel's hands may not, nor a dead one."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        deadline = time.monotonic() + _STOP_SECONDS
-        while (found := os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT)) is None:
-            if time.monotonic() > deadline:
-                break
-            time.sleep(0)
-        yield found is not None and found.si_code == os.CLD_STOPPED
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
 
 
 def kill_leftovers(groups: set[int]) -> None:

@@ -8,20 +8,19 @@ knows nothing of the store.
 import contextlib
 import logging
 import os
-import select
 import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from inspect import isgenerator
 from typing import Any, Final
 
 from celery.concurrency.asynpool import AsynPool
 from celery.worker import state
 
-from taskflow.worker.child_exits import ChildExit, exit_status, have_started, kill_leftovers, signal_group, stopped
+from taskflow.worker.child_exits import ChildExit, exit_status, have_started, kill_leftovers, signal_group
+from taskflow.worker.child_stop import executing_child, read_messages, stopped
 from taskflow.worker.guard import Guard
 
 __all__ = ["ChildExit", "ChildWatch"]
@@ -95,11 +94,8 @@ class ChildWatch:
         ``Request.worker_pid`` is set by the ACK that the child sends before it starts, and ``task_ready`` on READY ends
         ``active_requests``. What the child has said since is unread: see ``kill_run``.
         """
-        found = [request for request in state.active_requests if request.id == run_id and request.worker_pid]
-        if not found:
-            return None
-        first = min(found, key=lambda request: request.time_start)  # a ticket that came twice is about to be refused
-        return int(first.worker_pid) if first.worker_pid in self._children else None
+        pid = executing_child(run_id)
+        return pid if pid in self._children else None
 
     def kill_run(self, run_id: str, *, grace: float = 0, reason: str) -> bool:
         """End the child that executes a Celery request, and no other. On the hub's thread only.
@@ -116,19 +112,8 @@ class ChildWatch:
         process = self._children[pid].process
         with stopped(pid) as is_stopped:
             if is_stopped:
-                self._read_messages(process)
+                read_messages(self._hub, process)
             return is_stopped and self.pid_of(run_id) == pid and self.kill_child(pid, grace=grace, reason=reason)
-
-    def _read_messages(self, process: Any) -> None:
-        """Let the pool read what a child has sent, as its loop would."""
-        fd = process.outqR_fd
-        while self._hub is not None and fd in self._hub.readers and select.select([fd], [], [], 0)[0]:
-            reader, arguments = self._hub.readers[fd]
-            if isgenerator(reader):  # of a message that was sent in part
-                with contextlib.suppress(StopIteration):
-                    next(reader)
-            else:
-                reader(*arguments)
 
     def kill_child(self, pid: int, *, grace: float = 0, reason: str) -> bool:
         """End a child and everything in its process group; a new one takes its place.
