@@ -12,6 +12,7 @@ from taskflow.worker.async_pool import AsyncPool
 from taskflow.worker.child_loop import use_child_loop
 from taskflow.worker.child_start import bind_children
 from taskflow.worker.children_executor import ChildrenExecutor
+from taskflow.worker.collector import spare_what_stays
 from taskflow.worker.coroutines import CoroutineExecutor, LoopWatch
 from taskflow.worker.foreign_tickets import give_back_foreign_tickets
 from taskflow.worker.fork_logging import fork_between_lines
@@ -53,6 +54,7 @@ class NodeStep(bootsteps.StartStopStep):
         self._runtime.parking = ParkingLine()
         self._runtime.node.name = str(worker.hostname)
         self._runtime.node.renew()  # before the pool forks: children claim under it
+        spare_what_stays()
 
     def start(self, parent: Any) -> None:
         """Take the node's lease."""
