@@ -1,0 +1,98 @@
+"""What a caller asks for that is not possible: told before anything is written."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
+
+from taskflow.errors.base import TaskflowError, shown
+
+if TYPE_CHECKING:
+    from taskflow.models import BatchError
+
+
+class PayloadError(TaskflowError, ValueError):
+    """The payload does not fit the task's annotation. Nothing was written."""
+
+    def __init__(self, task_id: str, reason: str) -> None:
+        self.task_id, self.reason = task_id, reason
+        super().__init__(f"The payload does not fit task {task_id!r}: {reason}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.task_id, self.reason)
+
+
+class PayloadTooLargeError(PayloadError):
+    """The payload's JSON is larger than ``payload_limit``. Nothing was written."""
+
+    def __init__(self, task_id: str, size: int | str, limit: int = 0) -> None:
+        if isinstance(size, str):  # unpickled: the reason is complete already
+            super().__init__(task_id, size)
+            return
+        super().__init__(
+            task_id,
+            f"its JSON is {size:,} bytes and the limit is {limit:,}. Store the data elsewhere and send its address, "
+            "or raise TASKFLOW_PAYLOAD_LIMIT.",
+        )
+
+
+class TriggerOptionError(TaskflowError, ValueError):
+    """An option of ``trigger`` is wrong. Nothing was written."""
+
+    def __init__(self, option: str, value: object, remedy: str) -> None:
+        self.option, self.value, self.remedy = option, value, remedy
+        super().__init__(f"trigger({option}={shown(value)}) is not possible. {remedy}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, object, str]]:
+        return type(self), (self.option, self.value, self.remedy)
+
+
+class TaskNotFoundError(TaskflowError, LookupError):
+    """No task of that id is declared in this process."""
+
+    def __init__(self, task_id: str, remedy: str) -> None:
+        self.task_id, self.remedy = task_id, remedy
+        super().__init__(f"No task {task_id!r} is declared. {remedy}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.task_id, self.remedy)
+
+
+class BatchItemsError(TaskflowError, ValueError):
+    """Items of an atomic batch are wrong. Nothing was written.
+
+    Attributes:
+        errors: What is wrong, by index.
+    """
+
+    def __init__(self, errors: "Sequence[BatchError]", total: int) -> None:
+        self.errors, self.total = tuple(errors), total
+        shown = "; ".join(f"item {error.index}: {error.type}: {error.message}" for error in self.errors[:3])
+        more = f"; and {len(self.errors) - 3:,} more" if len(self.errors) > 3 else ""
+        super().__init__(
+            f"{len(self.errors):,} of {total:,} items of an atomic batch are wrong, so that none was triggered. "
+            f"{shown}{more}. Correct them, or leave atomic=True out to trigger the others."
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.errors, self.total)
+
+
+class RunFilterError(TaskflowError, ValueError):
+    """A filter or the cursor of ``runs.list`` is not possible."""
+
+    def __init__(self, option: str, value: object, remedy: str) -> None:
+        self.option, self.value, self.remedy = option, value, remedy
+        super().__init__(f"runs.list({option}={shown(value)}) is not possible. {remedy}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, object, str]]:
+        return type(self), (self.option, self.value, self.remedy)
+
+
+class BlockingCallError(TaskflowError, RuntimeError):
+    """A blocking verb was called in a thread with a running event loop."""
+
+    def __init__(self, verb: str, twin: str) -> None:
+        self.verb, self.twin = verb, twin
+        super().__init__(f"{verb}() would block the running event loop. Use `await {twin}(...)` here.")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.verb, self.twin)

@@ -1,0 +1,41 @@
+"""What is declared or set wrongly: told at import, or at the start."""
+
+from typing import Self
+
+from taskflow.errors.base import TaskflowError, shown
+
+
+class DefinitionError(TaskflowError):
+    """A declaration is wrong. Raised at import, with the option, its value and what to write instead."""
+
+    def __init__(self, what: str, *, option: str | None = None, value: object = None, remedy: str = "") -> None:
+        self.what, self.option, self.value, self.remedy = what, option, value, remedy
+        told = "" if option is None else f" ({option}={shown(value)})"
+        super().__init__(f"{what}{told}. {remedy}".rstrip())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_definition_error, (type(self), self.what, self.option, self.value, self.remedy)
+
+
+def _rebuild_definition_error(
+    kind: type[DefinitionError], what: str, option: str | None, value: object, remedy: str
+) -> DefinitionError:
+    return kind(what, option=option, value=value, remedy=remedy)
+
+
+class SettingsError(TaskflowError):
+    """A setting is missing or wrong."""
+
+
+class LocalNotSetError(TaskflowError, LookupError):
+    """A ``Local`` has no value here."""
+
+    def __init__(self, name: str, what: str) -> None:
+        self.name, self.what = name, what
+        super().__init__(
+            f"Local {name!r} {what}. Set it in a middleware or in init; in a test, inside "
+            "`with taskflow.testing.local_values():`."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.name, self.what)

@@ -1,0 +1,93 @@
+"""What is asked of a run, a batch or a queue and cannot be answered: there is none, or it ended in another way."""
+
+from datetime import timedelta
+from typing import Self
+
+from taskflow.errors.base import TaskflowError
+
+
+class RunNotFoundError(TaskflowError, LookupError):
+    """No run of that id: never made, or finished longer ago than the retention time."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        super().__init__(
+            f"No run {run_id!s:.200} in this environment. Check the id and TASKFLOW_ENVIRONMENT; finished runs are "
+            "kept for TASKFLOW_RETENTION."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.run_id,)
+
+
+class BatchNotFoundError(TaskflowError, LookupError):
+    """No batch of that id: never made, or made longer ago than the retention time."""
+
+    def __init__(self, batch_id: str) -> None:
+        self.batch_id = batch_id
+        super().__init__(
+            f"No batch {batch_id} in this environment. Check the id and TASKFLOW_ENVIRONMENT; batches are kept for "
+            "TASKFLOW_RETENTION."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (self.batch_id,)
+
+
+class RunNotDelayedError(TaskflowError):
+    """A run that was to be rescheduled is not DELAYED."""
+
+    def __init__(self, run_id: str, status: str) -> None:
+        self.run_id, self.status = run_id, status
+        super().__init__(
+            f"Run {run_id} was not rescheduled: it is {status}, and only a DELAYED run can be. Trigger another one."
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.run_id, self.status)
+
+
+class QueueNotFoundError(TaskflowError, LookupError):
+    """No queue of that name is declared, and no run has used it."""
+
+    def __init__(self, queue: str, remedy: str = "See `taskflow queues list`.") -> None:
+        self.queue, self.remedy = queue, remedy
+        super().__init__(f"No queue {queue!r} in this environment. {remedy}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.queue, self.remedy)
+
+
+class RunFailedError(TaskflowError):
+    """A run whose result was asked for did not complete.
+
+    Attributes:
+        run_id: The run.
+        status: Its final status.
+        type: Class name of the original error.
+        message: Its message.
+        traceback: Its traceback as text, empty when there was none.
+    """
+
+    def __init__(self, run_id: str, status: str, type: str = "", message: str = "", traceback: str = "") -> None:
+        self.run_id, self.status, self.type, self.message, self.traceback = run_id, status, type, message, traceback
+        original = f"\n\n{traceback.rstrip()}" if traceback else ""
+        super().__init__(f"Run {run_id} ended {status}: {type}: {message}{original}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str, str, str]]:
+        return type(self), (self.run_id, self.status, self.type, self.message, self.traceback)
+
+
+class RunCanceledError(RunFailedError):
+    """A run whose result was asked for was canceled."""
+
+
+class ResultTimeoutError(TaskflowError, TimeoutError):
+    """The run did not finish within the time given. It goes on; ask again."""
+
+    def __init__(self, run_id: str, timeout: timedelta, status: str) -> None:
+        self.run_id, self.timeout, self.status = run_id, timeout, status
+        super().__init__(f"Run {run_id} did not finish within {timeout.total_seconds():g} s; it is {status}.")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, timedelta, str]]:
+        return type(self), (self.run_id, self.timeout, self.status)

@@ -1,0 +1,29 @@
+"""What task code raises to say how its attempt ends, and what fails the attempt for its value."""
+
+from datetime import datetime, timedelta
+
+from taskflow.errors.base import TaskflowError
+
+
+class OutputError(TaskflowError, TypeError):
+    """A task returned something that is not JSON. Fails the attempt."""
+
+
+class AbortRun(Exception):  # noqa: N818 - a signal, not a failure of taskflow
+    """Raise in a task to end the run FAILED without another attempt."""
+
+
+class RetryAfter(Exception):  # noqa: N818
+    """Raise in a task to choose when the next attempt starts, instead of the backoff.
+
+    Args:
+        when: A duration from now (``timedelta``, seconds or ``"1h30m"``), or an aware ``datetime``.
+    """
+
+    def __init__(self, when: timedelta | datetime | float | str, message: str = "") -> None:
+        self.when = when
+        super().__init__(when, message)
+
+
+class OutOfMemory(Exception):  # noqa: N818
+    """Raise in a task to say that this machine is too small: retried on ``Retry.out_of_memory``, else CRASHED."""
