@@ -126,7 +126,9 @@ class IntakeStep(bootsteps.StartStopStep):
             parent.held_tickets.connect(waiting)
         if not isinstance(pool, AsyncPool):
             assert waiting is not None
-            set_free_slots(parent.task_consumer.channel, waiting.free_slots, lambda: waiting.is_overgrown, hub=hub)
+            channel = parent.task_consumer.channel
+            is_obeyed = set_free_slots(channel, waiting.free_slots, lambda: waiting.is_overgrown, hub=hub)
+            waiting.connect(can_give_back=is_obeyed)
             return
         set_free_slots(parent.task_consumer.channel, lambda _: pool.free_slots())
         pool.events.connect(hub.call_soon, parent.event_dispatcher)

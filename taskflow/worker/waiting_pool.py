@@ -57,6 +57,7 @@ class WaitingPool:
         self._reserved = 0
         self._settled_at = 0.0
         self._is_full = False
+        self._can_give_back = False
         self.times_full = 0
         self.on_change: Callable[[], None] = _nothing
         self.on_parked: Callable[[str], None] = _nothing
@@ -102,16 +103,20 @@ class WaitingPool:
     def register(self, hub: Any) -> None:
         """Listen to the children; called whenever Celery's loop starts."""
         self._hub = hub
-        self._busy.may_queue = not self._waiting
         hub.add_reader(self._line.fileno(), self._listen)
         hub.call_repeatedly(LOOK_SECONDS, self._look)
         hub.call_soon(self._look)
+
+    def connect(self, *, can_give_back: bool) -> None:
+        """A connection was made: whether a ticket that a child has at hand can go back to the broker."""
+        self._can_give_back = can_give_back
+        self._note_waiting()
 
     def ended(self, pid: int) -> None:
         """A child has ended, however."""
         self._take(self._line.read())  # its last word
         self._waiting.pop(pid, None)
-        self._busy.may_queue = not self._waiting
+        self._note_waiting()
 
     def _listen(self) -> None:
         self._take(self._line.read())
@@ -125,7 +130,10 @@ class WaitingPool:
                 self._waiting[parked.pid] = parked.run_id
                 self._next_jobs.give_back(self._child(parked.pid).inqW_fd)
                 self.on_parked(parked.run_id)
-        self._busy.may_queue = not self._waiting  # nothing lies behind a run that waits
+        self._note_waiting()
+
+    def _note_waiting(self) -> None:
+        self._busy.may_queue = self._can_give_back and not self._waiting  # nothing lies behind a run that waits
 
     def _look(self) -> None:
         for pid in [pid for pid, run_id in self._waiting.items() if self._is_over(pid, run_id)]:

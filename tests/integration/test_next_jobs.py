@@ -62,9 +62,9 @@ def children(node: Node) -> list[int]:
     return node.family()[1:]
 
 
-def test_what_lies_behind_a_long_run_starts_elsewhere(store_fleet: Fleet) -> None:
+def test_what_lies_behind_a_long_run_starts_elsewhere(fleet: Fleet) -> None:
     """Short runs have been the rule when the long one comes; its child keeps nobody waiting."""
-    store_fleet.start_node(concurrency=2)
+    fleet.start_node(concurrency=2)
     for _ in range(3):
         before = [tasks.sleep.trigger(SHORT) for _ in range(60)]
         long = tasks.sleep.trigger(tasks.Nap(seconds=3))
@@ -72,7 +72,7 @@ def test_what_lies_behind_a_long_run_starts_elsewhere(store_fleet: Fleet) -> Non
         wait_until(ended([*before, *after]), "the short runs to end", timeout=10)
         assert long.status() is RunStatus.EXECUTING
         assert long.result(timeout=10) == long.id
-    assert set(starts(store_fleet).values()) == {1}
+    assert set(starts(fleet).values()) == {1}
 
 
 def test_a_cancel_stops_its_run_and_no_other(store_fleet: Fleet) -> None:
