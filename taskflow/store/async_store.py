@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 from redis.exceptions import ResponseError
 
+from taskflow.definition.journaling import NOWHERE, at_place
 from taskflow.errors import StoreScriptError, StoreUnavailableError
 from taskflow.store import scripts
 from taskflow.store.connections import AsyncConnections, packed
@@ -80,6 +81,12 @@ class AsyncStore:
         Raises:
             StoreUnavailableError: No connection.
         """
+        with at_place(NOWHERE):
+            return await self._read_stream(name, after, shard, block_ms, count)
+
+    async def _read_stream(
+        self, name: str, after: str, shard: int, block_ms: int | None, count: int
+    ) -> list[tuple[bytes, list[bytes]]]:
         connection = None
         try:
             connection = await self._connections.acquire()
@@ -136,6 +143,11 @@ class AsyncStore:
             self._on_ended(ended)
 
     async def _execute(self, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]) -> list[Any]:
+        """Exchange commands for replies. What redis-py makes tasks for on the way is no branch of a durable function."""
+        with at_place(NOWHERE):
+            return await self._exchange(commands, operations)
+
+    async def _exchange(self, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]) -> list[Any]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout
         was_sent = False

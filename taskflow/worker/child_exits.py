@@ -55,6 +55,30 @@ def have_started(processes: Iterable[Any]) -> bool:
     return all(status is None or status < 0 for status in statuses)
 
 
+def replace_pipes(asyn: Any) -> None:
+    """Give the replacements of dead children pipes. Celery 5.7 does so only once its loop has begun.
+
+    Before that ``get_process_queues`` finds none free, and a node whose connection broke while it was made would end.
+    """
+    if asyn.on_process_down is not None:
+        return
+    for pipes, owner in list(asyn._queues.items()):
+        if owner is not None and owner not in asyn._pool:
+            del asyn._queues[pipes]
+            asyn._all_inqueues.discard(owner.inqW_fd)
+            asyn._fileno_to_inq.pop(owner.inqW_fd, None)
+            asyn._fileno_to_outq.pop(owner.outqR_fd, None)
+            for pipe in filter(None, pipes):
+                pipe.close()
+            asyn._queues[asyn.create_process_queues()] = None
+
+
+def know_pipes(asyn: Any, process: Any) -> None:
+    """Have Celery's loop read what a new child says, should it have begun before that loop."""
+    if asyn.on_process_up is None:
+        asyn._fileno_to_outq[process.outqR_fd] = process
+
+
 def signal_group(pgid: int, number: signal.Signals) -> None:
     """Signal a child's process group. The node makes it right after the fork, so it is there."""
     with contextlib.suppress(ProcessLookupError, PermissionError):

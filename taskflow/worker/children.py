@@ -19,7 +19,15 @@ from typing import Any, Final
 from celery.concurrency.asynpool import AsynPool
 from celery.worker import state
 
-from taskflow.worker.child_exits import ChildExit, exit_status, have_started, kill_leftovers, signal_group
+from taskflow.worker.child_exits import (
+    ChildExit,
+    exit_status,
+    have_started,
+    kill_leftovers,
+    know_pipes,
+    replace_pipes,
+    signal_group,
+)
 from taskflow.worker.child_stop import executing_child, read_messages, stopped
 from taskflow.worker.guard import Guard
 
@@ -188,6 +196,7 @@ class ChildWatch:
 
         def create_worker_process(index: int) -> Any:
             process = make(index)
+            know_pipes(pool, process)
             self._adopt(process)
             return process
 
@@ -199,6 +208,7 @@ class ChildWatch:
                     return join(shutdown)
                 finally:
                     self._report_reaped()
+                    replace_pipes(pool)
 
         def mark_worker_as_available(fd: int) -> None:
             pid = self._condemned.get(fd)

@@ -5,6 +5,7 @@ Everything that happens is a line of JSON in ``$EVENTS``; the hub-thread command
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -58,6 +59,8 @@ class Processes(bootsteps.StartStopStep):
         watch = _installed["watch"] = ChildWatch(parent.pool, guard, self.child_exited)
         if MEMORY_LIMIT:
             MemoryWatch(watch, MEMORY_LIMIT).start()
+        if os.environ.get("LOSE_EARLY"):
+            lose_early(parent.pool, watch)
         note("node", pid=os.getpid(), guard=guard.pid, children=watch.pids())
 
     def register_with_event_loop(self, parent: Any, hub: Any) -> None:
@@ -71,6 +74,15 @@ class Processes(bootsteps.StartStopStep):
         note(
             "exit", pid=ended.pid, exitcode=ended.exitcode, signal=ended.signal, reason=ended.reason, runs=ended.run_ids
         )
+
+
+def lose_early(pool: Any, watch: ChildWatch) -> None:
+    """Have a child die, and the pool be flushed as after a connection that broke while it was made."""
+    dead = watch.pids()[0]
+    os.kill(dead, signal.SIGKILL)
+    os.waitid(os.P_PID, dead, os.WEXITED | os.WNOWAIT)
+    pool.flush()
+    note("lost", pid=dead)
 
 
 app.steps["worker"].add(Processes)

@@ -106,6 +106,18 @@ def test_a_child_that_dies_before_the_broker_is_there_does_not_end_the_node(
         assert child not in busy
 
 
+def test_a_connection_that_breaks_while_it_is_made_does_not_end_a_node_that_has_lost_a_child(
+    start_node: StartNode,
+) -> None:
+    """Before its loop Celery frees no pipes of the dead, and finds none for those that come after."""
+    node = start_node(2, LOSE_EARLY="1")
+    dead = node.wait_for("lost")["pid"]
+    assert node.wait_for("exit", pid=dead)["signal"] == signal.SIGKILL
+    busy = {node.started("hold", 60)["pid"] for _ in range(2)}
+    assert busy == {*node.node["children"]}
+    assert dead not in busy
+
+
 def test_a_connection_that_is_lost_while_a_child_dies_does_not_end_the_node(
     start_node: StartNode, valkey: RedisServer
 ) -> None:
