@@ -143,7 +143,7 @@ class AsyncStore:
             self._on_ended(ended)
 
     async def _execute(self, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]) -> list[Any]:
-        """Exchange commands for replies. What redis-py makes tasks for on the way is no branch of a durable function."""
+        """Exchange commands for replies. What redis-py makes tasks for is no branch of a durable function."""
         with at_place(NOWHERE):
             return await self._exchange(commands, operations)
 
