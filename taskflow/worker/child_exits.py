@@ -55,11 +55,16 @@ def have_started(processes: Iterable[Any]) -> bool:
     return all(status is None or status < 0 for status in statuses)
 
 
-def replace_pipes(asyn: Any) -> None:
-    """Give the replacements of dead children pipes. Celery 5.7 does so only once its loop has begun.
+def tidy_pipes(asyn: Any) -> None:
+    """Forget the pipes of dead children where Celery 5.7 does not. Their numbers are soon those of other descriptors.
 
-    Before that ``get_process_queues`` finds none free, and a node whose connection broke while it was made would end.
+    It keeps the number of a result pipe that it closed because a job lay in the other one. Should a socket of ours get
+    the number, it would read from that after the next reconnect. And before its loop has begun it frees none of a dead
+    child's pipes: ``get_process_queues`` finds none for the next, and the node would end.
     """
+    for fd, process in list(asyn._fileno_to_outq.items()):
+        if process not in asyn._pool:
+            del asyn._fileno_to_outq[fd]
     if asyn.on_process_down is not None:
         return
     for pipes, owner in list(asyn._queues.items()):
@@ -67,7 +72,6 @@ def replace_pipes(asyn: Any) -> None:
             del asyn._queues[pipes]
             asyn._all_inqueues.discard(owner.inqW_fd)
             asyn._fileno_to_inq.pop(owner.inqW_fd, None)
-            asyn._fileno_to_outq.pop(owner.outqR_fd, None)
             for pipe in filter(None, pipes):
                 pipe.close()
             asyn._queues[asyn.create_process_queues()] = None

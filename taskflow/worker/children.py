@@ -25,8 +25,8 @@ from taskflow.worker.child_exits import (
     have_started,
     kill_leftovers,
     know_pipes,
-    replace_pipes,
     signal_group,
+    tidy_pipes,
 )
 from taskflow.worker.child_stop import executing_child, read_messages, stopped
 from taskflow.worker.guard import Guard
@@ -208,7 +208,7 @@ class ChildWatch:
                     return join(shutdown)
                 finally:
                     self._report_reaped()
-                    replace_pipes(pool)
+                    tidy_pipes(pool)
 
         def mark_worker_as_available(fd: int) -> None:
             pid = self._condemned.get(fd)

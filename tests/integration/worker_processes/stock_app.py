@@ -59,6 +59,8 @@ class Processes(bootsteps.StartStopStep):
         watch = _installed["watch"] = ChildWatch(parent.pool, guard, self.child_exited)
         if MEMORY_LIMIT:
             MemoryWatch(watch, MEMORY_LIMIT).start()
+        if os.environ.get("TAKE_NUMBERS"):
+            take_numbers(parent.pool._pool)
         if os.environ.get("LOSE_EARLY"):
             lose_early(parent.pool, watch)
         note("node", pid=os.getpid(), guard=guard.pid, children=watch.pids())
@@ -74,6 +76,18 @@ class Processes(bootsteps.StartStopStep):
         note(
             "exit", pid=ended.pid, exitcode=ended.exitcode, signal=ended.signal, reason=ended.reason, runs=ended.run_ids
         )
+
+
+def take_numbers(asyn: Any) -> None:
+    """Have others open something between the end of a child's pipes and the start of the next ones."""
+    create = asyn.create_process_queues
+
+    def create_later() -> Any:
+        for _ in range(8):
+            os.open(os.devnull, os.O_RDONLY)
+        return create()
+
+    asyn.create_process_queues = create_later
 
 
 def lose_early(pool: Any, watch: ChildWatch) -> None:
@@ -110,6 +124,13 @@ def close_pipes(state: Any) -> int:
     for process in children:
         consumer.pool._pool._event_process_exit(consumer.hub, process)
     return len(children)
+
+
+@control_command()
+def read_children(state: Any) -> dict[str, list[int]]:
+    """Say whose results Celery reads, and which children there are."""
+    asyn = state.consumer.pool._pool
+    return {"read": [each.pid for each in asyn._fileno_to_outq.values()], "alive": [each.pid for each in asyn._pool]}
 
 
 @app.task(bind=True)

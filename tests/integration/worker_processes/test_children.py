@@ -118,6 +118,20 @@ def test_a_connection_that_breaks_while_it_is_made_does_not_end_a_node_that_has_
     assert dead not in busy
 
 
+def test_nothing_is_read_for_a_child_that_died_with_a_job_in_its_pipe(start_node: StartNode) -> None:
+    """The number of its own pipe is another descriptor's then: a socket's of the store has lost four bytes so."""
+    node = start_node(1, TAKE_NUMBERS="1")
+    [child] = node.node["children"]
+    os.kill(child, signal.SIGSTOP)
+    run = node.send("hold", 0)
+    wait_until(lambda: f"[{run}] received" in node.log.read_text(), "the job to be at hand")
+    node.command("child_of", run_id=run)  # the loop has turned since, and written it
+    os.kill(child, signal.SIGKILL)
+    assert node.wait_for("end", id=run)["pid"] != child
+    known = node.command("read_children")
+    assert sorted(known["read"]) == sorted(known["alive"])
+
+
 def test_a_connection_that_is_lost_while_a_child_dies_does_not_end_the_node(
     start_node: StartNode, valkey: RedisServer
 ) -> None:
