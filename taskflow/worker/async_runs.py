@@ -146,7 +146,7 @@ class AsyncRuns:
 
     def tell(self, run_id: str) -> None:
         """A run that waits here may go on, or one of its waits is done. From any thread."""
-        self.loop.call_soon_threadsafe(self._tell, run_id)
+        self._call_soon(self._tell, run_id)
 
     def suspend_waiting(self) -> None:
         """Unload the durable runs that only wait, now and from now on: the node is about to stop. From any thread."""
@@ -154,7 +154,7 @@ class AsyncRuns:
 
     def cancel_all(self) -> None:
         """Stop every coroutine: their claims are over. From any thread; ``wait_idle`` tells when they have."""
-        self.loop.call_soon_threadsafe(self._cancel_all)
+        self._call_soon(self._cancel_all)
 
     def interrupt_all(self, grace: timedelta) -> None:
         """Stop every coroutine, and those whose claim is on its way: the node leaves. In a thread that may wait.
@@ -175,6 +175,11 @@ class AsyncRuns:
         """End the loop. What executes is dropped; stop it before."""
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(5)
+
+    def _call_soon(self, act: Callable[..., object], *args: object) -> None:
+        """Call in the loop what is about coroutines. None are left when it is closed, which the lease outlives."""
+        with contextlib.suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(act, *args)
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self.loop)

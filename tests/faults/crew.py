@@ -112,6 +112,7 @@ class Crew:
             elif time.monotonic() - asked > STOP_SECONDS:
                 self._leaving.remove((node, asked))
                 self.errors.append(f"{node.name} did not stop within {STOP_SECONDS} s: {node.log}")
+                _cry(node)
                 node.kill()
 
     def gather(self) -> None:
@@ -136,6 +137,8 @@ class Crew:
             with contextlib.suppress(subprocess.TimeoutExpired):  # a second SIGTERM would be another wish
                 node.process.wait(STOP_SECONDS)
             code = node.process.poll()
+            if code is None:
+                _cry(node)
             if code != 0:
                 self.errors.append(f"{node.name} was stopped at the end and ended with {code}: {node.log}")
         self.errors += [f"{node.name} left processes behind" for node in self.fleet.nodes if group_is_alive(node.pid)]
@@ -152,6 +155,14 @@ def _could_not_start(node: Node) -> bool:
     """Whether a node ended before it was one: it found no store, or was asked to stop before it could know how to."""
     was_killed = node.process.returncode == -signal.SIGTERM
     return "node.ready" not in node.output() and (was_killed or "StoreUnavailableError" in node.output())
+
+
+def _cry(node: Node) -> None:
+    """Have a node that hangs say in its log where each of its threads is: Celery's answer to SIGUSR1."""
+    size = len(node.output())
+    node.process.send_signal(signal.SIGUSR1)
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: len(node.output()) > size, "the stacks of a node that hangs", timeout=5)
 
 
 def _family(node: Node) -> list[int]:

@@ -6,10 +6,10 @@ import itertools
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
-from taskflow import RunHandle, StoreUnavailableError, StreamClosedError, wait
+from taskflow import RunHandle, RunNotFoundError, StoreUnavailableError, StreamClosedError, wait
 from tests.faults import durable_tasks, talking_tasks, tasks
 from tests.faults.durable_tasks import Leg, Trip
 from tests.faults.readers import Readers
@@ -72,9 +72,9 @@ class Letters:
         legs: list[Leg] = ["token", "step"]
         legs.extend("ask" for _ in range(asks))
         self._dice.shuffle(legs)
-        handle = self._durable("durable letter", ["step", *legs], token)
-        if asks:
-            self._later(3, lambda: self._send(handle.id, Question(number=0), asks - 1))
+        with self._asking(asks - 1):
+            handle = self._durable("durable letter", ["step", *legs], token)
+        self._ask(handle.id, asks - 1)
 
     def token(self) -> None:
         """Trigger up to three runs that wait for one token."""
@@ -96,9 +96,10 @@ class Letters:
         """Trigger a run that takes questions, and send them."""
         task = self._dice.choice((talking_tasks.examined, talking_tasks.aexamined))
         exam = Exam(last=self._dice.randint(0, 4), holds=self._dice.random() < 0.3)
-        handle = self._trigger("exam", lambda: task.trigger(exam))
+        with self._asking(exam.last):
+            handle = self._trigger("exam", lambda: task.trigger(exam))
         self.exams[handle.id] = exam.last
-        self._later(2, lambda: self._send(handle.id, Question(number=0), exam.last))
+        self._ask(handle.id, exam.last)
 
     def tell_due(self) -> None:
         """Tell what is due."""
@@ -152,6 +153,21 @@ class Letters:
             self._later(AGAIN_SECONDS, lambda: self._complete(token))
             raise
 
+    @contextlib.contextmanager
+    def _asking(self, last: int) -> Generator[None]:
+        """Ask also a run whose trigger was not answered: if it exists, it waits to be asked."""
+        try:
+            yield
+        except StoreUnavailableError as error:
+            if error.may_exist and error.run_id is not None:
+                self._ask(error.run_id, last)
+            raise
+
+    def _ask(self, run_id: str, last: int) -> None:
+        """Begin soon to send the questions up to a number."""
+        if last >= 0:
+            self._later(2, lambda: self._send(run_id, Question(number=0), last))
+
     def _send(self, run_id: str, question: Question, last: int) -> None:
         """Send a question, and later the next one; the same again when it may not have been sent."""
         send = Send(question)
@@ -162,7 +178,7 @@ class Letters:
             again = Question(number=question.number, send=question.send + 1)
             self._later(AGAIN_SECONDS, lambda: self._send(run_id, again, last))
             raise
-        except StreamClosedError:  # the run has ended: it has failed, or got the last one as it seemed not to be sent
+        except (StreamClosedError, RunNotFoundError):  # it has failed, got the last one unanswered, or was never made
             self.sends[run_id].remove(send)
             return
         send.is_certain = True

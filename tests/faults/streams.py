@@ -85,15 +85,16 @@ def check_exams(
     """Input streams hold what was sent, in order and once, and every attempt got it from the first item on."""
     problems: list[str] = []
     for run_id, of_it in sends.items():
-        wanted = [send for send in of_it if send.is_certain or send.question in held[run_id]]
-        if [send.question for send in wanted] != list(held[run_id]):
-            problems.append(f"{run_id} was sent {_shown(of_it)}, and its stream has {held[run_id]}")
+        there = held.get(run_id, [])
+        wanted = [send for send in of_it if send.is_certain or send.question in there]
+        if [send.question for send in wanted] != list(there):
+            problems.append(f"{run_id} was sent {_shown(of_it)}, and its stream has {there}")
     got: dict[str, int] = defaultdict(lambda: -1)
     for note in ledger.notes:
         if note.kind == "got":
             index, number, send = map(int, note.words)
             got[note.run_id] = max(number, got[note.run_id])
-            if held[note.run_id][index : index + 1] != [Question(number=number, send=send)]:
+            if held.get(note.run_id, [])[index : index + 1] != [Question(number=number, send=send)]:
                 problems.append(f"{note.run_id} got {number}.{send} as item {index} under claim {note.claim}")
     done = [run_id for run_id in lasts if run_id in runs and runs[run_id].status is RunStatus.COMPLETED]
     return problems + [f"{run_id} ended with question {got[run_id]}" for run_id in done if got[run_id] != lasts[run_id]]

@@ -111,3 +111,15 @@ def test_a_cancel_that_overtakes_a_resume_stops_the_coroutine(bench: Bench, tmp_
     finally:
         runs.stop()
     assert bench.redis("HLEN", bench.key("node:n1:runs")) == 0
+
+
+def test_what_a_node_hears_between_the_end_of_its_loop_and_of_its_lease_is_no_error(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """Its pulse beats until the lease is given back: a wait may be done by then, or the lease be lost."""
+    runs = started(AsyncStore(bench.config, bench), tmp_path)
+    runs.stop()
+    assert runs.loop.is_closed()
+    runs.tell("run_waited_here")
+    runs.cancel_all()
+    assert runs.wait_idle(0)
