@@ -65,9 +65,9 @@ def children(node: Node) -> list[int]:
 def test_what_lies_behind_a_long_run_starts_elsewhere(fleet: Fleet) -> None:
     """Short runs have been the rule when the long one comes; its child keeps nobody waiting."""
     fleet.start_node(concurrency=2)
-    for _ in range(3):
+    for _ in range(2):
         before = [tasks.sleep.trigger(SHORT) for _ in range(60)]
-        long = tasks.sleep.trigger(tasks.Nap(seconds=3))
+        long = tasks.sleep.trigger(tasks.Nap(seconds=2))
         after = [tasks.sleep.trigger(SHORT) for _ in range(60)]
         wait_until(ended([*before, *after]), "the short runs to end", timeout=10)
         assert long.status() is RunStatus.EXECUTING
@@ -78,7 +78,7 @@ def test_what_lies_behind_a_long_run_starts_elsewhere(fleet: Fleet) -> None:
 def test_a_cancel_stops_its_run_and_no_other(store_fleet: Fleet) -> None:
     """Its child may have gone on to the next run when the node hears of it."""
     store_fleet.start_node(concurrency=2)
-    handles = [tasks.sleep.trigger(SHORT) for _ in range(400)]
+    handles = [tasks.sleep.trigger(SHORT) for _ in range(250)]
     canceled: set[str] = set()
 
     def cancel_the_newest() -> None:
@@ -99,7 +99,7 @@ def test_a_killed_child_loses_one_run_at_most(store_fleet: Fleet) -> None:
     """What it had at hand is another child's; what it had just finished is written."""
     node = store_fleet.start_node(concurrency=2)
     dice, kills = random.Random(7), 0
-    handles = [tasks.sleep.trigger(SHORT) for _ in range(1000)]
+    handles = [tasks.sleep.trigger(SHORT) for _ in range(600)]
 
     def kill_a_child() -> None:
         nonlocal kills
@@ -108,7 +108,7 @@ def test_a_killed_child_loses_one_run_at_most(store_fleet: Fleet) -> None:
             kill(dice.choice(pids))
             kills += 1
 
-    with beside(kill_a_child, 0.3):
+    with beside(kill_a_child, 0.2):
         wait_until(ended(handles), "all runs to end", timeout=60)
     found = [handle.retrieve() for handle in handles]
     assert {run.status for run in found} == {RunStatus.COMPLETED}
@@ -128,7 +128,7 @@ def kill(pid: int) -> None:
 def test_a_lost_connection_starts_nothing_twice(store_fleet: Fleet, valkey: RedisServer) -> None:
     """What lies in a child's pipe then is executed there, and is in no other child's way."""
     store_fleet.start_node(concurrency=2)
-    handles = [tasks.sleep.trigger(SHORT) for _ in range(1500)]
+    handles = [tasks.sleep.trigger(SHORT) for _ in range(900)]
     client = valkey.client()
     with beside(lambda: client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"), 0.3):
         wait_until(ended(handles), "all runs to end", timeout=60)
