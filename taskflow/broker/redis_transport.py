@@ -195,6 +195,12 @@ class Channel(redis.Channel):
         super().close()
         self._disconnect_pools()  # putting back made a new connection
 
+    def _connparams(self, asynchronous: bool = False) -> dict[str, object]:
+        if self.connection.client is None:  # kombu could not close it, has forgotten its address, and tries again
+            raise ConnectionError("The broker's connection was closed.")
+        params: dict[str, object] = cast(Any, super())._connparams(asynchronous=asynchronous)  # not in the stubs
+        return params
+
     def _brpop_start(self, timeout: float | None = None) -> None:
         if self.ahead:
             self._deliver(*self.ahead.take())

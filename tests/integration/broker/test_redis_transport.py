@@ -1,5 +1,6 @@
 """Consuming with the batch-taking transport, on Valkey and Redis 7."""
 
+import contextlib
 import json
 import os
 import signal
@@ -12,13 +13,14 @@ from typing import Any
 
 import pytest
 from celery import Celery
-from kombu import Connection, Consumer
+from kombu import Connection, Consumer, Exchange, Queue
 from kombu.asynchronous import Hub
 from kombu.message import Message
 
 from taskflow.broker.celery_app import prepare_worker
 from taskflow.broker.publishing import KombuPublisher
 from taskflow.broker.redis_transport import Channel, set_free_slots
+from tests.faults.proxy import Proxy, through
 from tests.integration.broker.conftest import QUEUE, ROOT, MakePublisher, StartWorker, a_celery, tickets
 from tests.processes import kill_group, spawn, tail
 from tests.servers import HOST, Client, RedisServer, find_valkey, free_port
@@ -259,6 +261,28 @@ def test_a_lost_connection_gives_unstarted_tickets_back(celery: Celery, client: 
             node.turn()
         node.connection.collect()  # what the worker does then
         assert waiting(client) == ["run_1", "run_2", "run_3", "run_4"]
+
+
+@pytest.mark.usefixtures("published")
+def test_a_connection_that_could_not_be_closed_while_the_server_was_away_closes_later(
+    store_server: RedisServer, client: Client
+) -> None:
+    """Celery closes it once more when kombu has no address for it any longer. Upkeep publishes the tickets again."""
+    with contextlib.closing(Proxy(store_server.port)) as proxy:
+        with a_node(a_celery(through(proxy, store_server.url)), 6) as node:
+            inbox = Queue("inbox", Exchange("inbox", type="fanout"), auto_delete=True)  # as that of control commands
+            node.consumer.add_queue(inbox)
+            node.consumer.consume()
+            node.turn()
+            node.turn(timeout=0.05)
+            assert isinstance(node.channel, Channel)
+            assert node.channel.is_taking
+            proxy.refuses = True
+            proxy.drop()
+            node.connection.collect()
+            proxy.heal()
+            node.connection.close()
+        assert waiting(client) == []
 
 
 @pytest.mark.usefixtures("published")
