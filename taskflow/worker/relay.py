@@ -62,9 +62,9 @@ class Relay:
         except StoreUnavailableError:
             self.settle()
             return None
-        self._outcome = None
         if isinstance(written, Exception):
-            outcome.settle()
+            self.settle()
+        self._outcome = None
         if isinstance(claimed, Exception):
             raise claimed
         answer: ResultT = claimed

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any, ClassVar, NoReturn, TypeGuard, cast
@@ -194,9 +195,8 @@ class RunTask(celery.Task[Any, Any]):
     def _settle_late(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
         """Celery was told that it has succeeded: if it had not, by now, the store alone knows."""
         try:
-            self._settle_now(runtime, claimed, outcome, report)
-        except Ignore:
-            pass
+            with suppress(Ignore):
+                self._settle_now(runtime, claimed, outcome, report)
         except StoreScriptError as broken:
             self._lose(runtime, claimed, broken)
 

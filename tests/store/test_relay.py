@@ -119,3 +119,17 @@ def test_a_settlement_that_is_interrupted_is_repeated(one_bench: Bench, relay: R
         relay.settle()
     relay.settle()
     assert late.call_count == 2
+
+
+def test_a_refused_outcome_whose_settling_is_interrupted_is_settled_again(
+    one_bench: Bench, store: Store, relay: Relay
+) -> None:
+    """The child has claimed by then, and leaves."""
+    first, second = one_bench.claim(one_bench.trigger()), one_bench.trigger()
+    one_bench.run(operations.cancel_run(first.run_id, RunError("Canceled", CANCELED)))
+    late = Mock(side_effect=[SystemExit, None])
+    relay.defer(first.run_id, finish_of(first), late)
+    with pytest.raises(SystemExit):
+        relay.claim(store, second, claim_of(second))
+    relay.settle()
+    assert late.call_count == 2
