@@ -1,8 +1,10 @@
 """Wait for what a test expects, instead of sleeping."""
 
 import asyncio
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -40,3 +42,21 @@ async def await_until(
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {timeout:g} s for {what}; last seen: {value!r}")
         await asyncio.sleep(interval)
+
+
+@contextmanager
+def beside(act: Callable[[], None], pause: float) -> Generator[None]:
+    """Do something again and again meanwhile, with pauses of so many seconds."""
+    is_over = threading.Event()
+
+    def repeat() -> None:
+        while not is_over.wait(pause):
+            act()
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()

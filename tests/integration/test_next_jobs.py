@@ -3,10 +3,8 @@
 import os
 import random
 import signal
-import threading
 from collections import Counter
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import pytest
 
@@ -15,7 +13,7 @@ from tests import fleet_tasks as tasks
 from tests.conftest import StartFleet
 from tests.fleet import Fleet, Node
 from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.waiting import beside, wait_until
 
 pytestmark = pytest.mark.timeout(90)
 SHORT = tasks.Nap(seconds=0.002)
@@ -37,24 +35,6 @@ def starts(fleet: Fleet) -> Counter[str]:
 def ended(handles: list[RunHandle[str]]) -> Callable[[], bool]:
     """Return whether all runs have ended."""
     return lambda: all(handle.status().is_finished for handle in handles)
-
-
-@contextmanager
-def beside(act: Callable[[], None], pause: float) -> Generator[None]:
-    """Do something again and again meanwhile."""
-    is_over = threading.Event()
-
-    def repeat() -> None:
-        while not is_over.wait(pause):
-            act()
-
-    thread = threading.Thread(target=repeat)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
 
 
 def children(node: Node) -> list[int]:

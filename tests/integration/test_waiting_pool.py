@@ -3,9 +3,8 @@
 import os
 import signal
 import socket
-import threading
-from collections.abc import Generator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, closing
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from tests import waiting_tasks as tasks
 from tests.conftest import StartFleet
 from tests.fleet import Fleet, Node
 from tests.servers import RedisServer, Server
-from tests.waiting import wait_until
+from tests.waiting import beside, wait_until
 
 
 @pytest.fixture
@@ -33,22 +32,12 @@ class Census:
         self._node = node
         self.most = 0
 
-    @contextmanager
-    def taken(self) -> Generator[None]:
+    def taken(self) -> AbstractContextManager[None]:
         """Look every 10 ms."""
-        is_over = threading.Event()
+        return beside(self._count, 0.01)
 
-        def count() -> None:
-            while not is_over.wait(0.01):
-                self.most = max(self.most, len(children(self._node)))
-
-        thread = threading.Thread(target=count)
-        thread.start()
-        try:
-            yield
-        finally:
-            is_over.set()
-            thread.join()
+    def _count(self) -> None:
+        self.most = max(self.most, len(children(self._node)))
 
 
 def children(node: Node) -> list[int]:
