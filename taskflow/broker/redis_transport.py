@@ -23,12 +23,11 @@ from queue import Empty
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from kombu.transport import redis, virtual
+from kombu.transport import redis
 from kombu.utils.encoding import bytes_to_str
-from kombu.utils.json import loads
 
 from taskflow.broker.ahead import Ahead
-from taskflow.broker.messages import ticket_from_headers
+from taskflow.broker.ticket_qos import TicketQoS, read_message
 
 FreeSlots = Callable[[str], int]
 """How many messages of a queue may start now. Called in the event loop, several times a message: keep it cheap."""
@@ -60,97 +59,6 @@ def set_free_slots(
     channel.free_slots, channel.newest_first = free_slots, newest_first
     channel.ahead = None if hub is None else Ahead(hub, channel.put_back)
     return True
-
-
-def put_back_copy(message: Any) -> bool:
-    """Put a ticket back to the front of its list although it stays here, too: whoever claims its run first has it.
-
-    Returns:
-        Whether it was put back: not when the broker is away, or the message came over another transport.
-    """
-    if not isinstance(message._raw, TakenTicket):
-        return False
-    try:
-        message.channel.put_back(message._raw.key, [message._raw.text])
-    except message.channel.connection_errors:
-        return False
-    return True
-
-
-class TakenTicket(dict[str, Any]):
-    """A ticket's message as kombu passes it on, with what is needed to put it back unchanged."""
-
-    __slots__ = ("key", "text")
-
-    def __init__(self, message: dict[str, Any], key: str, text: str | bytes) -> None:
-        super().__init__(message)
-        self.key, self.text = key, text
-
-
-class TicketQoS(redis.QoS):
-    """Keeps tickets in memory and other messages in ``unacked``."""
-
-    if TYPE_CHECKING:
-        channel: "Channel"  # pyright: ignore[reportIncompatibleVariableOverride] - it is always ours
-        _delivered: Any
-
-    def can_consume(self) -> bool:
-        """Whether at least one message may start."""
-        return any(self.room(queue) > 0 for queue in self.channel.active_queues)
-
-    def room(self, queue: str) -> int:
-        """Return how many messages of a queue may be taken now: free slots and prefetch count bound it."""
-        by_prefetch = cast("int | None", self.can_consume_max_estimate())  # None: no limit
-        free_slots = self.channel.free_slots
-        if free_slots is None:
-            return 1 if by_prefetch is None else by_prefetch
-        return free_slots(queue) if by_prefetch is None else min(free_slots(queue), by_prefetch)
-
-    def append(self, message: Any, delivery_tag: str) -> None:
-        """Remember a delivered message."""
-        append = virtual.QoS.append if isinstance(message._raw, TakenTicket) else redis.QoS.append
-        append(self, message, delivery_tag)
-
-    def ack(self, delivery_tag: str) -> None:
-        """Forget a message. Safe in any thread. One of a channel that was closed meanwhile has been put back."""
-        if self._ticket(delivery_tag) is not None:
-            virtual.QoS.ack(self, delivery_tag)
-        elif not self.channel.closed:
-            super().ack(delivery_tag)
-
-    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """Forget a message, or put it at the end of its list, behind all others."""
-        ticket = self._ticket(delivery_tag)
-        if ticket is None:
-            super().reject(delivery_tag, requeue)
-            return
-        if requeue:
-            with self.channel.conn_or_acquire() as client:
-                client.lpush(ticket.key, ticket.text)
-        virtual.QoS.ack(self, delivery_tag)
-
-    def restore_unacked(self, client: Any | None = None) -> None:
-        """Put everything that is not acknowledged back to the front of its list, oldest first again."""
-        delivered = dict(self._delivered)
-        self._delivered.clear()
-        tickets: dict[str, list[str | bytes]] = {}
-        for message in delivered.values():
-            if isinstance(message._raw, TakenTicket):
-                tickets.setdefault(message._raw.key, []).append(message._raw.text)
-        try:
-            for key, texts in tickets.items():
-                self.channel.put_back(key, texts)
-            for tag, message in reversed(delivered.items()):
-                if not isinstance(message._raw, TakenTicket):
-                    self.restore_by_tag(tag, client)
-        except self.channel.connection_errors:
-            # Plain messages stay in `unacked` until their visibility timeout, tickets are published again by upkeep.
-            logger.warning("broker.not_put_back", extra={"messages": len(delivered)}, exc_info=True)
-
-    def _ticket(self, delivery_tag: str) -> TakenTicket | None:
-        message = self._delivered.get(delivery_tag)
-        raw = None if message is None else message._raw
-        return raw if isinstance(raw, TakenTicket) else None
 
 
 class Channel(redis.Channel):
@@ -251,7 +159,7 @@ class Channel(redis.Channel):
         transport: Any = self.connection
         try:
             while taken and self._is_consuming(queue) and self.qos.room(queue) > 0:
-                transport._deliver(_read_message(key, taken.popleft()), queue)
+                transport._deliver(read_message(key, taken.popleft()), queue)
                 if self.ahead is not None:
                     self.ahead.started()
             if taken and self.ahead is not None and self._is_consuming(queue):
@@ -307,8 +215,3 @@ class Transport(redis.Transport):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.cycle = Poller()
-
-
-def _read_message(key: str, text: str | bytes) -> dict[str, Any]:
-    message: dict[str, Any] = loads(bytes_to_str(text))
-    return message if ticket_from_headers(message.get("headers")) is None else TakenTicket(message, key, text)

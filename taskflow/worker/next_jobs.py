@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from celery.worker import state
 
-from taskflow.broker.redis_transport import put_back_copy
+from taskflow.broker.ticket_qos import put_back_copy
 
 log = logging.getLogger("taskflow.node")
 SHORT_SECONDS: Final = 0.005
