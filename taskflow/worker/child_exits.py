@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -43,44 +42,6 @@ def exit_status(process: Any) -> int | None:
     if found is None:
         return None
     return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
-
-
-def have_started(processes: Iterable[Any]) -> bool:
-    """Whether no child has exited by itself; one that a signal has ended had started.
-
-    Celery asks once, before its loop, and ends the node if not. That is late while the broker is away: children may
-    have been killed by then, as those of a node that has lost its lease are. They are replaced once it is in its loop.
-    """
-    statuses = [exit_status(process) for process in processes]
-    return all(status is None or status < 0 for status in statuses)
-
-
-def tidy_pipes(asyn: Any) -> None:
-    """Forget the pipes of dead children where Celery 5.7 does not. Their numbers are soon those of other descriptors.
-
-    It keeps the number of a result pipe that it closed because a job lay in the other one. Should a socket of ours get
-    the number, it would read from that after the next reconnect. And before its loop has begun it frees none of a dead
-    child's pipes: ``get_process_queues`` finds none for the next, and the node would end.
-    """
-    for fd, process in list(asyn._fileno_to_outq.items()):
-        if process not in asyn._pool:
-            del asyn._fileno_to_outq[fd]
-    if asyn.on_process_down is not None:
-        return
-    for pipes, owner in list(asyn._queues.items()):
-        if owner is not None and owner not in asyn._pool:
-            del asyn._queues[pipes]
-            asyn._all_inqueues.discard(owner.inqW_fd)
-            asyn._fileno_to_inq.pop(owner.inqW_fd, None)
-            for pipe in filter(None, pipes):
-                pipe.close()
-            asyn._queues[asyn.create_process_queues()] = None
-
-
-def know_pipes(asyn: Any, process: Any) -> None:
-    """Have Celery's loop read what a new child says, should it have begun before that loop."""
-    if asyn.on_process_up is None:
-        asyn._fileno_to_outq[process.outqR_fd] = process
 
 
 def signal_group(pgid: int, number: signal.Signals) -> None:

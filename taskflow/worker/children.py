@@ -19,17 +19,10 @@ from typing import Any, Final
 from celery.concurrency.asynpool import AsynPool
 from celery.worker import state
 
-from taskflow.worker.child_exits import (
-    ChildExit,
-    exit_status,
-    have_started,
-    kill_leftovers,
-    know_pipes,
-    signal_group,
-    tidy_pipes,
-)
+from taskflow.worker.child_exits import ChildExit, exit_status, kill_leftovers, signal_group
 from taskflow.worker.child_stop import executing_child, read_messages, stopped
 from taskflow.worker.guard import Guard
+from taskflow.worker.pool_mending import mend_pool
 
 __all__ = ["ChildExit", "ChildWatch"]
 
@@ -71,11 +64,10 @@ class ChildWatch:
         self._condemned: dict[int, int] = {}  # job pipe to pid
         self._calls: deque[Callable[[], None]] = deque()
         self._lock = threading.RLock()
+        mend_pool(self._pool)
         self._hook_into(pool)
         for process in list(self._pool._pool):
             self._adopt(process)
-
-    # -- called by the node --------------------------------------------------------------------------------------
 
     def register(self, hub: Any) -> None:
         """Watch through Celery's event loop. Call it whenever the loop starts: a reconnect empties the hub."""
@@ -183,8 +175,6 @@ class ChildWatch:
         busy = self._pool._busy_workers.copy()
         return [pid for pid, child in list(self._children.items()) if child.process.inqW_fd in busy]
 
-    # -- hooks in Celery's pool ----------------------------------------------------------------------------------
-
     def _hook_into(self, task_pool: Any) -> None:
         """Hang on the places every child passes, in whatever way the pool comes there.
 
@@ -192,11 +182,9 @@ class ChildWatch:
         """
         pool = self._pool
         make, join, available = pool._create_worker_process, pool._join_exited_workers, pool._mark_worker_as_available
-        track = pool._track_child_process
 
         def create_worker_process(index: int) -> Any:
             process = make(index)
-            know_pipes(pool, process)
             self._adopt(process)
             return process
 
@@ -208,7 +196,6 @@ class ChildWatch:
                     return join(shutdown)
                 finally:
                     self._report_reaped()
-                    tidy_pipes(pool)
 
         def mark_worker_as_available(fd: int) -> None:
             pid = self._condemned.get(fd)
@@ -217,17 +204,9 @@ class ChildWatch:
             else:  # it was asked to end and has just sent its result: it must get no other run
                 signal_group(pid, signal.SIGKILL)
 
-        def track_child_process(process: Any, hub: Any) -> None:
-            # Celery 5.7 has let go of a child whose pipe has closed before it could be waited for; after a reconnect in
-            # between it would fail here, and the node end. We see its exit ourselves.
-            if getattr(process, "_sentinel_poll", process) is not None:
-                track(process, hub)
-
         pool._create_worker_process = create_worker_process
-        pool._track_child_process = track_child_process
         pool._join_exited_workers = pool._result_handler.join_exited_workers = join_exited_workers
         pool._mark_worker_as_available = mark_worker_as_available
-        pool.did_start_ok = lambda: have_started(list(pool._pool))
         for name in ("on_stop", "on_terminate"):
             setattr(task_pool, name, self._and_close(getattr(task_pool, name)))
 
@@ -239,8 +218,6 @@ class ChildWatch:
                 self._close()
 
         return stop_and_close
-
-    # -- children come and go ------------------------------------------------------------------------------------
 
     def _adopt(self, process: Any) -> None:
         pid = process.pid
