@@ -81,6 +81,7 @@ class Channel(redis.Channel):
         @property
         def qos(self) -> TicketQoS: ...
         def _disconnect_pools(self) -> None: ...
+        def _close_clients(self) -> None: ...
         def _flush_brpop_reauth(self) -> None: ...
         def _q_for_pri(self, queue: str, pri: int) -> str: ...
 
@@ -100,8 +101,11 @@ class Channel(redis.Channel):
             self._give_back_ahead()
         except self.connection_errors:
             logger.warning("broker.not_put_back", exc_info=True)  # upkeep publishes them again
-        super().close()
-        self._disconnect_pools()  # putting back made a new connection
+        try:
+            super().close()
+        finally:  # kombu leaves its sockets open when the server is away; and putting back has made a connection
+            self._disconnect_pools()
+            self._close_clients()
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, object]:
         if self.connection.client is None:  # kombu could not close it, has forgotten its address, and tries again

@@ -277,9 +277,12 @@ def test_a_connection_that_could_not_be_closed_while_the_server_was_away_closes_
             node.turn(timeout=0.05)
             assert isinstance(node.channel, Channel)
             assert node.channel.is_taking
+            channel: Any = node.channel
+            sockets = [client.connection._sock for client in (channel.client, channel.subclient)]
             proxy.refuses = True
             proxy.drop()
             node.connection.collect()
+            assert [each.fileno() for each in sockets] == [-1, -1]
             proxy.heal()
             node.connection.close()
         assert waiting(client) == []
