@@ -20,7 +20,7 @@ SHORT_SECONDS: Final = 0.005
 """Runs are short when they take no longer on average: the wake-ups between two of them take some 0.2 ms."""
 HOLD_SECONDS: Final = 0.05
 _WEIGHT: Final = 0.2
-_ENOUGH: Final = 1 << 20
+_ENOUGH: Final = 1000  # a semaphore grows one by one: a million took 0.35 s of each start
 _NEVER: Final = float("inf")
 
 
