@@ -118,8 +118,8 @@ def test_the_waiting_runs_of_a_killed_node_start_again(small_fleet: Fleet) -> No
 
 @pytest.mark.timeout(60)
 def test_children_are_heard_after_the_broker_was_away(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """A reconnect empties Celery's loop."""
-    fleet = start_fleet(valkey.url, waiting_limit=4)
+    """A reconnect empties Celery's loop. A ticket whose reply was under way goes with it, and is published again."""
+    fleet = start_fleet(valkey.url, waiting_limit=4, reservation_timeout=2)
     node = fleet.start_node(concurrency=1)
     handle = tasks.family.trigger(tasks.Family(children=2, seconds=1.0))
     wait_until(lambda: handle.status() is RunStatus.WAITING, "the parent to wait", timeout=20)
