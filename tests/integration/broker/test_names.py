@@ -95,7 +95,7 @@ def test_only_a_worker_on_redis_consumes_in_batches() -> None:
     prepare_worker(celery)
     assert type(celery.connection_for_read().transport) is Transport
     assert type(celery.connection_for_write().transport) is KombuTransport
-    assert celery.connection_for_read().transport.driver_type == "redis"  # what Celery's worker_disable_prefetch asks
+    assert celery.connection_for_read().transport.driver_type == "redis"  # by which Celery and kombu know Redis
     assert isinstance(Connection(batch_url("rediss://h") or "").ssl, dict)
     rabbit = a_celery("amqp://h")
     prepare_worker(rabbit)
