@@ -17,7 +17,7 @@ class ChildExit:
         exitcode: Its exit code, None when a signal ended it.
         signal: The signal that ended it, None when it exited.
         reason: Why the node ended it (``kill_child``'s reason), "" when the node did not.
-        run_ids: The Celery requests that the pool had last seen it accept and not finish. At most one.
+        run_ids: The Celery requests that it had accepted and not finished, by all it has said. At most one.
     """
 
     pid: int

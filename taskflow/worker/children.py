@@ -258,6 +258,7 @@ class ChildWatch:
         for child in list(self._children.values()):
             status = exit_status(child.process)
             if status is not None:
+                read_messages(self._hub, child.process)
                 self._report(child, status)
 
     def _report_reaped(self) -> None:

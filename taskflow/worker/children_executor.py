@@ -97,7 +97,7 @@ class ChildrenExecutor:
         self.waiting.ended(ended.pid)
         expected = (CANCELED, INTERRUPTED, TIMED_OUT, SPARE)
         level = logging.INFO if ended.reason in expected else logging.WARNING
-        log.log(level, "child.ended: %s", ended)
+        log.log(level, "child.ended: %s; it executed %s", ended, ", ".join(ended.run_ids) or "nothing")
         self._work.put(ended)
 
     def _dismiss(self, count: int) -> int:

@@ -5,6 +5,7 @@ Everything that happens is a line of JSON in ``$EVENTS``; the hub-thread command
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -124,6 +125,19 @@ def close_pipes(state: Any) -> int:
     for process in children:
         consumer.pool._pool._event_process_exit(consumer.hub, process)
     return len(children)
+
+
+@control_command()
+def lose_unheard(state: Any) -> int:
+    """Let a child that was stopped speak, kill it, and see its end before its words were read."""
+    [process] = state.consumer.pool._pool._pool
+    os.kill(process.pid, signal.SIGCONT)
+    if not select.select([process.outqR_fd], [], [], 5)[0]:
+        raise RuntimeError("The child has said nothing.")
+    os.kill(process.pid, signal.SIGKILL)
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    state.consumer.pool._pool.maintain_pool()
+    return int(process.pid)
 
 
 @control_command()

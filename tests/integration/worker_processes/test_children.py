@@ -65,6 +65,15 @@ def is_gone(pid: int) -> bool:
     return True
 
 
+def stop_with_job(node: Node, child: int) -> str:
+    """Stop the only child and leave it a job in its pipe."""
+    os.kill(child, signal.SIGSTOP)
+    run = node.send("hold", 0)
+    wait_until(lambda: f"[{run}] received" in node.log.read_text(), "the job to be at hand")
+    node.command("child_of", run_id=run)  # the loop has turned since, and written it
+    return run
+
+
 def test_a_killed_child_is_reported_and_replaced_within_a_second(start_node: StartNode) -> None:
     """Celery alone takes up to 5 s; a run must not wait for its next attempt that long."""
     node = start_node()
@@ -77,6 +86,15 @@ def test_a_killed_child_is_reported_and_replaced_within_a_second(start_node: Sta
     assert ended["runs"] == [busy["id"]]
     assert ended["at"] - killed_at < 1
     assert after["at"] - killed_at < 1
+
+
+def test_a_child_whose_last_words_were_not_read_is_reported_with_its_run(start_node: StartNode) -> None:
+    """Its end may be seen before what it had said: the node looks at its children at other times too."""
+    node = start_node()
+    [child] = node.node["children"]
+    run = stop_with_job(node, child)
+    node.celery.control.broadcast("lose_unheard", reply=True, timeout=5, limit=1)
+    assert node.wait_for("exit", pid=child)["runs"] == [run]
 
 
 def test_an_idle_child_that_dies_is_replaced_too(start_node: StartNode) -> None:
@@ -122,10 +140,7 @@ def test_nothing_is_read_for_a_child_that_died_with_a_job_in_its_pipe(start_node
     """The number of its own pipe is another descriptor's then: a socket's of the store has lost four bytes so."""
     node = start_node(1, TAKE_NUMBERS="1")
     [child] = node.node["children"]
-    os.kill(child, signal.SIGSTOP)
-    run = node.send("hold", 0)
-    wait_until(lambda: f"[{run}] received" in node.log.read_text(), "the job to be at hand")
-    node.command("child_of", run_id=run)  # the loop has turned since, and written it
+    run = stop_with_job(node, child)
     os.kill(child, signal.SIGKILL)
     assert node.wait_for("end", id=run)["pid"] != child
     known = node.command("read_children")
