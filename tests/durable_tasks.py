@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from taskflow import Context, Retry, Wait, astep, batch, durable, metadata, step, task, wait
-from tests.fleet_tasks import FAST, write
+from tests.fleet_tasks import FAST, Nap, async_sleep, sleep, write
 from tests.waiting_tasks import child
 
 
@@ -176,6 +176,20 @@ async def slow_child(payload: float, ctx: Context) -> float:
     write("slow-child", ctx.run.parent_id)
     await asyncio.sleep(payload)
     return payload
+
+
+@task(id="d-attentive", durable=True, retry=FAST, suspend_after="1h")
+def attentive(payload: float, ctx: Context) -> str:
+    """Wait in memory for a child in another kind of node."""
+    step("mark", write, "attentive", ctx.run.id)
+    return async_sleep.trigger_and_wait(Nap(seconds=payload)).unwrap()
+
+
+@task(id="d-async-attentive", durable=True, retry=FAST, suspend_after="1h")
+async def async_attentive(payload: float, ctx: Context) -> str:
+    """The same as a coroutine."""
+    await astep("mark", write, "attentive", ctx.run.id)
+    return (await sleep.atrigger_and_wait(Nap(seconds=payload))).unwrap()
 
 
 @task(id="d-canceled", durable=True, retry=FAST, suspend_after=0)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from taskflow import Settings, TaskFlow
@@ -159,9 +160,11 @@ class Fleet:
         return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
 
     def close(self) -> None:
-        """Kill every node and close the app."""
+        """Kill every node and close the app, with the connections that Celery keeps in pools of the process."""
         for node in self.nodes:
             kill_group(node.process)
+        pool: Any = self.flow.celery.pool
+        pool.resize(pool.limit, force=True, reset=True)
         self.flow.close()
 
 

@@ -167,7 +167,6 @@ def test_a_plain_celery_message_becomes_a_run(fleet: Fleet) -> None:
     assert (run.task_id, run.payload, run.output, len(run.attempts)) == ("t-flaky", 2, 2, 2)
     queue = f"{fleet.environment}.small-1x.process"
     plain = Celery("other", broker=fleet.flow.celery.conf.broker_write_url, set_as_current=False)
-    plain.conf.broker_pool_limit = 0
     plain.conf.task_default_exchange_type = "direct"
     with plain.connection_for_write() as connection, fleet.flow.celery.amqp.Producer(connection) as producer:
         other = fleet.flow.celery.send_task("t-one", args=[{"seconds": 0}], queue=queue, producer=producer)

@@ -47,10 +47,17 @@ def test_children_execute_in_their_parents_version(
 ) -> None:
     """Over two generations, although another version has room."""
     start_versions(fleet, executor, "1", "2", "2")
-    handles = [family.trigger(tasks.Family(children=2, depth=2, seconds=0.1)) for _ in range(8)]
-    assert [handle.result(timeout=60) for handle in handles] == [7] * 8
-    assert {handle.retrieve().version for handle in handles} == {"1", "2"}
-    assert strays(everyone()) == []
+
+    found: set[str | None] = set()
+
+    def have_both_parents() -> bool:
+        handles = [family.trigger(tasks.Family(children=2, depth=2, seconds=0.1)) for _ in range(8)]
+        assert [handle.result(timeout=60) for handle in handles] == [7] * 8
+        assert strays(everyone()) == []
+        found.update(handle.retrieve().version for handle in handles)
+        return found == {"1", "2"}
+
+    wait_until(have_both_parents, "both versions to have parents", timeout=60)
 
 
 @pytest.mark.timeout(90)
