@@ -30,7 +30,9 @@ def read_messages(hub: Any, process: Any) -> None:
         if isgenerator(reader):  # of a message that was sent in part
             try:
                 next(reader)
-            except (StopIteration, OSError, EOFError):
+            except StopIteration:  # it is whole now, and the pool's own reader is back for the next
+                continue
+            except (OSError, EOFError):
                 return
         else:
             reader(*arguments)
