@@ -43,6 +43,7 @@ async def an_hour(payload: int) -> None:
     """Wait for an hour."""
     mark("waits", payload)
     await wait.afor_("1h")
+    mark("woke", payload)
 
 
 @task(id="bench-child")

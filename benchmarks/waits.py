@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from taskflow import Task
 
 POOL = ("-P", "custom", "-c", "2000")
+HOUR = 3600
 ASYNC, PROCESS = "dev.small-1x.async", "dev.small-1x.process"
 Rows = list[tuple[str, str, str]]
 """What, its value, its target."""
@@ -36,6 +37,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.waits", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--waiting", type=int, default=10_000, help="runs that wait for an hour")
+    parser.add_argument("--stay", action="store_true", help="with hour: stay the hour, until all of them woke")
     parser.add_argument("--only", nargs="+", choices=("tokens", "children", "hour"), help="default: all of them")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tfb-") as folder:
@@ -46,7 +48,7 @@ def main() -> int:
             parts: dict[str, Callable[[], Rows]] = {
                 "tokens": lambda: _tokens(bench, options.rounds),
                 "children": lambda: _children(bench, options.rounds),
-                "hour": lambda: _hour(bench, options.waiting),
+                "hour": lambda: _hour(bench, options.waiting, stay=options.stay),
             }
             rows = [row for name, part in parts.items() if name in (options.only or parts) for row in part()]
         finally:
@@ -123,7 +125,7 @@ def _children(bench: Bench, rounds: int, children: int = 40) -> Rows:
     return rows
 
 
-def _hour(bench: Bench, waiting: int) -> Rows:
+def _hour(bench: Bench, waiting: int, *, stay: bool) -> Rows:
     """Let runs wait in one node: what they weigh, and how soon others start."""
     from benchmarks import wait_tasks
 
@@ -135,14 +137,38 @@ def _hour(bench: Bench, waiting: int) -> Rows:
         for first in range(0, waiting, 10_000):
             wait_tasks.an_hour.batch_trigger(range(first, min(waiting, first + 10_000)))
         until(lambda: _waiting(bench) == waiting, 120)
+        began = _marks(bench)["waits"]
         bench.forget_marks()
         start = _starts(bench, wait_tasks.async_start, 40)
         each = (node.memory_info().rss - before) / waiting / 1024
+        slept = _sleep_an_hour(bench, node, began) if stay else []
     told = f"{statistics.median(start):.2f} (with none: {before_start:.2f})"
     return [
         (f"KB of the node's memory a run, {waiting:,} waiting for an hour", f"{each:.1f}", "under 20"),
         ("trigger to first line meanwhile, ms, p50", told, "the same"),
         ("trigger to first line meanwhile, ms, worst of 40", f"{max(start):.2f}", "reported"),
+        *slept,
+    ]
+
+
+def _sleep_an_hour(bench: Bench, node: psutil.Process, began: dict[int, int]) -> Rows:
+    """Stay until the runs woke: how late, how soon others start just before, and what waiting took."""
+    from benchmarks import wait_tasks
+
+    computed, since = sum(node.cpu_times()[:2]), time.monotonic()
+    end = min(began.values()) / 1e9 + HOUR
+    until(lambda: time.monotonic() > end - 60, HOUR, pause=5)
+    idle = (sum(node.cpu_times()[:2]) - computed) / (time.monotonic() - since)
+    bench.forget_marks()
+    start = _starts(bench, wait_tasks.async_start, 40)
+    until(lambda: len(_marks(bench)["woke"]) == len(began), HOUR, pause=1)
+    woke = _marks(bench)["woke"]
+    late = sorted((woke[number] - at) / 1e9 - HOUR for number, at in began.items())
+    told = ", ".join(f"{late[int((len(late) - 1) * part)] * 1000:.0f}" for part in (0, 0.5, 0.99, 1))
+    return [
+        ("trigger to first line at the hour's end, ms, p50", f"{statistics.median(start):.2f}", "the same"),
+        ("woke late by, ms, min, p50, p99, max", told, "under 1000"),
+        ("CPU of the node while they wait, percent of a core", f"{idle * 100:.2f}", "reported"),
     ]
 
 
