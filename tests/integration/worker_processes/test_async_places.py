@@ -98,7 +98,7 @@ def test_a_cancel_that_overtakes_the_reply_to_a_wait_gives_one_place_back(
     try:
         runs.take(Order(waits.definition, run_id, 1))
         wait_until(lambda: bench.status(run_id) is RunStatus.CANCELED and not bench.slots("a"), "the run to be left")
-        wait_until(lambda: runs.wait_idle(0) and not runs._held, "the coroutine to stop")  # pyright: ignore[reportPrivateUsage]
+        wait_until(lambda: runs.wait_idle(0) and not runs._held._held, "the coroutine to stop")  # pyright: ignore[reportPrivateUsage]
         wait_until(lambda: runs.busy == 0, "no place to be taken, or given back twice")
     finally:
         runs.stop()
@@ -118,7 +118,7 @@ def test_a_run_resumed_while_its_node_interrupts_it_leaves_no_place_taken(
         wait_until(lambda: runs.busy == 1, "the coroutine to clean up")
         bench.run(resume_run(run_id, 1))
         runs.tell(run_id)
-        wait_until(lambda: not runs._held, "the coroutine to stop")  # pyright: ignore[reportPrivateUsage]
+        wait_until(lambda: not runs._held._held, "the coroutine to stop")  # pyright: ignore[reportPrivateUsage]
         wait_until(lambda: runs.busy == 0, "its place to be free")
         assert bench.status(run_id) is not RunStatus.EXECUTING  # it starts again: its code is gone
     finally:
