@@ -20,7 +20,7 @@ from rich.progress import track
 from rich.table import Table
 
 from taskflow import TaskFlow
-from taskflow.embedded_program import bundled_binary
+from taskflow.embedded.program import bundled_binary
 from taskflow.worker.runtime import runtime_of
 
 PAYLOAD = {"data": "x" * 80}

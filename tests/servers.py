@@ -20,7 +20,7 @@ import amqp
 import pytest
 import redis
 
-from taskflow.embedded_program import bundled_binary
+from taskflow.embedded.program import bundled_binary
 from tests.processes import kill_group, spawn, stop_group, tail
 from tests.waiting import wait_until
 

