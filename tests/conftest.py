@@ -1,17 +1,19 @@
 """Fixtures of every suite: real servers, started on first use, one of each for the session."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fleet import Fleet
+from tests.open_sockets import origins_of, record_origins
 from tests.servers import Fsync, RabbitServer, RedisServer, Server, find_rabbitmq, find_redis7, find_valkey
 
 for _name in [name for name in os.environ if name.startswith(("TASKFLOW_", "CELERY_", "FLOWER_"))]:
     del os.environ[_name]  # a developer's own settings must not reach the tests
 
+record_origins()
 _SUITES = {"unit", "store", "history", "integration", "properties", "faults", "typecheck", "docs", "deploy"}
 
 MakeServer = Callable[..., RedisServer]
@@ -25,6 +27,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             folder = item.path.relative_to(here).parts[0]
             if folder in _SUITES:
                 item.add_marker(folder)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say of each socket that was left open which test connected it, and where."""
+    report = yield
+    if report.failed:
+        report.sections += [("socket left open", origin) for origin in origins_of(report.longreprtext)]
+    return report
 
 
 @pytest.fixture(scope="session")

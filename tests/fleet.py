@@ -6,12 +6,12 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from taskflow import Settings, TaskFlow
 from taskflow.definition.registry import Registry
 from taskflow.worker.runtime import runtime_of
+from tests.connections import close_connections
 from tests.processes import kill_group, signal_group, spawn, stop_group, tail
 from tests.waiting import wait_until
 
@@ -160,11 +160,10 @@ class Fleet:
         return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
 
     def close(self) -> None:
-        """Kill every node and close the app, with the connections that Celery keeps in pools of the process."""
+        """Kill every node and close the app."""
         for node in self.nodes:
             kill_group(node.process)
-        pool: Any = self.flow.celery.pool
-        pool.resize(pool.limit, force=True, reset=True)
+        close_connections(self.flow.celery)
         self.flow.close()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from celery import Celery
 
+from tests.connections import close_connections
 from tests.processes import tail
 from tests.waiting import wait_until
 
@@ -21,7 +22,6 @@ class Events:
         self.log = folder / "node.log"
         self.file = folder / "events.jsonl"
         self.celery: Any = Celery("stock", broker=broker)
-        self.celery.conf.broker_pool_limit = 0  # kombu's pools outlive the test, and a restart of the broker in between
         path = f"{HERE}{os.pathsep}{ROOT}"
         self.env = {**os.environ, "PYTHONPATH": path, "BROKER": broker, "EVENTS": str(self.file)}
 
@@ -45,6 +45,11 @@ class Events:
     def started(self, task: str, *args: object) -> dict[str, Any]:
         """Send a task and wait until it executes."""
         return self.wait_for("start", id=self.send(task, *args))
+
+    def close(self) -> None:
+        """Close the client."""
+        close_connections(self.celery)
+        self.celery.close()
 
     def command(self, name: str, **arguments: object) -> dict[str, Any]:
         """Send a control command and return the one node's reply."""

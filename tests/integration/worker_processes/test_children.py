@@ -55,7 +55,7 @@ def start_node(tmp_path: Path, valkey: RedisServer) -> Iterator[StartNode]:
     yield start
     for node in nodes:
         kill_group(node.process)
-        node.celery.close()
+        node.close()
 
 
 def is_gone(pid: int) -> bool:

@@ -65,7 +65,7 @@ def start_fleet(tmp_path: Path, valkey: RedisServer) -> Iterator[StartFleet]:
     yield start
     for fleet in fleets:
         fleet.kill()
-        fleet.celery.close()
+        fleet.close()
 
 
 def test_the_first_ctrl_c_waits_for_what_executes_and_leaves_nothing(start_fleet: StartFleet) -> None:

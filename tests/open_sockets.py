@@ -1,0 +1,43 @@
+"""Where a socket was connected that nobody closed: the collector finds it in a later test, which then fails for it."""
+
+import contextlib
+import os
+import re
+import socket
+import sys
+from itertools import islice
+from traceback import walk_stack
+from typing import Any
+
+_FRAMES = 14
+_origins: dict[str, str] = {}
+"""Which test connected it and in which lines, by local port."""
+
+
+def record_origins() -> None:
+    """Remember from now on who connects sockets."""
+    connect = socket.socket.connect
+
+    def recording(self: socket.socket, address: Any, /) -> None:
+        try:
+            connect(self, address)
+        finally:
+            _record(self)
+
+    socket.socket.connect = recording  # type: ignore[assignment, method-assign]
+
+
+def _record(connected: socket.socket) -> None:
+    if connected.family != socket.AF_INET:
+        return
+    frames = islice(walk_stack(sys._getframe(2)), _FRAMES)  # pyright: ignore[reportPrivateUsage]
+    lines = [f"  {frame.f_code.co_filename}:{line} {frame.f_code.co_name}" for frame, line in frames]
+    test = os.environ.get("PYTEST_CURRENT_TEST", "no test")
+    with contextlib.suppress(OSError):  # it was refused
+        _origins[str(connected.getsockname()[1])] = "\n".join([test, *lines])
+
+
+def origins_of(text: str) -> list[str]:
+    """Return where the sockets were connected that a warning names."""
+    ports = dict.fromkeys(re.findall(r"laddr=\('[\d.]+', (\d+)\)", text))
+    return [f"port {port}, connected in {_origins[port]}" for port in ports if port in _origins]
