@@ -1,15 +1,9 @@
 """The composition root: joins settings, store, broker and definitions into one ``TaskFlow``."""
 
-import contextlib
-import importlib
-import importlib.util
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from importlib.machinery import ModuleSpec
-from itertools import chain
-from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Final, Self
 
@@ -24,8 +18,8 @@ from taskflow.broker.same_server import is_same_server
 from taskflow.definition.machine import MachineSpec, presets_with
 from taskflow.definition.options import TriggerOptions
 from taskflow.definition.registry import Registry, declared
+from taskflow.definition.task_modules import import_task_modules
 from taskflow.embedded import ensure_store, stop_store
-from taskflow.errors import SettingsError
 from taskflow.execution.final_hooks import has_final_hooks
 from taskflow.objects.values import Values
 from taskflow.settings import Settings
@@ -74,7 +68,7 @@ class TaskFlow:
     ) -> None:
         self.settings = settings or Settings.read()
         self.registry = registry
-        self._import(dict.fromkeys((*tasks, *self.settings.tasks)))
+        import_task_modules(dict.fromkeys((*tasks, *self.settings.tasks)))
         self.store_url = self.settings.redis_url or self._embedded_url()
         self.broker_url = self.settings.broker_url or self.store_url
         self.presets: Mapping[str, MachineSpec] = presets_with(self.settings.machines)
@@ -152,19 +146,6 @@ class TaskFlow:
 
     def _embedded_url(self) -> str:
         return ensure_store(self.settings.home).url
-
-    def _import(self, modules: Iterable[str]) -> None:
-        for name in modules:
-            for module in chain(_init_beside(name), [name]):  # lazily: to look into a package imports it
-                try:
-                    importlib.import_module(module)
-                except ModuleNotFoundError as missing:
-                    if missing.name and module.startswith(missing.name):
-                        raise SettingsError(
-                            f"The task module {module!r} can't be found. Check TASKFLOW_TASKS and that it is "
-                            "installed or in the working directory."
-                        ) from missing
-                    raise
 
     def _make_celery(self) -> Celery:
         celery = make_celery(
@@ -288,26 +269,6 @@ class TaskFlow:
 def _share(limit: int, shard: int, shards: int) -> int:
     """Return a shard's part of the environment's limit, at least 1."""
     return max(1, limit // shards + (shard < limit % shards))
-
-
-def _init_beside(name: str) -> Iterator[str]:
-    """Find the ``init`` modules of a task module: beside it, and within it when it is a package."""
-    with contextlib.suppress(ModuleNotFoundError):  # named in a better message when the module itself is imported
-        spec = importlib.util.find_spec(name)
-        package = name.rpartition(".")[0]
-        beside = f"{package}.init" if package else "init"
-        found = importlib.util.find_spec(beside)
-        if found and (package or _folder(found) == _folder(spec)):  # any other top-level "init" is a stranger's
-            yield beside
-        if spec and spec.submodule_search_locations and importlib.util.find_spec(f"{name}.init"):
-            yield f"{name}.init"
-
-
-def _folder(spec: ModuleSpec | None) -> str | None:
-    if spec is None or spec.origin is None:
-        return None
-    origin = Path(spec.origin)
-    return str((origin.parent if origin.name == "__init__.py" else origin).parent)
 
 
 definition_engine.bind(lambda: TaskFlow.current().engine)

@@ -15,7 +15,7 @@ from taskflow.definition.queue import Queue
 from taskflow.errors import TriggerOptionError
 
 if TYPE_CHECKING:
-    from taskflow.definition.task import TaskDefinition
+    from taskflow.definition.task_definition import TaskDefinition
 
 PayloadT_co = TypeVar("PayloadT_co", covariant=True)
 MOST_ITEMS: Final = 10_000

@@ -19,7 +19,8 @@ from taskflow.definition.registry import declared
 from taskflow.definition.retry import Retry
 from taskflow.definition.signature import read_signature
 from taskflow.definition.suggestions import did_you_mean
-from taskflow.definition.task import Executor, FunctionTask, TaskDefinition
+from taskflow.definition.task import FunctionTask
+from taskflow.definition.task_definition import Executor, TaskDefinition
 from taskflow.errors import DefinitionError, TriggerOptionError
 
 PayloadT = TypeVar("PayloadT")

@@ -9,7 +9,8 @@ from taskflow.definition.payload import OutputType, PayloadType
 from taskflow.definition.queue import queue_of_task
 from taskflow.definition.retry import Retry
 from taskflow.definition.signature import read_signature
-from taskflow.definition.task import Task, TaskDefinition
+from taskflow.definition.task import Task
+from taskflow.definition.task_definition import TaskDefinition
 
 
 def foreign_task(task_id: str) -> Task[object, object]:

@@ -5,7 +5,8 @@ from collections.abc import Generator, Iterator
 from typing import Any, Final
 
 from taskflow.definition.suggestions import did_you_mean
-from taskflow.definition.task import Task, TaskDefinition
+from taskflow.definition.task import Task
+from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import DefinitionError, TaskNotFoundError
 
 

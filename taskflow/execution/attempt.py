@@ -12,7 +12,7 @@ from typing import Any, cast
 from taskflow.definition.context import Context, entered
 from taskflow.definition.local import fresh_locals
 from taskflow.definition.signal import CANCELED, Signal
-from taskflow.definition.task import TaskDefinition
+from taskflow.definition.task_definition import TaskDefinition
 from taskflow.definition.waiting import Waits, using_waits
 from taskflow.errors import OutputError
 from taskflow.execution.calling import Caller, is_told_to_leave

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from taskflow.definition.context import Context, entered
 from taskflow.definition.hooks import HookKind
 from taskflow.definition.local import fresh_locals
-from taskflow.definition.task import TaskDefinition
+from taskflow.definition.task_definition import TaskDefinition
 from taskflow.execution.calling import Caller
 from taskflow.execution.coroutines import Coroutines
 from taskflow.execution.failures import describe

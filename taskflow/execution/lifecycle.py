@@ -13,7 +13,7 @@ from typing import cast
 
 from taskflow.definition.caught import Caught
 from taskflow.definition.signal import CANCELED, TIMED_OUT
-from taskflow.definition.task import TaskDefinition
+from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import AbortRun, OutOfMemory, RetryAfter
 from taskflow.execution.calling import Caller, is_told_to_leave
 from taskflow.execution.hook_runner import REASONS, HookRunner, end_hooks

@@ -1,14 +1,11 @@
 """The engine behind batches: many runs a write, the next part planned while the store makes the last one."""
 
 import asyncio
-import time
-from collections import Counter, deque
-from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterable, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Sequence
 from contextvars import Context
 from datetime import timedelta
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from taskflow.definition.batch_engine import BatchRuns, RunEnd
 from taskflow.definition.batch_item import MOST_ITEMS, AnyTask, BatchOptions, check_items
@@ -17,27 +14,23 @@ from taskflow.errors import (
     BatchNotFoundError,
     BatchTriggerError,
     ObjectStoreError,
-    ResultTimeoutError,
-    RunNotFoundError,
     StoreUnavailableError,
     TriggerOptionError,
 )
-from taskflow.models import Batch, BatchProgress, BatchStatus, RunStatus
+from taskflow.models import Batch
 from taskflow.objects.address import is_address
-from taskflow.store import batch_operations, operations
-from taskflow.store.batch_operations import STATUSES_A_SCRIPT, StoredBatch
+from taskflow.store import batch_operations
 from taskflow.store.sync_store import Store
-from taskflow.store.wire import shard_of_batch, shard_of_run
-from taskflow.trigger.batch_plan import ITEMS_A_PART, BatchPlan, Part
+from taskflow.store.wire import shard_of_batch
+from taskflow.trigger.batch_ends import Search, countdown, told_as
+from taskflow.trigger.batch_plan import BatchPlan, Part
+from taskflow.trigger.batch_records import batch_of, status_reads
 from taskflow.trigger.declarations import Declarations
 from taskflow.trigger.lookup import Lookup
 from taskflow.trigger.loops import Loop
 from taskflow.trigger.new_run import Planner
 from taskflow.trigger.results import ResultListener
 from taskflow.trigger.steps import Write, checked
-
-ABANDONED_AFTER: Final = timedelta(minutes=30)
-"""After which a batch that is not complete is ABORTED: whoever wrote it is gone."""
 
 
 class StoreBatchEngine:
@@ -122,32 +115,32 @@ class StoreBatchEngine:
     def retrieve(self, batch_id: str) -> Batch:
         """Return a batch's record."""
         stored = self._store.run(batch_operations.read_batch(batch_id), shard=self._shard(batch_id))
-        return _batch(batch_id, stored, _checked(self._store.run_many(_status_reads(stored))))
+        return batch_of(batch_id, stored, _checked(self._store.run_many(status_reads(stored))))
 
     async def aretrieve(self, batch_id: str) -> Batch:
         """Return a batch's record."""
         store = self._loop().store
         stored = await store.run(batch_operations.read_batch(batch_id), shard=self._shard(batch_id))
-        return _batch(batch_id, stored, _checked(await store.run_many(_status_reads(stored))))
+        return batch_of(batch_id, stored, _checked(await store.run_many(status_reads(stored))))
 
     def wait(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
         """Return how runs ended, once all of them have."""
-        left, search = _countdown(timeout), Search(run_ids, self._lookup.end)
+        left, search = countdown(timeout), Search(run_ids, self._lookup.end)
         while search.left:
             unfinished = search.took(self._store.run_many(search.reads()))
             if unfinished is not None:
-                with _told_as(timeout):
+                with told_as(timeout):
                     search.ended(unfinished, self._results.wait(unfinished, left()))
         return [self._loaded(search.ends[run_id]) for run_id in run_ids]
 
     async def await_(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
         """Return how runs ended, once all of them have."""
-        left, search, loop = _countdown(timeout), Search(run_ids, self._lookup.end), self._loop()
+        left, search, loop = countdown(timeout), Search(run_ids, self._lookup.end), self._loop()
         while search.left:
             results = await loop.store.run_many(search.reads())
             unfinished = await asyncio.to_thread(search.took, results)
             if unfinished is not None:
-                with _told_as(timeout):
+                with told_as(timeout):
                     search.ended(unfinished, await loop.results.wait(unfinished, left()))
         ends = [search.ends[run_id] for run_id in run_ids]
         if not any(is_address(output or b"") for _, output, _ in ends):
@@ -187,51 +180,6 @@ class StoreBatchEngine:
         return shard
 
 
-class Search:
-    """Runs whose ends are looked for: many a write while all of them are found, one after one that was not."""
-
-    def __init__(self, run_ids: Sequence[str], old: Callable[[str], RunEnd]) -> None:
-        """Look at nothing yet.
-
-        Args:
-            old: Returns the end of a run that has left the store.
-        """
-        self._old = old
-        self.ends: dict[str, RunEnd] = {}
-        self.left = deque(run_ids)
-        self._step = ITEMS_A_PART
-
-    def reads(self) -> list[Write]:
-        """Return the operations that read the next runs."""
-        return [(operations.read_result(run_id), shard_of_run(run_id) or 0) for run_id in islice(self.left, self._step)]
-
-    def took(self, results: Sequence[Any]) -> str | None:
-        """Take their results. Returns the first run when it has not ended: wait for it. May block, see ``old``."""
-        read = [self.left.popleft() for _ in results]
-        unfinished: list[str] = []
-        for run_id, result in zip(read, results, strict=True):
-            if isinstance(result, RunNotFoundError):
-                self.ends[run_id] = self._old(run_id)
-                continue
-            if isinstance(result, Exception):
-                raise result
-            if result[0].is_finished:
-                self.ends[run_id] = result
-            else:
-                unfinished.append(run_id)
-        self.left.extendleft(reversed(unfinished))
-        if not unfinished:
-            self._step = min(2 * self._step, ITEMS_A_PART)
-            return None
-        self._step = 1
-        return unfinished[0]
-
-    def ended(self, run_id: str, end: RunEnd) -> None:
-        """Take the end of the run that was waited for."""
-        self.left.popleft()
-        self.ends[run_id] = end
-
-
 def _sending(writes: Coroutine[Any, Any, list[Any]]) -> "asyncio.Task[list[Any]]":
     return asyncio.create_task(writes, name="taskflow-batch", context=Context())
 
@@ -247,72 +195,11 @@ async def _alist(items: Iterable[object] | AsyncIterable[object]) -> list[object
     return found
 
 
-def _countdown(timeout: timedelta | None) -> Callable[[], timedelta | None]:
-    began = time.monotonic()
-    return lambda: None if timeout is None else max(timedelta(0), timeout - timedelta(seconds=time.monotonic() - began))
-
-
-@contextmanager
-def _told_as(timeout: timedelta | None) -> Generator[None]:
-    try:
-        yield
-    except ResultTimeoutError as late:  # it names what was left of the time, the user what was given
-        raise ResultTimeoutError(late.run_id, timeout or late.timeout, late.status) from None
-
-
 def _interrupted(plan: BatchPlan, error: StoreUnavailableError | ObjectStoreError) -> BatchTriggerError:
     what = str(error) if isinstance(error, ObjectStoreError) else ""
     total = len(plan.runs.run_ids)
     return BatchTriggerError(error.reason, plan.id, plan.made, total, is_repeatable=plan.is_repeatable, what=what)
 
 
-def _distinct(stored: StoredBatch) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
-    for run_id in dict.fromkeys(run_id for run_id in stored.run_ids if run_id is not None):
-        found.setdefault(shard_of_run(run_id) or 0, []).append(run_id)
-    return found
-
-
-def _status_reads(stored: StoredBatch) -> list[Write]:
-    return [
-        (batch_operations.read_statuses(ids[start : start + STATUSES_A_SCRIPT]), shard)
-        for shard, ids in _distinct(stored).items()
-        for start in range(0, len(ids), STATUSES_A_SCRIPT)
-    ]
-
-
 def _checked(results: list[Any]) -> list[Any]:
     return [checked(result) for result in results]
-
-
-def _batch(batch_id: str, stored: StoredBatch, parts: Sequence[Sequence[RunStatus | None]]) -> Batch:
-    counts = Counter(status for part in parts for status in part)
-    total = sum(counts.values())
-    progress = BatchProgress(
-        total=total,
-        finished=sum(count for status, count in counts.items() if status is None or status.is_finished),
-        completed=counts[RunStatus.COMPLETED],
-        failed=sum(count for status, count in counts.items() if status is not None and status.is_failed),
-        canceled=counts[RunStatus.CANCELED],
-    )
-    return Batch(
-        id=batch_id,
-        status=_status(stored, progress),
-        item_count=len(stored.run_ids) if stored.count is None else stored.count,
-        run_ids=tuple(run_id for run_id in stored.run_ids if run_id is not None),
-        errors=stored.errors,
-        progress=progress,
-        created_at=stored.created_at,
-        idempotency_key=stored.key,
-    )
-
-
-def _status(stored: StoredBatch, progress: BatchProgress) -> BatchStatus:
-    if stored.count is None:
-        is_abandoned = stored.now - stored.written_at > ABANDONED_AFTER
-        return BatchStatus.ABORTED if is_abandoned else BatchStatus.PENDING
-    if stored.count and not progress.total:
-        return BatchStatus.ABORTED
-    if progress.finished == progress.total:
-        return BatchStatus.COMPLETED
-    return BatchStatus.PARTIAL_FAILED if stored.errors else BatchStatus.PROCESSING

@@ -12,7 +12,7 @@ from taskflow.definition.options import TriggerOptions
 from taskflow.definition.payload import argsrepr
 from taskflow.definition.queue import NO_LIMITS, Queue, QueueLimits
 from taskflow.definition.registry import Registry
-from taskflow.definition.task import TaskDefinition
+from taskflow.definition.task_definition import TaskDefinition
 from taskflow.definition.waiting import Waiter
 from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
 from taskflow.objects.address import LargeValue

@@ -8,7 +8,7 @@ from typing import Any
 from celery.worker.state import revoked
 
 from taskflow.broker.canvas import UNAVAILABLE
-from taskflow.definition.task import TaskDefinition
+from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import PayloadError, StoreScriptError
 from taskflow.models import RunError, RunStatus
 from taskflow.trigger.run_records import REVOKED

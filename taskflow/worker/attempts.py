@@ -15,7 +15,7 @@ from taskflow.definition.context import (
     TaskInfo,
 )
 from taskflow.definition.signal import CANCELED
-from taskflow.definition.task import TaskDefinition
+from taskflow.definition.task_definition import TaskDefinition
 from taskflow.definition.waiting import Waits
 from taskflow.errors import StaleClaimError
 from taskflow.execution.attempt import Attempt

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from taskflow.definition.task import TaskDefinition
+from taskflow.definition.task_definition import TaskDefinition
 from taskflow.execution.outcome import Outcome
 
 

@@ -11,7 +11,7 @@ from taskflow.broker.queues import dedicated_queue, shared_queue, subtask_queue
 from taskflow.definition.machine import PRESETS, MachineSpec, resolve_machine
 from taskflow.definition.queue import queue_of_task
 from taskflow.definition.suggestions import did_you_mean
-from taskflow.definition.task import TaskDefinition
+from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import TaskflowError
 from taskflow.worker.host import Host
 

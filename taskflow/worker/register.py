@@ -10,7 +10,7 @@ from typing import Any, cast
 import celery
 
 from taskflow.definition.registry import Registry
-from taskflow.definition.task import TaskDefinition
+from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import AbortRun
 from taskflow.store.registration import TaskRegistration
 from taskflow.worker.run_task import RunTask

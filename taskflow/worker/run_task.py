@@ -13,7 +13,7 @@ from celery.exceptions import Ignore, Reject, Retry
 
 from taskflow.broker.messages import TICKET_HEADER, ticket_from_headers
 from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT
-from taskflow.definition.task import TaskDefinition
+from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import (
     NodeUnregisteredError,
     RetryAfter,

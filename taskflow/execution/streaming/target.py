@@ -6,7 +6,8 @@ from taskflow.definition.engine import engine
 from taskflow.definition.stream_engine import StreamPlace, StreamWriter
 from taskflow.errors import OutsideRunError
 from taskflow.execution.reporting.current import current_live_run
-from taskflow.execution.reporting.live_run import LiveRun, RunIdentity
+from taskflow.execution.reporting.desk import RunIdentity
+from taskflow.execution.reporting.live_run import LiveRun
 
 
 class Target(NamedTuple):

@@ -14,8 +14,9 @@ from taskflow import OutsideRunError, RunUpdateError, StoreUnavailableError, log
 from taskflow.errors import StaleClaimError
 from taskflow.execution.reporting import live_run
 from taskflow.execution.reporting.changes import Change, Json, apply
+from taskflow.execution.reporting.desk import RunIdentity
 from taskflow.execution.reporting.lines import LARGEST_LINE, LineLimits
-from taskflow.execution.reporting.live_run import LiveRun, RunIdentity
+from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.execution.reporting.reports import Reports
 from taskflow.execution.reporting.spool import Spool, send_orphans
 from tests.waiting import wait_until

@@ -8,7 +8,7 @@ import pytest
 from taskflow.definition.batch_engine import RunEnd
 from taskflow.errors import RunNotFoundError
 from taskflow.models import Run, RunStatus
-from taskflow.trigger.batches import Search
+from taskflow.trigger.batch_ends import Search
 from taskflow.trigger.subscriptions import Event, Follower
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

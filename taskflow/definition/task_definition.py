@@ -1,0 +1,87 @@
+"""What a task declares, as the rest of taskflow reads it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from taskflow.definition.context import Context
+from taskflow.definition.hook_sets import HookSet, Plan
+from taskflow.definition.machine import MachineSpec
+from taskflow.definition.payload import OutputType, PayloadType
+from taskflow.definition.queue import Queue
+from taskflow.definition.retry import Retry
+
+Executor = Literal["process", "async"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDefinition:
+    """Everything that a task declares.
+
+    Attributes:
+        id: Unique in the project; also the name of its Celery task.
+        function: The user's own function.
+        queue: Never without a name.
+        machine: The preset that its runs execute on.
+        payload: None when the function takes none.
+        wants: Which of ``ctx``, ``init`` and ``signal`` the function takes, by name.
+        source_file: Where it is defined, with ``source_line``.
+        durable: Whether its runs keep a journal. ``suspend_after``: how long they wait in memory; None: the setting's.
+    """
+
+    id: str
+    function: Callable[..., object]
+    description: str
+    retry: Retry
+    queue: Queue
+    machine: MachineSpec
+    executor: Executor
+    payload: PayloadType | None
+    output: OutputType
+    wants: tuple[str, ...]
+    is_async: bool
+    tags: tuple[str, ...]
+    ttl: timedelta | None
+    max_duration: timedelta | None
+    module: str
+    qualname: str
+    source_file: str
+    source_line: int
+    hooks: HookSet = field(compare=False)
+    durable: bool = False
+    suspend_after: timedelta | None = None
+
+    @property
+    def class_name(self) -> str:
+        """Which workers take its runs: ``<machine>.<executor>``."""
+        return f"{self.machine.name}.{self.executor}"
+
+    @property
+    def place(self) -> str:
+        """Where the function is, e.g. ``render_invoice (shop/tasks.py:12)``."""
+        return f"{self.qualname} ({self.source_file}:{self.source_line})"
+
+    def invoke(self, payload: object, ctx: Context) -> object:
+        """Call the function with what it wants. Returns its value, or its coroutine when it is ``async def``."""
+        given = {name: ctx if name == "ctx" else getattr(ctx, name) for name in self.wants}
+        return self.function(**given) if self.payload is None else self.function(payload, **given)
+
+    def plan(self) -> Plan:
+        """Return the hooks of its attempts, its own and those of all tasks.
+
+        Raises:
+            DefinitionError: A middleware of all tasks cannot be around this one.
+        """
+        return self.hooks.plan(self.id, is_async=self.is_async)
+
+    def prepare(self) -> None:
+        """Resolve the annotations now rather than on first use: what a worker does when it starts.
+
+        Raises:
+            DefinitionError: The payload's or the output's annotation cannot be used, or a middleware of all tasks.
+        """
+        if self.payload:
+            self.payload.prepare()
+        self.output.prepare()
+        self.plan()

@@ -1,0 +1,50 @@
+"""Import the modules that declare tasks, each after the ``init`` module beside it."""
+
+import contextlib
+import importlib
+import importlib.util
+from collections.abc import Iterable, Iterator
+from importlib.machinery import ModuleSpec
+from itertools import chain
+from pathlib import Path
+
+from taskflow.errors import SettingsError
+
+
+def import_task_modules(names: Iterable[str]) -> None:
+    """Import them in this order.
+
+    Raises:
+        SettingsError: There is no such module.
+    """
+    for name in names:
+        for module in chain(_init_beside(name), [name]):  # lazily: to look into a package imports it
+            try:
+                importlib.import_module(module)
+            except ModuleNotFoundError as missing:
+                if missing.name and module.startswith(missing.name):
+                    raise SettingsError(
+                        f"The task module {module!r} can't be found. Check TASKFLOW_TASKS and that it is "
+                        "installed or in the working directory."
+                    ) from missing
+                raise
+
+
+def _init_beside(name: str) -> Iterator[str]:
+    """Find the ``init`` modules of a task module: beside it, and within it when it is a package."""
+    with contextlib.suppress(ModuleNotFoundError):  # named in a better message when the module itself is imported
+        spec = importlib.util.find_spec(name)
+        package = name.rpartition(".")[0]
+        beside = f"{package}.init" if package else "init"
+        found = importlib.util.find_spec(beside)
+        if found and (package or _folder(found) == _folder(spec)):  # any other top-level "init" is a stranger's
+            yield beside
+        if spec and spec.submodule_search_locations and importlib.util.find_spec(f"{name}.init"):
+            yield f"{name}.init"
+
+
+def _folder(spec: ModuleSpec | None) -> str | None:
+    if spec is None or spec.origin is None:
+        return None
+    origin = Path(spec.origin)
+    return str((origin.parent if origin.name == "__init__.py" else origin).parent)
