@@ -3,8 +3,8 @@
 .PHONY: help setup run test check format bench faults services clean
 
 VENV_PYTHON := .venv/bin/python
-# Tests wait more than they compute: three at a time keep two cores busy.
-WORKERS ?= 3
+# Tests wait more than they compute: four at a time keep two cores busy.
+WORKERS ?= 4
 CODE := $(wildcard taskflow workers tests examples benchmarks scripts)
 
 # Caches stay in the environment; pyright runs the version it was installed with and asks nobody for a newer one.
