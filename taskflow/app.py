@@ -173,6 +173,7 @@ class TaskFlow:
             retention=self.settings.retention if self.settings.database_url == "none" else HISTORY_HOLD,
             max_lost=self.settings.max_lost,
             push_prefix="" if self.is_one_server else None,
+            replicas=self.settings.store_replicas,
         )
 
     def _async_store(self) -> AsyncStore:

@@ -27,6 +27,9 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(
         None, description="Store: redis://, rediss:// or unix://. Default: the embedded Valkey."
     )
+    store_replicas: int = Field(
+        0, ge=0, description="How many replicas of the store must have a run when it is triggered."
+    )
     broker_url: str | None = Field(None, description="Celery broker: Redis, Valkey or amqp://. Default: the store.")
     environment: str = Field(
         "dev", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Runs of two environments never meet."
@@ -146,6 +149,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"lease ({self.lease.total_seconds():g} s) must be at least two heartbeats "
                 f"({self.heartbeat.total_seconds():g} s each), or one lost packet would take a node's runs away"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _embedded_store_has_no_replicas(self) -> Self:
+        if self.store_replicas and self.redis_url is None:
+            raise ValueError(
+                f"store_replicas ({self.store_replicas}) needs redis_url: the embedded store has no replicas, so that "
+                "no run could be triggered"
             )
         return self
 

@@ -82,7 +82,20 @@ def _tasks(flow: TaskFlow) -> str:
 def _store(flow: TaskFlow) -> str:
     info = flow.store.server_info()
     name = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
-    return f"{name} at {without_password(flow.store_url)}"
+    return f"{name} at {without_password(flow.store_url)}{_replicas(flow)}"
+
+
+def _replicas(flow: TaskFlow) -> str:
+    wanted = flow.settings.store_replicas
+    if not wanted:
+        return ""
+    connected = int(flow.store.server_info("replication")["connected_slaves"])
+    if connected < wanted:
+        raise TaskflowError(
+            f"{connected} replicas are connected and TASKFLOW_STORE_REPLICAS asks for {wanted}: no run can be "
+            "triggered. Look at `INFO replication` of the store, or ask for fewer."
+        )
+    return f", {connected} replicas"
 
 
 def _objects(flow: TaskFlow) -> str:

@@ -15,6 +15,7 @@ from taskflow.store.connections import AsyncConnections, packed
 from taskflow.store.failures import failure, reason
 from taskflow.store.operations import Operation
 from taskflow.store.records import Ticket
+from taskflow.store.replicas import Replicas
 from taskflow.store.sync_store import PAUSE_SECONDS, UNREACHABLE, OnEnded, TicketPublisher
 from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
 
@@ -35,6 +36,7 @@ class AsyncStore:
         self.missing_templates: set[str] = set()
         self._timeout = config.timeout.total_seconds()
         self._connections = AsyncConnections(config.url, config.timeout)
+        self._replicas = Replicas(config.replicas, config.base(0), self._timeout)
 
     async def run(self, operation: Operation[ResultT], *, shard: int = 0) -> ResultT:
         """Execute an operation. A lost connection is tried again until the connect timeout.
@@ -151,13 +153,14 @@ class AsyncStore:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout
         was_sent = False
+        asked = self._replicas.question(operations)
         while True:
             connection = None
             try:
                 connection = await self._connections.acquire()
                 replies = await self._round_trip(connection, commands, operations)
+                answers = await self._round_trip(connection, asked, [None] * len(asked)) if asked else []
                 self._connections.release(connection)
-                return replies
             except UNREACHABLE as error:
                 if connection is not None:
                     was_sent = True
@@ -169,6 +172,9 @@ class AsyncStore:
                 if connection is not None:
                     await connection.disconnect(nowait=True)
                 raise
+            else:
+                self._replicas.check(answers, operations)
+                return replies
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _round_trip(

@@ -14,6 +14,7 @@ from taskflow.store.failures import failure, reason
 from taskflow.store.link import Link
 from taskflow.store.operations import Operation
 from taskflow.store.records import Ticket
+from taskflow.store.replicas import Replicas
 from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
 
 ResultT = TypeVar("ResultT")
@@ -52,6 +53,7 @@ class Store:
         self.missing_templates: set[str] = set()
         self._timeout = config.timeout.total_seconds()
         self._connections = Connections(config.url, config.timeout)
+        self._replicas = Replicas(config.replicas, config.base(0), self._timeout)
 
     def run(self, operation: Operation[ResultT], *, shard: int = 0) -> ResultT:
         """Execute an operation. A lost connection is tried again until the connect timeout.
@@ -87,8 +89,9 @@ class Store:
         Whoever has more of them prepares those meanwhile, without a thread: the interpreter's lock would keep that from
         sending for up to 5 ms. The second half sends again what got no answer.
         """
-        commands = [self._wire.command(operation, shard) for operation, shard in operations]
         described = [operation for operation, _ in operations]
+        asked = self._replicas.question(described)
+        commands = [*(self._wire.command(operation, shard) for operation, shard in operations), *asked]
         connection = self._sent(commands)
 
         def finish() -> list[Any]:
@@ -158,13 +161,13 @@ class Store:
         reply = self._execute(self._wire.last_stream_entry(name, shard), None)
         return str(reply[0][0].decode()) if reply else "0"
 
-    def server_info(self) -> dict[str, str]:
-        """Return the server's INFO section "server".
+    def server_info(self, section: str = "server") -> dict[str, str]:
+        """Return a section of the server's INFO.
 
         Raises:
             StoreUnavailableError: No answer.
         """
-        text: bytes = self._execute(("INFO", "server"), None)
+        text: bytes = self._execute(("INFO", section), None)
         rows = (line.partition(":") for line in text.decode().splitlines() if ":" in line)
         return {name: value for name, _, value in rows}
 
@@ -185,7 +188,14 @@ class Store:
 
     def _execute(self, command: tuple[Any, ...], operation: Operation[Any] | None) -> Any:
         run_id = operation.run_id if operation else None
-        return self._retried(lambda connection: self._round_trip(connection, command, operation), run_id)
+        asked = self._replicas.question([operation])
+        if not asked:
+            return self._retried(lambda connection: self._round_trip(connection, command, operation), run_id)
+        reply, answers = self._retried(
+            lambda connection: (self._round_trip(connection, command, operation), _exchange(connection, asked)), run_id
+        )
+        self._replicas.check(answers, [operation])
+        return reply
 
     def _retried(self, exchange: Callable[[Link], ReplyT], run_id: str | None) -> ReplyT:
         deadline = time.monotonic() + self._timeout
@@ -243,9 +253,12 @@ class Store:
         if lacking:
             for name in {operations[place].script for place in lacking}:
                 self.send([scripts.script(name).load])
-            for place, reply in zip(lacking, self.send([commands[place] for place in lacking]), strict=True):
+            places = [*lacking, *range(len(operations), len(commands))]
+            for place, reply in zip(places, self.send([commands[place] for place in places]), strict=True):
                 replies[place] = reply
-        return [_told(reply, operation) for reply, operation in zip(replies, operations, strict=True)]
+        count = len(operations)  # what is behind them, if anything, is the replicas'
+        self._replicas.check(replies[count:], operations)
+        return [_told(reply, operation) for reply, operation in zip(replies[:count], operations, strict=True)]
 
 
 def _told(reply: Any, operation: Operation[Any]) -> Any:

@@ -30,6 +30,7 @@ class StoreConfig:
     Attributes:
         push_prefix: Prefix of the broker's lists (kombu's ``global_keyprefix``) when scripts push tickets themselves
             because broker and store are one server; None when the caller publishes.
+        replicas: How many replicas must have a run before its trigger returns.
         clock: Microseconds for tests; None for the server's own clock.
     """
 
@@ -41,6 +42,7 @@ class StoreConfig:
     retention: timedelta = timedelta(hours=24)
     max_lost: int = 10
     push_prefix: str | None = None
+    replicas: int = 0
     clock: Callable[[], int] | None = None
 
     def base(self, shard: int) -> str:

@@ -12,7 +12,8 @@ from typer.core import TyperGroup as Group
 from typer.testing import CliRunner
 
 from taskflow.cli.main import app
-from taskflow.errors import TaskflowError
+from taskflow.errors import BatchTriggerError, TaskflowError
+from tests import fleet_tasks as tasks
 from tests.conftest import StartFleet
 from tests.fleet import ROOT, TASKS, Fleet
 from tests.servers import RedisServer
@@ -51,6 +52,15 @@ def test_a_run_is_triggered_shown_listed_and_canceled(start_fleet: StartFleet, v
     assert delayed in call(fleet, "runs", "list")
     assert json.loads(call(fleet, "runs", "cancel", delayed, "--json")) == [{"id": delayed, "canceled": True}]
     assert "FAILED" in call(fleet, "trigger", "t-flaky", "9", "--max-attempts", "1", "--wait", expect=1)
+
+
+def test_a_replica_that_is_asked_for_and_not_there_is_told(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """Before the first trigger by the doctor, then by each trigger."""
+    start_fleet(valkey.url, store_replicas=1, connect_timeout=0.5)
+    assert "0 replicas are connected and TASKFLOW_STORE_REPLICAS asks for 1" in invoke("doctor", expect=1)
+    assert "0 of the 1 replicas" in invoke("trigger", "t-echo", "1", expect=1)
+    with pytest.raises(BatchTriggerError, match="0 of the 1 replicas"):
+        tasks.echo.batch_trigger([1, 2])
 
 
 def test_a_misspelt_task_is_pending_with_a_hint_and_workers_are_listed(

@@ -31,6 +31,13 @@ def test_a_lease_shorter_than_two_heartbeats_is_refused() -> None:
         Settings.read(lease=3, heartbeat=2)
 
 
+def test_replicas_of_the_embedded_store_are_refused() -> None:
+    """It has none: every trigger would fail."""
+    with pytest.raises(SettingsError, match="embedded store has no replicas"):
+        Settings.read(store_replicas=1)
+    assert Settings.read(store_replicas=1, redis_url="redis://store").store_replicas == 1
+
+
 def test_modules_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     """``TASKFLOW_TASKS=shop.tasks, shop.mail``."""
     monkeypatch.setenv("TASKFLOW_TASKS", "shop.tasks, shop.mail,")

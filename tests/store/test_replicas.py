@@ -1,0 +1,152 @@
+"""With TASKFLOW_STORE_REPLICAS a triggered run is on a replica before its trigger returns."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import pytest
+
+from taskflow import StoreUnavailableError
+from taskflow.store import operations
+from taskflow.store.async_store import AsyncStore
+from taskflow.store.batch_operations import trigger_runs
+from taskflow.store.operations import Operation
+from taskflow.store.sync_store import Store
+from taskflow.store.trigger_operations import NewRun, trigger_run
+from taskflow.store.wire import StoreConfig, new_run_id
+from tests.conftest import MakeServer
+from tests.servers import RedisServer
+from tests.store.conftest import CLASS, ERROR
+from tests.waiting import wait_until
+
+ResultT = TypeVar("ResultT")
+
+
+@dataclass
+class Pair:
+    """A server with a replica, and one of the shells that triggers on it."""
+
+    server: RedisServer
+    replica: RedisServer
+    config: StoreConfig
+    is_async: bool
+
+    def run(self, operation: Operation[ResultT]) -> ResultT:
+        """Run an operation on the server, on connections of its own."""
+        return self._with_store(lambda store: store.run(operation), lambda store: store.run(operation))
+
+    def run_many(self, described: list[Operation[Any]]) -> list[Any]:
+        """Run operations in one write."""
+        writes = [(operation, 0) for operation in described]
+        return self._with_store(lambda store: store.run_many(writes), lambda store: store.run_many(writes))
+
+    def has(self, run_id: str) -> bool:
+        """Whether the replica knows a run."""
+        with contextlib.closing(self.replica.client()) as client:
+            return bool(client.execute_command("EXISTS", f"{self.config.base(0)}:run:{run_id}"))
+
+    @contextlib.contextmanager
+    def frozen(self) -> Generator[None]:
+        """Let the replica hear nothing for a while."""
+        os.kill(self.replica.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.replica.pid, signal.SIGCONT)
+
+    def _with_store(
+        self, blocking: Callable[[Store], ResultT], awaited: Callable[[AsyncStore], Awaitable[ResultT]]
+    ) -> ResultT:
+        def publish(_: object) -> None:
+            """Upkeep publishes what nobody has."""
+
+        publisher: Any = type("Publisher", (), {"publish": staticmethod(publish)})
+        if not self.is_async:
+            with contextlib.closing(Store(self.config, publisher)) as store:
+                return blocking(store)
+
+        async def call() -> ResultT:
+            store = AsyncStore(self.config, publisher)
+            try:
+                return await awaited(store)
+            finally:
+                await store.close()
+
+        return asyncio.run(call())
+
+
+@pytest.fixture(params=["sync", "async"])
+def shell(request: pytest.FixtureRequest) -> str:
+    """Each of the shells."""
+    return str(request.param)
+
+
+@pytest.fixture(params=["Valkey", "Redis 7"])
+def pair(request: pytest.FixtureRequest, shell: str, start_valkey: MakeServer, start_redis7: MakeServer) -> Pair:
+    """A server and its replica, in step."""
+    start = start_valkey if request.param == "Valkey" else start_redis7
+    server, replica = start(), start()
+    with contextlib.closing(server.client()) as client:
+        client.execute_command("CONFIG", "SET", "repl-diskless-sync-delay", 0)
+    with contextlib.closing(replica.client()) as client:
+        client.execute_command("REPLICAOF", "127.0.0.1", server.port)
+    with contextlib.closing(server.client()) as client:
+        wait_until(lambda: _is_in_step(client), "the replica to be in step")
+    config = StoreConfig(server.url, f"s{uuid4().hex[:6]}", timeout=timedelta(seconds=1), replicas=1)
+    return Pair(server, replica, config, shell == "async")
+
+
+def _is_in_step(client: Any) -> bool:
+    client.set("step", "")
+    return bool(client.wait(1, 200) == 1)
+
+
+def a_run() -> NewRun:
+    """Return a run that can be written."""
+    return NewRun(new_run_id(0), "t", b"1", None, "task/t", CLASS, 3)
+
+
+def test_a_run_survives_its_server_from_the_moment_its_trigger_returns(pair: Pair) -> None:
+    """A failover takes what the replica had not heard of."""
+    made = [pair.run(trigger_run(a_run()))[0] for _ in range(20)]
+    made += [run_id for run_id, _ in pair.run_many([trigger_runs([a_run(), a_run()])])[0]]
+    pair.server.kill()
+    assert len(made) == 22
+    assert all(pair.has(run_id) for run_id in made)
+
+
+def test_a_trigger_that_no_replica_confirms_says_that_the_run_may_exist(pair: Pair) -> None:
+    """It does on the server; the same trigger again makes no second one, and is confirmed when the replica is back."""
+    first, more = a_run(), [a_run(), a_run()]
+    with pair.frozen():
+        with pytest.raises(StoreUnavailableError, match="0 of the 1 replicas") as alone:
+            pair.run(trigger_run(first))
+        with pytest.raises(StoreUnavailableError, match=r"0 of the 1 replicas .* have the run after 0.8 s"):
+            pair.run_many([trigger_run(each) for each in more])
+    assert (alone.value.run_id, alone.value.may_exist) == (first.id, True)
+    assert pair.run(trigger_run(first)) == (first.id, False)
+    assert pair.run_many([trigger_run(each) for each in more]) == [(each.id, False) for each in more]
+    assert all(pair.has(each.id) for each in (first, *more))
+
+
+def test_a_repeated_trigger_is_confirmed_though_it_writes_nothing(pair: Pair) -> None:
+    """The reply of the first was lost: its run is what the replica must have."""
+    new = a_run()
+    with pair.frozen():
+        for _ in range(2):
+            with pytest.raises(StoreUnavailableError, match="0 of the 1 replicas"):
+                pair.run(trigger_run(new))
+
+
+def test_what_makes_no_run_waits_for_no_replica(pair: Pair) -> None:
+    """Workers go on while replicas are away."""
+    run_id, _ = pair.run(trigger_run(a_run()))
+    with pair.frozen():
+        assert pair.run(operations.read_result(run_id))[0].name == "QUEUED"
+        assert pair.run(operations.cancel_run(run_id, ERROR))
