@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError, Suspended
+from taskflow.execution.attempt import Attempt
 from taskflow.execution.final_hooks import arun_final_hooks
 from taskflow.execution.hook_runner import HookRunner, Report
 from taskflow.execution.journal import Journal
@@ -22,7 +23,7 @@ from taskflow.store import operations
 from taskflow.store.journal_operations import read_journal, unload_run
 from taskflow.store.node_operations import read_node_runs
 from taskflow.store.operations import Operation
-from taskflow.store.records import ClaimedRun
+from taskflow.store.pipeline import Pipeline
 from taskflow.worker.attempts import (
     hooks_context,
     is_same_end,
@@ -34,94 +35,110 @@ from taskflow.worker.attempts import (
     settle,
     take_over,
 )
-from taskflow.worker.held_runs import HeldRun, HeldRuns
+from taskflow.worker.held_runs import Canceled, HeldRun, HeldRuns
 from taskflow.worker.orders import Order, Watcher
 from taskflow.worker.reporting import identity_of
-from taskflow.worker.run_shards import RunShards
+from taskflow.worker.run_shards import claim_on_its_shard
 from taskflow.worker.runtime import Runtime
 from taskflow.worker.waits import NodeDesk
 
 log = logging.getLogger("taskflow.node")
+ResultT = TypeVar("ResultT")
 
 
 class AsyncAttempts:
     """Takes runs from their tickets to their ends, in one event loop."""
 
-    def __init__(self, runtime: Runtime, watcher: Watcher, held: HeldRuns, store: RunShards) -> None:
+    def __init__(self, runtime: Runtime, watcher: Watcher, held: HeldRuns, pipeline: Pipeline) -> None:
         self._runtime = runtime
         self._watcher = watcher
         self._held = held
-        self._store = store
+        self._pipeline = pipeline
 
     async def run(self, order: Order) -> None:
         """Claim a ticket's run and execute it, if it is still to be executed."""
-        claimed = None
-        self._held.expect(order.run_id)
+        held = None
+        canceled = self._held.expect(order.run_id)
         try:
-            claimed = None if self._held.is_leaving else await self._claim(order)
-            if claimed is not None and claimed.ended is not None:
-                await self._final_hooks(order, claimed, claimed.ended)
-            elif claimed is not None:
-                await self._attempt(HeldRun(order, claimed))
+            held = None if self._held.is_leaving else await self._claim(order)
+            if held is not None and held.claimed.ended is not None:
+                await self._final_hooks(held, held.claimed.ended)
+            elif held is not None:
+                await self._attempt(held, canceled)
         except Exception as broken:
             log.exception("run.broken: %s", order.run_id)
-            if claimed is not None:
-                await self._lose(claimed, broken)
+            if held is not None:
+                await self._lose(held, broken)
         finally:
-            self._held.forget(order.run_id)
-            self._store.forget(order.run_id)
+            self._held.forget(order.run_id, canceled)
 
-    async def _claim(self, order: Order) -> ClaimedRun | None:
+    async def _claim(self, order: Order) -> HeldRun | None:
         node = self._runtime.node
         claim = operations.claim_run(order.run_id, node_id=node.id, reservation=order.reservation, version=node.version)
         try:
-            return await self._store.claim(claim, order.run_id)
+            shards = self._runtime.settings.shards
+            return HeldRun(order, *await claim_on_its_shard(self._pipeline, shards, claim, order.run_id))
         except (RunNotClaimableError, NodeUnregisteredError) as refused:
             log.info("ticket.dropped: %s", refused)
             self._watcher.dropped(order)
             return None
 
-    async def _attempt(self, held: HeldRun) -> None:
-        order, claimed = held.order, held.claimed
-        self._watcher.started(order)
+    async def _attempt(self, held: HeldRun, canceled: Canceled) -> None:
+        """Execute the run's code, and write how that ended."""
+        self._watcher.started(held.order)
         began = time.monotonic()
-        live = self._runtime.reports.open(identity_of(claimed), claimed.metadata)
-        journal = await self._read_journal(order, claimed)
-        make_waits = partial(self._waits, held, live, journal)
-        attempt = prepare(self._runtime, order.definition, claimed, make_waits=make_waits)
+        with self._live(held) as live:
+            executed = await self._execute(held, live, canceled)
+        if executed is not None:
+            outcome, report = executed
+            self._watcher.ended(held.order, outcome, time.monotonic() - began)
+            await self._settle(held, outcome, report)
+
+    @contextlib.contextmanager
+    def _live(self, held: HeldRun) -> Generator[LiveRun]:
+        """Take what the run tells about itself."""
+        live = self._runtime.reports.open(identity_of(held.claimed), held.claimed.metadata)
+        try:
+            yield live
+        finally:
+            self._runtime.reports.close(live)
+
+    async def _execute(self, held: HeldRun, live: LiveRun, canceled: Canceled) -> tuple[Outcome, Report] | None:
+        """Execute the run's code to its end. Returns None when it was left before: that is written then."""
+        attempt = await self._prepare(held, live)
         with entered_run(live):
             execution = attempt.aexecute(partial(self._keep, held, live))
-            held.begin(asyncio.get_running_loop().create_task(execution, name=order.run_id), attempt.signal)
-        self._held.add(held)
+            held.begin(asyncio.get_running_loop().create_task(execution, name=held.run_id), attempt.signal)
+        self._held.add(held, canceled)
         try:
             outcome = await held.task
             await self._runtime.reports.asend(live)
         except Suspended:
             await self._unload(held, live, attempt.report)
-            return
         except asyncio.CancelledError:
-            await self._left(order, claimed, attempt.report)
-            return
+            await self._left(held, attempt.report)
         except StaleClaimError as stale:
-            await self._refused(order, claimed, stale, attempt.report)
-            return
+            await self._refused(held, stale, attempt.report)
+        else:
+            return outcome, attempt.report
         finally:
             self._held.remove(held)
-            self._runtime.reports.close(live)
-        self._watcher.ended(order, outcome, time.monotonic() - began)
-        await self._settle(order, claimed, outcome, attempt.report)
+        return None
 
-    async def _read_journal(self, order: Order, claimed: ClaimedRun) -> Journal | None:
-        stored = None
-        if needs_journal(order.definition, claimed):
-            stored = await self._store.submit(read_journal(order.run_id), order.run_id)
-        return journal_of(self._runtime, order.definition, claimed, stored)
+    async def _prepare(self, held: HeldRun, live: LiveRun) -> Attempt:
+        definition, stored = held.order.definition, None
+        if needs_journal(definition, held.claimed):
+            stored = await self._submit(held, read_journal(held.run_id))
+        journal = journal_of(self._runtime, definition, held.claimed, stored)
+        return prepare(
+            self._runtime, definition, held.claimed, make_waits=partial(self._make_waits, held, live, journal)
+        )
 
-    def _waits(self, held: HeldRun, live: LiveRun, journal: Journal | None, hooks: HookRunner) -> CoroutineWaits:
+    def _make_waits(self, held: HeldRun, live: LiveRun, journal: Journal | None, hooks: HookRunner) -> CoroutineWaits:
         desk = NodeDesk(
             held.claimed,
             live,
-            lambda operation: self._store.submit(operation, held.run_id),
+            partial(self._submit, held),
             partial(self._held.park, held),
             partial(self._held.resume, held),
             partial(self._held.suspended, held),
@@ -135,77 +152,75 @@ class AsyncAttempts:
         held.disarm()
         await self._runtime.reports.asend(live)
         try:
-            await self._write(held.claimed, lambda: keep(held.claimed, outcome))
+            await self._write(held, lambda: keep(held.claimed, outcome))
         except StaleClaimError as stale:
             if not is_same_end(stale, outcome):
                 raise
 
-    async def _settle(self, order: Order, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
+    async def _settle(self, held: HeldRun, outcome: Outcome, report: Report) -> None:
         """Write how the attempt ended."""
-        errors = report.hook_errors
+        definition, errors = held.order.definition, report.hook_errors
         try:
-            await self._write(
-                claimed, lambda: settle(order.definition, order.run_id, claimed.claim, outcome, hook_errors=errors)
-            )
+            await self._write(held, lambda: settle(definition, held.run_id, held.claim, outcome, hook_errors=errors))
         except StaleClaimError as stale:
-            await self._refused(order, claimed, stale, report)
+            await self._refused(held, stale, report)
 
-    async def _final_hooks(self, order: Order, claimed: ClaimedRun, ended: RunStatus) -> None:
+    async def _final_hooks(self, held: HeldRun, ended: RunStatus) -> None:
         """Run the hooks of a run that ended without code of its own. A death in here has them run again."""
-        self._watcher.dropped(order)
-        context = hooks_context(self._runtime, order.definition, claimed)
-        live = self._runtime.reports.open(identity_of(claimed), claimed.metadata)
-        with entered_run(live):
-            errors = await arun_final_hooks(
-                order.definition,
-                claimed.payload,
-                context,
-                status=ended,
-                error=claimed.error,
-                output=claimed.output,
-                values=self._runtime.values,
-            )
-        await self._runtime.reports.asend(live)
-        self._runtime.reports.close(live)
-        await self._store.submit(operations.finish_hooks(order.run_id, claimed.claim, errors), order.run_id)
+        definition, claimed = held.order.definition, held.claimed
+        self._watcher.dropped(held.order)
+        with self._live(held) as live:
+            with entered_run(live):
+                errors = await arun_final_hooks(
+                    definition,
+                    claimed.payload,
+                    hooks_context(self._runtime, definition, claimed),
+                    status=ended,
+                    error=claimed.error,
+                    output=claimed.output,
+                    values=self._runtime.values,
+                )
+            await self._runtime.reports.asend(live)
+        await self._submit(held, operations.finish_hooks(held.run_id, held.claim, errors))
 
     async def _unload(self, held: HeldRun, live: LiveRun, report: Report) -> None:
         """Its code was left: the run waits without a process."""
-        order, claimed = held.order, held.claimed
         if isinstance(held.waits, DurableCoroutineWaits):
             await held.waits.end()
         await self._runtime.reports.asend(live)
-        self._watcher.dropped(order)
+        self._watcher.dropped(held.order)
         try:
-            await self._store.submit(unload_run(order.run_id, claimed.claim), order.run_id)
+            await self._submit(held, unload_run(held.run_id, held.claim))
         except StaleClaimError as stale:
-            await self._refused(order, claimed, stale, report)
+            await self._refused(held, stale, report)
 
-    async def _refused(self, order: Order, claimed: ClaimedRun, stale: StaleClaimError, report: Report) -> None:
+    async def _refused(self, held: HeldRun, stale: StaleClaimError, report: Report) -> None:
         """The run was ended from outside, or is another node's: the outcome does not count."""
         log.warning("result.refused: %s", stale)
         if stale.status in (RunStatus.CANCELED, RunStatus.TIMED_OUT):
-            await self._left(order, claimed, report)
+            await self._left(held, report)
 
-    async def _left(self, order: Order, claimed: ClaimedRun, report: Report) -> None:
+    async def _left(self, held: HeldRun, report: Report) -> None:
         """Tell the store that the code no longer executes: a run ended from outside gives its slot back now."""
-        self._watcher.dropped(order)
+        self._watcher.dropped(held.order)
         with contextlib.suppress(StaleClaimError):
-            await self._write(claimed, lambda: left(claimed, report))
+            await self._write(held, lambda: left(held.claimed, report))
 
-    async def _lose(self, claimed: ClaimedRun, broken: Exception) -> None:
+    async def _lose(self, held: HeldRun, broken: Exception) -> None:
         """Something of ours failed around a run's code: it starts again, on the budget of lost attempts."""
         error = RunError("NodeFailed", f"{type(broken).__name__}: {broken}")
-        lost = operations.give_up_run(claimed.run_id, claimed.claim, AttemptOutcome.LOST, error)
-        await self._store.submit(lost, claimed.run_id)
+        await self._submit(held, operations.give_up_run(held.run_id, held.claim, AttemptOutcome.LOST, error))
 
-    async def _write(self, claimed: ClaimedRun, operation: Callable[[], Operation[Any] | None]) -> None:
+    async def _write(self, held: HeldRun, operation: Callable[[], Operation[Any] | None]) -> None:
         """Write how an attempt ended, under the newest claim of its code."""
         while (write := operation()) is not None:
             try:
-                await self._store.submit(write, claimed.run_id)
+                await self._submit(held, write)
                 return
             except StaleClaimError as stale:
-                held = await self._store.submit(read_node_runs(self._runtime.node.id), claimed.run_id)
-                if not take_over(claimed, stale, held, 0):
+                found = await self._submit(held, read_node_runs(self._runtime.node.id))
+                if not take_over(held.claimed, stale, found, 0):
                     raise
+
+    def _submit(self, held: HeldRun, operation: Operation[ResultT]) -> "asyncio.Future[ResultT]":
+        return self._pipeline.submit(operation, held.shard)

@@ -14,7 +14,6 @@ from taskflow.worker.async_attempts import AsyncAttempts
 from taskflow.worker.held_runs import STUCK_EXIT, HeldRuns
 from taskflow.worker.orders import Order, Watcher
 from taskflow.worker.places import Places
-from taskflow.worker.run_shards import RunShards
 from taskflow.worker.runtime import Runtime
 
 log = logging.getLogger("taskflow.node")
@@ -110,8 +109,7 @@ class AsyncRuns:
         asyncio.set_event_loop(self.loop)
         track_tasks(self.loop)
         store = self._runtime.make_async_store()
-        shards = RunShards(Pipeline(store), self._runtime.settings.shards)
-        self._attempts = AsyncAttempts(self._runtime, self._watcher, self._held, shards)
+        self._attempts = AsyncAttempts(self._runtime, self._watcher, self._held, Pipeline(store))
         self.loop.run_forever()
         self.loop.run_until_complete(store.close())
         self.loop.close()

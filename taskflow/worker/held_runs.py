@@ -27,6 +27,7 @@ class HeldRun:
 
     order: Order
     claimed: ClaimedRun
+    shard: int
     task: "asyncio.Task[Outcome]" = field(init=False)
     signal: Signal = field(init=False)
     waits: CoroutineWaits | None = None
@@ -58,6 +59,10 @@ class HeldRun:
             self.timer = None
 
 
+Canceled = list[int]
+"""Claims that were canceled before the node had heard of them."""
+
+
 class HeldRuns:
     """What executes in one loop. Its methods belong in the loop's thread, but for ``cancel``."""
 
@@ -66,7 +71,7 @@ class HeldRuns:
         self._places = places
         self._grace = cancel_grace.total_seconds()
         self._held: dict[str, HeldRun] = {}
-        self._claiming: dict[str, list[int]] = {}
+        self._claiming: dict[str, list[Canceled]] = {}  # a ticket may come twice
         self._lock = threading.Lock()
         self.is_leaving = False
         """Whether the node leaves: what is claimed from now on is stopped before its first line."""
@@ -76,23 +81,26 @@ class HeldRuns:
         with self._lock:
             held = self._held.get(run_id)
             if held is None and run_id in self._claiming:  # the cancel overtook the reply to our claim
-                self._claiming[run_id].append(claim)
+                for canceled in self._claiming[run_id]:
+                    canceled.append(claim)
                 return True
         if held is None or claim not in (held.claim, held.claim + 1):  # the next one: of a resume not heard of yet
             return False
         self._loop.call_soon_threadsafe(self._cancel, held, reason, claim)
         return True
 
-    def expect(self, run_id: str) -> None:
-        """A claim is on its way: from now on the run may be canceled here."""
+    def expect(self, run_id: str) -> Canceled:
+        """A claim is on its way. Returns what ``add`` and ``forget`` are to be given."""
+        canceled: Canceled = []
         with self._lock:
-            self._claiming[run_id] = []
+            self._claiming.setdefault(run_id, []).append(canceled)
+        return canceled
 
-    def add(self, held: HeldRun) -> None:
+    def add(self, held: HeldRun, canceled: Canceled) -> None:
         """Its code is about to start, and its time runs; unless a cancel came before it, or the node leaves."""
         with self._lock:
             self._held[held.run_id] = held
-            canceled = self._claiming.pop(held.run_id, [])
+            self._forget(held.run_id, canceled)
         if held.claim in canceled:
             self._cancel(held, CANCELED)
         elif self.is_leaving:
@@ -102,13 +110,14 @@ class HeldRuns:
     def remove(self, held: HeldRun) -> None:
         """Its code is over."""
         self.resume(held)
-        del self._held[held.run_id]
+        if self._held.get(held.run_id) is held:
+            del self._held[held.run_id]
         held.disarm()
 
-    def forget(self, run_id: str) -> None:
+    def forget(self, run_id: str, canceled: Canceled) -> None:
         """Nothing more is expected of a claim."""
         with self._lock:
-            self._claiming.pop(run_id, None)
+            self._forget(run_id, canceled)
 
     def tell(self, run_id: str) -> None:
         """A run that waits here may go on, or one of its waits is done."""
@@ -153,6 +162,13 @@ class HeldRuns:
         """Stop every coroutine: their claims are over."""
         for held in list(self._held.values()):
             self._cancel(held, INTERRUPTED)
+
+    def _forget(self, run_id: str, canceled: Canceled) -> None:
+        left = [each for each in self._claiming.get(run_id, ()) if each is not canceled]
+        if left:
+            self._claiming[run_id] = left
+        else:
+            self._claiming.pop(run_id, None)
 
     def _arm(self, held: HeldRun) -> None:
         """Let its time run, from now on."""

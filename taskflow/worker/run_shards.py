@@ -1,7 +1,4 @@
-"""Where a run's operations go: to the shard that its id names, or to the one that an adopted run was found on."""
-
-import asyncio
-from typing import TypeVar
+"""Where an asyncio node finds a run: on the shard that its id names; an adopted run's id names none."""
 
 from taskflow.errors import RunNotClaimableError
 from taskflow.store.operations import Operation
@@ -9,34 +6,22 @@ from taskflow.store.pipeline import Pipeline
 from taskflow.store.records import ClaimedRun
 from taskflow.store.wire import shard_of_run
 
-ResultT = TypeVar("ResultT")
 
+async def claim_on_its_shard(
+    pipeline: Pipeline, shards: int, claim: Operation[ClaimedRun], run_id: str
+) -> tuple[ClaimedRun, int]:
+    """Claim a run. Returns the claim, and the shard that it was found on.
 
-class RunShards:
-    """The pipeline of a loop, addressed by run."""
-
-    def __init__(self, pipeline: Pipeline, shards: int) -> None:
-        self._pipeline = pipeline
-        self._last = shards - 1
-        self._adopted: dict[str, int] = {}
-
-    def submit(self, operation: Operation[ResultT], run_id: str) -> "asyncio.Future[ResultT]":
-        """Return the future result of an operation on a run."""
-        named = shard_of_run(run_id)
-        return self._pipeline.submit(operation, self._adopted.get(run_id, 0) if named is None else named)
-
-    async def claim(self, operation: Operation[ClaimedRun], run_id: str) -> ClaimedRun:
-        """Claim a run; an adopted one, whose id is Celery's, is looked for on every shard."""
-        for shard in range(self._last if shard_of_run(run_id) is None else 0):
-            try:
-                self._adopted[run_id] = shard
-                return await self._pipeline.submit(operation, shard)
-            except RunNotClaimableError as refused:
-                if refused.status != "MISSING":
-                    raise
-                self._adopted[run_id] = self._last
-        return await self.submit(operation, run_id)
-
-    def forget(self, run_id: str) -> None:
-        """Forget where an adopted run was found: it is over here."""
-        self._adopted.pop(run_id, None)
+    Raises:
+        RunNotClaimableError, NodeUnregisteredError: See ``claim_run``.
+    """
+    named = shard_of_run(run_id)
+    if named is not None:
+        return await pipeline.submit(claim, named), named
+    for shard in range(shards - 1):
+        try:
+            return await pipeline.submit(claim, shard), shard
+        except RunNotClaimableError as refused:
+            if refused.status != "MISSING":
+                raise
+    return await pipeline.submit(claim, shards - 1), shards - 1

@@ -1,6 +1,7 @@
 """A cancel may overtake the reply to the claim of the very run it is for."""
 
 import asyncio
+import threading
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -31,6 +32,15 @@ def bench(valkey: RedisServer) -> Iterator[Bench]:
     yield from make_bench(valkey)
 
 
+@pytest.fixture
+def second_shard(valkey: RedisServer) -> Iterator[Bench]:
+    """The second of two shards, with a node on both."""
+    for bench in make_bench(valkey, shards=2):
+        for bench.shard in (0, 1):
+            bench.node()
+        yield bench
+
+
 def nothing(*_: object) -> None:
     """Take what Celery and the store would be told."""
 
@@ -40,7 +50,9 @@ def started(store: AsyncStore, folder: Path) -> AsyncRuns:
     writer: Any = SimpleNamespace(update_metadata=nothing, add_tags=nothing, append_logs=nothing)
     runtime: Any = SimpleNamespace(
         node=SimpleNamespace(id="n1", version=""),
-        settings=SimpleNamespace(shards=1, cancel_grace=timedelta(seconds=5), environment="e", output_limit=1000),
+        settings=SimpleNamespace(
+            shards=store.config.shards, cancel_grace=timedelta(seconds=5), environment="e", output_limit=1000
+        ),
         make_async_store=lambda: store,
         reports=Reports(writer, Spool(folder), LineLimits(10, 1000)),
         presets=PRESETS,
@@ -123,3 +135,30 @@ def test_what_a_node_hears_between_the_end_of_its_loop_and_of_its_lease_is_no_er
     runs.tell("run_waited_here")
     runs.cancel_all()
     assert runs.wait_idle(0)
+
+
+def test_a_ticket_that_comes_twice_does_not_lead_an_adopted_run_astray(second_shard: Bench, tmp_path: Path) -> None:
+    """Its id names no shard: where it was found holds to its end, whatever becomes of the other ticket."""
+    going, go = threading.Event(), threading.Event()
+    with declared.isolated():
+
+        @task(id="adopted")
+        async def adopted(payload: dict[str, int]) -> None:
+            going.set()
+            while not go.is_set():
+                await asyncio.sleep(0.005)
+
+    bench = second_shard
+    run_id = bench.trigger("a", id="of-celery", limit=1, class_name=CLASS)
+    runs = started(AsyncStore(bench.config, bench), tmp_path)
+    try:
+        runs.take(Order(adopted.definition, run_id, 1))
+        wait_until(going.is_set, "the run to execute")
+        runs.take(Order(adopted.definition, run_id, 1))
+        wait_until(lambda: runs.busy == 1, "the other ticket to be dropped")
+        go.set()
+        wait_until(lambda: runs.busy == 0, "the run to end")
+    finally:
+        runs.stop()
+    assert bench.status(run_id) is RunStatus.COMPLETED
+    assert not bench.slots("a")
