@@ -154,10 +154,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _embedded_store_has_no_replicas(self) -> Self:
-        if self.store_replicas and self.redis_url is None:
+        if self.store_replicas and not self.redis_url:
             raise ValueError(
                 f"store_replicas ({self.store_replicas}) needs redis_url: the embedded store has no replicas, so that "
-                "no run could be triggered"
+                "every trigger would make its run and raise ReplicasMissingError"
             )
         return self
 

@@ -89,11 +89,11 @@ def _replicas(flow: TaskFlow) -> str:
     wanted = flow.settings.store_replicas
     if not wanted:
         return ""
-    connected = int(flow.store.server_info("replication")["connected_slaves"])
+    connected = sum("state=online" in value for value in flow.store.server_info("replication").values())
     if connected < wanted:
         raise TaskflowError(
-            f"{connected} replicas are connected and TASKFLOW_STORE_REPLICAS asks for {wanted}: no run can be "
-            "triggered. Look at `INFO replication` of the store, or ask for fewer."
+            f"{connected} replicas are online and TASKFLOW_STORE_REPLICAS asks for {wanted}: every trigger makes its "
+            "run and raises ReplicasMissingError. Look at `INFO replication` of the store, or ask for fewer."
         )
     return f", {connected} replicas"
 

@@ -13,7 +13,8 @@
     ├── OutputError                the returned value is not JSON (fails the attempt)
     ├── BatchItemsError            batch_trigger(atomic=True): items are wrong; nothing was written
     ├── StoreUnavailableError      Redis or Valkey did not answer
-    │   └── BatchTriggerError      ... in the middle of a batch
+    │   ├── BatchTriggerError      ... in the middle of a batch
+    │   └── ReplicasMissingError   ... with too few replicas, when TASKFLOW_STORE_REPLICAS asks for some
     ├── StoreScriptError           a script failed on the server: a defect to report, which repeating does not mend
     ├── RunFilterError             runs.list(): a filter or cursor is wrong
     ├── HistoryUnavailableError    the history's database did not answer; runs go on
@@ -88,6 +89,7 @@ from taskflow.errors.servers import (
     EmbeddedStoreError,
     HistoryUnavailableError,
     ObjectStoreError,
+    ReplicasMissingError,
     StoreScriptError,
     StoreUnavailableError,
 )
@@ -113,6 +115,7 @@ __all__ = [
     "PayloadError",
     "PayloadTooLargeError",
     "QueueNotFoundError",
+    "ReplicasMissingError",
     "ResultTimeoutError",
     "RetryAfter",
     "RunCanceledError",

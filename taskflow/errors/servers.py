@@ -33,6 +33,29 @@ def _rebuild_store_unavailable(reason: str, run_id: str | None, may_exist: bool)
     return StoreUnavailableError(reason, run_id=run_id, may_exist=may_exist)
 
 
+class ReplicasMissingError(StoreUnavailableError):
+    """Too few replicas of the store confirmed what was triggered. It exists, and workers take it.
+
+    Attributes:
+        confirmed: How many had it.
+        wanted: How many ``TASKFLOW_STORE_REPLICAS`` asks for.
+        seconds: How long they were waited for.
+    """
+
+    def __init__(self, confirmed: int, wanted: int, seconds: float, run_id: str | None = None) -> None:
+        self.confirmed, self.wanted, self.seconds = confirmed, wanted, seconds
+        had = f"{confirmed} of the {wanted} replicas that TASKFLOW_STORE_REPLICAS asks for had it after {seconds:g} s"
+        super().__init__(had, run_id=run_id, may_exist=True)
+        what = "What was triggered" if run_id is None else f"Run {run_id}"
+        self.args = (
+            f"{what} exists and will execute, but {had}: should the store fail now, it may be lost. Look at "
+            "`INFO replication` of the store. Triggering again makes no second run with the same idempotency key only.",
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[int, int, float, str | None]]:
+        return type(self), (self.confirmed, self.wanted, self.seconds, self.run_id)
+
+
 class BatchTriggerError(StoreUnavailableError):
     """The store, or the object store for large payloads, did not answer in the middle of a batch.
 

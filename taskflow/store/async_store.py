@@ -16,7 +16,7 @@ from taskflow.store.failures import failure, reason
 from taskflow.store.operations import Operation
 from taskflow.store.records import Ticket
 from taskflow.store.replicas import Replicas
-from taskflow.store.sync_store import PAUSE_SECONDS, UNREACHABLE, OnEnded, TicketPublisher
+from taskflow.store.sync_store import PAUSE_SECONDS, UNREACHABLE, OnEnded, TicketPublisher, done
 from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
 
 ResultT = TypeVar("ResultT")
@@ -45,8 +45,10 @@ class AsyncStore:
             StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
             StoreScriptError: The script failed.
         """
-        replies = await self._execute([self._wire.command(operation, shard)], [operation])
-        return await self._read(operation, replies)
+        replies, answers = await self._execute([self._wire.command(operation, shard)], [operation])
+        result = await self._read(operation, replies)
+        self._replicas.check(answers, [operation])
+        return result
 
     async def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:
         """Execute an operation on the shard of a run; an adopted run is looked for on every shard."""
@@ -54,7 +56,7 @@ class AsyncStore:
         if shard is not None and shard < self.config.shards:
             return await self.run(operation, shard=shard)
         for candidate in range(self.config.shards - 1):
-            replies = await self._execute([self._wire.command(operation, candidate)], [operation])
+            replies, _ = await self._execute([self._wire.command(operation, candidate)], [operation])
             if isinstance(replies[0], StoreScriptError) or not is_missing(replies[0]):
                 return await self._read(operation, replies)
         return await self.run(operation, shard=self.config.shards - 1)
@@ -69,10 +71,11 @@ class AsyncStore:
             return []
         commands = [self._wire.command(operation, shard) for operation, shard in operations]
         described = [operation for operation, _ in operations]
-        replies = await self._execute(commands, described)
+        replies, answers = await self._execute(commands, described)
         results, tickets = self._wire.read_many(described, replies)
         await self._publish(tickets)
         self._tell_ended(replies)
+        self._replicas.check(answers, done(described, results))
         return results
 
     async def read_stream(
@@ -108,7 +111,7 @@ class AsyncStore:
 
     async def last_stream_id(self, name: str, *, shard: int = 0) -> str:
         """Return the id of a stream's newest entry, "0" for an empty stream."""
-        reply = (await self._execute([self._wire.last_stream_entry(name, shard)], [None]))[0]
+        [reply], _ = await self._execute([self._wire.last_stream_entry(name, shard)], [None])
         return str(reply[0][0].decode()) if reply else "0"
 
     async def close(self) -> None:
@@ -144,12 +147,19 @@ class AsyncStore:
         if ended:
             self._on_ended(ended)
 
-    async def _execute(self, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]) -> list[Any]:
-        """Exchange commands for replies. What redis-py makes tasks for is no branch of a durable function."""
+    async def _execute(
+        self, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]
+    ) -> tuple[list[Any], list[Any]]:
+        """Exchange commands for replies, and for what replicas answer if they are asked.
+
+        What redis-py makes tasks for is no branch of a durable function.
+        """
         with at_place(NOWHERE):
             return await self._exchange(commands, operations)
 
-    async def _exchange(self, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]) -> list[Any]:
+    async def _exchange(
+        self, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]
+    ) -> tuple[list[Any], list[Any]]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout
         was_sent = False
@@ -173,8 +183,7 @@ class AsyncStore:
                     await connection.disconnect(nowait=True)
                 raise
             else:
-                self._replicas.check(answers, operations)
-                return replies
+                return replies, answers
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _round_trip(

@@ -27,7 +27,7 @@ def trigger_runs(news: Sequence[NewRun]) -> Operation[list[tuple[str, bool]]]:
         return [(run_id.decode(), code == 1) for code, run_id in value]
 
     flat = (len(arguments[0]), *(argument for each in arguments for argument in each))
-    return Operation("trigger_runs", flat, read, news[0].id)
+    return Operation("trigger_runs", flat, read, news[0].id, needs_replicas=True)
 
 
 def write_batch(
@@ -43,7 +43,7 @@ def write_batch(
     ids = " ".join(run_id or _NO_RUN for run_id in run_ids)
     told = json.dumps([[error.index, error.task_id, error.type, error.message] for error in errors]) if errors else ""
     args = (batch_id, place, ids, told, "" if count is None else count, key)
-    return Operation("write_batch", args, lambda code, _: code == 1)
+    return Operation("write_batch", args, lambda code, _: code == 1, needs_replicas=True)
 
 
 @dataclass(frozen=True, slots=True)

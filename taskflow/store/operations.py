@@ -30,6 +30,8 @@ PER_PASS: Final = 100
 class Operation(Generic[ResultT]):
     """One call of one script. ``read`` gets the reply's code and value and returns the result, or raises.
 
+    ``needs_replicas``: whoever asked for it hears of it once as many replicas have it as the settings say.
+
     Not frozen, which takes three times as long to make.
     """
 
@@ -37,6 +39,7 @@ class Operation(Generic[ResultT]):
     args: tuple[bytes | str | int | float, ...]
     read: Callable[[int, Any], ResultT]
     run_id: str | None = None
+    needs_replicas: bool = False
 
 
 def claim_run(

@@ -1,12 +1,11 @@
-"""Whether the store's replicas have what makes a run: ``TASKFLOW_STORE_REPLICAS``."""
+"""Whether the store's replicas have what was triggered: ``TASKFLOW_STORE_REPLICAS``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from taskflow.errors import StoreUnavailableError
+from taskflow.errors import ReplicasMissingError, StoreUnavailableError
 from taskflow.store.operations import Operation
 
-MAKES_RUNS: Final = frozenset({"trigger_run", "trigger_runs"})
 _SHARE: Final = 0.8  # of the connect timeout, after which the socket itself gives up
 
 
@@ -25,25 +24,31 @@ class Replicas:
     def __init__(self, count: int, base: str, timeout: float) -> None:
         self._count = count
         self._seconds = timeout * _SHARE
-        milliseconds = int(self._seconds * 1000)
+        milliseconds = max(1, int(self._seconds * 1000))
         self._question = [("SET", f"{base}:asked", "", "PX", milliseconds), ("WAIT", count, milliseconds)]
 
     def question(self, operations: Sequence[Operation[Any] | None]) -> Sequence[tuple[Any, ...]]:
-        """Return the commands to send behind operations, none when they make no run."""
-        if not self._count or not any(each.script in MAKES_RUNS for each in operations if each):
+        """Return the commands to send behind operations, none when they need no replica."""
+        if not self._count or not any(each.needs_replicas for each in operations if each):
             return ()
         return self._question
 
-    def check(self, answers: Sequence[Any], operations: Sequence[Operation[Any] | None]) -> None:
+    def check(self, answers: Sequence[Any], done: Iterable[Operation[Any]]) -> None:
         """Look at what was answered.
 
+        Args:
+            done: The operations that have not failed.
+
         Raises:
-            StoreUnavailableError: Fewer replicas have the run than are asked for. It exists in the server itself.
+            ReplicasMissingError: Fewer have it than are asked for.
+            StoreUnavailableError: The server refused the question; ``may_exist`` is true.
         """
-        why = next((str(answer) for answer in answers if isinstance(answer, Exception)), "")
-        if answers and not why and answers[-1] < self._count:
-            have = f"{answers[-1]} of the {self._count} replicas that TASKFLOW_STORE_REPLICAS asks for have the run"
-            why = f"{have} after {self._seconds:g} s"
-        if why:
-            run_id = next((each.run_id for each in operations if each), None)
-            raise StoreUnavailableError(why, run_id=run_id, may_exist=True)
+        concerned = [operation for operation in done if operation.needs_replicas]
+        if not answers or not concerned:
+            return
+        run_id = concerned[0].run_id
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise StoreUnavailableError(str(answer), run_id=run_id, may_exist=True) from answer
+        if answers[-1] < self._count:
+            raise ReplicasMissingError(answers[-1], self._count, self._seconds, run_id)

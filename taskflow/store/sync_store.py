@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
@@ -62,7 +62,16 @@ class Store:
             StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
             StoreScriptError: The script failed.
         """
-        return self._read(operation, self._execute(self._wire.command(operation, shard), operation))
+        command, asked = self._wire.command(operation, shard), self._replicas.question([operation])
+        if not asked:
+            return self._read(operation, self._execute(command, operation))
+        reply, answers = self._retried(
+            lambda connection: (self._round_trip(connection, command, operation), _answered(connection, asked)),
+            operation.run_id,
+        )
+        result = self._read(operation, reply)
+        self._replicas.check(answers, [operation])
+        return result
 
     def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:
         """Execute an operation on the shard of a run; an adopted run is looked for on every shard."""
@@ -96,13 +105,14 @@ class Store:
 
         def finish() -> list[Any]:
             first = None if connection is None else self._received(connection, len(commands))
-            replies = self._executed(commands, described, first)
+            replies, answers = self._executed(commands, described, first)
             results, tickets = self._wire.read_many(described, replies)
             if tickets:
                 self.publish(tickets)
             for reply in replies:
                 if not isinstance(reply, StoreScriptError):
                     self._tell_ended(reply)
+            self._replicas.check(answers, done(described, results))
             return results
 
         return finish
@@ -188,14 +198,7 @@ class Store:
 
     def _execute(self, command: tuple[Any, ...], operation: Operation[Any] | None) -> Any:
         run_id = operation.run_id if operation else None
-        asked = self._replicas.question([operation])
-        if not asked:
-            return self._retried(lambda connection: self._round_trip(connection, command, operation), run_id)
-        reply, answers = self._retried(
-            lambda connection: (self._round_trip(connection, command, operation), _exchange(connection, asked)), run_id
-        )
-        self._replicas.check(answers, [operation])
-        return reply
+        return self._retried(lambda connection: self._round_trip(connection, command, operation), run_id)
 
     def _retried(self, exchange: Callable[[Link], ReplyT], run_id: str | None) -> ReplyT:
         deadline = time.monotonic() + self._timeout
@@ -247,7 +250,7 @@ class Store:
 
     def _executed(
         self, commands: Sequence[Any], operations: Sequence[Operation[Any]], first: list[Any] | None
-    ) -> list[Any]:
+    ) -> tuple[list[Any], list[Any]]:
         replies = self.send(commands) if first is None else first
         lacking = [place for place, reply in enumerate(replies) if scripts.is_unknown(reply)]
         if lacking:
@@ -256,9 +259,22 @@ class Store:
             places = [*lacking, *range(len(operations), len(commands))]
             for place, reply in zip(places, self.send([commands[place] for place in places]), strict=True):
                 replies[place] = reply
-        count = len(operations)  # what is behind them, if anything, is the replicas'
-        self._replicas.check(replies[count:], operations)
-        return [_told(reply, operation) for reply, operation in zip(replies[:count], operations, strict=True)]
+        count = len(operations)  # what is behind them, if anything, is about replicas
+        told = [_told(reply, operation) for reply, operation in zip(replies[:count], operations, strict=True)]
+        return told, replies[count:]
+
+
+def _answered(connection: Link, question: Sequence[Any]) -> list[Any]:
+    answers = _exchange(connection, question)
+    for answer in answers:
+        if isinstance(answer, ResponseError):  # such as of a server that is no master any more: trying again helps
+            raise failure(answer, None, may_exist=True) from answer
+    return answers
+
+
+def done(operations: Sequence[Operation[Any]], results: Sequence[Any]) -> Iterator[Operation[Any]]:
+    """Return the operations whose results are no errors."""
+    return (each for each, result in zip(operations, results, strict=True) if not isinstance(result, Exception))
 
 
 def _told(reply: Any, operation: Operation[Any]) -> Any:

@@ -63,7 +63,7 @@ class NewRun:
     large: LargeValue | None = None
 
 
-def trigger_run(new: NewRun) -> Operation[tuple[str, bool]]:
+def trigger_run(new: NewRun, *, needs_replicas: bool = True) -> Operation[tuple[str, bool]]:
     """Make a run. Reads as (run id, whether this call made it): a key or debounce may name an older run."""
     key = new.idempotency_key
     args = (
@@ -82,7 +82,7 @@ def trigger_run(new: NewRun) -> Operation[tuple[str, bool]]:
         _extras(new),
         _debounce(new),
     )
-    return Operation("trigger_run", args, lambda code, value: (value.decode(), code == 1), new.id)
+    return Operation("trigger_run", args, lambda code, value: (value.decode(), code == 1), new.id, needs_replicas)
 
 
 _rare_fields = attrgetter(

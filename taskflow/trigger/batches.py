@@ -14,6 +14,7 @@ from taskflow.errors import (
     BatchNotFoundError,
     BatchTriggerError,
     ObjectStoreError,
+    ReplicasMissingError,
     StoreUnavailableError,
     TriggerOptionError,
 )
@@ -196,7 +197,7 @@ async def _alist(items: Iterable[object] | AsyncIterable[object]) -> list[object
 
 
 def _interrupted(plan: BatchPlan, error: StoreUnavailableError | ObjectStoreError) -> BatchTriggerError:
-    what = str(error) if isinstance(error, ObjectStoreError) else ""
+    what = str(error) if isinstance(error, ObjectStoreError | ReplicasMissingError) else ""
     total = len(plan.runs.run_ids)
     return BatchTriggerError(error.reason, plan.id, plan.made, total, is_repeatable=plan.is_repeatable, what=what)
 

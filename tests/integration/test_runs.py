@@ -176,6 +176,17 @@ def test_a_plain_celery_message_becomes_a_run(fleet: Fleet) -> None:
     assert "SECRET-VALUE" not in node.output()
 
 
+def test_a_plain_celery_message_is_adopted_while_replicas_are_away(
+    start_fleet: StartFleet, valkey: RedisServer
+) -> None:
+    """Its node must not wait for them: control commands and other tickets would."""
+    fleet = start_fleet(valkey.url, store_replicas=1)
+    node = fleet.start_node()
+    sent = fleet.flow.celery.send_task("t-echo", args=[1])
+    wait_until(lambda: _is_completed(sent.id), "the adopted run to complete", timeout=3)
+    assert "message.returned" not in node.output()
+
+
 def test_bad_input_is_refused_before_anything_is_written(start_fleet: StartFleet, valkey: RedisServer) -> None:
     """With the remedy; the store stays empty."""
     fleet = start_fleet(valkey.url, is_new=True)

@@ -4,22 +4,23 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Awaitable, Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
 
-from taskflow import StoreUnavailableError
+from taskflow import ReplicasMissingError, StoreScriptError, StoreUnavailableError
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.batch_operations import trigger_runs
+from taskflow.store.batch_operations import read_batch, trigger_runs
 from taskflow.store.operations import Operation
+from taskflow.store.records import Ticket
 from taskflow.store.sync_store import Store
 from taskflow.store.trigger_operations import NewRun, trigger_run
-from taskflow.store.wire import StoreConfig, new_run_id
+from taskflow.store.wire import StoreConfig, new_batch_id, new_run_id
 from tests.conftest import MakeServer
 from tests.servers import RedisServer
 from tests.store.conftest import CLASS, ERROR
@@ -36,6 +37,7 @@ class Pair:
     replica: RedisServer
     config: StoreConfig
     is_async: bool
+    published: list[str] = field(default_factory=list[str])
 
     def run(self, operation: Operation[ResultT]) -> ResultT:
         """Run an operation on the server, on connections of its own."""
@@ -45,6 +47,10 @@ class Pair:
         """Run operations in one write."""
         writes = [(operation, 0) for operation in described]
         return self._with_store(lambda store: store.run_many(writes), lambda store: store.run_many(writes))
+
+    def publish(self, tickets: Sequence[Ticket]) -> None:
+        """Take the tickets that scripts leave to their caller."""
+        self.published += [ticket.run_id for ticket in tickets]
 
     def has(self, run_id: str) -> bool:
         """Whether the replica knows a run."""
@@ -63,16 +69,12 @@ class Pair:
     def _with_store(
         self, blocking: Callable[[Store], ResultT], awaited: Callable[[AsyncStore], Awaitable[ResultT]]
     ) -> ResultT:
-        def publish(_: object) -> None:
-            """Upkeep publishes what nobody has."""
-
-        publisher: Any = type("Publisher", (), {"publish": staticmethod(publish)})
         if not self.is_async:
-            with contextlib.closing(Store(self.config, publisher)) as store:
+            with contextlib.closing(Store(self.config, self)) as store:
                 return blocking(store)
 
         async def call() -> ResultT:
-            store = AsyncStore(self.config, publisher)
+            store = AsyncStore(self.config, self)
             try:
                 return await awaited(store)
             finally:
@@ -125,9 +127,9 @@ def test_a_trigger_that_no_replica_confirms_says_that_the_run_may_exist(pair: Pa
     """It does on the server; the same trigger again makes no second one, and is confirmed when the replica is back."""
     first, more = a_run(), [a_run(), a_run()]
     with pair.frozen():
-        with pytest.raises(StoreUnavailableError, match="0 of the 1 replicas") as alone:
+        with pytest.raises(ReplicasMissingError, match="0 of the 1 replicas") as alone:
             pair.run(trigger_run(first))
-        with pytest.raises(StoreUnavailableError, match=r"0 of the 1 replicas .* have the run after 0.8 s"):
+        with pytest.raises(ReplicasMissingError, match=r"0 of the 1 replicas .* had it after 0.8 s"):
             pair.run_many([trigger_run(each) for each in more])
     assert (alone.value.run_id, alone.value.may_exist) == (first.id, True)
     assert pair.run(trigger_run(first)) == (first.id, False)
@@ -140,7 +142,7 @@ def test_a_repeated_trigger_is_confirmed_though_it_writes_nothing(pair: Pair) ->
     new = a_run()
     with pair.frozen():
         for _ in range(2):
-            with pytest.raises(StoreUnavailableError, match="0 of the 1 replicas"):
+            with pytest.raises(ReplicasMissingError, match="0 of the 1 replicas"):
                 pair.run(trigger_run(new))
 
 
@@ -150,3 +152,38 @@ def test_what_makes_no_run_waits_for_no_replica(pair: Pair) -> None:
     with pair.frozen():
         assert pair.run(operations.read_result(run_id))[0].name == "QUEUED"
         assert pair.run(operations.cancel_run(run_id, ERROR))
+
+
+def test_a_run_that_no_replica_has_starts_all_the_same(pair: Pair) -> None:
+    """It exists: its ticket goes to the broker, and it is upkeep's only if the broker fails."""
+    with pair.frozen():
+        alone, more = a_run(), [a_run(), a_run()]
+        with pytest.raises(ReplicasMissingError):
+            pair.run(trigger_run(alone))
+        with pytest.raises(ReplicasMissingError) as missing:
+            pair.run_many([read_batch(new_batch_id("", 1)), *(trigger_run(each) for each in more)])
+    assert pair.published == [alone.id, *(each.id for each in more)]
+    assert missing.value.run_id == more[0].id
+
+
+def test_what_the_script_says_goes_before_what_replicas_say(pair: Pair) -> None:
+    """A run that was refused is nothing that a replica could have."""
+    broken = f"{pair.config.base(0)}:live"
+    with contextlib.closing(pair.server.client()) as client:
+        client.execute_command("SET", broken, "x")
+    with pair.frozen():
+        with pytest.raises(StoreScriptError, match="WRONGTYPE"):
+            pair.run(trigger_run(a_run()))
+        [refused] = pair.run_many([trigger_run(a_run())])
+    assert isinstance(refused, StoreScriptError)
+
+
+def test_a_server_that_does_not_answer_for_its_replicas_is_told(pair: Pair) -> None:
+    """Such as one that may not be asked: nobody takes that for a yes."""
+    with contextlib.closing(pair.server.client()) as client:
+        client.execute_command("ACL", "SETUSER", "default", "-wait")
+    new = a_run()
+    for trigger in (lambda: pair.run(trigger_run(new)), lambda: pair.run_many([trigger_run(new)])):
+        with pytest.raises(StoreUnavailableError, match=r"(?i)permissions") as refused:
+            trigger()
+        assert refused.value.may_exist

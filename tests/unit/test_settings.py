@@ -35,6 +35,8 @@ def test_replicas_of_the_embedded_store_are_refused() -> None:
     """It has none: every trigger would fail."""
     with pytest.raises(SettingsError, match="embedded store has no replicas"):
         Settings.read(store_replicas=1)
+    with pytest.raises(SettingsError, match="embedded store has no replicas"):
+        Settings.read(store_replicas=1, redis_url="")
     assert Settings.read(store_replicas=1, redis_url="redis://store").store_replicas == 1
 
 
