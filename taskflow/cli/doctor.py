@@ -92,10 +92,10 @@ def _replicas(flow: TaskFlow) -> str:
     connected = sum("state=online" in value for value in flow.store.server_info("replication").values())
     if connected < wanted:
         raise TaskflowError(
-            f"{connected} replicas are online and TASKFLOW_STORE_REPLICAS asks for {wanted}: every trigger makes its "
-            "run and raises ReplicasMissingError. Look at `INFO replication` of the store, or ask for fewer."
+            f"Replicas online: {connected}, and TASKFLOW_STORE_REPLICAS asks for {wanted}: every trigger makes its run "
+            "and raises ReplicasMissingError. Look at `INFO replication` of the store, or ask for fewer."
         )
-    return f", {connected} replicas"
+    return f"; replicas online: {connected}"
 
 
 def _objects(flow: TaskFlow) -> str:

@@ -49,7 +49,8 @@ class ReplicasMissingError(StoreUnavailableError):
         what = "What was triggered" if run_id is None else f"Run {run_id}"
         self.args = (
             f"{what} exists and will execute, but {had}: should the store fail now, it may be lost. Look at "
-            "`INFO replication` of the store. Triggering again makes no second run with the same idempotency key only.",
+            "`INFO replication` of the store. Trigger it again with its idempotency key only: without one that makes a "
+            "second run.",
         )
 
     def __reduce__(self) -> tuple[type[Self], tuple[int, int, float, str | None]]:

@@ -16,7 +16,7 @@ from taskflow.store.failures import failure, reason
 from taskflow.store.operations import Operation
 from taskflow.store.records import Ticket
 from taskflow.store.replicas import Replicas
-from taskflow.store.sync_store import PAUSE_SECONDS, UNREACHABLE, OnEnded, TicketPublisher, done
+from taskflow.store.sync_store import PAUSE_SECONDS, UNREACHABLE, OnEnded, TicketPublisher
 from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
 
 ResultT = TypeVar("ResultT")
@@ -43,11 +43,12 @@ class AsyncStore:
 
         Raises:
             StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
+            ReplicasMissingError: It needs replicas, and too few have it.
             StoreScriptError: The script failed.
         """
         replies, answers = await self._execute([self._wire.command(operation, shard)], [operation])
         result = await self._read(operation, replies)
-        self._replicas.check(answers, [operation])
+        self._replicas.check(answers, [operation], [result])
         return result
 
     async def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:
@@ -66,6 +67,7 @@ class AsyncStore:
 
         Raises:
             StoreUnavailableError: No answer within the timeout. Any of them may have been executed.
+            ReplicasMissingError: One of them needs replicas, and too few have it. All have been executed.
         """
         if not operations:
             return []
@@ -75,7 +77,7 @@ class AsyncStore:
         results, tickets = self._wire.read_many(described, replies)
         await self._publish(tickets)
         self._tell_ended(replies)
-        self._replicas.check(answers, done(described, results))
+        self._replicas.check(answers, described, results)
         return results
 
     async def read_stream(

@@ -1,6 +1,6 @@
 """Whether the store's replicas have what was triggered: ``TASKFLOW_STORE_REPLICAS``."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from taskflow.errors import ReplicasMissingError, StoreUnavailableError
@@ -33,18 +33,18 @@ class Replicas:
             return ()
         return self._question
 
-    def check(self, answers: Sequence[Any], done: Iterable[Operation[Any]]) -> None:
-        """Look at what was answered.
-
-        Args:
-            done: The operations that have not failed.
+    def check(self, answers: Sequence[Any], operations: Sequence[Operation[Any]], results: Sequence[Any]) -> None:
+        """Look at what was answered: of the operations that need replicas and whose results are no errors.
 
         Raises:
             ReplicasMissingError: Fewer have it than are asked for.
             StoreUnavailableError: The server refused the question; ``may_exist`` is true.
         """
+        if not answers:
+            return
+        done = [each for each, result in zip(operations, results, strict=True) if not isinstance(result, Exception)]
         concerned = [operation for operation in done if operation.needs_replicas]
-        if not answers or not concerned:
+        if not concerned:
             return
         run_id = concerned[0].run_id
         for answer in answers:

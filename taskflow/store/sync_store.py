@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
@@ -10,6 +10,7 @@ from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 from taskflow.errors import StoreScriptError, StoreUnavailableError
 from taskflow.store import scripts
 from taskflow.store.connections import Connections, packed
+from taskflow.store.exchanges import ask, call, exchange, read_replies, told_of
 from taskflow.store.failures import failure, reason
 from taskflow.store.link import Link
 from taskflow.store.operations import Operation
@@ -60,17 +61,18 @@ class Store:
 
         Raises:
             StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
+            ReplicasMissingError: It needs replicas, and too few have it.
             StoreScriptError: The script failed.
         """
         command, asked = self._wire.command(operation, shard), self._replicas.question([operation])
         if not asked:
             return self._read(operation, self._execute(command, operation))
         reply, answers = self._retried(
-            lambda connection: (self._round_trip(connection, command, operation), _answered(connection, asked)),
+            lambda connection: (self._round_trip(connection, command, operation), ask(connection, asked)),
             operation.run_id,
         )
         result = self._read(operation, reply)
-        self._replicas.check(answers, [operation])
+        self._replicas.check(answers, [operation], [result])
         return result
 
     def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:
@@ -89,6 +91,7 @@ class Store:
 
         Raises:
             StoreUnavailableError: No answer within the timeout. Any of them may have been executed.
+            ReplicasMissingError: One of them needs replicas, and too few have it. All have been executed.
         """
         return self.start_many(operations)() if operations else []
 
@@ -112,7 +115,7 @@ class Store:
             for reply in replies:
                 if not isinstance(reply, StoreScriptError):
                     self._tell_ended(reply)
-            self._replicas.check(answers, done(described, results))
+            self._replicas.check(answers, described, results)
             return results
 
         return finish
@@ -123,7 +126,7 @@ class Store:
         Raises:
             StoreUnavailableError: No answer within the timeout.
         """
-        return list(self._retried(lambda connection: _exchange(connection, commands), None))
+        return list(self._retried(lambda connection: exchange(connection, commands), None))
 
     def publish(self, tickets: Sequence[Ticket]) -> None:
         """Hand tickets to the broker. A failure is logged: upkeep publishes what nobody claims."""
@@ -200,14 +203,14 @@ class Store:
         run_id = operation.run_id if operation else None
         return self._retried(lambda connection: self._round_trip(connection, command, operation), run_id)
 
-    def _retried(self, exchange: Callable[[Link], ReplyT], run_id: str | None) -> ReplyT:
+    def _retried(self, attempt: Callable[[Link], ReplyT], run_id: str | None) -> ReplyT:
         deadline = time.monotonic() + self._timeout
         was_sent = False
         while True:
             connection = None
             try:
                 connection = self._connections.acquire()
-                reply = exchange(connection)
+                reply = attempt(connection)
                 self._connections.release(connection)
                 return reply
             except UNREACHABLE as error:
@@ -219,9 +222,8 @@ class Store:
             time.sleep(PAUSE_SECONDS)
 
     def _round_trip(self, connection: Link, command: tuple[Any, ...], operation: Operation[Any] | None) -> Any:
-        request = packed(command)
         try:
-            return _answer(connection, request, operation)
+            return call(connection, packed(command), operation)
         except ResponseError as error:
             told = failure(error, operation, may_exist=False)
             if isinstance(told, StoreScriptError):  # the connection is as good as before
@@ -241,7 +243,7 @@ class Store:
 
     def _received(self, connection: Link, count: int) -> list[Any] | None:
         try:
-            replies = _replies(connection, count)
+            replies = read_replies(connection, count)
         except UNREACHABLE:
             self._connections.discard(connection)
             return None
@@ -260,55 +262,5 @@ class Store:
             for place, reply in zip(places, self.send([commands[place] for place in places]), strict=True):
                 replies[place] = reply
         count = len(operations)  # what is behind them, if anything, is about replicas
-        told = [_told(reply, operation) for reply, operation in zip(replies[:count], operations, strict=True)]
+        told = [told_of(reply, operation) for reply, operation in zip(replies[:count], operations, strict=True)]
         return told, replies[count:]
-
-
-def _answered(connection: Link, question: Sequence[Any]) -> list[Any]:
-    answers = _exchange(connection, question)
-    for answer in answers:
-        if isinstance(answer, ResponseError):  # such as of a server that is no master any more: trying again helps
-            raise failure(answer, None, may_exist=True) from answer
-    return answers
-
-
-def done(operations: Sequence[Operation[Any]], results: Sequence[Any]) -> Iterator[Operation[Any]]:
-    """Return the operations whose results are no errors."""
-    return (each for each, result in zip(operations, results, strict=True) if not isinstance(result, Exception))
-
-
-def _told(reply: Any, operation: Operation[Any]) -> Any:
-    """Return a reply, or the error that stands in its operation's place. A server that is away fails them all."""
-    if not isinstance(reply, ResponseError):
-        return reply
-    error = failure(reply, operation, may_exist=True)
-    if isinstance(error, StoreUnavailableError):
-        raise error from reply
-    return error
-
-
-def _answer(connection: Link, request: bytes, operation: Operation[Any] | None) -> Any:
-    connection.send(request)
-    try:
-        return connection.read()
-    except ResponseError as error:
-        if operation is None or not scripts.is_unknown(error):
-            raise
-    _exchange(connection, [scripts.script(operation.script).load])  # another client may have been first
-    connection.send(request)
-    return connection.read()
-
-
-def _exchange(connection: Link, commands: Sequence[Any]) -> list[Any]:
-    connection.send(packed(*commands))
-    return _replies(connection, len(commands))
-
-
-def _replies(connection: Link, count: int) -> list[Any]:
-    replies: list[Any] = []
-    for _ in range(count):
-        try:
-            replies.append(connection.read())
-        except ResponseError as error:
-            replies.append(error)
-    return replies

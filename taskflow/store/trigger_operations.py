@@ -64,7 +64,10 @@ class NewRun:
 
 
 def trigger_run(new: NewRun, *, needs_replicas: bool = True) -> Operation[tuple[str, bool]]:
-    """Make a run. Reads as (run id, whether this call made it): a key or debounce may name an older run."""
+    """Make a run. Reads as (run id, whether this call made it): a key or debounce may name an older run.
+
+    ``needs_replicas``: see ``Operation``; not for those who must not wait for them.
+    """
     key = new.idempotency_key
     args = (
         new.id,

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from taskflow.execution.reporting.current import entered_run
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.execution.waiting.coroutines import CoroutineWaits
 from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
-from taskflow.models import AttemptOutcome, RunError, RunStatus
+from taskflow.models import RunStatus
 from taskflow.store import operations
 from taskflow.store.journal_operations import read_journal, unload_run
 from taskflow.store.node_operations import read_node_runs
@@ -30,12 +30,13 @@ from taskflow.worker.attempts import (
     journal_of,
     keep,
     left,
+    lost,
     needs_journal,
     prepare,
     settle,
     take_over,
 )
-from taskflow.worker.held_runs import Canceled, HeldRun, HeldRuns
+from taskflow.worker.held_runs import EarlyCancels, HeldRun, HeldRuns
 from taskflow.worker.orders import Order, Watcher
 from taskflow.worker.reporting import identity_of
 from taskflow.worker.run_shards import claim_on_its_shard
@@ -83,27 +84,18 @@ class AsyncAttempts:
             self._watcher.dropped(order)
             return None
 
-    async def _attempt(self, held: HeldRun, canceled: Canceled) -> None:
+    async def _attempt(self, held: HeldRun, canceled: EarlyCancels) -> None:
         """Execute the run's code, and write how that ended."""
         self._watcher.started(held.order)
         began = time.monotonic()
-        with self._live(held) as live:
+        with self._runtime.reports.one_of_many(identity_of(held.claimed), held.claimed.metadata) as live:
             executed = await self._execute(held, live, canceled)
         if executed is not None:
             outcome, report = executed
             self._watcher.ended(held.order, outcome, time.monotonic() - began)
             await self._settle(held, outcome, report)
 
-    @contextlib.contextmanager
-    def _live(self, held: HeldRun) -> Generator[LiveRun]:
-        """Take what the run tells about itself."""
-        live = self._runtime.reports.open(identity_of(held.claimed), held.claimed.metadata)
-        try:
-            yield live
-        finally:
-            self._runtime.reports.close(live)
-
-    async def _execute(self, held: HeldRun, live: LiveRun, canceled: Canceled) -> tuple[Outcome, Report] | None:
+    async def _execute(self, held: HeldRun, live: LiveRun, canceled: EarlyCancels) -> tuple[Outcome, Report] | None:
         """Execute the run's code to its end. Returns None when it was left before: that is written then."""
         attempt = await self._prepare(held, live)
         with entered_run(live):
@@ -169,7 +161,7 @@ class AsyncAttempts:
         """Run the hooks of a run that ended without code of its own. A death in here has them run again."""
         definition, claimed = held.order.definition, held.claimed
         self._watcher.dropped(held.order)
-        with self._live(held) as live:
+        with self._runtime.reports.one_of_many(identity_of(claimed), claimed.metadata) as live:
             with entered_run(live):
                 errors = await arun_final_hooks(
                     definition,
@@ -208,8 +200,7 @@ class AsyncAttempts:
 
     async def _lose(self, held: HeldRun, broken: Exception) -> None:
         """Something of ours failed around a run's code: it starts again, on the budget of lost attempts."""
-        error = RunError("NodeFailed", f"{type(broken).__name__}: {broken}")
-        await self._submit(held, operations.give_up_run(held.run_id, held.claim, AttemptOutcome.LOST, error))
+        await self._submit(held, lost(held.claimed, broken))
 
     async def _write(self, held: HeldRun, operation: Callable[[], Operation[Any] | None]) -> None:
         """Write how an attempt ended, under the newest claim of its code."""

@@ -141,6 +141,12 @@ def left(claimed: ClaimedRun, report: Report) -> Operation[Any]:
     return operations.give_up_run(claimed.run_id, claimed.claim, AttemptOutcome.INTERRUPTED, STOPPED)
 
 
+def lost(claimed: ClaimedRun, broken: Exception) -> Operation[Any]:
+    """Return the operation that says of a run that something of ours failed around its code."""
+    error = RunError("NodeFailed", f"{type(broken).__name__}: {broken}")
+    return operations.give_up_run(claimed.run_id, claimed.claim, AttemptOutcome.LOST, error)
+
+
 def hooks_context(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun) -> Context:
     """Return the context in which the final hooks of a run that has ended are run."""
     return _context(runtime, definition, claimed, Tries(claimed.failed_attempts, claimed.max_attempts, claimed.machine))

@@ -59,7 +59,7 @@ class HeldRun:
             self.timer = None
 
 
-Canceled = list[int]
+EarlyCancels = list[int]
 """Claims that were canceled before the node had heard of them."""
 
 
@@ -71,7 +71,7 @@ class HeldRuns:
         self._places = places
         self._grace = cancel_grace.total_seconds()
         self._held: dict[str, HeldRun] = {}
-        self._claiming: dict[str, list[Canceled]] = {}  # a ticket may come twice
+        self._claiming: dict[str, list[EarlyCancels]] = {}  # a ticket may come twice
         self._lock = threading.Lock()
         self.is_leaving = False
         """Whether the node leaves: what is claimed from now on is stopped before its first line."""
@@ -89,14 +89,14 @@ class HeldRuns:
         self._loop.call_soon_threadsafe(self._cancel, held, reason, claim)
         return True
 
-    def expect(self, run_id: str) -> Canceled:
+    def expect(self, run_id: str) -> EarlyCancels:
         """A claim is on its way. Returns what ``add`` and ``forget`` are to be given."""
-        canceled: Canceled = []
+        canceled: EarlyCancels = []
         with self._lock:
             self._claiming.setdefault(run_id, []).append(canceled)
         return canceled
 
-    def add(self, held: HeldRun, canceled: Canceled) -> None:
+    def add(self, held: HeldRun, canceled: EarlyCancels) -> None:
         """Its code is about to start, and its time runs; unless a cancel came before it, or the node leaves."""
         with self._lock:
             self._held[held.run_id] = held
@@ -114,7 +114,7 @@ class HeldRuns:
             del self._held[held.run_id]
         held.disarm()
 
-    def forget(self, run_id: str, canceled: Canceled) -> None:
+    def forget(self, run_id: str, canceled: EarlyCancels) -> None:
         """Nothing more is expected of a claim."""
         with self._lock:
             self._forget(run_id, canceled)
@@ -163,7 +163,7 @@ class HeldRuns:
         for held in list(self._held.values()):
             self._cancel(held, INTERRUPTED)
 
-    def _forget(self, run_id: str, canceled: Canceled) -> None:
+    def _forget(self, run_id: str, canceled: EarlyCancels) -> None:
         left = [each for each in self._claiming.get(run_id, ()) if each is not canceled]
         if left:
             self._claiming[run_id] = left

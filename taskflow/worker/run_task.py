@@ -28,7 +28,7 @@ from taskflow.execution.final_hooks import run_final_hooks
 from taskflow.execution.hook_runner import Report
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
 from taskflow.execution.reporting.live_run import LiveRun
-from taskflow.models import AttemptOutcome, RunError, RunStatus
+from taskflow.models import RunStatus
 from taskflow.store import node_operations, operations
 from taskflow.store.journal_operations import read_journal, unload_run
 from taskflow.store.operations import Operation
@@ -41,6 +41,7 @@ from taskflow.worker.attempts import (
     journal_of,
     keep,
     left,
+    lost,
     needs_journal,
     prepare,
     settle,
@@ -180,9 +181,7 @@ class RunTask(celery.Task[Any, Any]):
 
     def _lose(self, runtime: Runtime, claimed: ClaimedRun, broken: StoreScriptError) -> None:
         """A script of ours failed around the run's code: it starts again, on the budget of lost attempts."""
-        error = RunError("NodeFailed", f"{type(broken).__name__}: {broken}")
-        lost = operations.give_up_run(claimed.run_id, claimed.claim, AttemptOutcome.LOST, error)
-        insist(runtime, lost, run_id=claimed.run_id)
+        insist(runtime, lost(claimed, broken), run_id=claimed.run_id)
 
     def _settle(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
         if isinstance(outcome, Completed):

@@ -57,7 +57,7 @@ def test_a_run_is_triggered_shown_listed_and_canceled(start_fleet: StartFleet, v
 def test_a_replica_that_is_asked_for_and_not_there_is_told(start_fleet: StartFleet, valkey: RedisServer) -> None:
     """Before the first trigger by the doctor, then by each trigger."""
     start_fleet(valkey.url, store_replicas=1, connect_timeout=0.5)
-    assert "0 replicas are online and TASKFLOW_STORE_REPLICAS asks for 1" in invoke("doctor", expect=1)
+    assert "Replicas online: 0, and TASKFLOW_STORE_REPLICAS asks for 1" in invoke("doctor", expect=1)
     assert "0 of the 1 replicas" in invoke("trigger", "t-echo", "1", expect=1)
     with pytest.raises(BatchTriggerError, match="0 of the 1 replicas"):
         tasks.echo.batch_trigger([1, 2])

@@ -47,7 +47,6 @@ def test_children_execute_in_their_parents_version(
 ) -> None:
     """Over two generations, although another version has room."""
     start_versions(fleet, executor, "1", "2", "2")
-
     found: set[str | None] = set()
 
     def have_both_parents() -> bool:

@@ -15,7 +15,7 @@ import pytest
 from taskflow import ReplicasMissingError, StoreScriptError, StoreUnavailableError
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.batch_operations import read_batch, trigger_runs
+from taskflow.store.batch_operations import read_batch, trigger_runs, write_batch
 from taskflow.store.operations import Operation
 from taskflow.store.records import Ticket
 from taskflow.store.sync_store import Store
@@ -144,6 +144,12 @@ def test_a_repeated_trigger_is_confirmed_though_it_writes_nothing(pair: Pair) ->
         for _ in range(2):
             with pytest.raises(ReplicasMissingError, match="0 of the 1 replicas"):
                 pair.run(trigger_run(new))
+
+
+def test_what_is_kept_of_a_batch_is_confirmed_like_its_runs(pair: Pair) -> None:
+    """Its handle leads to them."""
+    with pair.frozen(), pytest.raises(ReplicasMissingError, match="What was triggered exists"):
+        pair.run(write_batch(new_batch_id("", 1), 0, [], count=0))
 
 
 def test_what_makes_no_run_waits_for_no_replica(pair: Pair) -> None:

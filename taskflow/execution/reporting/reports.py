@@ -48,27 +48,27 @@ class Reports:
 
         An exception (the child was told to leave) passes at once: log lines are on disk.
         """
-        live = self.open(identity, metadata)
-        try:
+        with self.one_of_many(identity, metadata) as live:
             with entered_run(live, whole_process=True):
                 yield live
             self.send(live)
-        finally:
-            self.close(live)
 
-    def open(self, identity: RunIdentity, metadata: bytes = b"") -> LiveRun:
-        """Begin an attempt that is one of many in this process. ``entered_run`` makes code its own."""
+    @contextlib.contextmanager
+    def one_of_many(self, identity: RunIdentity, metadata: bytes = b"") -> Generator[LiveRun]:
+        """Take what an attempt tells that is one of many in this process. ``entered_run`` makes code its own.
+
+        What it has not sent at the end is dropped: see ``asend``.
+        """
         if self._pid != os.getpid():
             self._begin()
         install_capture()
         live = LiveRun(identity, metadata, self, self._limits)
         self._live.add(live)
-        return live
-
-    def close(self, live: LiveRun) -> None:
-        """End an attempt: what it has not sent is dropped."""
-        live.end()
-        self._live.discard(live)
+        try:
+            yield live
+        finally:
+            live.end()
+            self._live.discard(live)
 
     async def asend(self, live: LiveRun) -> None:
         """Send what an attempt has told. See ``send``."""
