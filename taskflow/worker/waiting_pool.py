@@ -207,8 +207,15 @@ class WaitingPool:
         return self.concurrency + self.limit - 1 - held + self._busy.queued - self._unknown()
 
     def _unknown(self) -> int:
-        """Return how many children wait for runs that Celery's books have lost, in a reconnect."""
-        return sum(run_id not in state.requests for run_id in self._waiting.values())
+        """Return how many children wait for runs that Celery has lost in a reconnect: it reserves no place for them.
+
+        A request that came twice is no such: its second end takes the first out of ``requests``, which goes by id.
+        """
+        missing = [run_id for run_id in self._waiting.values() if run_id not in state.requests]
+        if not missing:
+            return 0
+        reserved = {request.id for request in state.reserved_requests}
+        return sum(run_id not in reserved for run_id in missing)
 
     def _is_over(self, pid: int, run_id: str) -> bool:
         """Whether a run is over whose child has not said that it goes on: its claim was, say."""

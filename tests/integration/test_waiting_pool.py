@@ -11,9 +11,11 @@ import pytest
 
 from taskflow import RunStatus
 from taskflow.models import AttemptOutcome
+from taskflow.store.records import Ticket
 from tests import waiting_tasks as tasks
 from tests.conftest import StartFleet
 from tests.fleet import Fleet, Node
+from tests.fleet_tasks import echo
 from tests.servers import RedisServer, Server
 from tests.waiting import beside, wait_until
 
@@ -114,6 +116,20 @@ def test_the_waiting_runs_of_a_killed_node_start_again(small_fleet: Fleet) -> No
     first.kill()
     small_fleet.start_node(concurrency=1)
     assert [handle.result(timeout=40) for handle in handles] == [2] * 4
+
+
+@pytest.mark.timeout(60)
+def test_a_ticket_that_comes_again_while_its_run_waits_narrows_no_node(small_fleet: Fleet) -> None:
+    """Celery's books are kept by id: the second request of a run takes the first, which goes on, out of them."""
+    node = small_fleet.start_node(concurrency=1)
+    waiting = tasks.sleeper.trigger(60.0)
+    wait_until(lambda: waiting.status() is RunStatus.WAITING, "the run to wait", timeout=20)
+    queue = f"{small_fleet.environment}.small-1x.process"
+    small_fleet.flow.publisher.publish([Ticket(waiting.id, "w-sleeper", 1, queue, "60.0")])
+    wait_until(lambda: "ticket.dropped" in node.output(), "the second to be dropped", timeout=20)
+    for number in range(3):
+        assert echo.trigger(number).result(timeout=10) == number
+    assert waiting.cancel()
 
 
 @pytest.mark.timeout(60)
