@@ -47,8 +47,11 @@ class Node:
         """The runs it got, in order."""
         return [message.headers["id"] for message in self.taken]
 
-    def turn(self, timeout: float = 1) -> list[str]:
-        """Let the loop turn once, and return all it got so far. A timeout leaves a command blocked in the server."""
+    def turn(self, timeout: float = 10) -> list[str]:
+        """Let the loop turn until something arrives, and return all it got so far.
+
+        What arrives may be a message or the answer to a subscription. A timeout leaves a command blocked in the server.
+        """
         with suppress(TimeoutError):
             self.connection.drain_events(timeout=timeout)
         return self.ids
@@ -60,7 +63,7 @@ class Node:
         for _ in range(10_000):
             self.channel.ahead.started()
 
-    def free_one(self, timeout: float = 1) -> list[str]:
+    def free_one(self, timeout: float = 10) -> list[str]:
         """End the last run, and take the next."""
         self.taken[-1].ack()
         self.free = 1
@@ -186,25 +189,22 @@ def test_a_node_without_free_slots_takes_nothing_and_a_freed_slot_is_used_at_onc
         assert node.ids == ["run_0", "run_1"]
 
 
+@pytest.mark.parametrize("left", [0, 1])
+@pytest.mark.usefixtures("published")
 def test_slots_that_fill_while_the_command_blocks_stay_within_their_number(
-    celery: Celery, client: Client, publisher: MakePublisher
+    celery: Celery, client: Client, left: int
 ) -> None:
     """COUNT was sent when two slots were free: what does not fit any more goes back to the front."""
+    texts: list[bytes] = client.execute_command("LRANGE", QUEUE, 0, -1)
+    client.execute_command("DEL", QUEUE)
     with a_node(celery, 2) as node:
-        node.turn(timeout=0.05)  # BLMPOP ... COUNT 2 waits in the server
-        node.free = 1
-        publisher(celery).publish(tickets(1))
-        node.turn()
-        publisher(celery).publish(tickets(2)[1:])
-        assert node.ids == ["run_0"]
-        node.taken[0].ack()
-        node.free = 1
-        node.turn(timeout=0.05)
-        node.free, node.taken = 0, []
-        publisher(celery).publish(tickets(3)[2:])
-        node.turn(timeout=0.05)
-        assert node.taken == []
-        assert waiting(client) == ["run_2"]
+        channel: Any = node.channel
+        wait_until(lambda: node.turn(timeout=0.05) == [] and channel.is_taking, "a command that blocks in the server")
+        node.free = left
+        client.execute_command("LPUSH", QUEUE, *reversed(texts))
+        wait_until(lambda: len(node.turn(timeout=0.05)) == left and not channel.is_taking, "the reply to be read")
+        assert node.ids == ["run_0"][:left]
+        assert waiting(client) == [f"run_{n}" for n in range(left, 5)]
 
 
 @pytest.mark.usefixtures("published")
@@ -273,11 +273,10 @@ def test_a_connection_that_could_not_be_closed_while_the_server_was_away_closes_
             inbox = Queue("inbox", Exchange("inbox", type="fanout"), auto_delete=True)  # as that of control commands
             node.consumer.add_queue(inbox)
             node.consumer.consume()
-            node.turn()
-            node.turn(timeout=0.05)
-            assert isinstance(node.channel, Channel)
-            assert node.channel.is_taking
             channel: Any = node.channel
+            wait_until(
+                lambda: len(node.turn(timeout=0.05)) == 5 and channel.is_taking, "a command that blocks in the server"
+            )
             sockets = [client.connection._sock for client in (channel.client, channel.subclient)]
             proxy.refuses = True
             proxy.drop()
