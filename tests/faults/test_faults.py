@@ -76,10 +76,10 @@ def test_a_frozen_worker_that_wakes_is_refused_and_stopped(
     fleet = start_fleet(valkey.url, **QUICK)
     frozen = fleet.start_node(executor=executor)
     task = tasks.sleep if executor == "process" else tasks.async_sleep
-    handle = task.trigger(tasks.Nap(seconds=6))
+    handle = task.trigger(tasks.Nap(seconds=8))
     wait_until(lambda: starts(fleet, handle.id), "the run to start")
-    frozen.freeze()
     fleet.start_node(executor=executor)
+    frozen.freeze()  # for less than its run naps: a nap goes on by the clock
     wait_until(lambda: len(starts(fleet, handle.id)) == 2, "the run to start elsewhere", timeout=10)
     frozen.wake()
     wait_until(lambda: "node.back" in frozen.output(), "the woken node to register anew", timeout=5)

@@ -180,10 +180,10 @@ def test_a_plain_celery_message_is_adopted_while_replicas_are_away(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
     """Its node must not wait for them: control commands and other tickets would."""
-    fleet = start_fleet(valkey.url, store_replicas=1)
+    fleet = start_fleet(valkey.url, store_replicas=1, connect_timeout=60)  # how long a trigger waits for them
     node = fleet.start_node()
     sent = fleet.flow.celery.send_task("t-echo", args=[1])
-    wait_until(lambda: _is_completed(sent.id), "the adopted run to complete", timeout=3)
+    wait_until(lambda: _is_completed(sent.id), "the adopted run to complete")
     assert "message.returned" not in node.output()
 
 

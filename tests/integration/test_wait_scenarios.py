@@ -31,7 +31,7 @@ def waiting(*handles: RunHandle[str]) -> None:
 @pytest.mark.timeout(60)
 def test_17_tokens_wake_what_waits_for_them(both: Fleet) -> None:
     """Several runs, a timeout, a token that is done already, a wrong type, and a key that survives its attempt."""
-    token, late = wait.create_token(Approval), wait.create_token(timeout=0.8)
+    token, late = wait.create_token(Approval), wait.create_token(timeout=2)
     waits = [task.trigger(token.id) for task in (tasks.approved, tasks.async_approved)]
     timed_out = tasks.async_approved.trigger(late.id)
     persistent = tasks.persistent.trigger(0.2)
