@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -59,12 +59,14 @@ class Pair:
 
     @contextlib.contextmanager
     def frozen(self) -> Generator[None]:
-        """Let the replica hear nothing for a while."""
+        """Let the replica hear nothing for a while, and wait for it no longer than a second."""
+        patient, self.config = self.config, replace(self.config, timeout=timedelta(seconds=1))
         os.kill(self.replica.pid, signal.SIGSTOP)
         try:
             yield
         finally:
             os.kill(self.replica.pid, signal.SIGCONT)
+            self.config = patient
 
     def _with_store(
         self, blocking: Callable[[Store], ResultT], awaited: Callable[[AsyncStore], Awaitable[ResultT]]
@@ -100,7 +102,7 @@ def pair(request: pytest.FixtureRequest, shell: str, start_valkey: MakeServer, s
         client.execute_command("REPLICAOF", "127.0.0.1", server.port)
     with contextlib.closing(server.client()) as client:
         wait_until(lambda: _is_in_step(client), "the replica to be in step")
-    config = StoreConfig(server.url, f"s{uuid4().hex[:6]}", timeout=timedelta(seconds=1), replicas=1)
+    config = StoreConfig(server.url, f"s{uuid4().hex[:6]}", timeout=timedelta(seconds=10), replicas=1)
     return Pair(server, replica, config, shell == "async")
 
 
