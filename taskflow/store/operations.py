@@ -126,10 +126,18 @@ def retry_run(
     return Operation("retry_run", args, _fenced(run_id, claim))
 
 
-def give_up_run(run_id: str, claim: int, outcome: AttemptOutcome, error: RunError) -> Operation[bool]:
-    """Tell that a run's code no longer executes. Reads as whether the claim was still good."""
-    args = (run_id, claim, outcome.value, records.error_json(error))
-    return Operation("give_up_run", args, lambda code, _: code == 1)
+def give_up_run(run_id: str, claim: int, outcome: AttemptOutcome, error: RunError) -> Operation[None]:
+    """Tell that a run's code no longer executes.
+
+    Raises (when read):
+        StaleClaimError: The claim is over.
+    """
+
+    def read(code: int, value: bytes) -> None:
+        if code == 0:
+            raise StaleClaimError(run_id, claim, value.decode())
+
+    return Operation("give_up_run", (run_id, claim, outcome.value, records.error_json(error)), read)
 
 
 def cancel_run(run_id: str, reason: RunError) -> Operation[bool]:

@@ -200,7 +200,8 @@ class AsyncAttempts:
 
     async def _lose(self, held: HeldRun, broken: Exception) -> None:
         """Something of ours failed around a run's code: it starts again, on the budget of lost attempts."""
-        await self._submit(held, lost(held.claimed, broken))
+        with contextlib.suppress(StaleClaimError):
+            await self._write(held, lambda: lost(held.claimed, broken))
 
     async def _write(self, held: HeldRun, operation: Callable[[], Operation[Any] | None]) -> None:
         """Write how an attempt ended, under the newest claim of its code."""

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
@@ -152,7 +153,8 @@ class ChildrenExecutor:
             error = LEAVING
         elif not run.status.is_finished:
             error, outcome = RunError("ChildLost", f"The run's process died: {reason}."), AttemptOutcome.LOST
-        insist(self._runtime, operations.give_up_run(run.run_id, run.claim, outcome, error), run_id=run.run_id)
+        with suppress(StaleClaimError):  # it was let go on meanwhile: the second look settles it
+            insist(self._runtime, operations.give_up_run(run.run_id, run.claim, outcome, error), run_id=run.run_id)
 
     def _settle_out_of_memory(self, run: HeldRun) -> None:
         machine = run.class_name.rpartition(".")[0]

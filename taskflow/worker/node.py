@@ -4,12 +4,13 @@ import logging
 import os
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final, Protocol
 
 from taskflow.broker.queues import parse_queue
 from taskflow.definition.signal import CANCELED, TIMED_OUT
-from taskflow.errors import StoreUnavailableError
+from taskflow.errors import StaleClaimError, StoreUnavailableError
 from taskflow.models import AttemptOutcome
 from taskflow.store import node_operations, operations
 from taskflow.store.node_operations import InboxEntry
@@ -124,7 +125,8 @@ class Node:
             return
         if not self._executor.stop_run(message.run_id, message.claim, reason):
             stopped = operations.give_up_run(message.run_id, message.claim, AttemptOutcome.INTERRUPTED, STOPPED)
-            insist(self._runtime, stopped, run_id=message.run_id)
+            with suppress(StaleClaimError):  # it has said so itself
+                insist(self._runtime, stopped, run_id=message.run_id)
 
     def _leniently(self, operation: operations.Operation[int], shard: int) -> int:
         try:

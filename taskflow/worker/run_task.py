@@ -112,7 +112,7 @@ class RunTask(celery.Task[Any, Any]):
                 self._unload(runtime, claimed, outcome, attempt.report)
         except SystemExit:
             if attempt.report.final_hooks_ran:
-                insist(runtime, left(claimed, attempt.report), run_id=claimed.run_id)
+                self._leave(runtime, claimed, lambda: left(claimed, attempt.report))
             raise
         except StaleClaimError as stale:
             self._refused(runtime, claimed, stale, attempt.report)
@@ -181,7 +181,7 @@ class RunTask(celery.Task[Any, Any]):
 
     def _lose(self, runtime: Runtime, claimed: ClaimedRun, broken: StoreScriptError) -> None:
         """A script of ours failed around the run's code: it starts again, on the budget of lost attempts."""
-        insist(runtime, lost(claimed, broken), run_id=claimed.run_id)
+        self._leave(runtime, claimed, lambda: lost(claimed, broken))
 
     def _settle(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
         if isinstance(outcome, Completed):
@@ -222,11 +222,16 @@ class RunTask(celery.Task[Any, Any]):
                 if not take_over(claimed, stale, held, os.getpid()):
                     raise
 
+    def _leave(self, runtime: Runtime, claimed: ClaimedRun, operation: Callable[[], Operation[Any]]) -> None:
+        """Say that the code no longer executes, unless its claim is over anyway."""
+        with suppress(StaleClaimError):
+            self._write(runtime, claimed, operation)
+
     def _refused(self, runtime: Runtime, claimed: ClaimedRun, stale: StaleClaimError, report: Report) -> NoReturn:
         """The run was ended from outside, or is another node's: the outcome does not count."""
         log.warning("result.refused: %s", stale)
         if stale.status in _ENDED_FROM_OUTSIDE:
-            insist(runtime, left(claimed, report), run_id=claimed.run_id)
+            self._leave(runtime, claimed, lambda: left(claimed, report))
         raise Ignore(str(stale)) from stale
 
     def _unload(self, runtime: Runtime, claimed: ClaimedRun, suspended: Suspended, report: Report) -> NoReturn:

@@ -13,6 +13,7 @@ import pytest
 
 from taskflow.definition.idempotency import idempotency_keys
 from taskflow.definition.queue import QueueLimits
+from taskflow.errors import StaleClaimError
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import node_operations, operations, trigger_operations
 from taskflow.store.async_store import AsyncStore
@@ -147,8 +148,12 @@ class Bench:
         return self.run(operations.finish_run(claimed.run_id, claimed.claim, status, output=b'"x"', error=error))
 
     def give_up(self, claimed: ClaimedRun, outcome: AttemptOutcome = AttemptOutcome.LOST) -> bool:
-        """Say that a claimed run's code is gone."""
-        return self.run(operations.give_up_run(claimed.run_id, claimed.claim, outcome, ERROR))
+        """Say that a claimed run's code is gone. Returns whether its claim was still good."""
+        try:
+            self.run(operations.give_up_run(claimed.run_id, claimed.claim, outcome, ERROR))
+        except StaleClaimError:
+            return False
+        return True
 
     def status(self, run_id: str) -> RunStatus:
         """Return a run's status."""

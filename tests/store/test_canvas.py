@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from taskflow.errors import RunNotFoundError
+from taskflow.errors import RunNotFoundError, StaleClaimError
 from taskflow.models import AttemptOutcome, RunStatus
 from taskflow.store import canvas_operations as canvas
 from taskflow.store import node_operations, operations
@@ -109,8 +109,9 @@ def test_every_operation_finds_an_adopted_run_on_its_shard(store_server: RedisSe
         bench.node()
         run_id = bench.trigger(id="0b5e7a4e-celery")
         claimed = bench.claim(run_id)
-        assert store.run_for(run_id, operations.give_up_run(run_id, claimed.claim, AttemptOutcome.LOST, ERROR))
-        assert not store.run_for("no-run", operations.give_up_run("no-run", 1, AttemptOutcome.LOST, ERROR))
+        store.run_for(run_id, operations.give_up_run(run_id, claimed.claim, AttemptOutcome.LOST, ERROR))
+        with pytest.raises(StaleClaimError, match="no-run"):
+            store.run_for("no-run", operations.give_up_run("no-run", 1, AttemptOutcome.LOST, ERROR))
         again = bench.claim(run_id)
         finished = operations.finish_run(run_id, again.claim, RunStatus.COMPLETED)
         assert store.run_for(run_id, finished) is RunStatus.COMPLETED

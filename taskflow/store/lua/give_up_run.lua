@@ -6,7 +6,10 @@
 -- Returns {1, status} after the change, {0, status} when the claim is over.
 local id = ARGV[7]
 local run = executing(id)
-if run.claim ~= ARGV[8] or not run.node then
+if run.claim ~= ARGV[8] then
+  return { 0, run.status == "MISSING" and "MISSING" or "STALE", outbox }
+end
+if not run.node then
   return { 0, run.status, outbox }
 end
 give_up(id, ARGV[9], ARGV[10])
