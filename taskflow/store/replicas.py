@@ -6,7 +6,8 @@ from typing import Any, Final
 from taskflow.errors import ReplicasMissingError, StoreUnavailableError
 from taskflow.store.operations import Operation
 
-_SHARE: Final = 0.8  # of the connect timeout, after which the socket itself gives up
+_WAY_SECONDS: Final = 1.0
+"""For the answer's way: the socket itself gives up after the connect timeout. Half of that, when it is shorter."""
 
 
 class Replicas:
@@ -23,7 +24,7 @@ class Replicas:
 
     def __init__(self, count: int, base: str, timeout: float) -> None:
         self._count = count
-        self._seconds = timeout * _SHARE
+        self._seconds = timeout - min(_WAY_SECONDS, timeout / 2)
         milliseconds = max(1, int(self._seconds * 1000))
         self._question = [("SET", f"{base}:asked", "", "PX", milliseconds), ("WAIT", count, milliseconds)]
 
