@@ -1,5 +1,6 @@
 """Real nodes for the tests: Celery workers in processes of their own, and the app that triggers runs on them."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -27,6 +28,7 @@ class Node:
         self.name = name
         self.process = process
         self.log = log
+        self._frozen: list[int] = []
 
     @property
     def pid(self) -> int:
@@ -34,8 +36,9 @@ class Node:
         return self.process.pid
 
     def kill(self) -> None:
-        """``kill -9`` the node's process group (its children lead groups of their own)."""
+        """``kill -9`` the node's process group (its children lead groups of their own). Who was frozen may notice."""
         kill_group(self.process)
+        self.wake()
 
     def stop(self, timeout: float = 30) -> int:
         """SIGTERM: drain, then end. Returns the exit code."""
@@ -43,13 +46,16 @@ class Node:
 
     def freeze(self) -> None:
         """SIGSTOP the node and its children."""
-        for pid in self.family():
+        self._frozen = self.family()
+        for pid in self._frozen:
             os.kill(pid, signal.SIGSTOP)
 
     def wake(self) -> None:
-        """SIGCONT the node and its children."""
-        for pid in self.family():
-            os.kill(pid, signal.SIGCONT)
+        """SIGCONT whom ``freeze`` has stopped."""
+        for pid in self._frozen:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        self._frozen = []
 
     def family(self) -> list[int]:
         """Return the node's pid and its children's."""
@@ -162,7 +168,7 @@ class Fleet:
     def close(self) -> None:
         """Kill every node and close the app."""
         for node in self.nodes:
-            kill_group(node.process)
+            node.kill()
         close_connections(self.flow.celery)
         self.flow.close()
 

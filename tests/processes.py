@@ -98,6 +98,13 @@ def stop_group(process: "subprocess.Popen[bytes]", timeout: float = 30) -> int:
     return process.returncode
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process exists, zombies excluded."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
+
+
 def group_is_alive(pgid: int) -> bool:
     """Whether any process of the group exists, zombies excluded."""
     for process in psutil.process_iter():

@@ -15,6 +15,7 @@ from tests import waiting_tasks
 from tests.conftest import MakeServer, StartFleet
 from tests.faults.proxy import Proxy, through
 from tests.fleet import Fleet, Node
+from tests.processes import is_alive
 from tests.servers import RabbitServer, RedisServer
 from tests.store.permanent_keys import is_permanent
 from tests.waiting import wait_until
@@ -101,7 +102,7 @@ def test_children_and_what_they_spawned_die_with_their_node(start_fleet: StartFl
     spawned = int(fleet.ledger()[-1][2])
     family = [*node.family(), spawned]
     node.process.send_signal(signal.SIGKILL)
-    wait_until(lambda: not [pid for pid in family if _is_alive(pid)], "the family to die", timeout=5)
+    wait_until(lambda: not [pid for pid in family if is_alive(pid)], "the family to die", timeout=5)
 
 
 @pytest.mark.timeout(150)
@@ -326,10 +327,3 @@ def _most_alive(fleet: Fleet, deaths: dict[int, float]) -> int:
         alive += change
         most = max(most, alive)
     return most
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
-    except FileNotFoundError:
-        return False

@@ -23,6 +23,7 @@ from kombu import Connection
 
 from taskflow.embedded import EmbeddedStore, ensure_store, program, stop_store
 from taskflow.errors import EmbeddedStoreError
+from tests.processes import is_alive
 from tests.servers import Client, find_redis7, find_valkey
 from tests.waiting import wait_until
 
@@ -67,12 +68,6 @@ def freeze(pid: int) -> None:
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(pid), f"process {pid} to die")
-
-
-def is_alive(pid: int) -> bool:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    return False
 
 
 def test_a_second_call_attaches_to_the_server_of_the_first(home: Path) -> None:

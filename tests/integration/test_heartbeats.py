@@ -11,6 +11,7 @@ from tests import fleet_tasks as tasks
 from tests.conftest import StartFleet
 from tests.fleet import Fleet, Node
 from tests.integration.test_stops import started, url
+from tests.processes import is_alive
 from tests.servers import RabbitServer, RedisServer, Server
 from tests.waiting import wait_until
 
@@ -86,6 +87,16 @@ def test_runs_whose_nodes_are_heard_of_execute_on_beyond_the_lease(quick: Fleet)
     handles = [task.trigger(tasks.Nap(seconds=6)) for task in (tasks.sleep, tasks.async_sleep)]
     assert [handle.result(timeout=20) for handle in handles] == [handle.id for handle in handles]
     assert [started(quick, handle.id) for handle in handles] == [1, 1]
+
+
+@pytest.mark.timeout(60)
+def test_a_node_that_is_killed_while_it_is_frozen_leaves_no_process(quick: Fleet) -> None:
+    """Its guard, too: woken, it kills whom it guards and ends."""
+    node = quick.start_node()
+    family = node.family()
+    node.freeze()
+    node.kill()
+    wait_until(lambda: not any(map(is_alive, family)), "its children to end")
 
 
 @pytest.mark.timeout(60)

@@ -26,6 +26,7 @@ from taskflow import tasks as by_id
 from tests import fleet_tasks as tasks
 from tests.conftest import StartFleet
 from tests.fleet import Fleet
+from tests.processes import is_alive
 from tests.servers import RabbitServer, RedisServer
 from tests.waiting import wait_until
 
@@ -121,7 +122,7 @@ def test_an_executing_child_is_canceled_with_all_it_spawned(fleet: Fleet) -> Non
     assert one.cancel()
     assert not one.cancel()
     assert waiting.result(timeout=10) == 1
-    wait_until(lambda: not _is_alive(spawned), "the spawned process to die")
+    wait_until(lambda: not is_alive(spawned), "the spawned process to die")
     assert [a.outcome for a in one.retrieve().attempts] == [OUTCOME.CANCELED]
     assert node.process.poll() is None
 
@@ -427,12 +428,4 @@ def _is_completed(run_id: str) -> bool:
     try:
         return runs.retrieve(run_id).status is RunStatus.COMPLETED
     except LookupError:
-        return False
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().split()[2] != "Z"
-    except FileNotFoundError:
         return False
