@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fleet import Fleet
+from taskflow.embedded import EmbeddedStore, ensure_store
+from tests.fleet import ROOT, Fleet
 from tests.open_sockets import origins_of, record_origins
 from tests.servers import Fsync, RabbitServer, RedisServer, Server, find_rabbitmq, find_redis7, find_valkey
 
@@ -27,6 +28,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             folder = item.path.relative_to(here).parts[0]
             if folder in _SUITES:
                 item.add_marker(folder)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_store_of_the_project() -> Iterator[None]:
+    """A test that has no app of its own must not start a server in the project's folder, which would outlive it."""
+
+    def start(home: Path) -> EmbeddedStore:
+        assert home.absolute() != ROOT / ".taskflow", "this test uses an app, and has made none"
+        return ensure_store(home)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("taskflow.app.ensure_store", start)
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

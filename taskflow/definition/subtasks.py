@@ -149,14 +149,16 @@ class Subtask(Generic[PayloadT, ResultT]):
 
 def wait_for_run(verb: str, task_id: str, payload: object, options: TriggerOptions) -> TaskResult[object]:
     """Make a run of the task declared under an id and wait until it has ended."""
+    waits = require_waits(verb)
     task = engine().find_task(task_id)
-    return result_of(require_waits(verb).wait(_request(task, payload, options))[0], task.definition.output)
+    return result_of(waits.wait(_request(task, payload, options))[0], task.definition.output)
 
 
 async def await_run(verb: str, task_id: str, payload: object, options: TriggerOptions) -> TaskResult[object]:
     """Make a run of the task declared under an id and wait until it has ended."""
+    waits = require_waits(verb)
     task = engine().find_task(task_id)
-    values = await require_waits(verb).await_(_request(task, payload, options))
+    values = await waits.await_(_request(task, payload, options))
     return await aresult_of(values[0], task.definition.output)
 
 

@@ -68,7 +68,8 @@ class TokenVerbs:
         """
         refuse_in_event_loop("wait.create_token", "wait.acreate_token")
         check_output_type(output_type)
-        return WaitToken(*engine().tokens.create(_options(**options)), output_type)
+        checked = _options(**options)
+        return WaitToken(*engine().tokens.create(checked), output_type)
 
     @overload
     async def acreate_token(self, output_type: None = None, **options: Unpack[TokenKeywords]) -> WaitToken[object]: ...
@@ -81,7 +82,8 @@ class TokenVerbs:
     async def acreate_token(self, output_type: Any = None, **options: Unpack[TokenKeywords]) -> WaitToken[Any]:
         """Make a token. See ``create_token``."""
         check_output_type(output_type)
-        return WaitToken(*await engine().tokens.acreate(_options(**options)), output_type)
+        checked = _options(**options)
+        return WaitToken(*await engine().tokens.acreate(checked), output_type)
 
     @overload
     def for_token(self, token: WaitToken[OutputT]) -> TokenResult[OutputT]: ...
@@ -151,7 +153,8 @@ class TokenVerbs:
         """
         refuse_in_event_loop("wait.complete_token", "wait.acomplete_token")
         token_id, expected = _identified("wait.complete_token", token, None)
-        return engine().tokens.complete(token_id, token_output(token_id, expected, data))
+        output = token_output(token_id, expected, data)
+        return engine().tokens.complete(token_id, output)
 
     @overload
     async def acomplete_token(self, token: WaitToken[OutputT], data: OutputT) -> bool: ...
@@ -162,7 +165,8 @@ class TokenVerbs:
     async def acomplete_token(self, token: str | WaitToken[Any], data: Any = None) -> bool:
         """Complete a token. See ``complete_token``."""
         token_id, expected = _identified("wait.acomplete_token", token, None)
-        return await engine().tokens.acomplete(token_id, token_output(token_id, expected, data))
+        output = token_output(token_id, expected, data)
+        return await engine().tokens.acomplete(token_id, output)
 
     def retrieve_token(self, token: str | WaitToken[Any]) -> Token:
         """Return a token's status, output and what it was made with.
@@ -171,11 +175,13 @@ class TokenVerbs:
             TokenNotFoundError: No such token.
         """
         refuse_in_event_loop("wait.retrieve_token", "wait.aretrieve_token")
-        return engine().tokens.retrieve(_identified("wait.retrieve_token", token, None)[0])
+        token_id, _ = _identified("wait.retrieve_token", token, None)
+        return engine().tokens.retrieve(token_id)
 
     async def aretrieve_token(self, token: str | WaitToken[Any]) -> Token:
         """Return a token's record. See ``retrieve_token``."""
-        return await engine().tokens.aretrieve(_identified("wait.aretrieve_token", token, None)[0])
+        token_id, _ = _identified("wait.aretrieve_token", token, None)
+        return await engine().tokens.aretrieve(token_id)
 
     def list_tokens(
         self,
@@ -197,7 +203,8 @@ class TokenVerbs:
             WaitError: An argument is not possible.
         """
         refuse_in_event_loop("wait.list_tokens", "wait.alist_tokens")
-        return engine().tokens.list(_query(status, tags, limit, cursor))
+        query = _query(status, tags, limit, cursor)
+        return engine().tokens.list(query)
 
     async def alist_tokens(
         self,
@@ -208,7 +215,8 @@ class TokenVerbs:
         cursor: str | None = None,
     ) -> TokenPage:
         """Return tokens, newest first. See ``list_tokens``."""
-        return await engine().tokens.alist(_query(status, tags, limit, cursor))
+        query = _query(status, tags, limit, cursor)
+        return await engine().tokens.alist(query)
 
 
 def _request(token_id: str) -> WaitRequest:
