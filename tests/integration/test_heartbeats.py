@@ -90,9 +90,11 @@ def test_runs_whose_nodes_are_heard_of_execute_on_beyond_the_lease(quick: Fleet)
 
 
 @pytest.mark.timeout(60)
-def test_a_node_that_is_killed_while_it_is_frozen_leaves_no_process(quick: Fleet) -> None:
+def test_a_node_that_is_killed_while_it_is_frozen_leaves_no_process(
+    start_fleet: StartFleet, valkey: RedisServer
+) -> None:
     """Its guard, too: woken, it kills whom it guards and ends."""
-    node = quick.start_node()
+    node = start_fleet(valkey.url).start_node()
     family = node.family()
     node.freeze()
     node.kill()
