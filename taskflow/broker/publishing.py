@@ -1,6 +1,7 @@
 """Publishes tickets through kombu: to RabbitMQ always, to a Redis when it is not the store's own server."""
 
 import os
+import time
 import weakref
 from collections import deque
 from collections.abc import Generator, Sequence
@@ -22,6 +23,8 @@ from taskflow.errors import BrokerUnavailableError
 _POOL_LIMIT: Final = 10
 _TRIES: Final = 2  # the second one over a new connection
 _PERSISTENT: Final = 2
+_PAUSE_SECONDS: Final = 0.01
+"""Before what RabbitMQ refused is sent again; twice as long each time."""
 
 
 class OutgoingTicket(Protocol):
@@ -81,7 +84,7 @@ class KombuPublisher:
 
         Args:
             timeout: How long to wait for a connection, and then for each reply. Everything is tried twice, so a broker
-                that is gone costs twice this, one that hangs four times.
+                that is gone costs twice this, one that hangs four times; one that refuses a ticket costs it once.
         """
         self._celery = celery
         self._timeout = timeout.total_seconds()
@@ -158,10 +161,23 @@ class KombuPublisher:
             return
         with _returned_messages(connection) as returned:
             while unpublished:
-                self._publish_one(producer, unpublished[0])
+                self._publish_patiently(producer, unpublished[0])
                 if returned:  # RabbitMQ confirms these, too
                     raise _UnroutableError(f"{returned[0]} (queue {unpublished[0].queue})")
                 unpublished.popleft()
+
+    def _publish_patiently(self, producer: Any, ticket: OutgoingTicket) -> None:
+        """RabbitMQ refuses what is sent to a quorum queue that another client declares right now: it has no leader."""
+        pause, end = _PAUSE_SECONDS, time.monotonic() + self._timeout / _TRIES
+        while True:
+            try:
+                self._publish_one(producer, ticket)
+                return
+            except MessageNacked:
+                if time.monotonic() + pause > end:
+                    raise
+                time.sleep(pause)
+                pause *= 2
 
     def _count(self, channel: Any, queue: str) -> int:
         with channel:

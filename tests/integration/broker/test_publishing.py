@@ -21,7 +21,7 @@ from taskflow.errors import BrokerUnavailableError
 from tests.integration.broker.conftest import QUEUE, MakePublisher, StartWorker, a_celery, tickets
 from tests.processes import tail
 from tests.servers import RabbitServer, RedisServer, Server
-from tests.waiting import wait_until
+from tests.waiting import beside, wait_until
 
 DEDICATED = "dev.small-1x.process.task/reports.daily"
 
@@ -130,12 +130,28 @@ def test_a_ticket_whose_queue_was_deleted_meanwhile_is_not_lost(
     assert ids(take_all(celery)) == ["run_0", "run_1", "run_2"]
 
 
-def test_a_refused_ticket_is_an_error(rabbitmq: RabbitServer, publisher: MakePublisher) -> None:
-    """A full queue answers with a nack: the caller must not believe the ticket is out."""
+def let_no_queue_grow(rabbitmq: RabbitServer) -> None:
+    """Have RabbitMQ refuse what a queue has no room for."""
     policy = {"pattern": ".*", "apply-to": "queues", "definition": {"max-length": 1, "overflow": "reject-publish"}}
     rabbitmq.api("PUT", f"policies/{rabbitmq.vhost}/full", policy)
+
+
+def test_a_refused_ticket_is_an_error(rabbitmq: RabbitServer, publisher: MakePublisher) -> None:
+    """A full queue answers with a nack: the caller must not believe the ticket is out."""
+    let_no_queue_grow(rabbitmq)
     with pytest.raises(BrokerUnavailableError, match=r"of 20 tickets were not published. MessageNacked"):
-        publisher(a_celery(rabbitmq.url)).publish(tickets(20))
+        publisher(a_celery(rabbitmq.url), timeout=timedelta(seconds=0.5)).publish(tickets(20))
+
+
+def test_a_ticket_that_is_refused_for_a_moment_is_sent_again(rabbitmq: RabbitServer, publisher: MakePublisher) -> None:
+    """As by a quorum queue that has no leader yet, because another client declares it at the same time."""
+    let_no_queue_grow(rabbitmq)
+    celery = a_celery(rabbitmq.url)
+    taken: list[str] = []
+    with beside(lambda: taken.extend(ids(take_all(celery))), 0.05):
+        publisher(celery).publish(tickets(20))
+    taken += ids(take_all(celery))
+    assert taken == [f"run_{number}" for number in range(20)]
 
 
 def test_a_queue_declared_otherwise_is_an_error_that_says_so(rabbitmq: RabbitServer, publisher: MakePublisher) -> None:
