@@ -47,7 +47,7 @@ def test_what_lies_behind_a_long_run_starts_elsewhere(fleet: Fleet) -> None:
     fleet.start_node(concurrency=2)
     for _ in range(2):
         before = [tasks.sleep.trigger(SHORT) for _ in range(60)]
-        long = tasks.sleep.trigger(tasks.Nap(seconds=4))
+        long = tasks.sleep.trigger(tasks.Nap(seconds=2))
         after = [tasks.sleep.trigger(SHORT) for _ in range(60)]
         wait_until(ended([*before, *after]), "the short runs to end", timeout=10)
         assert long.status() is RunStatus.EXECUTING

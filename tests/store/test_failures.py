@@ -38,7 +38,7 @@ def test_a_failing_script_is_told_at_once_as_what_it_is(bench: Bench) -> None:
     began = time.monotonic()
     with pytest.raises(StoreScriptError, match="WRONGTYPE") as failed:
         bench.trigger(id="run_x")
-    assert time.monotonic() - began < 3, "within the connect timeout"
+    assert time.monotonic() - began < 1
     assert (failed.value.script, failed.value.run_id) == ("trigger_run", "run_x")
     assert not isinstance(failed.value, ConnectionError)
     bench.redis("DEL", bench.key("live"))

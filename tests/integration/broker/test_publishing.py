@@ -198,7 +198,7 @@ def test_a_broker_that_is_gone_is_an_error_at_once(start_redis7: Any, publisher:
         ours.publish(tickets(2))
     with pytest.raises(BrokerUnavailableError, match=f"the length of {QUEUE} is unknown"):
         ours.queue_length(QUEUE)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 2
 
 
 def test_a_broker_that_hangs_is_an_error_in_bounded_time(start_redis7: Any, publisher: MakePublisher) -> None:
@@ -211,7 +211,7 @@ def test_a_broker_that_hangs_is_an_error_in_bounded_time(start_redis7: Any, publ
     started = time.monotonic()
     with pytest.raises(BrokerUnavailableError):
         ours.publish(tickets(1))
-    assert time.monotonic() - started < 5, "of 0.3 s an attempt"
+    assert time.monotonic() - started < 4 * 0.3 + 0.5
     server.process.send_signal(signal.SIGCONT)
 
 

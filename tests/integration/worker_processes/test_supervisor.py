@@ -76,7 +76,7 @@ def test_the_first_ctrl_c_waits_for_what_executes_and_leaves_nothing(start_fleet
     assert fleet.process.wait(20) == 0
     assert fleet.events("end", id=busy["id"])
     assert "(2 runs). Ctrl-C again stops at once." in fleet.log.read_text()
-    wait_until(lambda: not fleet.living(), "nothing to be left")
+    wait_until(lambda: not fleet.living(), "nothing to be left", timeout=2)
 
 
 def test_the_second_ctrl_c_stops_at_once_and_leaves_nothing(start_fleet: StartFleet) -> None:
@@ -90,7 +90,7 @@ def test_the_second_ctrl_c_stops_at_once_and_leaves_nothing(start_fleet: StartFl
     assert fleet.process.wait(20) == 1
     assert time.monotonic() - asked_at < 8, "in good order, before SIGKILL"
     assert not fleet.events("end", id=busy["id"])
-    wait_until(lambda: not fleet.living(), "nothing to be left")
+    wait_until(lambda: not fleet.living(), "nothing to be left", timeout=2)
 
 
 def test_a_node_that_does_not_stop_is_killed(start_fleet: StartFleet) -> None:
@@ -102,7 +102,7 @@ def test_a_node_that_does_not_stop_is_killed(start_fleet: StartFleet) -> None:
     fleet.process.send_signal(signal.SIGTERM)
     fleet.process.send_signal(signal.SIGQUIT)
     assert fleet.process.wait(10) == 1
-    wait_until(lambda: not fleet.living(), "nothing to be left")
+    wait_until(lambda: not fleet.living(), "nothing to be left", timeout=2)
 
 
 def test_a_node_that_does_not_drain_in_time_is_stopped_at_once(start_fleet: StartFleet) -> None:
@@ -112,7 +112,7 @@ def test_a_node_that_does_not_drain_in_time_is_stopped_at_once(start_fleet: Star
     fleet.process.send_signal(signal.SIGTERM)
     assert fleet.process.wait(10) == 1
     assert "Stopping at once." in fleet.log.read_text()
-    wait_until(lambda: not fleet.living(), "nothing to be left")
+    wait_until(lambda: not fleet.living(), "nothing to be left", timeout=2)
 
 
 def test_a_killed_supervisor_leaves_no_node(start_fleet: StartFleet) -> None:
