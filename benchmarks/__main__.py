@@ -21,10 +21,10 @@ from rich.table import Table
 
 from taskflow import TaskFlow
 from taskflow.embedded.program import bundled_binary
-from taskflow.worker.runtime import runtime_of
+from taskflow.worker.attempt.runtime import runtime_of
 
 PAYLOAD = {"data": "x" * 80}
-ASYNC_POOL = "taskflow.worker.async_pool:AsyncPool"
+ASYNC_POOL = "taskflow.worker.coroutines.pool:AsyncPool"
 console = Console(width=None if sys.stdout.isatty() else 110)
 
 

@@ -17,14 +17,14 @@ from rich.progress import track
 from rich.table import Table
 from sqlalchemy import Connection, Select, func, select, text
 
-from taskflow.definition.run_filter import RunFilter
+from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.history import query
 from taskflow.history.database import Database, database_url
 from taskflow.history.rows import Rows, rows_of
 from taskflow.history.writer import RUNS, Batch, Writer
 from taskflow.models import RunStatus
 from taskflow.settings import Settings
-from taskflow.store.records import instant
+from taskflow.store.operations.records import instant
 
 ENVIRONMENT = "bench"
 START = 1_800_000_000_000

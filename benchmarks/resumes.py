@@ -15,14 +15,14 @@ from typing import Any
 from uuid import uuid4
 
 from taskflow.definition.queue import QueueLimits
-from taskflow.definition.waiting import Waiter
 from taskflow.models import RunStatus
-from taskflow.store import node_operations, operations
-from taskflow.store.operations import Operation
-from taskflow.store.records import ClaimedRun, Ticket
+from taskflow.seams.waits import Waiter
+from taskflow.store import operations
+from taskflow.store.operations.making import NewRun, trigger_run
+from taskflow.store.operations.records import ClaimedRun, Ticket
+from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.waits import OpenedWait, complete_item, wait_run
 from taskflow.store.sync_store import Store
-from taskflow.store.trigger_operations import NewRun, trigger_run
-from taskflow.store.wait_operations import OpenedWait, complete_item, wait_run
 from taskflow.store.wire import StoreConfig, new_run_id
 
 CLASS, NODE = "small-1x.process", "node"
@@ -46,7 +46,7 @@ class Race:
         self._threads = ThreadPoolExecutor(clients)
         self._children = children
         self._handled: list[str] = []
-        registered = node_operations.register_node(
+        registered = operations.nodes.register_node(
             NODE,
             lease=timedelta(hours=1),
             queues=[f"{config.environment}.{CLASS}"],
@@ -91,18 +91,19 @@ class Race:
         parent = self._parent()
         news = [trigger_run(self._new("child", waiter)) for waiter in self._waiters(parent)]
         made = [run_id for run_id, _ in self._store.run_many([(new, 0) for new in news])]
-        claims = [operations.claim_run(run_id, node_id=NODE, reservation=1) for run_id in made]
+        claims = [operations.runs.claim_run(run_id, node_id=NODE, reservation=1) for run_id in made]
         children: list[ClaimedRun] = self._store.run_many([(claim, 0) for claim in claims])
         self._park(parent)
         ends = [
-            operations.finish_run(child.run_id, child.claim, RunStatus.COMPLETED, output=b"1") for child in children
+            operations.runs.finish_run(child.run_id, child.claim, RunStatus.COMPLETED, output=b"1")
+            for child in children
         ]
         self._at_once(ends, PIECE)
         return self._went_on(parent)
 
     def _parent(self) -> ClaimedRun:
         run_id, _ = self._store.run(trigger_run(self._new("parent")))
-        claimed = self._store.run(operations.claim_run(run_id, node_id=NODE, reservation=1))
+        claimed = self._store.run(operations.runs.claim_run(run_id, node_id=NODE, reservation=1))
         self._store.run(wait_run(run_id, claimed.claim, [OpenedWait("w", self._children)]))
         return claimed
 
@@ -135,11 +136,11 @@ class Race:
 
     def _went_on(self, parent: ClaimedRun) -> int:
         """Count how often the node was told to resume the parent under a new claim; then end the parent."""
-        told = self._store.run(node_operations.heartbeat_node(NODE, lease=timedelta(hours=1), handled=self._handled))
+        told = self._store.run(operations.nodes.heartbeat_node(NODE, lease=timedelta(hours=1), handled=self._handled))
         self._handled = [entry.id for entry in told]
         resumes = [entry.claim for entry in told if entry.kind == "resume" and entry.claim > parent.claim]
         claim = max([parent.claim, *resumes])
-        self._store.run(operations.finish_run(parent.run_id, claim, RunStatus.COMPLETED, output=b"1"))
+        self._store.run(operations.runs.finish_run(parent.run_id, claim, RunStatus.COMPLETED, output=b"1"))
         return len(resumes)
 
 

@@ -4,7 +4,7 @@ import os
 import time
 
 from taskflow import task, wait
-from taskflow.definition.task import Task
+from taskflow.verbs.task import Task
 
 _marks = -1
 

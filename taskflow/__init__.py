@@ -1,32 +1,21 @@
 """taskflow: typed tasks on Celery. Everything public is here; the rest is private."""
 
 from taskflow.app import TaskFlow
-from taskflow.definition.batch_handle import BatchHandle
-from taskflow.definition.batch_item import BatchItem
-from taskflow.definition.batch_verbs import batch
-from taskflow.definition.bulk import BulkAction, BulkFailure
+from taskflow.definition.calls.batch_item import BatchItem
+from taskflow.definition.calls.bulk import BulkAction, BulkFailure
+from taskflow.definition.calls.debounce import Debounce
+from taskflow.definition.calls.idempotency import IdempotencyKey, idempotency_keys
+from taskflow.definition.calls.run_filter import RunFilter, RunPage
+from taskflow.definition.calls.task_result import TaskResult
+from taskflow.definition.calls.tokens import Token, TokenPage, TokenResult, TokenStatus, WaitToken
 from taskflow.definition.caught import Caught
 from taskflow.definition.context import Context
-from taskflow.definition.debounce import Debounce
-from taskflow.definition.decorator import task
-from taskflow.definition.durable_verbs import durable
 from taskflow.definition.durations import Duration
-from taskflow.definition.handle import RunHandle
-from taskflow.definition.idempotency import IdempotencyKey, idempotency_keys
 from taskflow.definition.local import Local
 from taskflow.definition.machine import Machine
 from taskflow.definition.queue import Queue
-from taskflow.definition.queue_verbs import queues
-from taskflow.definition.result import TaskResult
 from taskflow.definition.retry import Retry
-from taskflow.definition.run_filter import RunFilter, RunPage
 from taskflow.definition.signal import Signal
-from taskflow.definition.steps import astep, step
-from taskflow.definition.task import Task
-from taskflow.definition.tokens import Token, TokenPage, TokenResult, TokenStatus, WaitToken
-from taskflow.definition.verbs import runs, tasks
-from taskflow.definition.wait_verbs import wait
-from taskflow.definition.waiting import Wait
 from taskflow.errors import (
     AbortRun,
     BatchItemsError,
@@ -72,10 +61,10 @@ from taskflow.errors import (
     WaitTimeoutError,
 )
 from taskflow.execution.reporting.logger import logger
-from taskflow.execution.reporting.verbs import metadata, tags
+from taskflow.execution.reporting.metadata import metadata, tags
+from taskflow.execution.streaming.declare import streams
 from taskflow.execution.streaming.input import InputStream
 from taskflow.execution.streaming.output import OutputStream
-from taskflow.execution.streaming.verbs import streams
 from taskflow.models import (
     Attempt,
     AttemptOutcome,
@@ -92,7 +81,18 @@ from taskflow.models import (
 )
 from taskflow.retrying.blocks import retry
 from taskflow.retrying.strategies import ResetHeader
+from taskflow.seams.waits import Wait
 from taskflow.settings import Settings
+from taskflow.verbs.batch import batch
+from taskflow.verbs.batch_handle import BatchHandle
+from taskflow.verbs.decorator import task
+from taskflow.verbs.durable import durable
+from taskflow.verbs.queues import queues
+from taskflow.verbs.run_handle import RunHandle
+from taskflow.verbs.steps import astep, step
+from taskflow.verbs.task import Task
+from taskflow.verbs.tasks_by_id import runs, tasks
+from taskflow.verbs.wait import wait
 
 __all__ = [
     "AbortRun",

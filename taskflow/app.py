@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import ClassVar, Final, Self
 
-import taskflow.definition.engine as definition_engine
+import taskflow.seams.engine as definition_engine
 from taskflow.broker.canvas import Canvas
 from taskflow.broker.celery_app import Celery, become_default, make_celery
 from taskflow.broker.messages import ticket_template
@@ -15,32 +15,32 @@ from taskflow.broker.publishing import KombuPublisher
 from taskflow.broker.queues import shared_queue
 from taskflow.broker.result_backend import RECORDS
 from taskflow.broker.same_server import is_same_server
+from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.machine import MachineSpec, presets_with
-from taskflow.definition.options import TriggerOptions
-from taskflow.definition.registry import Registry, declared
 from taskflow.definition.task_modules import import_task_modules
 from taskflow.embedded import ensure_store, stop_store
+from taskflow.engine.celery_records import RunRecords
+from taskflow.engine.known_tasks import KnownTasks
+from taskflow.engine.lookup import Lookup
+from taskflow.engine.new_run import Planner
+from taskflow.engine.run_engine import RunEngine
 from taskflow.execution.final_hooks import has_final_hooks
 from taskflow.objects.values import Values
 from taskflow.settings import Settings
-from taskflow.store import trigger_operations
+from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.stream_operations import StreamLimits
+from taskflow.store.operations.streams import StreamLimits
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig, shard_of_queue
-from taskflow.trigger.engine import RunEngine
-from taskflow.trigger.known_tasks import KnownTasks
-from taskflow.trigger.lookup import Lookup
-from taskflow.trigger.new_run import Planner
-from taskflow.trigger.run_records import RunRecords
 from taskflow.upkeep.feed_process import FeedProcess, feed_processes
 from taskflow.upkeep.loop import UpkeepThread
 from taskflow.upkeep.objects import GRACE, ObjectSweep, ObjectThread
 from taskflow.upkeep.passes import Upkeep
+from taskflow.verbs.registry import Registry, declared
+from taskflow.worker.attempt.runtime import ATTRIBUTE, Runtime
 from taskflow.worker.bootsteps import install
-from taskflow.worker.register import register_tasks, registered_tasks
-from taskflow.worker.runtime import ATTRIBUTE, Runtime
-from taskflow.worker.version import code_version
+from taskflow.worker.celery_tasks import register_tasks, registered_tasks
+from taskflow.worker.node.version import code_version
 
 HISTORY_HOLD: Final = timedelta(days=30)
 """How long the store keeps a finished run that has not reached the history. What has, leaves after the retention."""
@@ -218,7 +218,7 @@ class TaskFlow:
             self.values.write(new.large)
         shard = shard_of_queue(new.queue, self.settings.shards)
         # On the node's hub, which must not wait; and the message's producer has gone on long ago.
-        return self.store.run(trigger_operations.trigger_run(new, needs_replicas=False), shard=shard)[0]
+        return self.store.run(operations.making.trigger_run(new, needs_replicas=False), shard=shard)[0]
 
     def _services(self, node_id: str) -> list[UpkeepThread | FeedProcess | ObjectThread]:
         # A history in a file may be one of several: what this one does not know, another host's may.
@@ -255,7 +255,7 @@ class TaskFlow:
                 queue: limit for queue, limit in limits.items() if shard_of_queue(queue, self.settings.shards) == shard
             }
             limit = self.settings.concurrency_limit
-            declaration = trigger_operations.declare(
+            declaration = operations.making.declare(
                 templates,
                 here,
                 by_worker=True,

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from taskflow.embedded import EmbeddedStore, ensure_store
-from tests.fleet import ROOT, Fleet
-from tests.open_sockets import origins_of, record_origins
-from tests.servers import Fsync, RabbitServer, RedisServer, Server, find_rabbitmq, find_redis7, find_valkey
+from tests.support.fleet import ROOT, Fleet
+from tests.support.open_sockets import origins_of, record_origins
+from tests.support.servers import Fsync, RabbitServer, RedisServer, Server, find_rabbitmq, find_redis7, find_valkey
 
 for _name in [name for name in os.environ if name.startswith(("TASKFLOW_", "CELERY_", "FLOWER_"))]:
     del os.environ[_name]  # a developer's own settings must not reach the tests

@@ -16,10 +16,10 @@ from kombu.utils.json import dumps, loads
 
 from taskflow.broker.result_backend import RunBackend
 from taskflow.broker.run_states import STATES, exception_of
+from taskflow.engine.celery_records import RunRecords
 from taskflow.errors import BrokerUnavailableError, StoreUnavailableError
 from taskflow.models import RunError, RunStatus
-from taskflow.store.canvas_operations import EndedRun
-from taskflow.trigger.run_records import RunRecords
+from taskflow.store.operations.canvas import EndedRun
 
 log = logging.getLogger("taskflow.canvas")
 _PARTS: Final = ("callbacks", "errbacks", "chain", "chord")

@@ -16,9 +16,9 @@ from celery.exceptions import TimeoutError as CeleryTimeoutError
 from celery.result import AsyncResult, result_from_tuple
 
 from taskflow.broker.run_states import task_meta
+from taskflow.engine.celery_records import RunRecords
 from taskflow.errors import StoreUnavailableError
 from taskflow.models import RunStatus
-from taskflow.trigger.run_records import RunRecords
 
 RECORDS: Final = "taskflow_records"
 """The attribute of the Celery app under which ``app.py`` binds the records."""

@@ -14,12 +14,12 @@ from rich.table import Table
 from taskflow.cli.application import App, load
 from taskflow.cli.output import age, console, print_json
 from taskflow.cli.progress import progress
-from taskflow.definition.batch_handle import BatchHandle
-from taskflow.definition.batch_item import MOST_ITEMS
-from taskflow.definition.batch_verbs import batch
-from taskflow.definition.verbs import tasks
+from taskflow.definition.calls.batch_item import MOST_ITEMS
 from taskflow.errors import PayloadError, SettingsError
 from taskflow.models import Batch
+from taskflow.verbs.batch import batch
+from taskflow.verbs.batch_handle import BatchHandle
+from taskflow.verbs.tasks_by_id import tasks
 
 app = typer.Typer(help="Trigger many runs at once, and look at batches.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

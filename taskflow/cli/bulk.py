@@ -9,8 +9,8 @@ from taskflow.cli.application import App, load
 from taskflow.cli.filters import BatchId, QueueName, Since, Statuses, Tags, TaskIds, run_filter
 from taskflow.cli.output import console, print_json
 from taskflow.cli.progress import progress
-from taskflow.definition.bulk import BulkAction, BulkKind
-from taskflow.definition.run_filter import ALL_RUNS, RunFilter
+from taskflow.definition.calls.bulk import BulkAction, BulkKind
+from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter
 from taskflow.errors import RunFilterError
 
 RunIds = Annotated[list[str] | None, typer.Argument(metavar="[RUN...]", help="The runs' ids.")]

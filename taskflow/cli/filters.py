@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.definition.durations import parse_duration
-from taskflow.definition.run_filter import RunFilter
 from taskflow.errors import RunFilterError
 from taskflow.models import RunStatus
 

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from taskflow.cli.application import App, load
 from taskflow.cli.output import age, console, print_json
-from taskflow.definition.queue_verbs import queues
 from taskflow.models import QueueState
+from taskflow.verbs.queues import queues
 
 app = typer.Typer(help="Look at queues, pause them, change their limits.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="QUEUE", help="The queue's name; a task's own one is task/<task id>.")]

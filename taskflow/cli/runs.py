@@ -22,8 +22,8 @@ from taskflow.cli.output import (
     status_text,
 )
 from taskflow.cli.streams import send, stream
-from taskflow.definition.options import check_due
-from taskflow.definition.run_filter import ALL_RUNS
+from taskflow.definition.calls.run_filter import ALL_RUNS
+from taskflow.definition.calls.trigger_options import check_due
 from taskflow.models import Attempt, Run, RunStatus
 
 app = typer.Typer(help="Look at runs, follow, tell, cancel, replay and reschedule them.", no_args_is_help=True)

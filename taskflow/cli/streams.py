@@ -8,9 +8,9 @@ import typer
 
 from taskflow.cli.application import App, load
 from taskflow.cli.output import console
-from taskflow.definition.stream_engine import StreamPlace
-from taskflow.definition.stream_items import StreamItems
+from taskflow.definition.documents.stream_items import StreamItems
 from taskflow.errors import StreamError
+from taskflow.seams.streams import StreamPlace
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 Name = Annotated[str, typer.Argument(metavar="STREAM", help="The stream's name.")]

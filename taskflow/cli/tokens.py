@@ -12,9 +12,9 @@ from rich.text import Text
 
 from taskflow.cli.application import App, load
 from taskflow.cli.output import age, console, print_json
-from taskflow.definition.tokens import Token, TokenStatus
-from taskflow.definition.wait_verbs import wait
+from taskflow.definition.calls.tokens import Token, TokenStatus
 from taskflow.errors import TokenDataError
+from taskflow.verbs.wait import wait
 
 app = typer.Typer(help="Complete the tokens that runs wait for, and see what is open.", no_args_is_help=True)
 TokenId = Annotated[str, typer.Argument(metavar="TOKEN", help="The token's id.")]

@@ -11,7 +11,7 @@ import typer
 from taskflow.app import TaskFlow
 from taskflow.cli.application import App, load
 from taskflow.cli.output import console, print_json, status_text
-from taskflow.definition.options import TriggerOptions
+from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.errors import PayloadError, ResultTimeoutError, RunFailedError, TriggerOptionError
 
 

@@ -6,9 +6,9 @@ import typer
 
 from taskflow.cli.application import App, app_module, load
 from taskflow.cli.output import console
-from taskflow.worker.host import this_host
-from taskflow.worker.plan import Demand, WorkerOptions, plan_nodes, shown
-from taskflow.worker.supervisor import supervise
+from taskflow.worker.launch.plan import Demand, WorkerOptions, plan_nodes, shown
+from taskflow.worker.launch.supervisor import supervise
+from taskflow.worker.node.host import this_host
 
 _LAST_STEPS: Final = 10.0
 """Seconds that nodes need beyond their shutdown grace to leave in good order."""

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from taskflow.cli.application import App, load
 from taskflow.cli.output import age, console, print_json
-from taskflow.store.registration import Registrations
+from taskflow.store.operations.registration import Registrations
 
 app = typer.Typer(help="Look at workers and the tasks they have registered.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, Final
 
-from taskflow.definition.annotation import Annotation, namespace_of
 from taskflow.definition.context import Context
+from taskflow.definition.documents.annotation import Annotation, namespace_of
 from taskflow.errors import DefinitionError
 
 _CTX: Final = "ctx"

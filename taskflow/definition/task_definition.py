@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Literal
 
 from taskflow.definition.context import Context
+from taskflow.definition.documents.payload import OutputType, PayloadType
 from taskflow.definition.hook_sets import HookSet, Plan
 from taskflow.definition.machine import MachineSpec
-from taskflow.definition.payload import OutputType, PayloadType
 from taskflow.definition.queue import Queue
 from taskflow.definition.retry import Retry
 

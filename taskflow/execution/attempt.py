@@ -13,11 +13,10 @@ from taskflow.definition.context import Context, entered
 from taskflow.definition.local import fresh_locals
 from taskflow.definition.signal import CANCELED, Signal
 from taskflow.definition.task_definition import TaskDefinition
-from taskflow.definition.waiting import Waits, using_waits
 from taskflow.errors import OutputError
 from taskflow.execution.calling import Caller, is_told_to_leave
-from taskflow.execution.coroutines import Coroutines
 from taskflow.execution.hook_runner import HookRunner, Report
+from taskflow.execution.in_loop import Coroutines
 from taskflow.execution.in_place import InPlace, drive
 from taskflow.execution.lifecycle import BeforeFinalHooks, Lifecycle
 from taskflow.execution.outcome import Completed, Outcome, Tries, decide
@@ -25,6 +24,7 @@ from taskflow.execution.values import Values, loaded
 from taskflow.execution.waiting.coroutines import CoroutineWaits, track_tasks
 from taskflow.execution.waiting.durable_blocking import DurableBlockingWaits
 from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
+from taskflow.seams.waits import Waits, using_waits
 
 
 @dataclass(frozen=True, slots=True)

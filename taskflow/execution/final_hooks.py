@@ -10,9 +10,9 @@ from taskflow.definition.hooks import HookKind
 from taskflow.definition.local import fresh_locals
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.execution.calling import Caller
-from taskflow.execution.coroutines import Coroutines
 from taskflow.execution.failures import describe
 from taskflow.execution.hook_runner import END_HOOK, REASONS, HookRunner, Report
+from taskflow.execution.in_loop import Coroutines
 from taskflow.execution.in_place import InPlace, drive
 from taskflow.execution.middleware import within
 from taskflow.execution.values import Values, loaded

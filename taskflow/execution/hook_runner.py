@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, cast
 
+from taskflow.definition.calls.task_result import TaskResult, run_failed
 from taskflow.definition.context import Context, enter
 from taskflow.definition.hook_sets import Plan
 from taskflow.definition.hooks import Hook, HookKind
-from taskflow.definition.result import TaskResult, run_failed
 from taskflow.definition.signal import CANCELED, TIMED_OUT
-from taskflow.definition.waiting import Wait
 from taskflow.execution.calling import Caller
 from taskflow.execution.failures import describe
 from taskflow.models import RunError, RunStatus
+from taskflow.seams.waits import Wait
 
 log = logging.getLogger("taskflow.run")
 

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from pydantic_core import from_json, to_json
 
-from taskflow.definition.journaling import Journaling, Scope, at_place
 from taskflow.definition.signal import Signal
 from taskflow.errors import AbortRun, JournalError, OutOfMemory, RetryAfter, Suspended, TaskflowError
 from taskflow.execution.journal_entries import Asked, Entry
 from taskflow.execution.step_failures import failure_json
+from taskflow.seams.journal import Journaling, Scope, at_place
 
 
 class Journal:

@@ -11,9 +11,9 @@ from typing import Final, Literal, cast
 
 from pydantic_core import from_json, to_json
 
-from taskflow.definition.journaling import StepCall
-from taskflow.definition.waiting import Wait, WaitRequest
 from taskflow.errors import JournalError, OutputError
+from taskflow.seams.journal import StepCall
+from taskflow.seams.waits import Wait, WaitRequest
 
 State = Literal["s", "f", "v", "o", "w", "r", "z"]
 LARGEST_ENTRY: Final = 512 * 1024

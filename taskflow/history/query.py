@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, column, not_, select, table, tuple_, union
 from sqlalchemy.sql.selectable import CTE
 
-from taskflow.definition.run_filter import RunFilter
+from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.errors import RunFilterError
 from taskflow.history.rows import clean, milliseconds
 from taskflow.history.writer import ERRORS, RUNS, TAGS

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection, inspect, select
 
-from taskflow.definition.run_filter import RunFilter, RunPage
+from taskflow.definition.calls.run_filter import RunFilter, RunPage
 from taskflow.errors import RunFilterError
 from taskflow.history import query
 from taskflow.history.database import Database

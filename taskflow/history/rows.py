@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from taskflow.models import Attempt, AttemptOutcome, Run, RunStatus
-from taskflow.store import records
+from taskflow.store.operations import records
 
 Row = dict[str, Any]
 SEARCHED: Final = 500

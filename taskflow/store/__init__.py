@@ -1,1 +1,1 @@
-"""The run store: one Lua script an operation, described once, run by a sync and an async shell."""
+"""The run store: one Lua script an operation, described once, executed by a blocking and an asyncio shell."""

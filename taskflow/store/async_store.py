@@ -8,14 +8,14 @@ from typing import Any, TypeVar, cast
 
 from redis.exceptions import ResponseError
 
-from taskflow.definition.journaling import NOWHERE, at_place
 from taskflow.errors import StoreScriptError, StoreUnavailableError
-from taskflow.store import scripts
-from taskflow.store.connections import AsyncConnections, packed
-from taskflow.store.failures import failure, reason
-from taskflow.store.operations import Operation
-from taskflow.store.records import Ticket
-from taskflow.store.replicas import Replicas
+from taskflow.seams.journal import NOWHERE, at_place
+from taskflow.store.connections import scripts
+from taskflow.store.connections.failures import failure, reason
+from taskflow.store.connections.pools import AsyncConnections, packed
+from taskflow.store.connections.replicas import Replicas
+from taskflow.store.operations.records import Ticket
+from taskflow.store.operations.runs import Operation
 from taskflow.store.sync_store import PAUSE_SECONDS, UNREACHABLE, OnEnded, TicketPublisher
 from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
 

@@ -17,8 +17,8 @@ from typing import Any, Final
 
 from redis.exceptions import TimeoutError
 
-from taskflow.store.connections import AsyncConnections, Connections, packed
-from taskflow.store.link import Link
+from taskflow.store.connections.link import Link
+from taskflow.store.connections.pools import AsyncConnections, Connections, packed
 from taskflow.store.sync_store import UNREACHABLE
 from taskflow.store.wire import StoreConfig
 

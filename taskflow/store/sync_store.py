@@ -8,14 +8,14 @@ from typing import Any, Protocol, TypeVar
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from taskflow.errors import StoreScriptError, StoreUnavailableError
-from taskflow.store import scripts
-from taskflow.store.connections import Connections, packed
-from taskflow.store.exchanges import ask, call, exchange, read_replies, told_of
-from taskflow.store.failures import failure, reason
-from taskflow.store.link import Link
-from taskflow.store.operations import Operation
-from taskflow.store.records import Ticket
-from taskflow.store.replicas import Replicas
+from taskflow.store.connections import scripts
+from taskflow.store.connections.exchanges import ask, call, exchange, read_replies, told_of
+from taskflow.store.connections.failures import failure, reason
+from taskflow.store.connections.link import Link
+from taskflow.store.connections.pools import Connections, packed
+from taskflow.store.connections.replicas import Replicas
+from taskflow.store.operations.records import Ticket
+from taskflow.store.operations.runs import Operation
 from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
 
 ResultT = TypeVar("ResultT")

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from taskflow.errors import RunNotFoundError, TaskflowError
-from taskflow.store.operations import Operation, milliseconds
-from taskflow.store.records import Ticket, ticket
-from taskflow.store.scripts import script
+from taskflow.store.connections.scripts import script
+from taskflow.store.operations.records import Ticket, ticket
+from taskflow.store.operations.runs import Operation, milliseconds
 
 ResultT = TypeVar("ResultT")
 _BATCH_ID = re.compile(r"batch_([0-9a-f]{2})[0-9a-f]{31}")

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from taskflow.store.events import Event, read_record
-from taskflow.store.node_operations import retire_runs
+from taskflow.store.operations.nodes import retire_runs
 from taskflow.store.sync_store import Store
 
 if TYPE_CHECKING:

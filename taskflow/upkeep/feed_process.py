@@ -22,7 +22,7 @@ from taskflow.store.events import EventGroup
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig
 from taskflow.upkeep.feed import LEAD, feed_thread
-from taskflow.worker.node_process import die_with
+from taskflow.worker.launch.node_process import die_with
 
 log = logging.getLogger("taskflow.history")
 NICENESS: Final = 19

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from taskflow.errors import BrokerUnavailableError, StoreUnavailableError
-from taskflow.store import node_operations as operations
+from taskflow.store import operations
 from taskflow.upkeep.passes import Upkeep
 
 log = logging.getLogger("taskflow.upkeep")
@@ -49,14 +49,14 @@ class UpkeepThread:
     def _tick(self) -> int:
         """Do what is due if this node has the tick. Returns how many milliseconds to sleep."""
         store, shard, heartbeat = self._upkeep.store, self._upkeep.shard, self._upkeep.heartbeat
-        ask = operations.take_tick(self._node_id, heartbeat=heartbeat, sweep=SWEEP, hold=HOLD)
+        ask = operations.nodes.take_tick(self._node_id, heartbeat=heartbeat, sweep=SWEEP, hold=HOLD)
         tick = store.run(ask, shard=shard)
         if not tick.due:
             return tick.wait_ms
         try:
             self._upkeep.perform(tick.due)
         finally:
-            store.run(operations.release_tick(self._node_id), shard=shard)
+            store.run(operations.nodes.release_tick(self._node_id), shard=shard)
         return 0
 
     def _sleep(self, milliseconds: int) -> None:

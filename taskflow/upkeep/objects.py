@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from taskflow.engine.lookup import Lookup
 from taskflow.errors import HistoryUnavailableError, ObjectStoreError, RunNotFoundError, StoreUnavailableError
 from taskflow.models import Run
 from taskflow.objects.address import Address, run_of_folder
 from taskflow.objects.values import Values
 from taskflow.store import operations
 from taskflow.store.sync_store import Store
-from taskflow.trigger.lookup import Lookup
 
 log = logging.getLogger("taskflow.upkeep")
 EVERY: Final = timedelta(hours=1)
@@ -75,7 +75,7 @@ class ObjectSweep:
 
     def _find(self, run_id: str) -> Run | None:
         try:
-            return self._store.run_for(run_id, operations.read_run(run_id))
+            return self._store.run_for(run_id, operations.runs.read_run(run_id))
         except RunNotFoundError:
             pass
         try:

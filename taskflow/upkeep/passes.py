@@ -7,12 +7,12 @@ from datetime import timedelta
 from functools import partial
 from typing import TypeVar
 
+from taskflow.engine.effects import perform_effect
 from taskflow.errors import BrokerUnavailableError, StoreScriptError
 from taskflow.models import RunError
-from taskflow.store import node_operations as operations
-from taskflow.store.operations import PER_PASS, Operation
+from taskflow.store import operations
+from taskflow.store.operations.runs import PER_PASS, Operation
 from taskflow.store.sync_store import Store
-from taskflow.trigger.effects import perform_effect
 
 log = logging.getLogger("taskflow.upkeep")
 LOST = RunError("WorkerLost", "The node's lease ended: its process died, froze or lost the store.")
@@ -66,34 +66,34 @@ class Upkeep:
         """Heal slots that a bug or a lost write left behind."""
         cursor = "0"
         while True:
-            cursor, removed = self.store.run(operations.sweep_slots(cursor), shard=self.shard)
+            cursor, removed = self.store.run(operations.nodes.sweep_slots(cursor), shard=self.shard)
             if removed:
                 log.warning("slots.swept: %d slots were held by no run", removed)
             if cursor == "0":
                 return
 
     def _promote(self) -> None:
-        self._repeat("runs.promoted", operations.promote_runs())
+        self._repeat("runs.promoted", operations.nodes.promote_runs())
 
     def _fire_timers(self) -> None:
-        self._repeat("timers.fired", operations.fire_timers())
+        self._repeat("timers.fired", operations.nodes.fire_timers())
 
     def _perform_effects(self) -> None:
-        for entry in self._run(operations.read_effects()):
+        for entry in self._run(operations.nodes.read_effects()):
             perform_effect(self.store, self.shard, entry)
 
     def _reap(self) -> None:
-        self._repeat("runs.lost", operations.reap_nodes(self.lease, self.heartbeat, LOST), logging.WARNING)
+        self._repeat("runs.lost", operations.nodes.reap_nodes(self.lease, self.heartbeat, LOST), logging.WARNING)
 
     def _withdraw(self) -> None:
-        self._repeat("reservations.withdrawn", operations.withdraw_reservations())
+        self._repeat("reservations.withdrawn", operations.nodes.withdraw_reservations())
 
     def _republish(self) -> None:
-        for queue in self._run(operations.read_ticket_queues()):
+        for queue in self._run(operations.nodes.read_ticket_queues()):
             published = PER_PASS
             while published == PER_PASS:
                 length = self.broker_length(queue) if self.broker_length else None
-                published = self._run(operations.republish_tickets(queue, length))
+                published = self._run(operations.nodes.republish_tickets(queue, length))
                 if published:
                     log.warning("tickets.republished: %d on %s", published, queue)
 

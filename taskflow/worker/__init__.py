@@ -1,1 +1,1 @@
-"""Celery nodes: what claims tickets, executes runs and keeps the node's lease."""
+"""Celery nodes: claim tickets, execute runs and keep the node's lease."""

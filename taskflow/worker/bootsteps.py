@@ -8,22 +8,22 @@ from celery import Celery, bootsteps, signals
 from taskflow.broker.celery_app import prepare_worker
 from taskflow.broker.queues import parse_queue
 from taskflow.broker.redis_transport import set_free_slots
-from taskflow.worker.async_pool import AsyncPool
-from taskflow.worker.child_loop import use_child_loop
-from taskflow.worker.child_start import bind_children
-from taskflow.worker.children_executor import ChildrenExecutor
-from taskflow.worker.collector import spare_what_stays
-from taskflow.worker.coroutines import CoroutineExecutor, LoopWatch
-from taskflow.worker.foreign_tickets import give_back_foreign_tickets
-from taskflow.worker.fork_logging import fork_between_lines
-from taskflow.worker.held_tickets import HeldTickets
-from taskflow.worker.host import this_host
-from taskflow.worker.node import Node
-from taskflow.worker.parking import ParkingLine
-from taskflow.worker.runtime import runtime_of
-from taskflow.worker.serving import Serving
-from taskflow.worker.subtask_queues import consume_subtasks
-from taskflow.worker.waiting_pool import WaitingPool, waiting_limit
+from taskflow.worker.attempt.parking import ParkingLine
+from taskflow.worker.attempt.runtime import runtime_of
+from taskflow.worker.children.executor import ChildrenExecutor
+from taskflow.worker.children.fork_logging import fork_between_lines
+from taskflow.worker.children.loop import use_child_loop
+from taskflow.worker.children.serving import Serving
+from taskflow.worker.children.start import bind_children
+from taskflow.worker.children.waiting_pool import WaitingPool, waiting_limit
+from taskflow.worker.coroutines.executor import CoroutineExecutor, LoopWatch
+from taskflow.worker.coroutines.pool import AsyncPool
+from taskflow.worker.node.collector import spare_what_stays
+from taskflow.worker.node.host import this_host
+from taskflow.worker.node.node import Node
+from taskflow.worker.tickets.foreign import give_back_foreign_tickets
+from taskflow.worker.tickets.held_tickets import HeldTickets
+from taskflow.worker.tickets.subtask_queues import consume_subtasks
 
 log = logging.getLogger("taskflow.node")
 

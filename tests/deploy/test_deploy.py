@@ -16,11 +16,11 @@ import redis
 from ruamel.yaml import YAML
 
 from taskflow.definition.machine import DEFAULT_MACHINE, PRESETS
-from taskflow.worker.host import Host
-from taskflow.worker.plan import fitting
-from tests.processes import spawn, stop_group
-from tests.servers import HOST, Client, RedisServer, find_valkey, free_port
-from tests.waiting import wait_until
+from taskflow.worker.launch.plan import fitting
+from taskflow.worker.node.host import Host
+from tests.support.processes import spawn, stop_group
+from tests.support.servers import HOST, Client, RedisServer, find_valkey, free_port
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

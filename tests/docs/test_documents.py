@@ -6,10 +6,10 @@ from dataclasses import fields
 from pathlib import Path
 
 from taskflow import Queue, Retry, RunFilter, errors, models, task
-from taskflow.definition.options import TriggerOptions
+from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.models import TRANSITIONS, RunStatus
 from taskflow.settings import Settings
-from taskflow.store import scripts
+from taskflow.store.connections import scripts
 
 ROOT = Path(__file__).parents[2]
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.faults.clock import find_faketime
 from tests.faults.driver import drive, told
-from tests.servers import RabbitServer, find_rabbitmq
+from tests.support.servers import RabbitServer, find_rabbitmq
 
 PACE = 20.0
 

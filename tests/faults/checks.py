@@ -9,7 +9,7 @@ from taskflow import AttemptOutcome, Run, RunNotFoundError, RunStatus, TaskFlow,
 from taskflow.models import TRANSITIONS
 from tests.faults.ledger import Ledger
 from tests.faults.workload import Workload
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 
 BAD_EVENTS = (
     "slots.swept", "run.broken", "pulse.failed", "upkeep.failed", "children.failed", "children.remain",

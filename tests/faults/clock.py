@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from tests.servers import Fsync, RedisServer, find_valkey
+from tests.support.servers import Fsync, RedisServer, find_valkey
 
 LIBRARY = "faketime/libfaketimeMT.so.1"
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.fleet import Fleet, Node
-from tests.processes import group_is_alive
-from tests.waiting import wait_until
+from tests.support.fleet import Fleet, Node
+from tests.support.processes import group_is_alive
+from tests.support.waiting import wait_until
 
 POSTS: tuple[Mapping[str, object], ...] = (
     {"executor": "process", "concurrency": 3},

@@ -21,9 +21,9 @@ from tests.faults.limits import check_limits
 from tests.faults.proxy import Proxy, through
 from tests.faults.talks import Talks, check_talks
 from tests.faults.workload import Workload
-from tests.fleet import Fleet
-from tests.servers import Client, RabbitServer
-from tests.waiting import wait_until
+from tests.support.fleet import Fleet
+from tests.support.servers import Client, RabbitServer
+from tests.support.waiting import wait_until
 
 LEASE, HEARTBEAT, MAX_LOST = 3, 1, 10
 SETTINGS: dict[str, Any] = {

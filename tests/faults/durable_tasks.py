@@ -18,7 +18,7 @@ from taskflow import Context, Retry, TaskResult, TokenResult, astep, durable, st
 from taskflow.execution.in_place import drive
 from tests.faults.talking_tasks import Letter, Question, completer, fail, outcome_of, questions
 from tests.faults.tasks import FAST, Done, Work, ashort, away, done, note, noted, short
-from tests.fleet_tasks import write
+from tests.projects.fleet_tasks import write
 
 Leg = Literal["step", "flaky", "wrong", "chance", "both", "wait", "child", "token", "own", "ask"]
 SUSPEND_AFTER = 0.5

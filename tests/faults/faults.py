@@ -14,7 +14,7 @@ from tests.faults.clock import ClockedServer
 from tests.faults.crew import POSTS, Crew
 from tests.faults.forgery import forge
 from tests.faults.proxy import Proxy
-from tests.servers import RabbitServer
+from tests.support.servers import RabbitServer
 
 KINDS = (
     "kill node", "stop node", "freeze node", "kill child", "restart store", "restart broker", "drop connections",

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from taskflow import AttemptOutcome, RunError, RunNotFoundError, RunStatus, StoreUnavailableError
-from taskflow.definition.stream_engine import StreamPlace
 from taskflow.errors import StaleClaimError
 from taskflow.execution.reporting.changes import Change
-from taskflow.store import journal_operations, operations, run_operations, stream_operations, wait_operations
-from taskflow.store.operations import Operation
-from taskflow.store.stream_operations import StreamLimits
+from taskflow.seams.streams import StreamPlace
+from taskflow.store import operations
+from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.streams import StreamLimits
+from taskflow.store.operations.waits import OpenedWait
 from taskflow.store.sync_store import Store
-from taskflow.store.wait_operations import OpenedWait
 from tests.faults.ledger import Stint, read_ledger
 
 MOST = 10
@@ -58,16 +58,18 @@ def _writes(run_id: str, claim: int) -> dict[str, Callable[[], Operation[Any]]]:
     forged = b'{"claim":0,"attempt":0}'
     change, place = Change("set", ("claim",), "0"), StreamPlace(run_id, "stream", "tale", claim)
     return {
-        "finish_run": lambda: operations.finish_run(run_id, claim, RunStatus.COMPLETED, output=forged),
-        "settle_run": lambda: operations.settle_run(run_id, claim, RunStatus.COMPLETED, output=forged),
-        "retry_run": lambda: operations.retry_run(run_id, claim, ERROR, timedelta(0)),
-        "give_up_run": lambda: operations.give_up_run(run_id, claim, AttemptOutcome.LOST, ERROR),
-        "finish_hooks": lambda: operations.finish_hooks(run_id, claim),
-        "update_metadata": lambda: run_operations.update_metadata(run_id, claim, [change], writer="forger", number=1),
-        "write_journal": lambda: journal_operations.write_journal(run_id, claim, {"0.1": b"sstep\tforged\nnull"}),
-        "suspend_run": lambda: journal_operations.suspend_run(run_id, claim),
-        "unload_run": lambda: journal_operations.unload_run(run_id, claim),
+        "finish_run": lambda: operations.runs.finish_run(run_id, claim, RunStatus.COMPLETED, output=forged),
+        "settle_run": lambda: operations.runs.settle_run(run_id, claim, RunStatus.COMPLETED, output=forged),
+        "retry_run": lambda: operations.runs.retry_run(run_id, claim, ERROR, timedelta(0)),
+        "give_up_run": lambda: operations.runs.give_up_run(run_id, claim, AttemptOutcome.LOST, ERROR),
+        "finish_hooks": lambda: operations.runs.finish_hooks(run_id, claim),
+        "update_metadata": lambda: operations.updates.update_metadata(
+            run_id, claim, [change], writer="forger", number=1
+        ),
+        "write_journal": lambda: operations.journal.write_journal(run_id, claim, {"0.1": b"sstep\tforged\nnull"}),
+        "suspend_run": lambda: operations.journal.suspend_run(run_id, claim),
+        "unload_run": lambda: operations.journal.unload_run(run_id, claim),
         # with what it is parked on it might repeat a call that was done, which is answered as before and writes nothing
-        "wait_run": lambda: wait_operations.wait_run(run_id, claim, [OpenedWait("forged", 1)]),
-        "append_items": lambda: stream_operations.append_items(place, [b'{"started":0,"number":0}'], LIMITS),
+        "wait_run": lambda: operations.waits.wait_run(run_id, claim, [OpenedWait("forged", 1)]),
+        "append_items": lambda: operations.streams.append_items(place, [b'{"started":0,"number":0}'], LIMITS),
     }

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from tests.servers import Client, RabbitServer
+from tests.support.servers import Client, RabbitServer
 
 ARCHITECTURE = Path(__file__).parents[2] / "ARCHITECTURE.md"
 EMPTY = re.compile(

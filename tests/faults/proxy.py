@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
 
-from tests.servers import HOST
+from tests.support.servers import HOST
 
 CHUNK = 1 << 16
 POLL_SECONDS = 0.02

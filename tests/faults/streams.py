@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Literal
 
 from taskflow import AttemptOutcome, Run, RunStatus, TaskFlow
-from taskflow.definition.stream_engine import StreamPlace
+from taskflow.seams.streams import StreamPlace
 from tests.faults.ledger import Ledger
 from tests.faults.letters import Send
 from tests.faults.talking_tasks import Line, Question

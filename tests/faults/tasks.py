@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from taskflow import AbortRun, Context, Queue, Retry, StoreUnavailableError, logger, metadata, task, wait
 from taskflow.execution.reporting.current import require_live_run
-from tests.fleet_tasks import write
+from tests.projects.fleet_tasks import write
 
 FAST = Retry(max_attempts=3, min_delay=0.05, max_delay=0.5)
 ONE = Queue("f-one", concurrency_limit=1)

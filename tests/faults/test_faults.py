@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from taskflow import AttemptOutcome, RunHandle, RunStatus, StoreUnavailableError
-from taskflow.store.records import Ticket
-from tests import fleet_tasks as tasks
-from tests import waiting_tasks
+from taskflow.store.operations.records import Ticket
 from tests.conftest import MakeServer, StartFleet
 from tests.faults.proxy import Proxy, through
-from tests.fleet import Fleet, Node
-from tests.processes import is_alive
-from tests.servers import RabbitServer, RedisServer
-from tests.store.permanent_keys import is_permanent
-from tests.waiting import wait_until
+from tests.projects import fleet_tasks as tasks
+from tests.projects import waiting_tasks
+from tests.support.fleet import Fleet, Node
+from tests.support.permanent_keys import is_permanent
+from tests.support.processes import is_alive
+from tests.support.servers import RabbitServer, RedisServer
+from tests.support.waiting import wait_until
 
 QUICK = {"lease": 3, "heartbeat": 1, "reservation_timeout": 2}
 

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from tests.faults.driver import drive, told
-from tests.servers import RabbitServer
+from tests.support.servers import RabbitServer
 
 SECONDS, PACE = 30, 10.0
 

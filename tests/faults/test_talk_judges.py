@@ -13,7 +13,7 @@ from tests.faults.letters import Completion, Send
 from tests.faults.streams import check_exams, check_readings, check_tales
 from tests.faults.talking_tasks import Line, Question
 from tests.faults.tokens import check_tokens
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -15,10 +15,10 @@ from taskflow.history.writer import Batch, Writer
 from taskflow.settings import Settings
 from taskflow.store.sync_store import Store
 from taskflow.upkeep.feed import FeedThread
-from tests.postgres import PostgresServer, find_postgresql
-from tests.servers import RedisServer
 from tests.store.conftest import Bench, make_bench, real_time
-from tests.waiting import wait_until
+from tests.support.postgres import PostgresServer, find_postgresql
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 ENVIRONMENT = "dev"
 

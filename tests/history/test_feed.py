@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from taskflow.definition.run_filter import RunFilter
+from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.history.database import Database
 from taskflow.history.reader import Reader
 from taskflow.models import AttemptOutcome, RunStatus
@@ -20,9 +20,9 @@ from taskflow.store.sync_store import Store
 from taskflow.upkeep import feed
 from taskflow.upkeep.feed_lag import FeedLag, feed_lag
 from tests.history.conftest import RETENTION, StartFeed, end, feed_thread, open_database
-from tests.postgres import PostgresServer
 from tests.store.conftest import Bench, real_time
-from tests.waiting import wait_until
+from tests.support.postgres import PostgresServer
+from tests.support.waiting import wait_until
 
 Ledger = dict[str, RunStatus]
 
@@ -57,7 +57,7 @@ def is_exact(bench: Bench, reader: Reader, ledger: Ledger) -> bool:
     if listed != ledger:
         return False
     for run_id in ledger:
-        found, known = reader.retrieve(run_id), bench.run(operations.read_run(run_id))
+        found, known = reader.retrieve(run_id), bench.run(operations.runs.read_run(run_id))
         statuses = [event.value for event in reader.events(run_id) if event.kind == "status"]
         if found != known or statuses[-1:] != [known.status.value] or statuses.count("QUEUED") < len(known.attempts):
             return False

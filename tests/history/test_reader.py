@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy import text
 
 from taskflow import RunFilterError
-from taskflow.definition.run_filter import RunFilter
+from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.history import query
 from taskflow.history.database import Database
 from taskflow.history.reader import Reader
 from taskflow.history.writer import Writer
 from taskflow.models import RunStatus
-from taskflow.store.records import instant
+from taskflow.store.operations.records import instant
 from tests.history.conftest import ENVIRONMENT, an_error, rows, write
 
 CREATED = instant(1_800_000_000_000)

@@ -7,10 +7,10 @@ import pytest
 
 from taskflow import RunFailedError, RunFilter, RunFilterError, RunNotFoundError, RunStatus, runs
 from taskflow.cli.doctor import history as doctor_history
-from tests import fleet_tasks as tasks
 from tests.conftest import StartFleet
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.projects import fleet_tasks as tasks
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 
 def count(wanted: RunFilter) -> int:

@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from taskflow.definition.run_filter import RunFilter
+from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.errors import HistoryUnavailableError
 from taskflow.history.database import Database
 from taskflow.history.migrate import VERSION_TABLE

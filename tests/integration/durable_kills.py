@@ -5,9 +5,9 @@ import time
 from collections import Counter
 
 from taskflow import RunHandle
-from tests import durable_tasks as tasks
-from tests.fleet import Fleet
-from tests.servers import RedisServer
+from tests.projects import durable_tasks as tasks
+from tests.support.fleet import Fleet
+from tests.support.servers import RedisServer
 
 RUNS_A_KILL = 2
 STEPS = 5

@@ -7,7 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from taskflow import BatchItem
-from tests.fleet_tasks import echo
+from tests.projects.fleet_tasks import echo
 
 
 def trigger(number: int) -> set[str]:

@@ -24,13 +24,13 @@ from taskflow import (
     runs,
     tasks,
 )
-from taskflow.store.operations import Operation
+from taskflow.store.operations.runs import Operation
 from tests.conftest import MakeServer, StartFleet
-from tests.fleet import ROOT, Fleet
-from tests.fleet_tasks import Nap, echo, flaky, heavy, sleep
-from tests.processes import spawn
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.projects.fleet_tasks import Nap, echo, flaky, heavy, sleep
+from tests.support.fleet import ROOT, Fleet
+from tests.support.processes import spawn
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.timeout(60)

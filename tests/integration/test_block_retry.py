@@ -5,11 +5,11 @@ import time
 import pytest
 
 from taskflow import RunHandle, RunStatus
-from tests import reporting_tasks as tasks
 from tests.conftest import StartFleet
-from tests.fleet import TASKS
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.projects import reporting_tasks as tasks
+from tests.support.fleet import TASKS
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.timeout(60)
@@ -17,7 +17,7 @@ def test_a_canceled_run_leaves_the_delay_of_its_block_at_once(start_fleet: Start
     """A minute's backoff must not hold a slot of a run that nobody wants any more."""
     fleet = start_fleet(valkey.url)
     for executor in ("process", "async"):
-        fleet.start_node(executor=executor, concurrency=1, TASKFLOW_TASKS=f"{TASKS},tests.reporting_tasks")
+        fleet.start_node(executor=executor, concurrency=1, TASKFLOW_TASKS=f"{TASKS},tests.projects.reporting_tasks")
     handles: list[RunHandle[None]] = [tasks.again.trigger(None), tasks.aagain.trigger(None)]
 
     def have(word: str) -> bool:

@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 
 from taskflow.cli.main import app
 from taskflow.errors import BatchTriggerError, TaskflowError
-from tests import fleet_tasks as tasks
 from tests.conftest import StartFleet
-from tests.fleet import ROOT, TASKS, Fleet
-from tests.servers import RedisServer
+from tests.projects import fleet_tasks as tasks
+from tests.support.fleet import ROOT, TASKS, Fleet
+from tests.support.servers import RedisServer
 
 
 def call(fleet: Fleet, *arguments: str, expect: int = 0) -> str:

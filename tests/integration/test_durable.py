@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from taskflow import BatchItem, RunStatus, Task, wait
-from tests import durable_tasks as tasks
 from tests.conftest import StartFleet
-from tests.fleet import Fleet
 from tests.integration.durable_kills import Kills
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.projects import durable_tasks as tasks
+from tests.support.fleet import Fleet
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 SHOPS = pytest.mark.parametrize("shop", [tasks.shop, tasks.async_shop], ids=["process", "async"])
 SMALL = 5 * 1024

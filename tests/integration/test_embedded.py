@@ -23,9 +23,9 @@ from kombu import Connection
 
 from taskflow.embedded import EmbeddedStore, ensure_store, program, stop_store
 from taskflow.errors import EmbeddedStoreError
-from tests.processes import is_alive
-from tests.servers import Client, find_redis7, find_valkey
-from tests.waiting import wait_until
+from tests.support.processes import is_alive
+from tests.support.servers import Client, find_redis7, find_valkey
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 

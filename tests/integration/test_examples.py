@@ -16,9 +16,9 @@ import pytest
 
 from taskflow import Settings, TaskFlow, runs
 from tests.conftest import MakeServer
-from tests.processes import spawn, stop_group, tail
-from tests.servers import HOST, RedisServer, find_valkey, free_port
-from tests.waiting import wait_until
+from tests.support.processes import spawn, stop_group, tail
+from tests.support.servers import HOST, RedisServer, find_valkey, free_port
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 SITES = {

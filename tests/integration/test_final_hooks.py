@@ -3,11 +3,11 @@
 import pytest
 
 from taskflow import RunFailedError, RunHandle, RunStatus
-from tests import fleet_tasks as tasks
 from tests.conftest import StartFleet
-from tests.fleet import Fleet
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.projects import fleet_tasks as tasks
+from tests.support.fleet import Fleet
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 HOOKS = ("on_success", "on_failure", "on_cancel", "on_complete")
 QUICK = {"lease": 3, "heartbeat": 1, "reservation_timeout": 2}

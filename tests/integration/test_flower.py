@@ -5,12 +5,12 @@ import sys
 import httpx
 import pytest
 
-from tests import fleet_tasks as tasks
 from tests.conftest import StartFleet
-from tests.fleet import ROOT
-from tests.processes import spawn, stop_group
-from tests.servers import RedisServer, free_port
-from tests.waiting import wait_until
+from tests.projects import fleet_tasks as tasks
+from tests.support.fleet import ROOT
+from tests.support.processes import spawn, stop_group
+from tests.support.servers import RedisServer, free_port
+from tests.support.waiting import wait_until
 
 
 @pytest.mark.timeout(90)

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from taskflow import AttemptOutcome, RunStatus, Task, runs
-from tests import durable_tasks
-from tests import fleet_tasks as tasks
 from tests.conftest import StartFleet
-from tests.fleet import Fleet, Node
 from tests.integration.test_stops import started, url
-from tests.processes import is_alive
-from tests.servers import RabbitServer, RedisServer, Server
-from tests.waiting import wait_until
+from tests.projects import durable_tasks
+from tests.projects import fleet_tasks as tasks
+from tests.support.fleet import Fleet, Node
+from tests.support.processes import is_alive
+from tests.support.servers import RabbitServer, RedisServer, Server
+from tests.support.waiting import wait_until
 
 QUICK = {"lease": 3, "heartbeat": 1, "reservation_timeout": 2}
 

@@ -20,12 +20,12 @@ from taskflow import (
     runs,
 )
 from taskflow.upkeep.objects import ObjectSweep
-from tests import fleet_tasks as tasks
-from tests import waiting_tasks
 from tests.conftest import StartFleet
-from tests.fleet import Fleet
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.projects import fleet_tasks as tasks
+from tests.projects import waiting_tasks
+from tests.support.fleet import Fleet
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 LIMIT = 1000
 LARGE = "ü" * LIMIT

@@ -4,10 +4,10 @@ import pytest
 
 from taskflow import ErrorCause, RunFailedError, RunStatus, Task
 from tests.conftest import StartFleet
-from tests.fleet import Fleet
-from tests.lifecycle.tasks import Doing, in_loop, in_process
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.projects.lifecycle.tasks import Doing, in_loop, in_process
+from tests.support.fleet import Fleet
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 TASKS: dict[str, Task[Doing, str]] = {"process": in_process, "async": in_loop}
 BEFORE = ["global-before", "task-before", "init"]
@@ -25,7 +25,7 @@ def told(fleet: Fleet, run_id: str) -> list[str]:
 def test_a_run_goes_through_its_hooks_in_order(executor: str, start_fleet: StartFleet, valkey: RedisServer) -> None:
     """``init.py`` beside the tasks is imported by the node; a failure, a success, an end for good, a cancelation."""
     fleet = start_fleet(valkey.url)
-    fleet.start_node(executor=executor, TASKFLOW_TASKS="tests.lifecycle.tasks")
+    fleet.start_node(executor=executor, TASKFLOW_TASKS="tests.projects.lifecycle.tasks")
     subject = TASKS[executor]
 
     run = subject.trigger(Doing(succeed_at=2))
@@ -58,7 +58,7 @@ def test_an_executing_run_that_is_canceled_runs_its_cancel_hooks_once(
 ) -> None:
     """Within its middlewares, with its locals; nothing retries it, and the node goes on."""
     fleet = start_fleet(valkey.url)
-    fleet.start_node(executor=executor, TASKFLOW_TASKS="tests.lifecycle.tasks")
+    fleet.start_node(executor=executor, TASKFLOW_TASKS="tests.projects.lifecycle.tasks")
     subject = TASKS[executor]
     run = subject.trigger(Doing(seconds=60))
     wait_until(lambda: "run" in told(fleet, run.id), "the run to start")

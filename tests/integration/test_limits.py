@@ -5,11 +5,11 @@ from collections import Counter
 import pytest
 
 from taskflow import RunStatus, queues, runs
-from tests import fleet_tasks as tasks
 from tests.conftest import StartFleet
-from tests.fleet import Fleet
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.projects import fleet_tasks as tasks
+from tests.support.fleet import Fleet
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 
 def most_alive(lines: list[list[str]], tenant: str | None = None) -> int:

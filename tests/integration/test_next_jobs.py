@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pytest
 
 from taskflow import AttemptOutcome, RunHandle, RunStatus, runs
-from tests import fleet_tasks as tasks
 from tests.conftest import StartFleet
-from tests.fleet import Fleet, Node
-from tests.servers import RedisServer
-from tests.waiting import beside, wait_until
+from tests.projects import fleet_tasks as tasks
+from tests.support.fleet import Fleet, Node
+from tests.support.servers import RedisServer
+from tests.support.waiting import beside, wait_until
 
 pytestmark = pytest.mark.timeout(90)
 SHORT = tasks.Nap(seconds=0.002)

@@ -11,13 +11,13 @@ import pytest
 
 from taskflow import RunNotFoundError, RunStatus, metadata, tags
 from taskflow.errors import OutsideRunError
-from tests import reporting_tasks as tasks
 from tests.conftest import StartFleet
-from tests.fleet import ROOT, TASKS, Fleet
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.projects import reporting_tasks as tasks
+from tests.support.fleet import ROOT, TASKS, Fleet
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
-BOTH = f"{TASKS},tests.reporting_tasks"
+BOTH = f"{TASKS},tests.projects.reporting_tasks"
 
 
 @pytest.fixture

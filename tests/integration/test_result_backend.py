@@ -11,12 +11,12 @@ from celery.exceptions import ChordError, TaskRevokedError
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 
 from taskflow import RunStatus, runs
-from tests import fleet_tasks as tasks
 from tests.conftest import StartFleet
-from tests.fleet import ROOT, Fleet
-from tests.processes import spawn, stop_group
-from tests.servers import RedisServer, free_port
-from tests.waiting import wait_until
+from tests.projects import fleet_tasks as tasks
+from tests.support.fleet import ROOT, Fleet
+from tests.support.processes import spawn, stop_group
+from tests.support.servers import RedisServer, free_port
+from tests.support.waiting import wait_until
 
 S = 10
 # Half of it is missing in the stubs.

@@ -20,14 +20,14 @@ from taskflow import (
     queues,
     runs,
 )
-from taskflow.definition.options import TriggerOptions
+from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.models import Run
-from taskflow.store import trigger_operations
+from taskflow.store import operations
 from tests.conftest import StartFleet
-from tests.fleet import Fleet
-from tests.fleet_tasks import Nap, echo, flaky, heavy, sleep
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.projects.fleet_tasks import Nap, echo, flaky, heavy, sleep
+from tests.support.fleet import Fleet
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 LIFE = [RunStatus.QUEUED, RunStatus.EXECUTING, RunStatus.COMPLETED]
 
@@ -226,4 +226,4 @@ def test_a_paused_queue_holds_a_batch_back(start_fleet: StartFleet, valkey: Redi
 def new_child(fleet: Fleet, parent_id: str) -> str:
     """Trigger a run as code of another run does."""
     new = fleet.flow.planner.plan(sleep, Nap(), TriggerOptions())
-    return fleet.flow.store.run(trigger_operations.trigger_run(replace(new, parent_id=parent_id, root_id=parent_id)))[0]
+    return fleet.flow.store.run(operations.making.trigger_run(replace(new, parent_id=parent_id, root_id=parent_id)))[0]

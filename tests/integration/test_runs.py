@@ -23,12 +23,12 @@ from taskflow import (
     runs,
 )
 from taskflow import tasks as by_id
-from tests import fleet_tasks as tasks
 from tests.conftest import StartFleet
-from tests.fleet import Fleet
-from tests.processes import is_alive
-from tests.servers import RabbitServer, RedisServer
-from tests.waiting import wait_until
+from tests.projects import fleet_tasks as tasks
+from tests.support.fleet import Fleet
+from tests.support.processes import is_alive
+from tests.support.servers import RabbitServer, RedisServer
+from tests.support.waiting import wait_until
 
 OUTCOME = AttemptOutcome
 

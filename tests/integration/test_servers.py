@@ -12,9 +12,9 @@ import psutil
 from kombu import Connection
 
 from tests.conftest import MakeServer
-from tests.processes import group_is_alive
-from tests.servers import RabbitServer, RedisServer, Server
-from tests.waiting import wait_until
+from tests.support.processes import group_is_alive
+from tests.support.servers import RabbitServer, RedisServer, Server
+from tests.support.waiting import wait_until
 
 
 def test_a_store_server_keeps_its_data_and_address_over_a_restart(store_server: RedisServer) -> None:
@@ -61,7 +61,7 @@ def test_servers_die_with_pytest_even_on_kill_9(tmp_path: Path) -> None:
     """A killed test run must leave nothing behind that the next one could meet."""
     report = tmp_path / "pid"
     script = (
-        "import sys, time, pathlib; from tests.servers import *\n"
+        "import sys, time, pathlib; from tests.support.servers import *\n"
         f"server = RedisServer(pathlib.Path({str(tmp_path)!r}) / 'server', find_valkey()); server.start()\n"
         f"pathlib.Path({str(report)!r}).write_text(str(server.pid)); time.sleep(60)\n"
     )

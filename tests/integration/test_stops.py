@@ -6,11 +6,11 @@ import time
 import pytest
 
 from taskflow import AttemptOutcome, RunHandle, RunStatus
-from tests import fleet_tasks as tasks
 from tests.conftest import StartFleet
-from tests.fleet import Fleet, Node
-from tests.servers import RedisServer, Server
-from tests.waiting import wait_until
+from tests.projects import fleet_tasks as tasks
+from tests.support.fleet import Fleet, Node
+from tests.support.servers import RedisServer, Server
+from tests.support.waiting import wait_until
 
 
 def url(valkey: RedisServer, broker: Server) -> str | None:

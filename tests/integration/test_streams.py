@@ -23,16 +23,16 @@ from taskflow import (
     Task,
     runs,
 )
-from taskflow.definition.stream_engine import StreamPlace
-from tests import streaming_tasks as tasks
+from taskflow.seams.streams import StreamPlace
 from tests.conftest import StartFleet
-from tests.fleet import ROOT, TASKS, Fleet
-from tests.processes import spawn, stop_group
-from tests.servers import RedisServer, free_port
-from tests.streaming_tasks import Approval, approval, other_shared, shared, times, tokens
-from tests.waiting import wait_until
+from tests.projects import streaming_tasks as tasks
+from tests.projects.streaming_tasks import Approval, approval, other_shared, shared, times, tokens
+from tests.support.fleet import ROOT, TASKS, Fleet
+from tests.support.processes import spawn, stop_group
+from tests.support.servers import RedisServer, free_port
+from tests.support.waiting import wait_until
 
-BOTH = f"{TASKS},tests.streaming_tasks"
+BOTH = f"{TASKS},tests.projects.streaming_tasks"
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from taskflow import Run, Task, runs
-from tests import waiting_tasks as tasks
 from tests.conftest import StartFleet
-from tests.fleet import TASKS, Fleet, Node
 from tests.integration.test_stops import url
-from tests.servers import RedisServer, Server
-from tests.waiting import wait_until
+from tests.projects import waiting_tasks as tasks
+from tests.support.fleet import TASKS, Fleet, Node
+from tests.support.servers import RedisServer, Server
+from tests.support.waiting import wait_until
 
 FAMILIES = pytest.mark.parametrize(
     "family, executor", [(tasks.family, "process"), (tasks.async_family, "async")], ids=["process", "async"]
@@ -101,7 +101,7 @@ def test_children_move_when_the_last_node_of_their_version_goes(
 @pytest.mark.timeout(90)
 def test_a_task_that_is_new_executes_where_it_is_known(fleet: Fleet) -> None:
     """Children of the older version's runs, too."""
-    more = f"{TASKS},tests.foreign_tasks"
+    more = f"{TASKS},tests.projects.foreign_tasks"
     fleet.start_node(executor="async", concurrency=10, TASKFLOW_VERSION="1")
     fleet.start_node(executor="async", concurrency=10, TASKFLOW_VERSION="2", TASKFLOW_TASKS=more)
 

@@ -5,18 +5,18 @@ import logging
 import pytest
 
 from taskflow import RunFilter, RunStatus, tasks
-from taskflow.definition.verbs import runs
-from tests import fleet_tasks
+from taskflow.verbs.tasks_by_id import runs
 from tests.conftest import StartFleet
-from tests.fleet import TASKS, Fleet, Node
 from tests.integration.test_stops import url
-from tests.servers import RedisServer, Server
-from tests.waiting import wait_until
+from tests.projects import fleet_tasks
+from tests.support.fleet import TASKS, Fleet, Node
+from tests.support.servers import RedisServer, Server
+from tests.support.waiting import wait_until
 
 
 def start_next(fleet: Fleet) -> Node:
     """Start a node of the next deploy, which has one task more."""
-    more = f"{TASKS},tests.foreign_tasks"
+    more = f"{TASKS},tests.projects.foreign_tasks"
     return fleet.start_node(executor="async", concurrency=10, TASKFLOW_TASKS=more, TASKFLOW_VERSION="2")
 
 

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from taskflow import RunHandle, RunStatus, Task, TokenStatus, idempotency_keys, queues, runs, wait
-from tests import scenario_tasks as tasks
 from tests.conftest import StartFleet
-from tests.fleet import Fleet
-from tests.scenario_tasks import Approval
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.projects import scenario_tasks as tasks
+from tests.projects.scenario_tasks import Approval
+from tests.support.fleet import Fleet
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 ANN = Approval(approved=True, by="ann")
 

@@ -11,13 +11,13 @@ import pytest
 
 from taskflow import RunStatus
 from taskflow.models import AttemptOutcome
-from taskflow.store.records import Ticket
-from tests import waiting_tasks as tasks
+from taskflow.store.operations.records import Ticket
 from tests.conftest import StartFleet
-from tests.fleet import Fleet, Node
-from tests.fleet_tasks import echo
-from tests.servers import RedisServer, Server
-from tests.waiting import beside, wait_until
+from tests.projects import waiting_tasks as tasks
+from tests.projects.fleet_tasks import echo
+from tests.support.fleet import Fleet, Node
+from tests.support.servers import RedisServer, Server
+from tests.support.waiting import beside, wait_until
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 import pytest
 
 from taskflow import RunStatus, Task, runs
-from tests import waiting_tasks as tasks
-from tests.fleet import Fleet
-from tests.waiting import wait_until
+from tests.projects import waiting_tasks as tasks
+from tests.support.fleet import Fleet
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

@@ -19,15 +19,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from taskflow.definition.waiting import Waiter
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError
 from taskflow.models import TRANSITIONS, AttemptOutcome, RunStatus
-from taskflow.store import node_operations, operations
-from taskflow.store.journal_operations import suspend_run, unload_run, write_journal
-from taskflow.store.records import ClaimedRun
-from taskflow.store.wait_operations import OpenedWait, complete_item, wait_run
-from tests.servers import RedisServer
+from taskflow.seams.waits import Waiter
+from taskflow.store import operations
+from taskflow.store.operations.journal import suspend_run, unload_run, write_journal
+from taskflow.store.operations.records import ClaimedRun
+from taskflow.store.operations.waits import OpenedWait, complete_item, wait_run
 from tests.store.conftest import CLASS, ERROR, HEARTBEAT, LEASE, Bench, make_bench
+from tests.support.servers import RedisServer
 
 LARGE = "large-1x.process"
 QUEUES: dict[str, int | None] = {"one": 1, "two": 2, "task/t": None}
@@ -139,7 +139,7 @@ class RunMachine(RuleBasedStateMachine):
         node = _one_of(list(self.nodes), where)
         model = self.runs[run_id]
         try:
-            claim = operations.claim_run(run_id, node_id=node, reservation=reservation)
+            claim = operations.runs.claim_run(run_id, node_id=node, reservation=reservation)
             claimed = self.bench.run(claim)
         except (RunNotClaimableError, NodeUnregisteredError):
             return multiple()
@@ -170,7 +170,7 @@ class RunMachine(RuleBasedStateMachine):
             return
         before = self.bench.status(claimed.run_id)
         try:
-            self.bench.run(operations.retry_run(claimed.run_id, claimed.claim, ERROR, timedelta(seconds=delay)))
+            self.bench.run(operations.runs.retry_run(claimed.run_id, claimed.claim, ERROR, timedelta(seconds=delay)))
         except StaleClaimError:
             return
         if before is RunStatus.EXECUTING:
@@ -254,7 +254,7 @@ class RunMachine(RuleBasedStateMachine):
             return
         run_id = _one_of(list(self.runs), pick)
         before = self.bench.status(run_id)
-        assert self.bench.run(operations.cancel_run(run_id, ERROR)) is not before.is_finished
+        assert self.bench.run(operations.runs.cancel_run(run_id, ERROR)) is not before.is_finished
         self._see(run_id)
 
     @rule(seconds=st.sampled_from([1, 3, 3, 40]))
@@ -263,8 +263,8 @@ class RunMachine(RuleBasedStateMachine):
         self.bench.pass_time(seconds)
         self._heartbeats()
         self.bench.upkeep()
-        for queue in self.bench.run(node_operations.read_ticket_queues()):
-            self.bench.run(node_operations.republish_tickets(queue, 0))
+        for queue in self.bench.run(operations.nodes.read_ticket_queues()):
+            self.bench.run(operations.nodes.republish_tickets(queue, 0))
 
     @rule(pick=PICK, is_orderly=st.booleans())
     def lose_a_node(self, pick: int, is_orderly: bool) -> None:
@@ -274,12 +274,12 @@ class RunMachine(RuleBasedStateMachine):
         node = _one_of(list(self.nodes), pick)
         del self.nodes[node]
         if is_orderly:
-            self.bench.run(node_operations.unregister_node(node, AttemptOutcome.INTERRUPTED, ERROR))
+            self.bench.run(operations.nodes.unregister_node(node, AttemptOutcome.INTERRUPTED, ERROR))
 
     @rule()
     def sweep(self) -> None:
         """Nothing leaks, so nothing is swept."""
-        assert self.bench.run(node_operations.sweep_slots("0"))[1] == 0
+        assert self.bench.run(operations.nodes.sweep_slots("0"))[1] == 0
 
     @invariant()
     def limits_hold(self) -> None:
@@ -338,7 +338,7 @@ class RunMachine(RuleBasedStateMachine):
     def _heartbeats(self) -> None:
         for node in list(self.nodes):
             try:
-                self.bench.run(node_operations.heartbeat_node(node, lease=LEASE))
+                self.bench.run(operations.nodes.heartbeat_node(node, lease=LEASE))
             except NodeUnregisteredError:
                 del self.nodes[node]
 
@@ -354,21 +354,21 @@ class RunMachine(RuleBasedStateMachine):
             self.bench.pass_time(HEARTBEAT.total_seconds())
             self._heartbeats()
             self.bench.upkeep()
-            for queue in self.bench.run(node_operations.read_ticket_queues()):
-                self.bench.run(node_operations.republish_tickets(queue, 0))
+            for queue in self.bench.run(operations.nodes.read_ticket_queues()):
+                self.bench.run(operations.nodes.republish_tickets(queue, 0))
             self.tickets += [(ticket.run_id, ticket.reservation) for ticket in self.bench.published]
             self.bench.published.clear()
             waiting = [(run_id, number) for run_id, number in self.tickets if not self.bench.status(run_id).is_finished]
             for run_id, reservation in waiting:
                 node = "last-large" if self.runs[run_id].class_name == LARGE else "last"
                 try:
-                    claim = operations.claim_run(run_id, node_id=node, reservation=reservation)
+                    claim = operations.runs.claim_run(run_id, node_id=node, reservation=reservation)
                     self.bench.finish(self.bench.run(claim))
                 except RunNotClaimableError:
                     continue
-            held = [run for name in self.nodes for run in self.bench.run(node_operations.read_node_runs(name))]
+            held = [run for name in self.nodes for run in self.bench.run(operations.nodes.read_node_runs(name))]
             for run in held:
-                self.bench.run(operations.give_up_run(run.run_id, run.claim, AttemptOutcome.INTERRUPTED, ERROR))
+                self.bench.run(operations.runs.give_up_run(run.run_id, run.claim, AttemptOutcome.INTERRUPTED, ERROR))
             if not held and all(self.bench.status(run_id).is_finished for run_id in self.runs):
                 return
 

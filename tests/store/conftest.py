@@ -11,19 +11,19 @@ from uuid import uuid4
 
 import pytest
 
-from taskflow.definition.idempotency import idempotency_keys
+from taskflow.definition.calls.idempotency import idempotency_keys
 from taskflow.definition.queue import QueueLimits
 from taskflow.errors import StaleClaimError
 from taskflow.models import AttemptOutcome, RunError, RunStatus
-from taskflow.store import node_operations, operations, trigger_operations
+from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations import Operation
-from taskflow.store.records import ClaimedRun, Ticket
+from taskflow.store.operations.making import NewRun
+from taskflow.store.operations.records import ClaimedRun, Ticket
+from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.version_names import code_name
 from taskflow.store.sync_store import OnEnded, Store
-from taskflow.store.trigger_operations import NewRun
-from taskflow.store.version_names import code_name
 from taskflow.store.wire import StoreConfig, new_run_id
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 
 ResultT = TypeVar("ResultT")
 LEASE, HEARTBEAT = timedelta(seconds=9), timedelta(seconds=3)
@@ -106,7 +106,7 @@ class Bench:
             idempotency_key=idempotency_keys.create(key) if isinstance(key, str) else key,
             **more,
         )
-        return self.run(trigger_operations.trigger_run(new))[0]
+        return self.run(operations.making.trigger_run(new))[0]
 
     def node(
         self,
@@ -125,7 +125,7 @@ class Bench:
         if version:
             queues.append(f"{celery_queue}@{code_name(version, tasks)}")
         self.run(
-            node_operations.register_node(
+            operations.nodes.register_node(
                 name,
                 lease=LEASE,
                 queues=queues,
@@ -140,44 +140,44 @@ class Bench:
     def claim(self, run_id: str, node: str = "n1", *, pid: int = 0) -> ClaimedRun:
         """Claim a run under its newest reservation."""
         reservation = int(self.field(run_id, "reservation") or 0)
-        return self.run(operations.claim_run(run_id, node_id=node, reservation=reservation, pid=pid))
+        return self.run(operations.runs.claim_run(run_id, node_id=node, reservation=reservation, pid=pid))
 
     def finish(self, claimed: ClaimedRun, status: RunStatus = RunStatus.COMPLETED) -> RunStatus:
         """End a claimed run."""
         error = None if status is RunStatus.COMPLETED else ERROR
-        return self.run(operations.finish_run(claimed.run_id, claimed.claim, status, output=b'"x"', error=error))
+        return self.run(operations.runs.finish_run(claimed.run_id, claimed.claim, status, output=b'"x"', error=error))
 
     def give_up(self, claimed: ClaimedRun, outcome: AttemptOutcome = AttemptOutcome.LOST) -> bool:
         """Say that a claimed run's code is gone. Returns whether its claim was still good."""
         try:
-            self.run(operations.give_up_run(claimed.run_id, claimed.claim, outcome, ERROR))
+            self.run(operations.runs.give_up_run(claimed.run_id, claimed.claim, outcome, ERROR))
         except StaleClaimError:
             return False
         return True
 
     def status(self, run_id: str) -> RunStatus:
         """Return a run's status."""
-        return self.run(operations.read_result(run_id))[0]
+        return self.run(operations.runs.read_result(run_id))[0]
 
     def upkeep(self) -> None:
         """Do what is due, as a node with the tick does."""
-        while self.run(node_operations.promote_runs()):
+        while self.run(operations.nodes.promote_runs()):
             continue
-        while self.run(node_operations.fire_timers()):
+        while self.run(operations.nodes.fire_timers()):
             continue
-        self.run(node_operations.reap_nodes(LEASE, HEARTBEAT, ERROR))
-        while self.run(node_operations.withdraw_reservations()):
+        self.run(operations.nodes.reap_nodes(LEASE, HEARTBEAT, ERROR))
+        while self.run(operations.nodes.withdraw_reservations()):
             continue
 
     def sweep(self) -> None:
         """Look at every queue once."""
-        cursor, _ = self.run(node_operations.sweep_slots("0"))
+        cursor, _ = self.run(operations.nodes.sweep_slots("0"))
         while cursor != "0":
-            cursor, _ = self.run(node_operations.sweep_slots(cursor))
+            cursor, _ = self.run(operations.nodes.sweep_slots(cursor))
 
     def beat(self, node: str) -> None:
         """Renew a node's lease."""
-        self.run(node_operations.heartbeat_node(node, lease=LEASE))
+        self.run(operations.nodes.heartbeat_node(node, lease=LEASE))
 
     def key(self, name: str) -> str:
         """Return a key of this shard."""

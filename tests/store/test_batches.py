@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from taskflow.definition.idempotency import idempotency_keys
-from taskflow.definition.run_filter import RunFilter
+from taskflow.definition.calls.idempotency import idempotency_keys
+from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.errors import BatchNotFoundError, RunNotFoundError, TaskflowError
 from taskflow.models import BatchError, RunStatus
-from taskflow.store import batch_operations, operations, trigger_operations
-from taskflow.store.trigger_operations import NewRun
+from taskflow.store import operations
+from taskflow.store.operations.making import NewRun
 from taskflow.store.wire import new_batch_id, new_run_id, shard_of_batch
 from tests.store.conftest import CLASS, Bench
-from tests.store.permanent_keys import is_permanent
+from tests.support.permanent_keys import is_permanent
 
 BATCH = "batch_00" + "1" * 31
 WRONG = BatchError(1, "t", "PayloadError", "no")
@@ -29,14 +29,14 @@ def test_many_runs_are_made_in_one_call_like_one_by_one(bench: Bench) -> None:
     """With their options, in their order, each with its ticket; a repeated call changes nothing."""
     key = idempotency_keys.create("k")
     news = [a_run(), a_run(due=timedelta(hours=1)), a_run(idempotency_key=key), a_run(idempotency_key=key, tags=("x",))]
-    made = bench.run(batch_operations.trigger_runs(news))
+    made = bench.run(operations.batches.trigger_runs(news))
     assert made == [*((new.id, True) for new in news[:3]), (news[2].id, False)]
     assert [ticket.run_id for ticket in bench.published] == [news[0].id, news[2].id]
-    again = bench.run(batch_operations.trigger_runs(news))
+    again = bench.run(operations.batches.trigger_runs(news))
     assert again == [(run_id, False) for run_id, _ in made]
     assert len(bench.published) == 2
     ids = [new.id for new in news]
-    statuses = bench.run(batch_operations.read_statuses(ids))
+    statuses = bench.run(operations.batches.read_statuses(ids))
     assert statuses == [RunStatus.QUEUED, RunStatus.DELAYED, RunStatus.QUEUED, None]
     alone = bench.trigger(id=new_run_id(0), payload=b"1")
     one, other = (bench.client.hgetall(bench.key(f"run:{run_id}")) for run_id in (alone, ids[0]))
@@ -47,7 +47,7 @@ def test_runs_of_one_call_share_the_limit_of_their_queue(bench: Bench) -> None:
     """The script that makes many reserves no more slots than the one that makes one."""
     bench.node(queue="q")
     first = bench.trigger("q", limit=2)
-    bench.run(batch_operations.trigger_runs([a_run(queue="q") for _ in range(5)]))
+    bench.run(operations.batches.trigger_runs([a_run(queue="q") for _ in range(5)]))
     assert first in bench.slots("q")
     assert len(bench.slots("q")) == 2
 
@@ -55,19 +55,19 @@ def test_runs_of_one_call_share_the_limit_of_their_queue(bench: Bench) -> None:
 def test_a_batch_is_recorded_part_by_part(bench: Bench) -> None:
     """Its parts may be written again; the last one closes it; it expires."""
     with pytest.raises(BatchNotFoundError):
-        bench.run(batch_operations.read_batch(BATCH))
-    second = batch_operations.write_batch(BATCH, 2, ["run_c"], count=3, key="k")
-    bench.run(batch_operations.write_batch(BATCH, 0, ["run_a", None], [WRONG], key="k"))
-    stored = bench.run(batch_operations.read_batch(BATCH))
+        bench.run(operations.batches.read_batch(BATCH))
+    second = operations.batches.write_batch(BATCH, 2, ["run_c"], count=3, key="k")
+    bench.run(operations.batches.write_batch(BATCH, 0, ["run_a", None], [WRONG], key="k"))
+    stored = bench.run(operations.batches.read_batch(BATCH))
     assert (stored.count, stored.run_ids, stored.errors, stored.key) == (None, ("run_a", None), (WRONG,), "k")
     bench.pass_time(60)
     for _ in range(2):
         bench.run(second)
-    stored = bench.run(batch_operations.read_batch(BATCH))
+    stored = bench.run(operations.batches.read_batch(BATCH))
     assert (stored.count, stored.run_ids, stored.errors) == (3, ("run_a", None, "run_c"), (WRONG,))
     assert stored.written_at - stored.created_at >= timedelta(seconds=60)
-    bench.run(batch_operations.write_batch(BATCH, 0, ["run_a", "run_b"], key="k"))
-    assert bench.run(batch_operations.read_batch(BATCH)).errors == ()
+    bench.run(operations.batches.write_batch(BATCH, 0, ["run_a", "run_b"], key="k"))
+    assert bench.run(operations.batches.read_batch(BATCH)).errors == ()
     key = bench.key(f"batch:{BATCH}")
     assert not is_permanent(key)
     assert bench.client.pttl(key) > 0
@@ -81,7 +81,7 @@ def test_runs_are_found_by_what_they_have_in_common(bench: Bench) -> None:
     bench.finish(bench.claim(ids[1]))
 
     def found(index: str, **where: Any) -> set[str]:
-        cursor, runs = bench.run(batch_operations.find_runs(index, "0", 100, RunFilter(**where)))
+        cursor, runs = bench.run(operations.batches.find_runs(index, "0", 100, RunFilter(**where)))
         assert cursor == "0"
         return {run.id for run in runs}
 
@@ -99,11 +99,11 @@ def test_runs_are_found_by_what_they_have_in_common(bench: Bench) -> None:
 def test_a_run_is_read_together_with_its_place_in_the_events(bench: Bench) -> None:
     """Who follows it from there misses nothing and sees nothing twice."""
     with pytest.raises(RunNotFoundError):
-        bench.run(batch_operations.watch_run("run_none"))
+        bench.run(operations.batches.watch_run("run_none"))
     run_id = bench.trigger(due=timedelta(hours=1))
-    place, run = bench.run(batch_operations.watch_run(run_id))
+    place, run = bench.run(operations.batches.watch_run(run_id))
     assert run.status is RunStatus.DELAYED
-    bench.run(operations.reschedule_run(run_id, timedelta(hours=2)))
+    bench.run(operations.runs.reschedule_run(run_id, timedelta(hours=2)))
     later = bench.client.xrange(bench.key("events"), f"({place}", "+")
     assert len(later) == 1
 
@@ -115,9 +115,9 @@ def test_many_operations_in_one_write_answer_each_for_itself(one_bench: Bench) -
     run = a_run()
     made, missing, status = store.run_many(
         [
-            (trigger_operations.trigger_run(run), 0),
-            (operations.read_run("run_none"), 0),
-            (operations.read_result(run.id), 0),
+            (operations.making.trigger_run(run), 0),
+            (operations.runs.read_run("run_none"), 0),
+            (operations.runs.read_result(run.id), 0),
         ]
     )
     assert made == (run.id, True)

@@ -8,11 +8,10 @@ import pytest
 
 from taskflow.errors import RunNotFoundError, StaleClaimError
 from taskflow.models import AttemptOutcome, RunStatus
-from taskflow.store import canvas_operations as canvas
-from taskflow.store import node_operations, operations
+from taskflow.store import operations
 from taskflow.store.sync_store import Store
-from tests.servers import RedisServer
 from tests.store.conftest import ERROR, HEARTBEAT, Bench, make_bench, real_time
+from tests.support.servers import RedisServer
 
 HOLD = timedelta(seconds=10)
 ASKED = '{"chain": ["a \\u00fc"]}'
@@ -25,54 +24,56 @@ def test_a_finished_run_leaves_its_canvas_until_it_is_dropped(bench: Bench) -> N
     for each in (run_id, without):
         bench.finish(bench.claim(each))
     assert bench.ended == [run_id]
-    assert bench.run(canvas.take_canvas(HOLD)) == []
+    assert bench.run(operations.canvas.take_canvas(HOLD)) == []
     bench.pass_time(2.1)
-    assert bench.run(canvas.take_canvas(HOLD)) == [run_id]
-    assert bench.run(canvas.take_canvas(HOLD)) == []
+    assert bench.run(operations.canvas.take_canvas(HOLD)) == [run_id]
+    assert bench.run(operations.canvas.take_canvas(HOLD)) == []
     bench.pass_time(10.1)
-    assert bench.run(canvas.take_canvas(HOLD)) == [run_id]
-    ended = bench.run(canvas.claim_canvas(run_id, HOLD))
-    assert bench.run(canvas.claim_canvas(run_id, HOLD)) is None
+    assert bench.run(operations.canvas.take_canvas(HOLD)) == [run_id]
+    ended = bench.run(operations.canvas.claim_canvas(run_id, HOLD))
+    assert bench.run(operations.canvas.claim_canvas(run_id, HOLD)) is None
     bench.pass_time(10.1)
-    assert bench.run(canvas.claim_canvas(run_id, HOLD)) == ended  # whoever had it died
-    assert ended == canvas.EndedRun(run_id, ASKED, RunStatus.COMPLETED, "t", b'"x"', None)
-    bench.run(canvas.drop_canvas(run_id))
-    bench.run(canvas.drop_canvas(run_id))
+    assert bench.run(operations.canvas.claim_canvas(run_id, HOLD)) == ended  # whoever had it died
+    assert ended == operations.canvas.EndedRun(run_id, ASKED, RunStatus.COMPLETED, "t", b'"x"', None)
+    bench.run(operations.canvas.drop_canvas(run_id))
+    bench.run(operations.canvas.drop_canvas(run_id))
     bench.pass_time(20)
-    assert bench.run(canvas.take_canvas(HOLD)) == []
-    assert bench.run(canvas.claim_canvas(run_id, HOLD)) is None
+    assert bench.run(operations.canvas.take_canvas(HOLD)) == []
+    assert bench.run(operations.canvas.claim_canvas(run_id, HOLD)) is None
     with pytest.raises(RunNotFoundError):
-        bench.run(canvas.claim_canvas("no-run", HOLD))
+        bench.run(operations.canvas.claim_canvas("no-run", HOLD))
     with pytest.raises(RunNotFoundError):
-        bench.run(canvas.drop_canvas("no-run"))
+        bench.run(operations.canvas.drop_canvas("no-run"))
 
 
 def test_a_run_canceled_without_a_node_wakes_upkeep(bench: Bench) -> None:
     """Nobody else would honour its canvas."""
     run_id = bench.trigger(canvas=ASKED)
     hold = timedelta(seconds=2)
-    idle = node_operations.take_tick("n1", heartbeat=HEARTBEAT, sweep=timedelta(seconds=30), hold=hold)
-    bench.run(node_operations.reap_nodes(timedelta(seconds=9), HEARTBEAT, ERROR))
-    bench.run(node_operations.sweep_slots("0"))
+    idle = operations.nodes.take_tick("n1", heartbeat=HEARTBEAT, sweep=timedelta(seconds=30), hold=hold)
+    bench.run(operations.nodes.reap_nodes(timedelta(seconds=9), HEARTBEAT, ERROR))
+    bench.run(operations.nodes.sweep_slots("0"))
     assert not bench.run(idle).due
-    bench.run(operations.cancel_run(run_id, ERROR))
+    bench.run(operations.runs.cancel_run(run_id, ERROR))
     assert bench.run(idle).due
     assert bench.redis("XLEN", bench.key("wake")) == 1
-    assert bench.run(canvas.take_canvas(HOLD)) == [run_id]
+    assert bench.run(operations.canvas.take_canvas(HOLD)) == [run_id]
 
 
 def test_a_chord_is_complete_once_however_often_its_members_are_counted(bench: Bench) -> None:
     """A repeated count is of no use to it, and after its body was applied nothing is."""
-    assert bench.run(canvas.add_chord_part("g", "a", b"1")) is None  # before the size is known
-    bench.run(canvas.size_chord("g", 2))
-    assert bench.run(canvas.add_chord_part("g", "a", b"other")) is None
-    parts = bench.run(canvas.add_chord_part("g", "b", b"2"))
+    assert bench.run(operations.canvas.add_chord_part("g", "a", b"1")) is None  # before the size is known
+    bench.run(operations.canvas.size_chord("g", 2))
+    assert bench.run(operations.canvas.add_chord_part("g", "a", b"other")) is None
+    parts = bench.run(operations.canvas.add_chord_part("g", "b", b"2"))
     assert sorted(parts or []) == [b"1", b"2"]
-    again = bench.run(canvas.add_chord_part("g", "b", b"2"))  # whoever was told died: its repetition is told again
+    again = bench.run(
+        operations.canvas.add_chord_part("g", "b", b"2")
+    )  # whoever was told died: its repetition is told again
     assert sorted(again or []) == [b"1", b"2"]
-    bench.run(canvas.close_chord("g"))
-    assert bench.run(canvas.add_chord_part("g", "b", b"2")) is None
-    bench.run(canvas.size_chord("g", 2))
+    bench.run(operations.canvas.close_chord("g"))
+    assert bench.run(operations.canvas.add_chord_part("g", "b", b"2")) is None
+    bench.run(operations.canvas.size_chord("g", 2))
     assert bench.redis("HGETALL", bench.key("chord:g")) == {"done": "1"}
     assert bench.redis("PTTL", bench.key("chord:g")) > 0
 
@@ -80,10 +81,10 @@ def test_a_chord_is_complete_once_however_often_its_members_are_counted(bench: B
 def test_one_of_many_racing_members_completes_a_chord(one_bench: Bench) -> None:
     """The last one, whichever it is."""
     store = Store(real_time(one_bench))
-    store.run(canvas.size_chord("race", 200))
+    store.run(operations.canvas.size_chord("race", 200))
 
     def end(member: int) -> bool:
-        return store.run(canvas.add_chord_part("race", str(member), b"1")) is not None
+        return store.run(operations.canvas.add_chord_part("race", str(member), b"1")) is not None
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(end, range(200))) == 1
@@ -92,14 +93,14 @@ def test_one_of_many_racing_members_completes_a_chord(one_bench: Bench) -> None:
 
 def test_what_is_kept_is_read_forgotten_and_expires(bench: Bench) -> None:
     """A result that somebody may wait for is announced like a run's end."""
-    bench.run(canvas.keep_value("group", "id", "[1]"))
+    bench.run(operations.canvas.keep_value("group", "id", "[1]"))
     assert bench.redis("XLEN", bench.key("finishes")) == 0
-    bench.run(canvas.keep_value("result", "id", '"ü"', is_awaited=True))
+    bench.run(operations.canvas.keep_value("result", "id", '"ü"', is_awaited=True))
     assert bench.redis("XLEN", bench.key("finishes")) == 1
-    assert [bench.run(canvas.read_value(kind, "id")) for kind in ("group", "result")] == ["[1]", '"ü"']
+    assert [bench.run(operations.canvas.read_value(kind, "id")) for kind in ("group", "result")] == ["[1]", '"ü"']
     assert 0 < bench.redis("PTTL", bench.key("kept:result:id")) <= bench.config.retention.total_seconds() * 1000
-    bench.run(canvas.keep_value("result", "id", ""))
-    assert bench.run(canvas.read_value("result", "id")) is None
+    bench.run(operations.canvas.keep_value("result", "id", ""))
+    assert bench.run(operations.canvas.read_value("result", "id")) is None
 
 
 def test_every_operation_finds_an_adopted_run_on_its_shard(store_server: RedisServer) -> None:
@@ -109,12 +110,12 @@ def test_every_operation_finds_an_adopted_run_on_its_shard(store_server: RedisSe
         bench.node()
         run_id = bench.trigger(id="0b5e7a4e-celery")
         claimed = bench.claim(run_id)
-        store.run_for(run_id, operations.give_up_run(run_id, claimed.claim, AttemptOutcome.LOST, ERROR))
+        store.run_for(run_id, operations.runs.give_up_run(run_id, claimed.claim, AttemptOutcome.LOST, ERROR))
         with pytest.raises(StaleClaimError, match="no-run"):
-            store.run_for("no-run", operations.give_up_run("no-run", 1, AttemptOutcome.LOST, ERROR))
+            store.run_for("no-run", operations.runs.give_up_run("no-run", 1, AttemptOutcome.LOST, ERROR))
         again = bench.claim(run_id)
-        finished = operations.finish_run(run_id, again.claim, RunStatus.COMPLETED)
+        finished = operations.runs.finish_run(run_id, again.claim, RunStatus.COMPLETED)
         assert store.run_for(run_id, finished) is RunStatus.COMPLETED
         with pytest.raises(RunNotFoundError):
-            store.run_for("no-run", operations.read_run("no-run"))
+            store.run_for("no-run", operations.runs.read_run("no-run"))
         store.close()

@@ -15,13 +15,14 @@ import pytest
 import taskflow.store
 from taskflow.errors import StoreUnavailableError
 from taskflow.models import RunStatus
-from taskflow.store import operations, scripts, trigger_operations
+from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
+from taskflow.store.connections import scripts
+from taskflow.store.operations.making import NewRun
 from taskflow.store.sync_store import Store
-from taskflow.store.trigger_operations import NewRun
 from taskflow.store.wire import StoreConfig, new_run_id, shard_of_queue, shard_of_run
-from tests.servers import RedisServer, free_port
 from tests.store.conftest import CLASS, Bench, real_time
+from tests.support.servers import RedisServer, free_port
 
 LUA = Path(taskflow.store.__file__).parent / "lua"
 
@@ -82,7 +83,7 @@ def test_a_store_that_is_not_there_is_said_to_be_unavailable_in_time(quick: Stor
     store = Store(replace(quick, url=f"redis://127.0.0.1:{free_port()}/0"))
     new = a_run()
     with pytest.raises(StoreUnavailableError) as raised:
-        store.run(trigger_operations.trigger_run(new))
+        store.run(operations.making.trigger_run(new))
     assert (raised.value.run_id, raised.value.may_exist) == (new.id, False)
 
 
@@ -91,7 +92,7 @@ def test_a_lost_reply_is_repeated_and_makes_one_run(quick: StoreConfig, swallowe
     """The same id, twice at the server."""
     store = Store(replace(quick, url=f"redis://127.0.0.1:{swallower.port}/0"))
     new = a_run()
-    assert store.run(trigger_operations.trigger_run(new))[0] == new.id
+    assert store.run(operations.making.trigger_run(new))[0] == new.id
     assert one_bench.redis("ZCARD", one_bench.key("live")) == 1
     store.close()
 
@@ -102,7 +103,7 @@ def test_a_run_whose_replies_were_lost_may_exist(quick: StoreConfig, swallower: 
     store = Store(replace(quick, url=f"redis://127.0.0.1:{swallower.port}/0"))
     new = a_run()
     with pytest.raises(StoreUnavailableError) as raised:
-        store.run(trigger_operations.trigger_run(new))
+        store.run(operations.making.trigger_run(new))
     assert (raised.value.run_id, raised.value.may_exist) == (new.id, True)
     assert one_bench.redis("ZCARD", one_bench.key("live")) == 1
 
@@ -110,14 +111,14 @@ def test_a_run_whose_replies_were_lost_may_exist(quick: StoreConfig, swallower: 
 def test_scripts_are_loaded_again_after_the_server_forgot_them(quick: StoreConfig, one_bench: Bench) -> None:
     """A server without its data has no functions either; a pipeline must get all its replies all the same."""
     store = Store(quick)
-    store.run(trigger_operations.trigger_run(a_run()))
+    store.run(operations.making.trigger_run(a_run()))
     one_bench.redis("FUNCTION", "FLUSH")
-    store.run(trigger_operations.trigger_run(a_run()))
+    store.run(operations.making.trigger_run(a_run()))
     one_bench.redis("FUNCTION", "FLUSH")
 
     async def many() -> list[object]:
         shell = AsyncStore(quick)
-        found = await shell.run_many([(trigger_operations.trigger_run(a_run()), 0) for _ in range(20)])
+        found = await shell.run_many([(operations.making.trigger_run(a_run()), 0) for _ in range(20)])
         await shell.close()
         return found
 
@@ -132,12 +133,12 @@ def test_a_canceled_call_leaves_no_reply_behind(quick: StoreConfig) -> None:
     async def scenario() -> None:
         shell = AsyncStore(quick)
         for _ in range(20):
-            call = asyncio.create_task(shell.run(operations.list_runs(5)))
+            call = asyncio.create_task(shell.run(operations.runs.list_runs(5)))
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             call.cancel()
             new = a_run()
-            assert (await shell.run(trigger_operations.trigger_run(new)))[0] == new.id
+            assert (await shell.run(operations.making.trigger_run(new)))[0] == new.id
         await shell.close()
 
     asyncio.run(scenario())
@@ -146,16 +147,16 @@ def test_a_canceled_call_leaves_no_reply_behind(quick: StoreConfig) -> None:
 def test_a_forked_child_uses_connections_of_its_own(quick: StoreConfig) -> None:
     """Two processes on one socket would read each other's replies."""
     store = Store(quick)
-    store.run(trigger_operations.trigger_run(a_run()))
+    store.run(operations.making.trigger_run(a_run()))
     child = os.fork()
     if child == 0:
         try:
-            ids = [store.run(trigger_operations.trigger_run(new))[0] == new.id for new in (a_run() for _ in range(200))]
+            ids = [store.run(operations.making.trigger_run(new))[0] == new.id for new in (a_run() for _ in range(200))]
             os._exit(0 if all(ids) else 1)
         finally:
             os._exit(2)
     for new in (a_run() for _ in range(200)):
-        assert store.run(trigger_operations.trigger_run(new))[0] == new.id
+        assert store.run(operations.making.trigger_run(new))[0] == new.id
     assert os.waitpid(child, 0)[1] == 0
     store.close()
 
@@ -177,7 +178,7 @@ def test_a_full_store_takes_no_new_runs_and_lets_the_others_end(one_bench: Bench
     one_bench.redis("CONFIG", "SET", "maxmemory", "1")
     try:
         with pytest.raises(StoreUnavailableError, match="memory"):
-            impatient.run(trigger_operations.trigger_run(a_run()))
+            impatient.run(operations.making.trigger_run(a_run()))
         one_bench.finish(claimed)
         assert one_bench.status(claimed.run_id) is RunStatus.COMPLETED
     finally:

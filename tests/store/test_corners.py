@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from taskflow.definition.debounce import Debounce
+from taskflow.definition.calls.debounce import Debounce
 from taskflow.definition.queue import Queue, QueueLimits
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError
 from taskflow.models import AttemptOutcome, RunError, RunStatus
-from taskflow.store import batch_operations, node_operations, operations
-from taskflow.store.operations import PER_PASS
-from taskflow.store.queue_operations import control_queue
-from taskflow.store.trigger_operations import NewRun, declare
+from taskflow.store import operations
+from taskflow.store.operations.making import NewRun, declare
+from taskflow.store.operations.queues import control_queue
+from taskflow.store.operations.runs import PER_PASS
 from taskflow.store.wire import new_run_id
 from tests.store.conftest import CLASS, ERROR, HEARTBEAT, LEASE, Bench
 
@@ -35,11 +35,11 @@ def settled(bench: Bench, **options: Any) -> tuple[str, int]:
     bench.run(declare_hooks())
     bench.node()
     claimed = bench.claim(bench.trigger("q", limit=1, **options))
-    bench.run(operations.settle_run(claimed.run_id, claimed.claim, RunStatus.COMPLETED, output=b"1"))
+    bench.run(operations.runs.settle_run(claimed.run_id, claimed.claim, RunStatus.COMPLETED, output=b"1"))
     return claimed.run_id, claimed.claim
 
 
-def declare_hooks() -> operations.Operation[int]:
+def declare_hooks() -> operations.runs.Operation[int]:
     """Say that task t has final hooks."""
 
     return declare({}, {}, by_worker=True, final_hooks={"t": True})
@@ -52,7 +52,7 @@ def test_a_node_that_dies_while_it_leaves_loses_none_of_its_runs(one_bench: Benc
     ids = [bench.trigger() for _ in range(PER_PASS + 1)]
     for run_id in ids:
         bench.claim(run_id)
-    bench.run(node_operations.unregister_node("n1", AttemptOutcome.INTERRUPTED, ERROR))
+    bench.run(operations.nodes.unregister_node("n1", AttemptOutcome.INTERRUPTED, ERROR))
     bench.node("n2")
     let_time_pass(bench, "n2", turns=3)
     assert {bench.status(run_id) for run_id in ids} == {RunStatus.QUEUED}
@@ -66,7 +66,7 @@ def test_a_node_whose_runs_are_being_taken_is_told_so(one_bench: Bench) -> None:
     ids = [bench.trigger() for _ in range(PER_PASS + 1)]
     for run_id in ids:
         bench.claim(run_id)
-    reap = node_operations.reap_nodes(LEASE, HEARTBEAT, ERROR)
+    reap = operations.nodes.reap_nodes(LEASE, HEARTBEAT, ERROR)
     for _ in range(20):
         bench.pass_time(HEARTBEAT.total_seconds())
         if bench.run(reap) == PER_PASS:
@@ -82,17 +82,17 @@ def test_a_run_in_its_final_hooks_neither_times_out_nor_is_canceled_nor_tried_ag
     run_id, claim = settled(bench, max_duration=timedelta(seconds=5))
     let_time_pass(bench, "n1")
     assert bench.status(run_id) is RunStatus.EXECUTING
-    assert not bench.run(operations.cancel_run(run_id, REASON))
-    assert bench.run(operations.retry_run(run_id, claim, ERROR, timedelta(0))) is RunStatus.COMPLETED
+    assert not bench.run(operations.runs.cancel_run(run_id, REASON))
+    assert bench.run(operations.runs.retry_run(run_id, claim, ERROR, timedelta(0))) is RunStatus.COMPLETED
     assert bench.claim(run_id).ended is RunStatus.COMPLETED
     run_id, claim = settled(bench)
-    crashed = operations.finish_run(run_id, claim, RunStatus.CRASHED, error=ERROR, hooks_left=True)
+    crashed = operations.runs.finish_run(run_id, claim, RunStatus.CRASHED, error=ERROR, hooks_left=True)
     assert bench.run(crashed) is RunStatus.COMPLETED
 
 
 def cancel(bench: Bench, run_id: str) -> None:
     """Cancel a run that has a ticket."""
-    bench.run(operations.cancel_run(run_id, REASON))
+    bench.run(operations.runs.cancel_run(run_id, REASON))
 
 
 def defer(bench: Bench, run_id: str) -> None:
@@ -121,7 +121,7 @@ def test_keys_of_canceled_runs_do_not_stand_before_one_that_can_start(one_bench:
     """However many there are, in a class without a node or behind a total limit."""
     bench = one_bench
     for run_id in [bench.trigger("a", limit=1, concurrency_key=f"k{number}") for number in range(1200)]:
-        bench.run(operations.cancel_run(run_id, REASON))
+        bench.run(operations.runs.cancel_run(run_id, REASON))
     alive = bench.trigger("b", limit=1, concurrency_key="k")
     bench.node()
     let_time_pass(bench, "n1", turns=2)
@@ -129,7 +129,7 @@ def test_keys_of_canceled_runs_do_not_stand_before_one_that_can_start(one_bench:
     limits = Queue("c", concurrency_limit=1, total_limit=1).limits
     holder = bench.claim(bench.trigger("c", limit=limits))
     for run_id in [bench.trigger("c", limit=limits, concurrency_key=f"k{number}") for number in range(300)]:
-        bench.run(operations.cancel_run(run_id, REASON))
+        bench.run(operations.runs.cancel_run(run_id, REASON))
     last = bench.trigger("c", limit=limits, concurrency_key="last")
     bench.finish(holder)
     assert bench.field(last, "ticket")
@@ -141,7 +141,7 @@ def test_a_batch_may_debounce(bench: Bench) -> None:
     news = [
         NewRun(new_run_id(0), "t", b"1", None, "q", CLASS, 1, due=debounce.delay, debounce=debounce) for _ in range(2)
     ]
-    (first, is_new), (second, is_also_new) = bench.run(batch_operations.trigger_runs(news))
+    (first, is_new), (second, is_also_new) = bench.run(operations.batches.trigger_runs(news))
     assert (first == second, is_new, is_also_new) == (True, True, False)
 
 
@@ -149,9 +149,9 @@ def test_a_run_canceled_before_its_claims_reply_arrived_gives_its_slot_back(benc
     """The reply was lost, and the repeated claim is refused: no code runs, and none will."""
     bench.node()
     canceled, following = bench.trigger("a", limit=1), bench.trigger("a", limit=1)
-    claim = operations.claim_run(canceled, node_id="n1", reservation=1)
+    claim = operations.runs.claim_run(canceled, node_id="n1", reservation=1)
     bench.run(claim)
-    bench.run(operations.cancel_run(canceled, REASON))
+    bench.run(operations.runs.cancel_run(canceled, REASON))
     with pytest.raises(RunNotClaimableError):
         bench.run(claim)
     assert bench.slots("a") == {following}
@@ -174,7 +174,7 @@ def test_a_freed_environment_slot_goes_to_whoever_can_use_it(bench: Bench) -> No
     bench.node()
     bench.redis("HSET", bench.key("environment"), "limit", 1)
     first, canceled, last = bench.trigger("a"), bench.trigger("b"), bench.trigger("c")
-    bench.run(operations.cancel_run(canceled, REASON))
+    bench.run(operations.runs.cancel_run(canceled, REASON))
     bench.finish(bench.claim(first))
     assert bench.field(last, "ticket")
 
@@ -229,8 +229,8 @@ def test_a_reservation_that_was_withdrawn_gives_its_rates_token_back(bench: Benc
     bench.node("n1")
     run_id = bench.trigger("q", limit=Queue("q", rate_limit="1/d").limits)
     assert bench.field(run_id, "ticket")
-    bench.run(node_operations.unregister_node("n1", AttemptOutcome.INTERRUPTED, ERROR))
-    bench.run(node_operations.withdraw_reservations())
+    bench.run(operations.nodes.unregister_node("n1", AttemptOutcome.INTERRUPTED, ERROR))
+    bench.run(operations.nodes.withdraw_reservations())
     assert not bench.field(run_id, "ticket")
     bench.node("n2")
     bench.sweep()

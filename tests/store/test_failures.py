@@ -10,12 +10,12 @@ import pytest
 
 from taskflow import StoreScriptError, StoreUnavailableError
 from taskflow.models import RunStatus
-from taskflow.store import node_operations, operations, trigger_operations
+from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations import Operation
+from taskflow.store.operations.making import NewRun
+from taskflow.store.operations.runs import Operation
 from taskflow.store.pipeline import Pipeline
 from taskflow.store.sync_store import Store
-from taskflow.store.trigger_operations import NewRun
 from taskflow.store.wire import new_run_id
 from taskflow.upkeep.passes import Upkeep
 from tests.store.conftest import CLASS, ERROR, HEARTBEAT, LEASE, Bench
@@ -51,7 +51,7 @@ def test_one_that_fails_among_many_fails_alone(one_bench: Bench) -> None:
 
     def writes() -> list[tuple[Operation[tuple[str, bool]], int]]:
         news = [a_run(), replace(a_run(), ttl=timedelta(hours=1)), a_run()]
-        return [(trigger_operations.trigger_run(new), 0) for new in news]
+        return [(operations.making.trigger_run(new), 0) for new in news]
 
     store = one_bench.store
     assert isinstance(store, Store)
@@ -77,9 +77,9 @@ def test_a_server_that_cannot_write_now_is_away_not_broken(one_bench: Bench) -> 
     one_bench.redis("CONFIG", "SET", "maxmemory", "1")
     try:
         with pytest.raises(StoreUnavailableError) as failed:
-            store.run(trigger_operations.trigger_run(a_run()))
+            store.run(operations.making.trigger_run(a_run()))
         with pytest.raises(StoreUnavailableError):
-            store.run_many([(trigger_operations.trigger_run(a_run()), 0)])
+            store.run_many([(operations.making.trigger_run(a_run()), 0)])
     finally:
         one_bench.redis("CONFIG", "SET", "maxmemory", "0")
         store.close()
@@ -91,9 +91,9 @@ def test_upkeep_does_the_rest_when_one_of_its_scripts_fails(one_bench: Bench) ->
     one_bench.node()
     run_id = one_bench.trigger()
     one_bench.claim(run_id)
-    one_bench.run(node_operations.reap_nodes(LEASE, HEARTBEAT, ERROR))
+    one_bench.run(operations.nodes.reap_nodes(LEASE, HEARTBEAT, ERROR))
     one_bench.pass_time(5)
-    one_bench.run(node_operations.reap_nodes(LEASE, HEARTBEAT, ERROR))  # reaps without a pause, as nodes do
+    one_bench.run(operations.nodes.reap_nodes(LEASE, HEARTBEAT, ERROR))  # reaps without a pause, as nodes do
     one_bench.pass_time(5)
     break_key(one_bench, "timers")
     store = one_bench.store
@@ -101,4 +101,4 @@ def test_upkeep_does_the_rest_when_one_of_its_scripts_fails(one_bench: Bench) ->
     upkeep = Upkeep(store, 0, LEASE, HEARTBEAT, None, lambda _: None)
     with pytest.raises(StoreScriptError, match="fire_timers"):
         upkeep.perform(frozenset({"timers", "nodes"}))
-    assert one_bench.run(operations.read_run(run_id)).status is RunStatus.QUEUED
+    assert one_bench.run(operations.runs.read_run(run_id)).status is RunStatus.QUEUED

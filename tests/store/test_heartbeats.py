@@ -1,7 +1,7 @@
 """Trigger.dev's heartbeat scenarios (``heartbeats.test.ts``, ``dequeuing.test.ts``) as they are here."""
 
 from taskflow.models import AttemptOutcome, RunError, RunStatus
-from taskflow.store import node_operations, operations
+from taskflow.store import operations
 from taskflow.store.wire import StoreConfig
 from tests.store.conftest import LEASE, Bench
 
@@ -23,7 +23,7 @@ def test_a_run_whose_ticket_was_taken_and_never_claimed_is_offered_again(bench: 
     run_id = bench.trigger()
     bench.pass_time(31)
     queue = f"{bench.config.environment}.small-1x.process"
-    assert bench.run(node_operations.republish_tickets(queue, 0)) == 1
+    assert bench.run(operations.nodes.republish_tickets(queue, 0)) == 1
     assert [(ticket.run_id, ticket.reservation) for ticket in bench.published] == [(run_id, 1)] * 2
     bench.beat("n1")
     bench.finish(bench.claim(run_id))
@@ -50,7 +50,7 @@ def test_a_run_that_is_not_heard_of_is_queued_and_fails_when_that_goes_on(bench:
         silence(bench)
         expected = RunStatus.QUEUED if number < most else RunStatus.SYSTEM_FAILURE
         assert bench.status(run_id) is expected
-    run = bench.run(operations.read_run(run_id))
+    run = bench.run(operations.runs.read_run(run_id))
     assert {attempt.outcome for attempt in run.attempts[:-1]} == {AttemptOutcome.LOST}
     assert bench.slots("q") == set()
 
@@ -61,7 +61,7 @@ def test_a_canceled_run_is_final_although_its_node_never_confirms(bench: Bench) 
     bench.node("n2")
     canceled, following = bench.trigger("q", limit=1), bench.trigger("q", limit=1)
     bench.claim(canceled)
-    bench.run(operations.cancel_run(canceled, REASON))
+    bench.run(operations.runs.cancel_run(canceled, REASON))
     assert bench.status(canceled) is RunStatus.CANCELED
     assert bench.slots("q") == {canceled}
     silence(bench, "n2")

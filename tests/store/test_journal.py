@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from taskflow.definition.waiting import Waiter
 from taskflow.errors import StaleClaimError
 from taskflow.models import AttemptOutcome, RunError, RunStatus
+from taskflow.seams.waits import Waiter
 from taskflow.store import operations
-from taskflow.store.journal_operations import read_journal, suspend_run, unload_run, write_journal
-from taskflow.store.records import ClaimedRun
-from taskflow.store.wait_operations import OpenedWait, complete_item, read_waits, wait_run
+from taskflow.store.operations.journal import read_journal, suspend_run, unload_run, write_journal
+from taskflow.store.operations.records import ClaimedRun
+from taskflow.store.operations.waits import OpenedWait, complete_item, read_waits, wait_run
 from taskflow.store.wire import derived_run_id, shard_of_run
 from tests.store.conftest import ERROR, Bench
 
@@ -52,7 +52,7 @@ def test_what_was_done_outlives_a_failed_and_a_lost_attempt(bench: Bench) -> Non
     bench.run(write_journal(run_id, first.claim, {"1": STEP}))
     bench.run(wait_run(run_id, first.claim, [OpenedWait("2", 1), OpenedWait("3", 1)], is_durable=True))
     complete(bench, run_id, "2")
-    bench.run(operations.retry_run(run_id, first.claim, ERROR, timedelta(0)))
+    bench.run(operations.runs.retry_run(run_id, first.claim, ERROR, timedelta(0)))
     with pytest.raises(StaleClaimError):
         bench.run(write_journal(run_id, first.claim - 1, {"4": STEP}))
     second = bench.claim(run_id)
@@ -169,7 +169,7 @@ def test_a_canceled_run_ends_wherever_its_code_is(bench: Bench, stage: str) -> N
         bench.run(unload_run(run_id, claimed.claim))
     if stage == "queued":
         complete(bench, run_id)
-    bench.run(operations.cancel_run(run_id, RunError("Canceled", "enough")))
+    bench.run(operations.runs.cancel_run(run_id, RunError("Canceled", "enough")))
     assert bench.status(run_id) is RunStatus.CANCELED
     if stage == "leaving":
         with pytest.raises(StaleClaimError):
@@ -222,7 +222,7 @@ def test_a_durable_run_that_has_ended_is_not_executed_again_when_its_final_hooks
     run_id = bench.trigger("q", limit=1)
     claimed = bench.claim(run_id)
     bench.run(wait_run(run_id, claimed.claim, [OpenedWait("1", 1)], is_durable=True))
-    bench.run(operations.settle_run(run_id, claimed.claim, RunStatus.COMPLETED, output=b'"x"'))
+    bench.run(operations.runs.settle_run(run_id, claimed.claim, RunStatus.COMPLETED, output=b'"x"'))
     bench.run(wait_run(run_id, claimed.claim, [OpenedWait("h1.1", 1)], ["h1.1"]))
     assert bench.give_up(claimed)
     assert bench.status(run_id) is RunStatus.COMPLETED

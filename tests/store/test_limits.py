@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from taskflow.definition.debounce import Debounce
+from taskflow.definition.calls.debounce import Debounce
 from taskflow.definition.queue import Queue, QueueLimits
 from taskflow.errors import QueueNotFoundError, RunNotClaimableError, RunNotDelayedError
 from taskflow.models import RunError, RunStatus
-from taskflow.store import operations, trigger_operations
-from taskflow.store.queue_operations import control_queue, read_queues
+from taskflow.store import operations
+from taskflow.store.operations.queues import control_queue, read_queues
 from tests.store.conftest import Bench
 
 REASON = RunError("Canceled", "Canceled by user")
@@ -81,7 +81,7 @@ def test_a_rate_limit_lets_a_bucket_start_and_then_one_each_interval(bench: Benc
 def test_the_environment_has_a_limit_and_its_queues_take_turns(bench: Bench) -> None:
     """Whatever queues allow, and queues without a limit, too."""
     bench.node(capacity=100)
-    bench.run(trigger_operations.declare({}, {}, by_worker=True, environment_limit=2, burst_factor=1.5))
+    bench.run(operations.making.declare({}, {}, by_worker=True, environment_limit=2, burst_factor=1.5))
     one = [bench.trigger("one", limit=5) for _ in range(5)]
     two = [bench.trigger("two") for _ in range(5)]
     assert startable(bench, *one, *two) == [*one[:2], two[0]]
@@ -147,7 +147,7 @@ def test_an_override_counts_until_it_is_reset(bench: Bench) -> None:
     bench.node()
     ids = [bench.trigger("q", limit=1) for _ in range(4)]
     bench.run(control_queue("q", "override", 3))
-    bench.run(trigger_operations.declare({}, {"q": QueueLimits(1)}, by_worker=True))
+    bench.run(operations.making.declare({}, {"q": QueueLimits(1)}, by_worker=True))
     assert len(startable(bench, *ids)) == 3
     state = bench.run(read_queues("q"))[0]
     assert (state.concurrency_limit, state.declared_limit, state.overridden_at is None) == (3, 1, False)
@@ -169,7 +169,7 @@ def test_a_run_expires_in_its_queue_but_never_once_it_has_started(bench: Bench) 
     bench.pass_time(0.6)
     bench.upkeep()
     assert bench.status(delayed) is RunStatus.EXPIRED
-    assert "TTL (2 s)" in (bench.run(operations.read_run(delayed)).error or REASON).message
+    assert "TTL (2 s)" in (bench.run(operations.runs.read_run(delayed)).error or REASON).message
     bench.node()
     started = bench.trigger("q", limit=1, ttl=timedelta(seconds=2))
     bench.give_up(bench.claim(started))
@@ -206,7 +206,7 @@ def test_a_debounced_trigger_puts_the_delayed_run_off(bench: Bench) -> None:
     first = trigger(leading, b"1")
     bench.pass_time(2)
     assert trigger(leading, b"2") == first
-    run = bench.run(operations.read_run(first))
+    run = bench.run(operations.runs.read_run(first))
     assert run.payload == 1
     assert run.due_at is not None
     assert run.due_at - run.created_at > timedelta(seconds=6.9)
@@ -215,7 +215,7 @@ def test_a_debounced_trigger_puts_the_delayed_run_off(bench: Bench) -> None:
     assert second != first
     other = trigger(Debounce("other", 5, mode="trailing"), b"1")
     assert trigger(Debounce("other", 5, mode="trailing"), b"9") == other
-    assert bench.run(operations.read_run(other)).payload == 9
+    assert bench.run(operations.runs.read_run(other)).payload == 9
     bench.pass_time(6)
     bench.upkeep()
     assert bench.status(other) is RunStatus.QUEUED
@@ -225,7 +225,7 @@ def test_a_debounced_trigger_puts_the_delayed_run_off(bench: Bench) -> None:
 def test_a_delayed_run_is_rescheduled_and_the_old_instant_does_nothing(bench: Bench) -> None:
     """Only while it is DELAYED."""
     run_id = bench.trigger(due=timedelta(seconds=1))
-    bench.run(operations.reschedule_run(run_id, timedelta(seconds=3)))
+    bench.run(operations.runs.reschedule_run(run_id, timedelta(seconds=3)))
     bench.pass_time(2)
     bench.upkeep()
     assert bench.status(run_id) is RunStatus.DELAYED
@@ -233,7 +233,7 @@ def test_a_delayed_run_is_rescheduled_and_the_old_instant_does_nothing(bench: Be
     bench.upkeep()
     assert bench.status(run_id) is RunStatus.QUEUED
     with pytest.raises(RunNotDelayedError, match="QUEUED"):
-        bench.run(operations.reschedule_run(run_id, timedelta(seconds=3)))
+        bench.run(operations.runs.reschedule_run(run_id, timedelta(seconds=3)))
 
 
 def test_children_of_a_canceled_run_can_be_canceled_once(bench: Bench) -> None:
@@ -242,41 +242,41 @@ def test_children_of_a_canceled_run_can_be_canceled_once(bench: Bench) -> None:
     parent = bench.trigger()
     queued, done = bench.trigger(parent_id=parent), bench.trigger(parent_id=parent)
     bench.finish(bench.claim(done))
-    bench.run(operations.cancel_run(parent, REASON))
-    assert bench.run(operations.cancel_children(parent, REASON)) == [queued]
-    assert bench.run(operations.cancel_children(parent, REASON)) == []
+    bench.run(operations.runs.cancel_run(parent, REASON))
+    assert bench.run(operations.runs.cancel_children(parent, REASON)) == [queued]
+    assert bench.run(operations.runs.cancel_children(parent, REASON)) == []
     assert (bench.status(queued), bench.status(done)) == (RunStatus.CANCELED, RunStatus.COMPLETED)
 
 
 def test_final_hooks_without_a_living_attempt_get_a_ticket_of_their_own(bench: Bench) -> None:
     """Run once by a worker; again when that dies inside them, or by the code that a cancel stops."""
-    bench.run(trigger_operations.declare({}, {}, by_worker=True, final_hooks={"t": True}))
+    bench.run(operations.making.declare({}, {}, by_worker=True, final_hooks={"t": True}))
     bench.node()
     run_id = bench.trigger("q", limit=1)
-    bench.run(operations.cancel_run(run_id, REASON))
+    bench.run(operations.runs.cancel_run(run_id, REASON))
     claimed = bench.claim(run_id)
     assert (claimed.ended, claimed.error) == (RunStatus.CANCELED, REASON)
     assert bench.status(run_id) is RunStatus.CANCELED
     bench.give_up(claimed)
     again = bench.claim(run_id)
     assert again.ended is RunStatus.CANCELED
-    bench.run(operations.finish_hooks(run_id, again.claim, [RunError("E", "in a hook")]))
+    bench.run(operations.runs.finish_hooks(run_id, again.claim, [RunError("E", "in a hook")]))
     with pytest.raises(RunNotClaimableError):
         bench.claim(run_id)
-    assert bench.run(operations.read_run(run_id)).hook_errors == (RunError("E", "in a hook"),)
+    assert bench.run(operations.runs.read_run(run_id)).hook_errors == (RunError("E", "in a hook"),)
 
     executing = bench.claim(bench.trigger("q", limit=1))
-    bench.run(operations.cancel_run(executing.run_id, REASON))
-    bench.run(operations.finish_hooks(executing.run_id, executing.claim))
+    bench.run(operations.runs.cancel_run(executing.run_id, REASON))
+    bench.run(operations.runs.finish_hooks(executing.run_id, executing.claim))
     assert (bench.slots("q"), bench.field(executing.run_id, "hooks")) == (set(), "DONE")
 
 
 def test_a_run_that_has_settled_is_never_executed_again(bench: Bench) -> None:
     """Its worker died in a final hook: the outcome stands, and the hooks run once more."""
-    bench.run(trigger_operations.declare({}, {}, by_worker=True, final_hooks={"t": True}))
+    bench.run(operations.making.declare({}, {}, by_worker=True, final_hooks={"t": True}))
     bench.node()
     claimed = bench.claim(bench.trigger("q", limit=1))
-    bench.run(operations.settle_run(claimed.run_id, claimed.claim, RunStatus.COMPLETED, output=b'"x"'))
+    bench.run(operations.runs.settle_run(claimed.run_id, claimed.claim, RunStatus.COMPLETED, output=b'"x"'))
     assert bench.status(claimed.run_id) is RunStatus.EXECUTING
     bench.give_up(claimed)
     assert bench.status(claimed.run_id) is RunStatus.COMPLETED

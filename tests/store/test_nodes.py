@@ -8,7 +8,7 @@ import pytest
 
 from taskflow.errors import RunNotClaimableError
 from taskflow.models import AttemptOutcome, RunStatus
-from taskflow.store import node_operations, operations, trigger_operations
+from taskflow.store import operations
 from tests.store.conftest import CLASS, ERROR, HEARTBEAT, LEASE, Bench, make_bench
 
 LARGE = "large-1x.process"
@@ -63,11 +63,11 @@ def test_reservations_of_a_class_that_lost_its_last_node_are_withdrawn(bench: Be
     bench.node()
     first = bench.trigger("q", limit=1, class_name=LARGE)
     second = bench.trigger("q", limit=1)
-    bench.run(node_operations.unregister_node("large", AttemptOutcome.INTERRUPTED, ERROR))
+    bench.run(operations.nodes.unregister_node("large", AttemptOutcome.INTERRUPTED, ERROR))
     bench.upkeep()
     assert bench.slots("q") == {second}
     with pytest.raises(RunNotClaimableError):
-        bench.run(operations.claim_run(first, node_id="n1", reservation=1))
+        bench.run(operations.runs.claim_run(first, node_id="n1", reservation=1))
     bench.node("large-2", class_name=LARGE)
     bench.finish(bench.claim(second))
     assert bench.claim(first, "large-2").claim == 1
@@ -77,11 +77,11 @@ def test_a_node_that_leaves_a_queue_alone_gives_its_reservations_back(bench: Ben
     """It is full of waiting runs: one of those may need the slot that is reserved for a run it can't start."""
     bench.node()
     run_id = bench.trigger("q", limit=1)
-    closed = node_operations.serve_queues("n1", [shared(bench)], capacity=0, classes=[CLASS])
+    closed = operations.nodes.serve_queues("n1", [shared(bench)], capacity=0, classes=[CLASS])
     assert bench.run(closed) == 1
     bench.upkeep()
     assert bench.slots("q") == set()
-    reopened = node_operations.serve_queues("n1", [shared(bench)], capacity=2, classes=[CLASS])
+    reopened = operations.nodes.serve_queues("n1", [shared(bench)], capacity=2, classes=[CLASS])
     assert bench.run(reopened) == 1
     assert bench.slots("q") == {run_id}
     bench.finish(bench.claim(run_id))
@@ -90,8 +90,8 @@ def test_a_node_that_leaves_a_queue_alone_gives_its_reservations_back(bench: Ben
 def test_a_node_that_drains_serves_no_queue_again(bench: Bench) -> None:
     """Its word that it has room crosses the one that it leaves."""
     bench.node()
-    bench.run(node_operations.drain_node("n1"))
-    assert bench.run(node_operations.serve_queues("n1", [shared(bench)], capacity=2, classes=[CLASS])) == 0
+    bench.run(operations.nodes.drain_node("n1"))
+    assert bench.run(operations.nodes.serve_queues("n1", [shared(bench)], capacity=2, classes=[CLASS])) == 0
     bench.trigger("q", limit=1)
     assert bench.slots("q") == set()
 
@@ -102,7 +102,7 @@ def test_tickets_go_to_the_dedicated_queue_while_a_node_serves_it(bench: Bench) 
     bench.node("own", queue="q", capacity=1)
     dedicated = bench.claim(bench.trigger("q", limit=1), "own")
     assert bench.published[-1].queue == f"{shared(bench)}.q"
-    bench.run(node_operations.unregister_node("own", AttemptOutcome.INTERRUPTED, ERROR))
+    bench.run(operations.nodes.unregister_node("own", AttemptOutcome.INTERRUPTED, ERROR))
     assert bench.published[-1].queue == shared(bench)
     assert bench.published[-1].run_id == dedicated.run_id
 
@@ -115,11 +115,11 @@ def test_runs_of_a_dead_node_start_again_when_its_lease_ends(bench: Bench) -> No
     bench.upkeep()
     for _ in range(3):
         bench.pass_time(HEARTBEAT.total_seconds())
-        bench.run(node_operations.heartbeat_node("n2", lease=LEASE))
+        bench.run(operations.nodes.heartbeat_node("n2", lease=LEASE))
         bench.upkeep()
     assert bench.status(claimed.run_id) is RunStatus.QUEUED
     again = bench.claim(claimed.run_id, "n2")
-    attempts = bench.run(operations.read_run(claimed.run_id)).attempts
+    attempts = bench.run(operations.runs.read_run(claimed.run_id)).attempts
     assert [(attempt.outcome, attempt.node) for attempt in attempts] == [(AttemptOutcome.LOST, "n1"), (None, "n2")]
     assert again.failed_attempts == 0
 
@@ -133,7 +133,7 @@ def test_a_pause_of_the_store_takes_no_run_away(bench: Bench) -> None:
         bench.pass_time(jump)
         bench.upkeep()
         assert bench.status(claimed.run_id) is RunStatus.EXECUTING
-        bench.run(node_operations.heartbeat_node("n1", lease=LEASE))
+        bench.run(operations.nodes.heartbeat_node("n1", lease=LEASE))
     assert bench.finish(claimed) is RunStatus.COMPLETED
 
 
@@ -145,7 +145,7 @@ def test_unclaimed_tickets_are_published_again_ever_more_rarely(bench: Bench) ->
 
     def published_after(seconds: float, broker_length: int = 0) -> int:
         bench.pass_time(seconds)
-        return bench.run(node_operations.republish_tickets(queue, broker_length))
+        return bench.run(operations.nodes.republish_tickets(queue, broker_length))
 
     assert published_after(29) == 0
     assert published_after(2, broker_length=1) == 0
@@ -162,10 +162,10 @@ def test_tickets_that_a_dead_node_had_taken_are_published_at_once(bench: Bench) 
     bench.node()
     ids = {bench.trigger() for _ in range(3)}
     bench.published.clear()
-    bench.run(node_operations.unregister_node("n1", AttemptOutcome.LOST, ERROR))
+    bench.run(operations.nodes.unregister_node("n1", AttemptOutcome.LOST, ERROR))
     bench.pass_time(0.01)
-    assert bench.run(node_operations.read_ticket_queues()) == [shared(bench)]
-    assert bench.run(node_operations.republish_tickets(shared(bench), 0)) == 3
+    assert bench.run(operations.nodes.read_ticket_queues()) == [shared(bench)]
+    assert bench.run(operations.nodes.republish_tickets(shared(bench), 0)) == 3
     assert {ticket.run_id for ticket in bench.published} == ids
 
 
@@ -175,21 +175,21 @@ def test_a_slot_that_no_run_holds_is_swept_and_given_on(bench: Bench) -> None:
     bench.redis("SADD", bench.key("queue:q:slots"), "run_ghost")
     run_id = bench.trigger("q", limit=1)
     assert bench.slots("q") == {"run_ghost"}
-    assert bench.run(node_operations.sweep_slots("0")) == ("0", 1)
+    assert bench.run(operations.nodes.sweep_slots("0")) == ("0", 1)
     assert bench.slots("q") == {run_id}
 
 
 def test_one_node_has_the_tick_at_a_time(bench: Bench) -> None:
     """The others wait; when the work is done nothing is due for a while."""
     tick = [
-        node_operations.take_tick(name, heartbeat=HEARTBEAT, sweep=LEASE, hold=timedelta(seconds=2))
+        operations.nodes.take_tick(name, heartbeat=HEARTBEAT, sweep=LEASE, hold=timedelta(seconds=2))
         for name in ("n1", "n2")
     ]
     assert bench.run(tick[0]).due
     assert not bench.run(tick[1]).due
-    bench.run(node_operations.release_tick("n1"))
+    bench.run(operations.nodes.release_tick("n1"))
     bench.upkeep()
-    bench.run(node_operations.sweep_slots("0"))
+    bench.run(operations.nodes.sweep_slots("0"))
     quiet = bench.run(tick[1])
     assert (quiet.due, 0 < quiet.wait_ms <= 3000) == (frozenset(), True)
 
@@ -244,7 +244,7 @@ def test_a_pushed_ticket_is_json_whatever_the_payload(one_bench: Bench, payload:
         pushing = made.config.__class__(made.config.url, made.config.environment, push_prefix="")
         store = made.store.__class__(pushing)  # type: ignore[call-arg]  # the blocking shell
         template = '{"id":"@RUN@","n":@RESERVATION@,"q":"@QUEUE@","tag":"@TAG@","args":@ARGS@}'
-        store.run(trigger_operations.declare({"t": template}, {}, by_worker=True))
+        store.run(operations.making.declare({"t": template}, {}, by_worker=True))
         made.store = store
         run_id = made.trigger(payload=payload.encode())
         message = json.loads(made.redis("RPOP", shared(made)))

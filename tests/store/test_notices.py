@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from taskflow.store.link import Link
+from taskflow.store.connections.link import Link
 from taskflow.store.notices import AsyncNotices, Notices
 from tests.store.conftest import Bench
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 KILL = ("CLIENT", "KILL", "TYPE", "pubsub")
 

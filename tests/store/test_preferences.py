@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from taskflow.definition.waiting import Waiter
 from taskflow.models import AttemptOutcome, RunStatus
-from taskflow.store import node_operations, operations
-from taskflow.store.records import ClaimedRun
+from taskflow.seams.waits import Waiter
+from taskflow.store import operations
+from taskflow.store.operations.records import ClaimedRun
+from taskflow.store.operations.version_names import code_name, version_name
+from taskflow.store.operations.waits import OpenedWait, wait_run
 from taskflow.store.sync_store import Store
-from taskflow.store.version_names import code_name, version_name
-from taskflow.store.wait_operations import OpenedWait, wait_run
-from tests.servers import RedisServer
 from tests.store.conftest import CLASS, ERROR, LEASE, Bench, make_bench
+from tests.support.servers import RedisServer
 
 ASYNC = "small-1x.async"
 LIMITS = pytest.mark.parametrize("limit", [None, 2], ids=["unlimited", "limited"])
@@ -63,22 +63,22 @@ def child(bench: Bench, parent: ClaimedRun, version: str = "1", class_name: str 
 
 def leave(bench: Bench, node: str) -> None:
     """A node ends."""
-    bench.run(node_operations.unregister_node(node, AttemptOutcome.INTERRUPTED, ERROR))
+    bench.run(operations.nodes.unregister_node(node, AttemptOutcome.INTERRUPTED, ERROR))
 
 
 def drain(bench: Bench, node: str) -> None:
     """A node is asked to stop, and still executes."""
-    bench.run(node_operations.drain_node(node))
+    bench.run(operations.nodes.drain_node(node))
 
 
 def die(bench: Bench, node: str) -> None:
     """A node's lease ends."""
-    others = [name for name in bench.run(node_operations.list_nodes()) if name != node]
+    others = [name for name in bench.run(operations.nodes.list_nodes()) if name != node]
     bench.upkeep()
     for _ in range(5):
         bench.pass_time(2.5)
         for other in others:
-            bench.run(node_operations.heartbeat_node(other, lease=LEASE))
+            bench.run(operations.nodes.heartbeat_node(other, lease=LEASE))
         bench.upkeep()
 
 
@@ -173,7 +173,7 @@ def test_children_of_one_queue_do_not_stand_behind_those_of_a_busy_version(bench
     assert bench.field(second, "ticket") == preferred(bench, "2")
     for run_id in first:
         bench.finish(bench.claim(run_id))
-    bench.run(operations.cancel_run(second, ERROR))
+    bench.run(operations.runs.cancel_run(second, ERROR))
     assert not bench.client.keys(bench.key("queue:children:pending:*"))
 
 
@@ -181,7 +181,7 @@ def test_a_canceled_child_leaves_the_order_of_its_version(bench: Bench) -> None:
     start(bench, "n1", "1")
     parent = waiting(bench)
     first, second, third = (child(bench, parent, limit=1) for _ in range(3))
-    bench.run(operations.cancel_run(second, ERROR))
+    bench.run(operations.runs.cancel_run(second, ERROR))
     bench.finish(bench.claim(first))
     bench.finish(bench.claim(third))
     assert not bench.client.keys(bench.key("queue:children:pending:*"))
@@ -211,7 +211,7 @@ def test_an_older_run_that_is_waited_for_from_now_on_keeps_to_no_version(bench: 
 def test_a_node_full_of_waiting_runs_takes_children_of_its_version(bench: Bench) -> None:
     start(bench, "n1", "1")
     parent = waiting(bench)
-    bench.run(node_operations.serve_queues("n1", [ordinary(bench)], capacity=0, classes=[CLASS]))
+    bench.run(operations.nodes.serve_queues("n1", [ordinary(bench)], capacity=0, classes=[CLASS]))
     older = bench.trigger("children", limit=1)
     run_id = child(bench, parent, limit=1)
     assert bench.field(older, "ticket") == ""

@@ -11,9 +11,9 @@ from taskflow.definition.signal import CANCELED
 from taskflow.errors import RunNotClaimableError
 from taskflow.models import RunError, RunStatus
 from taskflow.store import operations
-from taskflow.store.records import ClaimedRun
+from taskflow.store.operations.records import ClaimedRun
 from taskflow.store.sync_store import Store
-from taskflow.worker.relay import Relay
+from taskflow.worker.attempt.relay import Relay
 from tests.store.conftest import Bench, real_time
 
 
@@ -34,14 +34,14 @@ def relay(one_bench: Bench) -> Relay:
     return made
 
 
-def claim_of(run_id: str, reservation: int = 1) -> operations.Operation[ClaimedRun]:
+def claim_of(run_id: str, reservation: int = 1) -> operations.runs.Operation[ClaimedRun]:
     """Return a child's claim."""
-    return operations.claim_run(run_id, node_id="n1", reservation=reservation, pid=7)
+    return operations.runs.claim_run(run_id, node_id="n1", reservation=reservation, pid=7)
 
 
-def finish_of(claimed: ClaimedRun) -> operations.Operation[RunStatus]:
+def finish_of(claimed: ClaimedRun) -> operations.runs.Operation[RunStatus]:
     """Return the word that a run has completed."""
-    return operations.finish_run(claimed.run_id, claimed.claim, RunStatus.COMPLETED, output=b"1")
+    return operations.runs.finish_run(claimed.run_id, claimed.claim, RunStatus.COMPLETED, output=b"1")
 
 
 def test_an_outcome_is_written_with_the_next_claim(one_bench: Bench, store: Store, relay: Relay) -> None:
@@ -71,7 +71,7 @@ def test_a_refused_claim_loses_no_outcome(one_bench: Bench, store: Store, relay:
 def test_a_refused_outcome_loses_no_claim(one_bench: Bench, store: Store, relay: Relay) -> None:
     """It is settled by itself then: the run was canceled meanwhile, say."""
     first, second = one_bench.claim(one_bench.trigger()), one_bench.trigger()
-    one_bench.run(operations.cancel_run(first.run_id, RunError("Canceled", CANCELED)))
+    one_bench.run(operations.runs.cancel_run(first.run_id, RunError("Canceled", CANCELED)))
     late = Mock()
     relay.defer(first.run_id, finish_of(first), late)
     assert relay.claim(store, second, claim_of(second)) is not None
@@ -126,7 +126,7 @@ def test_a_refused_outcome_whose_settling_is_interrupted_is_settled_again(
 ) -> None:
     """The child has claimed by then, and leaves."""
     first, second = one_bench.claim(one_bench.trigger()), one_bench.trigger()
-    one_bench.run(operations.cancel_run(first.run_id, RunError("Canceled", CANCELED)))
+    one_bench.run(operations.runs.cancel_run(first.run_id, RunError("Canceled", CANCELED)))
     late = Mock(side_effect=[SystemExit, None])
     relay.defer(first.run_id, finish_of(first), late)
     with pytest.raises(SystemExit):

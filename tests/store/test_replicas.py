@@ -15,16 +15,16 @@ import pytest
 from taskflow import ReplicasMissingError, StoreScriptError, StoreUnavailableError
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.batch_operations import read_batch, trigger_runs, write_batch
-from taskflow.store.operations import Operation
-from taskflow.store.records import Ticket
+from taskflow.store.operations.batches import read_batch, trigger_runs, write_batch
+from taskflow.store.operations.making import NewRun, trigger_run
+from taskflow.store.operations.records import Ticket
+from taskflow.store.operations.runs import Operation
 from taskflow.store.sync_store import Store
-from taskflow.store.trigger_operations import NewRun, trigger_run
 from taskflow.store.wire import StoreConfig, new_batch_id, new_run_id
 from tests.conftest import MakeServer
-from tests.servers import RedisServer
 from tests.store.conftest import CLASS, ERROR
-from tests.waiting import wait_until
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 ResultT = TypeVar("ResultT")
 
@@ -158,8 +158,8 @@ def test_what_makes_no_run_waits_for_no_replica(pair: Pair) -> None:
     """Workers go on while replicas are away."""
     run_id, _ = pair.run(trigger_run(a_run()))
     with pair.frozen():
-        assert pair.run(operations.read_result(run_id))[0].name == "QUEUED"
-        assert pair.run(operations.cancel_run(run_id, ERROR))
+        assert pair.run(operations.runs.read_result(run_id))[0].name == "QUEUED"
+        assert pair.run(operations.runs.cancel_run(run_id, ERROR))
 
 
 def test_a_run_that_no_replica_has_starts_all_the_same(pair: Pair) -> None:

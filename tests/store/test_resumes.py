@@ -1,7 +1,7 @@
 """Many children at once. ``python -m benchmarks.resumes`` repeats it a thousand times."""
 
 from benchmarks.resumes import Race
-from tests.servers import RedisServer
+from tests.support.servers import RedisServer
 
 
 def test_a_parent_goes_on_once_when_all_its_children_finish_at_the_same_instant(store_server: RedisServer) -> None:

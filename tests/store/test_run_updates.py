@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from taskflow.definition.options import LARGEST_METADATA
+from taskflow.definition.calls.trigger_options import LARGEST_METADATA
 from taskflow.errors import RunNotFoundError, RunUpdateError, StaleClaimError
 from taskflow.execution.reporting.changes import Change, Json, Kind, apply, json_of
 from taskflow.models import AttemptOutcome, RunStatus
-from taskflow.store import operations, run_operations
-from taskflow.store.run_operations import StoredMetadata
+from taskflow.store import operations
+from taskflow.store.operations.updates import StoredMetadata
 from tests.store.conftest import ERROR, Bench
-from tests.store.permanent_keys import is_permanent
+from tests.support.permanent_keys import is_permanent
 
 
 def update(bench: Bench, run_id: str, *changes: Change, claim: int | None = None, number: int = 1) -> Any:
     """Change a run's metadata in one flush of the writer ``w``; returns what it is then."""
-    stored = bench.run(run_operations.update_metadata(run_id, claim, changes, writer="w", number=number))
+    stored = bench.run(operations.updates.update_metadata(run_id, claim, changes, writer="w", number=number))
     return stored and json.loads(stored.document)
 
 
@@ -43,9 +43,9 @@ def test_metadata_starts_with_the_trigger_and_is_changed_by_the_run(bench: Bench
     change = Change("set", ("a b/ü",), '{"x":[],"y":0.30000000000000004}')
     expected: Json = {"id": 12345678901234567890, "none": [], "f": 0.1, "a b/ü": {"x": [], "y": 0.1 + 0.2}}
     assert update(bench, run_id, change, claim=claim) == expected
-    assert bench.run(operations.read_run(run_id)).metadata == expected
+    assert bench.run(operations.runs.read_run(run_id)).metadata == expected
     assert events(bench, "metadata") == [(run_id, expected)]
-    bench.run(operations.give_up_run(run_id, claim, AttemptOutcome.LOST, ERROR))
+    bench.run(operations.runs.give_up_run(run_id, claim, AttemptOutcome.LOST, ERROR))
     assert json.loads(bench.claim(run_id).metadata) == expected, "the next attempt goes on from there"
 
 
@@ -71,7 +71,7 @@ def test_the_script_and_the_runs_own_copy_agree_on_any_changes(one_bench: Bench)
                 change = Change(kind, (), json_of({"a": value}))
             misfits += not apply(copied, change)
             changes.append(change)
-        stored = one_bench.run(run_operations.update_metadata(run_id, claim, changes, writer="w", number=number))
+        stored = one_bench.run(operations.updates.update_metadata(run_id, claim, changes, writer="w", number=number))
         assert stored is not None
         assert (json.loads(stored.document), stored.misfits) == (copied, misfits), f"seed {seed}, {changes}"
 
@@ -83,13 +83,13 @@ def test_parallel_writers_compose(one_bench: Bench) -> None:
     def child(writer: int) -> None:
         for number in range(1, 11):
             changes = [Change("increment", ("done",), "1"), Change("append", ("who",), str(writer))]
-            update = run_operations.update_metadata(run_id, None, changes, writer=f"w{writer}", number=number)
+            update = operations.updates.update_metadata(run_id, None, changes, writer=f"w{writer}", number=number)
             one_bench.store.run(update)
             one_bench.store.run(update)  # its reply was lost
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(child, range(16)))
-    metadata = one_bench.run(operations.read_run(run_id)).metadata
+    metadata = one_bench.run(operations.runs.read_run(run_id)).metadata
     assert metadata["done"] == 160
     assert sorted(metadata["who"]) == sorted(list(range(16)) * 10)  # type: ignore[call-overload]  # a list
 
@@ -101,16 +101,16 @@ def test_stale_claims_and_ended_runs_change_nothing(bench: Bench) -> None:
     with pytest.raises(StaleClaimError):
         update(bench, run_id, change, claim=claim + 1)
     with pytest.raises(StaleClaimError):
-        bench.run(run_operations.add_tags(run_id, claim + 1, ["x"]))
-    bench.run(operations.finish_run(run_id, claim, RunStatus.COMPLETED, output=b"1"))
+        bench.run(operations.updates.add_tags(run_id, claim + 1, ["x"]))
+    bench.run(operations.runs.finish_run(run_id, claim, RunStatus.COMPLETED, output=b"1"))
     with pytest.raises(StaleClaimError):
         update(bench, run_id, change, claim=claim)
     with pytest.raises(StaleClaimError):
-        bench.run(run_operations.add_tags(run_id, claim, ["x"]))
+        bench.run(operations.updates.add_tags(run_id, claim, ["x"]))
     assert update(bench, run_id, change) is None
     with pytest.raises(RunNotFoundError):
         update(bench, "run_unknown", change)
-    assert bench.run(operations.read_run(run_id)).metadata == {}
+    assert bench.run(operations.runs.read_run(run_id)).metadata == {}
 
 
 def test_metadata_over_its_limit_is_refused_with_its_size(bench: Bench) -> None:
@@ -136,29 +136,29 @@ def test_misfits_are_counted_and_change_nothing(bench: Bench) -> None:
         Change("increment", ("n",), "1e308"),
         Change("set", ("n",), "6"),
     ]
-    stored = bench.run(run_operations.update_metadata(run_id, claim, changes, writer="w", number=1))
+    stored = bench.run(operations.updates.update_metadata(run_id, claim, changes, writer="w", number=1))
     assert stored == StoredMetadata(b'{"t":"text","n":6}', 4)
 
 
 def test_tags_are_added_once_and_up_to_ten(bench: Bench) -> None:
     """Those of the trigger count; what is over the limit is ignored and said."""
     run_id, claim = executing(bench, tags=("a", "b"))
-    assert bench.run(run_operations.add_tags(run_id, claim, ["b", "c", "d/é"])) == 0
-    assert bench.run(run_operations.add_tags(run_id, None, [f"t{number}" for number in range(8)])) == 2
+    assert bench.run(operations.updates.add_tags(run_id, claim, ["b", "c", "d/é"])) == 0
+    assert bench.run(operations.updates.add_tags(run_id, None, [f"t{number}" for number in range(8)])) == 2
     expected = ("a", "b", "c", "d/é", *(f"t{number}" for number in range(6)))
-    assert bench.run(operations.read_run(run_id)).tags == expected
+    assert bench.run(operations.runs.read_run(run_id)).tags == expected
     assert [value for _, value in events(bench, "tags")] == [list(expected[:4]), list(expected)]
 
 
 def test_log_lines_are_taken_after_their_claim_too(bench: Bench) -> None:
     """The last lines of a crash come when the run executes elsewhere; a claim that never was says nothing."""
     run_id, claim = executing(bench)
-    bench.run(operations.give_up_run(run_id, claim, AttemptOutcome.LOST, ERROR))
+    bench.run(operations.runs.give_up_run(run_id, claim, AttemptOutcome.LOST, ERROR))
     bench.claim(run_id)
-    assert bench.run(run_operations.append_logs(run_id, claim, [b'{"seq":1}', b'{"seq":2}'])) == 2
-    assert bench.run(run_operations.append_logs(run_id, claim + 2, [b'{"seq":3}'])) == 0
+    assert bench.run(operations.updates.append_logs(run_id, claim, [b'{"seq":1}', b'{"seq":2}'])) == 2
+    assert bench.run(operations.updates.append_logs(run_id, claim + 2, [b'{"seq":3}'])) == 0
     with pytest.raises(RunNotFoundError):
-        bench.run(run_operations.append_logs("run_unknown", 1, [b'{"seq":3}']))
+        bench.run(operations.updates.append_logs("run_unknown", 1, [b'{"seq":3}']))
     assert events(bench, "log") == [(run_id, {"seq": 1}), (run_id, {"seq": 2})]
 
 
@@ -166,7 +166,7 @@ def test_spans_are_events_of_their_own_kind(bench: Bench) -> None:
     """They stand among the lines, are limited like them, and are not shown as lines."""
     run_id, claim = executing(bench)
     told = [b'{"span":1,"seq":1}', b'{"seq":2,"message":"{\\"span\\":"}']
-    assert bench.run(run_operations.append_logs(run_id, claim, told)) == 2
+    assert bench.run(operations.updates.append_logs(run_id, claim, told)) == 2
     assert events(bench, "span") == [(run_id, {"span": 1, "seq": 1})]
     assert [line["seq"] for _, line in events(bench, "log")] == [2]
 
@@ -177,10 +177,10 @@ def test_a_run_has_so_many_log_lines_whatever_the_number_of_its_attempts(bench: 
 
     def append(claim: int, *lines: str, largest: int = 100) -> int:
         documents = [f'{{"seq":"{line}"}}'.encode() for line in lines]
-        return bench.run(run_operations.append_logs(run_id, claim, documents, most=3, largest=largest))
+        return bench.run(operations.updates.append_logs(run_id, claim, documents, most=3, largest=largest))
 
     assert append(claim, "a", "b") == 2
-    bench.run(operations.give_up_run(run_id, claim, AttemptOutcome.LOST, ERROR))
+    bench.run(operations.runs.give_up_run(run_id, claim, AttemptOutcome.LOST, ERROR))
     bench.claim(run_id)
     assert append(claim + 1, "c", "d", "e") == 2
     assert append(claim + 1, "f") == 0

@@ -9,11 +9,11 @@ import pytest
 from taskflow.definition.queue import QueueLimits
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, RunNotFoundError, StaleClaimError
 from taskflow.models import AttemptOutcome, RunStatus
-from taskflow.store import node_operations, operations, trigger_operations
-from taskflow.store.operations import Operation
+from taskflow.store import operations
+from taskflow.store.operations.runs import Operation
 from taskflow.store.wire import new_run_id
 from tests.store.conftest import ERROR, HEARTBEAT, LEASE, Bench
-from tests.store.permanent_keys import is_permanent
+from tests.support.permanent_keys import is_permanent
 
 
 def test_a_run_is_claimed_and_completed(bench: Bench) -> None:
@@ -24,7 +24,7 @@ def test_a_run_is_claimed_and_completed(bench: Bench) -> None:
     claimed = bench.claim(run_id)
     assert (claimed.claim, claimed.attempt_number, claimed.payload, claimed.tags) == (1, 1, b'{"a":1}', ("a", "b"))
     assert bench.finish(claimed) is RunStatus.COMPLETED
-    run = bench.run(operations.read_run(run_id))
+    run = bench.run(operations.runs.read_run(run_id))
     assert (run.status, run.output, run.attempts[0].outcome) == (RunStatus.COMPLETED, "x", AttemptOutcome.COMPLETED)
 
 
@@ -57,10 +57,10 @@ def test_a_repeated_claim_gets_the_same_claim_and_a_second_ticket_none(bench: Be
     """A lost reply must not strand the run; a duplicate ticket on the same node must not start it twice."""
     bench.node()
     run_id = bench.trigger()
-    claim = operations.claim_run(run_id, node_id="n1", reservation=1)
+    claim = operations.runs.claim_run(run_id, node_id="n1", reservation=1)
     assert bench.run(claim).claim == bench.run(claim).claim == 1
     with pytest.raises(RunNotClaimableError):
-        bench.run(operations.claim_run(run_id, node_id="n1", reservation=1))
+        bench.run(operations.runs.claim_run(run_id, node_id="n1", reservation=1))
 
 
 def test_a_node_without_a_lease_claims_nothing(bench: Bench) -> None:
@@ -79,8 +79,8 @@ def test_a_stale_claim_writes_nothing(bench: Bench) -> None:
     new = bench.claim(run_id)
     assert new.claim == 2
     for write in (
-        operations.finish_run(run_id, old.claim, RunStatus.COMPLETED, output=b"1"),
-        operations.retry_run(run_id, old.claim, ERROR, timedelta(0)),
+        operations.runs.finish_run(run_id, old.claim, RunStatus.COMPLETED, output=b"1"),
+        operations.runs.retry_run(run_id, old.claim, ERROR, timedelta(0)),
     ):
         with pytest.raises(StaleClaimError):
             bench.run(write)
@@ -101,7 +101,7 @@ def test_a_final_status_never_changes(bench: Bench) -> None:
     bench.node()
     claimed = bench.claim(bench.trigger())
     bench.finish(claimed)
-    assert bench.run(operations.cancel_run(claimed.run_id, ERROR)) is False
+    assert bench.run(operations.runs.cancel_run(claimed.run_id, ERROR)) is False
     with pytest.raises(StaleClaimError):
         bench.finish(claimed, RunStatus.FAILED)
     assert bench.status(claimed.run_id) is RunStatus.COMPLETED
@@ -111,7 +111,7 @@ def test_a_failed_attempt_is_kept_and_the_next_starts_when_due(bench: Bench) -> 
     """A retry is a delayed run: it holds nothing meanwhile."""
     bench.node()
     claimed = bench.claim(bench.trigger())
-    bench.run(operations.retry_run(claimed.run_id, 1, ERROR, timedelta(seconds=5)))
+    bench.run(operations.runs.retry_run(claimed.run_id, 1, ERROR, timedelta(seconds=5)))
     assert bench.status(claimed.run_id) is RunStatus.REATTEMPTING
     bench.upkeep()
     assert bench.status(claimed.run_id) is RunStatus.REATTEMPTING
@@ -119,7 +119,7 @@ def test_a_failed_attempt_is_kept_and_the_next_starts_when_due(bench: Bench) -> 
     bench.upkeep()
     again = bench.claim(claimed.run_id)
     assert (again.attempt_number, again.failed_attempts) == (2, 1)
-    attempts = bench.run(operations.read_run(claimed.run_id)).attempts
+    attempts = bench.run(operations.runs.read_run(claimed.run_id)).attempts
     assert [attempt.outcome for attempt in attempts] == [AttemptOutcome.FAILED, None]
     assert attempts[0].error == ERROR
 
@@ -132,7 +132,7 @@ def test_lost_attempts_have_a_budget_of_their_own(bench: Bench) -> None:
         bench.give_up(bench.claim(run_id))
     assert bench.status(run_id) is RunStatus.QUEUED
     assert bench.claim(run_id).failed_attempts == 0
-    bench.run(operations.give_up_run(run_id, bench.config.max_lost + 1, AttemptOutcome.LOST, ERROR))
+    bench.run(operations.runs.give_up_run(run_id, bench.config.max_lost + 1, AttemptOutcome.LOST, ERROR))
     assert bench.status(run_id) is RunStatus.SYSTEM_FAILURE
 
 
@@ -153,9 +153,9 @@ def test_a_run_that_does_not_execute_is_canceled_at_once(bench: Bench, state: st
     more: dict[str, Any] = {"due": timedelta(minutes=1)} if state == "delayed" else {}
     run_id = first if state == "reattempting" else bench.trigger("q" if state == "pending" else "task/t", **more)
     if state == "reattempting":
-        bench.run(operations.retry_run(run_id, bench.claim(run_id).claim, ERROR, timedelta(minutes=1)))
-    assert bench.run(operations.cancel_run(run_id, ERROR)) is True
-    assert bench.run(operations.cancel_run(run_id, ERROR)) is False
+        bench.run(operations.runs.retry_run(run_id, bench.claim(run_id).claim, ERROR, timedelta(minutes=1)))
+    assert bench.run(operations.runs.cancel_run(run_id, ERROR)) is True
+    assert bench.run(operations.runs.cancel_run(run_id, ERROR)) is False
     assert bench.status(run_id) is RunStatus.CANCELED
     assert bench.redis("ZCARD", bench.key("delayed")) == 0
     with pytest.raises(RunNotClaimableError):
@@ -167,11 +167,11 @@ def test_a_canceled_run_keeps_its_slot_until_its_code_has_stopped(bench: Bench) 
     bench.node()
     claimed = bench.claim(bench.trigger("q", limit=1))
     waiting = bench.trigger("q", limit=1)
-    bench.run(operations.cancel_run(claimed.run_id, ERROR))
+    bench.run(operations.runs.cancel_run(claimed.run_id, ERROR))
     assert bench.slots("q") == {claimed.run_id}
-    inbox = bench.run(node_operations.heartbeat_node("n1", lease=LEASE))
+    inbox = bench.run(operations.nodes.heartbeat_node("n1", lease=LEASE))
     assert [(entry.kind, entry.run_id, entry.claim) for entry in inbox] == [("cancel", claimed.run_id, 1)]
-    assert bench.run(node_operations.heartbeat_node("n1", lease=LEASE, handled=[inbox[0].id])) == []
+    assert bench.run(operations.nodes.heartbeat_node("n1", lease=LEASE, handled=[inbox[0].id])) == []
     bench.give_up(claimed, AttemptOutcome.INTERRUPTED)
     assert bench.slots("q") == {waiting}
     assert bench.status(claimed.run_id) is RunStatus.CANCELED
@@ -206,20 +206,20 @@ def test_an_idempotency_key_outlives_success_only(bench: Bench, status: RunStatu
 def test_an_idempotency_key_is_kept_after_a_cancel(bench: Bench) -> None:
     """Trigger.dev's rule."""
     first = bench.trigger(idempotency_key="k")
-    bench.run(operations.cancel_run(first, ERROR))
+    bench.run(operations.runs.cancel_run(first, ERROR))
     assert bench.trigger(idempotency_key="k") == first
 
 
 def test_an_unknown_run_is_said_to_be_unknown(bench: Bench) -> None:
     """Not an empty record."""
-    unknown: list[Operation[Any]] = [operations.read_run("run_x"), operations.read_result("run_x")]
+    unknown: list[Operation[Any]] = [operations.runs.read_run("run_x"), operations.runs.read_result("run_x")]
     for operation in unknown:
         with pytest.raises(RunNotFoundError):
             bench.run(operation)
     with pytest.raises(RunNotFoundError):
-        bench.run(operations.cancel_run("run_x", ERROR))
+        bench.run(operations.runs.cancel_run("run_x", ERROR))
     with pytest.raises(RunNotClaimableError):
-        bench.run(operations.claim_run("run_x", node_id="n1", reservation=1))
+        bench.run(operations.runs.claim_run("run_x", node_id="n1", reservation=1))
 
 
 def test_every_key_has_a_ttl_except_the_listed_ones(bench: Bench) -> None:
@@ -229,7 +229,7 @@ def test_every_key_has_a_ttl_except_the_listed_ones(bench: Bench) -> None:
     done = bench.claim(bench.trigger(idempotency_key="done"))
     bench.finish(done)
     bench.claim(live)
-    bench.run(operations.cancel_run(live, ERROR))
+    bench.run(operations.runs.cancel_run(live, ERROR))
     bench.trigger(due=timedelta(seconds=1))
     bench.upkeep()
     live_runs = {bench.key(f"run:{member}") for member in bench.redis("ZRANGE", bench.key("live"), 0, -1)}
@@ -252,7 +252,7 @@ def test_runs_are_listed_newest_first(bench: Bench) -> None:
     bench.node()
     first, second = bench.trigger(), bench.trigger()
     bench.finish(bench.claim(first))
-    assert [run.id for run in bench.run(operations.list_runs(10))] == [second, first]
+    assert [run.id for run in bench.run(operations.runs.list_runs(10))] == [second, first]
 
 
 def test_a_heartbeat_does_not_bring_a_reaped_node_back(bench: Bench) -> None:
@@ -265,7 +265,7 @@ def test_a_heartbeat_does_not_bring_a_reaped_node_back(bench: Bench) -> None:
         bench.upkeep()
     assert bench.status(run_id) is RunStatus.QUEUED
     with pytest.raises(NodeUnregisteredError):
-        bench.run(node_operations.heartbeat_node("n1", lease=LEASE))
+        bench.run(operations.nodes.heartbeat_node("n1", lease=LEASE))
 
 
 def test_a_large_limit_dispatches_everything_in_bounded_steps(one_bench: Bench) -> None:
@@ -278,10 +278,10 @@ def test_a_large_limit_dispatches_everything_in_bounded_steps(one_bench: Bench) 
 def test_new_runs_take_the_limit_that_a_worker_declared_last(bench: Bench) -> None:
     """A deploy changes limits; an old web process must not change them back."""
     bench.node()
-    bench.run(trigger_operations.declare({}, {"q": QueueLimits(2)}, by_worker=True))
+    bench.run(operations.making.declare({}, {"q": QueueLimits(2)}, by_worker=True))
     ids = [bench.trigger("q", limit=1) for _ in range(3)]
     assert bench.slots("q") == set(ids[:2])
-    bench.run(trigger_operations.declare({}, {"q": QueueLimits()}, by_worker=True))
+    bench.run(operations.making.declare({}, {"q": QueueLimits()}, by_worker=True))
     assert bench.slots("q") == set(ids)
 
 

@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from taskflow.definition.stream_engine import StreamPlace
-from taskflow.definition.waiting import Waiter
 from taskflow.errors import RunNotFoundError, StaleClaimError, StreamClosedError, StreamError
 from taskflow.models import AttemptOutcome, RunStatus
-from taskflow.store import node_operations, operations
-from taskflow.store.stream_operations import MOST_STREAMS, READ_BYTES, StreamLimits, append_items, ask_item, read_items
-from taskflow.store.wait_operations import OpenedWait, read_waits, wait_run
+from taskflow.seams.streams import StreamPlace
+from taskflow.seams.waits import Waiter
+from taskflow.store import operations
+from taskflow.store.operations.streams import MOST_STREAMS, READ_BYTES, StreamLimits, append_items, ask_item, read_items
+from taskflow.store.operations.waits import OpenedWait, read_waits, wait_run
 from tests.store.conftest import ERROR, Bench
-from tests.store.permanent_keys import is_permanent
+from tests.support.permanent_keys import is_permanent
 
 LIMITS = StreamLimits()
 
@@ -45,7 +45,7 @@ def test_items_are_read_from_any_index_until_the_run_has_ended(bench: Bench) -> 
     assert read(bench, place, 2) == ([b"[3]"], False)
     assert read(bench, place, 9) == ([], False)
     assert read(bench, place._replace(kind="input")) == ([], False)
-    bench.run(operations.finish_run(place.run_id, place.claim or 0, RunStatus.COMPLETED))
+    bench.run(operations.runs.finish_run(place.run_id, place.claim or 0, RunStatus.COMPLETED))
     assert read(bench, place, 1) == ([b'"two"', b"[3]"], True)
     assert read(bench, place._replace(name="other")) == ([], True)
 
@@ -58,7 +58,7 @@ def test_a_call_whose_reply_was_lost_appends_once(bench: Bench) -> None:
     for number in range(100):
         append(bench, place._replace(claim=None), b"%d" % number)
     assert bench.run(once) == 102
-    bench.run(operations.finish_run(place.run_id, place.claim or 0, RunStatus.COMPLETED))
+    bench.run(operations.runs.finish_run(place.run_id, place.claim or 0, RunStatus.COMPLETED))
     assert bench.run(once) == 102
 
 
@@ -66,7 +66,7 @@ def test_stale_claims_and_ended_runs_take_nothing(bench: Bench) -> None:
     """A worker that lost its run tells nothing more; nobody tells an ended run something that it will not hear."""
     place = executing(bench)
     others = place._replace(claim=None, kind="input")
-    bench.run(operations.give_up_run(place.run_id, place.claim or 0, AttemptOutcome.LOST, ERROR))
+    bench.run(operations.runs.give_up_run(place.run_id, place.claim or 0, AttemptOutcome.LOST, ERROR))
     again = bench.claim(place.run_id)
     with pytest.raises(StaleClaimError):
         append(bench, place, b"1")
@@ -91,7 +91,7 @@ def test_a_closed_stream_is_opened_again_by_the_next_attempt_only(bench: Bench) 
     for refused in (place, place._replace(claim=None)):
         with pytest.raises(StreamClosedError, match="closed"):
             append(bench, refused, b"2")
-    bench.run(operations.give_up_run(place.run_id, place.claim or 0, AttemptOutcome.LOST, ERROR))
+    bench.run(operations.runs.give_up_run(place.run_id, place.claim or 0, AttemptOutcome.LOST, ERROR))
     append(bench, place._replace(claim=bench.claim(place.run_id).claim), b"2")
     assert read(bench, place) == ([b"1", b"2"], False)
 
@@ -197,7 +197,7 @@ def test_streams_live_as_long_as_their_run(bench: Bench) -> None:
     ]
     assert all(is_permanent(key) for key in keys)
     assert [bench.redis("PTTL", key) for key in keys] == [-1] * 3
-    bench.run(operations.finish_run(place.run_id, place.claim or 0, RunStatus.COMPLETED))
+    bench.run(operations.runs.finish_run(place.run_id, place.claim or 0, RunStatus.COMPLETED))
     assert all(3_600_000 < bench.redis("PTTL", key) <= 86_400_000 for key in keys)
-    bench.run(node_operations.retire_runs([place.run_id], bench.config.retention / 1000))
+    bench.run(operations.nodes.retire_runs([place.run_id], bench.config.retention / 1000))
     assert all(0 < bench.redis("PTTL", key) <= 86_400 for key in keys)

@@ -5,20 +5,20 @@ from datetime import timedelta
 
 import pytest
 
+from taskflow.definition.calls.idempotency import idempotency_keys
+from taskflow.definition.calls.tokens import TokenStatus
 from taskflow.definition.context import entered
-from taskflow.definition.idempotency import idempotency_keys
-from taskflow.definition.token_engine import TokenOptions, TokenQuery
-from taskflow.definition.tokens import TokenStatus
-from taskflow.definition.waiting import Waiter
+from taskflow.engine.tokens import StoreTokenEngine
 from taskflow.errors import TokenDataError, TokenNotFoundError, WaitError
+from taskflow.seams.tokens import TokenOptions, TokenQuery
+from taskflow.seams.waits import Waiter
 from taskflow.store.async_store import AsyncStore
+from taskflow.store.operations.waits import OpenedWait, read_waits, wait_run
 from taskflow.store.sync_store import Store
-from taskflow.store.wait_operations import OpenedWait, read_waits, wait_run
 from taskflow.store.wire import new_run_id, new_token_id, shard_of_token
 from taskflow.testing import context
-from taskflow.trigger.token_engine import StoreTokenEngine
-from tests.servers import RedisServer
 from tests.store.conftest import Bench, make_bench
+from tests.support.servers import RedisServer
 
 SHARDS = 3
 

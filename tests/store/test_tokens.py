@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
-from taskflow.definition.idempotency import idempotency_keys
-from taskflow.definition.tokens import Token, TokenStatus
-from taskflow.definition.waiting import Waiter
+from taskflow.definition.calls.idempotency import idempotency_keys
+from taskflow.definition.calls.tokens import Token, TokenStatus
+from taskflow.engine.effects import perform_effect
 from taskflow.errors import TokenNotFoundError
 from taskflow.models import RunStatus
-from taskflow.store import node_operations, operations
-from taskflow.store.operations import Operation
-from taskflow.store.token_operations import (
+from taskflow.seams.waits import Waiter
+from taskflow.store import operations
+from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.tokens import (
     NewToken,
     await_token,
     complete_token,
@@ -21,12 +22,11 @@ from taskflow.store.token_operations import (
     list_tokens,
     read_token,
 )
-from taskflow.store.wait_operations import OpenedWait, close_waits, read_waiters, read_waits, resume_run, wait_run
+from taskflow.store.operations.waits import OpenedWait, close_waits, read_waiters, read_waits, resume_run, wait_run
 from taskflow.store.wire import new_token_id
-from taskflow.trigger.effects import perform_effect
-from tests.servers import RedisServer
 from tests.store.conftest import ERROR, Bench, make_bench
-from tests.store.permanent_keys import is_permanent
+from tests.support.permanent_keys import is_permanent
+from tests.support.servers import RedisServer
 
 KEPT = timedelta(hours=1)
 DONE = b'{"status":"COMPLETED","output":{"yes":true}}'
@@ -123,8 +123,8 @@ def test_a_wait_that_is_over_leaves_its_token(bench: Bench) -> None:
     assert waiters(bench, token_id) == 3
     bench.run(resume_run(given_up, 1))
     bench.run(close_waits(given_up, 2, ["w"]))
-    bench.run(operations.retry_run(retried, 1, ERROR, timedelta(0)))
-    bench.run(operations.finish_run(finished, 1, RunStatus.COMPLETED, output=b"1"))
+    bench.run(operations.runs.retry_run(retried, 1, ERROR, timedelta(0)))
+    bench.run(operations.runs.finish_run(finished, 1, RunStatus.COMPLETED, output=b"1"))
     assert waiters(bench, token_id) == 0
     waits_for(bench, token_id, retried)
     assert complete(bench, token_id)
@@ -192,7 +192,7 @@ def test_a_thousand_runs_that_wait_for_one_token_are_told_bit_by_bit(one_bench: 
     token_id = token(bench)
     run_ids = [waits_for(bench, token_id) for _ in range(300)]
     complete(bench, token_id)
-    assert bench.run(node_operations.read_effects()) == [f"deliver:{token_id}"]
+    assert bench.run(operations.nodes.read_effects()) == [f"deliver:{token_id}"]
     perform_effect(bench.store, 0, f"deliver:{token_id}")  # type: ignore[arg-type]  # the blocking shell
     assert {bench.status(run_id) for run_id in run_ids} == {RunStatus.EXECUTING}
     assert waiters(bench, token_id) == 0
@@ -231,12 +231,12 @@ def test_who_comes_while_others_are_told_is_told_as_well(valkey: RedisServer) ->
         bench.trigger(waiter=Waiter(parents[0], "w"), **again)
         told = bench.run(read_waiters(child))[1]
         bench.trigger(waiter=Waiter(parents[1], "w"), **again)
-        bench.run(node_operations.drop_effect(f"deliver:{child}", told=len(told)))
-        assert bench.run(node_operations.read_effects()) == [f"deliver:{child}"]
+        bench.run(operations.nodes.drop_effect(f"deliver:{child}", told=len(told)))
+        assert bench.run(operations.nodes.read_effects()) == [f"deliver:{child}"]
         told = bench.run(read_waiters(child))[1]
         assert {waiter.run_id for waiter in told} == set(parents)
-        bench.run(node_operations.drop_effect(f"deliver:{child}", told=len(told)))
-        assert bench.run(node_operations.read_effects()) == []
+        bench.run(operations.nodes.drop_effect(f"deliver:{child}", told=len(told)))
+        assert bench.run(operations.nodes.read_effects()) == []
         assert waiters(bench, child) == 0
 
 
@@ -246,7 +246,7 @@ def test_a_wait_that_is_gone_is_not_begun_for_a_token(bench: Bench) -> None:
     token_id, run_id = token(bench), bench.trigger()
     claimed = bench.claim(run_id)
     bench.run(wait_run(run_id, claimed.claim, [OpenedWait("w", 1)]))
-    bench.run(operations.cancel_run(run_id, ERROR))
+    bench.run(operations.runs.cancel_run(run_id, ERROR))
     bench.run(await_token(token_id, Waiter(run_id, "w")))
     assert waiters(bench, token_id) == 0
     assert not bench.client.exists(bench.key(f"waits:{run_id}"))

@@ -3,15 +3,15 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from taskflow.definition.debounce import Debounce
+from taskflow.definition.calls.debounce import Debounce
 from taskflow.definition.queue import QueueLimits
 from taskflow.models import RunError, RunStatus
-from taskflow.store import node_operations, operations
-from taskflow.store.operations import PER_PASS
-from taskflow.store.queue_operations import read_queues
-from taskflow.store.records import instant
-from taskflow.store.registration import TaskRegistration, read_workers
-from taskflow.store.trigger_operations import declare
+from taskflow.store import operations
+from taskflow.store.operations.making import declare
+from taskflow.store.operations.queues import read_queues
+from taskflow.store.operations.records import instant
+from taskflow.store.operations.registration import TaskRegistration, read_workers
+from taskflow.store.operations.runs import PER_PASS
 from tests.store.conftest import CLASS, Bench
 
 PATIENCE = timedelta(days=1)
@@ -118,7 +118,7 @@ def test_what_is_left_of_a_delay_follows_the_registration(bench: Bench) -> None:
 def test_a_pending_run_can_be_canceled(bench: Bench) -> None:
     """And leaves nothing behind that would start it."""
     run_id = unsure(bench)
-    assert bench.run(operations.cancel_run(run_id, REASON))
+    assert bench.run(operations.runs.cancel_run(run_id, REASON))
     register(bench)
     assert bench.status(run_id) is RunStatus.CANCELED
     assert bench.published == []
@@ -131,7 +131,7 @@ def test_patience_ends_with_an_error_that_names_task_and_remedy(bench: Bench) ->
     run_id = unsure(bench)
     bench.pass_time(PATIENCE.total_seconds() + 1)
     bench.upkeep()
-    status, _, error = bench.run(operations.read_result(run_id))
+    status, _, error = bench.run(operations.runs.read_result(run_id))
     assert status is RunStatus.EXPIRED
     assert error is not None
     assert "task 't'" in error.message
@@ -168,10 +168,10 @@ def test_a_trigger_without_the_tasks_code_takes_the_workers_word(bench: Bench) -
     register(bench, queue="shared", limits=QueueLimits(1), **told)
     after = unsure(bench, foreign=OPEN, tags=("mine",))
     for run_id in (before, after):
-        run = bench.run(operations.read_run(run_id))
+        run = bench.run(operations.runs.read_run(run_id))
         assert (run.machine, run.executor, run.queue, run.max_attempts) == ("small-2x", "async", "shared", 5)
         assert (run.tags, run.ttl, run.status) == (("theirs", "mine"), timedelta(minutes=1), RunStatus.QUEUED)
-    run = bench.run(operations.read_run(chosen))
+    run = bench.run(operations.runs.read_run(chosen))
     assert (run.machine, run.executor, run.max_attempts, run.ttl) == ("large-1x", "async", 7, timedelta(seconds=5))
     [state] = bench.run(read_queues("shared"))
     assert (state.queued, state.pending_version, state.concurrency_limit) == (3, 0, 1)
@@ -182,9 +182,9 @@ def test_a_run_records_the_version_that_executed_it(bench: Bench) -> None:
     """The last one, when attempts ran on several."""
     run_id = bench.trigger()
     bench.node()
-    bench.run(operations.claim_run(run_id, node_id="n1", reservation=1, version="20260701.1"))
-    assert bench.run(operations.read_run(run_id)).version == "20260701.1"
-    [listed] = bench.run(operations.list_runs(1))
+    bench.run(operations.runs.claim_run(run_id, node_id="n1", reservation=1, version="20260701.1"))
+    assert bench.run(operations.runs.read_run(run_id)).version == "20260701.1"
+    [listed] = bench.run(operations.runs.list_runs(1))
     assert listed.version == "20260701.1"
 
 
@@ -193,7 +193,7 @@ def test_workers_and_what_they_registered_can_be_read(bench: Bench) -> None:
     register(bench, queue="shared")
     bench.node("n1")
     description: dict[str, str | int] = {"version": "v2", "concurrency": 4}
-    told = node_operations.register_node(
+    told = operations.nodes.register_node(
         "n2", lease=timedelta(seconds=9), queues=["e.small-1x.async"], capacity=4, classes=[], description=description
     )
     bench.run(told)

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from taskflow.definition.waiting import Waiter
 from taskflow.errors import StaleClaimError
 from taskflow.models import AttemptOutcome, RunError, RunStatus
-from taskflow.store import node_operations, operations
-from taskflow.store.records import ClaimedRun
-from taskflow.store.wait_operations import (
+from taskflow.seams.waits import Waiter
+from taskflow.store import operations
+from taskflow.store.operations.records import ClaimedRun
+from taskflow.store.operations.waits import (
     OpenedWait,
     close_waits,
     complete_item,
@@ -29,7 +29,7 @@ def parked(bench: Bench, run_id: str, *waits: OpenedWait, pid: int = 0, node: st
 
 def inbox(bench: Bench, node: str = "n1") -> list[tuple[str, str, int]]:
     """Return what a node is told."""
-    beat = bench.run(node_operations.heartbeat_node(node, lease=LEASE))
+    beat = bench.run(operations.nodes.heartbeat_node(node, lease=LEASE))
     return [(entry.kind, entry.run_id, entry.claim) for entry in beat]
 
 
@@ -139,7 +139,7 @@ def test_a_child_that_never_starts_wakes_its_parent(bench: Bench, end: str) -> N
     parked(bench, parent, OpenedWait("w", 1))
     child = bench.trigger(waiter=Waiter(parent, "w"), ttl=timedelta(seconds=1))
     if end == "cancel":
-        bench.run(operations.cancel_run(child, RunError("Canceled", "enough")))
+        bench.run(operations.runs.cancel_run(child, RunError("Canceled", "enough")))
     else:
         bench.pass_time(2)
         bench.upkeep()
@@ -193,7 +193,7 @@ def test_a_canceled_waiting_run_is_over_at_once_and_its_code_is_told(bench: Benc
         holder = bench.claim(other)
         if completed:
             complete(bench, run_id)  # it waits for its slot now
-        bench.run(operations.cancel_run(run_id, RunError("Canceled", "enough")))
+        bench.run(operations.runs.cancel_run(run_id, RunError("Canceled", "enough")))
         assert bench.status(run_id) is RunStatus.CANCELED
         assert ("cancel", run_id, 1) in inbox(bench)
         bench.finish(holder)
@@ -236,7 +236,7 @@ def test_a_retried_attempt_forgets_what_it_waited_for(bench: Bench) -> None:
     run_id = bench.trigger()
     claimed = bench.claim(run_id)
     bench.run(wait_run(run_id, claimed.claim, [OpenedWait("w", 2)]))
-    bench.run(operations.retry_run(run_id, claimed.claim, ERROR, timedelta(0)))
+    bench.run(operations.runs.retry_run(run_id, claimed.claim, ERROR, timedelta(0)))
     assert not bench.client.exists(bench.key(f"waits:{run_id}"))
     bench.finish(bench.claim(run_id))
 
@@ -256,7 +256,7 @@ def test_a_node_that_leaves_has_what_waits_there_start_again_as_interrupted(benc
     bench.node()
     run_id = bench.trigger()
     parked(bench, run_id, OpenedWait("w", 1))
-    assert bench.run(node_operations.unregister_node("n1", AttemptOutcome.INTERRUPTED, ERROR)) == 0
+    assert bench.run(operations.nodes.unregister_node("n1", AttemptOutcome.INTERRUPTED, ERROR)) == 0
     assert bench.status(run_id) is RunStatus.QUEUED
 
 
@@ -317,18 +317,18 @@ def test_a_run_that_is_waited_for_starts_although_older_ones_of_its_queue_can_no
     parent = bench.trigger()
     parked(bench, parent, OpenedWait("w", 1))
     shared = f"{bench.config.environment}.small-1x.process"
-    bench.run(node_operations.serve_queues("n1", [shared], capacity=0, classes=["small-1x.process"]))
+    bench.run(operations.nodes.serve_queues("n1", [shared], capacity=0, classes=["small-1x.process"]))
     for key in (None, "k"):
         older = bench.trigger("q", limit=1, concurrency_key=key)
         canceled, child = (
             bench.trigger("q", limit=1, concurrency_key=key, waiter=Waiter(parent, "w")) for _ in range(2)
         )
         assert (bench.field(canceled, "ticket"), bench.field(older, "ticket")) == (f"{shared}@", "")
-        bench.run(operations.cancel_run(canceled, RunError("Canceled", "enough")))
+        bench.run(operations.runs.cancel_run(canceled, RunError("Canceled", "enough")))
         bench.finish(bench.claim(child))
-        bench.run(node_operations.serve_queues("n1", [shared], capacity=10, classes=["small-1x.process"]))
+        bench.run(operations.nodes.serve_queues("n1", [shared], capacity=10, classes=["small-1x.process"]))
         bench.finish(bench.claim(older))
-        bench.run(node_operations.serve_queues("n1", [shared], capacity=0, classes=["small-1x.process"]))
+        bench.run(operations.nodes.serve_queues("n1", [shared], capacity=0, classes=["small-1x.process"]))
     assert not bench.client.keys(bench.key("queue:q:pending:*")) + bench.client.keys(bench.key("queue:q:count:*"))
 
 
@@ -341,7 +341,7 @@ def test_an_older_run_that_is_waited_for_from_now_on_starts_on_a_node_full_of_wa
     parent = bench.trigger("p")
     parked(bench, parent, OpenedWait("w", 1))
     shared = f"{bench.config.environment}.small-1x.process"
-    bench.run(node_operations.serve_queues("n1", [shared], capacity=0, classes=["small-1x.process"]))
+    bench.run(operations.nodes.serve_queues("n1", [shared], capacity=0, classes=["small-1x.process"]))
     older = bench.trigger("q", limit=limit)
     child = bench.trigger("q", limit=limit, idempotency_key="one")
     for _ in range(2):

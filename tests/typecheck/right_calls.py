@@ -12,29 +12,29 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from taskflow.definition.batch_handle import BatchHandle
-from taskflow.definition.batch_item import BatchItem
-from taskflow.definition.batch_verbs import batch
-from taskflow.definition.bulk import BulkAction
+from taskflow.definition.calls.batch_item import BatchItem
+from taskflow.definition.calls.bulk import BulkAction
+from taskflow.definition.calls.run_filter import RunFilter
+from taskflow.definition.calls.task_result import TaskResult
+from taskflow.definition.calls.tokens import Token, TokenResult, WaitToken
 from taskflow.definition.caught import Caught
 from taskflow.definition.context import Context
-from taskflow.definition.decorator import task
-from taskflow.definition.durable_verbs import durable
-from taskflow.definition.handle import RunHandle
 from taskflow.definition.local import Local
 from taskflow.definition.machine import Machine
 from taskflow.definition.queue import Queue
-from taskflow.definition.result import TaskResult
 from taskflow.definition.retry import Retry
-from taskflow.definition.run_filter import RunFilter
 from taskflow.definition.signal import Signal
-from taskflow.definition.steps import astep, step
-from taskflow.definition.task import Task
-from taskflow.definition.tokens import Token, TokenResult, WaitToken
-from taskflow.definition.verbs import runs, tasks
-from taskflow.definition.wait_verbs import wait
 from taskflow.models import Batch, Run, RunStatus
 from taskflow.testing import context
+from taskflow.verbs.batch import batch
+from taskflow.verbs.batch_handle import BatchHandle
+from taskflow.verbs.decorator import task
+from taskflow.verbs.durable import durable
+from taskflow.verbs.run_handle import RunHandle
+from taskflow.verbs.steps import astep, step
+from taskflow.verbs.task import Task
+from taskflow.verbs.tasks_by_id import runs, tasks
+from taskflow.verbs.wait import wait
 
 
 class InvoicePayload(BaseModel):

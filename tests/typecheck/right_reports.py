@@ -6,7 +6,7 @@ from typing import Any, assert_type
 import httpx
 
 from taskflow import ResetHeader, Retry, idempotency_keys, logger, metadata, retry, tags
-from taskflow.execution.reporting.verbs import Metadata
+from taskflow.execution.reporting.metadata import Metadata
 from taskflow.retrying.transport import RetryTransport
 
 

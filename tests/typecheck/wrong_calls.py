@@ -4,19 +4,19 @@ The code after ``type: ignore`` is mypy's. pyright heeds the comment too and, by
 """
 # pyright: reportUnnecessaryTypeIgnoreComment=error
 
-from taskflow.definition.batch_handle import BatchHandle
-from taskflow.definition.batch_item import BatchItem
-from taskflow.definition.batch_verbs import batch
+from taskflow.definition.calls.batch_item import BatchItem
 from taskflow.definition.caught import Caught
 from taskflow.definition.context import Context
-from taskflow.definition.decorator import task
-from taskflow.definition.handle import RunHandle
 from taskflow.definition.local import Local
 from taskflow.definition.queue import Queue
 from taskflow.definition.retry import Retry
-from taskflow.definition.steps import step
-from taskflow.definition.verbs import runs
-from taskflow.definition.wait_verbs import wait
+from taskflow.verbs.batch import batch
+from taskflow.verbs.batch_handle import BatchHandle
+from taskflow.verbs.decorator import task
+from taskflow.verbs.run_handle import RunHandle
+from taskflow.verbs.steps import step
+from taskflow.verbs.tasks_by_id import runs
+from taskflow.verbs.wait import wait
 from tests.typecheck.right_calls import (
     InvoicePayload,
     async_only_payload,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from taskflow.store.operations import read_result
+from taskflow.store.operations.runs import read_result
 from taskflow.store.pipeline import Pipeline
 
 

@@ -10,8 +10,7 @@ from typing import Final, cast
 
 from pydantic_core import from_json, to_json
 
-from taskflow.definition.options import LARGEST_METADATA
-from taskflow.definition.stream_engine import StreamWriter
+from taskflow.definition.calls.trigger_options import LARGEST_METADATA
 from taskflow.errors import (
     OutsideRunError,
     RunNotFoundError,
@@ -23,6 +22,7 @@ from taskflow.errors import (
 from taskflow.execution.reporting.changes import Change, Json, Pending, apply
 from taskflow.execution.reporting.desk import Desk, RunIdentity, RunWriter
 from taskflow.execution.reporting.lines import LineCounter, LineLimits, SpanTold
+from taskflow.seams.streams import StreamWriter
 
 log = logging.getLogger("taskflow.run")
 RESUMING_SECONDS: Final = 2.0

@@ -5,11 +5,11 @@ from typing import Any, NoReturn
 
 from pydantic_core import from_json, to_json
 
-from taskflow.definition.engine import engine
-from taskflow.definition.stream_engine import StreamPlace
-from taskflow.definition.waiting import Wait, Waiter, WaitRequest, Waits
 from taskflow.errors import StreamClosedError, StreamTimeoutError
 from taskflow.execution.reporting.live_run import LiveRun
+from taskflow.seams.engine import engine
+from taskflow.seams.streams import StreamPlace
+from taskflow.seams.waits import Wait, Waiter, WaitRequest, Waits
 
 
 class Asking:

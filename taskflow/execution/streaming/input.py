@@ -6,16 +6,16 @@ from datetime import timedelta
 from typing import Generic, TypeVar, cast
 
 from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.documents.stream_items import StreamItems
 from taskflow.definition.durations import Duration, parse_timeout
-from taskflow.definition.engine import engine
-from taskflow.definition.stream_engine import StreamPlace
-from taskflow.definition.stream_items import StreamItems
-from taskflow.definition.waiting import require_waits
 from taskflow.errors import StreamClosedError
 from taskflow.execution.reporting.current import require_live_run
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.execution.streaming.asking import Asking
 from taskflow.execution.streaming.listener import Listener, listen
+from taskflow.seams.engine import engine
+from taskflow.seams.streams import StreamPlace
+from taskflow.seams.waits import require_waits
 
 T = TypeVar("T")
 

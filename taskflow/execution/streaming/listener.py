@@ -8,11 +8,11 @@ import threading
 from collections.abc import Callable
 from contextlib import aclosing, closing
 
-from taskflow.definition.engine import engine
-from taskflow.definition.stream_engine import StreamPlace
 from taskflow.errors import TaskflowError
 from taskflow.execution.reporting.current import OWN_THREADS
 from taskflow.execution.reporting.live_run import LiveRun
+from taskflow.seams.engine import engine
+from taskflow.seams.streams import StreamPlace
 
 log = logging.getLogger("taskflow.run")
 

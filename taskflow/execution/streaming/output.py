@@ -6,12 +6,12 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar, cast
 
 from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.documents.stream_items import StreamItems
 from taskflow.definition.durations import Duration, parse_timeout
-from taskflow.definition.engine import engine
-from taskflow.definition.stream_engine import StreamPlace, StreamWriter
-from taskflow.definition.stream_items import StreamItems
 from taskflow.errors import TaskflowError
 from taskflow.execution.streaming.target import target_of
+from taskflow.seams.engine import engine
+from taskflow.seams.streams import StreamPlace, StreamWriter
 
 T = TypeVar("T")
 

@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
-from taskflow.definition.engine import engine
-from taskflow.definition.stream_engine import StreamPlace, StreamWriter
 from taskflow.errors import OutsideRunError
 from taskflow.execution.reporting.current import current_live_run
 from taskflow.execution.reporting.desk import RunIdentity
 from taskflow.execution.reporting.live_run import LiveRun
+from taskflow.seams.engine import engine
+from taskflow.seams.streams import StreamPlace, StreamWriter
 
 
 class Target(NamedTuple):

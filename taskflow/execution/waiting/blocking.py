@@ -5,11 +5,11 @@ import threading
 from collections.abc import Sequence
 from typing import Literal
 
-from taskflow.definition.waiting import Wait, Waiter, WaitRequest
 from taskflow.errors import WaitError
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.in_place import drive
 from taskflow.execution.waiting.desk import LOOK_SECONDS, Desk, Opening
+from taskflow.seams.waits import Wait, Waiter, WaitRequest
 
 
 class BlockingWaits:

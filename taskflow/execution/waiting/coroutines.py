@@ -7,12 +7,12 @@ from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.waiting import Wait, Waiter, WaitRequest, current_waits
 from taskflow.errors import WaitError
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.waiting.desk import NO_ENTRIES, AsyncDesk, Done, Opening
 from taskflow.execution.waiting.parked import can_only_wait
 from taskflow.models import RunStatus
+from taskflow.seams.waits import Wait, Waiter, WaitRequest, current_waits
 
 _SETTLING_TURNS: Final = 3
 """Turns of the loop after which a task's end has reached what awaits it (a done callback, gather's, the wake-up)."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from taskflow.definition.waiting import Instant
 from taskflow.models import RunStatus
+from taskflow.seams.waits import Instant
 
 LOOK_SECONDS = 5.0
 """How often a blocked child looks whether it was told to go on although it heard nothing."""

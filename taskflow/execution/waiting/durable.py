@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, Protocol
 
-from taskflow.definition.journaling import NOWHERE, Place, Scope, StepCall, WithinStep, at_place
-from taskflow.definition.waiting import SLEPT, Wait, Waiter, WaitRequest
 from taskflow.errors import WaitError
 from taskflow.execution.journal import Journal
 from taskflow.execution.journal_entries import Asked, Entry, asked_wait, step_entry, step_value, wait_entry
 from taskflow.execution.step_failures import failure_of
 from taskflow.execution.waiting.desk import Opening
+from taskflow.seams.journal import NOWHERE, Place, Scope, StepCall, WithinStep, at_place
+from taskflow.seams.waits import SLEPT, Wait, Waiter, WaitRequest
 
 NOTHING: Final = (b"null",)
 

@@ -7,8 +7,6 @@ from datetime import timedelta
 from typing import Literal
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.journaling import NOWHERE, Scope, StepCall, current_place
-from taskflow.definition.waiting import Wait, WaitRequest
 from taskflow.errors import Suspended, TaskflowError
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.in_place import drive
@@ -16,6 +14,8 @@ from taskflow.execution.journal import Journal
 from taskflow.execution.waiting.blocking import BlockingWaits
 from taskflow.execution.waiting.desk import LOOK_SECONDS, Desk, Opening
 from taskflow.execution.waiting.durable import NOTHING, DurableCalls, Patience, short_wait, waiter
+from taskflow.seams.journal import NOWHERE, Scope, StepCall, current_place
+from taskflow.seams.waits import Wait, WaitRequest
 
 
 class DurableBlockingWaits(BlockingWaits):

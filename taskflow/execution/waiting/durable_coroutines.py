@@ -10,16 +10,16 @@ from functools import partial
 from typing import Final, Literal
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.journaling import NOWHERE, Scope, StepCall, current_place, move_to
-from taskflow.definition.waiting import Wait, WaitRequest
 from taskflow.errors import Suspended, TaskflowError
-from taskflow.execution.coroutines import in_thread
 from taskflow.execution.hook_runner import HookRunner
+from taskflow.execution.in_loop import in_thread
 from taskflow.execution.journal import Journal
 from taskflow.execution.journal_entries import wait_entry
 from taskflow.execution.waiting.coroutines import CoroutineWaits
 from taskflow.execution.waiting.desk import LOOK_SECONDS, AsyncDesk, Opening
 from taskflow.execution.waiting.durable import NOTHING, DurableCalls, Patience, short_wait, waiter
+from taskflow.seams.journal import NOWHERE, Scope, StepCall, current_place, move_to
+from taskflow.seams.waits import Wait, WaitRequest
 
 _LEAVING_SECONDS: Final = 5.0
 

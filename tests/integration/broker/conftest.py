@@ -12,8 +12,8 @@ from kombu import pools
 
 from taskflow.broker.celery_app import make_celery
 from taskflow.broker.publishing import KombuPublisher
-from taskflow.store.records import Ticket
-from tests.processes import spawn, stop_group
+from taskflow.store.operations.records import Ticket
+from tests.support.processes import spawn, stop_group
 
 QUEUE = "dev.small-1x.process"
 ROOT = Path(__file__).parents[3]

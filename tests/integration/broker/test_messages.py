@@ -8,9 +8,9 @@ from celery import Celery
 from taskflow.broker.messages import BODY, Ticket, ticket_from_headers, ticket_template
 from taskflow.broker.same_server import direct_list_name
 from tests.integration.broker.conftest import QUEUE, MakePublisher, StartWorker, a_celery, tickets
-from tests.processes import tail
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.support.processes import tail
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 
 def fill_in(template: str, run_id: str, reservation: int, arguments: str) -> str:

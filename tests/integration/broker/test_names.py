@@ -14,7 +14,7 @@ from taskflow.broker.queues import QueueName, celery_queue, dedicated_queue, par
 from taskflow.broker.redis_transport import Transport
 from taskflow.broker.same_server import direct_list_name, is_same_server
 from taskflow.broker.urls import batch_url, kombu_url, redis_address, without_password
-from taskflow.store.version_names import code_name
+from taskflow.store.operations.version_names import code_name
 from tests.integration.broker.conftest import QUEUE, a_celery
 
 

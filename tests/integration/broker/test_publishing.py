@@ -19,9 +19,9 @@ from taskflow.broker.messages import ticket_from_headers
 from taskflow.broker.publishing import KombuPublisher
 from taskflow.errors import BrokerUnavailableError
 from tests.integration.broker.conftest import QUEUE, MakePublisher, StartWorker, a_celery, tickets
-from tests.processes import tail
-from tests.servers import RabbitServer, RedisServer, Server
-from tests.waiting import beside, wait_until
+from tests.support.processes import tail
+from tests.support.servers import RabbitServer, RedisServer, Server
+from tests.support.waiting import beside, wait_until
 
 DEDICATED = "dev.small-1x.process.task/reports.daily"
 

@@ -22,9 +22,9 @@ from taskflow.broker.publishing import KombuPublisher
 from taskflow.broker.redis_transport import Channel, set_free_slots
 from tests.faults.proxy import Proxy, through
 from tests.integration.broker.conftest import QUEUE, ROOT, MakePublisher, StartWorker, a_celery, tickets
-from tests.processes import kill_group, spawn, tail
-from tests.servers import HOST, Client, RedisServer, find_valkey, free_port
-from tests.waiting import wait_until
+from tests.support.processes import kill_group, spawn, tail
+from tests.support.servers import HOST, Client, RedisServer, find_valkey, free_port
+from tests.support.waiting import wait_until
 
 
 class Node:

@@ -7,9 +7,9 @@ from typing import Any
 
 from celery import Celery
 
-from tests.connections import close_connections
-from tests.processes import tail
-from tests.waiting import wait_until
+from tests.support.connections import close_connections
+from tests.support.processes import tail
+from tests.support.waiting import wait_until
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]

@@ -15,14 +15,14 @@ from typing import Any
 from celery import Celery, bootsteps
 from celery.worker.control import control_command
 
-from taskflow.worker.child_exits import ChildExit
-from taskflow.worker.child_loop import use_child_loop
-from taskflow.worker.child_start import bind_children
-from taskflow.worker.children import ChildWatch
-from taskflow.worker.guard import Guard
-from taskflow.worker.memory import MemoryWatch
-from taskflow.worker.next_jobs import NextJobs
-from taskflow.worker.relay import Relay
+from taskflow.worker.attempt.relay import Relay
+from taskflow.worker.children.exits import ChildExit
+from taskflow.worker.children.guard import Guard
+from taskflow.worker.children.loop import use_child_loop
+from taskflow.worker.children.memory import MemoryWatch
+from taskflow.worker.children.next_jobs import NextJobs
+from taskflow.worker.children.start import bind_children
+from taskflow.worker.children.watch import ChildWatch
 
 app = Celery("stock", broker=os.environ["BROKER"])
 app.conf.update(

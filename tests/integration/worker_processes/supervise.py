@@ -3,8 +3,8 @@
 import sys
 
 from taskflow.definition.machine import PRESETS
-from taskflow.worker.plan import NodePlan
-from taskflow.worker.supervisor import supervise
+from taskflow.worker.launch.plan import NodePlan
+from taskflow.worker.launch.supervisor import supervise
 
 
 def node(number: int) -> NodePlan:

@@ -12,18 +12,18 @@ import pytest
 
 from taskflow import RunStatus, task, wait
 from taskflow.definition.machine import PRESETS
-from taskflow.definition.registry import declared
 from taskflow.execution.reporting.lines import LineLimits
 from taskflow.execution.reporting.reports import Reports
 from taskflow.execution.reporting.spool import Spool
-from taskflow.store import node_operations
+from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations import Operation, cancel_run
-from taskflow.worker.async_runs import AsyncRuns
-from taskflow.worker.orders import Order
-from tests.servers import RedisServer
+from taskflow.store.operations.runs import Operation, cancel_run
+from taskflow.verbs.registry import declared
+from taskflow.worker.coroutines.orders import Order
+from taskflow.worker.coroutines.runs import AsyncRuns
 from tests.store.conftest import CLASS, ERROR, Bench, make_bench
-from tests.waiting import wait_until
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_a_cancel_that_overtakes_a_resume_stops_the_coroutine(bench: Bench, tmp_
         runs.take(Order(waits.definition, run_id, 1))
         wait_until(lambda: bench.status(run_id) is RunStatus.WAITING, "the run to wait")
         bench.pass_time(3601)
-        bench.run(node_operations.fire_timers())
+        bench.run(operations.nodes.fire_timers())
         assert bench.status(run_id) is RunStatus.EXECUTING
         bench.run(cancel_run(run_id, ERROR))
         assert runs.cancel(run_id, 2, "canceled")

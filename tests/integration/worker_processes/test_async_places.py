@@ -12,20 +12,20 @@ import pytest
 
 from taskflow import RunStatus, task, wait
 from taskflow.definition.machine import PRESETS
-from taskflow.definition.registry import declared
-from taskflow.definition.task import Task
-from taskflow.definition.waiting import Waiter
 from taskflow.execution.reporting.lines import LineLimits
 from taskflow.execution.reporting.reports import Reports
 from taskflow.execution.reporting.spool import Spool
+from taskflow.seams.waits import Waiter
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations import Operation, cancel_run
-from taskflow.store.wait_operations import complete_item, resume_run
-from taskflow.worker.async_runs import AsyncRuns
-from taskflow.worker.orders import Order
-from tests.servers import RedisServer
+from taskflow.store.operations.runs import Operation, cancel_run
+from taskflow.store.operations.waits import complete_item, resume_run
+from taskflow.verbs.registry import declared
+from taskflow.verbs.task import Task
+from taskflow.worker.coroutines.orders import Order
+from taskflow.worker.coroutines.runs import AsyncRuns
 from tests.store.conftest import CLASS, ERROR, Bench, make_bench
-from tests.waiting import wait_until
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 Parked = Callable[[AsyncRuns], object]
 

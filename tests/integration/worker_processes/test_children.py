@@ -12,12 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from taskflow.worker.memory import family, proportional, resident
+from taskflow.worker.children.memory import family, proportional, resident
 from tests.faults.proxy import Proxy, through
 from tests.integration.worker_processes.fleet import ROOT, Events
-from tests.processes import kill_group, spawn, stop_group, tail
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.support.processes import kill_group, spawn, stop_group, tail
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 
 class Node(Events):
@@ -305,7 +305,7 @@ def test_a_grandchild_without_exec_does_not_keep_the_guard_waiting(tmp_path: Pat
     """The pipe's write end is closed in every fork: one open copy would hide the node's death for ever."""
     code = """
 import os, sys, time
-from taskflow.worker.guard import Guard
+from taskflow.worker.children.guard import Guard
 guard = Guard()
 child = os.fork()
 if not child:

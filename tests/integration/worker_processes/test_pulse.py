@@ -6,13 +6,13 @@ from typing import cast
 
 from taskflow.errors import StoreUnavailableError
 from taskflow.settings import Settings
-from taskflow.store import node_operations
+from taskflow.store import operations
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig
-from taskflow.worker.pulse import Pulse
-from taskflow.worker.runtime import NodeIdentity, Runtime
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from taskflow.worker.attempt.runtime import NodeIdentity, Runtime
+from taskflow.worker.node.pulse import Pulse
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 
 def test_a_node_that_could_not_register_anew_tries_again(valkey: RedisServer) -> None:
@@ -27,7 +27,7 @@ def test_a_node_that_could_not_register_anew_tries_again(valkey: RedisServer) ->
         tries.append(node.id)
         if len(tries) == 1:
             raise StoreUnavailableError("gone between two commands")
-        register = node_operations.register_node(
+        register = operations.nodes.register_node(
             node.id, lease=settings.lease, queues=[], capacity=1, classes=[], description={}
         )
         store.run(register)

@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from tests.integration.worker_processes.fleet import HERE, Events
-from tests.processes import kill_group, spawn, tail
-from tests.servers import RedisServer
-from tests.waiting import wait_until
+from tests.support.processes import kill_group, spawn, tail
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
 
 
 class Fleet(Events):

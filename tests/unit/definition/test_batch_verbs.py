@@ -8,19 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from taskflow.definition import engine as binding
-from taskflow.definition.batch_engine import BatchRuns, RunEnd
-from taskflow.definition.batch_handle import BatchHandle
-from taskflow.definition.batch_item import AnyTask, BatchItem, BatchOptions
-from taskflow.definition.batch_verbs import batch
-from taskflow.definition.bulk import BulkAction, BulkFailure
-from taskflow.definition.decorator import task
-from taskflow.definition.handle import RunHandle
-from taskflow.definition.idempotency import idempotency_keys
-from taskflow.definition.options import TriggerOptions
-from taskflow.definition.run_filter import RunFilter
-from taskflow.definition.task import Task
-from taskflow.definition.verbs import runs, tasks
+from taskflow.definition.calls.batch_item import AnyTask, BatchItem, BatchOptions
+from taskflow.definition.calls.bulk import BulkAction, BulkFailure
+from taskflow.definition.calls.idempotency import idempotency_keys
+from taskflow.definition.calls.run_filter import RunFilter
+from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.errors import (
     BatchItemsError,
     BatchNotFoundError,
@@ -31,6 +23,14 @@ from taskflow.errors import (
     TriggerOptionError,
 )
 from taskflow.models import Batch, BatchError, BatchProgress, BatchStatus, BulkStatus, RunError, RunStatus
+from taskflow.seams import engine as binding
+from taskflow.seams.batches import BatchRuns, RunEnd
+from taskflow.verbs.batch import batch
+from taskflow.verbs.batch_handle import BatchHandle
+from taskflow.verbs.decorator import task
+from taskflow.verbs.run_handle import RunHandle
+from taskflow.verbs.task import Task
+from taskflow.verbs.tasks_by_id import runs, tasks
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 WRONG = BatchError(1, "invoice", "PayloadError", "no")

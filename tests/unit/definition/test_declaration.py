@@ -8,11 +8,11 @@ import pytest
 from pydantic import BaseModel
 
 from taskflow.definition.context import Context
-from taskflow.definition.decorator import task
-from taskflow.definition.registry import declared
 from taskflow.definition.retry import Retry
 from taskflow.errors import DefinitionError
 from taskflow.testing import context
+from taskflow.verbs.decorator import task
+from taskflow.verbs.registry import declared
 
 untyped: Callable[..., Any] = task
 """How callers without a type checker see the decorator."""

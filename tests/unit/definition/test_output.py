@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from taskflow.definition.decorator import task
-from taskflow.definition.payload import OutputType
+from taskflow.definition.documents.payload import OutputType
 from taskflow.errors import OutputError
+from taskflow.verbs.decorator import task
 
 UNANNOTATED = object()
 

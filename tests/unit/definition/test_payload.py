@@ -13,9 +13,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, Secret, SecretStr, computed_field, field_serializer
 from typing_extensions import TypedDict
 
-from taskflow.definition.decorator import task
-from taskflow.definition.payload import PayloadType
+from taskflow.definition.documents.payload import PayloadType
 from taskflow.errors import DefinitionError, PayloadError
+from taskflow.verbs.decorator import task
 from tests.unit.definition import later_annotations
 
 

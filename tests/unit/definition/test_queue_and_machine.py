@@ -2,10 +2,10 @@
 
 import pytest
 
-from taskflow.definition.decorator import task
 from taskflow.definition.machine import PRESETS, Machine, MachineSpec, presets_with, resolve_machine
 from taskflow.definition.queue import Queue
 from taskflow.errors import DefinitionError
+from taskflow.verbs.decorator import task
 
 
 def test_a_task_without_a_queue_has_its_own() -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from taskflow.definition.payload import argsrepr
+from taskflow.definition.documents.payload import argsrepr
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from taskflow.definition.decorator import task
-from taskflow.definition.registry import declared
 from taskflow.errors import DefinitionError, TaskNotFoundError
+from taskflow.verbs.decorator import task
+from taskflow.verbs.registry import declared
 
 
 def test_two_functions_under_one_id_are_an_error_that_names_both() -> None:

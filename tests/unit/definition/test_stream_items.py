@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 from pydantic import BaseModel, SecretStr, TypeAdapter
 
-from taskflow.definition.stream_items import LARGEST_ITEM, StreamItems
+from taskflow.definition.documents.stream_items import LARGEST_ITEM, StreamItems
 from taskflow.errors import DefinitionError, StreamClosedError, StreamError, StreamTimeoutError
 
 

@@ -18,7 +18,7 @@ from taskflow import (
     tasks,
     wait,
 )
-from taskflow.definition.subtasks import result_of
+from taskflow.verbs.trigger_and_wait import result_of
 
 
 @task(id="subtask-child")

@@ -8,22 +8,22 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from taskflow.definition import engine as binding
-from taskflow.definition.batch_engine import BatchEngine
-from taskflow.definition.decorator import task
-from taskflow.definition.handle import RunHandle
-from taskflow.definition.idempotency import idempotency_keys
+from taskflow.definition.calls.idempotency import idempotency_keys
+from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter, RunPage
+from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.machine import Machine
-from taskflow.definition.options import TriggerOptions
 from taskflow.definition.queue import Queue
-from taskflow.definition.run_actions import RunActions
-from taskflow.definition.run_filter import ALL_RUNS, RunFilter, RunPage
-from taskflow.definition.stream_engine import StreamEngine
-from taskflow.definition.task import Task
-from taskflow.definition.token_engine import TokenEngine
-from taskflow.definition.waiting import Waiter
 from taskflow.errors import BlockingCallError, DefinitionError, TaskflowError, TriggerOptionError
 from taskflow.models import Run, RunStatus
+from taskflow.seams import engine as binding
+from taskflow.seams.batches import BatchEngine
+from taskflow.seams.run_actions import RunActions
+from taskflow.seams.streams import StreamEngine
+from taskflow.seams.tokens import TokenEngine
+from taskflow.seams.waits import Waiter
+from taskflow.verbs.decorator import task
+from taskflow.verbs.run_handle import RunHandle
+from taskflow.verbs.task import Task
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 RECORD = Run("run_1", "invoice", RunStatus.QUEUED, "task/invoice", "small-1x", "process", NOW, 3)

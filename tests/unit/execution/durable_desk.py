@@ -5,8 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from taskflow.definition.task import Task
-from taskflow.definition.waiting import Waits
 from taskflow.errors import Suspended
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.journal import Journal
@@ -15,6 +13,8 @@ from taskflow.execution.waiting.desk import NO_ENTRIES, Done, Opening
 from taskflow.execution.waiting.durable_blocking import DurableBlockingWaits
 from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
 from taskflow.models import RunStatus
+from taskflow.seams.waits import Waits
+from taskflow.verbs.task import Task
 from tests.unit.execution.conftest import an_attempt
 
 FOREVER = timedelta(hours=1)

@@ -16,8 +16,8 @@ from taskflow import (
     step,
     wait,
 )
-from taskflow.definition.decorator import task
 from taskflow.execution.outcome import Completed, Retried
+from taskflow.verbs.decorator import task
 from tests.unit.execution.durable_desk import DurableRun, error_of, soon, value_of
 
 

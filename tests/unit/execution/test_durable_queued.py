@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from taskflow import task, wait
-from taskflow.definition.registry import declared
-from taskflow.definition.waiting import Waits
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.journal import Journal
 from taskflow.execution.outcome import Completed
@@ -15,6 +13,8 @@ from taskflow.execution.waiting.desk import LOOK_SECONDS, Done
 from taskflow.execution.waiting.durable_blocking import DurableBlockingWaits
 from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
 from taskflow.models import RunStatus
+from taskflow.seams.waits import Waits
+from taskflow.verbs.registry import declared
 from tests.unit.execution.durable_desk import AsyncMemoryDesk, DurableRun, MemoryDesk
 
 

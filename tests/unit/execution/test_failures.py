@@ -5,7 +5,7 @@ import pytest
 from taskflow import AbortRun, ErrorCause, PayloadError
 from taskflow.execution.failures import CAUSES, describe
 from taskflow.models import RunError
-from taskflow.store import records
+from taskflow.store.operations import records
 
 
 def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:

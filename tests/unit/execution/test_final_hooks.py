@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from taskflow import Context, Local, RunFailedError, tasks
-from taskflow.definition.decorator import task
 from taskflow.definition.hooks import HookKind
-from taskflow.definition.task import Task
 from taskflow.execution.final_hooks import arun_final_hooks, final_hook_kinds, has_final_hooks, run_final_hooks
 from taskflow.models import RunError, RunStatus
 from taskflow.testing import context
+from taskflow.verbs.decorator import task
+from taskflow.verbs.task import Task
 
 S = RunStatus
 Db = Local[str]("db")

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from taskflow import AbortRun, Caught, Retry, RetryAfter, tasks
-from taskflow.definition.decorator import task
 from taskflow.definition.hooks import HookKind
-from taskflow.definition.task import Task
 from taskflow.execution.outcome import Completed, Ended, Retried
 from taskflow.models import RunStatus
+from taskflow.verbs.decorator import task
+from taskflow.verbs.task import Task
 from tests.unit.execution.conftest import an_attempt, execute
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from taskflow import Caught, tasks
-from taskflow.definition.decorator import task
 from taskflow.definition.hook_sets import declared_hooks
 from taskflow.definition.hooks import HookKind
-from taskflow.definition.task import Task
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
+from taskflow.verbs.decorator import task
+from taskflow.verbs.task import Task
 from tests.unit.execution.conftest import an_attempt, execute
 
 AROUND = ["g1-before", "g2-before", "task-before"]

@@ -19,7 +19,7 @@ from taskflow.execution.reporting.lines import LARGEST_LINE, LineLimits
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.execution.reporting.reports import Reports
 from taskflow.execution.reporting.spool import Spool, send_orphans
-from tests.waiting import wait_until
+from tests.support.waiting import wait_until
 
 ME = RunIdentity("run_me", attempt=2, claim=3, parent_id="run_parent", root_id="run_root")
 

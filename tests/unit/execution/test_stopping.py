@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from taskflow import BlockingCallError, Context, RunCanceledError, Signal, TaskResult
-from taskflow.definition.decorator import task
-from taskflow.definition.task import Task
 from taskflow.execution.attempt import Attempt
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
 from taskflow.models import RunStatus
+from taskflow.verbs.decorator import task
+from taskflow.verbs.task import Task
 from tests.unit.execution.conftest import an_attempt
 
 SIGTERM_EXIT = -(256 - signals.SIGTERM)

@@ -20,13 +20,13 @@ from taskflow import (
     tasks,
     wait,
 )
-from taskflow.definition.tokens import TokenResult, token_output, token_result
-from taskflow.definition.waiting import WaitRequest, using_waits
+from taskflow.definition.calls.tokens import TokenResult, token_output, token_result
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.waiting.blocking import BlockingWaits
 from taskflow.execution.waiting.coroutines import CoroutineWaits
 from taskflow.execution.waiting.desk import AsyncDesk, Desk, Done, Opening
 from taskflow.models import RunStatus
+from taskflow.seams.waits import WaitRequest, using_waits
 
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 NAIVE = datetime(2100, 1, 1)

@@ -6,7 +6,7 @@ import sys
 
 def seen(code: str) -> str:
     """Return what a process prints that does something and then what a node does at its start."""
-    program = f"import gc\n{code}\nfrom taskflow.worker.collector import spare_what_stays\nspare_what_stays()\n"
+    program = f"import gc\n{code}\nfrom taskflow.worker.node.collector import spare_what_stays\nspare_what_stays()\n"
     program += "print(gc.get_freeze_count() > 1000, gc.get_threshold()[0])"
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
 

@@ -8,7 +8,7 @@ import signal
 import threading
 from typing import Any
 
-from taskflow.worker.fork_logging import fork_between_lines
+from taskflow.worker.children.fork_logging import fork_between_lines
 
 
 class SlowTerminal(io.RawIOBase):

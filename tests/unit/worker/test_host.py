@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from taskflow.worker.host import this_host
+from taskflow.worker.node.host import this_host
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from taskflow.worker import next_jobs
-from taskflow.worker.next_jobs import BusyChildren
+from taskflow.worker.children import next_jobs
+from taskflow.worker.children.next_jobs import BusyChildren
 
 
 @pytest.fixture

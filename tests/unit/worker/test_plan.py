@@ -6,8 +6,8 @@ import pytest
 
 from taskflow.definition.machine import PRESETS
 from taskflow.errors import DefinitionError
-from taskflow.worker.host import Host
-from taskflow.worker.plan import Demand, Plan, PlanError, WorkerOptions, fitting, plan_nodes, shown
+from taskflow.worker.launch.plan import Demand, Plan, PlanError, WorkerOptions, fitting, plan_nodes, shown
+from taskflow.worker.node.host import Host
 
 GB = 1024**3
 HOST = Host(cores=4, memory=16 * GB)
@@ -44,7 +44,7 @@ def test_an_async_node_names_its_pool_in_its_environment() -> None:
     """Celery reads a pool of one's own from an environment variable only."""
     [node] = plan(FETCH).nodes
     assert shown(node) == (
-        "CELERY_CUSTOM_WORKER_POOL=taskflow.worker.async_pool:AsyncPool "
+        "CELERY_CUSTOM_WORKER_POOL=taskflow.worker.coroutines.pool:AsyncPool "
         "celery -A shop worker -Q dev.small-1x.async -c 500 -n dev.small-1x.async-n1@%h -P custom "
         "--without-gossip --without-mingle --loglevel INFO"
     )

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from taskflow.worker.seat import Seat
+from taskflow.worker.children.seat import Seat
 
 
 class Line:

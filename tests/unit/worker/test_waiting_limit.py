@@ -3,9 +3,9 @@
 import os
 
 from taskflow.definition.machine import PRESETS
-from taskflow.worker.host import Host
-from taskflow.worker.parking import Parked, ParkingLine
-from taskflow.worker.waiting_pool import waiting_limit
+from taskflow.worker.attempt.parking import Parked, ParkingLine
+from taskflow.worker.children.waiting_pool import waiting_limit
+from taskflow.worker.node.host import Host
 
 SMALL, LARGE = PRESETS["small-1x"], PRESETS["large-1x"]
 

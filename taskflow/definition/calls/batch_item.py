@@ -1,0 +1,127 @@
+"""The items of a batch: a payload with options of its own, and what names a task in a mixed batch."""
+
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+
+from taskflow.definition.calls.debounce import Debounce
+from taskflow.definition.calls.idempotency import IdempotencyKey
+from taskflow.definition.calls.misspelt import names_options
+from taskflow.definition.calls.trigger_options import TriggerOptions
+from taskflow.definition.durations import Duration
+from taskflow.definition.machine import Machine
+from taskflow.definition.queue import Queue
+from taskflow.errors import TriggerOptionError
+
+if TYPE_CHECKING:
+    from taskflow.definition.task_definition import TaskDefinition
+
+PayloadT_co = TypeVar("PayloadT_co", covariant=True)
+MOST_ITEMS: Final = 10_000
+"""How many items a batch may have."""
+
+
+class AnyTask(Protocol):
+    """A task, whatever it takes and returns."""
+
+    @property
+    def definition(self) -> "TaskDefinition":
+        """What was declared."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem(Generic[PayloadT_co]):
+    """One item of a batch with options of its own: those of ``Task.trigger``, which check them when it is triggered.
+
+    ``BatchItem(payload, delay="5m", idempotency_key="invoice:1")``.
+    """
+
+    payload: PayloadT_co
+    queue: str | Queue | None = None
+    concurrency_key: str | int | None = None
+    machine: str | Machine | None = None
+    delay: Duration | datetime | None = None
+    ttl: Duration | None = None
+    priority: timedelta | float | None = None
+    tags: str | Sequence[str] = ()
+    metadata: Mapping[str, object] | None = None
+    idempotency_key: str | IdempotencyKey | None = None
+    idempotency_key_ttl: Duration | None = None
+    max_attempts: int | None = None
+    max_duration: Duration | None = None
+    debounce: Debounce | None = None
+    test: bool = False
+
+    def options(self) -> TriggerOptions:
+        """Return the options, checked.
+
+        Raises:
+            TriggerOptionError: One of them is not possible.
+        """
+        return TriggerOptions.checked(
+            queue=self.queue,
+            concurrency_key=self.concurrency_key,
+            machine=self.machine,
+            delay=self.delay,
+            ttl=self.ttl,
+            priority=self.priority,
+            tags=self.tags,
+            metadata=self.metadata,
+            idempotency_key=self.idempotency_key,
+            idempotency_key_ttl=self.idempotency_key_ttl,
+            max_attempts=self.max_attempts,
+            max_duration=self.max_duration,
+            debounce=self.debounce,
+            test=self.test,
+        )
+
+
+_item: Any = BatchItem
+_item.__init__ = names_options(_item.__init__)  # the one that dataclass has made
+
+MixedItem = tuple[AnyTask | str, object]
+"""An item of a mixed batch: a task or its id, and a payload or a ``BatchItem`` of it."""
+
+
+def check_items(items: object, *, is_async: bool) -> None:
+    """Refuse what is no collection of items: a text or a mapping would be taken apart.
+
+    Raises:
+        TriggerOptionError: It is neither a list nor an iterator.
+    """
+    given = items  # pyright narrows the other one to what it does not know in full
+    if isinstance(items, AsyncIterable) and not is_async:
+        raise TriggerOptionError("items", "...", "Async iterators are for the twin: await abatch_trigger(...).")
+    if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable | AsyncIterable):
+        raise TriggerOptionError(
+            "items", given, "Give a list or an iterator of payloads, or of BatchItem(payload, ...)."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """How a whole batch is triggered. ``idempotency_key`` is that of the batch."""
+
+    atomic: bool = False
+    idempotency_key: IdempotencyKey | None = None
+    idempotency_key_ttl: timedelta | None = None
+
+    @classmethod
+    def checked(
+        cls,
+        *,
+        atomic: bool = False,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
+    ) -> "BatchOptions":
+        """Return the options as given to a verb.
+
+        Raises:
+            TriggerOptionError: One of them is not possible.
+        """
+        if not isinstance(atomic, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
+            raise TriggerOptionError("atomic", atomic, "Use True or False.")
+        found = TriggerOptions.checked(idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl)
+        return BatchOptions(atomic, found.idempotency_key, found.idempotency_key_ttl)

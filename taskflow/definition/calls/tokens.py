@@ -1,0 +1,162 @@
+"""Tokens as values: what a run waits for until somebody completes it. No I/O."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, Generic, TypeVar, cast, overload
+
+from pydantic import ValidationError
+from pydantic_core import from_json, to_json
+
+from taskflow.definition.documents.adapter import Adapter, UnwritableError, explain
+from taskflow.definition.documents.annotation import Annotation
+from taskflow.definition.documents.payload import OutputType
+from taskflow.errors import OutputError, TokenDataError, WaitError, WaitTimeoutError
+
+OutputT = TypeVar("OutputT")
+OutputT_co = TypeVar("OutputT_co", covariant=True)
+
+
+class TokenStatus(StrEnum):
+    """Where a token stands. The values are those of Trigger.dev's API."""
+
+    WAITING = "WAITING"
+    COMPLETED = "COMPLETED"
+    TIMED_OUT = "TIMED_OUT"
+
+
+@dataclass(frozen=True, slots=True)
+class WaitToken(Generic[OutputT]):
+    """A token that was made. Its ``id`` is all that whoever completes it needs; nobody can guess it.
+
+    Attributes:
+        is_cached: Whether an older token with the same idempotency key was found.
+        output_type: What completes it, None for any JSON.
+    """
+
+    id: str
+    is_cached: bool = False
+    output_type: type[OutputT] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token, as the store knew it at one moment. ``output`` is plain JSON, None unless it was completed."""
+
+    id: str
+    status: TokenStatus
+    created_at: datetime
+    timeout_at: datetime | None = None
+    completed_at: datetime | None = None
+    tags: tuple[str, ...] = ()
+    idempotency_key: str | None = None
+    output: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPage(Sequence[Token]):
+    """Some tokens, newest first.
+
+    Attributes:
+        cursor: Gives the following page when passed to ``wait.list_tokens``; None on the last page.
+    """
+
+    tokens: tuple[Token, ...]
+    cursor: str | None = None
+
+    @overload
+    def __getitem__(self, index: int) -> Token: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Token, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Token | tuple[Token, ...]:
+        return self.tokens[index]
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __iter__(self) -> Iterator[Token]:
+        return iter(self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenResult(Generic[OutputT_co]):
+    """What a token was completed with. ``output`` is None unless ``ok``, ``error`` is None if it is.
+
+    Attributes:
+        error: ``WaitTimeoutError``: nobody completed it in time. ``TokenDataError``: what it was completed with is not
+            of the type asked for.
+    """
+
+    token_id: str
+    output: OutputT_co | None = None
+    error: WaitError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was completed, with what was asked for."""
+        return self.error is None
+
+    def unwrap(self) -> OutputT_co:
+        """Return the output.
+
+        Raises:
+            WaitTimeoutError: Nobody completed the token in time.
+            TokenDataError: What it was completed with is not of the type asked for.
+        """
+        if self.error is not None:
+            raise self.error
+        return cast("OutputT_co", self.output)
+
+
+_UNTYPED: Final = OutputType(None)
+
+
+def token_output(token_id: str, output_type: object, data: object) -> bytes:
+    """Return the JSON of what completes a token.
+
+    Raises:
+        TokenDataError: It is not of the type, or not JSON.
+        DefinitionError: The type cannot be used.
+    """
+    try:
+        if output_type is None:
+            return _UNTYPED.dump(data)
+        adapter = _adapter(output_type)
+        return adapter.write(adapter.validate(data))
+    except ValidationError as invalid:
+        raise TokenDataError(token_id, f"{explain(invalid)}.") from None
+    except UnwritableError as error:
+        raise TokenDataError(token_id, f"{error}.") from None
+    except OutputError as error:
+        raise TokenDataError(token_id, f"{error.__cause__}.") from None
+
+
+def token_result(token_id: str, output_type: object, value: bytes) -> TokenResult[Any]:
+    """Return what became of a token of what its waiter was told: ``{"status", "output"}``."""
+    told = cast("dict[str, Any]", from_json(value))
+    if told["status"] != TokenStatus.COMPLETED:
+        return TokenResult(token_id, error=WaitTimeoutError(token_id))
+    if output_type is None:
+        return TokenResult(token_id, told["output"])
+    try:
+        return TokenResult(token_id, _adapter(output_type).read(to_json(told["output"])))
+    except ValidationError as invalid:
+        return TokenResult(token_id, error=TokenDataError(token_id, f"{explain(invalid)}."))
+
+
+def check_output_type(output_type: object) -> object:
+    """Return a type that tokens are completed with, None for any JSON.
+
+    Raises:
+        DefinitionError: It cannot be used.
+    """
+    if output_type is not None:
+        _adapter(output_type)
+    return output_type
+
+
+def _adapter(output_type: object) -> Adapter:
+    return Annotation("A token's output_type", output_type, {}).adapter()

@@ -1,0 +1,231 @@
+"""The options of one trigger, checked before anything is written."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, TypeGuard
+
+from pydantic_core import to_json
+
+from taskflow.definition.calls.debounce import Debounce
+from taskflow.definition.calls.idempotency import IdempotencyKey, scoped_key
+from taskflow.definition.documents.unserialisable import find_non_finite, find_unserialisable
+from taskflow.definition.durations import Duration, parse_duration
+from taskflow.definition.machine import Machine
+from taskflow.definition.queue import NAME_REMEDY, Queue, is_queue_name
+from taskflow.errors import DefinitionError, TriggerOptionError
+
+MOST_TAGS: Final = 10
+LONGEST_TAG: Final = 128
+LARGEST_METADATA: Final = 256 * 1024
+_LONGEST_CONCURRENCY_KEY: Final = 512
+_LARGEST_PRIORITY: Final = (1 << 31) / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerOptions:
+    """How a run differs from what its task declares. Made by ``checked``.
+
+    ``delay`` is a ``timedelta`` or an aware ``datetime`` once checked, ``metadata`` JSON, ``priority`` seconds.
+    """
+
+    queue: str | Queue | None = None
+    concurrency_key: str | None = None
+    machine: str | Machine | None = None
+    delay: timedelta | datetime | None = None
+    ttl: timedelta | None = None
+    priority: float = 0.0
+    tags: tuple[str, ...] = ()
+    metadata: bytes = b""
+    idempotency_key: IdempotencyKey | None = None
+    idempotency_key_ttl: timedelta | None = None
+    max_attempts: int | None = None
+    max_duration: timedelta | None = None
+    debounce: Debounce | None = None
+    test: bool = False
+
+    @classmethod
+    def checked(
+        cls,
+        *,
+        queue: str | Queue | None = None,
+        concurrency_key: str | int | None = None,
+        machine: str | Machine | None = None,
+        delay: Duration | datetime | None = None,
+        ttl: Duration | None = None,
+        priority: timedelta | float | None = None,
+        tags: str | Sequence[str] = (),
+        metadata: Mapping[str, object] | None = None,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
+        max_attempts: int | None = None,
+        max_duration: Duration | None = None,
+        debounce: Debounce | None = None,
+        test: bool = False,
+    ) -> "TriggerOptions":
+        """Return the options as given to a verb.
+
+        Raises:
+            TriggerOptionError: One of them is not possible. The message says which, and what to write.
+        """
+        given = (queue, concurrency_key, machine, delay, ttl, priority, metadata, idempotency_key, idempotency_key_ttl)
+        if not isinstance(test, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
+            raise TriggerOptionError("test", test, "Use True or False.")
+        if tags == () and (*given, max_attempts, max_duration, debounce) == _NOTHING_GIVEN:
+            return _TEST if test else _NONE
+        if debounce is not None:
+            _check_debounce(debounce, delay)
+        return TriggerOptions(
+            queue=_check_queue(queue),
+            concurrency_key=_check_concurrency_key(concurrency_key),
+            machine=_check_machine(machine),
+            delay=_check_delay(delay),
+            ttl=_check_duration("ttl", ttl),
+            priority=_check_priority(priority),
+            tags=check_tags(tags),
+            metadata=check_metadata(metadata),
+            idempotency_key=_check_key(idempotency_key),
+            idempotency_key_ttl=_check_duration("idempotency_key_ttl", idempotency_key_ttl),
+            max_attempts=_check_attempts(max_attempts),
+            max_duration=_check_duration("max_duration", max_duration),
+            debounce=debounce,
+            test=test,
+        )
+
+
+_NOTHING_GIVEN: Final = (None,) * 12
+_NONE: Final = TriggerOptions()
+_TEST: Final = TriggerOptions(test=True)
+
+
+def check_metadata(metadata: object) -> bytes:
+    """Return metadata as JSON, b"" for none.
+
+    Raises:
+        TriggerOptionError: Not an object of JSON, or larger than 256 KB.
+    """
+    if metadata is None:
+        return b""
+    if not isinstance(metadata, Mapping):
+        raise TriggerOptionError("metadata", metadata, "Use a mapping of text to JSON values.")
+    found = find_unserialisable(metadata) or find_non_finite(metadata)  # pyright: ignore[reportUnknownArgumentType]
+    if found:
+        raise TriggerOptionError("metadata", "...", f"{found}, which JSON cannot carry.")
+    document = to_json(metadata)
+    if len(document) > LARGEST_METADATA:
+        remedy = f"Its JSON is {len(document):,} bytes and the limit is {LARGEST_METADATA:,}. Store it elsewhere."
+        raise TriggerOptionError("metadata", "...", remedy)
+    return document
+
+
+def check_tags(tags: str | Sequence[str]) -> tuple[str, ...]:
+    """Return tags as a tuple, each one once.
+
+    Raises:
+        TriggerOptionError: More than 10, or one that is not 1 to 128 characters of text.
+    """
+    given: object = (tags,) if isinstance(tags, str) else tags
+    if not isinstance(given, list | tuple | set | frozenset):
+        raise TriggerOptionError("tags", tags, 'Use text, or a list of texts: tags=["order", "eu"].')
+    unique = tuple(dict.fromkeys(tag for tag in given if is_tag(tag)))
+    if len(unique) > MOST_TAGS:
+        raise TriggerOptionError("tags", tags, f"A run has at most {MOST_TAGS} tags.")
+    if not all(map(is_tag, given)):
+        raise TriggerOptionError("tags", tags, f"Each tag is text of 1 to {LONGEST_TAG} characters.")
+    return unique
+
+
+def check_due(delay: Duration | datetime) -> timedelta | datetime:
+    """Return when a run is to start: how long from now, or the instant.
+
+    Raises:
+        TriggerOptionError: Neither a duration nor an aware instant.
+    """
+    due = _check_delay(delay)
+    if due is None:
+        raise TriggerOptionError("delay", delay, "Say when the run is to start, e.g. '5m'.")
+    return due
+
+
+def is_tag(tag: object) -> TypeGuard[str]:
+    """Whether it is text of 1 to 128 characters."""
+    return _is_text(tag, LONGEST_TAG)
+
+
+def _check_queue(queue: str | Queue | None) -> str | Queue | None:
+    name = queue.name if isinstance(queue, Queue) else queue
+    if isinstance(queue, Queue) and name is None:
+        raise TriggerOptionError("queue", queue, "Give the queue a name, or leave the option out.")
+    if name is not None and not is_queue_name(name):
+        raise TriggerOptionError("queue", queue, f"{NAME_REMEDY} in a queue's name.")
+    return queue
+
+
+def _check_machine(machine: object) -> str | Machine | None:
+    if machine is None or isinstance(machine, str | Machine):
+        return machine
+    raise TriggerOptionError("machine", machine, 'Use a preset\'s name, "small-2x", or Machine(cpu=2, memory=4).')
+
+
+def _check_delay(delay: Duration | datetime | None) -> timedelta | datetime | None:
+    if isinstance(delay, datetime):
+        if delay.utcoffset() is None:
+            raise TriggerOptionError("delay", delay, "Give an aware datetime, e.g. datetime.now(UTC).")
+        return delay
+    return _check_duration("delay", delay, " Or give an aware datetime.")
+
+
+def _check_duration(option: str, value: Duration | None, more: str = "") -> timedelta | None:
+    if value is None:
+        return None
+    try:
+        return parse_duration(value, option=option)
+    except DefinitionError as error:
+        raise TriggerOptionError(option, value, f"{error.what}. {error.remedy}{more}") from None
+
+
+def _check_key(key: object) -> IdempotencyKey | None:
+    if key is None:
+        return None
+    if isinstance(key, str | IdempotencyKey):
+        return scoped_key(key)
+    raise TriggerOptionError("idempotency_key", key, "Use text, or what idempotency_keys.create returns.")
+
+
+def _check_concurrency_key(key: object) -> str | None:
+    if key is None:
+        return None
+    text = str(key) if isinstance(key, int) and not isinstance(key, bool) else key
+    if isinstance(text, str) and _is_text(text, _LONGEST_CONCURRENCY_KEY) and "\n" not in text:
+        return text
+    remedy = f"Use text of 1 to {_LONGEST_CONCURRENCY_KEY} characters in one line, or a whole number."
+    raise TriggerOptionError("concurrency_key", key, remedy)
+
+
+def _check_priority(priority: object) -> float:
+    if priority is None:
+        return 0.0
+    seconds = priority.total_seconds() if isinstance(priority, timedelta) else priority
+    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and math.isfinite(seconds):
+        return max(-_LARGEST_PRIORITY, min(_LARGEST_PRIORITY, float(seconds)))
+    raise TriggerOptionError("priority", priority, "Use a number of seconds, or a timedelta.")
+
+
+def _check_debounce(debounce: object, delay: object) -> None:
+    if not isinstance(debounce, Debounce):
+        raise TriggerOptionError("debounce", debounce, 'Use Debounce("key", "5s").')
+    if delay is not None:
+        raise TriggerOptionError("delay", delay, "With debounce, its own delay counts: leave this one out.")
+
+
+def _check_attempts(attempts: object) -> int | None:
+    if attempts is None:
+        return None
+    if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
+        raise TriggerOptionError("max_attempts", attempts, "Use a whole number from 1; 1 means no retry.")
+    return attempts
+
+
+def _is_text(value: object, longest: int) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= longest

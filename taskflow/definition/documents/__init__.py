@@ -1,0 +1,1 @@
+"""Typed JSON: annotations, payloads and outputs as documents."""

@@ -1,0 +1,226 @@
+"""Turn the items of a batch into operations, part by part. No I/O: ``batches`` executes them and tells what came back.
+
+A part's runs and the batch's record of them go out in one write. Where a key may name an older run, what the items
+became is known only by the reply: the record then goes out with the next part.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final, cast
+
+from taskflow.definition.calls.batch_item import AnyTask, BatchItem, BatchOptions
+from taskflow.definition.calls.idempotency import IdempotencyKey
+from taskflow.definition.calls.trigger_options import TriggerOptions
+from taskflow.definition.documents.payload import OutputType
+from taskflow.engine.new_run import Planner
+from taskflow.engine.steps import Write
+from taskflow.errors import BatchItemsError, TriggerOptionError
+from taskflow.models import BatchError, RunError, RunStatus
+from taskflow.objects.address import LargeValue
+from taskflow.seams.batches import BatchRuns
+from taskflow.seams.waits import Waiter
+from taskflow.store import operations
+from taskflow.store.operations.batches import RUNS_A_SCRIPT
+from taskflow.store.operations.making import NewRun
+from taskflow.store.operations.waits import complete_item
+from taskflow.store.wire import new_batch_id, shard_of_batch, shard_of_run
+from taskflow.verbs.trigger_and_wait import end_json
+
+ITEMS_A_PART: Final = 200
+"""How many items go out in one write: small payloads fit the socket's buffer, so that sending does not wait."""
+_BYTES_A_PART: Final = 1 << 20
+_NO_OPTIONS: Final = TriggerOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some items in a row: from ``place`` to ``end``.
+
+    Attributes:
+        scripts: The operations that make their runs, with the places whose runs each makes.
+        task_shards: Which task's runs go to which shard.
+        certain: The runs' ids, when no key may name an older one.
+        large: Payloads to write before.
+    """
+
+    place: int
+    end: int
+    errors: Sequence[BatchError]
+    scripts: Sequence[tuple[Write, Sequence[int]]]
+    task_shards: frozenset[tuple[str, int]]
+    certain: Sequence[str | None] | None
+    large: Sequence[LargeValue] = ()
+
+
+class BatchPlan:
+    """One batch on its way into the store.
+
+    Attributes:
+        id: Follows from the idempotency key, so that a repeated batch is the same one.
+        made: How many items are runs for certain.
+    """
+
+    def __init__(
+        self,
+        planner: Planner,
+        task: AnyTask | None,
+        items: Sequence[object],
+        options: BatchOptions,
+        waiter: Waiter | None = None,
+    ) -> None:
+        """Plan nothing yet."""
+        self._waiter = waiter
+        self._planner, self._task, self._items, self._options = planner, task, items, options
+        key = options.idempotency_key
+        named = f"{task.definition.id if task else ''}:{key.digest}" if key else ""
+        if waiter is not None and waiter.is_durable and not named:
+            named = waiter.text
+        self.id = new_batch_id(named, planner.shards)
+        self.made = 0
+        self._run_ids: list[str | None] = [None] * len(items)
+        self._errors: list[BatchError] = []
+        self._outputs: list[OutputType | None] = [task.definition.output] if task else [None] * len(items)
+        self._unrecorded: list[Part] = []
+        self._planned: list[NewRun | None] = []
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it has an idempotency key."""
+        return self._options.idempotency_key is not None
+
+    @property
+    def runs(self) -> BatchRuns:
+        """What the items became so far."""
+        return BatchRuns(self.id, tuple(self._run_ids), tuple(self._errors), tuple(self._outputs))
+
+    def checks(self) -> Iterator[None]:
+        """Plan all items of an atomic batch, pausing now and then for an event loop.
+
+        Raises:
+            BatchItemsError: Items are wrong.
+        """
+        if not self._options.atomic:
+            return
+        for index in range(len(self._items)):
+            self._planned.append(self._plan(index))
+            if index % ITEMS_A_PART == 0:
+                yield
+        if self._errors:
+            raise BatchItemsError(self._errors, len(self._items))
+
+    def parts(self) -> Iterator[Part]:
+        """Plan the items, part by part."""
+        part = self._part(0)
+        yield part
+        while part.end < len(self._items):
+            part = self._part(part.end)
+            yield part
+
+    def writes(self, part: Part) -> list[Write]:
+        """Return the operations that write a part: those that make its runs, then what can be recorded by now."""
+        writes = [write for write, _ in part.scripts]
+        if part.certain is None:
+            return [*writes, *self.rest(part)]
+        self._run_ids[part.place : part.end] = part.certain
+        self._unrecorded.append(part)
+        return [*writes, *self.rest()]
+
+    def rest(self, *following: Part) -> list[Write]:
+        """Return the operations that record the parts whose runs are known. Those of ``following`` are not yet."""
+        known, self._unrecorded = self._unrecorded, [*following]
+        return [write for part in known for write in (self._record(part), *self._tellings(part))]
+
+    def _tellings(self, part: Part) -> list[Write]:
+        """Return the operations that tell who waits about the items that became no run."""
+        if self._waiter is None:
+            return []
+        shard = shard_of_run(self._waiter.run_id) or 0
+        return [(complete_item(self._waiter.at(error.index), _wrong(error)), shard) for error in part.errors]
+
+    def took(self, part: Part, results: Sequence[Any]) -> None:
+        """Take the results of the operations that made a part's runs."""
+        for (_, places), made in zip(part.scripts, results, strict=True):
+            for place, (run_id, _) in zip(places, made, strict=True):
+                self._run_ids[place] = run_id
+            self.made += len(places)
+
+    def _part(self, place: int) -> Part:
+        first_error, size, end = len(self._errors), 0, place
+        news: dict[int, NewRun] = {}
+        is_certain = True
+        while end < len(self._items) and end - place < ITEMS_A_PART and size < _BYTES_A_PART:
+            new = self._planned[end] if self._options.atomic else self._plan(end)
+            if new is not None:
+                news[end] = new
+                size += len(new.large.document if new.large else new.payload)
+                is_certain = is_certain and new.idempotency_key is None and new.debounce is None
+            end += 1
+        shards = {index: self._planner.shard(new) for index, new in news.items()}
+        scripts: list[tuple[Write, Sequence[int]]] = []
+        for shard in sorted(set(shards.values())):
+            here = [index for index in news if shards[index] == shard]
+            for start in range(0, len(here), RUNS_A_SCRIPT):
+                places = here[start : start + RUNS_A_SCRIPT]
+                scripts.append(((operations.batches.trigger_runs([news[index] for index in places]), shard), places))
+        certain = [news[index].id if index in news else None for index in range(place, end)] if is_certain else None
+        tasks = frozenset((new.task_id, shards[index]) for index, new in news.items())
+        large = [new.large for new in news.values() if new.large]
+        return Part(place, end, tuple(self._errors[first_error:]), scripts, tasks, certain, large)
+
+    def _plan(self, index: int) -> NewRun | None:
+        task_id = self._task.definition.id if self._task else ""
+        try:
+            task, item = self._read(index)
+            task_id = task.definition.id
+            payload, options = item, _NO_OPTIONS
+            if isinstance(item, BatchItem):
+                own = cast("BatchItem[object]", item)
+                payload, options = own.payload, own.options()
+            waiter = self._waiter.at(index) if self._waiter else None
+            return self._planner.plan(task, payload, self._keyed(index, options), batch_id=self.id, waiter=waiter)
+        except Exception as error:  # whatever a payload's own validation raises: the other items go on
+            self._errors.append(BatchError(index, task_id, type(error).__name__, str(error)))
+            return None
+
+    def _read(self, index: int) -> tuple[AnyTask, object]:
+        item = self._items[index]
+        if self._task is not None:
+            return self._task, item
+        if not isinstance(item, tuple) or len(pair := cast("tuple[object, ...]", item)) != 2:
+            remedy = "Each item is (task or its id, payload) or (task or its id, BatchItem(payload, ...))."
+            raise TriggerOptionError("items", "...", remedy)
+        named, payload = cast("tuple[AnyTask | str, object]", pair)
+        task = self._planner.known.task(named) if isinstance(named, str) else named
+        self._outputs[index] = task.definition.output
+        return task, payload
+
+    def _keyed(self, index: int, options: TriggerOptions) -> TriggerOptions:
+        key, ttl = self._options.idempotency_key, self._options.idempotency_key_ttl
+        if key is None or options.idempotency_key is not None:
+            return options
+        return _with_key(options, key, index, ttl)
+
+    def _record(self, part: Part) -> Write:
+        key = self._options.idempotency_key
+        is_last = part.end == len(self._items)
+        operation = operations.batches.write_batch(
+            self.id,
+            part.place,
+            self._run_ids[part.place : part.end],
+            part.errors,
+            count=len(self._items) if is_last else None,
+            key=key.key if key else "",
+        )
+        return operation, shard_of_batch(self.id) or 0
+
+
+def _wrong(error: BatchError) -> bytes:
+    return end_json("", RunStatus.FAILED, RunError(error.type, error.message))
+
+
+def _with_key(options: TriggerOptions, key: IdempotencyKey, index: int, ttl: timedelta | None) -> TriggerOptions:
+    digest = hashlib.sha256(f"{key.digest}:{index}".encode()).hexdigest()[:32]
+    own = IdempotencyKey(f"{key.key}-{index}", digest, key.scope)
+    return replace(options, idempotency_key=own, idempotency_key_ttl=options.idempotency_key_ttl or ttl)

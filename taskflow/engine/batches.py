@@ -1,0 +1,206 @@
+"""The engine behind batches: many runs a write, the next part planned while the store makes the last one."""
+
+import asyncio
+from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Sequence
+from contextvars import Context
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+from taskflow.definition.calls.batch_item import MOST_ITEMS, AnyTask, BatchOptions, check_items
+from taskflow.engine.batch_ends import Search, countdown, told_as
+from taskflow.engine.batch_plan import BatchPlan, Part
+from taskflow.engine.batch_records import batch_of, status_reads
+from taskflow.engine.declarations import Declarations
+from taskflow.engine.lookup import Lookup
+from taskflow.engine.loops import Loop
+from taskflow.engine.new_run import Planner
+from taskflow.engine.results import ResultListener
+from taskflow.engine.steps import Write, checked
+from taskflow.errors import (
+    BatchNotFoundError,
+    BatchTriggerError,
+    ObjectStoreError,
+    ReplicasMissingError,
+    StoreUnavailableError,
+    TriggerOptionError,
+)
+from taskflow.models import Batch
+from taskflow.objects.address import is_address
+from taskflow.seams.batches import BatchRuns, RunEnd
+from taskflow.seams.waits import Waiter
+from taskflow.store import operations
+from taskflow.store.sync_store import Store
+from taskflow.store.wire import shard_of_batch
+
+
+class StoreBatchEngine:
+    """Implements ``definition.batch_engine.BatchEngine``."""
+
+    def __init__(
+        self,
+        planner: Planner,
+        store: Store,
+        results: ResultListener,
+        loop: Callable[[], Loop],
+        declarations: Declarations,
+        lookup: Lookup,
+    ) -> None:
+        self._planner = planner
+        self._store = store
+        self._results = results
+        self._loop = loop
+        self._declarations = declarations
+        self._lookup = lookup
+
+    def trigger(
+        self,
+        task: AnyTask | str | None,
+        items: Iterable[object],
+        options: BatchOptions,
+        waiter: Waiter | None = None,
+    ) -> BatchRuns:
+        """Make a run of each item."""
+        check_items(items, is_async=False)
+        plan = self._plan(task, list(islice(items, MOST_ITEMS + 1)), options, waiter)
+        for _ in plan.checks():
+            pass
+        try:
+            flight: tuple[Part, int, Callable[[], list[Any]]] | None = None
+            for part in plan.parts():
+                if flight:
+                    self._took(plan, *flight[:2], flight[2](), self._store.missing_templates)
+                self._write_large(part)
+                first = self._declared(part, self._store.missing_templates)
+                flight = part, len(first), self._store.start_many([*first, *plan.writes(part)])
+            if flight:
+                self._took(plan, *flight[:2], flight[2](), self._store.missing_templates)
+            self._store.run_many(plan.rest())
+        except (StoreUnavailableError, ObjectStoreError) as error:
+            raise _interrupted(plan, error) from error
+        return plan.runs
+
+    async def atrigger(
+        self,
+        task: AnyTask | str | None,
+        items: Iterable[object] | AsyncIterable[object],
+        options: BatchOptions,
+        waiter: Waiter | None = None,
+    ) -> BatchRuns:
+        """Make a run of each item."""
+        check_items(items, is_async=True)
+        plan = self._plan(task, await _alist(items), options, waiter)
+        for _ in plan.checks():
+            await asyncio.sleep(0)
+        store = self._loop().store
+        flight: tuple[Part, int, asyncio.Task[list[Any]]] | None = None
+        try:
+            for part in plan.parts():
+                if flight:
+                    self._took(plan, *flight[:2], await flight[2], store.missing_templates)
+                if part.large:
+                    await asyncio.to_thread(self._write_large, part)
+                first = self._declared(part, store.missing_templates)
+                flight = part, len(first), _sending(store.run_many([*first, *plan.writes(part)]))
+                await asyncio.sleep(0)  # it is sent before the next part is planned
+            if flight:
+                self._took(plan, *flight[:2], await flight[2], store.missing_templates)
+            await store.run_many(plan.rest())
+        except (StoreUnavailableError, ObjectStoreError) as error:
+            raise _interrupted(plan, error) from error
+        finally:
+            if flight and not flight[2].done():
+                flight[2].cancel()
+        return plan.runs
+
+    def retrieve(self, batch_id: str) -> Batch:
+        """Return a batch's record."""
+        stored = self._store.run(operations.batches.read_batch(batch_id), shard=self._shard(batch_id))
+        return batch_of(batch_id, stored, _checked(self._store.run_many(status_reads(stored))))
+
+    async def aretrieve(self, batch_id: str) -> Batch:
+        """Return a batch's record."""
+        store = self._loop().store
+        stored = await store.run(operations.batches.read_batch(batch_id), shard=self._shard(batch_id))
+        return batch_of(batch_id, stored, _checked(await store.run_many(status_reads(stored))))
+
+    def wait(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
+        """Return how runs ended, once all of them have."""
+        left, search = countdown(timeout), Search(run_ids, self._lookup.end)
+        while search.left:
+            unfinished = search.took(self._store.run_many(search.reads()))
+            if unfinished is not None:
+                with told_as(timeout):
+                    search.ended(unfinished, self._results.wait(unfinished, left()))
+        return [self._loaded(search.ends[run_id]) for run_id in run_ids]
+
+    async def await_(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
+        """Return how runs ended, once all of them have."""
+        left, search, loop = countdown(timeout), Search(run_ids, self._lookup.end), self._loop()
+        while search.left:
+            results = await loop.store.run_many(search.reads())
+            unfinished = await asyncio.to_thread(search.took, results)
+            if unfinished is not None:
+                with told_as(timeout):
+                    search.ended(unfinished, await loop.results.wait(unfinished, left()))
+        ends = [search.ends[run_id] for run_id in run_ids]
+        if not any(is_address(output or b"") for _, output, _ in ends):
+            return ends
+        return await asyncio.to_thread(lambda: [self._loaded(end) for end in ends])
+
+    def _plan(
+        self, task: AnyTask | str | None, items: list[object], options: BatchOptions, waiter: Waiter | None
+    ) -> BatchPlan:
+        if len(items) > MOST_ITEMS:
+            raise TriggerOptionError("items", "...", f"A batch has at most {MOST_ITEMS:,} items: trigger several.")
+        found = self._planner.known.task(task) if isinstance(task, str) else task
+        return BatchPlan(self._planner, found, items, options, waiter)
+
+    def _write_large(self, part: Part) -> None:
+        for large in part.large:
+            self._planner.values.write(large)
+
+    def _loaded(self, end: RunEnd) -> RunEnd:
+        status, output, error = end
+        return status, output and self._planner.values.load(output), error
+
+    def _declared(self, part: Part, missing: set[str]) -> list[Write]:
+        needed = [(self._declarations.needed(*where, missing), where[1]) for where in part.task_shards]
+        return [(operation, shard) for operation, shard in needed if operation]
+
+    def _took(self, plan: BatchPlan, part: Part, first: int, results: list[Any], missing: set[str]) -> None:
+        _checked(results)
+        for task_id, shard in part.task_shards:
+            self._declarations.made(task_id, shard, missing)
+        plan.took(part, results[first : first + len(part.scripts)])
+
+    def _shard(self, batch_id: str) -> int:
+        shard = shard_of_batch(batch_id)
+        if shard is None or shard >= self._planner.shards:
+            raise BatchNotFoundError(batch_id)
+        return shard
+
+
+def _sending(writes: Coroutine[Any, Any, list[Any]]) -> "asyncio.Task[list[Any]]":
+    return asyncio.create_task(writes, name="taskflow-batch", context=Context())
+
+
+async def _alist(items: Iterable[object] | AsyncIterable[object]) -> list[object]:
+    if not isinstance(items, AsyncIterable):
+        return list(islice(items, MOST_ITEMS + 1))
+    found: list[object] = []
+    async for item in items:
+        found.append(item)
+        if len(found) > MOST_ITEMS:
+            break
+    return found
+
+
+def _interrupted(plan: BatchPlan, error: StoreUnavailableError | ObjectStoreError) -> BatchTriggerError:
+    what = str(error) if isinstance(error, ObjectStoreError | ReplicasMissingError) else ""
+    total = len(plan.runs.run_ids)
+    return BatchTriggerError(error.reason, plan.id, plan.made, total, is_repeatable=plan.is_repeatable, what=what)
+
+
+def _checked(results: list[Any]) -> list[Any]:
+    return [checked(result) for result in results]

@@ -1,0 +1,121 @@
+"""What Celery's results and canvas need of the store, by plain verbs: runs, and what is kept besides them.
+
+Celery's ids are its own: an id may be no run yet (its message was not adopted), or never become one (a plain task's).
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Final
+
+from taskflow.engine.lookup import Lookup
+from taskflow.engine.results import LOOK_AGAIN_SECONDS, ResultListener
+from taskflow.errors import HistoryUnavailableError, RunNotFoundError
+from taskflow.models import Run, RunError
+from taskflow.objects.values import Values
+from taskflow.store import operations
+from taskflow.store.operations.canvas import EndedRun, Kind
+from taskflow.store.sync_store import Store
+from taskflow.store.wire import shard_of_queue
+
+log = logging.getLogger("taskflow.canvas")
+REVOKED = RunError("Canceled", "Revoked through Celery")
+HOLD: Final = timedelta(seconds=5)
+"""How long one process has a canvas for itself before another tries it again."""
+
+
+class RunRecords:
+    """Reads runs and keeps Celery's own records. Every method may raise ``StoreUnavailableError``."""
+
+    def __init__(self, store: Store, results: ResultListener, lookup: Lookup, values: Values) -> None:
+        self._store = store
+        self._results = results
+        self._lookup = lookup
+        self._values = values
+
+    def find(self, run_id: str) -> Run | None:
+        """Return a run, None when the store has none of this id."""
+        try:
+            found = self._store.run_for(run_id, operations.runs.read_run(run_id))
+        except RunNotFoundError:
+            return None
+        return self._values.resolved(found)
+
+    def find_old(self, run_id: str) -> Run | None:
+        """Return a run that has left the store for the history, None when it has none either or does not answer."""
+        try:
+            return self._values.resolved(self._lookup.retrieve(run_id))
+        except RunNotFoundError:
+            return None
+        except HistoryUnavailableError as error:
+            log.warning("history.unavailable: %s", error)
+            return None
+
+    def cancel(self, run_id: str) -> bool:
+        """Cancel a run. Returns whether there is a run of this id, ended or not."""
+        try:
+            self._store.run_for(run_id, operations.runs.cancel_run(run_id, REVOKED))
+        except RunNotFoundError:
+            return False
+        return True
+
+    def wait(self, is_ready: Callable[[], bool], task_id: str, timeout: float | None) -> bool:
+        """Wait until ``is_ready()``: asked at first, whenever the id's end is heard of, and every 5 s.
+
+        Returns:
+            False when the time is over.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._results.watching(task_id) as ended:
+            while not is_ready():
+                left = LOOK_AGAIN_SECONDS if deadline is None else deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                ended.wait(min(left, LOOK_AGAIN_SECONDS))
+                ended.clear()
+        return True
+
+    def keep(self, kind: Kind, value_id: str, value: str, *, is_awaited: bool = False) -> None:
+        """Keep a JSON text for the retention time; "" forgets it."""
+        kept = operations.canvas.keep_value(kind, value_id, value, is_awaited=is_awaited)
+        self._store.run(kept, shard=self._shard(value_id))
+
+    def kept(self, kind: Kind, value_id: str) -> str | None:
+        """Return what is kept, None for nothing."""
+        return self._store.run(operations.canvas.read_value(kind, value_id), shard=self._shard(value_id))
+
+    def size_chord(self, group_id: str, size: int) -> None:
+        """Tell how many members a chord has, before its last member can end."""
+        self._store.run(operations.canvas.size_chord(group_id, size), shard=self._shard(group_id))
+
+    def add_chord_part(self, group_id: str, task_id: str, part: bytes) -> list[bytes] | None:
+        """Count a member that ended. Returns all parts when the chord's body is to be applied now."""
+        added = operations.canvas.add_chord_part(group_id, task_id, part)
+        return self._store.run(added, shard=self._shard(group_id))
+
+    def close_chord(self, group_id: str) -> None:
+        """Remember that a chord's body was applied."""
+        self._store.run(operations.canvas.close_chord(group_id), shard=self._shard(group_id))
+
+    def claim_canvas(self, run_id: str) -> EndedRun | None:
+        """Take a finished run's canvas for ``HOLD``, None when another has it or there is none (any more)."""
+        try:
+            ended = self._store.run_for(run_id, operations.canvas.claim_canvas(run_id, HOLD))
+        except RunNotFoundError:
+            return None
+        return ended and replace(ended, output=self._values.load(ended.output))
+
+    def take_left_canvas(self, shard: int) -> list[str]:
+        """Return runs whose canvas nobody honoured; they come up again after ``HOLD``."""
+        return self._store.run(operations.canvas.take_canvas(HOLD), shard=shard)
+
+    def drop_canvas(self, run_id: str) -> None:
+        """Remember that a run's canvas was honoured."""
+        with contextlib.suppress(RunNotFoundError):
+            self._store.run_for(run_id, operations.canvas.drop_canvas(run_id))
+
+    def _shard(self, value_id: str) -> int:
+        return shard_of_queue(value_id, self._store.config.shards)

@@ -1,0 +1,78 @@
+"""Second operations: what a script leaves to do on other shards. Who caused it performs it, upkeep what was left."""
+
+from collections.abc import Generator, Sequence
+from typing import Any, Final
+
+from taskflow.engine.steps import Steps, Write, adrive, checked, drive, shards_of_run
+from taskflow.models import RunError
+from taskflow.store import operations
+from taskflow.store.async_store import AsyncStore
+from taskflow.store.operations.runs import PER_PASS
+from taskflow.store.operations.waits import complete_item, read_waiters
+from taskflow.store.sync_store import Store
+from taskflow.store.wire import shard_of_run
+
+PARENT_CANCELED: Final = RunError("Canceled", "Canceled with its parent")
+_CANCEL_CHILDREN: Final = "cancel-children:"
+_DELIVER: Final = "deliver:"
+
+
+def perform_effect(store: Store, shard: int, entry: str) -> None:
+    """Perform an effect that a script on ``shard`` left, and all that follow from it. May be repeated.
+
+    Raises:
+        StoreUnavailableError: The store did not answer; the entry stays.
+    """
+    drive(store, _perform(shard, entry, store.config.shards))
+
+
+async def aperform_effect(store: AsyncStore, shard: int, entry: str) -> None:
+    """Perform an effect. See ``perform_effect``."""
+    await adrive(store, _perform(shard, entry, store.config.shards))
+
+
+def effect_of_cancel(run_id: str) -> str:
+    """Return the entry that the cancel of a run leaves."""
+    return f"{_CANCEL_CHILDREN}{run_id}"
+
+
+def shard_of_effect(run_id: str, shards: int) -> int | None:
+    """Return the shard on which a run's entry is, None when its id does not say: upkeep finds it."""
+    named = shard_of_run(run_id)
+    return 0 if shards == 1 else named
+
+
+def _perform(shard: int, entry: str, shards: int) -> Steps[None]:
+    if entry.startswith(_DELIVER):
+        told = yield from _deliver(shard, entry.removeprefix(_DELIVER), shards)
+        yield [(operations.nodes.drop_effect(entry, told=told), shard)]
+        return
+    left = [(shard, entry)]
+    while left:
+        shard, entry = left.pop()
+        for place in range(shards):
+            canceled = yield from _cancel_children(entry.removeprefix(_CANCEL_CHILDREN), place)
+            left += [(place, effect_of_cancel(child)) for child in canceled]
+        yield [(operations.nodes.drop_effect(entry), shard)]
+
+
+def _cancel_children(parent_id: str, shard: int) -> Generator[Sequence[Write], list[Any], list[str]]:
+    canceled: list[str] = []
+    while True:
+        (found,) = yield [(operations.runs.cancel_children(parent_id, PARENT_CANCELED), shard)]
+        canceled += checked(found)
+        if len(found) < PER_PASS:
+            return canceled
+
+
+def _deliver(shard: int, run_id: str, shards: int) -> Steps[int]:
+    """Tell those who wait for a run's end where they are, and return how many they are."""
+    (found,) = yield [(read_waiters(run_id), shard)]
+    value, waiters = checked(found)
+    tellings = [
+        (complete_item(waiter, value), place) for waiter in waiters for place in shards_of_run(waiter.run_id, shards)
+    ]
+    if tellings:
+        for result in (yield tellings):
+            checked(result)
+    return len(waiters)

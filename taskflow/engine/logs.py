@@ -1,0 +1,121 @@
+"""The log lines and spans of a run, from the history and, behind what that has, from the store's stream of events."""
+
+import json
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from taskflow.engine.lookup import Lookup
+from taskflow.errors import RunNotFoundError
+from taskflow.store import operations
+from taskflow.store.events import EVENTS, entry_id
+from taskflow.store.operations.records import pairs
+from taskflow.store.sync_store import Store
+from taskflow.store.wire import shard_of_run
+
+_LINGER_SECONDS: Final = 2.0
+"""How long after a run's end more lines may come: those of a crash come late."""
+_BLOCK_MS: Final = 500
+_KINDS: Final = ("log", "span")
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line that a run has logged, or a span that has ended: level SPAN, its time and error behind its name.
+
+    Attributes:
+        sequence: (claim, number of the line under it): lines may be told twice, and are shown once.
+        fields: What was given besides the text.
+    """
+
+    at: datetime
+    level: str
+    logger: str
+    message: str
+    attempt: int
+    sequence: tuple[int, int]
+    fields: dict[str, object]
+
+
+class RunLogs:
+    """Reads the lines of runs. Blocking."""
+
+    def __init__(self, store: Store, lookup: Lookup) -> None:
+        self._store = store
+        self._lookup = lookup
+
+    def lines(self, run_id: str, *, follow: bool = False) -> Generator[LogLine]:
+        """Yield a run's lines, oldest first; with ``follow`` also those to come, until the run has ended.
+
+        Raises:
+            RunNotFoundError: No such run, in the store or the history.
+            StoreUnavailableError: The store did not answer.
+        """
+        seen: set[tuple[int, int]] = set()
+        for value in self._values(run_id, follow=follow):
+            line = _line(value)
+            if line is not None and line.sequence not in seen:
+                seen.add(line.sequence)
+                yield line
+
+    def _values(self, run_id: str, *, follow: bool) -> Iterator[str]:
+        is_over = self._is_over(run_id)
+        after = 0
+        for event in self._lookup.events(run_id):
+            after = event.position
+            if event.kind in _KINDS:
+                yield event.value
+        last = entry_id(after) if after else "0"
+        ended_at = time.monotonic() if is_over else None
+        shard = shard_of_run(run_id) or 0
+        while True:
+            entries = self._store.read_stream(EVENTS, last, shard=shard, block_ms=_BLOCK_MS if follow else None)
+            for place, fields in entries:
+                last = place.decode()
+                found = pairs(fields)
+                if found["run"].decode() == run_id and found["kind"].decode() in _KINDS:
+                    yield found["value"].decode()
+            if entries:
+                continue
+            if not follow or (ended_at is not None and time.monotonic() - ended_at > _LINGER_SECONDS):
+                return
+            if ended_at is None and self._is_over(run_id):
+                ended_at = time.monotonic()
+
+    def _is_over(self, run_id: str) -> bool:
+        try:
+            return self._store.run_for(run_id, operations.runs.read_result(run_id))[0].is_finished
+        except RunNotFoundError:
+            return self._lookup.retrieve(run_id).is_finished
+
+
+def _line(value: str) -> LogLine | None:
+    told: Any = json.loads(value)
+    if not isinstance(told, dict):
+        return None
+    found: dict[str, Any] = told  # pyright: ignore[reportUnknownVariableType] - any JSON
+    if "span" in found:
+        found |= _span_shown(found)
+    return LogLine(
+        at=datetime.fromtimestamp(found.get("time", 0) / 1000, UTC),
+        level=str(found.get("level", "INFO")),
+        logger=str(found.get("logger", "")),
+        message=str(found.get("message", "")),
+        attempt=int(found.get("attempt", 0)),
+        sequence=(int(found.get("claim", 0)), int(found.get("seq", 0))),
+        fields=dict(found.get("fields") or {}),
+    )
+
+
+def _span_shown(told: dict[str, Any]) -> dict[str, Any]:
+    """Return how a span looks as a line, at its end."""
+    error = f", ended by {told['error']}" if told.get("error") else ""
+    took = float(told.get("ms", 0))
+    return {
+        "level": "SPAN",
+        "logger": "taskflow.logger",
+        "time": told.get("time", 0) + took,
+        "message": f"{told.get('message', '')} ({took:g} ms{error})",
+    }

@@ -1,0 +1,182 @@
+"""Look runs up where they are: the store has the living and the newest, the history all that it was told of."""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from pydantic_core import to_json
+
+from taskflow.definition.calls.run_filter import RunFilter, RunPage
+from taskflow.errors import RunFilterError, RunNotFoundError
+from taskflow.models import Run, RunError, RunStatus
+from taskflow.objects.address import Address
+from taskflow.settings import Settings
+
+if TYPE_CHECKING:  # a process that only triggers never imports SQLAlchemy
+    from taskflow.history.reader import HistoryEvent, Reader
+
+_PAGE: Final = 1000
+
+
+class Lookup:
+    """The history as the verbs need it. Opened at the first use; blocking."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._opened: tuple[int, Reader | None] | None = None
+
+    def is_ready(self) -> bool:
+        """Whether there is a history.
+
+        Raises:
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        reader = self._reader()
+        return reader is not None and reader.is_ready()
+
+    def retrieve(self, run_id: str) -> Run:
+        """Return a run that the store does not have any more.
+
+        Raises:
+            RunNotFoundError: Nor has the history.
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        reader = self._reader()
+        found = reader.retrieve(run_id) if reader else None
+        if found is None:
+            raise RunNotFoundError(run_id)
+        return found
+
+    def end(self, run_id: str) -> tuple[RunStatus, bytes, RunError | None]:
+        """Return how a run ended that the store does not have any more: status, output as stored, error.
+
+        Raises:
+            RunNotFoundError: The history has none, or did not hear of its end.
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        found = self.retrieve(run_id)
+        if not found.is_finished:
+            raise RunNotFoundError(run_id)
+        output = found.output
+        return found.status, output.stored if isinstance(output, Address) else to_json(output), found.error
+
+    def events(self, run_id: str) -> "Iterator[HistoryEvent]":
+        """Yield what the history knows to have happened to a run, oldest first; nothing without a history.
+
+        Raises:
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        reader = self._reader()
+        after: int | None = None
+        while reader is not None and (found := reader.events(run_id, after, _PAGE)):
+            yield from found
+            after = found[-1].position
+
+    def page(self, recent: Sequence[Run], wanted: RunFilter, limit: int, cursor: str | None) -> RunPage:
+        """Return a page of runs.
+
+        Args:
+            recent: The store's newest runs. On the first page they stand for what the history has not been told yet;
+                without a history they are all there is.
+
+        Raises:
+            RunFilterError: The cursor or a condition is not possible, or only in a history that there is none of.
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        reader = self._reader()
+        if reader is not None and reader.is_ready():
+            page = reader.list_runs(wanted, limit, cursor)
+            return page if cursor is not None or only_in_history(wanted) else merged(page, recent, wanted, limit)
+        if cursor is not None or only_in_history(wanted):
+            raise RunFilterError(
+                "cursor" if cursor is not None else "error/version/schedule",
+                cursor or wanted.error or wanted.version or wanted.schedule,
+                "This needs the history: start a worker, which makes it, and don't set TASKFLOW_DATABASE_URL to none.",
+            )
+        return merged(RunPage(()), recent, wanted, limit)
+
+    def all(self, wanted: RunFilter) -> list[Run]:
+        """Return all runs of the history for which a filter holds, none when there is no history.
+
+        Raises:
+            RunFilterError: A condition is not possible, or only in a history that there is none of.
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        page = self.page((), wanted, _PAGE, None)
+        found = [*page]
+        while page.cursor is not None:
+            page = self.page((), wanted, _PAGE, page.cursor)
+            found += page
+        return found
+
+    def place(self) -> str:
+        """Return where the history is, without a password.
+
+        Raises:
+            HistoryUnavailableError: It did not answer.
+        """
+        reader = self._reader()
+        return reader.place() if reader else "none"
+
+    def _reader(self) -> "Reader | None":
+        with self._lock:
+            if self._opened is None or self._opened[0] != os.getpid():
+                self._opened = (os.getpid(), self._open())
+            return self._opened[1]
+
+    def _open(self) -> "Reader | None":
+        if self._settings.database_url == "none":
+            return None
+        from taskflow.history.database import Database, database_url
+        from taskflow.history.reader import Reader
+
+        url = database_url(self._settings)
+        return Reader(Database(url), self._settings.environment) if url is not None else None
+
+
+def merged(page: RunPage, recent: Sequence[Run], wanted: RunFilter, limit: int) -> RunPage:
+    """Return the first page as the store knows it: its runs stand for those of the history, which may be older news."""
+    known = {run.id for run in recent}
+    runs = [run for run in page if run.id not in known] + [run for run in recent if matches(run, wanted)]
+    if page.cursor is not None:  # behind its last run there are others that the page does not show
+        end = _place(page[-1])
+        runs = [run for run in runs if _place(run) >= end]
+    runs.sort(key=_place, reverse=True)
+    if len(runs) <= limit or not page:
+        return RunPage(tuple(runs[:limit]), page.cursor)
+    from taskflow.history.query import Cursor
+
+    last = runs[limit - 1]
+    return RunPage(tuple(runs[:limit]), Cursor(round(last.created_at.timestamp() * 1000), last.id).text())
+
+
+def matches(run: Run, wanted: RunFilter) -> bool:
+    """Whether a run of the store's list is one of those that are wanted. Not asked for ``only_in_history``."""
+    same = (
+        (wanted.queue, run.queue),
+        (wanted.machine, run.machine),
+        (wanted.batch, run.batch_id),
+        (wanted.parent, run.parent_id),
+        (wanted.root, run.root_id),
+        (wanted.idempotency_key, run.idempotency_key),
+        (wanted.is_test, run.is_test),
+    )
+    return (
+        all(value is None or value == found for value, found in same)
+        and (not wanted.statuses or run.status in wanted.statuses)
+        and (not wanted.tasks or run.task_id in wanted.tasks)
+        and (not wanted.tags or bool(set(wanted.tags) & set(run.tags)))
+        and (wanted.created_from is None or run.created_at >= wanted.created_from)
+        and (wanted.created_to is None or run.created_at < wanted.created_to)
+    )
+
+
+def only_in_history(wanted: RunFilter) -> bool:
+    """Whether a condition is about something that the store's list does not say."""
+    return (wanted.error, wanted.version, wanted.schedule) != (None, None, None)
+
+
+def _place(run: Run) -> tuple[float, str]:
+    return run.created_at.timestamp(), run.id

@@ -1,0 +1,58 @@
+"""What belongs to one event loop: its store and its listeners, made at the first verb and closed with the loop."""
+
+import asyncio
+import contextlib
+import threading
+import weakref
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+
+from taskflow.engine.results import AsyncResultListener
+from taskflow.engine.subscriptions import AsyncEventListener
+from taskflow.store.async_store import AsyncStore
+from taskflow.store.notices import AsyncNotices
+
+
+@dataclass(slots=True)
+class Loop:
+    """One event loop's store and listeners."""
+
+    store: AsyncStore
+    results: AsyncResultListener
+    events: AsyncEventListener
+    notices: AsyncNotices
+    closing: AsyncGenerator[None, None]
+
+
+class Loops:
+    """Finds what belongs to the running event loop."""
+
+    def __init__(self, make_async_store: Callable[[], AsyncStore]) -> None:
+        """Know how a store is made."""
+        self._make_async_store = make_async_store
+        self._known: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Loop] = weakref.WeakKeyDictionary()
+        self._lock = threading.Lock()
+
+    def current(self) -> Loop:
+        """Return what belongs to the running event loop."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            known = self._known.get(loop)
+            if known is None:
+                store = self._make_async_store()
+                closing = _close_with_loop(store)
+                with contextlib.suppress(StopIteration):
+                    closing.__anext__().send(None)  # to its yield, which the loop now knows of
+                known = Loop(
+                    store, AsyncResultListener(store), AsyncEventListener(store), AsyncNotices(store.config), closing
+                )
+                self._known[loop] = known
+            return known
+
+
+async def _close_with_loop(store: AsyncStore) -> AsyncGenerator[None, None]:
+    """Close a store when its event loop ends: ``asyncio.run`` finishes the generators that were started in it."""
+    try:
+        yield
+    finally:
+        await store.close()

@@ -1,0 +1,218 @@
+"""Write the items of streams in the background: one thread a process, one write under way at a time.
+
+Idle, an item leaves at once; loaded, what has gathered during a write goes together in the next. So a token is on its
+way within a fraction of a millisecond, and ten thousand of them take a few dozen round trips.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from taskflow.errors import StaleClaimError, StoreUnavailableError, TaskflowError
+from taskflow.seams.streams import StreamPlace
+from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.streams import StreamLimits, append_items
+from taskflow.store.sync_store import Store
+from taskflow.store.wire import shard_of_run
+
+log = logging.getLogger("taskflow.run")
+MOST_GATHERED: Final = 1000
+MOST_BYTES: Final = 1_000_000
+"""How much of one stream may gather before whoever appends has to wait, and the most that one write takes."""
+_STREAMS_A_WRITE: Final = 100
+_PAUSE_SECONDS: Final = 0.2
+_RESUMING_SECONDS: Final = 2.0
+"""How long the store may know of a run's new claim before its code does: a wait was done, and its node is told."""
+_RESUMING_PAUSE: Final = 0.05
+
+
+class QueuedWriter:
+    """Implements ``definition.stream_engine.StreamWriter``. Its fields are the sender's, under the sender's lock."""
+
+    def __init__(self, place: StreamPlace, claim: Callable[[], int] | None, sender: "StreamSender") -> None:
+        self.place = place
+        self.claim = claim
+        self.stale_since: float | None = None
+        self.gathered: deque[bytes] = deque()
+        self.size = 0
+        self.is_queued = False
+        self.refusal: Exception | None = None
+        self.on_clean: list[Callable[[], None]] = []
+        self._is_refusal_told = False
+        self._sender = sender
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether something is not yet written, or was refused and nobody was told."""
+        return self.is_queued or (self.refusal is not None and not self._is_refusal_told)
+
+    def put(self, document: bytes) -> bool:
+        """Write an item soon. Returns whether so much has gathered that ``flush`` is due."""
+        self._tell_refusal()
+        self._sender.put(self, document)
+        return self.size > MOST_BYTES or len(self.gathered) > MOST_GATHERED
+
+    def flush(self) -> None:
+        """Return when everything is written, however long the store is away."""
+        written = threading.Event()
+        if self._sender.when_clean(self, written.set):
+            written.wait()
+        self._tell_refusal()
+
+    async def aflush(self) -> None:
+        """Return when everything is written, however long the store is away."""
+        loop = asyncio.get_running_loop()
+        written = asyncio.Event()
+
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(written.set)
+
+        if self._sender.when_clean(self, tell):
+            await written.wait()
+        self._tell_refusal()
+
+    def take(self) -> list[bytes]:
+        """Take what one write can carry, under the claim of now: a run that waited goes on under another one."""
+        if self.claim is not None:
+            self.place = self.place._replace(claim=self.claim())
+        taken: list[bytes] = []
+        size = 0
+        while self.gathered and len(taken) < MOST_GATHERED:
+            if taken and size + len(self.gathered[0]) > MOST_BYTES:
+                break
+            taken.append(self.gathered.popleft())
+            size += len(taken[-1])
+        self.size -= size
+        return taken
+
+    def put_back(self, documents: Sequence[bytes]) -> None:
+        """Take what was not written back in front of what has gathered since."""
+        self.gathered.extendleft(reversed(documents))
+        self.size += sum(map(len, documents))
+
+    def _tell_refusal(self) -> None:
+        if self.refusal is not None:
+            self._is_refusal_told = True
+            raise self.refusal
+
+
+class StreamSender:
+    """The thread. A forked child starts with none of its parent's items and with a thread of its own."""
+
+    def __init__(self, store: Store, limits: StreamLimits) -> None:
+        self._store, self._limits = store, limits
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._queue: deque[QueuedWriter] = deque()
+        self._resuming: list[QueuedWriter] = []
+        self._changed = threading.Condition(threading.RLock())  # a signal handler may append
+        self._thread: threading.Thread | None = None
+
+    def put(self, writer: QueuedWriter, document: bytes) -> None:
+        """Write an item soon, behind those that its writer has put before."""
+        if self._pid != os.getpid():
+            self._begin()
+        with self._changed:
+            writer.gathered.append(document)
+            writer.size += len(document)
+            if writer.is_queued:
+                return
+            writer.is_queued = True
+            self._queue.append(writer)
+            self._changed.notify()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="taskflow-streams", daemon=True)
+                self._thread.start()
+
+    def when_clean(self, writer: QueuedWriter, tell: Callable[[], None]) -> bool:
+        """Have it told when all items of a writer are written or refused. Returns False when they are."""
+        with self._changed:
+            if writer.is_queued:
+                writer.on_clean.append(tell)
+            return writer.is_queued
+
+    def _serve(self) -> None:
+        while True:
+            with self._changed:
+                writers = self._next()
+                taken = [writer.take() for writer in writers]
+                appends = [
+                    append_items(writer.place, documents, self._limits)
+                    for writer, documents in zip(writers, taken, strict=True)
+                ]
+            results = self._write(writers, appends)
+            with self._changed:
+                for writer, documents, result in zip(writers, taken, results, strict=True):
+                    self._written(writer, documents, result)
+
+    def _next(self) -> list[QueuedWriter]:
+        while not self._queue and not self._resuming:
+            self._changed.wait()
+        if not self._queue:
+            self._changed.wait(_RESUMING_PAUSE)
+        self._queue.extend(self._resuming)
+        self._resuming.clear()
+        return [self._queue.popleft() for _ in range(min(len(self._queue), _STREAMS_A_WRITE))]
+
+    def _written(self, writer: QueuedWriter, documents: Sequence[bytes], result: object) -> None:
+        if isinstance(result, StaleClaimError) and _may_be_resumed(writer, result):
+            writer.put_back(documents)
+            self._resuming.append(writer)
+            return
+        writer.stale_since = None
+        if isinstance(result, Exception):
+            writer.refusal = result
+            writer.gathered.clear()
+            writer.size = 0
+        if writer.gathered:
+            self._queue.append(writer)
+            return
+        writer.is_queued = False
+        tells, writer.on_clean = writer.on_clean, []
+        for tell in tells:
+            tell()
+
+    def _write(self, writers: Sequence[QueuedWriter], appends: Sequence[Operation[int]]) -> list[Any]:
+        """Write until the store answers: each append may be repeated."""
+        results: dict[int, Any] = {}
+        shards = [shard_of_run(writer.place.run_id) for writer in writers]
+        named = [place for place, shard in enumerate(shards) if shard is not None and shard < self._store.config.shards]
+        while len(results) < len(writers):
+            try:
+                told = self._store.run_many([(appends[place], shards[place] or 0) for place in named])
+                results |= dict(zip(named, told, strict=True))
+                for place in range(len(writers)):
+                    if place not in results:
+                        results[place] = self._write_one(writers[place].place.run_id, appends[place])
+            except StoreUnavailableError as error:
+                log.warning("store.unavailable: %s", error)
+                time.sleep(_PAUSE_SECONDS)
+            except Exception as broken:
+                log.exception("stream.broken")
+                return [results.get(place, broken) for place in range(len(writers))]
+        return [results[place] for place in range(len(writers))]
+
+    def _write_one(self, run_id: str, append: Operation[int]) -> object:
+        """Append to an adopted run's stream: its id does not say where it is."""
+        try:
+            return self._store.run_for(run_id, append)
+        except StoreUnavailableError:
+            raise
+        except TaskflowError as refused:
+            return refused
+
+
+def _may_be_resumed(writer: QueuedWriter, stale: StaleClaimError) -> bool:
+    """Whether the run may only have got a new claim because a wait of it is done."""
+    now = time.monotonic()
+    writer.stale_since = writer.stale_since or now
+    return writer.claim is not None and stale.status == "STALE" and now - writer.stale_since < _RESUMING_SECONDS

@@ -1,0 +1,163 @@
+"""The engine behind the streams of runs: append, and read what is there and what comes."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from datetime import timedelta
+from typing import Final
+
+from taskflow.engine.loops import Loop
+from taskflow.engine.stream_sender import QueuedWriter, StreamSender
+from taskflow.errors import StoreUnavailableError, StreamTimeoutError
+from taskflow.seams.streams import StreamPlace
+from taskflow.seams.waits import Waiter
+from taskflow.store.notices import Notices
+from taskflow.store.operations.streams import StreamLimits, StreamPart, append_items, ask_item, read_items
+from taskflow.store.sync_store import Store
+
+LOOK_AGAIN_SECONDS: Final = 5.0
+"""How long a reader trusts in being told that there is more."""
+_PAUSE_SECONDS: Final = 0.2
+
+
+class StoreStreamEngine:
+    """Implements ``definition.stream_engine.StreamEngine``."""
+
+    def __init__(self, store: Store, loop: Callable[[], Loop], limits: StreamLimits) -> None:
+        self._store = store
+        self._loop = loop
+        self._limits = limits
+        self._sender = StreamSender(store, limits)
+        self._notices = Notices(store.config)
+        self._is_closed = False
+
+    def append(self, place: StreamPlace, documents: Sequence[bytes], *, closing: bool = False) -> int:
+        """Append items at once and return how many there are now."""
+        appended = append_items(place, documents, self._limits, closing=closing)
+        return self._store.run_for(place.run_id, appended)
+
+    async def aappend(self, place: StreamPlace, documents: Sequence[bytes], *, closing: bool = False) -> int:
+        """Append items at once and return how many there are now."""
+        appended = append_items(place, documents, self._limits, closing=closing)
+        return await self._loop().store.run_for(place.run_id, appended)
+
+    def ask(self, place: StreamPlace, index: int, waiter: Waiter) -> None:
+        """Let a run's wait be done by an item of one of its input streams."""
+        self._store.run_for(place.run_id, ask_item(place, index, waiter))
+
+    async def aask(self, place: StreamPlace, index: int, waiter: Waiter) -> None:
+        """Let a run's wait be done by an item of one of its input streams."""
+        await self._loop().store.run_for(place.run_id, ask_item(place, index, waiter))
+
+    def writer(self, place: StreamPlace, claim: Callable[[], int] | None = None) -> QueuedWriter:
+        """Return who appends many items."""
+        return QueuedWriter(place, claim, self._sender)
+
+    def read(
+        self, place: StreamPlace, start: int, *, timeout: timedelta | None = None, follow: bool = True
+    ) -> Generator[bytes]:
+        """Yield items from an index on; with ``follow`` those to come, until the run has ended.
+
+        Raises:
+            RunNotFoundError: No such run.
+            StreamTimeoutError: No item came in time.
+            StoreUnavailableError: The store did not answer at first; later on it is waited for.
+        """
+        part = self._store.run_for(place.run_id, read_items(place, start))
+        reading = _Reading(place, start, timeout)
+        yield from reading.items(part)
+        if part.is_last or not (follow or part.items):
+            return
+        with self._notices.listening(part.channel) as news:
+            while not self._is_closed:
+                news.clear()
+                found = self._look(reading)
+                if found is not None:
+                    yield from reading.items(found)
+                    if found.is_last or not (follow or found.items):
+                        return
+                    if found.items:
+                        continue
+                news.wait(reading.patience())
+
+    async def aread(
+        self, place: StreamPlace, start: int, *, timeout: timedelta | None = None, follow: bool = True
+    ) -> AsyncGenerator[bytes]:
+        """Yield items from an index on. See ``read``."""
+        loop = self._loop()
+        part = await loop.store.run_for(place.run_id, read_items(place, start))
+        reading = _Reading(place, start, timeout)
+        for item in reading.items(part):
+            yield item
+        if part.is_last or not (follow or part.items):
+            return
+        with loop.notices.listening(part.channel) as news:
+            while True:
+                news.clear()
+                found = await self._alook(reading, loop)
+                if found is not None:
+                    for item in reading.items(found):
+                        yield item
+                    if found.is_last or not (follow or found.items):
+                        return
+                    if found.items:
+                        continue
+                await _wait_for(news, reading.patience())
+
+    def close(self) -> None:
+        """End the readings, and the thread that listens for them."""
+        self._is_closed = True
+        self._notices.close()
+
+    def _look(self, reading: "_Reading") -> StreamPart | None:
+        try:
+            return self._store.run_for(reading.place.run_id, read_items(reading.place, reading.index))
+        except StoreUnavailableError:
+            time.sleep(_PAUSE_SECONDS)
+            return None
+
+    async def _alook(self, reading: "_Reading", loop: Loop) -> StreamPart | None:
+        try:
+            return await loop.store.run_for(reading.place.run_id, read_items(reading.place, reading.index))
+        except StoreUnavailableError:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            return None
+
+
+class _Reading:
+    """How far one reader is. No I/O."""
+
+    def __init__(self, place: StreamPlace, start: int, timeout: timedelta | None) -> None:
+        self.place = place
+        self.index = start
+        self._timeout = timeout
+        self._heard = time.monotonic()
+
+    def items(self, part: StreamPart) -> Generator[bytes]:
+        """Yield what was read. The time that whoever reads takes is not counted as silence."""
+        for item in part.items:
+            self.index += 1
+            yield item
+        if part.items:
+            self._heard = time.monotonic()
+
+    def patience(self) -> float:
+        """Return how many seconds to wait before looking again.
+
+        Raises:
+            StreamTimeoutError: It was silent for too long.
+        """
+        if self._timeout is None:
+            return LOOK_AGAIN_SECONDS
+        left = self._heard + self._timeout.total_seconds() - time.monotonic()
+        if left <= 0:
+            raise StreamTimeoutError(self.place.run_id, self.place.name, self.index, self._timeout)
+        return min(left, LOOK_AGAIN_SECONDS)
+
+
+async def _wait_for(news: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await news.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,140 @@
+"""``metadata`` and ``tags``: what a task's code says about its own run. They touch memory only and never wait."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Self
+
+from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.calls.trigger_options import LONGEST_TAG, is_tag
+from taskflow.errors import RunUpdateError
+from taskflow.execution.reporting.changes import Change, Kind, json_of, number_of, path_of
+from taskflow.execution.reporting.current import require_live_run
+from taskflow.execution.reporting.live_run import LiveRun
+
+
+class RunMetadata:
+    """Changes the metadata of one run. Every verb returns the object, so that they can be chained.
+
+    A key is a name, or a path of names: ``"$.progress.done"``. Values are JSON, or what pydantic writes as such.
+    Changes are sent about every second and at the end of the attempt, before it counts; those of several runs compose.
+
+    All verbs raise:
+        OutsideRunError: No run executes here, or its attempt is over.
+        RunUpdateError: A key, a value or an amount is not possible; for the run's own metadata also when it would be
+            over 256 KB, or the change does not fit what is there. (What does not fit in another run's is ignored.)
+    """
+
+    def __init__(self, name: str, target: Callable[[LiveRun], str]) -> None:
+        self._name, self._target = name, target
+
+    def set(self, key: str, value: object) -> Self:
+        """Set a key."""
+        return self._change("set", path_of(key), json_of(value))
+
+    def delete(self, key: str) -> Self:
+        """Delete a key. One that is not there is no error."""
+        return self._change("delete", path_of(key))
+
+    def del_(self, key: str) -> Self:
+        """Delete a key. The same as ``delete``."""
+        return self.delete(key)
+
+    def append(self, key: str, value: object) -> Self:
+        """Append to a list. A missing one is made; another value becomes its first item."""
+        return self._change("append", path_of(key), json_of(value))
+
+    def remove(self, key: str, value: object) -> Self:
+        """Remove every item that equals a value from a list."""
+        return self._change("remove", path_of(key), json_of(value))
+
+    def increment(self, key: str, by: float = 1) -> Self:
+        """Add to a number. A missing one is 0."""
+        return self._change("increment", path_of(key), number_of(by))
+
+    def decrement(self, key: str, by: float = 1) -> Self:
+        """Subtract from a number. A missing one is 0."""
+        number_of(by)
+        return self._change("increment", path_of(key), number_of(-by))
+
+    def replace(self, metadata: Mapping[str, object]) -> Self:
+        """Replace all of it."""
+        if not isinstance(metadata, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
+            raise RunUpdateError(
+                f"A {type(metadata).__name__} can't be metadata", "Use a mapping of text to JSON values."
+            )
+        return self._change("replace", (), json_of(dict(metadata)))
+
+    def _change(self, kind: Kind, path: tuple[str, ...], value: str = "") -> Self:
+        verb = f"{self._name}.{kind}"
+        live = require_live_run(verb)
+        live.change(self._target(live), Change(kind, path, value), verb)
+        return self
+
+
+class Metadata(RunMetadata):
+    """``metadata``: that of the run that executes. ``metadata.parent`` and ``metadata.root`` change that of its parent
+    and of the first run of all; for a run without them they are the run itself.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("metadata", lambda live: live.identity.run_id)
+        self.parent: Final = RunMetadata("metadata.parent", _parent)
+        self.root: Final = RunMetadata("metadata.root", _root)
+
+    def current(self) -> dict[str, object]:
+        """Return a copy of the metadata: as last sent or received, with the attempt's changes."""
+        return require_live_run("metadata.current").current()
+
+    def get(self, key: str, default: object = None) -> object:
+        """Return a key's value, ``default`` when it is not there. See ``current``."""
+        found: object = require_live_run("metadata.get").current()
+        for name in path_of(key):
+            if not isinstance(found, dict) or name not in found:
+                return default
+            found = found[name]  # pyright: ignore[reportUnknownVariableType] - any JSON
+        return found  # pyright: ignore[reportUnknownVariableType] - any JSON
+
+    def flush(self) -> None:
+        """Send all changes now, tags too, and return when they are written.
+
+        Raises:
+            StoreUnavailableError: The store did not answer; the changes are kept and sent later.
+            BlockingCallError: An event loop runs in this thread; await ``aflush``.
+        """
+        refuse_in_event_loop("metadata.flush", "metadata.aflush")
+        require_live_run("metadata.flush").send()
+
+    async def aflush(self) -> None:
+        """Send all changes now. See ``flush``."""
+        await asyncio.to_thread(require_live_run("metadata.aflush").send)
+
+
+class Tags:
+    """``tags``: those of the run that executes."""
+
+    def add(self, *tags: str | Sequence[str]) -> None:
+        """Add tags to the run: ``tags.add("user:1", "paid")``. Over ten in all they are ignored, with a warning.
+
+        Raises:
+            OutsideRunError: No run executes here, or its attempt is over.
+            RunUpdateError: One is not text of 1 to 128 characters.
+        """
+        live = require_live_run("tags.add")
+        given = [tag for each in tags for tag in ([each] if isinstance(each, str) else each)]
+        for tag in given:
+            if not is_tag(tag):
+                raise RunUpdateError(f"That is not a tag: {tag!r}", f"Use text of 1 to {LONGEST_TAG} characters.")
+        if given:
+            live.add_tags(given)
+
+
+def _parent(live: LiveRun) -> str:
+    return live.identity.parent_id or live.identity.run_id
+
+
+def _root(live: LiveRun) -> str:
+    return live.identity.root_id or live.identity.parent_id or live.identity.run_id
+
+
+metadata: Final = Metadata()
+tags: Final = Tags()

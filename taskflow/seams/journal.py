@@ -1,0 +1,110 @@
+"""Where the calls of a durable run have their places in its journal: no I/O. The attempt that executes keeps it.
+
+A call's key is its number among the calls of its asyncio task, after the path of that task: ``"3"`` is the third call
+of the function itself, ``"2.1"`` the first call of the second task that the function made, by creation.
+"""
+
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+from taskflow.definition.documents.payload import OutputType
+from taskflow.definition.durations import delay_until
+from taskflow.definition.retry import Retry
+from taskflow.errors import AbortRun, DefinitionError, JournalError, RetryAfter, StaleClaimError
+
+
+@dataclass(frozen=True, slots=True)
+class StepCall:
+    """One call of a step: what to do unless the journal has it."""
+
+    name: str
+    call: Callable[[], object]
+    output: OutputType
+    retry: Retry | None = None
+    is_async: bool = False
+
+    def delay_after(self, error: Exception, failed: int, random: Callable[[], float]) -> timedelta | None:
+        """Return after which delay the step is tried again, None when it has failed for good."""
+        if self.retry is None or failed >= self.retry.max_attempts:
+            return None
+        if isinstance(error, AbortRun | StaleClaimError | JournalError):
+            return None
+        if isinstance(error, RetryAfter):
+            try:
+                return delay_until(error.when, datetime.now(UTC), option="RetryAfter")
+            except DefinitionError:
+                pass
+        return self.retry.delay_after(failed, random)
+
+
+class Journaling(Protocol):
+    """How the attempt that executes keeps its journal."""
+
+    def step(self, scope: "Scope", call: StepCall) -> object:
+        """Return a step's result. In ``def`` tasks."""
+        ...
+
+    def astep(self, scope: "Scope", call: StepCall) -> Awaitable[object]:
+        """Return a step's result. In ``async def`` tasks."""
+        ...
+
+    def value(self, scope: "Scope", name: str, make: Callable[[bytes], object]) -> object:
+        """Return the JSON value that a call had the first time. ``make`` gets 32 bytes that follow from its key."""
+        ...
+
+
+@dataclass(slots=True)
+class Scope:
+    """One asyncio task's calls, or those of a ``def`` function."""
+
+    journaling: Journaling
+    path: str = ""
+    _calls: int = field(default=0, init=False)
+    _tasks: int = field(default=0, init=False)
+
+    def next_key(self) -> str:
+        """Return the key of the next call."""
+        self._calls += 1
+        return f"{self.path}{self._calls}"
+
+    def branch(self) -> "Scope":
+        """Return the scope of a task that is being made here."""
+        self._tasks += 1
+        return Scope(self.journaling, f"{self.path}{self._tasks}.")
+
+
+@dataclass(frozen=True, slots=True)
+class WithinStep:
+    """Where a step's function executes: its own calls are no entries."""
+
+    name: str
+
+
+Place = Scope | WithinStep | None
+NOWHERE: Final[Place] = None
+"""In hooks, and where no durable run executes."""
+_current: ContextVar[Place] = ContextVar("taskflow_journal", default=None)
+
+
+def current_place() -> Place:
+    """Return whose calls the code that runs makes."""
+    return _current.get()
+
+
+@contextmanager
+def at_place(place: Place) -> Generator[None]:
+    """Say whose calls the code inside makes."""
+    token = _current.set(place)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def move_to(place: Place) -> None:
+    """Say whose calls the code of this context makes from now on."""
+    _current.set(place)

@@ -1,0 +1,70 @@
+"""Commands and their replies over one blocking connection: the exchanges that ``Store`` repeats when one is lost."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from taskflow.errors import StoreUnavailableError
+from taskflow.store.connections import scripts
+from taskflow.store.connections.failures import failure
+from taskflow.store.connections.link import Link
+from taskflow.store.connections.pools import packed
+from taskflow.store.operations.runs import Operation
+
+
+def call(connection: Link, request: bytes, operation: Operation[Any] | None) -> Any:
+    """Send one packed command and return its reply, or raise the error it is. Loads the function it calls, once."""
+    connection.send(request)
+    try:
+        return connection.read()
+    except ResponseError as error:
+        if operation is None or not scripts.is_unknown(error):
+            raise
+    exchange(connection, [scripts.script(operation.script).load])  # another client may have been first
+    connection.send(request)
+    return connection.read()
+
+
+def ask(connection: Link, question: Sequence[Any]) -> list[Any]:
+    """Send the question of ``Replicas`` and return its answers.
+
+    Raises:
+        StoreUnavailableError: The server refuses it, such as one that is no master any more: trying again helps.
+    """
+    answers = exchange(connection, question)
+    for answer in answers:
+        if isinstance(answer, ResponseError):
+            raise failure(answer, None, may_exist=True) from answer
+    return answers
+
+
+def exchange(connection: Link, commands: Sequence[Any]) -> list[Any]:
+    """Send commands in one write and return their replies, errors among them."""
+    connection.send(packed(*commands))
+    return read_replies(connection, len(commands))
+
+
+def read_replies(connection: Link, count: int) -> list[Any]:
+    """Read replies; an error stands in its place."""
+    replies: list[Any] = []
+    for _ in range(count):
+        try:
+            replies.append(connection.read())
+        except ResponseError as error:
+            replies.append(error)
+    return replies
+
+
+def told_of(reply: Any, operation: Operation[Any]) -> Any:
+    """Return a reply, or the error of ours that stands in its operation's place.
+
+    Raises:
+        StoreUnavailableError: The server is away, which fails all of them.
+    """
+    if not isinstance(reply, ResponseError):
+        return reply
+    error = failure(reply, operation, may_exist=True)
+    if isinstance(error, StoreUnavailableError):
+        raise error from reply
+    return error

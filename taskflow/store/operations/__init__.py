@@ -1,0 +1,17 @@
+"""The store's operations, one module a subject: each describes one script call and how its reply is read."""
+
+from taskflow.store.operations import (
+    batches,
+    canvas,
+    journal,
+    making,
+    nodes,
+    queues,
+    runs,
+    streams,
+    tokens,
+    updates,
+    waits,
+)
+
+__all__ = ["batches", "canvas", "journal", "making", "nodes", "queues", "runs", "streams", "tokens", "updates", "waits"]

@@ -1,0 +1,149 @@
+"""The operations on many runs: batches, statuses, searches. Described like those in ``operations``."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from taskflow.definition.calls.run_filter import RunFilter
+from taskflow.errors import BatchNotFoundError, RunNotFoundError
+from taskflow.models import BatchError, Run, RunStatus
+from taskflow.store.operations import records
+from taskflow.store.operations.making import NewRun, trigger_run
+from taskflow.store.operations.runs import Operation
+
+RUNS_A_SCRIPT: Final = 50
+"""How many runs one script makes: it holds the store for some 2 ms."""
+STATUSES_A_SCRIPT: Final = 500
+_NO_RUN: Final = "-"
+
+
+def trigger_runs(news: Sequence[NewRun]) -> Operation[list[tuple[str, bool]]]:
+    """Make up to ``RUNS_A_SCRIPT`` runs of one shard. Reads as each one's (run id, whether this call made it)."""
+    arguments = [trigger_run(new).args for new in news]
+
+    def read(_: int, value: Any) -> list[tuple[str, bool]]:
+        return [(run_id.decode(), code == 1) for code, run_id in value]
+
+    flat = (len(arguments[0]), *(argument for each in arguments for argument in each))
+    return Operation("trigger_runs", flat, read, news[0].id, needs_replicas=True)
+
+
+def write_batch(
+    batch_id: str,
+    place: int,
+    run_ids: Sequence[str | None],
+    errors: Sequence[BatchError] = (),
+    *,
+    count: int | None = None,
+    key: str = "",
+) -> Operation[bool]:
+    """Keep what the items from ``place`` on became; None for one without run. ``count`` closes the batch."""
+    ids = " ".join(run_id or _NO_RUN for run_id in run_ids)
+    told = json.dumps([[error.index, error.task_id, error.type, error.message] for error in errors]) if errors else ""
+    args = (batch_id, place, ids, told, "" if count is None else count, key)
+    return Operation("write_batch", args, lambda code, _: code == 1, needs_replicas=True)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBatch:
+    """A batch's record.
+
+    Attributes:
+        run_ids: By item; None for one without run.
+        count: How many items it has, None while it is written.
+        now: The store's clock, with ``written_at`` the age of the last part.
+    """
+
+    created_at: datetime
+    written_at: datetime
+    now: datetime
+    run_ids: tuple[str | None, ...]
+    errors: tuple[BatchError, ...]
+    count: int | None
+    key: str | None
+
+
+def read_batch(batch_id: str) -> Operation[StoredBatch]:
+    """Read a batch's record.
+
+    Raises (when read):
+        BatchNotFoundError: No such batch.
+    """
+
+    def read(code: int, value: Any) -> StoredBatch:
+        if code == 0:
+            raise BatchNotFoundError(batch_id)
+        return _stored_batch(value[0], records.pairs(value[1:]))
+
+    return Operation("read_batch", (batch_id,), read)
+
+
+def _stored_batch(now: bytes, fields: Mapping[str, bytes]) -> StoredBatch:
+    count = int(fields["count"]) if "count" in fields else None
+    found: dict[int, str | None] = {}
+    for place, value in _parts("runs:", fields):
+        ids = value.decode().split(" ")
+        found |= {place + offset: None if each == _NO_RUN else each for offset, each in enumerate(ids)}
+    errors = [BatchError(*error) for _, value in _parts("errors:", fields) for error in json.loads(value)]
+    length = max(found, default=-1) + 1 if count is None else count
+    return StoredBatch(
+        created_at=records.instant(fields["created"]),
+        written_at=records.instant(fields["written"]),
+        now=records.instant(now),
+        run_ids=tuple(found.get(index) for index in range(length)),
+        errors=tuple(error for error in errors if error.index < length),
+        count=count,
+        key=fields["key"].decode() if "key" in fields else None,
+    )
+
+
+def _parts(prefix: str, fields: Mapping[str, bytes]) -> list[tuple[int, bytes]]:
+    return sorted((int(name.removeprefix(prefix)), fields[name]) for name in fields if name.startswith(prefix))
+
+
+def read_statuses(run_ids: Sequence[str]) -> Operation[list[RunStatus | None]]:
+    """Read the statuses of up to ``STATUSES_A_SCRIPT`` runs of one shard; None for a run that is unknown."""
+
+    def read(_: int, value: Any) -> list[RunStatus | None]:
+        return [RunStatus(status.decode()) if status else None for status in value]
+
+    return Operation("read_statuses", tuple(run_ids), read)
+
+
+def watch_run(run_id: str) -> Operation[tuple[str, Run]]:
+    """Read a run's record and the id of the newest event that it shows.
+
+    Raises (when read):
+        RunNotFoundError: No such run.
+    """
+
+    def read(code: int, value: Any) -> tuple[str, Run]:
+        if code == 0:
+            raise RunNotFoundError(run_id)
+        return value[0].decode(), records.run(run_id, records.pairs(value[1:]))
+
+    return Operation("watch_run", (run_id,), read)
+
+
+def find_runs(index: str, cursor: str, count: int, where: RunFilter) -> Operation[tuple[str, list[Run]]]:
+    """Look at about ``count`` runs of ":live" or ":finished". Reads as the next cursor ("0": the end) and candidates.
+
+    Of the filter's conditions those that exclude most are checked there, the others are left to the caller.
+    """
+    since = where.created_from
+    wanted = {
+        "statuses": [status.value for status in where.statuses],
+        "tasks": where.tasks,
+        "tags": where.tags,
+        "queue": where.queue,
+        "since": None if since is None else round(since.timestamp() * 1000),
+    }
+
+    def read(_: int, value: Any) -> tuple[str, list[Run]]:
+        found = [records.run(fields[0].decode(), records.pairs(fields[1:])) for fields in value[1]]
+        return value[0].decode(), found
+
+    args = (index, cursor, count, json.dumps({name: value for name, value in wanted.items() if value}))
+    return Operation("find_runs", args, read)

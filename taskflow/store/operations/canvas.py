@@ -1,0 +1,107 @@
+"""The operations behind Celery's canvas and results, described like those in ``operations``."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+from taskflow.errors import RunNotFoundError
+from taskflow.models import RunError, RunStatus
+from taskflow.store.operations import records
+from taskflow.store.operations.runs import PER_PASS, Operation, milliseconds
+
+CHORD_KEPT: Final = timedelta(days=30)
+"""How long a chord's parts are kept after the last of its members ended that has ended so far."""
+Kind = Literal["result", "group"]
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """A finished run whose canvas is to be honoured. ``canvas`` is JSON, as ``trigger_run`` was given it."""
+
+    run_id: str
+    canvas: str
+    status: RunStatus
+    task_id: str
+    output: bytes
+    error: RunError | None
+
+
+def claim_canvas(run_id: str, hold: timedelta) -> Operation[EndedRun | None]:
+    """Take a finished run's canvas for ``hold``. Reads as None when another has it, or there is none (any more).
+
+    Raises (when read):
+        RunNotFoundError: No such run.
+    """
+
+    def read(code: int, value: Any) -> EndedRun | None:
+        if code == 1:
+            canvas, status, task_id, output, error = value
+            return EndedRun(
+                run_id,
+                canvas.decode(),
+                RunStatus(status.decode()),
+                task_id.decode(),
+                output or b"null",
+                records.error(error),
+            )
+        if value == b"MISSING":
+            raise RunNotFoundError(run_id)
+        return None
+
+    return Operation("claim_canvas", (run_id, milliseconds(hold)), read)
+
+
+def take_canvas(hold: timedelta) -> Operation[list[str]]:
+    """Take finished runs whose canvas nobody honoured, for ``hold``: what is left then comes up again."""
+
+    def read(_: int, value: Any) -> list[str]:
+        return [run_id.decode() for run_id in value]
+
+    return Operation("take_canvas", (PER_PASS, milliseconds(hold)), read)
+
+
+def drop_canvas(run_id: str) -> Operation[None]:
+    """A run's canvas was honoured.
+
+    Raises (when read):
+        RunNotFoundError: No such run.
+    """
+
+    def read(code: int, _: Any) -> None:
+        if code == 0:
+            raise RunNotFoundError(run_id)
+
+    return Operation("drop_canvas", (run_id,), read)
+
+
+def size_chord(group_id: str, size: int) -> Operation[list[bytes] | None]:
+    """Tell how many members a chord has."""
+    return Operation("add_chord_part", (group_id, "", "", size, milliseconds(CHORD_KEPT)), _parts)
+
+
+def add_chord_part(group_id: str, task_id: str, part: bytes) -> Operation[list[bytes] | None]:
+    """Tell how a member of a chord ended. Reads as all parts when it was the last and the body is to be applied."""
+    return Operation("add_chord_part", (group_id, task_id, part, "", milliseconds(CHORD_KEPT)), _parts)
+
+
+def close_chord(group_id: str) -> Operation[None]:
+    """A chord's body was applied, or failed: it is applied no more."""
+    return Operation("close_chord", (group_id,), _nothing)
+
+
+def keep_value(kind: Kind, value_id: str, value: str, *, is_awaited: bool = False) -> Operation[None]:
+    """Keep a JSON text for the retention time; "" forgets it. Wakes who waits for a result when ``is_awaited``."""
+    return Operation("keep_value", (kind, value_id, value, int(is_awaited)), _nothing)
+
+
+def read_value(kind: Kind, value_id: str) -> Operation[str | None]:
+    """Read what ``keep_value`` kept, None when there is nothing."""
+    return Operation("read_value", (kind, value_id), lambda code, value: value.decode() if code == 1 else None)
+
+
+def _parts(code: int, value: Any) -> list[bytes] | None:
+    return list(value) if code == 1 else None
+
+
+def _nothing(_: int, __: Any) -> None:
+    return None

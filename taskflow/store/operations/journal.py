@@ -1,0 +1,70 @@
+"""The operations of durable runs: their journal, and how their code leaves its node. Like those in ``operations``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_core import to_json
+
+from taskflow.errors import StaleClaimError
+from taskflow.models import RunStatus
+from taskflow.store.operations.runs import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class StoredJournal:
+    """What a run has done: entries by key, and the JSON of the items of its waits that are done."""
+
+    entries: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    values: Mapping[str, Sequence[bytes]] = field(default_factory=dict[str, Sequence[bytes]])
+
+
+def entries_json(entries: Mapping[str, bytes]) -> bytes | str:
+    """Return journal entries as scripts take them."""
+    return to_json({key: entry.decode() for key, entry in entries.items()}) if entries else ""
+
+
+def write_journal(run_id: str, claim: int, entries: Mapping[str, bytes]) -> Operation[int]:
+    """Keep what a run has done.
+
+    Raises (when read):
+        StaleClaimError: The claim is over.
+    """
+
+    def read(code: int, value: Any) -> int:
+        if code == 0:
+            raise StaleClaimError(run_id, claim, value.decode())
+        return int(value)
+
+    return Operation("write_journal", (run_id, claim, entries_json(entries)), read)
+
+
+def read_journal(run_id: str) -> Operation[StoredJournal]:
+    """Read what a run has done, in one go."""
+
+    def read(_: int, value: Any) -> StoredJournal:
+        flat, done = value
+        entries = {flat[place].decode(): flat[place + 1] for place in range(0, len(flat), 2)}
+        return StoredJournal(entries, {name.decode(): tuple(values) for name, values in done})
+
+    return Operation("read_journal", (run_id,), read)
+
+
+def suspend_run(run_id: str, claim: int) -> Operation[bool]:
+    """Begin to unload a run whose code can only wait. Reads as whether its code is to be left now."""
+    return Operation("suspend_run", (run_id, claim), lambda code, _: code == 1)
+
+
+def unload_run(run_id: str, claim: int) -> Operation[RunStatus]:
+    """Say that the code of a run was left: it waits without a process.
+
+    Raises (when read):
+        StaleClaimError: The run has ended meanwhile, or the claim is over.
+    """
+
+    def read(code: int, value: bytes) -> RunStatus:
+        if code == 0:
+            raise StaleClaimError(run_id, claim, value.decode())
+        return RunStatus(value.decode())
+
+    return Operation("unload_run", (run_id, claim), read)

@@ -1,0 +1,206 @@
+"""The operations of nodes and of upkeep, described like those in ``operations``."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from taskflow.errors import NodeUnregisteredError
+from taskflow.models import AttemptOutcome, RunError, RunStatus
+from taskflow.store.operations import records
+from taskflow.store.operations.runs import PER_PASS, Operation, milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEntry:
+    """One message to a node, for a run under a claim: ``kind`` "cancel" or "timeout"."""
+
+    id: str
+    kind: str
+    run_id: str
+    claim: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What upkeep is due and this node's to do, and otherwise how long to wait.
+
+    ``due`` holds "runs", "timers", "nodes", "deserted", "tickets", "effects", "canvas" and "sweep", as the case may be.
+    """
+
+    due: frozenset[str]
+    wait_ms: int
+
+
+def register_node(
+    node_id: str,
+    *,
+    lease: timedelta,
+    queues: Sequence[str],
+    capacity: int,
+    classes: Sequence[str],
+    description: Mapping[str, str | int],
+    tasks: Sequence[str] = (),
+) -> Operation[int]:
+    """Give a node its first lease. ``queues`` are the Celery queues it consumes, ``tasks`` those its code knows."""
+    args = (
+        node_id, milliseconds(lease), json.dumps(list(queues)), capacity, json.dumps(list(classes)),
+        json.dumps(dict(description)), json.dumps(list(tasks)),
+    )  # fmt: skip
+    return Operation("register_node", args, _number)
+
+
+def heartbeat_node(node_id: str, *, lease: timedelta, handled: Sequence[str] = ()) -> Operation[list[InboxEntry]]:
+    """Renew a lease. Reads as what the inbox still holds.
+
+    Raises (when read):
+        NodeUnregisteredError: The lease is over: stop everything and register anew.
+    """
+
+    def read(code: int, value: Any) -> list[InboxEntry]:
+        if code == 0:
+            raise NodeUnregisteredError(node_id)
+        return [inbox_entry(entry_id, fields) for entry_id, fields in value]
+
+    return Operation("heartbeat_node", (node_id, milliseconds(lease), *handled), read)
+
+
+def drain_node(node_id: str) -> Operation[int]:
+    """Stop giving a node new runs; it keeps its lease and what it runs. Its classes' reservations move elsewhere."""
+    return Operation("drain_node", (node_id,), _number)
+
+
+def serve_queues(node_id: str, queues: Sequence[str], *, capacity: int, classes: Sequence[str]) -> Operation[int]:
+    """Say that a node takes from Celery queues it consumes again, or with a capacity of 0 for now no longer.
+
+    Reads as 0 when the node takes no runs any more.
+    """
+    args = (node_id, json.dumps(list(queues)), capacity, json.dumps(list(classes)))
+    return Operation("serve_queues", args, lambda code, _: code)
+
+
+def unregister_node(node_id: str, outcome: AttemptOutcome, reason: RunError) -> Operation[int]:
+    """End a node's lease on its own wish. Reads as how many of its runs are left: repeat until 0."""
+    return Operation("unregister_node", (node_id, outcome.value, records.error_json(reason), PER_PASS), _number)
+
+
+def list_nodes() -> Operation[list[str]]:
+    """List the ids of the nodes that hold a lease."""
+
+    def read(_: int, value: Any) -> list[str]:
+        return [node_id.decode() for node_id in value]
+
+    return Operation("list_nodes", (), read)
+
+
+def read_node_runs(node_id: str) -> Operation[list[records.HeldRun]]:
+    """Read which runs a node holds."""
+
+    def read(_: int, value: Any) -> list[records.HeldRun]:
+        return [_held(*fields) for fields in value]
+
+    return Operation("read_node_runs", (node_id,), read)
+
+
+def promote_runs() -> Operation[int]:
+    """Make due runs startable. Reads as how many, like all passes of upkeep below: ``PER_PASS`` means more are left."""
+    return Operation("promote_runs", (PER_PASS,), _number)
+
+
+def fire_timers() -> Operation[int]:
+    """Expire runs, stop those that computed too long, go on with queues at their rate. Reads as how many fired."""
+    return Operation("fire_timers", (PER_PASS,), _number)
+
+
+def read_effects() -> Operation[list[str]]:
+    """Read what scripts have left to do on all shards: ``cancel-children:<run>``."""
+
+    def read(_: int, value: Any) -> list[str]:
+        return [entry.decode() for entry in value]
+
+    return Operation("read_effects", (PER_PASS,), read)
+
+
+def drop_effect(entry: str, *, told: int | None = None) -> Operation[int]:
+    """Say that an effect was performed on all shards: of those who waited, so many were told."""
+    return Operation("drop_effect", (entry, "" if told is None else told), _number)
+
+
+def retire_runs(run_ids: Sequence[str], retention: timedelta) -> Operation[int]:
+    """Say that runs are in the history: the finished ones leave the store after ``retention``."""
+    return Operation("retire_runs", (milliseconds(retention), *run_ids), _number)
+
+
+def reap_nodes(lease: timedelta, heartbeat: timedelta, reason: RunError) -> Operation[int]:
+    """Take the runs of nodes whose lease is over. -1 when leases were granted after a pause instead."""
+    args = (milliseconds(lease), milliseconds(heartbeat), PER_PASS, records.error_json(reason))
+    return Operation("reap_nodes", args, _number)
+
+
+def republish_tickets(queue: str, broker_length: int | None) -> Operation[int]:
+    """Publish a Celery queue's unclaimed tickets again when the broker holds fewer messages than reservations."""
+    return Operation("republish_tickets", (queue, "" if broker_length is None else broker_length, PER_PASS), _number)
+
+
+def read_ticket_queues() -> Operation[list[str]]:
+    """Read the Celery queues whose unclaimed tickets are to be looked at now."""
+
+    def read(_: int, value: Any) -> list[str]:
+        return [name.decode() for name in value]
+
+    return Operation("read_ticket_queues", (PER_PASS,), read)
+
+
+def withdraw_reservations() -> Operation[int]:
+    """Take reservations back from Celery queues that no node consumes any more."""
+    return Operation("withdraw_reservations", (PER_PASS,), _number)
+
+
+def sweep_slots(cursor: str) -> Operation[tuple[str, int]]:
+    """Remove slots that no run holds. Reads as (next cursor, slots removed); "0" ends the pass."""
+
+    def read(_: int, value: Any) -> tuple[str, int]:
+        return value[0].decode(), value[1]
+
+    return Operation("sweep_slots", (cursor,), read)
+
+
+def take_tick(node_id: str, *, heartbeat: timedelta, sweep: timedelta, hold: timedelta) -> Operation[Tick]:
+    """Ask for the upkeep that is due."""
+
+    def read(code: int, value: Any) -> Tick:
+        return Tick(frozenset(value.decode().split()), 0) if code == 1 else Tick(frozenset(), value)
+
+    args = (node_id, milliseconds(heartbeat), milliseconds(sweep), milliseconds(hold))
+    return Operation("take_tick", args, read)
+
+
+def release_tick(node_id: str) -> Operation[int]:
+    """Let another node have the next tick."""
+    return Operation("release_tick", (node_id,), _number)
+
+
+def inbox_entry(entry_id: bytes, fields: Sequence[bytes]) -> InboxEntry:
+    """Return an inbox message from its stream entry."""
+    found = records.pairs(fields)
+    return InboxEntry(entry_id.decode(), found["kind"].decode(), found["run"].decode(), int(found["claim"]))
+
+
+def _held(
+    run_id: bytes, claim: bytes, pid: bytes, status: bytes, task: bytes, failed: bytes, most: bytes, class_name: bytes
+) -> records.HeldRun:
+    return records.HeldRun(
+        run_id.decode(),
+        int(claim),
+        int(pid),
+        RunStatus(status.decode()),
+        task.decode(),
+        int(failed),
+        int(most),
+        class_name.decode(),
+    )
+
+
+def _number(_: int, value: int) -> int:
+    return value

@@ -1,0 +1,78 @@
+"""The operations on queues and on the environment as a whole, described like those in ``operations``."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Literal
+
+from taskflow.errors import QueueNotFoundError
+from taskflow.models import QueueState
+from taskflow.store.operations.records import instant
+from taskflow.store.operations.runs import Operation
+
+Order = Literal["pause", "resume", "override", "reset"]
+
+
+def control_queue(queue: str, order: Order, limit: int | None = None) -> Operation[int]:
+    """Pause, resume or limit a queue, or the environment for "". Resuming that needs a sweep of its queues afterwards.
+
+    Raises (when read):
+        QueueNotFoundError: Nobody has declared it and no run has used it.
+    """
+
+    def read(code: int, value: Any) -> int:
+        if code == 0:
+            raise QueueNotFoundError(queue)
+        return int(value)
+
+    return Operation("control_queue", (queue, order, "" if limit is None else limit), read)
+
+
+def read_queues(queue: str = "") -> Operation[list[QueueState]]:
+    """Read one queue, or the environment (named "") and all queues of a shard.
+
+    Raises (when read):
+        QueueNotFoundError: Nobody has declared it and no run has used it.
+    """
+
+    def read(code: int, value: Any) -> list[QueueState]:
+        if code == 0:
+            raise QueueNotFoundError(queue)
+        return [_state(*fields) for fields in value]
+
+    return Operation("read_queues", (queue,), read)
+
+
+def _state(name: bytes, *fields: bytes) -> QueueState:
+    limit, per_key, total, rate, period, override, overridden, paused, running, queued, delayed, pending = fields
+    return QueueState(
+        name=name.decode(),
+        running=int(running or 0),
+        queued=int(queued or 0),
+        delayed=int(delayed or 0),
+        pending_version=int(pending or 0),
+        concurrency_limit=_number(override) or _number(limit),
+        declared_limit=_number(limit),
+        per_key_limit=_number(per_key),
+        total_limit=_number(total),
+        rate_limit=_rate(rate, period),
+        overridden_at=instant(overridden) if overridden else None,
+        paused_at=instant(paused) if paused else None,
+    )
+
+
+def _number(stored: bytes) -> int | None:
+    return int(stored) if stored else None
+
+
+def _rate(count: bytes, period: bytes) -> str | None:
+    if not count:
+        return None
+    seconds = timedelta(microseconds=int(period)).total_seconds()
+    return f"{int(count)}/{seconds:g}s"
+
+
+def merged(states: Sequence[QueueState]) -> QueueState:
+    """Return the environment's state of all its shards as one."""
+    first = states[0]
+    limits = [state.concurrency_limit for state in states if state.concurrency_limit is not None]
+    return QueueState(name="", concurrency_limit=sum(limits) if limits else None, paused_at=first.paused_at)

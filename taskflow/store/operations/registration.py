@@ -1,0 +1,115 @@
+"""What workers tell the store of themselves and of the tasks they can run, and how it is read."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from taskflow.definition.queue import QueueLimits
+from taskflow.store.operations import records
+from taskflow.store.operations.making import limits_json
+from taskflow.store.operations.runs import Operation, milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRegistration:
+    """What a worker registers of one task, for triggers that do not have its code, and for people.
+
+    Attributes:
+        class_name: ``<machine>.<executor>``.
+        schema_digest: Of the payload's JSON Schema, "" for a task without payload.
+        version: Of the code that registered it last, None when it is unknown.
+    """
+
+    id: str
+    class_name: str
+    queue: str
+    limits: QueueLimits
+    max_attempts: int
+    ttl: timedelta | None
+    max_duration: timedelta | None
+    tags: tuple[str, ...]
+    schema_digest: str
+    version: str | None
+
+    def to_json(self) -> str:
+        """Return the stored form. Durations are milliseconds; numbers are text, as in a run's hash."""
+        told: dict[str, object | None] = {
+            "class": self.class_name,
+            "queue": self.queue,
+            "limits": json.loads(limits_json(self.limits) or "null"),
+            "max_attempts": str(self.max_attempts),
+            "ttl": self.ttl and str(milliseconds(self.ttl)),
+            "max_duration": self.max_duration and str(milliseconds(self.max_duration)),
+            "tags": list(self.tags) or None,
+            "schema": self.schema_digest or None,
+            "version": self.version,
+        }
+        return json.dumps({name: value for name, value in told.items() if value is not None})
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredTask:
+    """A task that some worker has registered."""
+
+    id: str
+    queue: str
+    class_name: str
+    version: str | None
+    schema_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredWorker:
+    """A node that holds a lease. ``queues`` are the Celery queues it consumes, none while it drains."""
+
+    id: str
+    queues: tuple[str, ...]
+    concurrency: int
+    version: str | None
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Registrations:
+    """The nodes that are up, and every task that workers have registered."""
+
+    workers: tuple[RegisteredWorker, ...]
+    tasks: tuple[RegisteredTask, ...]
+
+
+def read_workers() -> Operation[Registrations]:
+    """Read which nodes are up and which tasks workers have registered."""
+
+    def read(_: int, value: Any) -> Registrations:
+        nodes, tasks = value
+        return Registrations(
+            tuple(sorted((_worker(*fields) for fields in nodes), key=lambda worker: worker.id)),
+            tuple(sorted((_task(*fields) for fields in tasks), key=lambda task: task.id)),
+        )
+
+    return Operation("read_workers", (), read)
+
+
+def registered_json(tasks: Sequence[TaskRegistration]) -> Mapping[str, str]:
+    """Return each task's stored form."""
+    return {task.id: task.to_json() for task in tasks}
+
+
+def _worker(node_id: bytes, queues: bytes, description: bytes, since: bytes) -> RegisteredWorker:
+    told = json.loads(description)
+    return RegisteredWorker(
+        id=node_id.decode(),
+        queues=tuple(json.loads(queues)),
+        concurrency=int(told.get("concurrency", 0)),
+        version=told.get("version"),
+        since=records.instant(since),
+    )
+
+
+def _task(task_id: bytes, stored: bytes) -> RegisteredTask:
+    told = json.loads(stored)
+    return RegisteredTask(
+        task_id.decode(), told["queue"], told["class"], told.get("version"), str(told.get("schema", ""))
+    )

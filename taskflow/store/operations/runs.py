@@ -1,0 +1,243 @@
+"""Every operation on the run store: its script, its arguments, and how its reply reads.
+
+An operation is a value. ``Store.run`` and ``AsyncStore.run`` execute it; nothing here does I/O. All of them may be
+repeated after a lost reply: each recognises that it was done.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, Generic, TypeVar
+
+from taskflow.errors import (
+    NodeUnregisteredError,
+    RunNotClaimableError,
+    RunNotDelayedError,
+    RunNotFoundError,
+    StaleClaimError,
+)
+from taskflow.models import AttemptOutcome, Run, RunError, RunStatus
+from taskflow.store.operations import records
+
+ResultT = TypeVar("ResultT")
+Reply = tuple[int, Any]
+PER_PASS: Final = 100
+"""How many items one upkeep script handles, so that none holds the store for long."""
+
+
+@dataclass(slots=True)
+class Operation(Generic[ResultT]):
+    """One call of one script. ``read`` gets the reply's code and value and returns the result, or raises.
+
+    ``needs_replicas``: whoever asked for it hears of it once as many replicas have it as the settings say.
+
+    Not frozen, which takes three times as long to make.
+    """
+
+    script: str
+    args: tuple[bytes | str | int | float, ...]
+    read: Callable[[int, Any], ResultT]
+    run_id: str | None = None
+    needs_replicas: bool = False
+
+
+def claim_run(
+    run_id: str, *, node_id: str, reservation: int, pid: int = 0, version: str = ""
+) -> Operation[records.ClaimedRun]:
+    """Claim a queued run for a node, or the final hooks of one that ended without its code.
+
+    ``pid`` is the child that executes it, 0 for a coroutine; ``version`` that of the node's code.
+
+    Raises (when read):
+        RunNotClaimableError: The run is not queued under this reservation: claimed elsewhere, finished or unknown; or
+            its queue is paused or full, and the run is pending again.
+        NodeUnregisteredError: The node holds no lease.
+    """
+
+    def read(code: int, value: Any) -> records.ClaimedRun:
+        if code > 0:
+            return records.claimed_run(run_id, value, is_ended=code == 2)
+        if value == b"UNREGISTERED":
+            raise NodeUnregisteredError(node_id)
+        raise RunNotClaimableError(run_id, value.decode())
+
+    return Operation("claim_run", (run_id, node_id, reservation, secrets.token_hex(8), pid, version), read)
+
+
+def finish_run(
+    run_id: str,
+    claim: int,
+    status: RunStatus,
+    *,
+    output: bytes = b"",
+    error: RunError | None = None,
+    hooks_left: bool = False,
+    hook_errors: Sequence[RunError] = (),
+) -> Operation[RunStatus]:
+    """End an executing run. Frees its slot and starts the next run of its queue.
+
+    Args:
+        hooks_left: Its code is gone and could not run the final hooks: another worker is asked to.
+
+    Raises (when read):
+        StaleClaimError: The claim is over.
+    """
+    failed = int(status in (RunStatus.FAILED, RunStatus.CRASHED))
+    told = records.error_json(error) if error else ""
+    args = (run_id, claim, status.value, output, told, failed, int(hooks_left), _errors_json(hook_errors))
+    return Operation("finish_run", args, _fenced(run_id, claim))
+
+
+def settle_run(
+    run_id: str, claim: int, status: RunStatus, *, output: bytes = b"", error: RunError | None = None
+) -> Operation[RunStatus]:
+    """Keep how a run has ended before its final hooks run: if the worker dies in them, it is not executed again.
+
+    Raises (when read):
+        StaleClaimError: The claim is over.
+    """
+    args = (run_id, claim, status.value, output, records.error_json(error) if error else "")
+    return Operation("settle_run", args, _fenced(run_id, claim))
+
+
+def finish_hooks(run_id: str, claim: int, hook_errors: Sequence[RunError] = ()) -> Operation[RunStatus]:
+    """Say that the final hooks of a run that had ended without its code are over, and with them the claim.
+
+    Raises (when read):
+        StaleClaimError: The claim is over.
+    """
+    return Operation("finish_hooks", (run_id, claim, _errors_json(hook_errors)), _fenced(run_id, claim))
+
+
+def _errors_json(errors: Sequence[RunError]) -> str:
+    return f"[{','.join(map(records.error_json, errors))}]" if errors else ""
+
+
+def retry_run(
+    run_id: str, claim: int, error: RunError, delay: timedelta, *, class_name: str = ""
+) -> Operation[RunStatus]:
+    """End a failed attempt and start the next after ``delay``, on another class when named.
+
+    Raises (when read):
+        StaleClaimError: The claim is over.
+    """
+    args = (run_id, claim, records.error_json(error), milliseconds(delay), class_name)
+    return Operation("retry_run", args, _fenced(run_id, claim))
+
+
+def give_up_run(run_id: str, claim: int, outcome: AttemptOutcome, error: RunError) -> Operation[None]:
+    """Tell that a run's code no longer executes.
+
+    Raises (when read):
+        StaleClaimError: The claim is over.
+    """
+
+    def read(code: int, value: bytes) -> None:
+        if code == 0:
+            raise StaleClaimError(run_id, claim, value.decode())
+
+    return Operation("give_up_run", (run_id, claim, outcome.value, records.error_json(error)), read)
+
+
+def cancel_run(run_id: str, reason: RunError) -> Operation[bool]:
+    """Cancel a run. Reads as whether this call did: False when it had ended.
+
+    Raises (when read):
+        RunNotFoundError: No such run.
+    """
+
+    def read(code: int, value: bytes) -> bool:
+        if value == b"MISSING":
+            raise RunNotFoundError(run_id)
+        return code == 1
+
+    return Operation("cancel_run", (run_id, records.error_json(reason)), read)
+
+
+def cancel_children(parent_id: str, reason: RunError) -> Operation[list[str]]:
+    """Cancel the children of a canceled run on one shard. Reads as their ids: ``PER_PASS`` means more may be left."""
+
+    def read(_: int, value: Any) -> list[str]:
+        return [child.decode() for child in value]
+
+    return Operation("cancel_children", (parent_id, records.error_json(reason), PER_PASS), read)
+
+
+def reschedule_run(run_id: str, due: datetime | timedelta) -> Operation[datetime]:
+    """Give a delayed run another instant to start at. Reads as that instant.
+
+    Raises (when read):
+        RunNotFoundError: No such run.
+        RunNotDelayedError: It is not DELAYED (any more).
+    """
+
+    def read(code: int, value: bytes) -> datetime:
+        if value == b"MISSING":
+            raise RunNotFoundError(run_id)
+        if code == 0:
+            raise RunNotDelayedError(run_id, value.decode())
+        return records.instant(value)
+
+    return Operation("reschedule_run", (run_id, due_text(due)), read)
+
+
+def read_run(run_id: str) -> Operation[Run]:
+    """Read a run's record.
+
+    Raises (when read):
+        RunNotFoundError: No such run.
+    """
+
+    def read(code: int, value: Any) -> Run:
+        if code == 0:
+            raise RunNotFoundError(run_id)
+        return records.run(run_id, records.pairs(value))
+
+    return Operation("read_run", (run_id,), read)
+
+
+def read_result(run_id: str) -> Operation[tuple[RunStatus, bytes | None, RunError | None]]:
+    """Read a run's status, output JSON and error.
+
+    Raises (when read):
+        RunNotFoundError: No such run.
+    """
+
+    def read(code: int, value: Any) -> tuple[RunStatus, bytes | None, RunError | None]:
+        if code == 0:
+            raise RunNotFoundError(run_id)
+        status, output, error = value
+        return RunStatus(status.decode()), output, records.error(error)
+
+    return Operation("read_result", (run_id,), read)
+
+
+def list_runs(limit: int) -> Operation[list[Run]]:
+    """List up to ``limit`` live and ``limit`` finished runs, newest first, without payload, output and attempts."""
+
+    def read(_: int, value: Any) -> list[Run]:
+        return [records.run(fields[0].decode(), records.pairs(fields[1:])) for fields in value]
+
+    return Operation("list_runs", (limit,), read)
+
+
+def _fenced(run_id: str, claim: int) -> Callable[[int, bytes], RunStatus]:
+    def read(code: int, value: bytes) -> RunStatus:
+        if code == 0:
+            raise StaleClaimError(run_id, claim, value.decode())
+        return RunStatus(value.decode())
+
+    return read
+
+
+def due_text(due: datetime | timedelta | None) -> str:
+    """Return when a run is to start as scripts take it: an instant in ms, "+<ms>" from the store's now, or ""."""
+    if due is None:
+        return ""
+    return f"+{milliseconds(due)}" if isinstance(due, timedelta) else str(round(due.timestamp() * 1000))
+
+
+def milliseconds(duration: timedelta) -> int:
+    """Return a duration in whole milliseconds."""
+    return round(duration.total_seconds() * 1000)

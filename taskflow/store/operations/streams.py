@@ -1,0 +1,104 @@
+"""The streams of runs: what a run tells and is told, item by item. Operations as in ``operations``."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from taskflow.errors import RunNotFoundError, StaleClaimError, StreamClosedError, StreamError
+from taskflow.seams.streams import StreamPlace
+from taskflow.seams.waits import Waiter
+from taskflow.store.operations.runs import Operation
+
+MOST_STREAMS: Final = 100
+"""Streams that one run may have, both kinds together."""
+READ_BYTES: Final = 256 * 1024
+"""About how much one reading returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """How much one stream may hold. ``bytes`` of JSON and 16 an item."""
+
+    items: int = 100_000
+    bytes: int = 32_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPart:
+    """Items that were read.
+
+    Attributes:
+        channel: Where it is announced that there is more to read.
+        is_last: Nothing will follow: the run has ended, or the stream was closed.
+    """
+
+    channel: bytes
+    is_last: bool
+    items: tuple[bytes, ...]
+
+
+def append_items(
+    place: StreamPlace, items: Sequence[bytes], limits: StreamLimits, *, closing: bool = False
+) -> Operation[int]:
+    """Append items to a stream, all or none. Reads as how many there are then.
+
+    Raises (when read):
+        RunNotFoundError: No such run.
+        StaleClaimError: The run's own claim is over.
+        StreamClosedError: The run has ended, or the stream was closed.
+        StreamError: It would hold too much, or the run would have too many streams.
+    """
+    args = (
+        place.run_id, place.claim or "", place.kind, place.name, secrets.token_urlsafe(6), limits.items, limits.bytes,
+        MOST_STREAMS, int(closing), *items,
+    )  # fmt: skip
+
+    def read(code: int, value: Any) -> int:
+        if code == 1:
+            return int(value)
+        raise _refusal(place, limits, code, value)
+
+    return Operation("send_items" if place.kind == "input" else "append_items", args, read)
+
+
+def ask_item(place: StreamPlace, index: int, waiter: Waiter) -> Operation[int]:
+    """Let a run's wait be done by an item of an input stream of it: ``{"index", "item"}``, or ``{"closed": true}``."""
+    return Operation("ask_item", (place.run_id, place.name, index, waiter.wait), lambda _, value: int(value))
+
+
+def read_items(place: StreamPlace, start: int) -> Operation[StreamPart]:
+    """Read some items from an index on, counted from 0.
+
+    Raises (when read):
+        RunNotFoundError: No such run.
+    """
+
+    def read(code: int, value: Any) -> StreamPart:
+        if code == 0:
+            raise RunNotFoundError(place.run_id)
+        channel, is_last, *items = value
+        return StreamPart(channel, bool(is_last), tuple(items))
+
+    return Operation("read_items", (place.run_id, place.kind, place.name, start, READ_BYTES), read)
+
+
+def _refusal(place: StreamPlace, limits: StreamLimits, code: int, value: Any) -> Exception:
+    run_id, name = place.run_id, place.name
+    if code == 0 and value == b"MISSING":
+        return RunNotFoundError(run_id)
+    if code == 0 and place.claim is not None:
+        return StaleClaimError(run_id, place.claim, value.decode())
+    if code == 0:
+        return StreamClosedError(run_id, name, f"the run has ended ({value.decode()})")
+    if code == 5:
+        return StreamClosedError(run_id, name, "it was closed")
+    remedy = "Append larger items less often, or raise TASKFLOW_STREAM_ITEMS."
+    what = f"would hold {int(value):,} items and the limit is {limits.items:,}"
+    if code == 3:
+        remedy = "Store the data elsewhere and append its address, or raise TASKFLOW_STREAM_BYTES."
+        what = f"would hold {int(value):,} bytes and the limit is {limits.bytes:,}"
+    if code == 4:
+        remedy = "Append to fewer of them: what differs may be a field of the items."
+        what = f"would be number {int(value):,} of its run and the limit is {MOST_STREAMS:,}"
+    return StreamError(name, f"of run {run_id} {what}", remedy)

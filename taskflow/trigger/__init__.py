@@ -1,1 +1,0 @@
-"""The verbs on runs: trigger, look up, cancel, wait for the result."""

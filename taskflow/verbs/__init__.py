@@ -1,0 +1,1 @@
+"""What users call: ``@task``, handles, ``runs``, ``queues``, ``batch``, ``wait``, ``step``."""

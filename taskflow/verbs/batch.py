@@ -1,0 +1,94 @@
+"""The verbs on batches that need no task object: ``batch.trigger([(task, payload), ...])``, ``batch.retrieve(id)``."""
+
+from collections.abc import AsyncIterable, Iterable, Sequence
+from typing import Final, Unpack
+
+from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.calls.batch_item import BatchOptions, MixedItem
+from taskflow.definition.calls.idempotency import IdempotencyKey
+from taskflow.definition.calls.misspelt import names_options
+from taskflow.definition.calls.task_result import TaskResult
+from taskflow.definition.durations import Duration
+from taskflow.models import Batch
+from taskflow.seams.engine import engine
+from taskflow.verbs.batch_handle import BatchHandle
+from taskflow.verbs.trigger_and_wait import BatchKeywords, await_batch, checked_batch_options, wait_for_batch
+
+
+class Batches:
+    """Batches of different tasks, and batches by id."""
+
+    @names_options
+    def trigger(
+        self,
+        items: Iterable[MixedItem],
+        *,
+        atomic: bool = False,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
+    ) -> BatchHandle[object]:
+        """Make a run of each item, several in one write. See ``Task.batch_trigger``, whose options these are.
+
+        Args:
+            items: Up to 10,000 of (task or its id, payload); with options: (task, ``BatchItem(payload, ...)``).
+
+        Raises:
+            BatchItemsError: ``atomic``, and items are wrong.
+            TriggerOptionError: An option of the batch is not possible, or there are more than 10,000 items.
+            BatchTriggerError: The store did not answer in the middle; says how many runs were made.
+            BlockingCallError: An event loop runs in this thread; await ``batch.atrigger``.
+        """
+        refuse_in_event_loop("batch.trigger", "batch.atrigger")
+        options = BatchOptions.checked(
+            atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
+        )
+        return BatchHandle(engine().batches.trigger(None, items, options))
+
+    @names_options
+    async def atrigger(
+        self,
+        items: Iterable[MixedItem] | AsyncIterable[MixedItem],
+        *,
+        atomic: bool = False,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
+    ) -> BatchHandle[object]:
+        """Make a run of each item, several in one write. See ``trigger``."""
+        options = BatchOptions.checked(
+            atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
+        )
+        return BatchHandle(await engine().batches.atrigger(None, items, options))
+
+    def trigger_and_wait(
+        self, items: Iterable[MixedItem], **options: Unpack[BatchKeywords]
+    ) -> Sequence[TaskResult[object]]:
+        """Make a run of each item and wait until all have ended. See ``Task.batch_trigger_and_wait``.
+
+        Args:
+            items: As for ``trigger``.
+            options: Those of ``trigger``.
+        """
+        refuse_in_event_loop("batch.trigger_and_wait", "batch.atrigger_and_wait")
+        return wait_for_batch("batch.trigger_and_wait", None, items, checked_batch_options(**options))
+
+    async def atrigger_and_wait(
+        self, items: Iterable[MixedItem] | AsyncIterable[MixedItem], **options: Unpack[BatchKeywords]
+    ) -> Sequence[TaskResult[object]]:
+        """Make a run of each item and wait until all have ended. See ``trigger_and_wait``."""
+        return await await_batch("batch.atrigger_and_wait", None, items, checked_batch_options(**options))
+
+    def retrieve(self, batch_id: str) -> Batch:
+        """Return a batch's record.
+
+        Raises:
+            BatchNotFoundError: No such batch.
+        """
+        refuse_in_event_loop("batch.retrieve", "batch.aretrieve")
+        return engine().batches.retrieve(batch_id)
+
+    async def aretrieve(self, batch_id: str) -> Batch:
+        """Return a batch's record. See ``retrieve``."""
+        return await engine().batches.aretrieve(batch_id)
+
+
+batch: Final = Batches()

@@ -1,0 +1,122 @@
+"""The handle of one batch, typed by what its tasks return."""
+
+from collections.abc import Sequence
+from typing import Generic, Never, TypeVar, cast
+
+from pydantic_core import from_json
+
+from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.calls.task_result import TaskResult
+from taskflow.definition.documents.payload import OutputType
+from taskflow.definition.durations import Duration, parse_timeout
+from taskflow.models import Batch, BatchError, BatchProgress, RunError, RunStatus
+from taskflow.seams.batches import BatchRuns, RunEnd
+from taskflow.seams.engine import engine
+from taskflow.verbs.run_handle import RunHandle
+
+ResultT = TypeVar("ResultT")
+
+
+class BatchHandle(Generic[ResultT]):
+    """One triggered batch.
+
+    Attributes:
+        id: The batch's id.
+        run_ids: The runs in the order of their items. Items with one idempotency key name the same run.
+        errors: The items that became no run, by index.
+    """
+
+    __slots__ = ("_runs", "errors", "id", "run_ids")
+
+    def __init__(self, runs: BatchRuns) -> None:
+        """Refer to a batch. Made by the verbs."""
+        self.id: str = runs.batch_id
+        self.run_ids: tuple[str, ...] = tuple(run_id for run_id in runs.run_ids if run_id is not None)
+        self.errors: tuple[BatchError, ...] = tuple(runs.errors)
+        self._runs = runs
+
+    def __repr__(self) -> str:
+        return f"BatchHandle({self.id!r}, runs={len(self.run_ids)}, errors={len(self.errors)})"
+
+    def __len__(self) -> int:
+        return len(self._runs.run_ids)
+
+    def runs(self) -> Sequence[RunHandle[ResultT]]:
+        """Return the handles of its runs, in the order of their items."""
+        ids = self._runs.run_ids
+        return [RunHandle(run_id, self._output(place)) for place, run_id in enumerate(ids) if run_id is not None]
+
+    def retrieve(self) -> Batch:
+        """Return the batch's record.
+
+        Raises:
+            BatchNotFoundError: The batch's record has expired.
+            StoreUnavailableError: The store did not answer.
+            BlockingCallError: An event loop runs in this thread; await ``aretrieve``.
+        """
+        refuse_in_event_loop("batch.retrieve", "batch.aretrieve")
+        return engine().batches.retrieve(self.id)
+
+    async def aretrieve(self) -> Batch:
+        """Return the batch's record. See ``retrieve``."""
+        return await engine().batches.aretrieve(self.id)
+
+    def progress(self) -> BatchProgress:
+        """Return how far its runs are. Raises as ``retrieve`` does."""
+        refuse_in_event_loop("batch.progress", "batch.aprogress")
+        return engine().batches.retrieve(self.id).progress
+
+    async def aprogress(self) -> BatchProgress:
+        """Return how far its runs are. See ``progress``."""
+        return (await engine().batches.aretrieve(self.id)).progress
+
+    def results(self, timeout: Duration | None = None) -> Sequence[TaskResult[ResultT]]:
+        """Wait until every run has ended and return how, one result for each item, in their order.
+
+        An item that became no run has a FAILED result without run id. No result raises by itself: see ``unwrap``.
+
+        Args:
+            timeout: How long to wait for all of them. None waits for ever.
+
+        Raises:
+            ResultTimeoutError: They have not all ended in time; names the first that has not.
+            RunNotFoundError: The record of a run has expired.
+            OutputError: An output does not fit its task's return annotation (any more).
+            StoreUnavailableError: The store did not answer.
+            BlockingCallError: An event loop runs in this thread; await ``aresults``.
+        """
+        refuse_in_event_loop("batch.results", "batch.aresults")
+        return self._results(engine().batches.wait(self._distinct(), parse_timeout(timeout)))
+
+    async def aresults(self, timeout: Duration | None = None) -> Sequence[TaskResult[ResultT]]:
+        """Wait until every run has ended and return how. See ``results``."""
+        return self._results(await engine().batches.await_(self._distinct(), parse_timeout(timeout)))
+
+    def _distinct(self) -> list[str]:
+        return list(dict.fromkeys(self.run_ids))
+
+    def _results(self, ends: Sequence[RunEnd]) -> list[TaskResult[ResultT]]:
+        found = dict(zip(self._distinct(), ends, strict=True))
+        wrong = {error.index: error for error in self.errors}
+        return [
+            self._result(place, run_id, found[run_id]) if run_id is not None else _not_triggered(wrong.get(place))
+            for place, run_id in enumerate(self._runs.run_ids)
+        ]
+
+    def _result(self, place: int, run_id: str, end: RunEnd) -> TaskResult[ResultT]:
+        status, document, error = end
+        if status is not RunStatus.COMPLETED:
+            return TaskResult(run_id, status, error=error or RunError(status.value, ""))
+        output, document = self._output(place), document or b"null"
+        # ResultT stands for the task's return annotation, which is what the loader checks the stored JSON against.
+        value = cast("ResultT", output.load(document) if output else from_json(document))
+        return TaskResult(run_id, status, value)
+
+    def _output(self, place: int) -> OutputType | None:
+        outputs = self._runs.outputs
+        return outputs[place if len(outputs) > 1 else 0] if outputs else None
+
+
+def _not_triggered(error: BatchError | None) -> TaskResult[Never]:
+    reason = RunError(error.type, error.message) if error else RunError("", "The item was not triggered.")
+    return TaskResult("", RunStatus.FAILED, error=reason)

@@ -1,0 +1,251 @@
+"""``@task``: turn a function into a task. Every check that needs no resolved annotation happens here, at import."""
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, cast, overload
+
+from taskflow.definition.calls.trigger_options import check_tags
+from taskflow.definition.context import Context
+from taskflow.definition.documents.payload import OutputType, PayloadType
+from taskflow.definition.durations import Duration, parse_duration
+from taskflow.definition.hook_sets import HookOption, HookSet
+from taskflow.definition.hooks import HookKind
+from taskflow.definition.machine import Machine, declared_machine
+from taskflow.definition.queue import Queue, queue_of_task
+from taskflow.definition.retry import Retry
+from taskflow.definition.signature import read_signature
+from taskflow.definition.suggestions import did_you_mean
+from taskflow.definition.task_definition import Executor, TaskDefinition
+from taskflow.errors import DefinitionError, TriggerOptionError
+from taskflow.verbs.registry import declared
+from taskflow.verbs.task import FunctionTask
+
+PayloadT = TypeVar("PayloadT")
+ResultT = TypeVar("ResultT")
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+Rest = ParamSpec("Rest")
+Options = ParamSpec("Options")
+
+_ID: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
+
+
+class OnlyContext(Protocol[ResultT_co]):
+    """A function that takes nothing but ``ctx``."""
+
+    def __call__(self, *, ctx: Context) -> ResultT_co: ...
+
+
+class TaskDecorator(Protocol):
+    """What ``task(...)`` returns. The order of the overloads matters: see ``tests/typecheck``."""
+
+    @overload
+    def __call__(
+        self, function: Callable[[], Coroutine[Any, Any, ResultT]]
+    ) -> FunctionTask[None, ResultT, [], Coroutine[Any, Any, ResultT]]: ...
+    @overload
+    def __call__(self, function: Callable[[], ResultT]) -> FunctionTask[None, ResultT, [], ResultT]: ...
+    @overload
+    def __call__(
+        self, function: OnlyContext[Coroutine[Any, Any, ResultT]]
+    ) -> FunctionTask[None, ResultT, [Context], Coroutine[Any, Any, ResultT]]: ...
+    @overload
+    def __call__(self, function: OnlyContext[ResultT]) -> FunctionTask[None, ResultT, [Context], ResultT]: ...
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[PayloadT, Rest], Coroutine[Any, Any, ResultT]]
+    ) -> FunctionTask[PayloadT, ResultT, Concatenate[PayloadT, Rest], Coroutine[Any, Any, ResultT]]: ...
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[PayloadT, Rest], ResultT]
+    ) -> FunctionTask[PayloadT, ResultT, Concatenate[PayloadT, Rest], ResultT]: ...
+
+
+def _name_misspelt_options(declare: Callable[Options, TaskDecorator]) -> Callable[Options, TaskDecorator]:
+    """Turn Python's TypeError for an unknown option into the error that says which one was meant."""
+    known = inspect.signature(declare).parameters
+
+    @functools.wraps(declare)
+    def checked(*args: Options.args, **kwargs: Options.kwargs) -> TaskDecorator:
+        if args:
+            remedy = "Write @task() with parentheses, and every option by its name: @task(id=...)."
+            raise DefinitionError("task() takes options only", option="function", value=args[0], remedy=remedy)
+        for option, value in kwargs.items():
+            if option not in known:
+                remedy = did_you_mean(option, known, "options")
+                raise DefinitionError("Unknown option of @task", option=option, value=value, remedy=remedy)
+        return declare(*args, **kwargs)
+
+    return checked
+
+
+@_name_misspelt_options
+def task(
+    *,
+    id: str | None = None,
+    description: str | None = None,
+    retry: Retry | None = None,
+    queue: Queue | str | None = None,
+    machine: str | Machine | None = None,
+    max_duration: Duration | None = None,
+    ttl: Duration | None = None,
+    executor: Executor | None = None,
+    durable: bool = False,
+    suspend_after: Duration | None = None,
+    tags: str | Sequence[str] = (),
+    init: HookOption | None = None,
+    cleanup: HookOption | None = None,
+    middleware: HookOption | None = None,
+    on_start: HookOption | None = None,
+    on_start_attempt: HookOption | None = None,
+    on_success: HookOption | None = None,
+    on_error: HookOption | None = None,
+    on_failure: HookOption | None = None,
+    on_complete: HookOption | None = None,
+    on_wait: HookOption | None = None,
+    on_resume: HookOption | None = None,
+    on_cancel: HookOption | None = None,
+    catch_error: HookOption | None = None,
+) -> TaskDecorator:
+    """Declare a function as a task.
+
+    The function takes ``(payload)``, ``(payload, ctx)``, ``(ctx)`` or nothing; after a payload, ``init`` and ``signal``
+    as well, in any order. Payload and result are of the annotated types; without annotations, they are plain JSON.
+
+    The options from ``init`` on are lifecycle hooks: see the decorators of the same names.
+
+    Args:
+        id: 1 to 128 of ``A-Z a-z 0-9 _ . : / -``, unique in the project. Default: the function's name with dashes.
+        description: Text for people. Default: the docstring.
+        retry: Default: ``Retry()``, 3 attempts.
+        queue: Default: the task's own queue without a limit.
+        machine: A preset's name, or a ``Machine`` for the smallest that fits. Default: ``small-1x``.
+        max_duration: Compute time of an attempt, waits not counted, after which the run is TIMED_OUT. Default: none.
+        ttl: How long a run may wait in its queue for its first start; after that it is EXPIRED. Default: for ever.
+        executor: ``"process"``, one child process a run, or ``"async"``, many runs in one event loop. Default:
+            ``"async"`` for ``async def``, else ``"process"``.
+        durable: Keep a journal of steps and waits: a retry, a crash or a long wait starts the function again, and what
+            the journal has is not done again.
+        suspend_after: How long a durable run waits in memory before it waits without a process. Default: the setting
+            ``TASKFLOW_SUSPEND_AFTER``.
+        tags: Tags of every run, at most 10.
+        init, cleanup, middleware, on_start, on_start_attempt, on_success, on_error, on_failure, on_complete, on_wait,
+            on_resume, on_cancel, catch_error: One function or several, each with the parameters it needs, by name.
+
+    Raises:
+        DefinitionError: An option, the function's parameters or the id is not possible. The message says what to write.
+    """
+
+    hooks: dict[HookKind, HookOption | None] = {
+        "init": init,
+        "cleanup": cleanup,
+        "middleware": middleware,
+        "on_start": on_start,
+        "on_start_attempt": on_start_attempt,
+        "on_success": on_success,
+        "on_error": on_error,
+        "on_failure": on_failure,
+        "on_complete": on_complete,
+        "on_wait": on_wait,
+        "on_resume": on_resume,
+        "on_cancel": on_cancel,
+        "catch_error": catch_error,
+    }
+
+    def declare(function: Callable[..., object]) -> FunctionTask[object, object, ..., object]:
+        task_id = check_task_id(id, function)
+        signature = read_signature(function, task_id)
+        retries = _checked_retry(task_id, retry)
+        definition = TaskDefinition(
+            id=task_id,
+            function=function,
+            description=(inspect.getdoc(function) or "") if description is None else description,
+            retry=retries,
+            queue=queue_of_task(task_id, queue),
+            machine=declared_machine(machine),
+            executor=_checked_executor(task_id, executor, signature.is_async),
+            payload=PayloadType(task_id, signature.payload) if signature.payload else None,
+            output=OutputType(signature.output),
+            wants=signature.wants,
+            is_async=signature.is_async,
+            tags=_checked_tags(task_id, tags),
+            ttl=None if ttl is None else parse_duration(ttl, option="ttl"),
+            max_duration=None if max_duration is None else parse_duration(max_duration, option="max_duration"),
+            module=function.__module__,
+            qualname=function.__qualname__,
+            source_file=inspect.unwrap(function).__code__.co_filename,
+            source_line=inspect.unwrap(function).__code__.co_firstlineno,
+            hooks=_hook_set(task_id, hooks, signature.is_async),
+            durable=durable,
+            suspend_after=_checked_suspension(task_id, durable, suspend_after),
+        )
+        made: FunctionTask[object, object, ..., object] = FunctionTask(definition)
+        declared.add(made)
+        return made
+
+    return cast("TaskDecorator", declare)
+
+
+def check_task_id(given: object, function: Callable[..., object]) -> str:
+    """Return a task's id, which follows from its function's name when none is given.
+
+    Raises:
+        DefinitionError: It is not possible.
+    """
+    task_id = getattr(function, "__name__", "").strip("_").replace("_", "-") if given is None else given
+    if isinstance(task_id, str) and _ID.fullmatch(task_id):
+        return task_id
+    remedy = "Use 1 to 128 of the characters A-Z a-z 0-9 _ . : / -, e.g. @task(id='render-invoice')."
+    raise DefinitionError("That is not a task id", option="id", value=task_id, remedy=remedy)
+
+
+def _hook_set(task_id: str, hooks: Mapping[HookKind, HookOption | None], is_async: bool) -> HookSet:
+    made = HookSet(f"task {task_id!r}", task_id if is_async else None)
+    for kind, given in hooks.items():
+        made.add_option(kind, given)
+    return made
+
+
+def _checked_executor(task_id: str, executor: object, is_async: bool) -> Executor:
+    if executor is None:
+        return "async" if is_async else "process"
+    if executor == "process":
+        return "process"
+    if executor == "async" and is_async:
+        return "async"
+    if executor == "async":
+        what, remedy = "cannot run in an event loop: it is a plain def", "Write async def, or leave executor out."
+    else:
+        what, remedy = "has no such executor", 'Use "process" or "async".'
+    raise DefinitionError(f"Task {task_id!r} {what}", option="executor", value=executor, remedy=remedy)
+
+
+def _checked_suspension(task_id: str, durable: bool, given: Duration | None) -> timedelta | None:
+    if given is None:
+        return None
+    if not durable:
+        remedy = "Write @task(durable=True), or leave suspend_after out."
+        what = f"Task {task_id!r} is not durable"
+        raise DefinitionError(what, option="suspend_after", value=given, remedy=remedy)
+    return parse_duration(given, option="suspend_after")
+
+
+def _checked_retry(task_id: str, retry: object) -> Retry:
+    if retry is None:
+        return Retry()
+    if not isinstance(retry, Retry):
+        remedy = "Use Retry(max_attempts=5); Retry(max_attempts=1) means no retry."
+        raise DefinitionError(f"Task {task_id!r} has no such retry policy", option="retry", value=retry, remedy=remedy)
+    if retry.out_of_memory is not None:
+        declared_machine(retry.out_of_memory)
+    return retry
+
+
+def _checked_tags(task_id: str, tags: str | Sequence[str]) -> tuple[str, ...]:
+    try:
+        return check_tags(tags)
+    except TriggerOptionError as error:
+        what = f"Task {task_id!r} cannot have those tags"
+        raise DefinitionError(what, option="tags", value=tags, remedy=error.remedy) from None

@@ -1,0 +1,126 @@
+"""``queues``: look at queues, pause them, change their limits while the system runs."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.queue import Queue, check_limit
+from taskflow.errors import QueueNotFoundError
+from taskflow.models import QueueState
+from taskflow.seams.engine import engine
+
+
+class Queues:
+    """Queues by name or ``Queue``. A task's own queue is called ``task/<task id>``."""
+
+    def list(self) -> Sequence[QueueState]:
+        """Return every queue that is declared or in use, by name."""
+        refuse_in_event_loop("queues.list", "queues.alist")
+        return engine().queues.list_queues()
+
+    async def alist(self) -> Sequence[QueueState]:
+        """Return every queue. See ``list``."""
+        return await engine().queues.alist_queues()
+
+    def retrieve(self, queue: str | Queue) -> QueueState:
+        """Return a queue's limits and load.
+
+        Raises:
+            QueueNotFoundError: No such queue.
+        """
+        refuse_in_event_loop("queues.retrieve", "queues.aretrieve")
+        return engine().queues.retrieve_queue(_name(queue))
+
+    async def aretrieve(self, queue: str | Queue) -> QueueState:
+        """Return a queue's limits and load. See ``retrieve``."""
+        return await engine().queues.aretrieve_queue(_name(queue))
+
+    def pause(self, queue: str | Queue) -> None:
+        """Start no more runs of a queue, on any worker; what executes goes on, what is triggered waits.
+
+        Raises:
+            QueueNotFoundError: No such queue.
+        """
+        refuse_in_event_loop("queues.pause", "queues.apause")
+        engine().queues.control_queue(_name(queue), "pause")
+
+    async def apause(self, queue: str | Queue) -> None:
+        """Start no more runs of a queue. See ``pause``."""
+        await engine().queues.acontrol_queue(_name(queue), "pause")
+
+    def resume(self, queue: str | Queue) -> None:
+        """Let the runs of a paused queue start again.
+
+        Raises:
+            QueueNotFoundError: No such queue.
+        """
+        refuse_in_event_loop("queues.resume", "queues.aresume")
+        engine().queues.control_queue(_name(queue), "resume")
+
+    async def aresume(self, queue: str | Queue) -> None:
+        """Let the runs of a paused queue start again. See ``resume``."""
+        await engine().queues.acontrol_queue(_name(queue), "resume")
+
+    def override_concurrency_limit(self, queue: str | Queue, limit: int) -> None:
+        """Let another limit count than the declared one, whatever workers declare, until it is reset.
+
+        Raises:
+            QueueNotFoundError: No such queue.
+            DefinitionError: The limit is not 1 to 100,000.
+        """
+        refuse_in_event_loop("queues.override_concurrency_limit", "queues.aoverride_concurrency_limit")
+        engine().queues.control_queue(_name(queue), "override", check_limit("limit", limit))
+
+    async def aoverride_concurrency_limit(self, queue: str | Queue, limit: int) -> None:
+        """Let another limit count than the declared one. See ``override_concurrency_limit``."""
+        await engine().queues.acontrol_queue(_name(queue), "override", check_limit("limit", limit))
+
+    def reset_concurrency_limit(self, queue: str | Queue) -> None:
+        """Let the declared limit count again.
+
+        Raises:
+            QueueNotFoundError: No such queue.
+        """
+        refuse_in_event_loop("queues.reset_concurrency_limit", "queues.areset_concurrency_limit")
+        engine().queues.control_queue(_name(queue), "reset")
+
+    async def areset_concurrency_limit(self, queue: str | Queue) -> None:
+        """Let the declared limit count again. See ``reset_concurrency_limit``."""
+        await engine().queues.acontrol_queue(_name(queue), "reset")
+
+    def pause_environment(self) -> None:
+        """Start no more runs of the whole environment; what executes goes on."""
+        refuse_in_event_loop("queues.pause_environment", "queues.apause_environment")
+        engine().queues.control_environment("pause")
+
+    async def apause_environment(self) -> None:
+        """Start no more runs of the whole environment. See ``pause_environment``."""
+        await engine().queues.acontrol_environment("pause")
+
+    def resume_environment(self) -> None:
+        """Let the runs of a paused environment start again."""
+        refuse_in_event_loop("queues.resume_environment", "queues.aresume_environment")
+        engine().queues.control_environment("resume")
+
+    async def aresume_environment(self) -> None:
+        """Let the runs of a paused environment start again. See ``resume_environment``."""
+        await engine().queues.acontrol_environment("resume")
+
+    def environment(self) -> QueueState:
+        """Return the environment's limit and whether it is paused, as a queue without a name."""
+        refuse_in_event_loop("queues.environment", "queues.aenvironment")
+        return engine().queues.retrieve_environment()
+
+    async def aenvironment(self) -> QueueState:
+        """Return the environment's limit and whether it is paused. See ``environment``."""
+        return await engine().queues.aretrieve_environment()
+
+
+def _name(queue: str | Queue) -> str:
+    name: object = queue.name if isinstance(queue, Queue) else queue
+    if not isinstance(name, str) or not name:
+        raise QueueNotFoundError(str(name or ""), 'Give the queue\'s name, "invoices", or a Queue that has one.')
+    return name
+
+
+queues: Final = Queues()

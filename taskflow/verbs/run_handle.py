@@ -1,0 +1,146 @@
+"""The handle of one run, typed by what its task returns. Holds no state of the run: every verb asks the store."""
+
+from collections.abc import AsyncGenerator, Generator
+from datetime import datetime
+from typing import Generic, TypeVar, cast
+
+from pydantic_core import from_json
+
+from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.calls.trigger_options import check_due
+from taskflow.definition.documents.payload import OutputType
+from taskflow.definition.durations import Duration, parse_timeout
+from taskflow.models import Run, RunStatus
+from taskflow.seams.engine import engine
+
+ResultT = TypeVar("ResultT")
+
+
+class RunHandle(Generic[ResultT]):
+    """One triggered run.
+
+    Attributes:
+        id: The run's id, which is also its Celery task id.
+    """
+
+    __slots__ = ("_output", "id")
+
+    def __init__(self, id: str, output: OutputType | None = None) -> None:
+        """Refer to a run.
+
+        Args:
+            output: What the run's task returns; plain JSON when unknown.
+        """
+        self.id = id
+        self._output = output
+
+    def __repr__(self) -> str:
+        return f"RunHandle({self.id!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunHandle) and cast("RunHandle[object]", other).id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def status(self) -> RunStatus:
+        """Return the run's status now.
+
+        Raises:
+            RunNotFoundError: The run's record has expired.
+            StoreUnavailableError: The store did not answer.
+            BlockingCallError: An event loop runs in this thread; await ``astatus``.
+        """
+        refuse_in_event_loop("handle.status", "handle.astatus")
+        return engine().run_status(self.id)
+
+    async def astatus(self) -> RunStatus:
+        """Return the run's status now. See ``status``."""
+        return await engine().arun_status(self.id)
+
+    def result(self, timeout: Duration | None = None) -> ResultT:
+        """Wait until the run has ended and return what the task returned.
+
+        Args:
+            timeout: How long to wait. None waits for ever.
+
+        Raises:
+            RunFailedError: It ended in another way than COMPLETED; RunCanceledError when it was canceled.
+            ResultTimeoutError: It has not ended in time.
+            RunNotFoundError: The run's record has expired.
+            OutputError: The output does not fit the task's return annotation (any more).
+            StoreUnavailableError: The store did not answer.
+            BlockingCallError: An event loop runs in this thread; await ``aresult``.
+        """
+        refuse_in_event_loop("handle.result", "handle.aresult")
+        longest = parse_timeout(timeout)  # refused before the application is made
+        return self._decode(engine().wait_output(self.id, longest))
+
+    async def aresult(self, timeout: Duration | None = None) -> ResultT:
+        """Wait until the run has ended and return what the task returned. See ``result``."""
+        longest = parse_timeout(timeout)
+        return self._decode(await engine().await_output(self.id, longest))
+
+    def retrieve(self) -> Run:
+        """Return the run's record: payload, output, error and attempts.
+
+        Raises:
+            RunNotFoundError: The run's record has expired.
+            StoreUnavailableError: The store did not answer.
+            BlockingCallError: An event loop runs in this thread; await ``aretrieve``.
+        """
+        refuse_in_event_loop("handle.retrieve", "handle.aretrieve")
+        return engine().retrieve_run(self.id)
+
+    async def aretrieve(self) -> Run:
+        """Return the run's record: payload, output, error and attempts. See ``retrieve``."""
+        return await engine().aretrieve_run(self.id)
+
+    def cancel(self) -> bool:
+        """Cancel the run, whether it executes or not.
+
+        Returns:
+            False when the run had ended already.
+
+        Raises:
+            RunNotFoundError: The run's record has expired.
+            StoreUnavailableError: The store did not answer.
+            BlockingCallError: An event loop runs in this thread; await ``acancel``.
+        """
+        refuse_in_event_loop("handle.cancel", "handle.acancel")
+        return engine().cancel_run(self.id)
+
+    async def acancel(self) -> bool:
+        """Cancel the run, whether it executes or not. See ``cancel``."""
+        return await engine().acancel_run(self.id)
+
+    def replay(self) -> "RunHandle[ResultT]":
+        """Make a new run like this one. See ``runs.replay``."""
+        refuse_in_event_loop("handle.replay", "handle.areplay")
+        return RunHandle(engine().actions.replay(self.id), self._output)
+
+    async def areplay(self) -> "RunHandle[ResultT]":
+        """Make a new run like this one. See ``runs.replay``."""
+        return RunHandle(await engine().actions.areplay(self.id), self._output)
+
+    def reschedule(self, delay: Duration | datetime) -> datetime:
+        """Give the run, while it is DELAYED, another instant to start at. See ``runs.reschedule``."""
+        refuse_in_event_loop("handle.reschedule", "handle.areschedule")
+        return engine().actions.reschedule(self.id, check_due(delay))
+
+    async def areschedule(self, delay: Duration | datetime) -> datetime:
+        """Give the run, while it is DELAYED, another instant to start at. See ``runs.reschedule``."""
+        return await engine().actions.areschedule(self.id, check_due(delay))
+
+    def subscribe(self) -> Generator[Run]:
+        """Yield the run as it is, and after every change until it has ended. See ``runs.subscribe``."""
+        refuse_in_event_loop("handle.subscribe", "handle.asubscribe")
+        return engine().actions.subscribe(self.id)
+
+    def asubscribe(self) -> AsyncGenerator[Run]:
+        """Yield the run as it is, and after every change until it has ended. See ``runs.subscribe``."""
+        return engine().actions.asubscribe(self.id)
+
+    def _decode(self, document: bytes) -> ResultT:
+        # ResultT stands for the task's return annotation, which is what the loader checks the stored JSON against.
+        return cast("ResultT", self._output.load(document) if self._output else from_json(document))

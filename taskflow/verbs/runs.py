@@ -1,0 +1,150 @@
+"""The verbs on runs that change or follow them: replay, reschedule, subscribe, bulk. ``runs`` in ``verbs`` has them."""
+
+from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
+from datetime import datetime
+
+from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.calls.bulk import BulkAction, OnProgress
+from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter, check_filter
+from taskflow.definition.calls.trigger_options import check_due, check_tags
+from taskflow.definition.durations import Duration
+from taskflow.errors import RunFilterError
+from taskflow.models import Run
+from taskflow.seams.engine import engine
+from taskflow.verbs.run_handle import RunHandle
+
+
+class RunVerbs:
+    """What can be done with runs by their ids, or by what they have in common."""
+
+    def replay(self, run_id: str) -> RunHandle[object]:
+        """Make a new run like another one, whatever has become of that.
+
+        Payload, metadata, tags, queue, concurrency key, machine and ``test`` are copied; idempotency key, delay, ttl,
+        priority, numbers of attempts and durations are not. The payload must fit the task as it is declared now.
+
+        Raises:
+            RunNotFoundError: No such run.
+            PayloadError: Its payload does not fit (any more).
+        """
+        refuse_in_event_loop("runs.replay", "runs.areplay")
+        return RunHandle(engine().actions.replay(run_id))
+
+    async def areplay(self, run_id: str) -> RunHandle[object]:
+        """Make a new run like another one. See ``replay``."""
+        return RunHandle(await engine().actions.areplay(run_id))
+
+    def reschedule(self, run_id: str, delay: Duration | datetime) -> datetime:
+        """Give a delayed run another instant to start at, earlier or later, and return that instant.
+
+        Args:
+            delay: How long from now, or the aware instant.
+
+        Raises:
+            RunNotFoundError: No such run.
+            RunNotDelayedError: It is not DELAYED (any more).
+            TriggerOptionError: The delay is not possible.
+        """
+        refuse_in_event_loop("runs.reschedule", "runs.areschedule")
+        return engine().actions.reschedule(run_id, check_due(delay))
+
+    async def areschedule(self, run_id: str, delay: Duration | datetime) -> datetime:
+        """Give a delayed run another instant to start at. See ``reschedule``."""
+        return await engine().actions.areschedule(run_id, check_due(delay))
+
+    def add_tags(self, run_id: str, tags: str | Sequence[str]) -> int:
+        """Add tags to a run, whatever its status. Those it has already are no matter.
+
+        Returns:
+            How many were ignored: a run has at most 10.
+
+        Raises:
+            RunNotFoundError: No such run, or it has left the store.
+            TriggerOptionError: A tag is not 1 to 128 characters of text.
+        """
+        refuse_in_event_loop("runs.add_tags", "runs.aadd_tags")
+        return engine().actions.add_tags(run_id, check_tags(tags))
+
+    async def aadd_tags(self, run_id: str, tags: str | Sequence[str]) -> int:
+        """Add tags to a run. See ``add_tags``."""
+        return await engine().actions.aadd_tags(run_id, check_tags(tags))
+
+    def subscribe(self, run_id: str) -> Generator[Run]:
+        """Yield a run as it is now, then after every change as it happens, until it has ended.
+
+        Changes are those of status, due time, tags and metadata. A lost connection is made again: no change is missed
+        (the store keeps the last 200,000 of all runs) and none comes twice. When a change is read late, fields other
+        than the status may be those of a later one.
+
+        Raises:
+            RunNotFoundError: No such run.
+            StoreUnavailableError: The store did not answer at first; later on it is waited for.
+        """
+        refuse_in_event_loop("runs.subscribe", "runs.asubscribe")
+        return engine().actions.subscribe(run_id)
+
+    def asubscribe(self, run_id: str) -> AsyncGenerator[Run]:
+        """Yield a run as it is now, then after every change as it happens. See ``subscribe``."""
+        return engine().actions.asubscribe(run_id)
+
+    def bulk_cancel(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        where: RunFilter | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> BulkAction:
+        """Cancel many runs, 100 a write: those of ``ids``, or all those for which the filter holds.
+
+        Args:
+            on_progress: Called after each part, also to ``abort()``.
+
+        Returns:
+            What was done on how many. A run that had ended counts as a failure.
+
+        Raises:
+            RunFilterError: Neither ids nor a filter with a condition is given, or both; or one is not possible.
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        refuse_in_event_loop("runs.bulk_cancel", "runs.abulk_cancel")
+        return engine().actions.bulk("cancel", _selected(ids, where), on_progress)
+
+    async def abulk_cancel(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        where: RunFilter | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> BulkAction:
+        """Cancel many runs. See ``bulk_cancel``."""
+        return await engine().actions.abulk("cancel", _selected(ids, where), on_progress)
+
+    def bulk_replay(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        where: RunFilter | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> BulkAction:
+        """Replay many runs, 100 a write; the new runs are ``run_ids`` of what is returned. See ``bulk_cancel``."""
+        refuse_in_event_loop("runs.bulk_replay", "runs.abulk_replay")
+        return engine().actions.bulk("replay", _selected(ids, where), on_progress)
+
+    async def abulk_replay(
+        self,
+        ids: Iterable[str] | None = None,
+        *,
+        where: RunFilter | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> BulkAction:
+        """Replay many runs. See ``bulk_replay``."""
+        return await engine().actions.abulk("replay", _selected(ids, where), on_progress)
+
+
+def _selected(ids: Iterable[str] | None, where: RunFilter | None) -> list[str] | RunFilter:
+    if ids is not None and where is None:
+        return [ids] if isinstance(ids, str) else list(ids)
+    if ids is None and where is not None and where != ALL_RUNS:
+        return check_filter(where)
+    remedy = "Give either the runs' ids or where=RunFilter(...) with at least one condition."
+    raise RunFilterError("where", where, remedy)

@@ -1,0 +1,252 @@
+"""The verbs that need no task object: ``tasks.trigger("hello-world", ...)`` and ``runs.retrieve("run_...")``."""
+
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, Unpack
+
+from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.calls.batch_item import BatchOptions
+from taskflow.definition.calls.debounce import Debounce
+from taskflow.definition.calls.idempotency import IdempotencyKey
+from taskflow.definition.calls.misspelt import names_options
+from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter, RunPage, check_filter, check_page_size
+from taskflow.definition.calls.task_result import TaskResult
+from taskflow.definition.calls.trigger_options import TriggerOptions
+from taskflow.definition.durations import Duration
+from taskflow.definition.hook_decorators import Hooked
+from taskflow.definition.hook_sets import HookSet, declared_hooks
+from taskflow.definition.machine import Machine
+from taskflow.definition.queue import Queue
+from taskflow.models import Run
+from taskflow.seams.engine import engine
+from taskflow.verbs.batch_handle import BatchHandle
+from taskflow.verbs.run_handle import RunHandle
+from taskflow.verbs.runs import RunVerbs
+from taskflow.verbs.trigger_and_wait import (
+    BatchKeywords,
+    TriggerKeywords,
+    await_batch,
+    await_run,
+    checked_batch_options,
+    checked_options,
+    wait_for_batch,
+    wait_for_run,
+)
+
+
+class Tasks(Hooked):
+    """Tasks by id: the untyped door, also to tasks whose code only workers have.
+
+    Hooks declared here are those of all tasks: ``@tasks.on_failure``, or ``@tasks.on_failure("alert")`` with a name.
+    """
+
+    def hook_set(self) -> HookSet:
+        """Return where its hooks are kept."""
+        return declared_hooks
+
+    @names_options
+    def trigger(
+        self,
+        id: str,
+        payload: object = None,
+        *,
+        queue: str | Queue | None = None,
+        concurrency_key: str | int | None = None,
+        machine: str | Machine | None = None,
+        delay: Duration | datetime | None = None,
+        ttl: Duration | None = None,
+        priority: timedelta | float | None = None,
+        tags: str | Sequence[str] = (),
+        metadata: Mapping[str, object] | None = None,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
+        max_attempts: int | None = None,
+        max_duration: Duration | None = None,
+        debounce: Debounce | None = None,
+        test: bool = False,
+    ) -> RunHandle[object]:
+        """Make a run of the task of an id. The options are those of ``Task.trigger``.
+
+        A task that this process does not declare is what workers have registered; its payload is any JSON, checked
+        when the run starts. While none has registered it, the run is PENDING_VERSION; a near miss is logged.
+
+        Raises:
+            DefinitionError: That can't be the id of a task.
+            PayloadError: The payload does not fit.
+            TriggerOptionError: An option is not possible.
+            StoreUnavailableError: The store did not answer; says whether the run may exist.
+        """
+        refuse_in_event_loop("tasks.trigger", "tasks.atrigger")
+        options = TriggerOptions.checked(
+            queue=queue,
+            concurrency_key=concurrency_key,
+            machine=machine,
+            delay=delay,
+            ttl=ttl,
+            priority=priority,
+            tags=tags,
+            metadata=metadata,
+            idempotency_key=idempotency_key,
+            idempotency_key_ttl=idempotency_key_ttl,
+            max_attempts=max_attempts,
+            max_duration=max_duration,
+            debounce=debounce,
+            test=test,
+        )
+        return RunHandle(engine().trigger_id(id, payload, options))
+
+    @names_options
+    async def atrigger(
+        self,
+        id: str,
+        payload: object = None,
+        *,
+        queue: str | Queue | None = None,
+        concurrency_key: str | int | None = None,
+        machine: str | Machine | None = None,
+        delay: Duration | datetime | None = None,
+        ttl: Duration | None = None,
+        priority: timedelta | float | None = None,
+        tags: str | Sequence[str] = (),
+        metadata: Mapping[str, object] | None = None,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
+        max_attempts: int | None = None,
+        max_duration: Duration | None = None,
+        debounce: Debounce | None = None,
+        test: bool = False,
+    ) -> RunHandle[object]:
+        """Make a run of the task of an id. See ``trigger``."""
+        options = TriggerOptions.checked(
+            queue=queue,
+            concurrency_key=concurrency_key,
+            machine=machine,
+            delay=delay,
+            ttl=ttl,
+            priority=priority,
+            tags=tags,
+            metadata=metadata,
+            idempotency_key=idempotency_key,
+            idempotency_key_ttl=idempotency_key_ttl,
+            max_attempts=max_attempts,
+            max_duration=max_duration,
+            debounce=debounce,
+            test=test,
+        )
+        return RunHandle(await engine().atrigger_id(id, payload, options))
+
+    @names_options
+    def batch_trigger(
+        self,
+        id: str,
+        items: Iterable[object],
+        *,
+        atomic: bool = False,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
+    ) -> BatchHandle[object]:
+        """Make a run of each item of the task of an id. See ``trigger`` and ``Task.batch_trigger``."""
+        refuse_in_event_loop("tasks.batch_trigger", "tasks.abatch_trigger")
+        options = BatchOptions.checked(
+            atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
+        )
+        return BatchHandle(engine().batches.trigger(id, items, options))
+
+    @names_options
+    async def abatch_trigger(
+        self,
+        id: str,
+        items: Iterable[object] | AsyncIterable[object],
+        *,
+        atomic: bool = False,
+        idempotency_key: str | IdempotencyKey | None = None,
+        idempotency_key_ttl: Duration | None = None,
+    ) -> BatchHandle[object]:
+        """Make a run of each item of the task of an id. See ``trigger`` and ``Task.batch_trigger``."""
+        options = BatchOptions.checked(
+            atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
+        )
+        return BatchHandle(await engine().batches.atrigger(id, items, options))
+
+    def trigger_and_wait(
+        self, id: str, payload: object = None, **options: Unpack[TriggerKeywords]
+    ) -> TaskResult[object]:
+        """Make a run of the task declared under an id and wait until it has ended. See ``Task.trigger_and_wait``."""
+        refuse_in_event_loop("tasks.trigger_and_wait", "tasks.atrigger_and_wait")
+        return wait_for_run("tasks.trigger_and_wait", id, payload, checked_options(**options))
+
+    async def atrigger_and_wait(
+        self, id: str, payload: object = None, **options: Unpack[TriggerKeywords]
+    ) -> TaskResult[object]:
+        """Make a run of the task declared under an id and wait until it has ended. See ``Task.trigger_and_wait``."""
+        return await await_run("tasks.atrigger_and_wait", id, payload, checked_options(**options))
+
+    def batch_trigger_and_wait(
+        self, id: str, items: Iterable[object], **options: Unpack[BatchKeywords]
+    ) -> Sequence[TaskResult[object]]:
+        """Make a run of each item and wait until all have ended. See ``Task.batch_trigger_and_wait``."""
+        refuse_in_event_loop("tasks.batch_trigger_and_wait", "tasks.abatch_trigger_and_wait")
+        return wait_for_batch("tasks.batch_trigger_and_wait", id, items, checked_batch_options(**options))
+
+    async def abatch_trigger_and_wait(
+        self, id: str, items: Iterable[object] | AsyncIterable[object], **options: Unpack[BatchKeywords]
+    ) -> Sequence[TaskResult[object]]:
+        """Make a run of each item and wait until all have ended. See ``Task.batch_trigger_and_wait``."""
+        return await await_batch("tasks.abatch_trigger_and_wait", id, items, checked_batch_options(**options))
+
+
+class Runs(RunVerbs):
+    """Runs by id."""
+
+    def retrieve(self, run_id: str) -> Run:
+        """Return a run's record.
+
+        Raises:
+            RunNotFoundError: No such run.
+        """
+        refuse_in_event_loop("runs.retrieve", "runs.aretrieve")
+        return engine().retrieve_run(run_id)
+
+    async def aretrieve(self, run_id: str) -> Run:
+        """Return a run's record. See ``retrieve``."""
+        return await engine().aretrieve_run(run_id)
+
+    def list(self, limit: int = 50, *, where: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
+        """Return a page of runs, newest first, without payload, output and attempts.
+
+        Args:
+            limit: 1 to 1,000.
+            where: Which ones.
+            cursor: The ``cursor`` of the page before.
+
+        Raises:
+            RunFilterError: The limit, a condition or the cursor is not possible.
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        refuse_in_event_loop("runs.list", "runs.alist")
+        return engine().list_runs(check_page_size(limit), check_filter(where), cursor)
+
+    async def alist(self, limit: int = 50, *, where: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
+        """Return a page of runs. See ``list``."""
+        return await engine().alist_runs(check_page_size(limit), check_filter(where), cursor)
+
+    def cancel(self, run_id: str) -> bool:
+        """Cancel a run. Returns False when it had ended.
+
+        Raises:
+            RunNotFoundError: No such run.
+        """
+        refuse_in_event_loop("runs.cancel", "runs.acancel")
+        return engine().cancel_run(run_id)
+
+    async def acancel(self, run_id: str) -> bool:
+        """Cancel a run. See ``cancel``."""
+        return await engine().acancel_run(run_id)
+
+    def handle(self, run_id: str) -> RunHandle[object]:
+        """Return the handle of a run made elsewhere."""
+        return RunHandle(run_id)
+
+
+tasks: Final = Tasks()
+runs: Final = Runs()

@@ -1,0 +1,291 @@
+"""``trigger_and_wait`` and its kin: a run triggers others and holds no slot until they have ended."""
+
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, Generic, TypedDict, TypeVar, Unpack, cast, overload
+
+from pydantic_core import from_json, to_json
+
+from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.calls.batch_item import AnyTask, BatchItem, BatchOptions, check_items
+from taskflow.definition.calls.debounce import Debounce
+from taskflow.definition.calls.idempotency import IdempotencyKey
+from taskflow.definition.calls.misspelt import names_options
+from taskflow.definition.calls.task_result import TaskResult
+from taskflow.definition.calls.trigger_options import TriggerOptions
+from taskflow.definition.documents.payload import OutputType
+from taskflow.definition.durations import Duration
+from taskflow.definition.machine import Machine
+from taskflow.definition.queue import Queue
+from taskflow.models import RunError, RunStatus
+from taskflow.seams.batches import BatchRuns
+from taskflow.seams.engine import engine
+from taskflow.seams.waits import Wait, Waiter, WaitRequest, require_waits
+
+checked_options: Final = names_options(TriggerOptions.checked)
+checked_batch_options: Final = names_options(BatchOptions.checked)
+PayloadT = TypeVar("PayloadT")
+ResultT = TypeVar("ResultT")
+OutputT = TypeVar("OutputT")
+UNKNOWN: Final = "MISSING"
+"""The status of a run whose record has left the store: the history knows how it ended."""
+
+
+class TriggerKeywords(TypedDict, total=False):
+    """The options of ``Task.trigger``."""
+
+    queue: str | Queue | None
+    concurrency_key: str | int | None
+    machine: str | Machine | None
+    delay: Duration | datetime | None
+    ttl: Duration | None
+    priority: timedelta | float | None
+    tags: str | Sequence[str]
+    metadata: Mapping[str, object] | None
+    idempotency_key: str | IdempotencyKey | None
+    idempotency_key_ttl: Duration | None
+    max_attempts: int | None
+    max_duration: Duration | None
+    debounce: Debounce | None
+    test: bool
+
+
+class BatchKeywords(TypedDict, total=False):
+    """The options of ``Task.batch_trigger``."""
+
+    atomic: bool
+    idempotency_key: str | IdempotencyKey | None
+    idempotency_key_ttl: Duration | None
+
+
+class Subtask(Generic[PayloadT, ResultT]):
+    """The verbs of a task that only runs can use."""
+
+    def _own(self) -> AnyTask:
+        return cast("AnyTask", self)
+
+    @overload
+    def trigger_and_wait(
+        self: "Subtask[None, OutputT]", payload: None = None, **options: Unpack[TriggerKeywords]
+    ) -> TaskResult[OutputT]: ...
+
+    @overload
+    def trigger_and_wait(self, payload: PayloadT, **options: Unpack[TriggerKeywords]) -> TaskResult[ResultT]: ...
+
+    def trigger_and_wait(self, payload: object = None, **options: Unpack[TriggerKeywords]) -> TaskResult[Any]:
+        """Make a run and wait until it has ended, without holding a slot. Within a run only.
+
+        The child takes the place of this run in the order of its own queue. With this run it is canceled.
+
+        Args:
+            payload: As for ``trigger``.
+            options: Those of ``trigger``.
+
+        Returns:
+            How it ended. Nothing is raised because of it: see ``TaskResult.unwrap``.
+
+        Raises:
+            OutsideRunError: No run executes here.
+            PayloadError, TriggerOptionError: As for ``trigger``. Nothing was written.
+            BlockingCallError: An event loop runs in this thread; await ``atrigger_and_wait``.
+        """
+        task = self._own()
+        verb = f"{task.definition.id}.trigger_and_wait"
+        refuse_in_event_loop(verb, f"{task.definition.id}.atrigger_and_wait")
+        request = _request(task, payload, checked_options(**options))
+        values = require_waits(verb).wait(request)
+        return result_of(values[0], task.definition.output)
+
+    @overload
+    async def atrigger_and_wait(
+        self: "Subtask[None, OutputT]", payload: None = None, **options: Unpack[TriggerKeywords]
+    ) -> TaskResult[OutputT]: ...
+
+    @overload
+    async def atrigger_and_wait(self, payload: PayloadT, **options: Unpack[TriggerKeywords]) -> TaskResult[ResultT]: ...
+
+    async def atrigger_and_wait(self, payload: object = None, **options: Unpack[TriggerKeywords]) -> TaskResult[Any]:
+        """Make a run and wait until it has ended. See ``trigger_and_wait``."""
+        task = self._own()
+        request = _request(task, payload, checked_options(**options))
+        values = await require_waits(f"{task.definition.id}.atrigger_and_wait").await_(request)
+        return await aresult_of(values[0], task.definition.output)
+
+    def batch_trigger_and_wait(
+        self, items: Iterable[PayloadT | BatchItem[PayloadT]], **options: Unpack[BatchKeywords]
+    ) -> Sequence[TaskResult[ResultT]]:
+        """Make a run of each item and wait until all have ended, without holding a slot. Within a run only.
+
+        Args:
+            items: As for ``batch_trigger``.
+            options: Those of ``batch_trigger``.
+
+        Returns:
+            How each ended, in the order of the items. An item that became no run has a FAILED result without run id.
+
+        Raises:
+            OutsideRunError: No run executes here.
+            BatchItemsError, TriggerOptionError, BatchTriggerError: As for ``batch_trigger``.
+            BlockingCallError: An event loop runs in this thread; await ``abatch_trigger_and_wait``.
+        """
+        task = self._own()
+        verb = f"{task.definition.id}.batch_trigger_and_wait"
+        refuse_in_event_loop(verb, f"{task.definition.id}.abatch_trigger_and_wait")
+        return cast(
+            "Sequence[TaskResult[ResultT]]", wait_for_batch(verb, task, items, checked_batch_options(**options))
+        )
+
+    async def abatch_trigger_and_wait(
+        self,
+        items: Iterable[PayloadT | BatchItem[PayloadT]] | AsyncIterable[PayloadT | BatchItem[PayloadT]],
+        **options: Unpack[BatchKeywords],
+    ) -> Sequence[TaskResult[ResultT]]:
+        """Make a run of each item and wait until all have ended. See ``batch_trigger_and_wait``."""
+        task = self._own()
+        verb = f"{task.definition.id}.abatch_trigger_and_wait"
+        found = await await_batch(verb, task, items, checked_batch_options(**options))
+        return cast("Sequence[TaskResult[ResultT]]", found)
+
+
+def wait_for_run(verb: str, task_id: str, payload: object, options: TriggerOptions) -> TaskResult[object]:
+    """Make a run of the task declared under an id and wait until it has ended."""
+    waits = require_waits(verb)
+    task = engine().find_task(task_id)
+    return result_of(waits.wait(_request(task, payload, options))[0], task.definition.output)
+
+
+async def await_run(verb: str, task_id: str, payload: object, options: TriggerOptions) -> TaskResult[object]:
+    """Make a run of the task declared under an id and wait until it has ended."""
+    waits = require_waits(verb)
+    task = engine().find_task(task_id)
+    values = await waits.await_(_request(task, payload, options))
+    return await aresult_of(values[0], task.definition.output)
+
+
+def wait_for_batch(
+    verb: str, task: AnyTask | str | None, items: Iterable[object], options: BatchOptions
+) -> list[TaskResult[object]]:
+    """Make a run of each item and wait until all have ended."""
+    check_items(items, is_async=False)
+    waits, batch = require_waits(verb), _Batch(task, list(items), options)
+    if not batch.items:
+        return []
+    return [result_of(value, batch.output(place)) for place, value in enumerate(waits.wait(batch.request()))]
+
+
+async def await_batch(
+    verb: str, task: AnyTask | str | None, items: Iterable[object] | AsyncIterable[object], options: BatchOptions
+) -> list[TaskResult[object]]:
+    """Make a run of each item and wait until all have ended."""
+    check_items(items, is_async=True)
+    waits = require_waits(verb)
+    found = [item async for item in items] if isinstance(items, AsyncIterable) else list(items)
+    batch = _Batch(task, found, options)
+    if not found:
+        return []
+    values = await waits.await_(batch.request())
+    return [await aresult_of(value, batch.output(place)) for place, value in enumerate(values)]
+
+
+class _Batch:
+    """A batch that a run waits for."""
+
+    def __init__(self, task: AnyTask | str | None, items: Sequence[object], options: BatchOptions) -> None:
+        self.items = items
+        self._task, self._options = task, options
+        self._outputs: Sequence[OutputType | None] = ()
+
+    def request(self) -> WaitRequest:
+        """Return the wait for all of its runs."""
+        return WaitRequest(
+            items=len(self.items), begin=self._begin, abegin=self._abegin, label=self._label(), kind="batch"
+        )
+
+    def output(self, place: int) -> OutputType | None:
+        """Return what the task of an item returns."""
+        if not self._outputs:  # the batch was made before: a durable run goes on
+            self._outputs = [self._output(item) for item in self.items] if self._task is None else [_output(self._task)]
+        return self._outputs[place if len(self._outputs) > 1 else 0] if self._outputs else None
+
+    def _label(self) -> str:
+        return "" if self._task is None else self._task if isinstance(self._task, str) else self._task.definition.id
+
+    def _output(self, item: object) -> OutputType | None:
+        """Return what the task of an item returns, None for an item that is wrong."""
+        try:
+            return _output(cast("tuple[AnyTask | str, object]", item)[0])
+        except Exception:  # it became no run, see batch_plan
+            return None
+
+    def _begin(self, waiter: Waiter) -> Wait:
+        return self._what(engine().batches.trigger(self._task, self.items, self._options, waiter))
+
+    async def _abegin(self, waiter: Waiter) -> Wait:
+        return self._what(await engine().batches.atrigger(self._task, self.items, self._options, waiter))
+
+    def _what(self, runs: BatchRuns) -> Wait:
+        self._outputs = runs.outputs
+        ids = tuple(run_id for run_id in runs.run_ids if run_id is not None)
+        return Wait("batch", run_ids=ids, batch_id=runs.batch_id)
+
+
+def _output(task: AnyTask | str) -> OutputType:
+    return (engine().find_task(task) if isinstance(task, str) else task).definition.output
+
+
+def _request(task: AnyTask, payload: object, options: TriggerOptions) -> WaitRequest:
+    whole = cast(Any, task)
+
+    def begin(waiter: Waiter) -> Wait:
+        return Wait("task", run_ids=(engine().trigger(whole, payload, options, waiter),))
+
+    async def abegin(waiter: Waiter) -> Wait:
+        return Wait("task", run_ids=(await engine().atrigger(whole, payload, options, waiter),))
+
+    return WaitRequest(begin=begin, abegin=abegin, label=task.definition.id, kind="task")
+
+
+def end_json(run_id: str, status: RunStatus, error: RunError) -> bytes:
+    """Return how a run ended without output, as waits carry it."""
+    told = {"type": error.type, "message": error.message, "traceback": error.traceback}
+    return to_json({"run": run_id, "status": status.value, "output": None, "error": told})
+
+
+def result_of(value: bytes, output: OutputType | None) -> TaskResult[object]:
+    """Return how a run ended of what its waiter was told."""
+    end = cast("dict[str, Any]", from_json(value))
+    if end["status"] == UNKNOWN:
+        return _remembered(end["run"], lambda: engine().retrieve_run(end["run"]), output)
+    if "at" in end:
+        end["output"] = from_json(engine().load_value(end["at"].encode()))
+    return _result(end, output)
+
+
+async def aresult_of(value: bytes, output: OutputType | None) -> TaskResult[object]:
+    """Return how a run ended of what its waiter was told."""
+    end = cast("dict[str, Any]", from_json(value))
+    if end["status"] == UNKNOWN:
+        run = await engine().aretrieve_run(end["run"])
+        return _remembered(end["run"], lambda: run, output)
+    if "at" in end:
+        end["output"] = from_json(await engine().aload_value(end["at"].encode()))
+    return _result(end, output)
+
+
+def _remembered(run_id: str, retrieve: Callable[[], Any], output: OutputType | None) -> TaskResult[object]:
+    run = retrieve()
+    if run.status is RunStatus.COMPLETED:
+        return TaskResult(run_id, run.status, _load(run.output, output))
+    return TaskResult(run_id, run.status, error=run.error or RunError(run.status.value, ""))
+
+
+def _result(end: Mapping[str, Any], output: OutputType | None) -> TaskResult[object]:
+    status = RunStatus(end["status"])
+    if status is RunStatus.COMPLETED:
+        return TaskResult(end["run"], status, _load(end["output"], output))
+    error = end["error"] or {"type": status.value, "message": ""}
+    return TaskResult(end["run"], status, error=RunError(error["type"], error["message"], error.get("traceback", "")))
+
+
+def _load(value: object, output: OutputType | None) -> object:
+    return value if output is None else output.load(to_json(value))

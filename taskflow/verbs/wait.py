@@ -1,0 +1,92 @@
+"""``wait``: let a run wait for time, or for a token. It holds no slot meanwhile, and no place in its node."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.durations import Duration, parse_duration
+from taskflow.errors import WaitError
+from taskflow.seams.waits import SLEPT, Wait, WaitRequest, require_waits
+from taskflow.verbs.tokens import TokenVerbs
+
+
+class Waiting(TokenVerbs):
+    """The verbs of waits. Those for time within a run only."""
+
+    def for_(self, duration: Duration) -> None:
+        """Let the run wait. Up to 5 s it just sleeps; longer, it gives its slot and its place in its node back.
+
+        Args:
+            duration: How long: seconds, a ``timedelta``, or text such as ``"1h30m"``. 0 returns at once.
+
+        Raises:
+            OutsideRunError: No run executes here.
+            DefinitionError: It is no duration.
+            BlockingCallError: An event loop runs in this thread; await ``wait.afor_``.
+        """
+        refuse_in_event_loop("wait.for_", "wait.afor_")
+        self._sleep(parse_duration(duration, option="duration"), "wait.for_")
+
+    async def afor_(self, duration: Duration) -> None:
+        """Let the run wait. See ``for_``."""
+        await self._asleep(parse_duration(duration, option="duration"), "wait.afor_")
+
+    def sleep(self, duration: Duration) -> None:
+        """Let the run wait. The same as ``for_``."""
+        self.for_(duration)
+
+    async def asleep(self, duration: Duration) -> None:
+        """Let the run wait. The same as ``afor_``."""
+        await self.afor_(duration)
+
+    def until(self, date: datetime, *, raise_if_past: bool = False) -> None:
+        """Let the run wait until an instant. See ``for_``.
+
+        Args:
+            date: An aware datetime.
+            raise_if_past: Raise when it is over already, instead of going on at once.
+
+        Raises:
+            WaitError: The date has no time zone, or is over and ``raise_if_past``.
+        """
+        refuse_in_event_loop("wait.until", "wait.auntil")
+        self._sleep(_left(date, raise_if_past), "wait.until", date)
+
+    async def auntil(self, date: datetime, *, raise_if_past: bool = False) -> None:
+        """Let the run wait until an instant. See ``until``."""
+        await self._asleep(_left(date, raise_if_past), "wait.auntil", date)
+
+    def _sleep(self, duration: timedelta, verb: str, date: datetime | None = None) -> None:
+        waits = require_waits(verb)
+        if duration > SLEPT or waits.is_durable:
+            waits.wait(_request(duration, date, verb))
+        elif duration > timedelta(0):
+            time.sleep(duration.total_seconds())
+
+    async def _asleep(self, duration: timedelta, verb: str, date: datetime | None = None) -> None:
+        waits = require_waits(verb)
+        if duration > SLEPT or waits.is_durable:
+            await waits.await_(_request(duration, date, verb.replace(".a", ".")))
+        elif duration > timedelta(0):
+            await asyncio.sleep(duration.total_seconds())
+
+
+def _request(duration: timedelta, date: datetime | None, label: str) -> WaitRequest:
+    until = date or datetime.now(UTC) + duration
+    return WaitRequest(due=date or duration, what=Wait("duration", until=until), label=label)
+
+
+def _left(date: datetime, raise_if_past: bool) -> timedelta:
+    if not isinstance(date, datetime):  # pyright: ignore[reportUnnecessaryIsInstance] - by callers without a checker
+        raise WaitError(f"wait.until({date!r}): that is no datetime. Use e.g. datetime.now(UTC) + ..., or wait.for_.")
+    if date.utcoffset() is None:
+        raise WaitError(f"wait.until({date!r}): the datetime has no time zone. Use e.g. datetime.now(UTC) + ...")
+    left = date - datetime.now(UTC)
+    if left < timedelta(0) and raise_if_past:
+        raise WaitError(f"wait.until({date.isoformat()}): that is over already. Leave raise_if_past out to go on.")
+    return left
+
+
+wait: Final = Waiting()

@@ -1,0 +1,1 @@
+"""Everything that both executors share between a claim and its outcome."""

@@ -1,0 +1,184 @@
+"""From a claimed run to its attempt, and from the attempt's outcome to what is written. Shared by both executors."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from taskflow.definition.context import (
+    AttemptInfo,
+    Context,
+    DeploymentInfo,
+    EnvironmentInfo,
+    MachineInfo,
+    QueueInfo,
+    RunInfo,
+    TaskInfo,
+)
+from taskflow.definition.signal import CANCELED
+from taskflow.definition.task_definition import TaskDefinition
+from taskflow.errors import StaleClaimError
+from taskflow.execution.attempt import Attempt
+from taskflow.execution.hook_runner import HookRunner, Report
+from taskflow.execution.journal import Journal
+from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries
+from taskflow.models import AttemptOutcome, RunError, RunStatus
+from taskflow.seams.waits import Waits
+from taskflow.store import operations
+from taskflow.store.operations.journal import StoredJournal
+from taskflow.store.operations.records import ClaimedRun, HeldRun
+from taskflow.store.operations.runs import Operation
+from taskflow.worker.attempt.runtime import Runtime
+
+LEAVING = RunError("Interrupted", "The node was asked to stop.")
+STOPPED = RunError("Stopped", "The run's code was stopped by its node.")
+
+
+def prepare(
+    runtime: Runtime,
+    definition: TaskDefinition,
+    claimed: ClaimedRun,
+    stop_reason: Callable[[], str] = lambda: CANCELED,
+    make_waits: Callable[[HookRunner], Waits] | None = None,
+) -> Attempt:
+    """Return the attempt to execute for a claim."""
+    tries = Tries(claimed.failed_attempts, claimed.max_attempts, claimed.machine)
+    return Attempt(
+        definition,
+        claimed.payload,
+        _context(runtime, definition, claimed, tries),
+        tries,
+        runtime.settings.output_limit,
+        stop_reason=stop_reason,
+        make_waits=make_waits,
+        values=runtime.values,
+        is_resumed=claimed.is_resumed,
+    )
+
+
+def needs_journal(definition: TaskDefinition, claimed: ClaimedRun) -> bool:
+    """Whether the run has a journal to read: not before its first attempt has been anywhere."""
+    return definition.durable and (claimed.is_resumed or claimed.attempt_number > 1)
+
+
+def journal_of(
+    runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun, stored: StoredJournal | None
+) -> Journal | None:
+    """Return the journal of a durable run, None for another."""
+    if not definition.durable:
+        return None
+    stored = stored or StoredJournal()
+    suspend_after = runtime.settings.suspend_after if definition.suspend_after is None else definition.suspend_after
+    return Journal(claimed.run_id, stored.entries, stored.values, suspend_after)
+
+
+def settle(
+    definition: TaskDefinition,
+    run_id: str,
+    claim: int,
+    outcome: Outcome,
+    *,
+    hook_errors: Sequence[RunError] = (),
+    hooks_left: bool = False,
+) -> Operation[Any]:
+    """Return the operation that writes an outcome under its claim.
+
+    Args:
+        hooks_left: The code is gone: another worker is to run the final hooks.
+    """
+    match outcome:
+        case Completed(output):
+            return operations.runs.finish_run(
+                run_id, claim, RunStatus.COMPLETED, output=output, hook_errors=hook_errors
+            )
+        case Retried(error, delay, machine):
+            class_name = f"{machine}.{definition.executor}" if machine else ""
+            return operations.runs.retry_run(run_id, claim, error, max(delay, timedelta(0)), class_name=class_name)
+        case Ended(error, status):
+            return operations.runs.finish_run(
+                run_id, claim, status, error=error, hooks_left=hooks_left, hook_errors=hook_errors
+            )
+
+
+def keep(claimed: ClaimedRun, outcome: Outcome) -> Operation[RunStatus] | None:
+    """Return the operation that keeps a final outcome before its hooks run, None for one that is not final."""
+    match outcome:
+        case Completed(output):
+            return operations.runs.settle_run(claimed.run_id, claimed.claim, RunStatus.COMPLETED, output=output)
+        case Ended(error, status):
+            return operations.runs.settle_run(claimed.run_id, claimed.claim, status, error=error)
+        case Retried():
+            return None
+
+
+def is_same_end(stale: StaleClaimError, outcome: Outcome) -> bool:
+    """Whether a write was refused because the store ended the run in the same way, for want of time."""
+    return isinstance(outcome, Ended) and stale.status == outcome.status == RunStatus.TIMED_OUT
+
+
+def take_over(claimed: ClaimedRun, stale: StaleClaimError, held: Sequence[HeldRun], pid: int) -> bool:
+    """Take over the claim of a resume that the code has not heard of: it ended while its run was let go on.
+
+    Args:
+        held: What the store says that this node holds.
+        pid: The process that executes the code, 0 for a coroutine.
+
+    Returns:
+        False when the claim is over and no later one is this code's.
+    """
+    if stale.status != "STALE":
+        return False
+    if claimed.claim != stale.claim:  # it has heard of it by now
+        return True
+    for run in held:
+        if run.run_id == claimed.run_id and run.pid == pid and run.claim > claimed.claim:
+            claimed.claim = run.claim
+            return True
+    return False
+
+
+def left(claimed: ClaimedRun, report: Report) -> Operation[Any]:
+    """Return the operation that says of a run which was ended from outside that its code no longer executes."""
+    if report.final_hooks_ran:
+        return operations.runs.finish_hooks(claimed.run_id, claimed.claim, report.hook_errors)
+    return operations.runs.give_up_run(claimed.run_id, claimed.claim, AttemptOutcome.INTERRUPTED, STOPPED)
+
+
+def lost(claimed: ClaimedRun, broken: Exception) -> Operation[Any]:
+    """Return the operation that says of a run that something of ours failed around its code."""
+    error = RunError("NodeFailed", f"{type(broken).__name__}: {broken}")
+    return operations.runs.give_up_run(claimed.run_id, claimed.claim, AttemptOutcome.LOST, error)
+
+
+def hooks_context(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun) -> Context:
+    """Return the context in which the final hooks of a run that has ended are run."""
+    return _context(runtime, definition, claimed, Tries(claimed.failed_attempts, claimed.max_attempts, claimed.machine))
+
+
+def _context(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun, tries: Tries) -> Context:
+    spec = runtime.presets.get(claimed.machine, definition.machine)
+    version = runtime.node.version or None
+    return Context(
+        run=RunInfo(
+            id=claimed.run_id,
+            tags=claimed.tags,
+            created_at=claimed.created_at,
+            started_at=claimed.started_at,
+            max_attempts=claimed.max_attempts,
+            idempotency_key=claimed.idempotency_key,
+            is_test=claimed.is_test,
+            is_replay=claimed.replay_of is not None,
+            concurrency_key=claimed.concurrency_key,
+            priority=claimed.priority,
+            max_duration=claimed.max_duration,
+            parent_id=claimed.parent_id,
+            root_id=claimed.root_id,
+            batch_id=claimed.batch_id,
+            version=version,
+        ),
+        attempt=AttemptInfo(number=claimed.attempt_number, started_at=datetime.now(UTC), is_last=tries.is_last),
+        task=TaskInfo(definition.id, definition.description, definition.source_file),
+        queue=QueueInfo(name=claimed.queue),
+        machine=MachineInfo(name=spec.name, cpu=spec.cpu, memory=spec.memory_gb),
+        environment=EnvironmentInfo(name=runtime.settings.environment),
+        deployment=DeploymentInfo(version),
+    )

@@ -1,0 +1,86 @@
+"""The outcome of a child's run and the claim of its next, in one round trip to the store.
+
+Only when the next job is in the child's pipe already; otherwise the outcome is written at once. It is never held back
+for more than the time it takes to read that job.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from taskflow.errors import StoreUnavailableError
+from taskflow.store.operations.runs import Operation
+from taskflow.store.sync_store import Store
+from taskflow.store.wire import shard_of_run
+
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    operation: Operation[Any]
+    shard: int
+    settle: Callable[[], None]
+
+
+class Relay:
+    """Of one child. The node has one for its children to inherit, which keeps nothing."""
+
+    def __init__(self) -> None:
+        self.is_next_at_hand: Callable[[], bool] = _never
+        self._outcome: _Outcome | None = None
+
+    def defer(self, run_id: str, operation: Operation[Any], settle: Callable[[], None]) -> bool:
+        """Keep an outcome for the next claim, if that comes at once.
+
+        Args:
+            settle: Writes the outcome as if it had not been kept: called when it could not be written with the claim.
+
+        Returns:
+            False when it was not kept: there is no next job at hand.
+        """
+        shard = shard_of_run(run_id)
+        if shard is None or not self.is_next_at_hand():
+            return False
+        self._outcome = _Outcome(operation, shard, settle)
+        return True
+
+    def claim(self, store: Store, run_id: str, operation: Operation[ResultT]) -> ResultT | None:
+        """Write the kept outcome, and claim with it. Returns None when the claim was not sent, or had no answer.
+
+        Raises:
+            RunNotClaimableError, NodeUnregisteredError: The claim was refused.
+        """
+        outcome, shard = self._outcome, shard_of_run(run_id)
+        if outcome is None:
+            return None
+        if shard is None:
+            self.settle()
+            return None
+        try:
+            written, claimed = store.run_many([(outcome.operation, outcome.shard), (operation, shard)])
+        except StoreUnavailableError:
+            self.settle()
+            return None
+        if isinstance(written, Exception):
+            self.settle()
+        self._outcome = None
+        if isinstance(claimed, Exception):
+            raise claimed
+        answer: ResultT = claimed
+        return answer
+
+    def settle(self) -> None:
+        """Write what was kept now."""
+        if self._outcome is not None:
+            self._outcome.settle()
+            self._outcome = None  # not before: a SIGTERM may come in between, and this be called again
+
+    def settle_unless_at_hand(self) -> None:
+        """Write what was kept, unless a job that may claim is there to be read."""
+        if self._outcome is not None and not self.is_next_at_hand():
+            self.settle()
+
+
+def _never() -> bool:
+    return False

@@ -1,0 +1,97 @@
+"""What a node's code works with: one object, hung on the Celery app by ``app.py``."""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, cast
+
+from taskflow.broker.canvas import Canvas
+from taskflow.definition.machine import MachineSpec
+from taskflow.execution.reporting.reports import Reports
+from taskflow.objects.values import Values
+from taskflow.settings import Settings
+from taskflow.store.async_store import AsyncStore
+from taskflow.store.operations.version_names import code_name
+from taskflow.store.sync_store import Store
+from taskflow.verbs.registry import Registry
+from taskflow.worker.attempt.parking import ParkingLine
+from taskflow.worker.attempt.relay import Relay
+from taskflow.worker.attempt.reporting import OrphanSender, make_reports
+
+ATTRIBUTE = "taskflow_runtime"
+
+
+class Service(Protocol):
+    """Something that lives as long as a node: upkeep."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Adopt(Protocol):
+    """Make a run of a message that a plain Celery producer sent, under the id that Celery gave it."""
+
+    def __call__(self, task_id: str, payload: object, run_id: str, due: datetime | None, canvas: str | None) -> str: ...
+
+
+@dataclass(slots=True)
+class NodeIdentity:
+    """Who claims. A node whose lease was lost comes back under another id; children learn it by being forked anew."""
+
+    name: str = "unnamed"
+    id: str = field(default="")
+    pid: int = 0
+    version: str = ""
+
+    @property
+    def is_child(self) -> bool:
+        """Whether this process was forked by the node."""
+        return bool(self.pid) and os.getpid() != self.pid
+
+    def renew(self) -> str:
+        """Take a new id: the node's name, its pid and eight random digits."""
+        self.pid = os.getpid()
+        self.id = f"{self.name}.{self.pid}.{secrets.token_hex(4)}"
+        return self.id
+
+
+@dataclass(slots=True)
+class Runtime:
+    """The node's side of the application."""
+
+    settings: Settings
+    store: Store
+    values: Values
+    make_async_store: Callable[[], AsyncStore]
+    registry: Registry
+    presets: Mapping[str, MachineSpec]
+    adopt: Adopt
+    canvas: Canvas
+    services: Callable[[str], Sequence[Service]]
+    declare: Callable[[], None]
+    version: Callable[[], str | None]
+    node: NodeIdentity = field(default_factory=NodeIdentity)
+    parking: ParkingLine | None = None
+    relay: Relay = field(default_factory=Relay)
+    reports: Reports = field(init=False)
+    orphans: OrphanSender = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reports = make_reports(self.settings, self.store)
+        self.orphans = OrphanSender(self.settings, self.store)
+
+    def task_ids(self) -> list[str]:
+        """Return the tasks that the node's code knows."""
+        return [task.definition.id for task in self.registry]
+
+    def code(self) -> str:
+        """Name the node's version and tasks, "" when the version is unknown."""
+        return code_name(self.node.version, self.task_ids()) if self.node.version else ""
+
+
+def runtime_of(app: Any) -> Runtime:
+    """Return the runtime of a Celery app that ``TaskFlow`` made."""
+    return cast("Runtime", getattr(app, ATTRIBUTE))

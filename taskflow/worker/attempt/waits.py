@@ -1,0 +1,251 @@
+"""What the store does for attempts that wait here: for coroutines of the node, and for the code of a child."""
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from taskflow.errors import StaleClaimError, StoreUnavailableError
+from taskflow.execution.reporting.live_run import LiveRun
+from taskflow.execution.waiting.coroutines import CoroutineWaits
+from taskflow.execution.waiting.desk import LOOK_SECONDS, NO_ENTRIES, Done, Opening
+from taskflow.models import RunStatus
+from taskflow.store.operations.journal import suspend_run, write_journal
+from taskflow.store.operations.records import ClaimedRun
+from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.waits import DoneWaits, OpenedWait, close_waits, read_waits, resume_run, wait_run
+from taskflow.store.wire import shard_of_run
+from taskflow.worker.attempt.insist import insist
+from taskflow.worker.attempt.runtime import Runtime
+
+log = logging.getLogger("taskflow.node")
+ResultT = TypeVar("ResultT")
+Submit = Callable[[Operation[Any]], "asyncio.Future[Any]"]
+_UNNAMED_SHARD_SECONDS: Final = 0.2
+
+
+def _seen(future: "asyncio.Future[Any]") -> None:
+    """Take note of a claim that is over, which nobody waits to hear."""
+    if not future.cancelled():
+        future.exception()
+
+
+class _Claim:
+    """The claim under which an attempt writes: it changes at each resume, for all who write."""
+
+    __slots__ = ("_claimed", "_live", "place", "run_id")
+
+    def __init__(self, claimed: ClaimedRun, live: LiveRun) -> None:
+        self._claimed, self._live = claimed, live
+        self.run_id, self.place = claimed.run_id, claimed.place
+
+    @property
+    def claim(self) -> int:
+        """The claim under which the attempt writes now."""
+        return self._claimed.claim
+
+    def opened(self, opening: Opening) -> Operation[str]:
+        wait = OpenedWait(opening.name, opening.items, opening.due)
+        forgotten, entries, is_durable = opening.forgotten, opening.entries, opening.is_durable
+        return wait_run(self.run_id, self.claim, [wait], forgotten=forgotten, entries=entries, is_durable=is_durable)
+
+    def closing(self, names: Sequence[str], entries: Mapping[str, bytes]) -> Operation[Any]:
+        if entries:
+            return wait_run(self.run_id, self.claim, [], forgotten=names, entries=entries, is_durable=True)
+        return close_waits(self.run_id, self.claim, names)
+
+    def took(self, found: DoneWaits) -> Done:
+        """Take a new claim over, if there is one."""
+        is_resumed = found.status is RunStatus.EXECUTING and found.claim > self.claim
+        if is_resumed:
+            self._claimed.claim = found.claim
+            self._live.reclaimed(found.claim)
+        return Done(found.status, is_resumed, found.values)
+
+
+class NodeDesk(_Claim):
+    """For a coroutine of this node. The node's inbox says when it may go on.
+
+    Args:
+        on_parked, on_resumed: The run's code only waits, and executes again.
+        on_suspended: It is being left, to wait without a process.
+    """
+
+    __slots__ = ("_on_parked", "_on_resumed", "_on_suspended", "_submit")
+
+    def __init__(
+        self,
+        claimed: ClaimedRun,
+        live: LiveRun,
+        submit: Submit,
+        on_parked: Callable[[], None],
+        on_resumed: Callable[[], None],
+        on_suspended: Callable[[], None],
+    ) -> None:
+        super().__init__(claimed, live)
+        self._submit = submit
+        self._on_parked, self._on_resumed, self._on_suspended = on_parked, on_resumed, on_suspended
+
+    async def open(self, opening: Opening) -> None:
+        await self._submit(self.opened(opening))
+
+    async def park(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> bool:
+        answer: str = await self._submit(wait_run(self.run_id, self.claim, [], names, entries=entries))
+        return answer == "WAITING"
+
+    async def write(self, entries: Mapping[str, bytes]) -> None:
+        await self._submit(write_journal(self.run_id, self.claim, entries))
+
+    async def suspend(self) -> bool:
+        is_suspended: bool = await self._submit(suspend_run(self.run_id, self.claim))
+        if is_suspended:
+            self._on_suspended()
+        return is_suspended
+
+    async def read(self, names: Sequence[str]) -> Done:
+        return self.took(await self._submit(read_waits(self.run_id, names, claim=self.claim)))
+
+    async def resume(self) -> None:
+        await self._submit(resume_run(self.run_id, self.claim))
+
+    def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
+        self._submit(self.closing(names, entries)).add_done_callback(_seen)
+
+    def parked(self) -> None:
+        """The run's code only waits from now on."""
+        self._on_parked()
+
+    def resumed(self) -> None:
+        """It executes again."""
+        self._on_resumed()
+
+
+class ChildDesk(_Claim):
+    """For the blocking code of a child, which listens to a list of its own.
+
+    Args:
+        on_parked, on_resumed: The child only waits, and executes again.
+        on_suspended: Its run's code is being left, to wait without a process.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        claimed: ClaimedRun,
+        live: LiveRun,
+        on_parked: Callable[[], None],
+        on_resumed: Callable[[], None],
+        on_suspended: Callable[[], None],
+    ) -> None:
+        super().__init__(claimed, live)
+        self._runtime = runtime
+        self._on_parked, self._on_resumed, self._on_suspended = on_parked, on_resumed, on_suspended
+        self._is_parked = False
+
+    def open(self, opening: Opening) -> None:
+        self._insist(self.opened(opening))
+
+    def park(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> bool:
+        is_parked = self._insist(wait_run(self.run_id, self.claim, [], names, entries=entries)) == "WAITING"
+        if is_parked and not self._is_parked:
+            self._is_parked = True
+            self._on_parked()
+        return is_parked
+
+    def write(self, entries: Mapping[str, bytes]) -> None:
+        self._insist(write_journal(self.run_id, self.claim, entries))
+
+    def suspend(self) -> bool:
+        is_suspended = self._insist(suspend_run(self.run_id, self.claim))
+        if is_suspended:
+            self._on_suspended()
+        return is_suspended
+
+    def listen(self, seconds: float) -> None:
+        shard = 0 if self._runtime.settings.shards == 1 else shard_of_run(self.run_id)
+        if shard is None:  # an adopted run
+            time.sleep(_UNNAMED_SHARD_SECONDS)
+            return
+        try:
+            self._runtime.store.pop(f"resumed:{self.run_id}", shard=shard, seconds=seconds)
+        except StoreUnavailableError as error:
+            log.warning("store.unavailable: %s", error)
+            time.sleep(_UNNAMED_SHARD_SECONDS)
+
+    def read(self, names: Sequence[str]) -> Done:
+        done = self.took(self._insist(read_waits(self.run_id, names, claim=self.claim)))
+        if done.is_resumed and self._is_parked:
+            self._is_parked = False
+            self._on_resumed()
+        return done
+
+    def resume(self) -> None:
+        """Let the run go on although no wait is done."""
+        self._insist(resume_run(self.run_id, self.claim))
+
+    def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
+        with contextlib.suppress(StaleClaimError):
+            self._insist(self.closing(names, entries))
+
+    def _insist(self, operation: Operation[ResultT]) -> ResultT:
+        return insist(self._runtime, operation, run_id=self.run_id)
+
+
+class ChildLoopDesk:
+    """For the coroutine of a child: what ``ChildDesk`` does, in threads."""
+
+    def __init__(self, desk: ChildDesk) -> None:
+        self._desk = desk
+        self.run_id, self.place = desk.run_id, desk.place
+        self._listener: threading.Thread | None = None
+        self.waits: CoroutineWaits | None = None
+
+    @property
+    def claim(self) -> int:
+        return self._desk.claim
+
+    async def open(self, opening: Opening) -> None:
+        await asyncio.to_thread(self._desk.open, opening)
+        if self._listener is None:
+            loop = asyncio.get_running_loop()
+            self._listener = threading.Thread(target=self._listen, args=(loop,), name="taskflow-waits", daemon=True)
+            self._listener.start()
+
+    async def park(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> bool:
+        return await asyncio.to_thread(self._desk.park, names, entries)
+
+    async def write(self, entries: Mapping[str, bytes]) -> None:
+        await asyncio.to_thread(self._desk.write, entries)
+
+    async def suspend(self) -> bool:
+        return await asyncio.to_thread(self._desk.suspend)
+
+    async def read(self, names: Sequence[str]) -> Done:
+        return await asyncio.to_thread(self._desk.read, names)
+
+    async def resume(self) -> None:
+        await asyncio.to_thread(self._desk.resume)
+
+    def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
+        asyncio.get_running_loop().run_in_executor(None, self._desk.close, names, entries)
+
+    def parked(self) -> None:
+        """The desk has seen to it."""
+
+    def resumed(self) -> None:
+        """The desk has seen to it."""
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not loop.is_closed():
+            self._desk.listen(LOOK_SECONDS)
+            try:
+                loop.call_soon_threadsafe(self._tell)
+            except RuntimeError:  # closed meanwhile
+                return
+
+    def _tell(self) -> None:
+        if self.waits is not None:
+            self.waits.told()

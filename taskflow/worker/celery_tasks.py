@@ -1,0 +1,84 @@
+"""Turn task definitions into Celery tasks: the translation that the user reads in ``app.tasks[id]``."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, cast
+
+import celery
+
+from taskflow.definition.task_definition import TaskDefinition
+from taskflow.errors import AbortRun
+from taskflow.store.operations.registration import TaskRegistration
+from taskflow.verbs.registry import Registry
+from taskflow.worker.children.run_task import RunTask
+
+
+def register_tasks(app: celery.Celery, definitions: Iterable[TaskDefinition]) -> None:
+    """Register a Celery task of the same name for each definition; one that is registered already is replaced."""
+    for definition in definitions:
+        app.tasks.pop(definition.id, None)
+        declare: Any = cast("Any", app).task(lazy=False, shared=False, **celery_options(definition))
+        declare(definition.function)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredTasks:
+    """What a worker registers, by task id: JSON each."""
+
+    tasks: Mapping[str, str]
+    schemas: Mapping[str, str]
+
+
+def registered_tasks(registry: Registry, version: str | None) -> RegisteredTasks:
+    """Return what a worker tells the store of its tasks.
+
+    Raises:
+        DefinitionError: A payload's annotation cannot be used.
+    """
+    definitions = [task.definition for task in registry]
+    schemas = {each.id: json.dumps(each.payload.json_schema(), sort_keys=True) for each in definitions if each.payload}
+    tasks = {each.id: _registration(each, schemas.get(each.id, ""), version).to_json() for each in definitions}
+    return RegisteredTasks(tasks, schemas)
+
+
+def _registration(definition: TaskDefinition, schema: str, version: str | None) -> TaskRegistration:
+    return TaskRegistration(
+        id=definition.id,
+        class_name=definition.class_name,
+        queue=definition.queue.name or "",
+        limits=definition.queue.limits,
+        max_attempts=definition.retry.max_attempts,
+        ttl=definition.ttl,
+        max_duration=definition.max_duration,
+        tags=definition.tags,
+        schema_digest=hashlib.sha256(schema.encode()).hexdigest()[:16] if schema else "",
+        version=version,
+    )
+
+
+def celery_options(definition: TaskDefinition) -> dict[str, Any]:
+    """Return a definition's retry options and the rest in Celery's words.
+
+    Celery's arithmetic can't say them all (its base is 2, its jitter may be 0): the delay that counts is
+    ``Retry.delay_after``, and the next attempt comes from the store.
+    """
+    retry = definition.retry
+    return {
+        "name": definition.id,
+        "base": RunTask,
+        "definition": definition,
+        "autoretry_for": (Exception,),
+        "dont_autoretry_for": (AbortRun,),
+        "max_retries": retry.max_attempts - 1,
+        "retry_backoff": _seconds(retry.min_delay),
+        "retry_backoff_max": _seconds(retry.max_delay),
+        "retry_jitter": retry.randomize,
+    }
+
+
+def _seconds(duration: timedelta) -> int | float:
+    seconds = duration.total_seconds()
+    return int(seconds) if seconds.is_integer() else seconds

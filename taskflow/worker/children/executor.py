@@ -1,0 +1,193 @@
+"""The process executor as a node sees it: stops children, and tells the store what died with one."""
+
+import functools
+import logging
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final
+
+from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT
+from taskflow.errors import StaleClaimError, TaskNotFoundError
+from taskflow.execution.final_hooks import has_final_hooks
+from taskflow.execution.outcome import Tries, out_of_memory
+from taskflow.models import AttemptOutcome, RunError, RunStatus
+from taskflow.store import operations
+from taskflow.store.operations.records import HeldRun
+from taskflow.worker.attempt.claimed import LEAVING, STOPPED, settle
+from taskflow.worker.attempt.insist import insist
+from taskflow.worker.attempt.parking import ParkingLine
+from taskflow.worker.attempt.runtime import Runtime
+from taskflow.worker.children.guard import Guard
+from taskflow.worker.children.memory import OUT_OF_MEMORY, MemoryWatch
+from taskflow.worker.children.next_jobs import NextJobs
+from taskflow.worker.children.waiting_pool import WaitingPool, dismiss_idle
+from taskflow.worker.children.watch import ChildExit, ChildWatch
+
+log = logging.getLogger("taskflow.node")
+KILL_GRACE_SECONDS: Final = 1.0
+"""From SIGTERM to SIGKILL of a run's child (Trigger.dev's); cancel_grace when it has hooks to run."""
+LOOK_AGAIN_SECONDS: Final = 2.0
+"""A claim may reach the store after the child that sent it has died: every death is looked into twice."""
+LEASE_LOST: Final = "lease lost"
+SPARE: Final = "not needed: fewer runs wait"
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    run_id: str
+    claim: int
+    reason: str
+    grace: float = KILL_GRACE_SECONDS
+
+
+class ChildrenExecutor:
+    """Watches the children of a started prefork pool."""
+
+    def __init__(self, runtime: Runtime, pool: Any, memory_bytes: int | None, line: ParkingLine, limit: int) -> None:
+        self._runtime = runtime
+        self._pool = pool
+        self._next_jobs = NextJobs(pool)
+        self.waiting = WaitingPool(pool, line, limit, self._dismiss, self._next_jobs)
+        self._watch = ChildWatch(pool, Guard(), self._on_exit)
+        self._memory = None if memory_bytes is None else MemoryWatch(self._watch, memory_bytes)
+        self._reasons: dict[int, str] = {}
+        self._work: queue.SimpleQueue[ChildExit | _Stop | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._report, name="taskflow-children", daemon=True)
+
+    def start(self) -> None:
+        """Start the threads."""
+        self._thread.start()
+        if self._memory:
+            self._memory.start()
+
+    def register(self, hub: Any) -> None:
+        """Watch through the event loop; called whenever it starts."""
+        self._watch.register(hub)
+        self._next_jobs.register(hub)
+        self.waiting.register(hub)
+
+    def stop_run(self, run_id: str, claim: int, reason: str) -> bool:
+        """End the child of a run soon: SIGTERM, then SIGKILL, to it and all it had spawned."""
+        self._work.put(_Stop(run_id, claim, reason))
+        return True
+
+    def tell_run(self, run_id: str) -> None:
+        """Do nothing: a waiting child listens for itself."""
+
+    def stop_all(self) -> None:
+        """Kill every child: the node's claims are over."""
+        while not self._watch.kill_all(reason=LEASE_LOST):
+            log.critical("children.remain: killed children are still there")
+
+    def interrupt_all(self, grace: timedelta) -> None:
+        """Ask every child to leave: SIGTERM, then SIGKILL after the grace. Their runs start again elsewhere."""
+        self._watch.call_on_hub(functools.partial(self._interrupt, grace.total_seconds()))
+
+    def _interrupt(self, grace: float) -> None:
+        for pid in self._watch.pids():  # idle ones too: the pool's books are not kept while it drains
+            self._watch.kill_child(pid, grace=grace, reason=INTERRUPTED)
+
+    def _on_exit(self, ended: ChildExit) -> None:
+        self._reasons[ended.pid] = ended.reason or str(ended)
+        self.waiting.ended(ended.pid)
+        expected = (CANCELED, INTERRUPTED, TIMED_OUT, SPARE)
+        level = logging.INFO if ended.reason in expected else logging.WARNING
+        log.log(level, "child.ended: %s; it executed %s", ended, ", ".join(ended.run_ids) or "nothing")
+        self._work.put(ended)
+
+    def _dismiss(self, count: int) -> int:
+        leaving = dismiss_idle(self._pool, count)
+        for pid in leaving:
+            self._watch.expect_exit(pid, reason=SPARE)
+        return len(leaving)
+
+    def _report(self) -> None:
+        look_again = float("inf")
+        while True:
+            try:
+                work = self._work.get(
+                    timeout=None if look_again == float("inf") else max(0.0, look_again - time.monotonic())
+                )
+            except queue.Empty:
+                look_again = float("inf")
+                self._safely(self._settle_dead)
+                continue
+            if isinstance(work, _Stop):
+                self._safely(functools.partial(self._stop, work))
+            else:
+                self._safely(self._settle_dead)
+                self._runtime.orphans.look()  # its last log lines
+                look_again = time.monotonic() + LOOK_AGAIN_SECONDS
+
+    def _safely(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception:
+            log.exception("children.failed")
+
+    def _held(self) -> list[HeldRun]:
+        runs: list[HeldRun] = []
+        for shard in range(self._runtime.settings.shards):
+            found = insist(self._runtime, operations.nodes.read_node_runs(self._runtime.node.id), shard=shard)
+            runs.extend(found)
+        return runs
+
+    def _settle_dead(self) -> None:
+        """Say of every run whose child is gone what became of it."""
+        for run in self._held():
+            if run.pid not in self._watch.pids():
+                self._settle(run, self._reasons.get(run.pid, "the child is gone"))
+
+    def _settle(self, run: HeldRun, reason: str) -> None:
+        if run.status is RunStatus.EXECUTING and reason == OUT_OF_MEMORY:
+            self._settle_out_of_memory(run)
+            return
+        error, outcome = STOPPED, AttemptOutcome.INTERRUPTED
+        if reason == INTERRUPTED and not run.status.is_finished:
+            error = LEAVING
+        elif not run.status.is_finished:
+            error, outcome = RunError("ChildLost", f"The run's process died: {reason}."), AttemptOutcome.LOST
+        with suppress(StaleClaimError):  # it was let go on meanwhile: the second look settles it
+            insist(self._runtime, operations.runs.give_up_run(run.run_id, run.claim, outcome, error), run_id=run.run_id)
+
+    def _settle_out_of_memory(self, run: HeldRun) -> None:
+        machine = run.class_name.rpartition(".")[0]
+        tries = Tries(run.failed_attempts, run.max_attempts, machine)
+        message = f"The run needed more memory than its machine has ({machine})."
+        try:
+            definition = self._runtime.registry.get(run.task_id).definition
+        except TaskNotFoundError:
+            log.error("run.unknown: %s", run.task_id)
+            return
+        decided = out_of_memory(message, definition, tries, random.random)
+        try:
+            operation = settle(definition, run.run_id, run.claim, decided, hooks_left=True)
+            insist(self._runtime, operation, run_id=run.run_id)
+        except StaleClaimError as stale:
+            log.warning("result.refused: %s", stale)
+
+    def _stop(self, stop: _Stop) -> None:
+        """Kill the child of a run, as long as the store says that a child of ours executes it under this claim."""
+        for run in self._held():
+            if run.run_id == stop.run_id and run.claim == stop.claim:
+                stop = replace(stop, grace=self._grace(run))
+                self._watch.call_on_hub(functools.partial(self._kill, stop))
+
+    def _grace(self, run: HeldRun) -> float:
+        """Return how long the child may take from SIGTERM: its hooks have time of their own."""
+        try:
+            has_hooks = has_final_hooks(self._runtime.registry.get(run.task_id).definition, run.status)
+        except TaskNotFoundError:
+            return KILL_GRACE_SECONDS
+        return self._runtime.settings.cancel_grace.total_seconds() if has_hooks else KILL_GRACE_SECONDS
+
+    def _kill(self, stop: _Stop) -> None:
+        if not self._watch.kill_run(stop.run_id, grace=stop.grace, reason=stop.reason):
+            # the child's first word is on its way, or its last: look again
+            threading.Timer(0.1, self._work.put, (stop,)).start()

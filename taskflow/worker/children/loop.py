@@ -1,0 +1,98 @@
+"""The loop of a prefork child, whose next job may be in its pipe before it has finished the last.
+
+Then the end of a run and the start of the next cost the node one wake-up, and the store one round trip: the result of
+the one is sent with the word that the next is accepted, and its outcome is written with the next's claim (``Relay``).
+"""
+
+import os
+import select
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
+
+from billiard.common import terminate_handler_fired  # type: ignore[attr-defined] # not in the stubs
+from billiard.pool import READY
+from billiard.reduction import ForkingPickler
+from celery.concurrency.asynpool import AsynPool, Worker
+
+from taskflow.broker.messages import TICKET_HEADER
+from taskflow.worker.attempt.relay import Relay
+
+_dumps: Final[Callable[[object], memoryview]] = cast("Any", ForkingPickler).dumps  # not in the stubs
+_LENGTH: Final = struct.Struct("!i")
+
+
+def use_child_loop(relay: Relay) -> None:
+    """Have prefork children that start from now on run this loop."""
+    ChildLoop.relay = relay
+    AsynPool.Worker = ChildLoop
+
+
+class ChildLoop(Worker):
+    """Celery's loop of a child (``billiard.pool.Worker``), with a look at its pipe between two jobs."""
+
+    relay: ClassVar[Relay]
+    if TYPE_CHECKING:  # what the stubs of billiard leave out
+        inq: Any
+        outq: Any
+        wait_for_job: Callable[[], Any]
+
+    def _make_child_methods(self, *args: Any) -> None:
+        cast("Any", super())._make_child_methods(*args)
+        poller = select.poll()
+        poller.register(self.inq._reader.fileno(), select.POLLIN)
+
+        def is_next_at_hand() -> bool:
+            return not terminate_handler_fired() and bool(poller.poll(0))
+
+        self.relay.is_next_at_hand = is_next_at_hand
+        self.outq = Outbox(self.outq, is_next_at_hand)
+        receive = self.wait_for_job
+
+        def wait_for_job() -> Any:
+            self.relay.settle_unless_at_hand()
+            if terminate_handler_fired():  # the last run caught its SystemExit: this child starts no other
+                raise SystemExit
+            job = receive()
+            if job and not _is_ticket(job):
+                self.relay.settle()
+            return job
+
+        self.wait_for_job = wait_for_job
+
+    def _ensure_messages_consumed(self, *args: Any, **kwargs: Any) -> Any:
+        """The child leaves its loop, however that came about: nothing is kept back any more."""
+        self.outq.flush()
+        self.relay.settle()
+        return cast("Any", super())._ensure_messages_consumed(*args, **kwargs)
+
+
+class Outbox:
+    """What a child says to its node. A result waits for the word on the next job, if that is at hand."""
+
+    def __init__(self, pipe: Any, is_next_at_hand: Callable[[], bool]) -> None:
+        self._pipe = pipe
+        self._fd = pipe._writer.fileno()
+        self._is_next_at_hand = is_next_at_hand
+        self._kept = b""
+
+    def put(self, message: tuple[Any, ...]) -> None:
+        """Send a message, behind what was kept, in one write."""
+        body = bytes(_dumps(message))
+        self._kept += _LENGTH.pack(len(body)) + body
+        if message[0] != READY or not self._is_next_at_hand():
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was kept."""
+        while self._kept:
+            self._kept = self._kept[os.write(self._fd, self._kept) :]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pipe, name)
+
+
+def _is_ticket(job: Any) -> bool:
+    """Whether a job's first act is to claim a run: (TASK, (number, place, function, arguments, ...))."""
+    request = job[1][3][2]
+    return TICKET_HEADER in request

@@ -1,0 +1,283 @@
+"""The Celery task that every taskflow task becomes: claims the run of its ticket, executes one attempt, settles it."""
+
+import logging
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from typing import Any, ClassVar, NoReturn, TypeGuard, cast
+
+import celery
+from celery.exceptions import Ignore, Reject, Retry
+
+from taskflow.broker.messages import TICKET_HEADER, ticket_from_headers
+from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT
+from taskflow.definition.task_definition import TaskDefinition
+from taskflow.errors import (
+    NodeUnregisteredError,
+    RetryAfter,
+    RunNotClaimableError,
+    StaleClaimError,
+    StoreScriptError,
+    Suspended,
+    TaskflowError,
+)
+from taskflow.execution.attempt import Attempt
+from taskflow.execution.final_hooks import run_final_hooks
+from taskflow.execution.hook_runner import Report
+from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
+from taskflow.execution.reporting.live_run import LiveRun
+from taskflow.models import RunStatus
+from taskflow.store import operations
+from taskflow.store.operations.journal import read_journal, unload_run
+from taskflow.store.operations.records import ClaimedRun
+from taskflow.store.operations.runs import Operation
+from taskflow.store.wire import shard_of_run
+from taskflow.worker.attempt.claimed import (
+    hooks_context,
+    is_same_end,
+    journal_of,
+    keep,
+    left,
+    lost,
+    needs_journal,
+    prepare,
+    settle,
+    take_over,
+)
+from taskflow.worker.attempt.insist import insist
+from taskflow.worker.attempt.reporting import identity_of
+from taskflow.worker.attempt.runtime import Runtime, runtime_of
+from taskflow.worker.children.alarm import alarm
+from taskflow.worker.children.seat import Seat
+
+log = logging.getLogger("taskflow.node")
+
+
+_ENDED_FROM_OUTSIDE = (RunStatus.CANCELED, RunStatus.TIMED_OUT)
+
+
+class RunFailed(Exception):  # noqa: N818 - Celery shows it as the failure of a task whose child left no exception
+    """An attempt that ended without an exception of its own."""
+
+
+class RunTask(celery.Task[Any, Any]):
+    """Base class of taskflow's Celery tasks. The store decides everything; Celery is told what happened."""
+
+    definition: ClassVar[TaskDefinition]
+    abstract = True
+    ignore_result = True
+    typing = False
+    Strategy = "taskflow.worker.tickets.strategy:ticket_strategy"
+    Request = "taskflow.worker.children.request:RunRequest"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> object:
+        """Execute one attempt of the ticket's run.
+
+        Raises:
+            Ignore: The ticket is stale, or the run was taken away meanwhile.
+            Retry: Another attempt follows; the store starts it.
+        """
+        runtime = runtime_of(self.app)
+        ticket = ticket_from_headers({"id": self.request.id, TICKET_HEADER: self.request.get(TICKET_HEADER)})
+        if ticket is None:
+            raise TaskflowError(f"Task {self.name} was called without a ticket. Use {self.name}.trigger(payload).")
+        claimed = self._claim(runtime, ticket.run_id, ticket.reservation)
+        try:
+            return self._attempt(runtime, claimed)
+        except StoreScriptError as broken:
+            self._lose(runtime, claimed, broken)
+            raise
+
+    def _attempt(self, runtime: Runtime, claimed: ClaimedRun) -> object:
+        if claimed.ended is not None:
+            self._run_final_hooks(runtime, claimed, claimed.ended)
+        seat = Seat(runtime, claimed)
+        stored = None
+        if needs_journal(self.definition, claimed):
+            stored = insist(runtime, read_journal(claimed.run_id), run_id=claimed.run_id)
+        journal = journal_of(runtime, self.definition, claimed, stored)
+        attempt = prepare(
+            runtime, self.definition, claimed, partial(_stop_reason, runtime, claimed.run_id), seat.make_waits
+        )
+        try:
+            with (
+                runtime.reports.attempt(identity_of(claimed), claimed.metadata) as live,
+                alarm(attempt.signal, claimed.time_left) as timer,
+            ):
+                seat.begin(live, timer, is_async=self.definition.is_async, journal=journal)
+                outcome = _executed(attempt, partial(self._keep, runtime, claimed, live, timer.disarm))
+            if isinstance(outcome, Suspended):
+                self._unload(runtime, claimed, outcome, attempt.report)
+        except SystemExit:
+            if attempt.report.final_hooks_ran:
+                self._leave(runtime, claimed, lambda: left(claimed, attempt.report))
+            raise
+        except StaleClaimError as stale:
+            self._refused(runtime, claimed, stale, attempt.report)
+        finally:
+            seat.leave()
+        self._settle(runtime, claimed, outcome, attempt.report)
+        return self._told(claimed, outcome)
+
+    def retry(
+        self,
+        args: object = None,
+        kwargs: object = None,
+        exc: BaseException | None = None,
+        throw: bool = True,
+        eta: datetime | None = None,
+        countdown: float | None = None,
+        max_retries: int | None = None,
+        **options: object,
+    ) -> NoReturn:
+        """End the attempt for another one, as Celery's ``retry`` does, but through the store: no ETA message.
+
+        Raises:
+            RetryAfter: ``eta`` or ``countdown`` says when. Otherwise ``exc`` itself, and the backoff says it.
+        """
+        when = eta if eta is not None else countdown
+        if when is not None:
+            raise RetryAfter(when, str(exc or "")) from exc
+        raise exc or RunFailed(f"{self.name} asked for a retry")
+
+    def _claim(self, runtime: Runtime, run_id: str, reservation: int) -> ClaimedRun:
+        node, pid = runtime.node, os.getpid()
+        claim = operations.runs.claim_run(
+            run_id, node_id=node.id, reservation=reservation, pid=pid, version=node.version
+        )
+        try:
+            return runtime.relay.claim(runtime.store, run_id, claim) or insist(runtime, claim, run_id=run_id)
+        except (RunNotClaimableError, NodeUnregisteredError) as refused:
+            log.info("ticket.dropped: %s", refused)
+            raise Ignore(str(refused)) from refused
+
+    def _run_final_hooks(self, runtime: Runtime, claimed: ClaimedRun, ended: RunStatus) -> NoReturn:
+        """Run the hooks of a run that ended without code of its own. A death in here has them run again."""
+        context = hooks_context(runtime, self.definition, claimed)
+        with runtime.reports.attempt(identity_of(claimed), claimed.metadata):
+            errors = run_final_hooks(
+                self.definition,
+                claimed.payload,
+                context,
+                status=ended,
+                error=claimed.error,
+                output=claimed.output,
+                values=runtime.values,
+            )
+        insist(runtime, operations.runs.finish_hooks(claimed.run_id, claimed.claim, errors), run_id=claimed.run_id)
+        raise Ignore(f"Run {claimed.run_id} had ended {ended}; its final hooks were run.")
+
+    def _keep(
+        self, runtime: Runtime, claimed: ClaimedRun, live: LiveRun, disarm: Callable[[], None], outcome: Outcome
+    ) -> None:
+        """Write a final outcome down before its hooks run."""
+        disarm()
+        runtime.reports.send(live)
+        try:
+            self._write(runtime, claimed, lambda: keep(claimed, outcome))
+        except StaleClaimError as stale:
+            if not is_same_end(stale, outcome):
+                raise
+
+    def _lose(self, runtime: Runtime, claimed: ClaimedRun, broken: StoreScriptError) -> None:
+        """A script of ours failed around the run's code: it starts again, on the budget of lost attempts."""
+        self._leave(runtime, claimed, lambda: lost(claimed, broken))
+
+    def _settle(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
+        if isinstance(outcome, Completed):
+            write = settle(self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=report.hook_errors)
+            late = partial(self._settle_late, runtime, claimed, outcome, report)
+            if runtime.relay.defer(claimed.run_id, write, late):
+                return
+        self._settle_now(runtime, claimed, outcome, report)
+
+    def _settle_late(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
+        """Celery was told that it has succeeded: if it had not, by now, the store alone knows."""
+        try:
+            with suppress(Ignore):
+                self._settle_now(runtime, claimed, outcome, report)
+        except StoreScriptError as broken:
+            self._lose(runtime, claimed, broken)
+
+    def _settle_now(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
+        errors = report.hook_errors
+        try:
+            self._write(
+                runtime,
+                claimed,
+                lambda: settle(self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=errors),
+            )
+        except StaleClaimError as stale:
+            self._refused(runtime, claimed, stale, report)
+
+    def _write(self, runtime: Runtime, claimed: ClaimedRun, operation: Callable[[], Operation[Any] | None]) -> None:
+        """Write how the attempt ended, under the newest claim of this code."""
+        while (write := operation()) is not None:
+            try:
+                insist(runtime, write, run_id=claimed.run_id)
+                return
+            except StaleClaimError as stale:
+                shard = shard_of_run(claimed.run_id) or 0
+                held = insist(runtime, operations.nodes.read_node_runs(runtime.node.id), shard=shard)
+                if not take_over(claimed, stale, held, os.getpid()):
+                    raise
+
+    def _leave(self, runtime: Runtime, claimed: ClaimedRun, operation: Callable[[], Operation[Any]]) -> None:
+        """Say that the code no longer executes, unless its claim is over anyway."""
+        with suppress(StaleClaimError):
+            self._write(runtime, claimed, operation)
+
+    def _refused(self, runtime: Runtime, claimed: ClaimedRun, stale: StaleClaimError, report: Report) -> NoReturn:
+        """The run was ended from outside, or is another node's: the outcome does not count."""
+        log.warning("result.refused: %s", stale)
+        if stale.status in _ENDED_FROM_OUTSIDE:
+            self._leave(runtime, claimed, lambda: left(claimed, report))
+        raise Ignore(str(stale)) from stale
+
+    def _unload(self, runtime: Runtime, claimed: ClaimedRun, suspended: Suspended, report: Report) -> NoReturn:
+        """Its code was left: the run waits without a process."""
+        try:
+            insist(runtime, unload_run(claimed.run_id, claimed.claim), run_id=claimed.run_id)
+        except StaleClaimError as stale:
+            self._refused(runtime, claimed, stale, report)
+        raise Ignore(str(suspended)) from suspended
+
+    def _told(self, claimed: ClaimedRun, outcome: Outcome) -> object:
+        """Let Celery's tracer see what happened: a value, a retry or the user's own exception."""
+        match outcome:
+            case Completed(_, value):
+                return value
+            case Retried(error, delay, _, cause):
+                raise Retry(
+                    f"{error.type}: {error.message}", _shown(cause), cast("Any", delay.total_seconds())
+                ) from cause
+            case Ended(error, _, cause):
+                raise cause if _is_harmless(cause) else RunFailed(f"{error.type}: {error.message}")
+
+
+def _executed(attempt: Attempt, keep: Callable[[Outcome], None]) -> Outcome | Suspended:
+    """Execute an attempt. One that was left ends like others: what it reports is sent."""
+    try:
+        return attempt.execute(keep)
+    except Suspended as suspended:
+        return suspended
+
+
+def _stop_reason(runtime: Runtime, run_id: str) -> str:
+    """Return why this child got SIGTERM: what became of its run says it."""
+    try:
+        status = runtime.store.run_for(run_id, operations.runs.read_result(run_id))[0]
+    except TaskflowError:
+        return INTERRUPTED
+    return {RunStatus.CANCELED: CANCELED, RunStatus.TIMED_OUT: TIMED_OUT}.get(status, INTERRUPTED)
+
+
+def _shown(cause: BaseException | None) -> Exception | None:
+    return cause if _is_harmless(cause) else None
+
+
+def _is_harmless(cause: BaseException | None) -> TypeGuard[Exception]:
+    """Whether Celery takes it for a failure: a MemoryError would end the parent, its own signals mean other things."""
+    return isinstance(cause, Exception) and not isinstance(cause, MemoryError | Ignore | Reject | Retry)

@@ -1,0 +1,299 @@
+"""The node's view of its prefork children: sees an exit at once, replaces the child, kills by run or by pid.
+
+Celery notices a dead child by a pipe that closes just before the child can be waited for, and then only by a timer of
+5 s. A pidfd is readable exactly when the child can be waited for. Everything here works on the pool's own objects and
+knows nothing of the store.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from celery.concurrency.asynpool import AsynPool
+from celery.worker import state
+
+from taskflow.worker.children.exits import ChildExit, exit_status, kill_leftovers, signal_group
+from taskflow.worker.children.guard import Guard
+from taskflow.worker.children.pool_mending import mend_pool
+from taskflow.worker.children.stop import executing_child, read_messages, stopped
+
+__all__ = ["ChildExit", "ChildWatch"]
+
+log = logging.getLogger("taskflow.node")
+_POLL: Final = 0.25
+_KILL_POLL: Final = 0.01
+_NEVER: Final = float("inf")
+
+
+@dataclass(slots=True)
+class _Child:
+    process: Any
+    pidfd: int = -1
+    reason: str = ""
+    kill_at: float = _NEVER
+
+
+class ChildWatch:
+    """Watches the children of one prefork pool from its start to its end.
+
+    Args:
+        pool: The worker's pool (``celery.concurrency.prefork.TaskPool``), started.
+        guard: Learns the process group of every child; closed when the pool has stopped.
+        on_exit: Called once for each child that ended, on the main thread, before the pool looks at it: the request
+            is still in Celery's books. While the broker is away it is called when the node is back in its loop.
+
+    Raises:
+        TypeError: The pool is not Celery's event-loop prefork pool.
+    """
+
+    def __init__(self, pool: Any, guard: Guard, on_exit: Callable[[ChildExit], None]) -> None:
+        if not isinstance(getattr(pool, "_pool", None), AsynPool):
+            raise TypeError(f"Children are watched in a started prefork pool with an event loop, not in {pool!r}.")
+        self._pool: Any = pool._pool
+        self._guard = guard
+        self._on_exit = on_exit
+        self._hub: Any = None
+        self._children: dict[int, _Child] = {}
+        self._condemned: dict[int, int] = {}  # job pipe to pid
+        self._calls: deque[Callable[[], None]] = deque()
+        self._lock = threading.RLock()
+        mend_pool(self._pool)
+        self._hook_into(pool)
+        for process in list(self._pool._pool):
+            self._adopt(process)
+
+    def register(self, hub: Any) -> None:
+        """Watch through Celery's event loop. Call it whenever the loop starts: a reconnect empties the hub."""
+        self._hub = hub
+        for child in list(self._children.values()):
+            self._listen(child)
+        if not hasattr(os, "pidfd_open"):
+            hub.call_repeatedly(_POLL, self._look)
+        hub.call_soon(self._look)  # what ended before
+
+    def call_on_hub(self, call: Callable[[], None]) -> None:
+        """Call a function soon on the main thread, between two events of the loop. Thread-safe.
+
+        While the node drains, Celery leaves its loop: the function is then called within half a second. While the
+        broker is away, when the node is back in its loop.
+        """
+        self._calls.append(call)
+        if self._hub is not None:
+            self._hub.call_soon(self._perform_calls)
+
+    def pid_of(self, run_id: str) -> int | None:
+        """Return the child that executes a Celery request now, None when none does. On the hub's thread only.
+
+        ``Request.worker_pid`` is set by the ACK that the child sends before it starts, and ``task_ready`` on READY ends
+        ``active_requests``. What the child has said since is unread: see ``kill_run``.
+        """
+        pid = executing_child(run_id)
+        return pid if pid in self._children else None
+
+    def kill_run(self, run_id: str, *, grace: float = 0, reason: str) -> bool:
+        """End the child that executes a Celery request, and no other. On the hub's thread only.
+
+        Its next job may be in its pipe: meanwhile it may have come to that. So it is stopped first, and what it has
+        said until then is read. It sends a result before it starts on the next job (billiard's ``Worker.workloop``).
+
+        Returns:
+            False when no child executes it.
+        """
+        pid = self.pid_of(run_id)
+        if pid is None:
+            return False
+        process = self._children[pid].process
+        with stopped(pid) as is_stopped:
+            if is_stopped:
+                read_messages(self._hub, process)
+            return is_stopped and self.pid_of(run_id) == pid and self.kill_child(pid, grace=grace, reason=reason)
+
+    def kill_child(self, pid: int, *, grace: float = 0, reason: str) -> bool:
+        """End a child and everything in its process group; a new one takes its place.
+
+        With grace it gets SIGTERM (SystemExit in the task's code) and SIGKILL that many seconds later, or as soon as
+        it has sent a result: it gets no other run. To end a child whatever it does, any thread may call it with a grace
+        of 0; to stop a run, see ``kill_run``.
+
+        Returns:
+            False when there is no such child any more.
+        """
+        with self._lock:
+            child = self._children.get(pid)
+            if child is None:
+                return False
+            child.reason = child.reason or reason
+            self._condemned[child.process.inqW_fd] = pid
+            child.process._controlled_termination = child.process._job_terminated = True  # Celery logs no error then
+            if grace <= 0:
+                signal_group(pid, signal.SIGKILL)
+                return True
+            signal_group(pid, signal.SIGTERM)
+            child.kill_at = min(child.kill_at, time.monotonic() + grace)
+        if self._hub is not None:
+            self._hub.call_later(grace, self.call_on_hub, _nothing)
+        return True
+
+    def kill_all(self, *, reason: str, timeout: float = 5) -> bool:
+        """SIGKILL every child there is, busy or not, and wait until they have ended. Thread-safe; blocks.
+
+        Their replacements are forked meanwhile: what a child inherits from the node must be in place before.
+
+        Returns:
+            False when one has not ended in time (its SIGKILL is sent, though).
+        """
+        with self._lock:
+            doomed = [child.process for child in self._children.values()]
+            for process in doomed:
+                self.kill_child(process.pid, reason=reason)
+        deadline = time.monotonic() + timeout
+        while any(exit_status(process) is None for process in doomed):  # not by reports: the hub may be reconnecting
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_KILL_POLL)
+        return True
+
+    def expect_exit(self, pid: int, *, reason: str) -> None:
+        """A child was told to leave."""
+        with self._lock:
+            if pid in self._children:
+                self._children[pid].reason = reason
+
+    def pids(self) -> list[int]:
+        """Return all children. Thread-safe."""
+        return list(self._children)
+
+    def busy_pids(self) -> list[int]:
+        """Return the children that have been given a run and have not returned its result. Thread-safe."""
+        busy = self._pool._busy_workers.copy()
+        return [pid for pid, child in list(self._children.items()) if child.process.inqW_fd in busy]
+
+    def _hook_into(self, task_pool: Any) -> None:
+        """Hang on the places every child passes, in whatever way the pool comes there.
+
+        ``on_process_up`` would not do: the pool makes a new one at each reconnect.
+        """
+        pool = self._pool
+        make, join, available = pool._create_worker_process, pool._join_exited_workers, pool._mark_worker_as_available
+
+        def create_worker_process(index: int) -> Any:
+            process = make(index)
+            self._adopt(process)
+            return process
+
+        def join_exited_workers(shutdown: bool = False) -> Any:
+            with self._lock:  # nobody kills by pid between a child's being waited for and its being forgotten
+                self._perform_calls()
+                self._report_exited()
+                try:
+                    return join(shutdown)
+                finally:
+                    self._report_reaped()
+
+        def mark_worker_as_available(fd: int) -> None:
+            pid = self._condemned.get(fd)
+            if pid is None:
+                available(fd)
+            else:  # it was asked to end and has just sent its result: it must get no other run
+                signal_group(pid, signal.SIGKILL)
+
+        pool._create_worker_process = create_worker_process
+        pool._join_exited_workers = pool._result_handler.join_exited_workers = join_exited_workers
+        pool._mark_worker_as_available = mark_worker_as_available
+        for name in ("on_stop", "on_terminate"):
+            setattr(task_pool, name, self._and_close(getattr(task_pool, name)))
+
+    def _and_close(self, stop: Callable[[], None]) -> Callable[[], None]:
+        def stop_and_close() -> None:
+            try:
+                stop()
+            finally:
+                self._close()
+
+        return stop_and_close
+
+    def _adopt(self, process: Any) -> None:
+        pid = process.pid
+        with contextlib.suppress(OSError):  # the child does it too; whoever is first
+            os.setpgid(pid, pid)
+        child = _Child(process)
+        with contextlib.suppress(AttributeError, OSError):  # not on Linux 5.3+
+            child.pidfd = os.pidfd_open(pid)
+        with self._lock:
+            self._children[pid] = child
+        self._guard.watch(pid)
+        self._listen(child)
+
+    def _listen(self, child: _Child) -> None:
+        if self._hub is not None and child.pidfd >= 0:
+            self._hub.add_reader(child.pidfd, self._look)
+
+    def _look(self) -> None:
+        with self._lock:
+            self._report_exited()
+        self._pool.maintain_pool()
+
+    def _perform_calls(self) -> None:
+        while self._calls:
+            call = self._calls.popleft()
+            try:
+                call()
+            except Exception:
+                log.exception("hub_call.failed")
+        with self._lock:
+            now = time.monotonic()
+            for pid, child in self._children.items():
+                if child.kill_at <= now:
+                    child.kill_at = _NEVER
+                    signal_group(pid, signal.SIGKILL)
+
+    def _report_exited(self) -> None:
+        for child in list(self._children.values()):
+            status = exit_status(child.process)
+            if status is not None:
+                read_messages(self._hub, child.process)
+                self._report(child, status)
+
+    def _report_reaped(self) -> None:
+        """A child that ended after the look and before the pool's own."""
+        left = {process.pid for process in self._pool._pool}
+        for pid, child in list(self._children.items()):
+            if pid not in left:
+                self._report(child, child.process.exitcode or 0)
+
+    def _report(self, child: _Child, status: int) -> None:
+        pid = child.process.pid
+        # What it had spawned; almost always before it is waited for, so the number is its own.
+        signal_group(pid, signal.SIGKILL)
+        self._guard.forget(pid)
+        if child.pidfd >= 0:
+            if self._hub is not None:
+                self._hub.remove(child.pidfd)
+            os.close(child.pidfd)
+        run_ids = tuple({str(request.id) for request in state.active_requests if request.worker_pid == pid})
+        ended = ChildExit(pid, None if status < 0 else status, -status if status < 0 else None, child.reason, run_ids)
+        del self._children[pid]
+        self._condemned.pop(child.process.inqW_fd, None)
+        try:
+            self._on_exit(ended)
+        except Exception:
+            log.exception("child.exit_unhandled: %s", ended)
+
+    def _close(self) -> None:
+        """The pool has stopped: end what its children left running, then the guard."""
+        with self._lock:
+            groups = set(self._children)
+            self._children.clear()
+        kill_leftovers(groups)
+        self._guard.close()
+
+
+def _nothing() -> None:
+    """Wakes the loop, which looks at what is due."""

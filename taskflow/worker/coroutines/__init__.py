@@ -1,0 +1,1 @@
+"""The ``async`` executor: a pool that runs coroutines in one event loop."""

@@ -1,0 +1,61 @@
+"""The places of an asyncio node: how many tickets were taken and are not done with, and when a ticket is."""
+
+import threading
+from collections.abc import Callable
+
+from taskflow.worker.coroutines.orders import Order
+
+
+class Places:
+    """A run has a place from its ticket to its end, but for the time in which its code only waits.
+
+    Args:
+        on_free: Called in the loop's thread when a place is free again.
+    """
+
+    def __init__(self, on_free: Callable[[], None]) -> None:
+        self._on_free = on_free
+        self._busy = 0
+        self._released: set[int] = set()  # orders whose tickets the broker need not keep
+        self._lock = threading.Lock()
+        self._idle = threading.Event()
+        self._idle.set()
+
+    @property
+    def busy(self) -> int:
+        """How many are taken. From any thread."""
+        return self._busy
+
+    def wait_idle(self, seconds: float | None = None) -> bool:
+        """Wait until none is taken. From any thread."""
+        return self._idle.wait(seconds)
+
+    def take(self) -> None:
+        """Take one: for a ticket, or for a run that waited and goes on. From any thread."""
+        with self._lock:
+            self._busy += 1
+            self._idle.clear()
+
+    def park(self, order: Order) -> None:
+        """Give one back while its run waits: the store remembers the run, so that the ticket is done with."""
+        self._release(order)
+        self._leave()
+
+    def leave(self, order: Order) -> None:
+        """Give one back: its run is over, or another node's."""
+        self._release(order)
+        self._released.discard(id(order))
+        self._leave()
+
+    def _release(self, order: Order) -> None:
+        """Be done with a ticket, once."""
+        if order.on_done and id(order) not in self._released:  # not by run: its ticket may come again while it waits
+            self._released.add(id(order))
+            order.on_done()
+
+    def _leave(self) -> None:
+        with self._lock:
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
+        self._on_free()

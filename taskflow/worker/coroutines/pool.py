@@ -1,0 +1,142 @@
+"""Celery's pool interface over the asyncio executor: ``-P custom``, named by CELERY_CUSTOM_WORKER_POOL."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from celery import signals
+from celery.concurrency.base import BasePool, apply_target
+
+from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
+from taskflow.worker.attempt.runtime import runtime_of
+from taskflow.worker.coroutines.orders import Order
+from taskflow.worker.coroutines.runs import AsyncRuns
+
+log = logging.getLogger("taskflow.node")
+
+
+class AsyncPool(BasePool):
+    """Takes tickets past Celery's tracer; other tasks (chords, pings) run in a few threads."""
+
+    task_join_will_block = False
+    signal_safe = False
+    body_can_be_buffer = True
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.events = CeleryEvents()
+        self.on_free: Callable[[], None] = _nothing
+        self.runs = AsyncRuns(runtime_of(self.app), self.events, lambda: self.on_free())
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="taskflow-plain")
+
+    def on_start(self) -> None:
+        """Start the loop."""
+        self.runs.start()
+
+    def on_stop(self) -> None:
+        """Drain: wait for what executes until it has finished or, see ``Departure``, was interrupted."""
+        self.runs.suspend_waiting()
+        while not self.runs.wait_idle(10):
+            log.info("node.draining: %d runs still execute", self.runs.busy)
+        self.runs.stop()
+
+    def on_terminate(self) -> None:
+        """Stop at once: cancel what executes and give it a moment to clean up."""
+        self.runs.cancel_all()
+        self.runs.wait_idle(2)
+        self.runs.stop()
+
+    def on_apply(
+        self,
+        target: Callable[..., Any],
+        args: Any = None,
+        kwargs: Any = None,
+        callback: Any = None,
+        accept_callback: Any = None,
+        **_: Any,
+    ) -> Any:
+        """Run a Celery task that is not ours in a thread."""
+        return self._threads.submit(apply_target, target, args, kwargs, callback, accept_callback)
+
+    def take(self, order: Order) -> None:
+        """Start a run. On the hub's thread."""
+        self.events.received(order)
+        self.runs.take(order)
+
+    def free_slots(self) -> int:
+        """How many more runs may start now."""
+        return max(0, int(self.limit) - self.runs.busy)
+
+    @property
+    def num_processes(self) -> int:
+        """The pool's size, as ``celery inspect stats`` shows it."""
+        return int(self.limit)
+
+    def _get_info(self) -> dict[str, Any]:
+        return {"implementation": "taskflow asyncio", "max-concurrency": self.limit, "executing": self.runs.busy}
+
+
+class CeleryEvents:
+    """Sends the task events and signals that Celery's tracer would send, when somebody listens."""
+
+    def __init__(self) -> None:
+        self._call_on_hub: Callable[[Callable[[], None]], None] | None = None
+        self._dispatcher: Any = None
+
+    def connect(self, call_on_hub: Callable[[Callable[[], None]], None], dispatcher: Any) -> None:
+        """Send from now on through a consumer's event dispatcher, on the hub's thread."""
+        self._call_on_hub, self._dispatcher = call_on_hub, dispatcher
+
+    def received(self, order: Order) -> None:
+        """A ticket was taken. On the hub's thread."""
+        if self._is_listened_to():
+            self._dispatcher.send(
+                "task-received", uuid=order.run_id, name=order.definition.id, args=order.args, kwargs="{}"
+            )
+
+    def started(self, order: Order) -> None:
+        """A run was claimed and starts."""
+        if signals.task_prerun.receivers:
+            signals.task_prerun.send(sender=order.definition.id, task_id=order.run_id, task=order.definition.id)
+        self._send("task-started", order)
+
+    def ended(self, order: Order, outcome: Outcome, seconds: float) -> None:
+        """An attempt ended."""
+        match outcome:
+            case Completed(_, value):
+                if self._is_listened_to():
+                    self._send("task-succeeded", order, result=repr(value)[:1024], runtime=seconds)
+                if signals.task_success.receivers:
+                    signals.task_success.send(sender=order.definition.id, result=value)
+            case Retried(error) | Ended(error):
+                kind = "task-retried" if isinstance(outcome, Retried) else "task-failed"
+                self._send(kind, order, exception=f"{error.type}: {error.message}", traceback=error.traceback)
+                signal = signals.task_retry if isinstance(outcome, Retried) else signals.task_failure
+                if signal.receivers:
+                    signal.send(sender=order.definition.id, task_id=order.run_id, reason=error, exception=outcome.cause)
+        if signals.task_postrun.receivers:
+            signals.task_postrun.send(sender=order.definition.id, task_id=order.run_id, task=order.definition.id)
+
+    def dropped(self, order: Order) -> None:
+        """A ticket was stale, or its run's code was stopped."""
+        self._send("task-revoked", order, terminated=True, signum=None, expired=False)
+
+    def _is_listened_to(self) -> bool:
+        return self._dispatcher is not None and bool(self._dispatcher.enabled)
+
+    def _send(self, kind: str, order: Order, **fields: Any) -> None:
+        if not self._is_listened_to() or self._call_on_hub is None:
+            return
+        self._call_on_hub(lambda: self._publish(kind, fields | {"uuid": order.run_id}))
+
+    def _publish(self, kind: str, fields: dict[str, Any]) -> None:
+        """Send one event. On the hub's thread, which an error here would end."""
+        try:
+            self._dispatcher.send(kind, **fields)
+        except Exception as error:
+            log.warning("event.unsent: %s: %s", kind, error)
+
+
+def _nothing() -> None:
+    return None

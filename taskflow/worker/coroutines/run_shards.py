@@ -1,0 +1,27 @@
+"""Where an asyncio node finds a run: on the shard that its id names; an adopted run's id names none."""
+
+from taskflow.errors import RunNotClaimableError
+from taskflow.store.operations.records import ClaimedRun
+from taskflow.store.operations.runs import Operation
+from taskflow.store.pipeline import Pipeline
+from taskflow.store.wire import shard_of_run
+
+
+async def claim_on_its_shard(
+    pipeline: Pipeline, shards: int, claim: Operation[ClaimedRun], run_id: str
+) -> tuple[ClaimedRun, int]:
+    """Claim a run. Returns the claim, and the shard that it was found on.
+
+    Raises:
+        RunNotClaimableError, NodeUnregisteredError: See ``claim_run``.
+    """
+    named = shard_of_run(run_id)
+    if named is not None:
+        return await pipeline.submit(claim, named), named
+    for shard in range(shards - 1):
+        try:
+            return await pipeline.submit(claim, shard), shard
+        except RunNotClaimableError as refused:
+            if refused.status != "MISSING":
+                raise
+    return await pipeline.submit(claim, shards - 1), shards - 1

@@ -1,0 +1,187 @@
+"""Runs the planned nodes of one ``taskflow worker``: starts them, starts them again, stops them all."""
+
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from taskflow.worker.launch.node_process import NodeProcess, Output
+from taskflow.worker.launch.plan import NodePlan
+from taskflow.worker.launch.signal_queue import Inbox
+
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 30.0
+_STABLE_AFTER: Final = 60.0
+_REMIND_EVERY: Final = 10.0
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+def supervise(
+    plans: Sequence[NodePlan],
+    *,
+    say: Callable[[str], None] | None = None,
+    still_running: Callable[[], str] = lambda: "",
+    kill_after: float = 5.0,
+    stop_after: float = float("inf"),
+) -> int:
+    """Run nodes until they are told to end, and return when nothing of them is left. On the main thread only.
+
+    SIGINT (Ctrl-C), SIGTERM and SIGHUP drain: nodes take no new runs and finish or interrupt what they execute, within
+    ``TASKFLOW_SHUTDOWN_GRACE``, which they keep themselves. A second one, or
+    SIGQUIT, stops at once. A node that dies is started again after a pause of 1 s, doubling to 30 s; one that ends by
+    itself with code 0 (``celery control shutdown``) is not.
+
+    Args:
+        say: Tells the user something, on stderr by default.
+        still_running: What a draining fleet still executes, for the user; asked every 10 s.
+        kill_after: Seconds that nodes have to stop at once in good order, before SIGKILL.
+        stop_after: Seconds that nodes have to drain before they are stopped at once: more than they allow themselves.
+
+    Returns:
+        0 when every node ended by itself with code 0, else 1.
+    """
+    return _Supervisor(plans, say or _say, still_running, kill_after, stop_after).run()
+
+
+class _Supervisor:
+    def __init__(
+        self,
+        plans: Sequence[NodePlan],
+        say: Callable[[str], None],
+        still_running: Callable[[], str],
+        kill_after: float,
+        stop_after: float,
+    ) -> None:
+        self._say = say
+        self._still_running = still_running
+        self._kill_after = kill_after
+        self._stop_after = stop_after
+        self._stop_at = float("inf")
+        self._inbox: Inbox[NodeProcess] = Inbox()
+        output = Output(sys.stdout.buffer) if len(plans) > 1 else None
+        self._nodes = [
+            NodeProcess(plan, label, output, self._inbox.put) for plan, label in zip(plans, _labels(plans), strict=True)
+        ]
+        self._running: set[NodeProcess] = set()  # until their end is handled here
+        self._pauses: dict[NodeProcess, float] = {}
+        self._restarts: dict[NodeProcess, float] = {}
+        self._is_draining = False
+        self._kill_at: float | None = None
+        self._remind_at = float("inf")
+        self._has_failed = False
+
+    def run(self) -> int:
+        """Start the nodes and follow them to their end."""
+        with self._inbox.signals(_SIGNALS):
+            try:
+                for node in self._nodes:
+                    self._start(node)
+                while self._restarts or self._running:
+                    self._handle_next()
+            finally:
+                for node in self._nodes:
+                    node.kill()
+        return 1 if self._has_failed else 0
+
+    def _handle_next(self) -> None:
+        event = self._inbox.get(self._next_due() - time.monotonic())
+        if event is None:
+            self._do_what_is_due(time.monotonic())
+        elif isinstance(event, NodeProcess):
+            self._ended(event)
+        elif self._is_draining or event == signal.SIGQUIT:
+            self._stop_at_once()
+        else:
+            self._drain()
+
+    def _next_due(self) -> float:
+        due = [*self._restarts.values(), self._remind_at, self._stop_at, time.monotonic() + 3600]
+        return min(due if self._kill_at is None else [*due, self._kill_at])
+
+    def _do_what_is_due(self, now: float) -> None:
+        for node in [node for node, at in self._restarts.items() if at <= now]:
+            del self._restarts[node]
+            self._start(node)
+        if self._kill_at is not None and self._kill_at <= now:
+            self._kill_at = None
+            for node in self._nodes:
+                node.kill()
+        if self._stop_at <= now:
+            self._stop_at_once()
+        if self._remind_at <= now:
+            self._remind()
+
+    def _start(self, node: NodeProcess) -> None:
+        node.start()
+        self._running.add(node)
+
+    def _ended(self, node: NodeProcess) -> None:
+        self._running.discard(node)
+        if node.exitcode == 0:
+            if not self._is_draining:
+                self._say(f"{node.label} ended.")
+            return
+        if self._is_draining:
+            if node.exitcode != -signal.SIGTERM:  # that is a node that had not come far enough to take a run
+                self._has_failed = True
+            return
+        if time.monotonic() - node.started_at > _STABLE_AFTER:
+            self._pauses.pop(node, None)
+        pause = self._pauses.get(node, _FIRST_PAUSE)
+        self._pauses[node] = min(2 * pause, _LONGEST_PAUSE)
+        self._restarts[node] = time.monotonic() + pause
+        self._say(f"{node.label} ended with {_how(node.exitcode)}; it is started again in {pause:g} s.")
+
+    def _drain(self) -> None:
+        self._is_draining = True
+        self._restarts.clear()
+        self._signal_all(signal.SIGTERM)
+        self._stop_at = time.monotonic() + self._stop_after
+        self._remind()
+
+    def _stop_at_once(self) -> None:
+        self._is_draining = self._has_failed = True
+        self._restarts.clear()
+        self._remind_at = self._stop_at = float("inf")
+        if self._kill_at is not None:  # asked a third time
+            self._kill_at = time.monotonic()
+            return
+        self._say("Stopping at once. Runs that execute start again elsewhere.")
+        self._signal_all(signal.SIGQUIT)
+        self._kill_at = time.monotonic() + self._kill_after
+
+    def _remind(self) -> None:
+        running = [node.label for node in self._nodes if node in self._running]
+        if running:
+            runs = self._still_running()
+            what = f"{', '.join(running)}{f' ({runs})' if runs else ''}"
+            self._say(f"Waiting for the runs that execute in {what}. Ctrl-C again stops at once.")
+        self._remind_at = time.monotonic() + _REMIND_EVERY
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        for node in self._nodes:
+            node.signal(number)
+
+
+def _labels(plans: Sequence[NodePlan]) -> list[str]:
+    """Return short names: machine, executor and queue, with a number where that is not unique."""
+    names = [f"{plan.machine.name}.{plan.executor}" + (f".{plan.queue}" if plan.queue else "") for plan in plans]
+    counts, seen = Counter(names), Counter[str]()
+    labels: list[str] = []
+    for name in names:
+        seen[name] += 1
+        labels.append(f"{name}#{seen[name]}" if counts[name] > 1 else name)
+    width = max(map(len, labels), default=0)
+    return [label.ljust(width) for label in labels]
+
+
+def _how(exitcode: int | None) -> str:
+    if exitcode is None or exitcode >= 0:
+        return f"exit code {exitcode}"
+    return f"signal {-exitcode}"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""The node: its registration, lease, heartbeat and departure."""

@@ -1,0 +1,102 @@
+"""The thread that writes what runs tell: in order, in few writes, and across the claims of a run that waits."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from taskflow.engine import stream_sender
+from taskflow.engine.stream_sender import QueuedWriter, StreamSender
+from taskflow.errors import StaleClaimError, StreamClosedError
+from taskflow.models import RunStatus
+from taskflow.seams.streams import StreamPlace
+from taskflow.seams.waits import Waiter
+from taskflow.store import operations
+from taskflow.store.operations.streams import StreamLimits, read_items
+from taskflow.store.operations.waits import OpenedWait, complete_item, wait_run
+from taskflow.store.sync_store import Store
+from tests.store.conftest import Bench, real_time
+from tests.store.test_streams import executing
+
+Make = Callable[..., QueuedWriter]
+
+
+@pytest.fixture
+def make_writer(one_bench: Bench) -> Iterator[Make]:
+    """Make writers over one thread."""
+    store = Store(real_time(one_bench))
+    sender = StreamSender(store, StreamLimits())
+
+    def make(place: StreamPlace, claim: Callable[[], int] | None = None) -> QueuedWriter:
+        return QueuedWriter(place, claim, sender)
+
+    yield make
+    store.close()
+
+
+def items(bench: Bench, place: StreamPlace) -> list[bytes]:
+    """Return what was written."""
+    return [*bench.run(read_items(place, 0)).items]
+
+
+def resumed(bench: Bench, place: StreamPlace) -> int:
+    """Let a run wait and go on. Returns its new claim."""
+    claim = place.claim or 0
+    bench.run(wait_run(place.run_id, claim, [OpenedWait("w", 1)], ["w"]))
+    bench.run(complete_item(Waiter(place.run_id, "w"), b"1"))
+    return claim + 1
+
+
+def test_many_items_go_in_few_writes(one_bench: Bench, make_writer: Make) -> None:
+    """A round trip each would take the time of the task's own work."""
+    place = executing(one_bench)
+    one_bench.redis("CONFIG", "RESETSTAT")
+    writer = make_writer(place._replace(claim=None))
+    for number in range(1000):
+        writer.put(b"%d" % number)
+    writer.flush()
+    calls = one_bench.client.info("commandstats")["cmdstat_fcall"]["calls"]
+    assert items(one_bench, place) == [b"%d" % number for number in range(1000)]
+    assert calls < 500
+    assert not writer.is_dirty
+
+
+def test_what_is_put_while_the_run_gets_a_new_claim_is_written_under_that(one_bench: Bench, make_writer: Make) -> None:
+    """The store knows of the new claim before the run's code does."""
+    place = executing(one_bench)
+    claims = [place.claim or 0]
+    writer = make_writer(place, lambda: claims[-1])
+    writer.put(b"1")
+    writer.flush()
+    claim = resumed(one_bench, place)
+    writer.put(b"2")
+    writer.put(b"3")
+    told = threading.Timer(0.15, claims.append, [claim])
+    told.start()
+    writer.flush()
+    assert items(one_bench, place) == [b"1", b"2", b"3"]
+
+
+def test_what_a_lost_run_tells_is_refused(one_bench: Bench, make_writer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, and again for every later item; what has gathered is dropped."""
+    monkeypatch.setattr(stream_sender, "_RESUMING_SECONDS", 0.1)
+    place = executing(one_bench)
+    resumed(one_bench, place)
+    writer = make_writer(place, lambda: place.claim or 0)
+    writer.put(b"1")
+    with pytest.raises(StaleClaimError):
+        writer.flush()
+    with pytest.raises(StaleClaimError):
+        writer.put(b"2")
+    assert items(one_bench, place) == []
+
+
+def test_a_refusal_is_told_to_whoever_asks_first(one_bench: Bench, make_writer: Make) -> None:
+    """Until then the writer is dirty: the end of an attempt must not pass over it."""
+    place = executing(one_bench)
+    one_bench.run(operations.runs.finish_run(place.run_id, place.claim or 0, RunStatus.COMPLETED))
+    writer = make_writer(place._replace(claim=None))
+    writer.put(b"1")
+    with pytest.raises(StreamClosedError):
+        writer.flush()
+    assert not writer.is_dirty

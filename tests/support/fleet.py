@@ -1,0 +1,179 @@
+"""Real nodes for the tests: Celery workers in processes of their own, and the app that triggers runs on them."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import uuid4
+
+from taskflow import Settings, TaskFlow
+from taskflow.verbs.registry import Registry
+from taskflow.worker.attempt.runtime import runtime_of
+from tests.support.connections import close_connections
+from tests.support.processes import kill_group, signal_group, spawn, stop_group, tail
+from tests.support.waiting import wait_until
+
+ROOT = Path(__file__).parents[2]
+TASKS = (
+    "tests.projects.fleet_tasks,tests.projects.waiting_tasks,tests.projects.scenario_tasks,tests.projects.durable_tasks"
+)
+ASYNC_POOL = "taskflow.worker.coroutines.pool:AsyncPool"
+
+
+class Node:
+    """One Celery worker process with its children."""
+
+    def __init__(self, name: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+        self.name = name
+        self.process = process
+        self.log = log
+        self._frozen: list[int] = []
+
+    @property
+    def pid(self) -> int:
+        """The node's parent process, which leads a process group."""
+        return self.process.pid
+
+    def kill(self) -> None:
+        """``kill -9`` the node's process group (its children lead groups of their own). Who was frozen may notice."""
+        kill_group(self.process)
+        self.wake()
+
+    def stop(self, timeout: float = 30) -> int:
+        """SIGTERM: drain, then end. Returns the exit code."""
+        return stop_group(self.process, timeout)
+
+    def freeze(self) -> None:
+        """SIGSTOP the node and its children."""
+        self._frozen = self.family()
+        for pid in self._frozen:
+            os.kill(pid, signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """SIGCONT whom ``freeze`` has stopped."""
+        for pid in self._frozen:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        self._frozen = []
+
+    def family(self) -> list[int]:
+        """Return the node's pid and its children's."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [self.pid, *map(int, children)]
+
+    def output(self) -> str:
+        """Return the node's log."""
+        return self.log.read_text(errors="replace")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signal the node's process group."""
+        signal_group(self.process, number)
+
+
+class Fleet:
+    """An environment of its own on given servers. ``flow`` triggers, ``start_node`` adds workers.
+
+    Args:
+        broker_url: None: the store is the broker.
+        is_new: No worker has ever been up; else it is as if one had, and had registered the tests' tasks.
+        settings: More ``TASKFLOW_*`` settings, by field name, for the app and the nodes.
+    """
+
+    def __init__(
+        self, folder: Path, redis_url: str, broker_url: str | None = None, *, is_new: bool = False, **settings: object
+    ) -> None:
+        self.folder = folder
+        self.environment = f"t{uuid4().hex[:8]}"
+        given: dict[str, object] = {"redis_url": redis_url, "broker_url": broker_url, "environment": self.environment}
+        given |= {"home": folder, "database_url": "none"} | settings  # the history has tests of its own
+        self._settings = {name: value for name, value in given.items() if value is not None}
+        self.flow = TaskFlow(Settings.read(**self._settings), tasks=TASKS.split(",")).set_default()
+        if not is_new:
+            self._register()
+        self.nodes: list[Node] = []
+
+    def _register(self) -> None:
+        """Register the tests' tasks as a node does. This process may have declared others, broken ones too."""
+        everything, modules = self.flow.registry, TASKS.split(",")
+        self.flow.registry = Registry()
+        for task in everything:
+            if task.definition.module in modules:
+                self.flow.registry.add(task)
+        runtime_of(self.flow.celery).declare()
+        self.flow.registry = everything
+
+    def start_node(
+        self,
+        machine: str = "small-1x",
+        executor: str = "process",
+        *,
+        concurrency: int = 2,
+        queue: str | None = None,
+        options: tuple[str, ...] = (),
+        wait: bool = True,
+        **env: str,
+    ) -> Node:
+        """Start a node and wait until it has its lease.
+
+        Args:
+            queue: Consume this limited queue only, from its dedicated Celery queue.
+            options: More options of ``celery worker``.
+        """
+        celery_queue = f"{self.environment}.{machine}.{executor}{f'.{queue}' if queue else ''}"
+        name = f"n{len(self.nodes)}-{uuid4().hex[:4]}"
+        pool = ("-P", "custom") if executor == "async" else ("-P", "prefork", "-O", "fair")
+        command = [
+            sys.executable, "-m", "celery", "-A", "tests.projects.fleet_app", "worker", "-Q", celery_queue,
+            "-c", str(concurrency), "-n", f"{name}@%h", "--loglevel", "INFO", "--without-gossip", "--without-mingle",
+            *pool, *options,
+        ]  # fmt: skip
+        log = self.folder / f"{name}.log"
+        with log.open("wb") as output:
+            process = spawn(command, env=self.env(**env), cwd=ROOT, output=output)
+        node = Node(name, process, log)
+        self.nodes.append(node)
+        if wait:
+            self.wait_for(node)
+        return node
+
+    def wait_for(self, node: Node) -> None:
+        """Wait until a node holds a lease."""
+
+        def is_up() -> bool:
+            assert node.process.poll() is None, f"{node.name} ended at its start:\n{tail(node.log)}"
+            return any(node_id.startswith(f"{node.name}@") for node_id in self.flow.engine.list_nodes())
+
+        wait_until(is_up, f"{node.name} to hold a lease; its log: {node.log}", timeout=30)
+
+    def env(self, **more: str) -> Mapping[str, str]:
+        """Return the environment variables of this environment's processes."""
+        own = {f"TASKFLOW_{name.upper()}": _text(value) for name, value in self._settings.items()}
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self.folder),
+            "PYTHONPATH": str(ROOT),
+            "TASKFLOW_TASKS": TASKS,
+            "CELERY_CUSTOM_WORKER_POOL": ASYNC_POOL,
+            "LEDGER": str(self.folder / "ledger"),
+            **own,
+            **more,
+        }
+
+    def ledger(self) -> list[list[str]]:
+        """Return what the tasks have written to the independent ledger: a line's words each."""
+        path = self.folder / "ledger"
+        return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
+    def close(self) -> None:
+        """Kill every node and close the app."""
+        for node in self.nodes:
+            node.kill()
+        close_connections(self.flow.celery)
+        self.flow.close()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else str(value)
