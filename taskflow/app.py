@@ -25,7 +25,7 @@ from taskflow.engine.lookup import Lookup
 from taskflow.engine.new_run import Planner
 from taskflow.engine.run_engine import RunEngine
 from taskflow.execution.final_hooks import has_final_hooks
-from taskflow.objects.values import Values
+from taskflow.objects.large_values import LargeValues
 from taskflow.settings import Settings
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
@@ -77,11 +77,11 @@ class TaskFlow:
         self.store = Store(self._store_config(), self.publisher, self._on_ended)
         known = KnownTasks(registry, self.settings.pending_version_timeout)
         folder = str(self.settings.home.absolute() / "objects")
-        self.values = Values(
+        self.large_values = LargeValues(
             self.settings.object_store or folder, self.settings.environment, self.settings.inline_limit
         )
         limit = self.settings.payload_limit
-        self.planner = Planner(registry, self.presets, self.settings.shards, limit, known, self.values)
+        self.planner = Planner(registry, self.presets, self.settings.shards, limit, known, self.large_values)
         self.planner.limits()  # refuses contradictions
         self.lookup = Lookup(self.settings)
         self.engine = RunEngine(
@@ -94,7 +94,7 @@ class TaskFlow:
             StreamLimits(self.settings.stream_items, self.settings.stream_bytes),
             self.settings.retention,
         )
-        records = RunRecords(self.store, self.engine.results, self.lookup, self.values)
+        records = RunRecords(self.store, self.engine.results, self.lookup, self.large_values)
         setattr(self.celery, RECORDS, records)
         self._canvas = Canvas(self.celery, records)
         self._node = self._runtime()
@@ -197,7 +197,7 @@ class TaskFlow:
         return Runtime(
             settings=self.settings,
             store=self.store,
-            values=self.values,
+            large_values=self.large_values,
             make_async_store=self._async_store,
             registry=self.registry,
             presets=self.presets,
@@ -215,7 +215,7 @@ class TaskFlow:
         new = self.planner.plan(self.registry.get(task_id), payload, TriggerOptions(delay=due), run_id)
         new = replace(new, canvas=canvas)
         if new.large:
-            self.values.write(new.large)
+            self.large_values.write(new.large)
         shard = shard_of_queue(new.queue, self.settings.shards)
         # On the node's hub, which must not wait; and the message's producer has gone on long ago.
         return self.store.run(operations.making.trigger_run(new, needs_replicas=False), shard=shard)[0]
@@ -224,7 +224,7 @@ class TaskFlow:
         # A history in a file may be one of several: what this one does not know, another host's may.
         is_only_one = (self.settings.database_url or "sqlite").startswith(("none", "postgres"))
         grace = GRACE if is_only_one else max(GRACE, self.settings.history_retention)
-        sweep = ObjectSweep(self.store, self.values, self.lookup, grace)
+        sweep = ObjectSweep(self.store, self.large_values, self.lookup, grace)
         return [
             *self._upkeep(node_id),
             *feed_processes(self.store, self.settings, node_id),

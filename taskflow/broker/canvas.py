@@ -106,12 +106,12 @@ class Canvas:
     def _go_on(self, ended: EndedRun, canvas: Mapping[str, Any]) -> None:
         """As ``celery.app.trace`` does it after a success: callbacks, then the chain, then the chord."""
         output: object = loads(ended.output)
-        place = {"parent_id": ended.run_id, "root_id": canvas.get("root_id") or ended.run_id}
+        lineage = {"parent_id": ended.run_id, "root_id": canvas.get("root_id") or ended.run_id}
         for callback in canvas.get("callbacks") or ():
-            self._signature(callback).apply_async((output,), **place)
+            self._signature(callback).apply_async((output,), **lineage)
         chain = canvas.get("chain")
         if chain:
-            self._signature(chain[-1]).apply_async((output,), chain=chain[:-1], **place)
+            self._signature(chain[-1]).apply_async((output,), chain=chain[:-1], **lineage)
         if canvas.get("chord"):
             request = _request(ended.run_id, ended.task_id, canvas)
             self._backend().on_chord_part_return(request, states.SUCCESS, output)

@@ -20,7 +20,7 @@ class RedisAddress:
     """
 
     kind: Literal["tcp", "tls", "unix"]
-    place: str
+    endpoint: str
     database: int
     user: str
     password: str
@@ -76,16 +76,16 @@ def redis_address(url: str) -> RedisAddress | None:
     if parts.scheme in _UNIX:
         return RedisAddress("unix", unquote(parts.path), _database(parts), user, password)
     host = (parts.hostname or "localhost").lower()
-    place = f"{'127.0.0.1' if host == 'localhost' else host}:{parts.port or 6379}"
-    return RedisAddress("tls" if _TCP[parts.scheme] == "rediss" else "tcp", place, _database(parts), user, password)
+    endpoint = f"{'127.0.0.1' if host == 'localhost' else host}:{parts.port or 6379}"
+    return RedisAddress("tls" if _TCP[parts.scheme] == "rediss" else "tcp", endpoint, _database(parts), user, password)
 
 
 def without_password(url: str) -> str:
     """Return the address for messages and logs: no password, and no query, which may hold one."""
     parts = urlsplit(url)
-    userinfo, at, place = parts.netloc.rpartition("@")
+    userinfo, at, endpoint = parts.netloc.rpartition("@")
     user, colon, _ = userinfo.partition(":")
-    shown = f"{user}{':**' if colon else ''}{at}{place}"
+    shown = f"{user}{':**' if colon else ''}{at}{endpoint}"
     return f"{parts.scheme}://{shown}{parts.path}"
 
 

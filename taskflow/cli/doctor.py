@@ -99,15 +99,15 @@ def _replicas(flow: TaskFlow) -> str:
 
 
 def _objects(flow: TaskFlow) -> str:
-    days = list(flow.values.names())
-    return f"{flow.values.scheme}, {f'since {days[0]}' if days else 'empty'}"
+    days = list(flow.large_values.names())
+    return f"{flow.large_values.scheme}, {f'since {days[0]}' if days else 'empty'}"
 
 
 def _broker(flow: TaskFlow) -> str:
     with flow.celery.connection_for_write(connect_timeout=flow.settings.connect_timeout.total_seconds()) as connection:
         connection.ensure_connection(max_retries=1, interval_start=0)
-    place = without_password(flow.broker_url)
-    return f"{place}{' (the store itself: one round trip a trigger)' if flow.is_one_server else ''}"
+    address = without_password(flow.broker_url)
+    return f"{address}{' (the store itself: one round trip a trigger)' if flow.is_one_server else ''}"
 
 
 def _workers(flow: TaskFlow) -> str:
@@ -121,13 +121,13 @@ def history(flow: TaskFlow) -> str:
     """Return where the history is and how far behind."""
     if flow.settings.database_url == "none":
         return "none, as TASKFLOW_DATABASE_URL says: runs are known until they leave the store"
-    place = flow.lookup.place()
+    address = flow.lookup.address()
     lag = feed_lag(flow.store)
     if lag is None:
-        return f"{place}; made when a worker starts"
+        return f"{address}; made when a worker starts"
     if lag.age > timedelta(minutes=1):
         raise TaskflowError(
-            f"{place} is {lag.entries} entries behind, the oldest of {lag.age.total_seconds():.0f} s ago. Look for "
+            f"{address} is {lag.entries} entries behind, the oldest of {lag.age.total_seconds():.0f} s ago. Look for "
             "history.waiting in the workers' logs: is the database up?"
         )
-    return f"{place}; {lag.entries} entries behind"
+    return f"{address}; {lag.entries} entries behind"

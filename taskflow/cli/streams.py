@@ -10,7 +10,7 @@ from taskflow.cli.application import App, load
 from taskflow.cli.output import console
 from taskflow.definition.documents.stream_items import StreamItems
 from taskflow.errors import StreamError
-from taskflow.seams.streams import StreamPlace
+from taskflow.seams.streams import StreamAddress
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
 Name = Annotated[str, typer.Argument(metavar="STREAM", help="The stream's name.")]
@@ -26,7 +26,7 @@ def stream(
     app: App = None,
 ) -> None:
     """Print what a run has told in a stream, one JSON document a line."""
-    for document in load(app).engine.streams.read(StreamPlace(run_id, "stream", name), start, follow=follow):
+    for document in load(app).engine.streams.read(StreamAddress(run_id, "stream", name), start, follow=follow):
         print(document.decode(), flush=True)
 
 
@@ -39,7 +39,7 @@ def send(
     """Tell a run something in one of its input streams. Its type is checked when the run reads it."""
     engine = load(app).engine
     document = StreamItems(name, None).dump(_parsed(name, sys.stdin.read() if item == "-" else item))
-    count = engine.streams.append(StreamPlace(run_id, "input", name), [document])
+    count = engine.streams.append(StreamAddress(run_id, "input", name), [document])
     console.print(f"{run_id} was told item {count - 1} of {name}", highlight=False)
 
 

@@ -51,9 +51,9 @@ class HookSet:
         new = read_hook(kind, function, self._owner, name)
         if self._async_task is not None:
             check_around(new, self._async_task)
-        place = _place(new)
-        if place is not None and any(_place(hook) == place for hook in self._hooks):
-            self._hooks = tuple(new if _place(hook) == place else hook for hook in self._hooks)
+        location = _location(new)
+        if location is not None and any(_location(hook) == location for hook in self._hooks):
+            self._hooks = tuple(new if _location(hook) == location else hook for hook in self._hooks)
         else:
             self._hooks = (*self._hooks, new)
 
@@ -104,8 +104,8 @@ def _plan(of_all: tuple[Hook, ...], own: tuple[Hook, ...]) -> Plan:
     return Plan(hooks)
 
 
-def _place(hook: Hook) -> tuple[str, str, str, int] | None:
-    """Where a hook is defined; None where one place makes several functions, or nothing is known."""
+def _location(hook: Hook) -> tuple[str, str, str, int] | None:
+    """Where a hook is defined; None where one location makes several functions, or nothing is known."""
     code = getattr(inspect.unwrap(hook.function), "__code__", None)
     qualname: str = getattr(hook.function, "__qualname__", "<")
     if code is None or "<" in qualname:  # <locals>, <lambda>

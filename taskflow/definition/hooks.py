@@ -149,12 +149,12 @@ def _check_form(hook: Hook, code: Callable[..., object]) -> None:
 def _count_yields(code: Callable[..., object]) -> int:
     """Count the yields in the source: the compiler copies those in a ``finally``, with their position."""
     bytecode = getattr(inspect.unwrap(code), "__code__", None)
-    places = {
+    positional = {
         instruction.positions
         for instruction in (dis.get_instructions(bytecode) if bytecode else ())
         if instruction.opname == "RESUME" and instruction.arg is not None and instruction.arg & 3 == _AFTER_A_YIELD
     }
-    return len(places)
+    return len(positional)
 
 
 def _refusal(kind: HookKind, name: str, owner: str, what: str, value: object, remedy: str) -> DefinitionError:

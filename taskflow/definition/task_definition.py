@@ -58,7 +58,7 @@ class TaskDefinition:
         return f"{self.machine.name}.{self.executor}"
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where the function is, e.g. ``render_invoice (shop/tasks.py:12)``."""
         return f"{self.qualname} ({self.source_file}:{self.source_line})"
 

@@ -36,7 +36,7 @@ _NO_OPTIONS: Final = TriggerOptions()
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some items in a row: from ``place`` to ``end``.
+    """Some items in a row: from ``index`` to ``end``.
 
     Attributes:
         scripts: The operations that make their runs, with the places whose runs each makes.
@@ -45,7 +45,7 @@ class Part:
         large: Payloads to write before.
     """
 
-    place: int
+    index: int
     end: int
     errors: Sequence[BatchError]
     scripts: Sequence[tuple[Write, Sequence[int]]]
@@ -123,7 +123,7 @@ class BatchPlan:
         writes = [write for write, _ in part.scripts]
         if part.certain is None:
             return [*writes, *self.rest(part)]
-        self._run_ids[part.place : part.end] = part.certain
+        self._run_ids[part.index : part.end] = part.certain
         self._unrecorded.append(part)
         return [*writes, *self.rest()]
 
@@ -141,16 +141,16 @@ class BatchPlan:
 
     def took(self, part: Part, results: Sequence[Any]) -> None:
         """Take the results of the operations that made a part's runs."""
-        for (_, places), made in zip(part.scripts, results, strict=True):
-            for place, (run_id, _) in zip(places, made, strict=True):
-                self._run_ids[place] = run_id
-            self.made += len(places)
+        for (_, indices), made in zip(part.scripts, results, strict=True):
+            for index, (run_id, _) in zip(indices, made, strict=True):
+                self._run_ids[index] = run_id
+            self.made += len(indices)
 
-    def _part(self, place: int) -> Part:
-        first_error, size, end = len(self._errors), 0, place
+    def _part(self, index: int) -> Part:
+        first_error, size, end = len(self._errors), 0, index
         news: dict[int, NewRun] = {}
         is_certain = True
-        while end < len(self._items) and end - place < ITEMS_A_PART and size < _BYTES_A_PART:
+        while end < len(self._items) and end - index < ITEMS_A_PART and size < _BYTES_A_PART:
             new = self._planned[end] if self._options.atomic else self._plan(end)
             if new is not None:
                 news[end] = new
@@ -162,12 +162,12 @@ class BatchPlan:
         for shard in sorted(set(shards.values())):
             here = [index for index in news if shards[index] == shard]
             for start in range(0, len(here), RUNS_A_SCRIPT):
-                places = here[start : start + RUNS_A_SCRIPT]
-                scripts.append(((operations.batches.trigger_runs([news[index] for index in places]), shard), places))
-        certain = [news[index].id if index in news else None for index in range(place, end)] if is_certain else None
+                indices = here[start : start + RUNS_A_SCRIPT]
+                scripts.append(((operations.batches.trigger_runs([news[index] for index in indices]), shard), indices))
+        certain = [news[index].id if index in news else None for index in range(index, end)] if is_certain else None
         tasks = frozenset((new.task_id, shards[index]) for index, new in news.items())
         large = [new.large for new in news.values() if new.large]
-        return Part(place, end, tuple(self._errors[first_error:]), scripts, tasks, certain, large)
+        return Part(index, end, tuple(self._errors[first_error:]), scripts, tasks, certain, large)
 
     def _plan(self, index: int) -> NewRun | None:
         task_id = self._task.definition.id if self._task else ""
@@ -207,8 +207,8 @@ class BatchPlan:
         is_last = part.end == len(self._items)
         operation = operations.batches.write_batch(
             self.id,
-            part.place,
-            self._run_ids[part.place : part.end],
+            part.index,
+            self._run_ids[part.index : part.end],
             part.errors,
             count=len(self._items) if is_last else None,
             key=key.key if key else "",

@@ -158,11 +158,11 @@ class StoreBatchEngine:
 
     def _write_large(self, part: Part) -> None:
         for large in part.large:
-            self._planner.values.write(large)
+            self._planner.large_values.write(large)
 
     def _loaded(self, end: RunEnd) -> RunEnd:
         status, output, error = end
-        return status, output and self._planner.values.load(output), error
+        return status, output and self._planner.large_values.load(output), error
 
     def _declared(self, part: Part, missing: set[str]) -> list[Write]:
         needed = [(self._declarations.needed(*where, missing), where[1]) for where in part.task_shards]

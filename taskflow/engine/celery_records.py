@@ -15,7 +15,7 @@ from taskflow.engine.lookup import Lookup
 from taskflow.engine.results import LOOK_AGAIN_SECONDS, ResultListener
 from taskflow.errors import HistoryUnavailableError, RunNotFoundError
 from taskflow.models import Run, RunError
-from taskflow.objects.values import Values
+from taskflow.objects.large_values import LargeValues
 from taskflow.store import operations
 from taskflow.store.operations.canvas import EndedRun, Kind
 from taskflow.store.sync_store import Store
@@ -30,11 +30,11 @@ HOLD: Final = timedelta(seconds=5)
 class RunRecords:
     """Reads runs and keeps Celery's own records. Every method may raise ``StoreUnavailableError``."""
 
-    def __init__(self, store: Store, results: ResultListener, lookup: Lookup, values: Values) -> None:
+    def __init__(self, store: Store, results: ResultListener, lookup: Lookup, large_values: LargeValues) -> None:
         self._store = store
         self._results = results
         self._lookup = lookup
-        self._values = values
+        self._large_values = large_values
 
     def find(self, run_id: str) -> Run | None:
         """Return a run, None when the store has none of this id."""
@@ -42,12 +42,12 @@ class RunRecords:
             found = self._store.run_for(run_id, operations.runs.read_run(run_id))
         except RunNotFoundError:
             return None
-        return self._values.resolved(found)
+        return self._large_values.resolved(found)
 
     def find_old(self, run_id: str) -> Run | None:
         """Return a run that has left the store for the history, None when it has none either or does not answer."""
         try:
-            return self._values.resolved(self._lookup.retrieve(run_id))
+            return self._large_values.resolved(self._lookup.retrieve(run_id))
         except RunNotFoundError:
             return None
         except HistoryUnavailableError as error:
@@ -106,7 +106,7 @@ class RunRecords:
             ended = self._store.run_for(run_id, operations.canvas.claim_canvas(run_id, HOLD))
         except RunNotFoundError:
             return None
-        return ended and replace(ended, output=self._values.load(ended.output))
+        return ended and replace(ended, output=self._large_values.load(ended.output))
 
     def take_left_canvas(self, shard: int) -> list[str]:
         """Return runs whose canvas nobody honoured; they come up again after ``HOLD``."""

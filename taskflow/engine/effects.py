@@ -50,9 +50,9 @@ def _perform(shard: int, entry: str, shards: int) -> Steps[None]:
     left = [(shard, entry)]
     while left:
         shard, entry = left.pop()
-        for place in range(shards):
-            canceled = yield from _cancel_children(entry.removeprefix(_CANCEL_CHILDREN), place)
-            left += [(place, effect_of_cancel(child)) for child in canceled]
+        for shard in range(shards):
+            canceled = yield from _cancel_children(entry.removeprefix(_CANCEL_CHILDREN), shard)
+            left += [(shard, effect_of_cancel(child)) for child in canceled]
         yield [(operations.nodes.drop_effect(entry), shard)]
 
 
@@ -70,7 +70,7 @@ def _deliver(shard: int, run_id: str, shards: int) -> Steps[int]:
     (found,) = yield [(read_waiters(run_id), shard)]
     value, waiters = checked(found)
     tellings = [
-        (complete_item(waiter, value), place) for waiter in waiters for place in shards_of_run(waiter.run_id, shards)
+        (complete_item(waiter, value), shard) for waiter in waiters for shard in shards_of_run(waiter.run_id, shards)
     ]
     if tellings:
         for result in (yield tellings):

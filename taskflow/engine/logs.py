@@ -72,8 +72,8 @@ class RunLogs:
         shard = shard_of_run(run_id) or 0
         while True:
             entries = self._store.read_stream(EVENTS, last, shard=shard, block_ms=_BLOCK_MS if follow else None)
-            for place, fields in entries:
-                last = place.decode()
+            for last_read, fields in entries:
+                last = last_read.decode()
                 found = pairs(fields)
                 if found["run"].decode() == run_id and found["kind"].decode() in _KINDS:
                     yield found["value"].decode()

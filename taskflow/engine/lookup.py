@@ -111,14 +111,14 @@ class Lookup:
             found += page
         return found
 
-    def place(self) -> str:
+    def address(self) -> str:
         """Return where the history is, without a password.
 
         Raises:
             HistoryUnavailableError: It did not answer.
         """
         reader = self._reader()
-        return reader.place() if reader else "none"
+        return reader.address() if reader else "none"
 
     def _reader(self) -> "Reader | None":
         with self._lock:

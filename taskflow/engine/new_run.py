@@ -15,7 +15,7 @@ from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.known_tasks import KnownTasks
 from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
 from taskflow.objects.address import LargeValue
-from taskflow.objects.values import Values
+from taskflow.objects.large_values import LargeValues
 from taskflow.seams.waits import Waiter
 from taskflow.store.operations.making import NewRun
 from taskflow.store.wire import derived_run_id, new_run_id, shard_of_queue, shard_of_run
@@ -33,7 +33,7 @@ class Planner:
     shards: int
     payload_limit: int
     known: KnownTasks
-    values: Values
+    large_values: LargeValues
 
     def plan(
         self,
@@ -136,7 +136,7 @@ class Planner:
         """Return the payload if it is to be an object. One that may become another run's stays in the record."""
         if debounce is not None and debounce.mode == "trailing":
             return None
-        return self.values.planned(run_id, "payload", document)
+        return self.large_values.planned(run_id, "payload", document)
 
     def _payload(self, definition: TaskDefinition, payload: object) -> bytes:
         if definition.payload is None:

@@ -7,7 +7,7 @@ from taskflow.errors import QueueNotFoundError
 from taskflow.models import QueueState
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations.queues import Order, control_queue, merged, read_queues
+from taskflow.store.operations.queues import QueueCommand, control_queue, merged, read_queues
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_queue
 
@@ -38,29 +38,29 @@ class StoreQueueEngine:
         """Return one queue."""
         return (await self._async_store().run(read_queues(_checked(queue)), shard=self._shard(queue)))[0]
 
-    def control_queue(self, queue: str, order: Order, limit: int | None = None) -> None:
+    def control_queue(self, queue: str, command: QueueCommand, limit: int | None = None) -> None:
         """Change one queue."""
-        self._store.run(control_queue(_checked(queue), order, limit), shard=self._shard(queue))
+        self._store.run(control_queue(_checked(queue), command, limit), shard=self._shard(queue))
 
-    async def acontrol_queue(self, queue: str, order: Order, limit: int | None = None) -> None:
+    async def acontrol_queue(self, queue: str, command: QueueCommand, limit: int | None = None) -> None:
         """Change one queue."""
-        await self._async_store().run(control_queue(_checked(queue), order, limit), shard=self._shard(queue))
+        await self._async_store().run(control_queue(_checked(queue), command, limit), shard=self._shard(queue))
 
-    def control_environment(self, order: Literal["pause", "resume"]) -> None:
+    def control_environment(self, command: Literal["pause", "resume"]) -> None:
         """Pause or resume everything."""
         for shard in range(self._shards):
-            self._store.run(control_queue("", order), shard=shard)
-            cursor = "0" if order == "resume" else ""
+            self._store.run(control_queue("", command), shard=shard)
+            cursor = "0" if command == "resume" else ""
             while cursor:  # every queue looks at what may start now
                 cursor, _ = self._store.run(operations.nodes.sweep_slots(cursor), shard=shard)
                 cursor = "" if cursor == "0" else cursor
 
-    async def acontrol_environment(self, order: Literal["pause", "resume"]) -> None:
+    async def acontrol_environment(self, command: Literal["pause", "resume"]) -> None:
         """Pause or resume everything."""
         store = self._async_store()
         for shard in range(self._shards):
-            await store.run(control_queue("", order), shard=shard)
-            cursor = "0" if order == "resume" else ""
+            await store.run(control_queue("", command), shard=shard)
+            cursor = "0" if command == "resume" else ""
             while cursor:
                 cursor, _ = await store.run(operations.nodes.sweep_slots(cursor), shard=shard)
                 cursor = "" if cursor == "0" else cursor

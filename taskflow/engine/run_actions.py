@@ -20,7 +20,7 @@ from taskflow.engine.steps import Steps, Write, adrive, checked, drive, found, s
 from taskflow.engine.subscriptions import EventListener
 from taskflow.errors import RunNotFoundError, TaskflowError
 from taskflow.models import Run, RunError
-from taskflow.objects.values import is_resolved
+from taskflow.objects.large_values import is_resolved
 from taskflow.store import operations
 from taskflow.store.operations.making import NewRun
 from taskflow.store.sync_store import Store
@@ -77,13 +77,13 @@ class StoreRunActions:
     def subscribe(self, run_id: str) -> Generator[Run]:
         """Yield a run as it is, and after every change."""
         with contextlib.closing(self._events.subscribe(run_id)) as found:
-            yield from map(self._planner.values.resolved, found)
+            yield from map(self._planner.large_values.resolved, found)
 
     async def asubscribe(self, run_id: str) -> AsyncGenerator[Run]:
         """Yield a run as it is, and after every change."""
         async with contextlib.aclosing(self._loop().events.subscribe(run_id)) as found:
             async for run in found:
-                yield run if is_resolved(run) else await asyncio.to_thread(self._planner.values.resolved, run)
+                yield run if is_resolved(run) else await asyncio.to_thread(self._planner.large_values.resolved, run)
 
     def find(self, where: RunFilter) -> list[Run]:
         """Return all the runs for which a filter holds, newest first."""
@@ -147,15 +147,15 @@ class StoreRunActions:
             (index, shard): "0" for index in indexes for shard in range(self._planner.shards)
         }
         while cursors:
-            places = list(cursors)
+            shard_sets = list(cursors)
             results = yield [
                 (operations.batches.find_runs(index, cursors[index, shard], _LOOKED_AT, where), shard)
-                for index, shard in places
+                for index, shard in shard_sets
             ]
-            for place, (cursor, candidates) in zip(places, map(checked, results), strict=True):
+            for index, (cursor, candidates) in zip(shard_sets, map(checked, results), strict=True):
                 runs += [run for run in candidates if matches(run, where)]
-                cursors[place] = cursor
-            cursors = {place: cursor for place, cursor in cursors.items() if cursor != "0"}
+                cursors[index] = cursor
+            cursors = {index: cursor for index, cursor in cursors.items() if cursor != "0"}
         return runs
 
     def _replay(self, run_ids: Sequence[str]) -> list[str | TaskflowError]:
@@ -209,10 +209,10 @@ class StoreRunActions:
         )
         try:
             task = self._planner.known.task(record.task_id)
-            payload = self._planner.values.resolved(record).payload
+            payload = self._planner.large_values.resolved(record).payload
             new = self._planner.plan(task, payload, options, replay_of=record.id)
             if new.large:
-                self._planner.values.write(new.large)
+                self._planner.large_values.write(new.large)
             return new
         except TaskflowError as error:
             return error
@@ -233,7 +233,7 @@ class StoreRunActions:
             (operations.runs.cancel_children(run_id, PARENT_CANCELED), shard) for run_id in named for shard in shards
         ]
         count = len(shards)
-        parents = [run_id for place, run_id in enumerate(named) if any(children[place * count : (place + 1) * count])]
+        parents = [run_id for index, run_id in enumerate(named) if any(children[index * count : (index + 1) * count])]
         grandchildren = [child for found in children for child in found]
         yield [
             (operations.nodes.drop_effect(effect_of_cancel(run_id)), shard_of_run(run_id) or 0)
@@ -244,11 +244,17 @@ class StoreRunActions:
 
     def _each(self, run_ids: Sequence[str], make: Callable[[str], operations.runs.Operation[Any]]) -> Steps[list[Any]]:
         """Execute one operation for each run, wherever it is; returns results and errors in their order."""
-        places = [shards_of_run(run_id, self._planner.shards) for run_id in run_ids]
+        shard_sets = [shards_of_run(run_id, self._planner.shards) for run_id in run_ids]
         results = iter(
-            (yield [(make(run_id), shard) for run_id, shards in zip(run_ids, places, strict=True) for shard in shards])
+            (
+                yield [
+                    (make(run_id), shard)
+                    for run_id, shards in zip(run_ids, shard_sets, strict=True)
+                    for shard in shards
+                ]
+            )
         )
-        return [found([next(results) for _ in shards]) for shards in places]
+        return [found([next(results) for _ in shards]) for shards in shard_sets]
 
 
 def _started(kind: BulkKind, run_ids: Sequence[str]) -> tuple[BulkAction, list[Sequence[str]]]:

@@ -24,7 +24,7 @@ from taskflow.engine.tokens import StoreTokenEngine
 from taskflow.errors import RunCanceledError, RunFailedError, RunNotFoundError, StoreUnavailableError
 from taskflow.models import Run, RunError, RunStatus
 from taskflow.objects.address import is_address
-from taskflow.objects.values import is_resolved
+from taskflow.objects.large_values import is_resolved
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
@@ -53,7 +53,7 @@ class RunEngine:
         self._planner = planner
         self._store = store
         self._lookup = lookup
-        self._values = planner.values
+        self._large_values = planner.large_values
         self._loop = Loops(make_async_store).current
         self._results = ResultListener(store)
         self._events = EventListener(store)
@@ -84,7 +84,7 @@ class RunEngine:
         """Make a run and return its id."""
         new = self._planner.plan(task, payload, options, waiter=waiter)
         if new.large:
-            self._values.write(new.large)
+            self._large_values.write(new.large)
         shard = self._planner.shard(new)
         declaration = self._declarations.needed(new.task_id, shard, self._store.missing_templates)
         if declaration:
@@ -93,7 +93,7 @@ class RunEngine:
             self._declarations.made(new.task_id, shard, self._store.missing_templates)
         run_id, _ = self._store.run(operations.making.trigger_run(new), shard=shard)
         if new.large and run_id != new.id:
-            self._values.discard(new.large)
+            self._large_values.discard(new.large)
         return run_id
 
     async def atrigger(
@@ -102,7 +102,7 @@ class RunEngine:
         """Make a run and return its id."""
         new = self._planner.plan(task, payload, options, waiter=waiter)
         if new.large:
-            await asyncio.to_thread(self._values.write, new.large)
+            await asyncio.to_thread(self._large_values.write, new.large)
         shard, store = self._planner.shard(new), self._loop().store
         declaration = self._declarations.needed(new.task_id, shard, store.missing_templates)
         if declaration:
@@ -111,7 +111,7 @@ class RunEngine:
             self._declarations.made(new.task_id, shard, store.missing_templates)
         run_id, _ = await store.run(operations.making.trigger_run(new), shard=shard)
         if new.large and run_id != new.id:
-            await asyncio.to_thread(self._values.discard, new.large)
+            await asyncio.to_thread(self._large_values.discard, new.large)
         return run_id
 
     def trigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
@@ -124,11 +124,11 @@ class RunEngine:
 
     def load_value(self, stored: bytes) -> bytes:
         """Return the JSON of a stored value, be it large or not."""
-        return self._values.load(stored)
+        return self._large_values.load(stored)
 
     async def aload_value(self, stored: bytes) -> bytes:
         """Return the JSON of a stored value, be it large or not."""
-        return await asyncio.to_thread(self._values.load, stored) if is_address(stored) else stored
+        return await asyncio.to_thread(self._large_values.load, stored) if is_address(stored) else stored
 
     def run_status(self, run_id: str) -> RunStatus:
         """Return a run's status."""
@@ -150,7 +150,7 @@ class RunEngine:
             found = self._store.run_for(run_id, operations.runs.read_run(run_id))
         except RunNotFoundError:
             found = self._lookup.retrieve(run_id)
-        return self._values.resolved(found)
+        return self._large_values.resolved(found)
 
     async def aretrieve_run(self, run_id: str) -> Run:
         """Return a run's record."""
@@ -158,7 +158,7 @@ class RunEngine:
             found = await self._loop().store.run_for(run_id, operations.runs.read_run(run_id))
         except RunNotFoundError:
             found = await asyncio.to_thread(self._lookup.retrieve, run_id)
-        return found if is_resolved(found) else await asyncio.to_thread(self._values.resolved, found)
+        return found if is_resolved(found) else await asyncio.to_thread(self._large_values.resolved, found)
 
     def cancel_run(self, run_id: str) -> bool:
         """Cancel a run. Returns False when it had ended."""
@@ -183,7 +183,7 @@ class RunEngine:
             end = self._results.wait(run_id, timeout)
         except RunNotFoundError:
             end = self._lookup.end(run_id)
-        return self._values.load(_output(run_id, end))
+        return self._large_values.load(_output(run_id, end))
 
     async def await_output(self, run_id: str, timeout: timedelta | None) -> bytes:
         """Return a run's output JSON once it has completed."""
@@ -192,7 +192,7 @@ class RunEngine:
         except RunNotFoundError:
             end = await asyncio.to_thread(self._lookup.end, run_id)
         output = _output(run_id, end)
-        return await asyncio.to_thread(self._values.load, output) if is_address(output) else output
+        return await asyncio.to_thread(self._large_values.load, output) if is_address(output) else output
 
     def list_runs(self, limit: int, wanted: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
         """Return up to ``limit`` runs, newest first."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from taskflow.errors import StaleClaimError, StoreUnavailableError, TaskflowError
-from taskflow.seams.streams import StreamPlace
+from taskflow.seams.streams import StreamAddress
 from taskflow.store.operations.runs import Operation
 from taskflow.store.operations.streams import StreamLimits, append_items
 from taskflow.store.sync_store import Store
@@ -35,8 +35,8 @@ _RESUMING_PAUSE: Final = 0.05
 class QueuedWriter:
     """Implements ``definition.stream_engine.StreamWriter``. Its fields are the sender's, under the sender's lock."""
 
-    def __init__(self, place: StreamPlace, claim: Callable[[], int] | None, sender: "StreamSender") -> None:
-        self.place = place
+    def __init__(self, address: StreamAddress, claim: Callable[[], int] | None, sender: "StreamSender") -> None:
+        self.address = address
         self.claim = claim
         self.stale_since: float | None = None
         self.gathered: deque[bytes] = deque()
@@ -81,7 +81,7 @@ class QueuedWriter:
     def take(self) -> list[bytes]:
         """Take what one write can carry, under the claim of now: a run that waited goes on under another one."""
         if self.claim is not None:
-            self.place = self.place._replace(claim=self.claim())
+            self.address = self.address._replace(claim=self.claim())
         taken: list[bytes] = []
         size = 0
         while self.gathered and len(taken) < MOST_GATHERED:
@@ -146,7 +146,7 @@ class StreamSender:
                 writers = self._next()
                 taken = [writer.take() for writer in writers]
                 appends = [
-                    append_items(writer.place, documents, self._limits)
+                    append_items(writer.address, documents, self._limits)
                     for writer, documents in zip(writers, taken, strict=True)
                 ]
             results = self._write(writers, appends)
@@ -184,22 +184,22 @@ class StreamSender:
     def _write(self, writers: Sequence[QueuedWriter], appends: Sequence[Operation[int]]) -> list[Any]:
         """Write until the store answers: each append may be repeated."""
         results: dict[int, Any] = {}
-        shards = [shard_of_run(writer.place.run_id) for writer in writers]
-        named = [place for place, shard in enumerate(shards) if shard is not None and shard < self._store.config.shards]
+        shards = [shard_of_run(writer.address.run_id) for writer in writers]
+        named = [index for index, shard in enumerate(shards) if shard is not None and shard < self._store.config.shards]
         while len(results) < len(writers):
             try:
-                told = self._store.run_many([(appends[place], shards[place] or 0) for place in named])
+                told = self._store.run_many([(appends[index], shards[index] or 0) for index in named])
                 results |= dict(zip(named, told, strict=True))
-                for place in range(len(writers)):
-                    if place not in results:
-                        results[place] = self._write_one(writers[place].place.run_id, appends[place])
+                for index in range(len(writers)):
+                    if index not in results:
+                        results[index] = self._write_one(writers[index].address.run_id, appends[index])
             except StoreUnavailableError as error:
                 log.warning("store.unavailable: %s", error)
                 time.sleep(_PAUSE_SECONDS)
             except Exception as broken:
                 log.exception("stream.broken")
-                return [results.get(place, broken) for place in range(len(writers))]
-        return [results[place] for place in range(len(writers))]
+                return [results.get(index, broken) for index in range(len(writers))]
+        return [results[index] for index in range(len(writers))]
 
     def _write_one(self, run_id: str, append: Operation[int]) -> object:
         """Append to an adopted run's stream: its id does not say where it is."""

@@ -9,7 +9,7 @@ from typing import Final
 from taskflow.engine.loops import Loop
 from taskflow.engine.stream_sender import QueuedWriter, StreamSender
 from taskflow.errors import StoreUnavailableError, StreamTimeoutError
-from taskflow.seams.streams import StreamPlace
+from taskflow.seams.streams import StreamAddress
 from taskflow.seams.waits import Waiter
 from taskflow.store.notices import Notices
 from taskflow.store.operations.streams import StreamLimits, StreamPart, append_items, ask_item, read_items
@@ -31,30 +31,30 @@ class StoreStreamEngine:
         self._notices = Notices(store.config)
         self._is_closed = False
 
-    def append(self, place: StreamPlace, documents: Sequence[bytes], *, closing: bool = False) -> int:
+    def append(self, address: StreamAddress, documents: Sequence[bytes], *, closing: bool = False) -> int:
         """Append items at once and return how many there are now."""
-        appended = append_items(place, documents, self._limits, closing=closing)
-        return self._store.run_for(place.run_id, appended)
+        appended = append_items(address, documents, self._limits, closing=closing)
+        return self._store.run_for(address.run_id, appended)
 
-    async def aappend(self, place: StreamPlace, documents: Sequence[bytes], *, closing: bool = False) -> int:
+    async def aappend(self, address: StreamAddress, documents: Sequence[bytes], *, closing: bool = False) -> int:
         """Append items at once and return how many there are now."""
-        appended = append_items(place, documents, self._limits, closing=closing)
-        return await self._loop().store.run_for(place.run_id, appended)
+        appended = append_items(address, documents, self._limits, closing=closing)
+        return await self._loop().store.run_for(address.run_id, appended)
 
-    def ask(self, place: StreamPlace, index: int, waiter: Waiter) -> None:
+    def ask(self, address: StreamAddress, index: int, waiter: Waiter) -> None:
         """Let a run's wait be done by an item of one of its input streams."""
-        self._store.run_for(place.run_id, ask_item(place, index, waiter))
+        self._store.run_for(address.run_id, ask_item(address, index, waiter))
 
-    async def aask(self, place: StreamPlace, index: int, waiter: Waiter) -> None:
+    async def aask(self, address: StreamAddress, index: int, waiter: Waiter) -> None:
         """Let a run's wait be done by an item of one of its input streams."""
-        await self._loop().store.run_for(place.run_id, ask_item(place, index, waiter))
+        await self._loop().store.run_for(address.run_id, ask_item(address, index, waiter))
 
-    def writer(self, place: StreamPlace, claim: Callable[[], int] | None = None) -> QueuedWriter:
+    def writer(self, address: StreamAddress, claim: Callable[[], int] | None = None) -> QueuedWriter:
         """Return who appends many items."""
-        return QueuedWriter(place, claim, self._sender)
+        return QueuedWriter(address, claim, self._sender)
 
     def read(
-        self, place: StreamPlace, start: int, *, timeout: timedelta | None = None, follow: bool = True
+        self, address: StreamAddress, start: int, *, timeout: timedelta | None = None, follow: bool = True
     ) -> Generator[bytes]:
         """Yield items from an index on; with ``follow`` those to come, until the run has ended.
 
@@ -63,8 +63,8 @@ class StoreStreamEngine:
             StreamTimeoutError: No item came in time.
             StoreUnavailableError: The store did not answer at first; later on it is waited for.
         """
-        part = self._store.run_for(place.run_id, read_items(place, start))
-        reading = _Reading(place, start, timeout)
+        part = self._store.run_for(address.run_id, read_items(address, start))
+        reading = _Reading(address, start, timeout)
         yield from reading.items(part)
         if part.is_last or not (follow or part.items):
             return
@@ -81,12 +81,12 @@ class StoreStreamEngine:
                 news.wait(reading.patience())
 
     async def aread(
-        self, place: StreamPlace, start: int, *, timeout: timedelta | None = None, follow: bool = True
+        self, address: StreamAddress, start: int, *, timeout: timedelta | None = None, follow: bool = True
     ) -> AsyncGenerator[bytes]:
         """Yield items from an index on. See ``read``."""
         loop = self._loop()
-        part = await loop.store.run_for(place.run_id, read_items(place, start))
-        reading = _Reading(place, start, timeout)
+        part = await loop.store.run_for(address.run_id, read_items(address, start))
+        reading = _Reading(address, start, timeout)
         for item in reading.items(part):
             yield item
         if part.is_last or not (follow or part.items):
@@ -111,14 +111,14 @@ class StoreStreamEngine:
 
     def _look(self, reading: "_Reading") -> StreamPart | None:
         try:
-            return self._store.run_for(reading.place.run_id, read_items(reading.place, reading.index))
+            return self._store.run_for(reading.address.run_id, read_items(reading.address, reading.index))
         except StoreUnavailableError:
             time.sleep(_PAUSE_SECONDS)
             return None
 
     async def _alook(self, reading: "_Reading", loop: Loop) -> StreamPart | None:
         try:
-            return await loop.store.run_for(reading.place.run_id, read_items(reading.place, reading.index))
+            return await loop.store.run_for(reading.address.run_id, read_items(reading.address, reading.index))
         except StoreUnavailableError:
             await asyncio.sleep(_PAUSE_SECONDS)
             return None
@@ -127,8 +127,8 @@ class StoreStreamEngine:
 class _Reading:
     """How far one reader is. No I/O."""
 
-    def __init__(self, place: StreamPlace, start: int, timeout: timedelta | None) -> None:
-        self.place = place
+    def __init__(self, address: StreamAddress, start: int, timeout: timedelta | None) -> None:
+        self.address = address
         self.index = start
         self._timeout = timeout
         self._heard = time.monotonic()
@@ -151,7 +151,7 @@ class _Reading:
             return LOOK_AGAIN_SECONDS
         left = self._heard + self._timeout.total_seconds() - time.monotonic()
         if left <= 0:
-            raise StreamTimeoutError(self.place.run_id, self.place.name, self.index, self._timeout)
+            raise StreamTimeoutError(self.address.run_id, self.address.name, self.index, self._timeout)
         return min(left, LOOK_AGAIN_SECONDS)
 
 

@@ -1,8 +1,8 @@
 """Follow runs: one listener a process (and one an event loop) on each shard's stream of events.
 
-A subscriber takes a record together with its place in the stream, and what comes behind that place: no change is missed
-and none comes twice, however often the connection is lost in between. Where the capped stream went past a listener, the
-record itself tells, 5 seconds later.
+A subscriber takes a record together with its position in the stream, and what comes behind that position: no change is
+missed and none comes twice, however often the connection is lost in between. Where the capped stream went past a
+listener, the record itself tells, 5 seconds later.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _CHANGES: Final = frozenset({"status", "rescheduled", "metadata", "tags"})
 class Event:
     """One entry of the stream."""
 
-    place: tuple[int, int]
+    position: tuple[int, int]
     run_id: str
     kind: str
     value: str
@@ -42,15 +42,15 @@ class Event:
 class Follower:
     """What one subscriber has seen of its run. No I/O."""
 
-    def __init__(self, place: str, run: Run) -> None:
+    def __init__(self, position: str, run: Run) -> None:
         self.run: Run = run
-        self._place: tuple[int, int] = _place(place)
+        self._position: tuple[int, int] = _position(position)
 
     def is_news(self, event: Event) -> bool:
         """Whether an event is a change that was not seen."""
-        if event.place <= self._place:
+        if event.position <= self._position:
             return False
-        self._place = event.place
+        self._position = event.position
         return event.kind in _CHANGES
 
     def changed(self, event: Event, record: Run) -> Run:
@@ -59,12 +59,12 @@ class Follower:
         self.run = record if record.status is status else _as_of(record, status)
         return self.run
 
-    def missed(self, place: str, record: Run, listened: str) -> Run | None:
+    def missed(self, position: str, record: Run, listened: str) -> Run | None:
         """Return the run when a listener that has read all up to ``listened`` did not tell what it has become."""
-        newest = _place(place)
-        if newest > _place(listened) or record.status is self.run.status:
+        newest = _position(position)
+        if newest > _position(listened) or record.status is self.run.status:
             return None
-        self._place, self.run = newest, record
+        self._position, self.run = newest, record
         return record
 
 
@@ -128,10 +128,10 @@ class EventListener:
 
     def _look_again(self, follower: Follower, run_id: str, shard: int) -> Run | None:
         try:
-            place, record = self._store.run(operations.batches.watch_run(run_id), shard=shard)
+            position, record = self._store.run(operations.batches.watch_run(run_id), shard=shard)
         except StoreUnavailableError:
             return None
-        return follower.missed(place, record, self._after[shard])
+        return follower.missed(position, record, self._after[shard])
 
     def _enlist(self, shard: int, run_id: str) -> "queue.SimpleQueue[Event]":
         feed: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -217,10 +217,10 @@ class AsyncEventListener:
 
     async def _look_again(self, follower: Follower, run_id: str, shard: int) -> Run | None:
         try:
-            place, record = await self._store.run(operations.batches.watch_run(run_id), shard=shard)
+            position, record = await self._store.run(operations.batches.watch_run(run_id), shard=shard)
         except StoreUnavailableError:
             return None
-        return follower.missed(place, record, self._after[shard])
+        return follower.missed(position, record, self._after[shard])
 
     async def _enlist(self, shard: int, run_id: str) -> "asyncio.Queue[Event]":
         feed: asyncio.Queue[Event] = asyncio.Queue()
@@ -261,11 +261,11 @@ class AsyncEventListener:
 def _events(entries: Iterable[tuple[bytes, list[bytes]]]) -> Generator[Event]:
     for entry_id, flat in entries:
         fields = pairs(flat)
-        place = _place(entry_id.decode())
-        yield Event(place, fields["run"].decode(), fields["kind"].decode(), fields["value"].decode())
+        position = _position(entry_id.decode())
+        yield Event(position, fields["run"].decode(), fields["kind"].decode(), fields["value"].decode())
 
 
-def _place(entry_id: str) -> tuple[int, int]:
+def _position(entry_id: str) -> tuple[int, int]:
     instant, _, number = entry_id.partition("-")
     return int(instant), int(number or 0)
 

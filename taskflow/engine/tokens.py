@@ -113,7 +113,7 @@ class StoreTokenEngine:
 
     def _wait(self, token_id: str, waiter: Waiter) -> Steps[datetime | None]:
         told: tuple[datetime | None, bytes]
-        told = yield from _one(operations.tokens.await_token(token_id, waiter), self._shard(token_id))
+        told = yield from _one(operations.tokens.watch_token(token_id, waiter), self._shard(token_id))
         timeout, value = told
         if value:
             yield [(complete_item(waiter, value), shard) for shard in shards_of_run(waiter.run_id, self._shards)]

@@ -17,10 +17,10 @@ from taskflow.errors import OutputError
 from taskflow.execution.calling import Caller, is_told_to_leave
 from taskflow.execution.hook_runner import HookRunner, Report
 from taskflow.execution.in_loop import Coroutines
-from taskflow.execution.in_place import InPlace, drive
+from taskflow.execution.in_place import InPlace, run_unsuspended
 from taskflow.execution.lifecycle import BeforeFinalHooks, Lifecycle
 from taskflow.execution.outcome import Completed, Outcome, Tries, decide
-from taskflow.execution.values import Values, loaded
+from taskflow.execution.value_store import ValueStore, loaded
 from taskflow.execution.waiting.coroutines import CoroutineWaits, track_tasks
 from taskflow.execution.waiting.durable_blocking import DurableBlockingWaits
 from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
@@ -28,7 +28,7 @@ from taskflow.seams.waits import Waits, using_waits
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class AttemptRunner:
     """Everything one attempt needs.
 
     Attributes:
@@ -37,7 +37,7 @@ class Attempt:
             word when the run has not ended by it.
         report: What happened besides the outcome.
         make_waits: How its code waits; None where it can't.
-        values: Where large payloads and outputs are; None keeps all in the record.
+        large_values: Where large payloads and outputs are; None keeps all in the record.
         is_resumed: Whether it goes on after a wait without a process: no new try.
     """
 
@@ -50,7 +50,7 @@ class Attempt:
     stop_reason: Callable[[], str] = lambda: CANCELED
     report: Report = field(default_factory=Report)
     make_waits: Callable[[HookRunner], Waits] | None = None
-    values: Values | None = None
+    large_values: ValueStore | None = None
     is_resumed: bool = False
 
     @property
@@ -72,7 +72,7 @@ class Attempt:
         if self.definition.is_async:
             return self._in_own_loop(before_final_hooks)
         with entered(self.context), fresh_locals(), InPlace() as caller:
-            return drive(self._run(caller, before_final_hooks))
+            return run_unsuspended(self._run(caller, before_final_hooks))
 
     async def aexecute(self, before_final_hooks: BeforeFinalHooks | None = None) -> Outcome:
         """Run an ``async def`` function in the running loop. See ``execute``.
@@ -86,7 +86,7 @@ class Attempt:
     async def _run(self, caller: Caller, before_final_hooks: BeforeFinalHooks | None) -> Outcome:
         try:
             payload_type = self.definition.payload
-            payload = payload_type.load(await loaded(caller, self.values, self.payload)) if payload_type else None
+            payload = payload_type.load(await loaded(caller, self.large_values, self.payload)) if payload_type else None
             plan = self.definition.plan()
         except Exception as error:  # no hook is called: what it would be given does not fit
             return decide(error, self.definition, self.tries, self.random, datetime.now(UTC))
@@ -100,7 +100,7 @@ class Attempt:
             self.random,
             self.stop_reason,
             before_final_hooks,
-            values=self.values,
+            large_values=self.large_values,
             is_resumed=self.is_resumed,
             around_function=self._journal(waits),
         )

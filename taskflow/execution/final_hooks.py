@@ -13,9 +13,9 @@ from taskflow.execution.calling import Caller
 from taskflow.execution.failures import describe
 from taskflow.execution.hook_runner import END_HOOK, REASONS, HookRunner, Report
 from taskflow.execution.in_loop import Coroutines
-from taskflow.execution.in_place import InPlace, drive
+from taskflow.execution.in_place import InPlace, run_unsuspended
 from taskflow.execution.middleware import within
-from taskflow.execution.values import Values, loaded
+from taskflow.execution.value_store import ValueStore, loaded
 from taskflow.models import RunError, RunStatus
 
 _FINAL: tuple[HookKind, ...] = ("on_success", "on_failure", "on_cancel", "on_complete")
@@ -42,7 +42,7 @@ def run_final_hooks(
     error: RunError | None = None,
     output: bytes | None = None,
     reason: str | None = None,
-    values: Values | None = None,
+    large_values: ValueStore | None = None,
 ) -> list[RunError]:
     """Call the hooks of the end of a run of a ``def`` task, within its middlewares, after ``init``, before ``cleanup``.
 
@@ -56,11 +56,11 @@ def run_final_hooks(
         What the hooks raised, each with the hook's name. Nothing is raised: the run has ended in any case. A middleware
         or ``init`` that fails does not keep the hooks from being called.
     """
-    end = _End(definition, payload, context, status, error, output, reason or REASONS[status], values)
+    end = _End(definition, payload, context, status, error, output, reason or REASONS[status], large_values)
     if definition.is_async:
         return asyncio.run(end.acall())
     with end.entered(), InPlace() as caller:
-        return drive(end.call(caller))
+        return run_unsuspended(end.call(caller))
 
 
 async def arun_final_hooks(
@@ -72,10 +72,12 @@ async def arun_final_hooks(
     error: RunError | None = None,
     output: bytes | None = None,
     reason: str | None = None,
-    values: Values | None = None,
+    large_values: ValueStore | None = None,
 ) -> list[RunError]:
     """Call the hooks of the end of a run of an ``async def`` task, in the running loop. See ``run_final_hooks``."""
-    return await _End(definition, payload, context, status, error, output, reason or REASONS[status], values).acall()
+    return await _End(
+        definition, payload, context, status, error, output, reason or REASONS[status], large_values
+    ).acall()
 
 
 @dataclass(slots=True)
@@ -89,7 +91,7 @@ class _End:
     error: RunError | None
     output: bytes | None
     reason: str
-    values: Values | None
+    large_values: ValueStore | None
     was_reached: bool = False
 
     @contextmanager
@@ -104,8 +106,8 @@ class _End:
     async def call(self, caller: Caller) -> list[RunError]:
         try:
             payload_type = self.definition.payload
-            payload = payload_type.load(await loaded(caller, self.values, self.payload)) if payload_type else None
-            stored = None if self.output is None else await loaded(caller, self.values, self.output)
+            payload = payload_type.load(await loaded(caller, self.large_values, self.payload)) if payload_type else None
+            stored = None if self.output is None else await loaded(caller, self.large_values, self.output)
             output = None if stored is None else self.definition.output.load(stored)
             plan = self.definition.plan()
         except Exception as wrong:

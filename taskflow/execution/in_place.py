@@ -27,7 +27,7 @@ from taskflow.execution.calling import (
 T = TypeVar("T")
 
 
-def drive(coroutine: Coroutine[Any, Any, T]) -> T:
+def run_unsuspended(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine that never suspends, as a plain call."""
     try:
         coroutine.send(None)
@@ -77,7 +77,7 @@ class InPlace:
         if middleware.is_async:
             self._around_in_loop(middleware, arguments, inner)
             return
-        value = middleware.function(**arguments, next=lambda: drive(inner()))
+        value = middleware.function(**arguments, next=lambda: run_unsuspended(inner()))
         if inspect.isawaitable(value):  # a wrapper hid the async def
             self.run(value)
 
@@ -134,7 +134,7 @@ class InPlace:
         leaving: BaseException | None = None
         if asked.is_set():
             try:
-                drive(inner())
+                run_unsuspended(inner())
             except BaseException as error:
                 leaving = error if is_told_to_leave(error) else None
                 raised.append(asyncio.CancelledError() if leaving else error)  # SystemExit would stop the loop first

@@ -11,7 +11,7 @@ from taskflow.definition.signal import Signal
 from taskflow.errors import AbortRun, JournalError, OutOfMemory, RetryAfter, Suspended, TaskflowError
 from taskflow.execution.journal_entries import Asked, Entry
 from taskflow.execution.step_failures import failure_json
-from taskflow.seams.journal import Journaling, Scope, at_place
+from taskflow.seams.journal import Journaling, Scope, in_scope
 
 
 class Journal:
@@ -120,7 +120,7 @@ class Journal:
     @contextmanager
     def around(self, journaling: Journaling, signal: Signal) -> Generator[None]:
         """Give the calls of the task's function their places, and see that it ends when it is left."""
-        with at_place(Scope(journaling)):
+        with in_scope(Scope(journaling)):
             try:
                 yield
             except BaseException as error:

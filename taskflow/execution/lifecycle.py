@@ -19,7 +19,7 @@ from taskflow.execution.calling import Caller, is_told_to_leave
 from taskflow.execution.hook_runner import REASONS, HookRunner, end_hooks
 from taskflow.execution.middleware import within
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries, decide, is_catchable, timed_out
-from taskflow.execution.values import Values, stored
+from taskflow.execution.value_store import ValueStore, stored
 from taskflow.models import RunError, RunStatus
 
 BeforeFinalHooks = Callable[[Outcome], Awaitable[None] | None]
@@ -45,7 +45,7 @@ class Lifecycle:
     random: Callable[[], float]
     stop_reason: Callable[[], str]
     before_final_hooks: BeforeFinalHooks | None
-    values: Values | None = None
+    large_values: ValueStore | None = None
     is_resumed: bool = False
     around_function: Callable[[], AbstractContextManager[None]] = nullcontext
     _outcome: Outcome | None = None
@@ -93,9 +93,9 @@ class Lifecycle:
             with self.around_function():
                 value = await self._invoke()
             outcome = self.complete(value)
-            if self.values is not None and self.values.is_large(outcome.output):
+            if self.large_values is not None and self.large_values.is_large(outcome.output):
                 run_id = self.hooks.context.run.id
-                outcome = replace(outcome, output=await stored(self._caller, self.values, run_id, outcome.output))
+                outcome = replace(outcome, output=await stored(self._caller, self.large_values, run_id, outcome.output))
         except GeneratorExit:
             raise
         except BaseException as error:

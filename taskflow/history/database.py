@@ -64,7 +64,7 @@ class Database:
         self._pid = os.getpid()
 
     @property
-    def place(self) -> str:
+    def address(self) -> str:
         """Where it is, for messages: without the password."""
         return self.path.as_posix() if self.is_sqlite else self.url.set(query={}).render_as_string(hide_password=True)
 

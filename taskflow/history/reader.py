@@ -41,10 +41,10 @@ class Reader:
         self._database = database
         self._environment = environment
 
-    def place(self) -> str:
+    def address(self) -> str:
         """Return where the history is, without a password, once it has answered."""
         self.is_ready()
-        return self._database.place
+        return self._database.address
 
     def is_ready(self) -> bool:
         """Whether a worker has filled this database from the store."""

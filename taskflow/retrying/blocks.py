@@ -188,8 +188,8 @@ def _numbered(function: Callable[..., ResultT]) -> Callable[[int], ResultT]:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:  # some builtins have none
         return lambda _: function()
-    places = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    if any(each.kind in places and each.default is each.empty for each in parameters):
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    if any(each.kind in positional and each.default is each.empty for each in parameters):
         return function
     return lambda _: function()
 

@@ -17,7 +17,7 @@ from taskflow.seams.waits import Waiter
 if TYPE_CHECKING:
     from taskflow.verbs.task import Task
 
-QueueOrder = Literal["pause", "resume", "override", "reset"]
+QueueCommand = Literal["pause", "resume", "override", "reset"]
 
 
 class QueueEngine(Protocol):
@@ -39,19 +39,19 @@ class QueueEngine(Protocol):
         """Return one queue."""
         ...
 
-    def control_queue(self, queue: str, order: QueueOrder, limit: int | None = None) -> None:
+    def control_queue(self, queue: str, command: QueueCommand, limit: int | None = None) -> None:
         """Change one queue."""
         ...
 
-    async def acontrol_queue(self, queue: str, order: QueueOrder, limit: int | None = None) -> None:
+    async def acontrol_queue(self, queue: str, command: QueueCommand, limit: int | None = None) -> None:
         """Change one queue."""
         ...
 
-    def control_environment(self, order: Literal["pause", "resume"]) -> None:
+    def control_environment(self, command: Literal["pause", "resume"]) -> None:
         """Pause or resume everything."""
         ...
 
-    async def acontrol_environment(self, order: Literal["pause", "resume"]) -> None:
+    async def acontrol_environment(self, command: Literal["pause", "resume"]) -> None:
         """Pause or resume everything."""
         ...
 

@@ -84,27 +84,27 @@ class WithinStep:
     name: str
 
 
-Place = Scope | WithinStep | None
-NOWHERE: Final[Place] = None
+JournalScope = Scope | WithinStep | None
+NOWHERE: Final[JournalScope] = None
 """In hooks, and where no durable run executes."""
-_current: ContextVar[Place] = ContextVar("taskflow_journal", default=None)
+_current: ContextVar[JournalScope] = ContextVar("taskflow_journal", default=None)
 
 
-def current_place() -> Place:
+def current_scope() -> JournalScope:
     """Return whose calls the code that runs makes."""
     return _current.get()
 
 
 @contextmanager
-def at_place(place: Place) -> Generator[None]:
+def in_scope(scope: JournalScope) -> Generator[None]:
     """Say whose calls the code inside makes."""
-    token = _current.set(place)
+    token = _current.set(scope)
     try:
         yield
     finally:
         _current.reset(token)
 
 
-def move_to(place: Place) -> None:
+def move_to(scope: JournalScope) -> None:
     """Say whose calls the code of this context makes from now on."""
-    _current.set(place)
+    _current.set(scope)

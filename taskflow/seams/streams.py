@@ -10,7 +10,7 @@ StreamKind = Literal["stream", "input"]
 """What a run tells, and what it is told."""
 
 
-class StreamPlace(NamedTuple):
+class StreamAddress(NamedTuple):
     """Which stream of which run. ``claim``: the run's own code writes, under this claim; None: others do."""
 
     run_id: str
@@ -47,34 +47,34 @@ class StreamWriter(Protocol):
 class StreamEngine(Protocol):
     """The verbs, each with its async twin."""
 
-    def append(self, place: StreamPlace, documents: Sequence[bytes], *, closing: bool = False) -> int:
+    def append(self, address: StreamAddress, documents: Sequence[bytes], *, closing: bool = False) -> int:
         """Append items at once and return how many there are now; with ``closing`` nothing follows them."""
         ...
 
-    async def aappend(self, place: StreamPlace, documents: Sequence[bytes], *, closing: bool = False) -> int:
+    async def aappend(self, address: StreamAddress, documents: Sequence[bytes], *, closing: bool = False) -> int:
         """Append items at once and return how many there are now; with ``closing`` nothing follows them."""
         ...
 
-    def ask(self, place: StreamPlace, index: int, waiter: Waiter) -> None:
+    def ask(self, address: StreamAddress, index: int, waiter: Waiter) -> None:
         """Let a run's wait be done by an item of one of its input streams."""
         ...
 
-    async def aask(self, place: StreamPlace, index: int, waiter: Waiter) -> None:
+    async def aask(self, address: StreamAddress, index: int, waiter: Waiter) -> None:
         """Let a run's wait be done by an item of one of its input streams."""
         ...
 
-    def writer(self, place: StreamPlace, claim: Callable[[], int] | None = None) -> StreamWriter:
+    def writer(self, address: StreamAddress, claim: Callable[[], int] | None = None) -> StreamWriter:
         """Return who appends many items. ``claim`` says under which claim the run's own code writes now."""
         ...
 
     def read(
-        self, place: StreamPlace, start: int, *, timeout: timedelta | None = None, follow: bool = True
+        self, address: StreamAddress, start: int, *, timeout: timedelta | None = None, follow: bool = True
     ) -> Generator[bytes]:
         """Yield items from an index on; with ``follow`` those to come, until the run has ended."""
         ...
 
     def aread(
-        self, place: StreamPlace, start: int, *, timeout: timedelta | None = None, follow: bool = True
+        self, address: StreamAddress, start: int, *, timeout: timedelta | None = None, follow: bool = True
     ) -> AsyncGenerator[bytes]:
         """Yield items from an index on; with ``follow`` those to come, until the run has ended."""
         ...

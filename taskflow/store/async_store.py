@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from redis.exceptions import ResponseError
 
 from taskflow.errors import StoreScriptError, StoreUnavailableError
-from taskflow.seams.journal import NOWHERE, at_place
+from taskflow.seams.journal import NOWHERE, in_scope
 from taskflow.store.connections import scripts
 from taskflow.store.connections.failures import failure, reason
 from taskflow.store.connections.pools import AsyncConnections, packed
@@ -88,7 +88,7 @@ class AsyncStore:
         Raises:
             StoreUnavailableError: No connection.
         """
-        with at_place(NOWHERE):
+        with in_scope(NOWHERE):
             return await self._read_stream(name, after, shard, block_ms, count)
 
     async def _read_stream(
@@ -156,7 +156,7 @@ class AsyncStore:
 
         What redis-py makes tasks for is no branch of a durable function.
         """
-        with at_place(NOWHERE):
+        with in_scope(NOWHERE):
             return await self._exchange(commands, operations)
 
     async def _exchange(
@@ -194,26 +194,26 @@ class AsyncStore:
         await connection.send_packed_command([packed(*commands)], check_health=False)
         replies: list[Any] = []
         missing: set[int] = set()
-        for place in range(len(commands)):
+        for index in range(len(commands)):
             try:
                 replies.append(await connection.read_response())
             except ResponseError as error:
                 if scripts.is_unknown(error):
                     replies.append(None)
-                    missing.add(place)
+                    missing.add(index)
                     continue
-                told = failure(error, operations[place], may_exist=len(commands) > 1)
+                told = failure(error, operations[index], may_exist=len(commands) > 1)
                 if isinstance(told, StoreUnavailableError):
                     # The replies behind this one are unread: the connection is of no use any more.
                     await connection.disconnect(nowait=True)
                     raise told from error
                 replies.append(told)  # the others are not concerned
         if missing:
-            await self._load(connection, [operations[place] for place in missing])
-            again = [commands[place] for place in sorted(missing)]
-            found = await self._round_trip(connection, again, [operations[place] for place in sorted(missing)])
-            for place, reply in zip(sorted(missing), found, strict=True):
-                replies[place] = reply
+            await self._load(connection, [operations[index] for index in missing])
+            again = [commands[index] for index in sorted(missing)]
+            found = await self._round_trip(connection, again, [operations[index] for index in sorted(missing)])
+            for index, reply in zip(sorted(missing), found, strict=True):
+                replies[index] = reply
         return replies
 
     async def _load(self, connection: Any, operations: Sequence[Operation[Any] | None]) -> None:

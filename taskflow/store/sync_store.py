@@ -254,13 +254,13 @@ class Store:
         self, commands: Sequence[Any], operations: Sequence[Operation[Any]], first: list[Any] | None
     ) -> tuple[list[Any], list[Any]]:
         replies = self.send(commands) if first is None else first
-        lacking = [place for place, reply in enumerate(replies) if scripts.is_unknown(reply)]
+        lacking = [index for index, reply in enumerate(replies) if scripts.is_unknown(reply)]
         if lacking:
-            for name in {operations[place].script for place in lacking}:
+            for name in {operations[index].script for index in lacking}:
                 self.send([scripts.script(name).load])
-            places = [*lacking, *range(len(operations), len(commands))]
-            for place, reply in zip(places, self.send([commands[place] for place in places]), strict=True):
-                replies[place] = reply
+            indices = [*lacking, *range(len(operations), len(commands))]
+            for index, reply in zip(indices, self.send([commands[index] for index in indices]), strict=True):
+                replies[index] = reply
         count = len(operations)  # what is behind them, if anything, is about replicas
         told = [told_of(reply, operation) for reply, operation in zip(replies[:count], operations, strict=True)]
         return told, replies[count:]

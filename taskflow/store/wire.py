@@ -125,7 +125,7 @@ def _random_digits() -> str:
             return _digits.pop()
         except IndexError:
             block = os.urandom(640).hex()
-            _digits.extend(block[place : place + 20] for place in range(0, len(block), 20))
+            _digits.extend(block[start : start + 20] for start in range(0, len(block), 20))
 
 
 def derived_run_id(shard: int, text: str) -> str:

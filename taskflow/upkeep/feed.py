@@ -146,7 +146,7 @@ class FeedThread:
     def _move(self, events: list[Event]) -> None:
         self._batches.write(events)
         if self._batches.database.is_lost():
-            raise HistoryUnavailableError(f"{self._batches.database.place} was deleted or replaced")
+            raise HistoryUnavailableError(f"{self._batches.database.address} was deleted or replaced")
         self._group.acknowledge(events)
         if len(events) == PER_BATCH:
             self._is_behind = True
@@ -168,7 +168,7 @@ class FeedThread:
     def _align(self) -> None:
         """Make database and group agree on what is written."""
         if self._batches.database.is_lost():
-            log.error("history.lost: %s was deleted or replaced; it is made anew", self._batches.database.place)
+            log.error("history.lost: %s was deleted or replaced; it is made anew", self._batches.database.address)
         self._batches.database.abandon()
         self._batches.database.prepare()
         known = self._batches.position()

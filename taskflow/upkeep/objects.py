@@ -16,7 +16,7 @@ from taskflow.engine.lookup import Lookup
 from taskflow.errors import HistoryUnavailableError, ObjectStoreError, RunNotFoundError, StoreUnavailableError
 from taskflow.models import Run
 from taskflow.objects.address import Address, run_of_folder
-from taskflow.objects.values import Values
+from taskflow.objects.large_values import LargeValues
 from taskflow.store import operations
 from taskflow.store.sync_store import Store
 
@@ -33,9 +33,9 @@ class ObjectSweep:
         grace: How old an object is before it may be deleted, by the day of its making.
     """
 
-    def __init__(self, store: Store, values: Values, lookup: Lookup, grace: timedelta = GRACE) -> None:
+    def __init__(self, store: Store, large_values: LargeValues, lookup: Lookup, grace: timedelta = GRACE) -> None:
         """Look at nothing yet."""
-        self._store, self._values, self._lookup, self._grace = store, values, lookup, grace
+        self._store, self._large_values, self._lookup, self._grace = store, large_values, lookup, grace
 
     def sweep(self, now: datetime) -> int:
         """Delete what no run needs. Returns how many folders of runs were looked at.
@@ -46,17 +46,17 @@ class ObjectSweep:
         """
         count = 0
         for day in self._old_days(now):
-            folders = list(self._values.names(day))
+            folders = list(self._large_values.names(day))
             for folder in folders:
                 self._look(day, folder)
                 count += 1
-            if not list(self._values.names(day)):
-                self._values.delete(day)
+            if not list(self._large_values.names(day)):
+                self._large_values.delete(day)
         return count
 
     def _old_days(self, now: datetime) -> Iterator[str]:
         youngest = f"{now - self._grace:%Y%m%d}"
-        for day in self._values.names():
+        for day in self._large_values.names():
             if day >= youngest:
                 return
             yield day
@@ -64,14 +64,14 @@ class ObjectSweep:
     def _look(self, day: str, folder: str) -> None:
         run = self._find(run_of_folder(folder))
         if run is None:
-            self._values.delete(day, folder)
+            self._large_values.delete(day, folder)
             return
         if not run.is_finished:
             return
         needed = {value.name for value in (run.payload, run.output) if isinstance(value, Address)}
-        for name in self._values.names(day, folder):
+        for name in self._large_values.names(day, folder):
             if f"{day}/{folder}/{name}" not in needed:
-                self._values.delete(day, folder, name)
+                self._large_values.delete(day, folder, name)
 
     def _find(self, run_id: str) -> Run | None:
         try:

@@ -12,7 +12,7 @@ from taskflow.definition.durations import Duration
 from taskflow.models import Batch
 from taskflow.seams.engine import engine
 from taskflow.verbs.batch_handle import BatchHandle
-from taskflow.verbs.trigger_and_wait import BatchKeywords, await_batch, checked_batch_options, wait_for_batch
+from taskflow.verbs.trigger_and_wait import BatchKeywords, await_for_batch, checked_batch_options, wait_for_batch
 
 
 class Batches:
@@ -75,7 +75,7 @@ class Batches:
         self, items: Iterable[MixedItem] | AsyncIterable[MixedItem], **options: Unpack[BatchKeywords]
     ) -> Sequence[TaskResult[object]]:
         """Make a run of each item and wait until all have ended. See ``trigger_and_wait``."""
-        return await await_batch("batch.atrigger_and_wait", None, items, checked_batch_options(**options))
+        return await await_for_batch("batch.atrigger_and_wait", None, items, checked_batch_options(**options))
 
     def retrieve(self, batch_id: str) -> Batch:
         """Return a batch's record.

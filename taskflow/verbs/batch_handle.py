@@ -44,7 +44,7 @@ class BatchHandle(Generic[ResultT]):
     def runs(self) -> Sequence[RunHandle[ResultT]]:
         """Return the handles of its runs, in the order of their items."""
         ids = self._runs.run_ids
-        return [RunHandle(run_id, self._output(place)) for place, run_id in enumerate(ids) if run_id is not None]
+        return [RunHandle(run_id, self._output(index)) for index, run_id in enumerate(ids) if run_id is not None]
 
     def retrieve(self) -> Batch:
         """Return the batch's record.
@@ -99,22 +99,22 @@ class BatchHandle(Generic[ResultT]):
         found = dict(zip(self._distinct(), ends, strict=True))
         wrong = {error.index: error for error in self.errors}
         return [
-            self._result(place, run_id, found[run_id]) if run_id is not None else _not_triggered(wrong.get(place))
-            for place, run_id in enumerate(self._runs.run_ids)
+            self._result(index, run_id, found[run_id]) if run_id is not None else _not_triggered(wrong.get(index))
+            for index, run_id in enumerate(self._runs.run_ids)
         ]
 
-    def _result(self, place: int, run_id: str, end: RunEnd) -> TaskResult[ResultT]:
+    def _result(self, index: int, run_id: str, end: RunEnd) -> TaskResult[ResultT]:
         status, document, error = end
         if status is not RunStatus.COMPLETED:
             return TaskResult(run_id, status, error=error or RunError(status.value, ""))
-        output, document = self._output(place), document or b"null"
+        output, document = self._output(index), document or b"null"
         # ResultT stands for the task's return annotation, which is what the loader checks the stored JSON against.
         value = cast("ResultT", output.load(document) if output else from_json(document))
         return TaskResult(run_id, status, value)
 
-    def _output(self, place: int) -> OutputType | None:
+    def _output(self, index: int) -> OutputType | None:
         outputs = self._runs.outputs
-        return outputs[place if len(outputs) > 1 else 0] if outputs else None
+        return outputs[index if len(outputs) > 1 else 0] if outputs else None
 
 
 def _not_triggered(error: BatchError | None) -> TaskResult[Never]:

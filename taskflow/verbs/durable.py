@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, TypeVar, cast
 from uuid import UUID
 
-from taskflow.seams.journal import Scope, current_place
+from taskflow.seams.journal import Scope, current_scope
 
 ValueT = TypeVar("ValueT")
 _BITS: Final = 53
@@ -30,9 +30,9 @@ class Durable:
 
 
 def _value(name: str, make: Callable[[bytes], ValueT]) -> ValueT:
-    place = current_place()
-    if isinstance(place, Scope):
-        return cast("ValueT", place.journaling.value(place, f"durable.{name}", make))
+    scope = current_scope()
+    if isinstance(scope, Scope):
+        return cast("ValueT", scope.journaling.value(scope, f"durable.{name}", make))
     return make(os.urandom(32))
 
 

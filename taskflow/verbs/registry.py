@@ -26,7 +26,7 @@ class Registry:
         known = self._tasks.get(new.id)
         if known and not _is_same_function(known.definition, new):
             raise DefinitionError(
-                f"Two tasks have the same id: {known.definition.place} and {new.place}",
+                f"Two tasks have the same id: {known.definition.location} and {new.location}",
                 option="id",
                 value=new.id,
                 remedy="Give one of them another id.",
@@ -67,7 +67,7 @@ class Registry:
 def _is_same_function(one: TaskDefinition, other: TaskDefinition) -> bool:
     if (one.module, one.qualname) == (other.module, other.qualname):
         return True
-    return one.place == other.place  # run as a script and imported: __main__ and its own name are one module
+    return one.location == other.location  # run as a script and imported: __main__ and its own name are one module
 
 
 declared: Final = Registry()

@@ -19,7 +19,7 @@ from taskflow.definition.documents.annotation import Annotation, namespace_of
 from taskflow.definition.documents.payload import OutputType
 from taskflow.definition.retry import Retry
 from taskflow.errors import DefinitionError
-from taskflow.seams.journal import Scope, StepCall, current_place
+from taskflow.seams.journal import Scope, StepCall, current_scope
 
 Arguments = ParamSpec("Arguments")
 ResultT = TypeVar("ResultT")
@@ -103,9 +103,9 @@ async def astep(name: str, function: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 
 def _step(call: StepCall) -> object:
-    place = current_place()
-    if isinstance(place, Scope):
-        return place.journaling.step(place, call)
+    scope = current_scope()
+    if isinstance(scope, Scope):
+        return scope.journaling.step(scope, call)
     for failed in itertools.count(1):
         try:
             return call.call()
@@ -116,9 +116,9 @@ def _step(call: StepCall) -> object:
 
 
 async def _astep(call: StepCall) -> object:
-    place = current_place()
-    if isinstance(place, Scope):
-        return await place.journaling.astep(place, call)
+    scope = current_scope()
+    if isinstance(scope, Scope):
+        return await scope.journaling.astep(scope, call)
     for failed in itertools.count(1):
         try:
             value = call.call() if call.is_async else await asyncio.to_thread(call.call)

@@ -25,8 +25,8 @@ from taskflow.verbs.runs import RunVerbs
 from taskflow.verbs.trigger_and_wait import (
     BatchKeywords,
     TriggerKeywords,
-    await_batch,
-    await_run,
+    await_for_batch,
+    await_for_run,
     checked_batch_options,
     checked_options,
     wait_for_batch,
@@ -179,7 +179,7 @@ class Tasks(Hooked):
         self, id: str, payload: object = None, **options: Unpack[TriggerKeywords]
     ) -> TaskResult[object]:
         """Make a run of the task declared under an id and wait until it has ended. See ``Task.trigger_and_wait``."""
-        return await await_run("tasks.atrigger_and_wait", id, payload, checked_options(**options))
+        return await await_for_run("tasks.atrigger_and_wait", id, payload, checked_options(**options))
 
     def batch_trigger_and_wait(
         self, id: str, items: Iterable[object], **options: Unpack[BatchKeywords]
@@ -192,7 +192,7 @@ class Tasks(Hooked):
         self, id: str, items: Iterable[object] | AsyncIterable[object], **options: Unpack[BatchKeywords]
     ) -> Sequence[TaskResult[object]]:
         """Make a run of each item and wait until all have ended. See ``Task.batch_trigger_and_wait``."""
-        return await await_batch("tasks.abatch_trigger_and_wait", id, items, checked_batch_options(**options))
+        return await await_for_batch("tasks.abatch_trigger_and_wait", id, items, checked_batch_options(**options))
 
 
 class Runs(RunVerbs):

@@ -20,7 +20,7 @@ from taskflow.definition.calls.trigger_options import check_tags
 from taskflow.definition.durations import Duration, parse_duration
 from taskflow.errors import DefinitionError, TriggerOptionError, WaitError
 from taskflow.seams.engine import engine
-from taskflow.seams.journal import Scope, current_place
+from taskflow.seams.journal import Scope, current_scope
 from taskflow.seams.tokens import TokenOptions, TokenQuery
 from taskflow.seams.waits import Instant, Wait, Waiter, WaitRequest, require_waits
 
@@ -246,9 +246,9 @@ def _options(
 ) -> TokenOptions:
     if idempotency_key is None and idempotency_key_ttl is not None:
         raise WaitError("wait.create_token(idempotency_key_ttl=...): it has no idempotency_key that this could be of.")
-    place = current_place()
-    if idempotency_key is None and isinstance(place, Scope):  # the same token when a durable run's code is replayed
-        idempotency_key = cast("str", place.journaling.value(place, "wait.create_token", bytes.hex))
+    scope = current_scope()
+    if idempotency_key is None and isinstance(scope, Scope):  # the same token when a durable run's code is replayed
+        idempotency_key = cast("str", scope.journaling.value(scope, "wait.create_token", bytes.hex))
     try:
         key = None if idempotency_key is None else scoped_key(_checked_key(idempotency_key))
         return TokenOptions(_timeout(timeout), check_tags(tags), key, _ttl(idempotency_key_ttl))

@@ -143,7 +143,7 @@ class Subtask(Generic[PayloadT, ResultT]):
         """Make a run of each item and wait until all have ended. See ``batch_trigger_and_wait``."""
         task = self._own()
         verb = f"{task.definition.id}.abatch_trigger_and_wait"
-        found = await await_batch(verb, task, items, checked_batch_options(**options))
+        found = await await_for_batch(verb, task, items, checked_batch_options(**options))
         return cast("Sequence[TaskResult[ResultT]]", found)
 
 
@@ -154,7 +154,7 @@ def wait_for_run(verb: str, task_id: str, payload: object, options: TriggerOptio
     return result_of(waits.wait(_request(task, payload, options))[0], task.definition.output)
 
 
-async def await_run(verb: str, task_id: str, payload: object, options: TriggerOptions) -> TaskResult[object]:
+async def await_for_run(verb: str, task_id: str, payload: object, options: TriggerOptions) -> TaskResult[object]:
     """Make a run of the task declared under an id and wait until it has ended."""
     waits = require_waits(verb)
     task = engine().find_task(task_id)
@@ -170,10 +170,10 @@ def wait_for_batch(
     waits, batch = require_waits(verb), _Batch(task, list(items), options)
     if not batch.items:
         return []
-    return [result_of(value, batch.output(place)) for place, value in enumerate(waits.wait(batch.request()))]
+    return [result_of(value, batch.output(index)) for index, value in enumerate(waits.wait(batch.request()))]
 
 
-async def await_batch(
+async def await_for_batch(
     verb: str, task: AnyTask | str | None, items: Iterable[object] | AsyncIterable[object], options: BatchOptions
 ) -> list[TaskResult[object]]:
     """Make a run of each item and wait until all have ended."""
@@ -184,7 +184,7 @@ async def await_batch(
     if not found:
         return []
     values = await waits.await_(batch.request())
-    return [await aresult_of(value, batch.output(place)) for place, value in enumerate(values)]
+    return [await aresult_of(value, batch.output(index)) for index, value in enumerate(values)]
 
 
 class _Batch:
@@ -201,11 +201,11 @@ class _Batch:
             items=len(self.items), begin=self._begin, abegin=self._abegin, label=self._label(), kind="batch"
         )
 
-    def output(self, place: int) -> OutputType | None:
+    def output(self, index: int) -> OutputType | None:
         """Return what the task of an item returns."""
         if not self._outputs:  # the batch was made before: a durable run goes on
             self._outputs = [self._output(item) for item in self.items] if self._task is None else [_output(self._task)]
-        return self._outputs[place if len(self._outputs) > 1 else 0] if self._outputs else None
+        return self._outputs[index if len(self._outputs) > 1 else 0] if self._outputs else None
 
     def _label(self) -> str:
         return "" if self._task is None else self._task if isinstance(self._task, str) else self._task.definition.id

@@ -15,7 +15,7 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel
 
 from taskflow import Context, Retry, TaskResult, TokenResult, astep, durable, step, task, wait
-from taskflow.execution.in_place import drive
+from taskflow.execution.in_place import run_unsuspended
 from tests.faults.talking_tasks import Letter, Question, completer, fail, outcome_of, questions
 from tests.faults.tasks import FAST, Done, Work, ashort, away, done, note, noted, short
 from tests.projects.fleet_tasks import write
@@ -209,7 +209,7 @@ class Traveller:
 @task(id="f-durable", durable=True, suspend_after=SUSPEND_AFTER, retry=FAST)
 def trip(payload: Trip, ctx: Context) -> Done:
     """Go all legs in a child."""
-    return drive(Traveller(Blocking(), payload, ctx).go())
+    return run_unsuspended(Traveller(Blocking(), payload, ctx).go())
 
 
 @task(id="f-adurable", durable=True, suspend_after=SUSPEND_AFTER, retry=FAST)

@@ -9,7 +9,7 @@ from typing import Any
 from taskflow import AttemptOutcome, RunError, RunNotFoundError, RunStatus, StoreUnavailableError
 from taskflow.errors import StaleClaimError
 from taskflow.execution.reporting.changes import Change
-from taskflow.seams.streams import StreamPlace
+from taskflow.seams.streams import StreamAddress
 from taskflow.store import operations
 from taskflow.store.operations.runs import Operation
 from taskflow.store.operations.streams import StreamLimits
@@ -56,7 +56,7 @@ def _stale(ledger: Path) -> Iterator[tuple[str, int]]:
 
 def _writes(run_id: str, claim: int) -> dict[str, Callable[[], Operation[Any]]]:
     forged = b'{"claim":0,"attempt":0}'
-    change, place = Change("set", ("claim",), "0"), StreamPlace(run_id, "stream", "tale", claim)
+    change, place = Change("set", ("claim",), "0"), StreamAddress(run_id, "stream", "tale", claim)
     return {
         "finish_run": lambda: operations.runs.finish_run(run_id, claim, RunStatus.COMPLETED, output=forged),
         "settle_run": lambda: operations.runs.settle_run(run_id, claim, RunStatus.COMPLETED, output=forged),

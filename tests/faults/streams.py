@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Literal
 
 from taskflow import AttemptOutcome, Run, RunStatus, TaskFlow
-from taskflow.seams.streams import StreamPlace
+from taskflow.seams.streams import StreamAddress
 from tests.faults.ledger import Ledger
 from tests.faults.letters import Send
 from tests.faults.talking_tasks import Line, Question
@@ -17,7 +17,7 @@ def read_stream(
 ) -> dict[str, list[bytes]]:
     """Return the items that runs have told, or were told, as they are by now."""
     read = flow.engine.streams.read
-    return {run_id: [*read(StreamPlace(run_id, kind, name), 0, follow=False)] for run_id in run_ids}
+    return {run_id: [*read(StreamAddress(run_id, kind, name), 0, follow=False)] for run_id in run_ids}
 
 
 def check_tales(

@@ -61,7 +61,7 @@ def objects(fleet: Fleet) -> list[Path]:
 
 def sweep(fleet: Fleet) -> None:
     """Sweep as if everything were two days older."""
-    swept = ObjectSweep(fleet.flow.store, fleet.flow.values, fleet.flow.lookup)
+    swept = ObjectSweep(fleet.flow.store, fleet.flow.large_values, fleet.flow.lookup)
     swept.sweep(datetime.now(UTC) + timedelta(days=2))
 
 
@@ -145,7 +145,7 @@ def test_nothing_is_written_when_the_object_store_does_not_take_a_payload(
         tasks.echo.batch_trigger([1, LARGE])
     assert list(runs.list()) == []
     assert tasks.echo.trigger(1).status()  # small ones need no object store
-    assert blocked.flow.values.scheme.startswith("the folder")
+    assert blocked.flow.large_values.scheme.startswith("the folder")
 
 
 def test_a_key_that_has_a_run_leaves_no_object_behind(small_fleet: Fleet) -> None:
@@ -182,14 +182,14 @@ def test_objects_go_when_their_run_is_gone_and_what_no_record_names_goes_too(
     done, waiting, gone = tasks.echo.trigger(LARGE), tasks.echo.trigger(LARGE, delay="9d"), tasks.echo.trigger(LARGE)
     for handle in (done, gone):
         assert handle.result(timeout=10) == LARGE
-    stale = [fleet.flow.values.planned(handle.id, "output", LARGE.encode()) for handle in (done, waiting)]
+    stale = [fleet.flow.large_values.planned(handle.id, "output", LARGE.encode()) for handle in (done, waiting)]
     for large in stale:
         assert large
-        fleet.flow.values.write(large)
+        fleet.flow.large_values.write(large)
     sweep(fleet)
     assert len(objects(fleet)) == 2 + 2 + 2  # of the living one, all are kept
     redis(valkey, "DEL", key(fleet, gone.id))
-    ObjectSweep(fleet.flow.store, fleet.flow.values, fleet.flow.lookup).sweep(datetime.now(UTC))
+    ObjectSweep(fleet.flow.store, fleet.flow.large_values, fleet.flow.lookup).sweep(datetime.now(UTC))
     assert len(objects(fleet)) == 6  # young ones are not looked at
     sweep(fleet)
     assert len(objects(fleet)) == 4

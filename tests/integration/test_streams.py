@@ -23,7 +23,7 @@ from taskflow import (
     Task,
     runs,
 )
-from taskflow.seams.streams import StreamPlace
+from taskflow.seams.streams import StreamAddress
 from tests.conftest import StartFleet
 from tests.projects import streaming_tasks as tasks
 from tests.projects.streaming_tasks import Approval, approval, other_shared, shared, times, tokens
@@ -119,7 +119,7 @@ def test_no_item_is_lost_or_read_twice_however_often_connections_are_lost(fleet:
 
 def told(fleet: Fleet, run_id: str) -> list[int]:
     """Return what is there by now."""
-    place = StreamPlace(run_id, "stream", "shared")
+    place = StreamAddress(run_id, "stream", "shared")
     return [int(document) for document in fleet.flow.engine.streams.read(place, 0, follow=False)]
 
 

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from taskflow.seams.journal import Place, Scope, at_place, current_place
+from taskflow.seams.journal import JournalScope, Scope, current_scope, in_scope
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.batches import read_statuses
 from tests.store.conftest import Bench, real_time
@@ -16,16 +16,16 @@ from tests.store.conftest import Bench, real_time
 @pytest.mark.parametrize("is_lost", [False, True], ids=["at once", "after a lost connection"])
 def test_an_operation_makes_no_task_in_the_functions_name(one_bench: Bench, is_lost: bool) -> None:
     """redis-py makes one for each write, so a repeated write would move the branches behind it to other keys."""
-    places: list[Place] = []
+    places: list[JournalScope] = []
 
     def note(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> "asyncio.Task[Any]":
-        places.append((options.get("context") or contextvars.copy_context()).run(current_place))
+        places.append((options.get("context") or contextvars.copy_context()).run(current_scope))
         return asyncio.Task(coroutine, loop=loop, **options)
 
     async def ask() -> None:
         store = AsyncStore(real_time(one_bench), None)
         asyncio.get_running_loop().set_task_factory(note)
-        with at_place(Scope(Mock())):
+        with in_scope(Scope(Mock())):
             await store.run(read_statuses(["run_00x"]))
             if is_lost:
                 one_bench.redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")

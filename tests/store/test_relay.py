@@ -55,7 +55,7 @@ def test_an_outcome_is_written_with_the_next_claim(one_bench: Bench, store: Stor
     assert claimed.run_id == second
     assert one_bench.status(first.run_id) is RunStatus.COMPLETED
     late.assert_not_called()
-    relay.settle()
+    relay.flush()
     late.assert_not_called()
 
 
@@ -102,11 +102,11 @@ def test_an_outcome_that_was_kept_is_settled_once(one_bench: Bench, relay: Relay
     claimed = one_bench.claim(one_bench.trigger())
     late = Mock()
     relay.defer(claimed.run_id, finish_of(claimed), late)
-    relay.settle_unless_at_hand()
+    relay.flush_unless_at_hand()
     late.assert_not_called()
     relay.is_next_at_hand = lambda: False
-    relay.settle_unless_at_hand()
-    relay.settle()
+    relay.flush_unless_at_hand()
+    relay.flush()
     late.assert_called_once_with()
 
 
@@ -116,8 +116,8 @@ def test_a_settlement_that_is_interrupted_is_repeated(one_bench: Bench, relay: R
     late = Mock(side_effect=[SystemExit, None])
     relay.defer(claimed.run_id, finish_of(claimed), late)
     with pytest.raises(SystemExit):
-        relay.settle()
-    relay.settle()
+        relay.flush()
+    relay.flush()
     assert late.call_count == 2
 
 
@@ -131,5 +131,5 @@ def test_a_refused_outcome_whose_settling_is_interrupted_is_settled_again(
     relay.defer(first.run_id, finish_of(first), late)
     with pytest.raises(SystemExit):
         relay.claim(store, second, claim_of(second))
-    relay.settle()
+    relay.flush()
     assert late.call_count == 2

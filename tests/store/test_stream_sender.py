@@ -9,7 +9,7 @@ from taskflow.engine import stream_sender
 from taskflow.engine.stream_sender import QueuedWriter, StreamSender
 from taskflow.errors import StaleClaimError, StreamClosedError
 from taskflow.models import RunStatus
-from taskflow.seams.streams import StreamPlace
+from taskflow.seams.streams import StreamAddress
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
 from taskflow.store.operations.streams import StreamLimits, read_items
@@ -27,19 +27,19 @@ def make_writer(one_bench: Bench) -> Iterator[Make]:
     store = Store(real_time(one_bench))
     sender = StreamSender(store, StreamLimits())
 
-    def make(place: StreamPlace, claim: Callable[[], int] | None = None) -> QueuedWriter:
+    def make(place: StreamAddress, claim: Callable[[], int] | None = None) -> QueuedWriter:
         return QueuedWriter(place, claim, sender)
 
     yield make
     store.close()
 
 
-def items(bench: Bench, place: StreamPlace) -> list[bytes]:
+def items(bench: Bench, place: StreamAddress) -> list[bytes]:
     """Return what was written."""
     return [*bench.run(read_items(place, 0)).items]
 
 
-def resumed(bench: Bench, place: StreamPlace) -> int:
+def resumed(bench: Bench, place: StreamAddress) -> int:
     """Let a run wait and go on. Returns its new claim."""
     claim = place.claim or 0
     bench.run(wait_run(place.run_id, claim, [OpenedWait("w", 1)], ["w"]))

@@ -6,7 +6,7 @@ import pytest
 
 from taskflow.errors import RunNotFoundError, StaleClaimError, StreamClosedError, StreamError
 from taskflow.models import AttemptOutcome, RunStatus
-from taskflow.seams.streams import StreamPlace
+from taskflow.seams.streams import StreamAddress
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
 from taskflow.store.operations.streams import MOST_STREAMS, READ_BYTES, StreamLimits, append_items, ask_item, read_items
@@ -17,20 +17,20 @@ from tests.support.permanent_keys import is_permanent
 LIMITS = StreamLimits()
 
 
-def executing(bench: Bench) -> StreamPlace:
+def executing(bench: Bench) -> StreamAddress:
     """Return the stream "s" of a run that executes."""
     bench.node()
     claimed = bench.claim(bench.trigger())
-    return StreamPlace(claimed.run_id, "stream", "s", claimed.claim)
+    return StreamAddress(claimed.run_id, "stream", "s", claimed.claim)
 
 
 def append(
-    bench: Bench, place: StreamPlace, *items: bytes, closing: bool = False, limits: StreamLimits = LIMITS
+    bench: Bench, place: StreamAddress, *items: bytes, closing: bool = False, limits: StreamLimits = LIMITS
 ) -> int:
     return bench.run(append_items(place, items, limits, closing=closing))
 
 
-def read(bench: Bench, place: StreamPlace, start: int = 0) -> tuple[list[bytes], bool]:
+def read(bench: Bench, place: StreamAddress, start: int = 0) -> tuple[list[bytes], bool]:
     part = bench.run(read_items(place, start))
     return [*part.items], part.is_last
 
@@ -76,7 +76,7 @@ def test_stale_claims_and_ended_runs_take_nothing(bench: Bench) -> None:
         append(bench, place._replace(claim=again.claim), b"1")
     with pytest.raises(StreamClosedError, match="COMPLETED"):
         append(bench, others, b"1")
-    unknown = StreamPlace("run_x", "stream", "s")
+    unknown = StreamAddress("run_x", "stream", "s")
     with pytest.raises(RunNotFoundError):
         append(bench, unknown, b"1")
     with pytest.raises(RunNotFoundError):
@@ -112,7 +112,7 @@ def test_what_is_too_much_is_refused_as_a_whole(bench: Bench) -> None:
     append(bench, place, b"3")
 
 
-def waiting(bench: Bench, index: int = 0) -> StreamPlace:
+def waiting(bench: Bench, index: int = 0) -> StreamAddress:
     """Return the input stream "s" of a run that waits for an item of it."""
     place = executing(bench)._replace(kind="input")
     assert bench.run(wait_run(place.run_id, place.claim or 0, [OpenedWait("w", 1)])) == "OPEN"
@@ -120,7 +120,7 @@ def waiting(bench: Bench, index: int = 0) -> StreamPlace:
     return place._replace(claim=None)
 
 
-def resumed(bench: Bench, place: StreamPlace) -> list[object]:
+def resumed(bench: Bench, place: StreamAddress) -> list[object]:
     """Return what the wait was told, nothing while it is not done."""
     values = bench.run(read_waits(place.run_id, ["w"])).values
     return [json.loads(value) for value in values.get("w", ())]

@@ -16,11 +16,11 @@ from taskflow.store import operations
 from taskflow.store.operations.runs import Operation
 from taskflow.store.operations.tokens import (
     NewToken,
-    await_token,
     complete_token,
     create_token,
     list_tokens,
     read_token,
+    watch_token,
 )
 from taskflow.store.operations.waits import OpenedWait, close_waits, read_waiters, read_waits, resume_run, wait_run
 from taskflow.store.wire import new_token_id
@@ -49,7 +49,7 @@ def waits_for(bench: Bench, token_id: str, run_id: str | None = None) -> str:
     run_id = run_id or bench.trigger()
     claimed = bench.claim(run_id)
     bench.run(wait_run(run_id, claimed.claim, [OpenedWait("w", 1)]))
-    bench.run(await_token(token_id, Waiter(run_id, "w")))
+    bench.run(watch_token(token_id, Waiter(run_id, "w")))
     bench.run(wait_run(run_id, claimed.claim, [], ["w"]))
     return run_id
 
@@ -158,7 +158,7 @@ def test_an_open_token_is_on_the_permanent_list(one_bench: Bench) -> None:
 def test_an_unknown_token_is_named(bench: Bench) -> None:
     unknown = new_token_id(0)
     waiter = Waiter(bench.trigger(), "w")
-    calls: list[Operation[Any]] = [complete_token(unknown, b"1"), read_token(unknown), await_token(unknown, waiter)]
+    calls: list[Operation[Any]] = [complete_token(unknown, b"1"), read_token(unknown), watch_token(unknown, waiter)]
     for operation in calls:
         with pytest.raises(TokenNotFoundError, match="token_00"):
             bench.run(operation)
@@ -210,8 +210,8 @@ def test_a_run_waits_for_a_token_on_another_shard(valkey: RedisServer) -> None:
         bench.shard = 0
         bench.run(wait_run(run_id, claimed.claim, [OpenedWait("w", 1)]))
         bench.shard = 1
-        assert bench.run(await_token(done, Waiter(run_id, "w"))) == (None, DONE)
-        assert bench.run(await_token(open_token, Waiter(run_id, "w"))) == (None, b"")
+        assert bench.run(watch_token(done, Waiter(run_id, "w"))) == (None, DONE)
+        assert bench.run(watch_token(open_token, Waiter(run_id, "w"))) == (None, b"")
         complete(bench, open_token)
         perform_effect(bench.store, 1, f"deliver:{open_token}")  # type: ignore[arg-type]  # the blocking shell
         bench.shard = 0
@@ -247,6 +247,6 @@ def test_a_wait_that_is_gone_is_not_begun_for_a_token(bench: Bench) -> None:
     claimed = bench.claim(run_id)
     bench.run(wait_run(run_id, claimed.claim, [OpenedWait("w", 1)]))
     bench.run(operations.runs.cancel_run(run_id, ERROR))
-    bench.run(await_token(token_id, Waiter(run_id, "w")))
+    bench.run(watch_token(token_id, Waiter(run_id, "w")))
     assert waiters(bench, token_id) == 0
     assert not bench.client.exists(bench.key(f"waits:{run_id}"))

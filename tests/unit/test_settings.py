@@ -65,6 +65,6 @@ def test_the_history_is_in_home_unless_told_otherwise(tmp_path: Path) -> None:
         url = database_url(Settings.read(database_url=f"{scheme}://me:secret@host/runs?sslmode=require"))
         assert url is not None
         assert url.drivername == "postgresql+psycopg"
-        assert Database(url).place == "postgresql+psycopg://me:***@host/runs"
+        assert Database(url).address == "postgresql+psycopg://me:***@host/runs"
     with pytest.raises(SettingsError, match="in memory"):
         Settings.read(database_url="sqlite://")

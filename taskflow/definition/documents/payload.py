@@ -127,6 +127,6 @@ def _write_untyped(value: object) -> bytes:
         if b"NaN" in document or b"Infinity" in document:
             from_json(document, allow_inf_nan=False)
     except (PydanticSerializationError, ValueError) as error:
-        place = find_unserialisable(value) or find_non_finite(value) or f"$ is of type {type(value).__name__}"
-        raise UnwritableError(f"{place}, which JSON cannot carry") from error
+        fault = find_unserialisable(value) or find_non_finite(value) or f"$ is of type {type(value).__name__}"
+        raise UnwritableError(f"{fault}, which JSON cannot carry") from error
     return document

@@ -63,12 +63,12 @@ class LineCounter:
         ``append_logs.lua`` knows it. b"" when the limits are reached.
         """
         told: dict[str, object] = {"time": span.began_ns // 1_000_000, "ms": round(span.seconds * 1000, 3)}
-        place: dict[str, object] = {"span": span.id, "parent": span.parent}
-        return self._counted(place, claim, attempt, told | {"error": span.error}, span.name, span.fields)
+        span_fields: dict[str, object] = {"span": span.id, "parent": span.parent}
+        return self._counted(span_fields, claim, attempt, told | {"error": span.error}, span.name, span.fields)
 
     def _counted(
         self,
-        place: dict[str, object],
+        span_fields: dict[str, object],
         claim: int,
         attempt: int,
         told: dict[str, object],
@@ -81,14 +81,16 @@ class LineCounter:
             if self.count >= self._limits.lines or self._size >= self._limits.bytes:
                 self._is_truncated = True
                 told = {"time": time.time_ns() // 1_000_000, "level": "WARNING", "logger": "taskflow.run"}
-                place, fields = {}, {}
+                span_fields, fields = {}, {}
                 message = (
                     f"Truncated: an attempt's first {self._limits.lines:,} lines and {self._limits.bytes:,} bytes are "
                     "kept. Raise TASKFLOW_LOG_LINES or TASKFLOW_LOG_BYTES."
                 )
             self.count += 1
             numbers: dict[str, object] = {"attempt": attempt, "claim": claim, "seq": self.count}
-            document = _fitting(place | numbers | told, str(message), fields)  # what has no type checker logs anything
+            document = _fitting(
+                span_fields | numbers | told, str(message), fields
+            )  # what has no type checker logs anything
             self._size += len(document)
             return document
 

@@ -20,8 +20,8 @@ from taskflow.errors import (
     StreamError,
 )
 from taskflow.execution.reporting.changes import Change, Json, Pending, apply
-from taskflow.execution.reporting.desk import Desk, RunIdentity, RunWriter
 from taskflow.execution.reporting.lines import LineCounter, LineLimits, SpanTold
+from taskflow.execution.reporting.sink import ReportSink, RunIdentity, RunWriter
 from taskflow.seams.streams import StreamWriter
 
 log = logging.getLogger("taskflow.run")
@@ -51,18 +51,35 @@ class LiveRun:
     """
 
     __slots__ = (
-        "_desk", "_limits", "_lines", "_lock", "_metadata", "_number", "_outgoing", "_pending", "_sending", "_size",
-        "_stale_since", "_tags", "_view", "_writer", "at_end", "identity", "inputs", "is_over", "streams",
+        "_limits",
+        "_lines",
+        "_lock",
+        "_metadata",
+        "_number",
+        "_outgoing",
+        "_pending",
+        "_sending",
+        "_sink",
+        "_size",
+        "_stale_since",
+        "_tags",
+        "_view",
+        "_writer",
+        "at_end",
+        "identity",
+        "inputs",
+        "is_over",
+        "streams",
     )  # fmt: skip
 
-    def __init__(self, identity: RunIdentity, metadata: bytes, desk: Desk, limits: LineLimits) -> None:
+    def __init__(self, identity: RunIdentity, metadata: bytes, sink: ReportSink, limits: LineLimits) -> None:
         self.identity = identity
         self._writer = f"{identity.run_id}.{identity.claim}"
         self.is_over = False
         self.streams: dict[tuple[str, str], StreamWriter] = {}
         self.inputs: dict[str, int] = {}
         self.at_end: list[Callable[[], None]] = []
-        self._desk = desk
+        self._sink = sink
         self._limits = limits
         self._lines: LineCounter | None = None
         self._metadata = metadata
@@ -103,7 +120,7 @@ class LiveRun:
             if run_id == self.identity.run_id:
                 self._change_own(change, verb)
             self._pending.setdefault(run_id, Pending()).add(change)
-        self._desk.wake()
+        self._sink.wake()
 
     def add_tags(self, tags: Sequence[str]) -> None:
         """Add tags.
@@ -115,7 +132,7 @@ class LiveRun:
             if self.is_over:
                 raise OutsideRunError("tags.add")
             self._tags.update(dict.fromkeys(tags))
-        self._desk.wake()
+        self._sink.wake()
 
     def log(self, level: str, logger: str, message: str, fields: dict[str, object]) -> None:
         """Keep a log line. After the attempt's end too: its threads may go on for a while."""
@@ -136,7 +153,7 @@ class LiveRun:
 
     def _keep(self, document: bytes) -> None:
         if document:
-            self._desk.keep_line(self.identity.run_id, self.identity.claim, document)
+            self._sink.keep_line(self.identity.run_id, self.identity.claim, document)
 
     @property
     def has_logged(self) -> bool:
@@ -155,7 +172,7 @@ class LiveRun:
                 self._collect()
             while self._outgoing:
                 try:
-                    self._send(self._desk.writer, self._outgoing[0])
+                    self._send(self._sink.writer, self._outgoing[0])
                 except (StaleClaimError, RunNotFoundError) as stale:
                     if isinstance(stale, StaleClaimError) and self._may_be_resumed(stale):
                         raise

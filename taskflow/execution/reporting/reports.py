@@ -12,9 +12,9 @@ from typing import Final
 from taskflow.errors import StaleClaimError, StoreUnavailableError
 from taskflow.execution.reporting.capture import install_capture
 from taskflow.execution.reporting.current import OWN_THREADS, entered_run
-from taskflow.execution.reporting.desk import RunIdentity, RunWriter
 from taskflow.execution.reporting.lines import LineLimits
 from taskflow.execution.reporting.live_run import LiveRun
+from taskflow.execution.reporting.sink import RunIdentity, RunWriter
 from taskflow.execution.reporting.spool import Spool
 
 log = logging.getLogger("taskflow.run")

@@ -8,7 +8,7 @@ from pydantic_core import from_json, to_json
 from taskflow.errors import StreamClosedError, StreamTimeoutError
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.seams.engine import engine
-from taskflow.seams.streams import StreamPlace
+from taskflow.seams.streams import StreamAddress
 from taskflow.seams.waits import Wait, Waiter, WaitRequest, Waits
 
 
@@ -20,7 +20,7 @@ class Asking:
     """
 
     def __init__(self, name: str, live: LiveRun, timeout: timedelta | None) -> None:
-        self._place = StreamPlace(live.identity.run_id, "input", name)
+        self._place = StreamAddress(live.identity.run_id, "input", name)
         self._live, self._timeout = live, timeout
         self._index = live.reserve_input(name)
 

@@ -14,7 +14,7 @@ from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.execution.streaming.asking import Asking
 from taskflow.execution.streaming.listener import Listener, listen
 from taskflow.seams.engine import engine
-from taskflow.seams.streams import StreamPlace
+from taskflow.seams.streams import StreamAddress
 from taskflow.seams.waits import require_waits
 
 T = TypeVar("T")
@@ -167,10 +167,10 @@ class InputStream(Generic[T]):
     def _load(self, document: bytes) -> T:
         return cast("T", self._items.load(document))
 
-    def _place(self, run_id: str) -> StreamPlace:
-        return StreamPlace(run_id, "input", self.name)
+    def _place(self, run_id: str) -> StreamAddress:
+        return StreamAddress(run_id, "input", self.name)
 
-    def _own(self, live: LiveRun) -> StreamPlace:
+    def _own(self, live: LiveRun) -> StreamAddress:
         return self._place(live.identity.run_id)
 
     def _closed(self, live: LiveRun) -> StreamClosedError:

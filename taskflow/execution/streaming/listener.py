@@ -12,7 +12,7 @@ from taskflow.errors import TaskflowError
 from taskflow.execution.reporting.current import OWN_THREADS
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.seams.engine import engine
-from taskflow.seams.streams import StreamPlace
+from taskflow.seams.streams import StreamAddress
 
 log = logging.getLogger("taskflow.run")
 
@@ -28,7 +28,7 @@ class Listener:
         self._end()
 
 
-def listen(live: LiveRun, place: StreamPlace, tell: Callable[[bytes], object]) -> Listener:
+def listen(live: LiveRun, place: StreamAddress, tell: Callable[[bytes], object]) -> Listener:
     """Call a function with the documents of an input stream that its attempt has not taken, and those to come."""
     start = live.inputs.get(place.name, 0)
     try:
@@ -43,7 +43,7 @@ def listen(live: LiveRun, place: StreamPlace, tell: Callable[[bytes], object]) -
     return listener
 
 
-def _in_thread(place: StreamPlace, start: int, tell: Callable[[bytes], object]) -> Listener:
+def _in_thread(place: StreamAddress, start: int, tell: Callable[[bytes], object]) -> Listener:
     is_off = threading.Event()
     context = contextvars.copy_context()  # the function is code of this attempt
     thread = threading.Thread(
@@ -53,7 +53,7 @@ def _in_thread(place: StreamPlace, start: int, tell: Callable[[bytes], object]) 
     return Listener(is_off.set)
 
 
-def _tell_in_thread(place: StreamPlace, start: int, tell: Callable[[bytes], object], is_off: threading.Event) -> None:
+def _tell_in_thread(place: StreamAddress, start: int, tell: Callable[[bytes], object], is_off: threading.Event) -> None:
     try:
         with closing(engine().streams.read(place, start)) as documents:
             for document in documents:
@@ -64,7 +64,7 @@ def _tell_in_thread(place: StreamPlace, start: int, tell: Callable[[bytes], obje
         log.warning("stream.unheard: %s", error)
 
 
-async def _tell_in_loop(place: StreamPlace, start: int, tell: Callable[[bytes], object]) -> None:
+async def _tell_in_loop(place: StreamAddress, start: int, tell: Callable[[bytes], object]) -> None:
     try:
         async with aclosing(engine().streams.aread(place, start)) as documents:
             async for document in documents:
@@ -78,7 +78,7 @@ async def _tell_in_loop(place: StreamPlace, start: int, tell: Callable[[bytes], 
         log.warning("stream.unheard: %s", error)
 
 
-def _tell(place: StreamPlace, document: bytes, tell: Callable[[bytes], object]) -> object:
+def _tell(place: StreamAddress, document: bytes, tell: Callable[[bytes], object]) -> object:
     try:
         return tell(document)
     except Exception:

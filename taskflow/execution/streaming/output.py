@@ -11,7 +11,7 @@ from taskflow.definition.durations import Duration, parse_timeout
 from taskflow.errors import TaskflowError
 from taskflow.execution.streaming.target import target_of
 from taskflow.seams.engine import engine
-from taskflow.seams.streams import StreamPlace, StreamWriter
+from taskflow.seams.streams import StreamAddress, StreamWriter
 
 T = TypeVar("T")
 
@@ -114,13 +114,13 @@ class OutputStream(Generic[T]):
         """
         refuse_in_event_loop("stream.read", "stream.aread")
         longest = parse_timeout(timeout)
-        found = engine().streams.read(StreamPlace(run_id, "stream", self.name), start_index, timeout=longest)
+        found = engine().streams.read(StreamAddress(run_id, "stream", self.name), start_index, timeout=longest)
         return self._loaded(found)
 
     def aread(self, run_id: str, *, start_index: int = 0, timeout: Duration | None = None) -> AsyncGenerator[T]:
         """Yield the items of a run from an index on, then those to come. See ``read``."""
         longest = parse_timeout(timeout)
-        found = engine().streams.aread(StreamPlace(run_id, "stream", self.name), start_index, timeout=longest)
+        found = engine().streams.aread(StreamAddress(run_id, "stream", self.name), start_index, timeout=longest)
         return self._aloaded(found)
 
     def _loaded(self, documents: Generator[bytes]) -> Generator[T]:

@@ -4,16 +4,16 @@ from typing import NamedTuple
 
 from taskflow.errors import OutsideRunError
 from taskflow.execution.reporting.current import current_live_run
-from taskflow.execution.reporting.desk import RunIdentity
 from taskflow.execution.reporting.live_run import LiveRun
+from taskflow.execution.reporting.sink import RunIdentity
 from taskflow.seams.engine import engine
-from taskflow.seams.streams import StreamPlace, StreamWriter
+from taskflow.seams.streams import StreamAddress, StreamWriter
 
 
 class Target(NamedTuple):
     """A stream, and the attempt whose code this is, None outside of one."""
 
-    place: StreamPlace
+    place: StreamAddress
     live: LiveRun | None
 
     def writer(self) -> StreamWriter:
@@ -45,7 +45,7 @@ def target_of(name: str, target: str, verb: str) -> Target:
             raise OutsideRunError(f"{verb}(target={target!r})")
         run_id = _related(live.identity, target)
     claim = live.identity.claim if live is not None and live.identity.run_id == run_id else None
-    return Target(StreamPlace(run_id, "stream", name, claim), live)
+    return Target(StreamAddress(run_id, "stream", name, claim), live)
 
 
 def _related(me: RunIdentity, target: str) -> str:

@@ -7,8 +7,8 @@ from typing import Literal
 
 from taskflow.errors import WaitError
 from taskflow.execution.hook_runner import HookRunner
-from taskflow.execution.in_place import drive
-from taskflow.execution.waiting.desk import LOOK_SECONDS, Desk, Opening
+from taskflow.execution.in_place import run_unsuspended
+from taskflow.execution.waiting.wait_store import LOOK_SECONDS, Opening, WaitStore
 from taskflow.seams.waits import Wait, Waiter, WaitRequest
 
 
@@ -17,9 +17,9 @@ class BlockingWaits:
 
     is_durable = False
 
-    def __init__(self, desk: Desk, hooks: HookRunner) -> None:
-        self._desk, self._hooks = desk, hooks
-        self._first_claim = desk.claim
+    def __init__(self, wait_store: WaitStore, hooks: HookRunner) -> None:
+        self._wait_store, self._hooks = wait_store, hooks
+        self._first_claim = wait_store.claim
         self._numbers = itertools.count(1)
         self._read: list[str] = []
         self._waiting = threading.Lock()
@@ -47,27 +47,31 @@ class BlockingWaits:
         return f"{self._first_claim}.{next(self._numbers)}"
 
     def _wait(self, request: WaitRequest, name: str) -> Sequence[bytes]:
-        desk = self._desk
-        desk.open(Opening(name, request.items, request.due, tuple(self._read)))
+        wait_store = self._wait_store
+        wait_store.open(Opening(name, request.items, request.due, tuple(self._read)))
         self._read.clear()
         try:
-            what = request.begin(Waiter(desk.run_id, name, place=desk.place)) if request.begin else request.what
+            what = (
+                request.begin(Waiter(wait_store.run_id, name, place=wait_store.place))
+                if request.begin
+                else request.what
+            )
             self._call("on_wait", what)
             values = self._until_done(name)
         except Exception:
-            desk.close([name])
+            wait_store.close([name])
             raise
         self._read.append(name)
         self._call("on_resume", what)
         return values
 
     def _until_done(self, name: str) -> Sequence[bytes]:
-        desk = self._desk
+        wait_store = self._wait_store
         is_parked = self._park(name)
         while True:
             if is_parked:
                 self._listen(name)
-            done = desk.read([name])
+            done = wait_store.read([name])
             if is_parked and not done.is_resumed:
                 continue  # it waits still, be it for its slot; or it has ended, and this child is about to be stopped
             if name in done.values:
@@ -75,11 +79,11 @@ class BlockingWaits:
             is_parked = self._park(name)
 
     def _park(self, name: str) -> bool:
-        return self._desk.park([name])
+        return self._wait_store.park([name])
 
     def _listen(self, name: str) -> None:
-        self._desk.listen(LOOK_SECONDS)
+        self._wait_store.listen(LOOK_SECONDS)
 
     def _call(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
         if self._hooks.plan.of(kind):
-            drive(self._hooks.waits(kind, what))
+            run_unsuspended(self._hooks.waits(kind, what))

@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.errors import WaitError
 from taskflow.execution.hook_runner import HookRunner
-from taskflow.execution.waiting.desk import NO_ENTRIES, AsyncDesk, Done, Opening
 from taskflow.execution.waiting.parked import can_only_wait
+from taskflow.execution.waiting.wait_store import NO_ENTRIES, AsyncWaitStore, Done, Opening
 from taskflow.models import RunStatus
 from taskflow.seams.waits import Wait, Waiter, WaitRequest, current_waits
 
@@ -29,14 +29,23 @@ class CoroutineWaits:
     """
 
     __slots__ = (
-        "_desk", "_first_claim", "_hearing", "_hooks", "_is_told", "_look", "_numbers", "_open", "_parking", "_read",
+        "_first_claim",
+        "_hearing",
+        "_hooks",
+        "_is_told",
+        "_look",
+        "_numbers",
+        "_open",
+        "_parking",
+        "_read",
         "_tasks",
+        "_wait_store",
     )  # fmt: skip
     is_durable = False
 
-    def __init__(self, desk: AsyncDesk, hooks: HookRunner) -> None:
-        self._desk, self._hooks = desk, hooks
-        self._first_claim = desk.claim
+    def __init__(self, wait_store: AsyncWaitStore, hooks: HookRunner) -> None:
+        self._wait_store, self._hooks = wait_store, hooks
+        self._first_claim = wait_store.claim
         self._numbers = itertools.count(1)
         self._open: dict[str, asyncio.Future[Sequence[bytes]]] = {}
         self._read: list[str] = []
@@ -58,8 +67,8 @@ class CoroutineWaits:
         """Wait, and return the JSON of each item."""
         name = self._name()
         forgotten, self._read = tuple(self._read), []
-        waiter = Waiter(self._desk.run_id, name, place=self._desk.place)
-        await self._desk.open(Opening(name, request.items, request.due, forgotten))
+        waiter = Waiter(self._wait_store.run_id, name, place=self._wait_store.place)
+        await self._wait_store.open(Opening(name, request.items, request.due, forgotten))
         try:
             what = await request.abegin(waiter) if request.abegin else request.what
             await self._call("on_wait", what)
@@ -110,7 +119,7 @@ class CoroutineWaits:
     async def _give_up(self, name: str) -> None:
         """Its code does not wait for it any more: a timeout of its own, say. It goes on with a slot only."""
         await self._leave_wait(name)
-        self._desk.close([name])
+        self._wait_store.close([name])
 
     async def _leave_wait(self, name: str) -> None:
         self._open.pop(name, None)
@@ -121,7 +130,7 @@ class CoroutineWaits:
             await asyncio.shield(unparked)
 
     async def _unpark(self, parking: "asyncio.Task[None]") -> None:
-        await self._desk.resume()
+        await self._wait_store.resume()
         await asyncio.wait([parking])
 
     def _ended(self, task: "asyncio.Task[Any]") -> None:
@@ -164,13 +173,13 @@ class CoroutineWaits:
 
     async def _park(self) -> None:
         self._is_told = False
-        if await self._desk.park(list(self._open), self._entries()):
-            self._desk.parked()
+        if await self._wait_store.park(list(self._open), self._entries()):
+            self._wait_store.parked()
             if not await self._rest():
                 return
-            self._desk.resumed()
+            self._wait_store.resumed()
         else:
-            self._take(await self._desk.read(list(self._open)))
+            self._take(await self._wait_store.read(list(self._open)))
 
     def _entries(self) -> Mapping[str, bytes]:
         """Return what a journal keeps with the waits."""
@@ -185,7 +194,7 @@ class CoroutineWaits:
     async def _is_resumed(self) -> bool:
         await self._hear()
         self._is_told = False
-        done = await self._desk.read(list(self._open))
+        done = await self._wait_store.read(list(self._open))
         if done.is_resumed:
             self._take(done)
         return done.is_resumed
@@ -199,7 +208,7 @@ class CoroutineWaits:
     async def _collect(self) -> None:
         """One of its waits is done while it executes."""
         self._is_told = False
-        self._take(await self._desk.read(list(self._open)))
+        self._take(await self._wait_store.read(list(self._open)))
 
     def _take(self, done: Done) -> None:
         if done.status is not RunStatus.EXECUTING:

@@ -13,8 +13,8 @@ from taskflow.errors import WaitError
 from taskflow.execution.journal import Journal
 from taskflow.execution.journal_entries import Asked, Entry, asked_wait, step_entry, step_value, wait_entry
 from taskflow.execution.step_failures import failure_of
-from taskflow.execution.waiting.desk import Opening
-from taskflow.seams.journal import NOWHERE, Place, Scope, StepCall, WithinStep, at_place
+from taskflow.execution.waiting.wait_store import Opening
+from taskflow.seams.journal import NOWHERE, JournalScope, Scope, StepCall, WithinStep, in_scope
 from taskflow.seams.waits import SLEPT, Wait, Waiter, WaitRequest
 
 NOTHING: Final = (b"null",)
@@ -58,7 +58,7 @@ class DurableCalls:
     def __init__(self, way: Way, journal: Journal, random: Callable[[], float] = random.random) -> None:
         self._way, self._journal, self._random = way, journal, random
 
-    async def wait(self, place: Place, request: WaitRequest) -> Sequence[bytes]:
+    async def wait(self, place: JournalScope, request: WaitRequest) -> Sequence[bytes]:
         """Wait, and return the JSON of each item."""
         if isinstance(place, WithinStep):
             raise WaitError(
@@ -73,7 +73,7 @@ class DurableCalls:
         if entry is not None and entry.state == "z":
             return NOTHING
         if entry is None and short is not None:
-            with at_place(NOWHERE):
+            with in_scope(NOWHERE):
                 await self._way.sleep(short)
                 await self._keep(key, wait_entry("z", asked))
             return NOTHING
@@ -90,7 +90,7 @@ class DurableCalls:
             except Exception as error:
                 self._journal.failed(key, asked, error)
                 raise
-            with at_place(NOWHERE):
+            with in_scope(NOWHERE):
                 await self._keep(key, entry)
         if entry.state == "f":
             raise failure_of(call.name, entry.value)
@@ -103,7 +103,7 @@ class DurableCalls:
         for failed in itertools.count(waited + 1):
             await self._flush()
             try:
-                with at_place(WithinStep(call.name)):
+                with in_scope(WithinStep(call.name)):
                     return await self._way.call(call)
             except Exception as error:
                 self._journal.check()
@@ -118,7 +118,7 @@ class DurableCalls:
         asked = Asked("retry", call.name)
         entry = self._journal.find(key, asked)
         if entry is None and delay <= SLEPT:
-            with at_place(NOWHERE):
+            with in_scope(NOWHERE):
                 await self._way.sleep(delay)
             return
         what = Wait("duration", until=datetime.now(UTC) + delay)
@@ -130,7 +130,7 @@ class DurableCalls:
         values = journal.values.get(key)
         if entry is not None and entry.state == "r" and values is not None:
             return values
-        with at_place(NOWHERE):  # what is made here is none of the function's own tasks
+        with in_scope(NOWHERE):  # what is made here is none of the function's own tasks
             if what is None:
                 what = await self._begin(key, asked, request)
             if values is None:

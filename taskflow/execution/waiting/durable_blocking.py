@@ -9,12 +9,12 @@ from typing import Literal
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.errors import Suspended, TaskflowError
 from taskflow.execution.hook_runner import HookRunner
-from taskflow.execution.in_place import drive
+from taskflow.execution.in_place import run_unsuspended
 from taskflow.execution.journal import Journal
 from taskflow.execution.waiting.blocking import BlockingWaits
-from taskflow.execution.waiting.desk import LOOK_SECONDS, Desk, Opening
 from taskflow.execution.waiting.durable import NOTHING, DurableCalls, Patience, short_wait, waiter
-from taskflow.seams.journal import NOWHERE, Scope, StepCall, current_place
+from taskflow.execution.waiting.wait_store import LOOK_SECONDS, Opening, WaitStore
+from taskflow.seams.journal import NOWHERE, Scope, StepCall, current_scope
 from taskflow.seams.waits import Wait, WaitRequest
 
 
@@ -23,8 +23,8 @@ class DurableBlockingWaits(BlockingWaits):
 
     is_durable = True
 
-    def __init__(self, desk: Desk, hooks: HookRunner, journal: Journal) -> None:
-        super().__init__(desk, hooks)
+    def __init__(self, wait_store: WaitStore, hooks: HookRunner, journal: Journal) -> None:
+        super().__init__(wait_store, hooks)
         self.journal = journal
         self._calls = DurableCalls(_Blocking(self), journal)
         self._patience = Patience(journal)
@@ -33,7 +33,7 @@ class DurableBlockingWaits(BlockingWaits):
 
     def wait(self, request: WaitRequest) -> Sequence[bytes]:
         """Wait, and return the JSON of each item."""
-        place = current_place()
+        place = current_scope()
         if place is NOWHERE:  # in a hook
             short = short_wait(request)
             if short is None:
@@ -41,13 +41,13 @@ class DurableBlockingWaits(BlockingWaits):
             time.sleep(short.total_seconds())
             return NOTHING
         self._refuse_thread()
-        return drive(self._calls.wait(place, request))
+        return run_unsuspended(self._calls.wait(place, request))
 
     def step(self, scope: Scope, call: StepCall) -> object:
         """Return a step's result."""
         refuse_in_event_loop("step", "astep")
         self._refuse_thread()
-        return drive(self._calls.step(scope, call))
+        return run_unsuspended(self._calls.step(scope, call))
 
     async def astep(self, scope: Scope, call: StepCall) -> object:
         """Refuse: the coroutine that awaits would not be the run's own."""
@@ -65,17 +65,17 @@ class DurableBlockingWaits(BlockingWaits):
 
     def _park(self, name: str) -> bool:
         self._since = time.monotonic()
-        return self._desk.park([name], self.journal.unwritten())
+        return self._wait_store.park([name], self.journal.unwritten())
 
     def _listen(self, name: str) -> None:
         left = self._patience.left([name], timedelta(seconds=time.monotonic() - self._since))
         seconds = LOOK_SECONDS if left is None else left.total_seconds()
         if seconds <= 0:
-            if self._desk.suspend():
+            if self._wait_store.suspend():
                 self.journal.is_suspended = True
                 raise Suspended(self.journal.run_id)
             seconds = LOOK_SECONDS  # a wait is done: it is told once it has a slot again
-        self._desk.listen(min(max(seconds, 0.05), LOOK_SECONDS))
+        self._wait_store.listen(min(max(seconds, 0.05), LOOK_SECONDS))
 
     def _refuse_thread(self) -> None:
         self.journal.check()
@@ -91,14 +91,14 @@ class _Blocking:
 
     def __init__(self, waits: DurableBlockingWaits) -> None:
         self._waits = waits
-        self._desk = waits._desk  # pyright: ignore[reportPrivateUsage] - one class in two parts
+        self._wait_store = waits._wait_store  # pyright: ignore[reportPrivateUsage] - one class in two parts
 
     async def open(self, opening: Opening) -> None:
-        self._desk.open(opening)
+        self._wait_store.open(opening)
 
     async def begin(self, request: WaitRequest, key: str) -> Wait:
         assert request.begin is not None
-        return request.begin(waiter(self._desk.run_id, key, self._desk.place))
+        return request.begin(waiter(self._wait_store.run_id, key, self._wait_store.place))
 
     async def tell(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
         self._waits._call(kind, what)  # pyright: ignore[reportPrivateUsage]
@@ -115,4 +115,4 @@ class _Blocking:
         return call.call()
 
     async def write(self, entries: Mapping[str, bytes]) -> None:
-        self._desk.write(entries)
+        self._wait_store.write(entries)

@@ -16,9 +16,9 @@ from taskflow.execution.in_loop import in_thread
 from taskflow.execution.journal import Journal
 from taskflow.execution.journal_entries import wait_entry
 from taskflow.execution.waiting.coroutines import CoroutineWaits
-from taskflow.execution.waiting.desk import LOOK_SECONDS, AsyncDesk, Opening
 from taskflow.execution.waiting.durable import NOTHING, DurableCalls, Patience, short_wait, waiter
-from taskflow.seams.journal import NOWHERE, Scope, StepCall, current_place, move_to
+from taskflow.execution.waiting.wait_store import LOOK_SECONDS, AsyncWaitStore, Opening
+from taskflow.seams.journal import NOWHERE, Scope, StepCall, current_scope, move_to
 from taskflow.seams.waits import Wait, WaitRequest
 
 _LEAVING_SECONDS: Final = 5.0
@@ -32,8 +32,8 @@ class DurableCoroutineWaits(CoroutineWaits):
 
     is_durable = True
 
-    def __init__(self, desk: AsyncDesk, hooks: HookRunner, journal: Journal) -> None:
-        super().__init__(desk, hooks)
+    def __init__(self, wait_store: AsyncWaitStore, hooks: HookRunner, journal: Journal) -> None:
+        super().__init__(wait_store, hooks)
         self.journal = journal
         self._calls = DurableCalls(_Awaiting(self), journal)
         self._patience = Patience(journal)
@@ -41,7 +41,7 @@ class DurableCoroutineWaits(CoroutineWaits):
 
     async def await_(self, request: WaitRequest) -> Sequence[bytes]:
         """Wait, and return the JSON of each item."""
-        place = current_place()
+        place = current_scope()
         if place is NOWHERE:  # in a hook
             short = short_wait(request)
             if short is None:
@@ -68,7 +68,7 @@ class DurableCoroutineWaits(CoroutineWaits):
     def context(self, given: contextvars.Context | None) -> contextvars.Context | None:
         """Give a task that the function makes a scope of its own."""
         context = contextvars.copy_context() if given is None else given
-        place = context.run(current_place)
+        place = context.run(current_scope)
         if isinstance(place, Scope):
             context.run(move_to, place.branch())
         return context
@@ -100,7 +100,7 @@ class DurableCoroutineWaits(CoroutineWaits):
             if self._suspending and left is not None:
                 left = timedelta(0)
             if left == timedelta(0):
-                if await self._desk.suspend():
+                if await self._wait_store.suspend():
                     self._leave()
                     return False
                 left = timedelta(seconds=LOOK_SECONDS)  # a wait is done: it is told once it has a slot again
@@ -133,7 +133,7 @@ class DurableCoroutineWaits(CoroutineWaits):
         entry = self.journal.entry(key)
         if entry is not None and not self._hooks.context.signal.is_set():
             self.journal.note(key, wait_entry("o", entry.asked))
-            self._desk.close([key], self.journal.unwritten())
+            self._wait_store.close([key], self.journal.unwritten())
 
 
 class _Awaiting:
@@ -141,14 +141,14 @@ class _Awaiting:
 
     def __init__(self, waits: DurableCoroutineWaits) -> None:
         self._waits = waits
-        self._desk = waits._desk  # pyright: ignore[reportPrivateUsage] - one class in two parts
+        self._wait_store = waits._wait_store  # pyright: ignore[reportPrivateUsage] - one class in two parts
 
     async def open(self, opening: Opening) -> None:
-        await self._desk.open(opening)
+        await self._wait_store.open(opening)
 
     async def begin(self, request: WaitRequest, key: str) -> Wait:
         assert request.abegin is not None
-        return await request.abegin(waiter(self._desk.run_id, key, self._desk.place))
+        return await request.abegin(waiter(self._wait_store.run_id, key, self._wait_store.place))
 
     async def tell(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
         await self._waits._call(kind, what)  # pyright: ignore[reportPrivateUsage]
@@ -167,4 +167,4 @@ class _Awaiting:
         return await value if inspect.isawaitable(value) else value
 
     async def write(self, entries: Mapping[str, bytes]) -> None:
-        await self._desk.write(entries)
+        await self._wait_store.write(entries)

@@ -32,17 +32,17 @@ def trigger_runs(news: Sequence[NewRun]) -> Operation[list[tuple[str, bool]]]:
 
 def write_batch(
     batch_id: str,
-    place: int,
+    index: int,
     run_ids: Sequence[str | None],
     errors: Sequence[BatchError] = (),
     *,
     count: int | None = None,
     key: str = "",
 ) -> Operation[bool]:
-    """Keep what the items from ``place`` on became; None for one without run. ``count`` closes the batch."""
+    """Keep what the items from ``index`` on became; None for one without run. ``count`` closes the batch."""
     ids = " ".join(run_id or _NO_RUN for run_id in run_ids)
     told = json.dumps([[error.index, error.task_id, error.type, error.message] for error in errors]) if errors else ""
-    args = (batch_id, place, ids, told, "" if count is None else count, key)
+    args = (batch_id, index, ids, told, "" if count is None else count, key)
     return Operation("write_batch", args, lambda code, _: code == 1, needs_replicas=True)
 
 
@@ -83,9 +83,9 @@ def read_batch(batch_id: str) -> Operation[StoredBatch]:
 def _stored_batch(now: bytes, fields: Mapping[str, bytes]) -> StoredBatch:
     count = int(fields["count"]) if "count" in fields else None
     found: dict[int, str | None] = {}
-    for place, value in _parts("runs:", fields):
+    for index, value in _parts("runs:", fields):
         ids = value.decode().split(" ")
-        found |= {place + offset: None if each == _NO_RUN else each for offset, each in enumerate(ids)}
+        found |= {index + offset: None if each == _NO_RUN else each for offset, each in enumerate(ids)}
     errors = [BatchError(*error) for _, value in _parts("errors:", fields) for error in json.loads(value)]
     length = max(found, default=-1) + 1 if count is None else count
     return StoredBatch(

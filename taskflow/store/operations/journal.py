@@ -44,7 +44,7 @@ def read_journal(run_id: str) -> Operation[StoredJournal]:
 
     def read(_: int, value: Any) -> StoredJournal:
         flat, done = value
-        entries = {flat[place].decode(): flat[place + 1] for place in range(0, len(flat), 2)}
+        entries = {flat[index].decode(): flat[index + 1] for index in range(0, len(flat), 2)}
         return StoredJournal(entries, {name.decode(): tuple(values) for name, values in done})
 
     return Operation("read_journal", (run_id,), read)

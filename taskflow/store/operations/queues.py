@@ -9,10 +9,10 @@ from taskflow.models import QueueState
 from taskflow.store.operations.records import instant
 from taskflow.store.operations.runs import Operation
 
-Order = Literal["pause", "resume", "override", "reset"]
+QueueCommand = Literal["pause", "resume", "override", "reset"]
 
 
-def control_queue(queue: str, order: Order, limit: int | None = None) -> Operation[int]:
+def control_queue(queue: str, command: QueueCommand, limit: int | None = None) -> Operation[int]:
     """Pause, resume or limit a queue, or the environment for "". Resuming that needs a sweep of its queues afterwards.
 
     Raises (when read):
@@ -24,7 +24,7 @@ def control_queue(queue: str, order: Order, limit: int | None = None) -> Operati
             raise QueueNotFoundError(queue)
         return int(value)
 
-    return Operation("control_queue", (queue, order, "" if limit is None else limit), read)
+    return Operation("control_queue", (queue, command, "" if limit is None else limit), read)
 
 
 def read_queues(queue: str = "") -> Operation[list[QueueState]]:

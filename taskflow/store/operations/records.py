@@ -86,7 +86,7 @@ def instant(milliseconds: bytes | str | float) -> datetime:
 
 def pairs(flat: Sequence[bytes]) -> dict[str, bytes]:
     """Return the fields of a flat ``field, value, ...`` reply."""
-    return {flat[place].decode(): flat[place + 1] for place in range(0, len(flat), 2)}
+    return {flat[index].decode(): flat[index + 1] for index in range(0, len(flat), 2)}
 
 
 def ticket(fields: Sequence[bytes]) -> Ticket:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from taskflow.errors import RunNotFoundError, StaleClaimError, StreamClosedError, StreamError
-from taskflow.seams.streams import StreamPlace
+from taskflow.seams.streams import StreamAddress
 from taskflow.seams.waits import Waiter
 from taskflow.store.operations.runs import Operation
 
@@ -39,7 +39,7 @@ class StreamPart:
 
 
 def append_items(
-    place: StreamPlace, items: Sequence[bytes], limits: StreamLimits, *, closing: bool = False
+    address: StreamAddress, items: Sequence[bytes], limits: StreamLimits, *, closing: bool = False
 ) -> Operation[int]:
     """Append items to a stream, all or none. Reads as how many there are then.
 
@@ -50,24 +50,24 @@ def append_items(
         StreamError: It would hold too much, or the run would have too many streams.
     """
     args = (
-        place.run_id, place.claim or "", place.kind, place.name, secrets.token_urlsafe(6), limits.items, limits.bytes,
-        MOST_STREAMS, int(closing), *items,
+        address.run_id, address.claim or "", address.kind, address.name, secrets.token_urlsafe(6),
+        limits.items, limits.bytes, MOST_STREAMS, int(closing), *items,
     )  # fmt: skip
 
     def read(code: int, value: Any) -> int:
         if code == 1:
             return int(value)
-        raise _refusal(place, limits, code, value)
+        raise _refusal(address, limits, code, value)
 
-    return Operation("send_items" if place.kind == "input" else "append_items", args, read)
+    return Operation("send_items" if address.kind == "input" else "append_items", args, read)
 
 
-def ask_item(place: StreamPlace, index: int, waiter: Waiter) -> Operation[int]:
+def ask_item(address: StreamAddress, index: int, waiter: Waiter) -> Operation[int]:
     """Let a run's wait be done by an item of an input stream of it: ``{"index", "item"}``, or ``{"closed": true}``."""
-    return Operation("ask_item", (place.run_id, place.name, index, waiter.wait), lambda _, value: int(value))
+    return Operation("ask_item", (address.run_id, address.name, index, waiter.wait), lambda _, value: int(value))
 
 
-def read_items(place: StreamPlace, start: int) -> Operation[StreamPart]:
+def read_items(address: StreamAddress, start: int) -> Operation[StreamPart]:
     """Read some items from an index on, counted from 0.
 
     Raises (when read):
@@ -76,19 +76,19 @@ def read_items(place: StreamPlace, start: int) -> Operation[StreamPart]:
 
     def read(code: int, value: Any) -> StreamPart:
         if code == 0:
-            raise RunNotFoundError(place.run_id)
+            raise RunNotFoundError(address.run_id)
         channel, is_last, *items = value
         return StreamPart(channel, bool(is_last), tuple(items))
 
-    return Operation("read_items", (place.run_id, place.kind, place.name, start, READ_BYTES), read)
+    return Operation("read_items", (address.run_id, address.kind, address.name, start, READ_BYTES), read)
 
 
-def _refusal(place: StreamPlace, limits: StreamLimits, code: int, value: Any) -> Exception:
-    run_id, name = place.run_id, place.name
+def _refusal(address: StreamAddress, limits: StreamLimits, code: int, value: Any) -> Exception:
+    run_id, name = address.run_id, address.name
     if code == 0 and value == b"MISSING":
         return RunNotFoundError(run_id)
-    if code == 0 and place.claim is not None:
-        return StaleClaimError(run_id, place.claim, value.decode())
+    if code == 0 and address.claim is not None:
+        return StaleClaimError(run_id, address.claim, value.decode())
     if code == 0:
         return StreamClosedError(run_id, name, f"the run has ended ({value.decode()})")
     if code == 5:

@@ -61,7 +61,7 @@ def complete_token(token_id: str, output: bytes) -> Operation[bool]:
     return Operation("complete_token", (token_id, output, secrets.token_hex(8)), read)
 
 
-def await_token(token_id: str, waiter: Waiter) -> Operation[tuple[datetime | None, bytes]]:
+def watch_token(token_id: str, waiter: Waiter) -> Operation[tuple[datetime | None, bytes]]:
     """Let a token complete the item of a wait.
 
     Reads as when it times out, and its value when it is done and the waiting run is on another shard: then the caller
@@ -77,7 +77,7 @@ def await_token(token_id: str, waiter: Waiter) -> Operation[tuple[datetime | Non
         timeout, done = value
         return records.instant(timeout) if timeout else None, done
 
-    return Operation("await_token", (token_id, waiter.text), read)
+    return Operation("watch_token", (token_id, waiter.text), read)
 
 
 def read_token(token_id: str) -> Operation[Token]:

@@ -17,7 +17,7 @@ from taskflow.definition.context import (
 from taskflow.definition.signal import CANCELED
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import StaleClaimError
-from taskflow.execution.attempt import Attempt
+from taskflow.execution.attempt import AttemptRunner
 from taskflow.execution.hook_runner import HookRunner, Report
 from taskflow.execution.journal import Journal
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries
@@ -39,10 +39,10 @@ def prepare(
     claimed: ClaimedRun,
     stop_reason: Callable[[], str] = lambda: CANCELED,
     make_waits: Callable[[HookRunner], Waits] | None = None,
-) -> Attempt:
+) -> AttemptRunner:
     """Return the attempt to execute for a claim."""
     tries = Tries(claimed.failed_attempts, claimed.max_attempts, claimed.machine)
-    return Attempt(
+    return AttemptRunner(
         definition,
         claimed.payload,
         _context(runtime, definition, claimed, tries),
@@ -50,7 +50,7 @@ def prepare(
         runtime.settings.output_limit,
         stop_reason=stop_reason,
         make_waits=make_waits,
-        values=runtime.values,
+        large_values=runtime.large_values,
         is_resumed=claimed.is_resumed,
     )
 
@@ -71,7 +71,7 @@ def journal_of(
     return Journal(claimed.run_id, stored.entries, stored.values, suspend_after)
 
 
-def settle(
+def finish_operation(
     definition: TaskDefinition,
     run_id: str,
     claim: int,
@@ -99,7 +99,7 @@ def settle(
             )
 
 
-def keep(claimed: ClaimedRun, outcome: Outcome) -> Operation[RunStatus] | None:
+def settle_operation(claimed: ClaimedRun, outcome: Outcome) -> Operation[RunStatus] | None:
     """Return the operation that keeps a final outcome before its hooks run, None for one that is not final."""
     match outcome:
         case Completed(output):

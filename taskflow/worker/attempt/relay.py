@@ -20,7 +20,7 @@ ResultT = TypeVar("ResultT")
 class _Outcome:
     operation: Operation[Any]
     shard: int
-    settle: Callable[[], None]
+    write: Callable[[], None]
 
 
 class Relay:
@@ -30,11 +30,11 @@ class Relay:
         self.is_next_at_hand: Callable[[], bool] = _never
         self._outcome: _Outcome | None = None
 
-    def defer(self, run_id: str, operation: Operation[Any], settle: Callable[[], None]) -> bool:
+    def defer(self, run_id: str, operation: Operation[Any], write: Callable[[], None]) -> bool:
         """Keep an outcome for the next claim, if that comes at once.
 
         Args:
-            settle: Writes the outcome as if it had not been kept: called when it could not be written with the claim.
+            write: Writes the outcome as if it had not been kept: called when it could not be written with the claim.
 
         Returns:
             False when it was not kept: there is no next job at hand.
@@ -42,7 +42,7 @@ class Relay:
         shard = shard_of_run(run_id)
         if shard is None or not self.is_next_at_hand():
             return False
-        self._outcome = _Outcome(operation, shard, settle)
+        self._outcome = _Outcome(operation, shard, write)
         return True
 
     def claim(self, store: Store, run_id: str, operation: Operation[ResultT]) -> ResultT | None:
@@ -55,31 +55,31 @@ class Relay:
         if outcome is None:
             return None
         if shard is None:
-            self.settle()
+            self.flush()
             return None
         try:
             written, claimed = store.run_many([(outcome.operation, outcome.shard), (operation, shard)])
         except StoreUnavailableError:
-            self.settle()
+            self.flush()
             return None
         if isinstance(written, Exception):
-            self.settle()
+            self.flush()
         self._outcome = None
         if isinstance(claimed, Exception):
             raise claimed
         answer: ResultT = claimed
         return answer
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Write what was kept now."""
         if self._outcome is not None:
-            self._outcome.settle()
+            self._outcome.write()
             self._outcome = None  # not before: a SIGTERM may come in between, and this be called again
 
-    def settle_unless_at_hand(self) -> None:
+    def flush_unless_at_hand(self) -> None:
         """Write what was kept, unless a job that may claim is there to be read."""
         if self._outcome is not None and not self.is_next_at_hand():
-            self.settle()
+            self.flush()
 
 
 def _never() -> bool:

@@ -10,9 +10,9 @@ from typing import Final
 
 from taskflow.errors import RunNotFoundError, StoreScriptError, StoreUnavailableError
 from taskflow.execution.reporting.changes import Change
-from taskflow.execution.reporting.desk import RunIdentity
 from taskflow.execution.reporting.lines import LineLimits
 from taskflow.execution.reporting.reports import Reports
+from taskflow.execution.reporting.sink import RunIdentity
 from taskflow.execution.reporting.spool import Spool, send_orphans
 from taskflow.settings import Settings
 from taskflow.store import operations

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 from taskflow.broker.canvas import Canvas
 from taskflow.definition.machine import MachineSpec
 from taskflow.execution.reporting.reports import Reports
-from taskflow.objects.values import Values
+from taskflow.objects.large_values import LargeValues
 from taskflow.settings import Settings
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.version_names import code_name
@@ -64,7 +64,7 @@ class Runtime:
 
     settings: Settings
     store: Store
-    values: Values
+    large_values: LargeValues
     make_async_store: Callable[[], AsyncStore]
     registry: Registry
     presets: Mapping[str, MachineSpec]

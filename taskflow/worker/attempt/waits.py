@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from taskflow.errors import StaleClaimError, StoreUnavailableError
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.execution.waiting.coroutines import CoroutineWaits
-from taskflow.execution.waiting.desk import LOOK_SECONDS, NO_ENTRIES, Done, Opening
+from taskflow.execution.waiting.wait_store import LOOK_SECONDS, NO_ENTRIES, Done, Opening
 from taskflow.models import RunStatus
 from taskflow.store.operations.journal import suspend_run, write_journal
 from taskflow.store.operations.records import ClaimedRun
@@ -66,7 +66,7 @@ class _Claim:
         return Done(found.status, is_resumed, found.values)
 
 
-class NodeDesk(_Claim):
+class NodeWaitStore(_Claim):
     """For a coroutine of this node. The node's inbox says when it may go on.
 
     Args:
@@ -123,7 +123,7 @@ class NodeDesk(_Claim):
         self._on_resumed()
 
 
-class ChildDesk(_Claim):
+class ChildWaitStore(_Claim):
     """For the blocking code of a child, which listens to a list of its own.
 
     Args:
@@ -194,53 +194,53 @@ class ChildDesk(_Claim):
         return insist(self._runtime, operation, run_id=self.run_id)
 
 
-class ChildLoopDesk:
-    """For the coroutine of a child: what ``ChildDesk`` does, in threads."""
+class ChildLoopWaitStore:
+    """For the coroutine of a child: what ``ChildWaitStore`` does, in threads."""
 
-    def __init__(self, desk: ChildDesk) -> None:
-        self._desk = desk
-        self.run_id, self.place = desk.run_id, desk.place
+    def __init__(self, wait_store: ChildWaitStore) -> None:
+        self._wait_store = wait_store
+        self.run_id, self.place = wait_store.run_id, wait_store.place
         self._listener: threading.Thread | None = None
         self.waits: CoroutineWaits | None = None
 
     @property
     def claim(self) -> int:
-        return self._desk.claim
+        return self._wait_store.claim
 
     async def open(self, opening: Opening) -> None:
-        await asyncio.to_thread(self._desk.open, opening)
+        await asyncio.to_thread(self._wait_store.open, opening)
         if self._listener is None:
             loop = asyncio.get_running_loop()
             self._listener = threading.Thread(target=self._listen, args=(loop,), name="taskflow-waits", daemon=True)
             self._listener.start()
 
     async def park(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> bool:
-        return await asyncio.to_thread(self._desk.park, names, entries)
+        return await asyncio.to_thread(self._wait_store.park, names, entries)
 
     async def write(self, entries: Mapping[str, bytes]) -> None:
-        await asyncio.to_thread(self._desk.write, entries)
+        await asyncio.to_thread(self._wait_store.write, entries)
 
     async def suspend(self) -> bool:
-        return await asyncio.to_thread(self._desk.suspend)
+        return await asyncio.to_thread(self._wait_store.suspend)
 
     async def read(self, names: Sequence[str]) -> Done:
-        return await asyncio.to_thread(self._desk.read, names)
+        return await asyncio.to_thread(self._wait_store.read, names)
 
     async def resume(self) -> None:
-        await asyncio.to_thread(self._desk.resume)
+        await asyncio.to_thread(self._wait_store.resume)
 
     def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
-        asyncio.get_running_loop().run_in_executor(None, self._desk.close, names, entries)
+        asyncio.get_running_loop().run_in_executor(None, self._wait_store.close, names, entries)
 
     def parked(self) -> None:
-        """The desk has seen to it."""
+        """The wait store has seen to it."""
 
     def resumed(self) -> None:
-        """The desk has seen to it."""
+        """The wait store has seen to it."""
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         while not loop.is_closed():
-            self._desk.listen(LOOK_SECONDS)
+            self._wait_store.listen(LOOK_SECONDS)
             try:
                 loop.call_soon_threadsafe(self._tell)
             except RuntimeError:  # closed meanwhile

@@ -19,7 +19,7 @@ from taskflow.execution.outcome import Tries, out_of_memory
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.operations.records import HeldRun
-from taskflow.worker.attempt.claimed import LEAVING, STOPPED, settle
+from taskflow.worker.attempt.claimed import LEAVING, STOPPED, finish_operation
 from taskflow.worker.attempt.insist import insist
 from taskflow.worker.attempt.parking import ParkingLine
 from taskflow.worker.attempt.runtime import Runtime
@@ -142,9 +142,9 @@ class ChildrenExecutor:
         """Say of every run whose child is gone what became of it."""
         for run in self._held():
             if run.pid not in self._watch.pids():
-                self._settle(run, self._reasons.get(run.pid, "the child is gone"))
+                self._finish(run, self._reasons.get(run.pid, "the child is gone"))
 
-    def _settle(self, run: HeldRun, reason: str) -> None:
+    def _finish(self, run: HeldRun, reason: str) -> None:
         if run.status is RunStatus.EXECUTING and reason == OUT_OF_MEMORY:
             self._settle_out_of_memory(run)
             return
@@ -167,7 +167,7 @@ class ChildrenExecutor:
             return
         decided = out_of_memory(message, definition, tries, random.random)
         try:
-            operation = settle(definition, run.run_id, run.claim, decided, hooks_left=True)
+            operation = finish_operation(definition, run.run_id, run.claim, decided, hooks_left=True)
             insist(self._runtime, operation, run_id=run.run_id)
         except StaleClaimError as stale:
             log.warning("result.refused: %s", stale)

@@ -50,12 +50,12 @@ class ChildLoop(Worker):
         receive = self.wait_for_job
 
         def wait_for_job() -> Any:
-            self.relay.settle_unless_at_hand()
+            self.relay.flush_unless_at_hand()
             if terminate_handler_fired():  # the last run caught its SystemExit: this child starts no other
                 raise SystemExit
             job = receive()
             if job and not _is_ticket(job):
-                self.relay.settle()
+                self.relay.flush()
             return job
 
         self.wait_for_job = wait_for_job
@@ -63,7 +63,7 @@ class ChildLoop(Worker):
     def _ensure_messages_consumed(self, *args: Any, **kwargs: Any) -> Any:
         """The child leaves its loop, however that came about: nothing is kept back any more."""
         self.outq.flush()
-        self.relay.settle()
+        self.relay.flush()
         return cast("Any", super())._ensure_messages_consumed(*args, **kwargs)
 
 

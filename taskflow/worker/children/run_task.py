@@ -23,7 +23,7 @@ from taskflow.errors import (
     Suspended,
     TaskflowError,
 )
-from taskflow.execution.attempt import Attempt
+from taskflow.execution.attempt import AttemptRunner
 from taskflow.execution.final_hooks import run_final_hooks
 from taskflow.execution.hook_runner import Report
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
@@ -35,22 +35,22 @@ from taskflow.store.operations.records import ClaimedRun
 from taskflow.store.operations.runs import Operation
 from taskflow.store.wire import shard_of_run
 from taskflow.worker.attempt.claimed import (
+    finish_operation,
     hooks_context,
     is_same_end,
     journal_of,
-    keep,
     left,
     lost,
     needs_journal,
     prepare,
-    settle,
+    settle_operation,
     take_over,
 )
 from taskflow.worker.attempt.insist import insist
 from taskflow.worker.attempt.reporting import identity_of
 from taskflow.worker.attempt.runtime import Runtime, runtime_of
 from taskflow.worker.children.alarm import alarm
-from taskflow.worker.children.seat import Seat
+from taskflow.worker.children.child_waits import ChildWaits
 
 log = logging.getLogger("taskflow.node")
 
@@ -93,21 +93,21 @@ class RunTask(celery.Task[Any, Any]):
     def _attempt(self, runtime: Runtime, claimed: ClaimedRun) -> object:
         if claimed.ended is not None:
             self._run_final_hooks(runtime, claimed, claimed.ended)
-        seat = Seat(runtime, claimed)
+        child_waits = ChildWaits(runtime, claimed)
         stored = None
         if needs_journal(self.definition, claimed):
             stored = insist(runtime, read_journal(claimed.run_id), run_id=claimed.run_id)
         journal = journal_of(runtime, self.definition, claimed, stored)
         attempt = prepare(
-            runtime, self.definition, claimed, partial(_stop_reason, runtime, claimed.run_id), seat.make_waits
+            runtime, self.definition, claimed, partial(_stop_reason, runtime, claimed.run_id), child_waits.make_waits
         )
         try:
             with (
                 runtime.reports.attempt(identity_of(claimed), claimed.metadata) as live,
                 alarm(attempt.signal, claimed.time_left) as timer,
             ):
-                seat.begin(live, timer, is_async=self.definition.is_async, journal=journal)
-                outcome = _executed(attempt, partial(self._keep, runtime, claimed, live, timer.disarm))
+                child_waits.begin(live, timer, is_async=self.definition.is_async, journal=journal)
+                outcome = _executed(attempt, partial(self._settle, runtime, claimed, live, timer.disarm))
             if isinstance(outcome, Suspended):
                 self._unload(runtime, claimed, outcome, attempt.report)
         except SystemExit:
@@ -117,8 +117,8 @@ class RunTask(celery.Task[Any, Any]):
         except StaleClaimError as stale:
             self._refused(runtime, claimed, stale, attempt.report)
         finally:
-            seat.leave()
-        self._settle(runtime, claimed, outcome, attempt.report)
+            child_waits.leave()
+        self._finish(runtime, claimed, outcome, attempt.report)
         return self._told(claimed, outcome)
 
     def retry(
@@ -164,19 +164,19 @@ class RunTask(celery.Task[Any, Any]):
                 status=ended,
                 error=claimed.error,
                 output=claimed.output,
-                values=runtime.values,
+                large_values=runtime.large_values,
             )
         insist(runtime, operations.runs.finish_hooks(claimed.run_id, claimed.claim, errors), run_id=claimed.run_id)
         raise Ignore(f"Run {claimed.run_id} had ended {ended}; its final hooks were run.")
 
-    def _keep(
+    def _settle(
         self, runtime: Runtime, claimed: ClaimedRun, live: LiveRun, disarm: Callable[[], None], outcome: Outcome
     ) -> None:
         """Write a final outcome down before its hooks run."""
         disarm()
         runtime.reports.send(live)
         try:
-            self._write(runtime, claimed, lambda: keep(claimed, outcome))
+            self._write(runtime, claimed, lambda: settle_operation(claimed, outcome))
         except StaleClaimError as stale:
             if not is_same_end(stale, outcome):
                 raise
@@ -185,9 +185,11 @@ class RunTask(celery.Task[Any, Any]):
         """A script of ours failed around the run's code: it starts again, on the budget of lost attempts."""
         self._leave(runtime, claimed, lambda: lost(claimed, broken))
 
-    def _settle(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
+    def _finish(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
         if isinstance(outcome, Completed):
-            write = settle(self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=report.hook_errors)
+            write = finish_operation(
+                self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=report.hook_errors
+            )
             late = partial(self._settle_late, runtime, claimed, outcome, report)
             if runtime.relay.defer(claimed.run_id, write, late):
                 return
@@ -207,7 +209,7 @@ class RunTask(celery.Task[Any, Any]):
             self._write(
                 runtime,
                 claimed,
-                lambda: settle(self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=errors),
+                lambda: finish_operation(self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=errors),
             )
         except StaleClaimError as stale:
             self._refused(runtime, claimed, stale, report)
@@ -257,7 +259,7 @@ class RunTask(celery.Task[Any, Any]):
                 raise cause if _is_harmless(cause) else RunFailed(f"{error.type}: {error.message}")
 
 
-def _executed(attempt: Attempt, keep: Callable[[Outcome], None]) -> Outcome | Suspended:
+def _executed(attempt: AttemptRunner, keep: Callable[[Outcome], None]) -> Outcome | Suspended:
     """Execute an attempt. One that was left ends like others: what it reports is sent."""
     try:
         return attempt.execute(keep)

@@ -10,8 +10,8 @@ from celery.concurrency.base import BasePool, apply_target
 
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
 from taskflow.worker.attempt.runtime import runtime_of
-from taskflow.worker.coroutines.orders import Order
 from taskflow.worker.coroutines.runs import AsyncRuns
+from taskflow.worker.coroutines.taken_ticket import TakenTicket
 
 log = logging.getLogger("taskflow.node")
 
@@ -59,10 +59,10 @@ class AsyncPool(BasePool):
         """Run a Celery task that is not ours in a thread."""
         return self._threads.submit(apply_target, target, args, kwargs, callback, accept_callback)
 
-    def take(self, order: Order) -> None:
+    def take(self, ticket: TakenTicket) -> None:
         """Start a run. On the hub's thread."""
-        self.events.received(order)
-        self.runs.take(order)
+        self.events.received(ticket)
+        self.runs.take(ticket)
 
     def free_slots(self) -> int:
         """How many more runs may start now."""
@@ -88,47 +88,49 @@ class CeleryEvents:
         """Send from now on through a consumer's event dispatcher, on the hub's thread."""
         self._call_on_hub, self._dispatcher = call_on_hub, dispatcher
 
-    def received(self, order: Order) -> None:
+    def received(self, ticket: TakenTicket) -> None:
         """A ticket was taken. On the hub's thread."""
         if self._is_listened_to():
             self._dispatcher.send(
-                "task-received", uuid=order.run_id, name=order.definition.id, args=order.args, kwargs="{}"
+                "task-received", uuid=ticket.run_id, name=ticket.definition.id, args=ticket.args, kwargs="{}"
             )
 
-    def started(self, order: Order) -> None:
+    def started(self, ticket: TakenTicket) -> None:
         """A run was claimed and starts."""
         if signals.task_prerun.receivers:
-            signals.task_prerun.send(sender=order.definition.id, task_id=order.run_id, task=order.definition.id)
-        self._send("task-started", order)
+            signals.task_prerun.send(sender=ticket.definition.id, task_id=ticket.run_id, task=ticket.definition.id)
+        self._send("task-started", ticket)
 
-    def ended(self, order: Order, outcome: Outcome, seconds: float) -> None:
+    def ended(self, ticket: TakenTicket, outcome: Outcome, seconds: float) -> None:
         """An attempt ended."""
         match outcome:
             case Completed(_, value):
                 if self._is_listened_to():
-                    self._send("task-succeeded", order, result=repr(value)[:1024], runtime=seconds)
+                    self._send("task-succeeded", ticket, result=repr(value)[:1024], runtime=seconds)
                 if signals.task_success.receivers:
-                    signals.task_success.send(sender=order.definition.id, result=value)
+                    signals.task_success.send(sender=ticket.definition.id, result=value)
             case Retried(error) | Ended(error):
                 kind = "task-retried" if isinstance(outcome, Retried) else "task-failed"
-                self._send(kind, order, exception=f"{error.type}: {error.message}", traceback=error.traceback)
+                self._send(kind, ticket, exception=f"{error.type}: {error.message}", traceback=error.traceback)
                 signal = signals.task_retry if isinstance(outcome, Retried) else signals.task_failure
                 if signal.receivers:
-                    signal.send(sender=order.definition.id, task_id=order.run_id, reason=error, exception=outcome.cause)
+                    signal.send(
+                        sender=ticket.definition.id, task_id=ticket.run_id, reason=error, exception=outcome.cause
+                    )
         if signals.task_postrun.receivers:
-            signals.task_postrun.send(sender=order.definition.id, task_id=order.run_id, task=order.definition.id)
+            signals.task_postrun.send(sender=ticket.definition.id, task_id=ticket.run_id, task=ticket.definition.id)
 
-    def dropped(self, order: Order) -> None:
+    def dropped(self, ticket: TakenTicket) -> None:
         """A ticket was stale, or its run's code was stopped."""
-        self._send("task-revoked", order, terminated=True, signum=None, expired=False)
+        self._send("task-revoked", ticket, terminated=True, signum=None, expired=False)
 
     def _is_listened_to(self) -> bool:
         return self._dispatcher is not None and bool(self._dispatcher.enabled)
 
-    def _send(self, kind: str, order: Order, **fields: Any) -> None:
+    def _send(self, kind: str, ticket: TakenTicket, **fields: Any) -> None:
         if not self._is_listened_to() or self._call_on_hub is None:
             return
-        self._call_on_hub(lambda: self._publish(kind, fields | {"uuid": order.run_id}))
+        self._call_on_hub(lambda: self._publish(kind, fields | {"uuid": ticket.run_id}))
 
     def _publish(self, kind: str, fields: dict[str, Any]) -> None:
         """Send one event. On the hub's thread, which an error here would end."""

@@ -12,9 +12,9 @@ from taskflow.execution.waiting.coroutines import track_tasks
 from taskflow.store.pipeline import Pipeline
 from taskflow.worker.attempt.runtime import Runtime
 from taskflow.worker.coroutines.attempts import AsyncAttempts
-from taskflow.worker.coroutines.held_runs import STUCK_EXIT, HeldRuns
-from taskflow.worker.coroutines.orders import Order, Watcher
-from taskflow.worker.coroutines.places import Places
+from taskflow.worker.coroutines.run_slots import RunSlots
+from taskflow.worker.coroutines.running import STUCK_EXIT, RunningCoroutines
+from taskflow.worker.coroutines.taken_ticket import TakenTicket, Watcher
 
 log = logging.getLogger("taskflow.node")
 
@@ -29,18 +29,18 @@ class AsyncRuns:
     def __init__(self, runtime: Runtime, watcher: Watcher, on_free: Callable[[], None]) -> None:
         self._runtime = runtime
         self._watcher = watcher
-        self._taken: list[Order] = []
+        self._taken: list[TakenTicket] = []
         self._lock = threading.Lock()
         self.loop = asyncio.new_event_loop()
-        self._places = Places(on_free)
-        self._held = HeldRuns(self.loop, self._places, runtime.settings.cancel_grace)
+        self._run_slots = RunSlots(on_free)
+        self._held = RunningCoroutines(self.loop, self._run_slots, runtime.settings.cancel_grace)
         self._thread = threading.Thread(target=self._serve, name="taskflow-loop", daemon=True)
         self._alive: set[asyncio.Task[None]] = set()
 
     @property
     def busy(self) -> int:
         """How many tickets were taken and are not done with."""
-        return self._places.busy
+        return self._run_slots.busy
 
     @property
     def thread_id(self) -> int | None:
@@ -51,11 +51,11 @@ class AsyncRuns:
         """Start the loop."""
         self._thread.start()
 
-    def take(self, order: Order) -> None:
+    def take(self, ticket: TakenTicket) -> None:
         """Start a run soon. Called on the hub's thread."""
-        self._places.take()
+        self._run_slots.take()
         with self._lock:
-            self._taken.append(order)
+            self._taken.append(ticket)
             if len(self._taken) > 1:
                 return  # a turn that takes them all is on its way
         self.loop.call_soon_threadsafe(self._begin)
@@ -93,7 +93,7 @@ class AsyncRuns:
 
     def wait_idle(self, seconds: float | None = None) -> bool:
         """Wait until nothing is taken or executing."""
-        return self._places.wait_idle(seconds)
+        return self._run_slots.wait_idle(seconds)
 
     def stop(self) -> None:
         """End the loop. What executes is dropped; stop it before."""
@@ -117,13 +117,13 @@ class AsyncRuns:
     def _begin(self) -> None:
         with self._lock:
             orders, self._taken = self._taken, []
-        for order in orders:
-            task = self.loop.create_task(self._run(order))
+        for ticket in orders:
+            task = self.loop.create_task(self._run(ticket))
             self._alive.add(task)
             task.add_done_callback(self._alive.discard)
 
-    async def _run(self, order: Order) -> None:
+    async def _run(self, ticket: TakenTicket) -> None:
         try:
-            await self._attempts.run(order)
+            await self._attempts.run(ticket)
         finally:
-            self._places.leave(order)
+            self._run_slots.leave(ticket)

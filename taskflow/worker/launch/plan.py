@@ -201,8 +201,8 @@ def _dedicated(
 def _node(
     options: WorkerOptions, machine: MachineSpec, executor: str, queue: str | None, concurrency: int, unique: str
 ) -> NodePlan:
-    place = (options.environment, machine.name, executor)
-    celery_queue = shared_queue(*place) if queue is None else dedicated_queue(*place, queue)
+    class_of_node = (options.environment, machine.name, executor)
+    celery_queue = shared_queue(*class_of_node) if queue is None else dedicated_queue(*class_of_node, queue)
     queues = (celery_queue, subtask_queue(celery_queue)) if executor == "process" else (celery_queue,)
     name = f"{celery_queue}-{unique}"
     pool = ("-P", "prefork", "-O", "fair") if executor == "process" else ("-P", "custom")

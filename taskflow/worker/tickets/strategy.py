@@ -9,8 +9,8 @@ from celery.worker.strategy import default
 from taskflow.broker.messages import ticket_from_headers
 from taskflow.worker.attempt.runtime import runtime_of
 from taskflow.worker.children.run_task import RunTask
-from taskflow.worker.coroutines.orders import Order
 from taskflow.worker.coroutines.pool import AsyncPool
+from taskflow.worker.coroutines.taken_ticket import TakenTicket
 from taskflow.worker.tickets.adoption import adopt
 
 log = logging.getLogger("taskflow.node")
@@ -35,7 +35,7 @@ def ticket_strategy(task: RunTask, app: Any, consumer: Any, **options: Any) -> H
         if on_done is None:
             message.ack_log_error(log, consumer.connection_errors)
         shown = message.headers.get("argsrepr", "")
-        pool.take(Order(task.definition, ticket.run_id, ticket.reservation, shown, on_done))
+        pool.take(TakenTicket(task.definition, ticket.run_id, ticket.reservation, shown, on_done))
         return None
 
     return handle

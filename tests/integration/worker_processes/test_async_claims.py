@@ -19,8 +19,8 @@ from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.runs import Operation, cancel_run
 from taskflow.verbs.registry import declared
-from taskflow.worker.coroutines.orders import Order
 from taskflow.worker.coroutines.runs import AsyncRuns
+from taskflow.worker.coroutines.taken_ticket import TakenTicket
 from tests.store.conftest import CLASS, ERROR, Bench, make_bench
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
@@ -90,7 +90,7 @@ def test_a_cancel_that_overtakes_the_claims_reply_stops_the_coroutine(bench: Ben
 
     runs = started(Overtaken(bench.config, bench), tmp_path)
     try:
-        runs.take(Order(overtaken.definition, canceled, 1))
+        runs.take(TakenTicket(overtaken.definition, canceled, 1))
         wait_until(lambda: runs.busy == 0, "the coroutine to stop")
     finally:
         runs.stop()
@@ -112,7 +112,7 @@ def test_a_cancel_that_overtakes_a_resume_stops_the_coroutine(bench: Bench, tmp_
     run_id = bench.trigger("a", limit=1, class_name=CLASS)
     runs = started(AsyncStore(bench.config, bench), tmp_path)
     try:
-        runs.take(Order(waits.definition, run_id, 1))
+        runs.take(TakenTicket(waits.definition, run_id, 1))
         wait_until(lambda: bench.status(run_id) is RunStatus.WAITING, "the run to wait")
         bench.pass_time(3601)
         bench.run(operations.nodes.fire_timers())
@@ -152,9 +152,9 @@ def test_a_ticket_that_comes_twice_does_not_lead_an_adopted_run_astray(second_sh
     run_id = bench.trigger("a", id="of-celery", limit=1, class_name=CLASS)
     runs = started(AsyncStore(bench.config, bench), tmp_path)
     try:
-        runs.take(Order(adopted.definition, run_id, 1))
+        runs.take(TakenTicket(adopted.definition, run_id, 1))
         wait_until(going.is_set, "the run to execute")
-        runs.take(Order(adopted.definition, run_id, 1))
+        runs.take(TakenTicket(adopted.definition, run_id, 1))
         wait_until(lambda: runs.busy == 1, "the other ticket to be dropped")
         go.set()
         wait_until(lambda: runs.busy == 0, "the run to end")

@@ -88,7 +88,7 @@ def test_the_second_ctrl_c_stops_at_once_and_leaves_nothing(start_fleet: StartFl
     fleet.process.send_signal(signal.SIGINT)
     asked_at = time.monotonic()
     assert fleet.process.wait(20) == 1
-    assert time.monotonic() - asked_at < 8, "in good order, before SIGKILL"
+    assert time.monotonic() - asked_at < 8, "in good ticket, before SIGKILL"
     assert not fleet.events("end", id=busy["id"])
     wait_until(lambda: not fleet.living(), "nothing to be left", timeout=2)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from taskflow.engine.stream_sender import QueuedWriter, StreamSender
 from taskflow.errors import StaleClaimError
-from taskflow.seams.streams import StreamPlace
+from taskflow.seams.streams import StreamAddress
 from taskflow.store.operations.runs import Operation
 from taskflow.store.operations.streams import StreamLimits
 
@@ -46,8 +46,8 @@ def test_what_is_to_be_written_again_does_not_wait_for_a_pause_of_others() -> No
     """It would be tried once more only after its time, and be dropped."""
     store: Any = BusyStore()
     sender = StreamSender(store, StreamLimits())
-    store.busy = QueuedWriter(StreamPlace("run_busy", "stream", "a", None), None, sender)
-    waits = QueuedWriter(StreamPlace("run_waits", "stream", "a", 1), lambda: 1 if store.refused < 3 else 2, sender)
+    store.busy = QueuedWriter(StreamAddress("run_busy", "stream", "a", None), None, sender)
+    waits = QueuedWriter(StreamAddress("run_waits", "stream", "a", 1), lambda: 1 if store.refused < 3 else 2, sender)
     store.busy.put(b"1")
     waits.put(b"1")
     waits.flush()

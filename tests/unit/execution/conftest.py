@@ -8,7 +8,7 @@ import pytest
 
 from taskflow.definition.hook_sets import declared_hooks
 from taskflow.definition.signal import Signal
-from taskflow.execution.attempt import Attempt
+from taskflow.execution.attempt import AttemptRunner
 from taskflow.execution.outcome import Outcome, Tries
 from taskflow.testing import context
 from taskflow.verbs.registry import declared
@@ -30,14 +30,14 @@ def an_attempt(
     most: int = 3,
     signal: Signal | None = None,
     stop_reason: Callable[[], str] = lambda: "canceled",
-) -> Attempt:
+) -> AttemptRunner:
     """Return an attempt of a run that may fail ``most`` times."""
     ctx = context(task_id=task.definition.id, attempt=number, max_attempts=most, signal=signal)
     tries = Tries(number - 1, most, "small-1x")
-    return Attempt(task.definition, payload, ctx, tries, 1000, random=lambda: 0.5, stop_reason=stop_reason)
+    return AttemptRunner(task.definition, payload, ctx, tries, 1000, random=lambda: 0.5, stop_reason=stop_reason)
 
 
-def execute(attempt: Attempt, settle: Callable[[Outcome], None] | None = None) -> Outcome:
+def execute(attempt: AttemptRunner, settle: Callable[[Outcome], None] | None = None) -> Outcome:
     """Execute an attempt as a node would: a ``def`` task in place, an ``async def`` one in a loop that runs."""
     if not attempt.definition.is_async:
         return attempt.execute(settle)

@@ -18,7 +18,7 @@ from taskflow import (
 )
 from taskflow.execution.outcome import Completed, Retried
 from taskflow.verbs.decorator import task
-from tests.unit.execution.durable_desk import DurableRun, error_of, soon, value_of
+from tests.unit.execution.durable_wait_store import DurableRun, error_of, soon, value_of
 
 
 class Charge(BaseModel):

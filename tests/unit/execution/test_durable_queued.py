@@ -9,13 +9,13 @@ from taskflow import task, wait
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.journal import Journal
 from taskflow.execution.outcome import Completed
-from taskflow.execution.waiting.desk import LOOK_SECONDS, Done
 from taskflow.execution.waiting.durable_blocking import DurableBlockingWaits
 from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
+from taskflow.execution.waiting.wait_store import LOOK_SECONDS, Done
 from taskflow.models import RunStatus
 from taskflow.seams.waits import Waits
 from taskflow.verbs.registry import declared
-from tests.unit.execution.durable_desk import AsyncMemoryDesk, DurableRun, MemoryDesk
+from tests.unit.execution.durable_wait_store import AsyncMemoryWaitStore, DurableRun, MemoryWaitStore
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def isolated() -> Iterator[None]:
         yield
 
 
-class QueuedDesk(MemoryDesk):
+class QueuedWaitStore(MemoryWaitStore):
     """Refuses to unload the run: it is to go on. Lets it go on once it listens."""
 
     def __init__(self, run: DurableRun) -> None:
@@ -47,27 +47,27 @@ class QueuedDesk(MemoryDesk):
         return Done(RunStatus.EXECUTING, bool(done.values), done.values)
 
 
-class AsyncQueuedDesk(AsyncMemoryDesk):
+class AsyncQueuedWaitStore(AsyncMemoryWaitStore):
     """For coroutines."""
 
     async def suspend(self) -> bool:
-        return self.desk.suspend()
+        return self.wait_store.suspend()
 
 
 class QueuedRun(DurableRun):
-    """Has a desk of that kind."""
+    """Has a wait_store of that kind."""
 
     def _waits(self, hooks: HookRunner) -> Waits:
-        self.desk = QueuedDesk(self)
+        self.wait_store = QueuedWaitStore(self)
         journal = Journal("run_test", dict(self.entries), self.done(), self.suspend_after)
         if not self.task.definition.is_async:
-            return DurableBlockingWaits(self.desk, hooks, journal)
-        desk = AsyncQueuedDesk(self)
-        desk.desk = self.desk
-        waits = DurableCoroutineWaits(desk, hooks, journal)
+            return DurableBlockingWaits(self.wait_store, hooks, journal)
+        wait_store = AsyncQueuedWaitStore(self)
+        wait_store.wait_store = self.wait_store
+        waits = DurableCoroutineWaits(wait_store, hooks, journal)
 
         def go_on() -> None:
-            self.desk.listen(0)
+            self.wait_store.listen(0)
             waits.told()
 
         asyncio.get_running_loop().call_later(0.4, go_on)
@@ -84,7 +84,7 @@ def test_a_blocking_run_listens_for_its_slot() -> None:
 
     run = QueuedRun(waits)
     assert isinstance(run.play(), Completed)
-    assert run.desk.listened == [LOOK_SECONDS]
+    assert run.wait_store.listened == [LOOK_SECONDS]
 
 
 def test_a_coroutine_listens_for_its_slot() -> None:
@@ -97,4 +97,4 @@ def test_a_coroutine_listens_for_its_slot() -> None:
 
     run = QueuedRun(waits)
     assert isinstance(run.play(), Completed)
-    assert run.desk.refusals == 1
+    assert run.wait_store.refusals == 1

@@ -14,10 +14,10 @@ from taskflow import OutsideRunError, RunUpdateError, StoreUnavailableError, log
 from taskflow.errors import StaleClaimError
 from taskflow.execution.reporting import live_run
 from taskflow.execution.reporting.changes import Change, Json, apply
-from taskflow.execution.reporting.desk import RunIdentity
 from taskflow.execution.reporting.lines import LARGEST_LINE, LineLimits
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.execution.reporting.reports import Reports
+from taskflow.execution.reporting.sink import RunIdentity
 from taskflow.execution.reporting.spool import Spool, send_orphans
 from tests.support.waiting import wait_until
 
@@ -61,7 +61,7 @@ class Sink:
 
 
 @dataclass
-class Desk:
+class ReportSink:
     """The reports of a process that send only at the end of an attempt."""
 
     sink: Sink
@@ -70,29 +70,29 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def sink(tmp_path: Path) -> ReportSink:
     sink = Sink()
     reports = Reports(sink, Spool(tmp_path / "spool"), LineLimits(lines=20, bytes=30_000), interval=3600)
-    return Desk(sink, tmp_path / "spool", reports)
+    return ReportSink(sink, tmp_path / "spool", reports)
 
 
 @pytest.fixture
-def live(desk: Desk) -> Iterator[LiveRun]:
-    with desk.reports.attempt(ME, b'{"given":[1]}') as made:
+def live(sink: ReportSink) -> Iterator[LiveRun]:
+    with sink.reports.attempt(ME, b'{"given":[1]}') as made:
         yield made
 
 
-def test_a_run_reads_what_it_wrote_before_it_is_sent(live: LiveRun, desk: Desk) -> None:
+def test_a_run_reads_what_it_wrote_before_it_is_sent(live: LiveRun, sink: ReportSink) -> None:
     """And gets copies: changing them changes nothing."""
     metadata.set("a", {"b": 1}).increment("$.a.b", 2).append("given", 2).remove("given", 1).set("gone", 1).del_("gone")
     assert metadata.current() == {"given": [2], "a": {"b": 3}}
     assert (metadata.get("$.a.b"), metadata.get("$.a.b.c", "none"), metadata.get("x")) == (3, "none", None)
     metadata.current()["given"] = "changed"
     assert metadata.get("given") == [2]
-    assert desk.sink.sent == []
+    assert sink.sink.sent == []
 
 
-def test_changes_that_override_each_other_are_sent_once(live: LiveRun, desk: Desk) -> None:
+def test_changes_that_override_each_other_are_sent_once(live: LiveRun, sink: ReportSink) -> None:
     """A progress loop must not become a million operations."""
     for number in range(1000):
         metadata.set("progress", number).increment("count").parent.increment("count", 2)
@@ -100,42 +100,44 @@ def test_changes_that_override_each_other_are_sent_once(live: LiveRun, desk: Des
     metadata.replace({"all": "new"}).set("b", 1)
     metadata.root.append("c", 1).append("c", 2)
     metadata.flush()
-    assert desk.sink.sent == [
+    assert sink.sink.sent == [
         ("run_me", [Change("replace", (), '{"all":"new"}'), Change("set", ("b",), "1")]),
         ("run_parent", [Change("increment", ("count",), "2000")]),
         ("run_root", [Change("append", ("c",), "1"), Change("append", ("c",), "2")]),
     ]
 
 
-def test_what_others_write_meanwhile_is_seen_after_sending(live: LiveRun, desk: Desk) -> None:
+def test_what_others_write_meanwhile_is_seen_after_sending(live: LiveRun, sink: ReportSink) -> None:
     """Children count on their parent; the parent's own unsent changes stay on top."""
     metadata.set("mine", 1)
-    desk.sink.metadata["run_me"] = {"theirs": 5}
+    sink.sink.metadata["run_me"] = {"theirs": 5}
     metadata.flush()
     metadata.increment("theirs")
     assert metadata.current() == {"mine": 1, "theirs": 6}
 
 
-def test_an_outage_delays_the_end_of_an_attempt_and_loses_nothing(desk: Desk) -> None:
+def test_an_outage_delays_the_end_of_an_attempt_and_loses_nothing(sink: ReportSink) -> None:
     """What the task said must be there when the run counts as done."""
-    desk.sink.fail = [StoreUnavailableError("down"), StoreUnavailableError("down")]
-    with desk.reports.attempt(ME):
+    sink.sink.fail = [StoreUnavailableError("down"), StoreUnavailableError("down")]
+    with sink.reports.attempt(ME):
         metadata.increment("a")
         tags.add("x", ["y", "z"])
-    assert desk.sink.metadata == {"run_me": {"a": 1}}
-    assert desk.sink.tags == ["x", "y", "z"]
+    assert sink.sink.metadata == {"run_me": {"a": 1}}
+    assert sink.sink.tags == ["x", "y", "z"]
 
 
-def test_under_a_stale_claim_nothing_is_said_about_others_either(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_under_a_stale_claim_nothing_is_said_about_others_either(
+    sink: ReportSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The run executes elsewhere: its children count there."""
     monkeypatch.setattr(live_run, "RESUMING_SECONDS", 0.1)
-    desk.sink.fail = [StaleClaimError("run_me", 3, "STALE")] * 100
-    with desk.reports.attempt(ME):
+    sink.sink.fail = [StaleClaimError("run_me", 3, "STALE")] * 100
+    with sink.reports.attempt(ME):
         metadata.set("a", 1).parent.increment("a")
-    assert desk.sink.sent == []
+    assert sink.sink.sent == []
 
 
-def test_what_is_refused_while_a_resume_is_on_its_way_is_sent_under_the_new_claim(desk: Desk) -> None:
+def test_what_is_refused_while_a_resume_is_on_its_way_is_sent_under_the_new_claim(sink: ReportSink) -> None:
     """The store grants the claim first; the code hears of it a moment later."""
     claims: list[int | None] = []
 
@@ -150,8 +152,8 @@ def test_what_is_refused_while_a_resume_is_on_its_way_is_sent_under_the_new_clai
                 raise StaleClaimError(run_id, claim, "STALE")
             return b'{"a":1}'
 
-    desk.reports.writer = Resumed()
-    with desk.reports.attempt(ME) as mine:
+    sink.reports.writer = Resumed()
+    with sink.reports.attempt(ME) as mine:
         metadata.set("a", 1)
         with pytest.raises(StaleClaimError):
             mine.send()
@@ -187,9 +189,9 @@ def test_a_large_value_may_be_replaced_by_another(live: LiveRun) -> None:
     assert metadata.get("big") == "c" * 200_000
 
 
-def test_after_the_attempt_its_threads_can_say_no_more(desk: Desk) -> None:
+def test_after_the_attempt_its_threads_can_say_no_more(sink: ReportSink) -> None:
     """Nobody would send it."""
-    with desk.reports.attempt(ME):
+    with sink.reports.attempt(ME):
         go, errors = threading.Event(), list[OutsideRunError]()
 
         def late() -> None:
@@ -206,19 +208,19 @@ def test_after_the_attempt_its_threads_can_say_no_more(desk: Desk) -> None:
     assert len(errors) == 1
 
 
-def test_lines_are_on_disk_at_once_and_sent_at_the_end(desk: Desk) -> None:
+def test_lines_are_on_disk_at_once_and_sent_at_the_end(sink: ReportSink) -> None:
     """On disk a crash loses none; the files are gone once they are sent."""
-    with desk.reports.attempt(ME):
+    with sink.reports.attempt(ME):
         logger.info("paid", order="o_42", when=Path("odd"))
-        (spooled,) = desk.folder.iterdir()
+        (spooled,) = sink.folder.iterdir()
         assert b'"message":"paid"' in spooled.read_bytes()
-        assert desk.sink.lines == []
-    assert [(each["attempt"], each["claim"], each["seq"]) for each in desk.sink.lines] == [(2, 3, 1)]
-    assert desk.sink.lines[0]["fields"] == {"order": "o_42", "when": "odd"}
-    assert list(desk.folder.iterdir()) == []
+        assert sink.sink.lines == []
+    assert [(each["attempt"], each["claim"], each["seq"]) for each in sink.sink.lines] == [(2, 3, 1)]
+    assert sink.sink.lines[0]["fields"] == {"order": "o_42", "when": "odd"}
+    assert list(sink.folder.iterdir()) == []
 
 
-def test_standard_logging_is_kept_without_our_own_noise(live: LiveRun, desk: Desk) -> None:
+def test_standard_logging_is_kept_without_our_own_noise(live: LiveRun, sink: ReportSink) -> None:
     """With its traceback; also when the task's own configuration has removed the handler meanwhile."""
     shop = logging.getLogger("shop")
     try:
@@ -228,26 +230,26 @@ def test_standard_logging_is_kept_without_our_own_noise(live: LiveRun, desk: Des
     logging.getLogger("taskflow.node").error("ours")
     logging.getLogger("celery.worker").error("Celery's")
     logging.getLogger("celery.task").error("by get_task_logger")
-    desk.reports.send(live)
-    first, second = desk.sink.lines
+    sink.reports.send(live)
+    first, second = sink.sink.lines
     assert (first["level"], first["logger"], second["message"]) == ("ERROR", "shop", "by get_task_logger")
     assert str(first["message"]).startswith("failed: x\nTraceback")
     assert str(first["message"]).endswith("ValueError: boom")
 
 
-def test_a_long_line_is_cut_and_a_long_log_is_truncated_with_a_word(live: LiveRun, desk: Desk) -> None:
+def test_a_long_line_is_cut_and_a_long_log_is_truncated_with_a_word(live: LiveRun, sink: ReportSink) -> None:
     """A run that logs in a loop must not fill the store."""
     logger.info('"\n' * 50_000, field="kept")
     logger.info("short", field="x" * 50_000)
     for number in range(50):
         logger.info("line", number=number)
-    desk.reports.send(live)
-    assert [each["seq"] for each in desk.sink.lines] == list(range(1, 22))
-    assert all(len(to_json(line)) <= LARGEST_LINE for line in desk.sink.lines)
-    assert str(desk.sink.lines[0]["message"]).endswith("... (cut)")
-    assert (desk.sink.lines[0]["fields"], desk.sink.lines[1]["fields"]) == ({"field": "kept"}, {})
-    assert str(desk.sink.lines[1]["message"]).startswith("short")
-    assert "TASKFLOW_LOG_LINES" in str(desk.sink.lines[-1]["message"])
+    sink.reports.send(live)
+    assert [each["seq"] for each in sink.sink.lines] == list(range(1, 22))
+    assert all(len(to_json(line)) <= LARGEST_LINE for line in sink.sink.lines)
+    assert str(sink.sink.lines[0]["message"]).endswith("... (cut)")
+    assert (sink.sink.lines[0]["fields"], sink.sink.lines[1]["fields"]) == ({"field": "kept"}, {})
+    assert str(sink.sink.lines[1]["message"]).startswith("short")
+    assert "TASKFLOW_LOG_LINES" in str(sink.sink.lines[-1]["message"])
 
 
 def test_lines_that_could_not_be_sent_are_kept_in_order(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from taskflow import logger
-from taskflow.execution.reporting.desk import RunIdentity
 from taskflow.execution.reporting.lines import LineLimits
 from taskflow.execution.reporting.reports import Reports
+from taskflow.execution.reporting.sink import RunIdentity
 from taskflow.execution.reporting.spool import Spool
 from tests.unit.execution.test_reporting import Sink
 

@@ -19,7 +19,7 @@ from taskflow import (
 )
 from taskflow.execution.outcome import Completed, Retried
 from taskflow.verbs.decorator import task
-from tests.unit.execution.durable_desk import DurableRun, error_of, value_of
+from tests.unit.execution.durable_wait_store import DurableRun, error_of, value_of
 
 QUICK = Retry(max_attempts=3, min_delay=0, max_delay=0)
 

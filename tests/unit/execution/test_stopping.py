@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from taskflow import BlockingCallError, Context, RunCanceledError, Signal, TaskResult
-from taskflow.execution.attempt import Attempt
+from taskflow.execution.attempt import AttemptRunner
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
 from taskflow.models import RunStatus
 from taskflow.verbs.decorator import task
@@ -70,7 +70,7 @@ async def begin_and_sleep() -> None:
     await asyncio.sleep(60)
 
 
-async def stop(attempt: Attempt, reason: str | None, settled: list[Outcome] | None = None) -> Outcome:
+async def stop(attempt: AttemptRunner, reason: str | None, settled: list[Outcome] | None = None) -> Outcome:
     """Cancel an attempt as a node does, the signal first, once its code is in ``begin_and_sleep``."""
 
     async def settle(outcome: Outcome) -> None:

@@ -24,7 +24,7 @@ from taskflow.definition.calls.tokens import TokenResult, token_output, token_re
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.waiting.blocking import BlockingWaits
 from taskflow.execution.waiting.coroutines import CoroutineWaits
-from taskflow.execution.waiting.desk import AsyncDesk, Desk, Done, Opening
+from taskflow.execution.waiting.wait_store import AsyncWaitStore, Done, Opening, WaitStore
 from taskflow.models import RunStatus
 from taskflow.seams.waits import WaitRequest, using_waits
 
@@ -49,7 +49,7 @@ AWAITED: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
 }
 
 
-class HeldDesk:
+class HeldWaitStore:
     """What the store would do for a wait that is never over."""
 
     run_id, place, claim = "run_1", "", 1
@@ -172,27 +172,33 @@ def test_what_does_not_fit_is_an_error_result() -> None:
 
 async def test_a_thread_of_a_coroutine_can_not_wait() -> None:
     """It would hold a place in the pool, and its run's slot."""
-    with using_waits(CoroutineWaits(cast("AsyncDesk", HeldDesk()), HOOKS)), pytest.raises(WaitError, match="A thread"):
+    with (
+        using_waits(CoroutineWaits(cast("AsyncWaitStore", HeldWaitStore()), HOOKS)),
+        pytest.raises(WaitError, match="A thread"),
+    ):
         await asyncio.to_thread(wait.for_, 10)
 
 
 def test_a_loop_of_a_def_task_can_not_wait() -> None:
     """Its child would not be the one that waits."""
-    with using_waits(BlockingWaits(cast("Desk", HeldDesk()), HOOKS)), pytest.raises(WaitError, match="without the a"):
+    with (
+        using_waits(BlockingWaits(cast("WaitStore", HeldWaitStore()), HOOKS)),
+        pytest.raises(WaitError, match="without the a"),
+    ):
         asyncio.run(wait.afor_(10))
 
 
 def test_two_threads_of_a_def_task_do_not_wait_at_once() -> None:
-    desk = HeldDesk()
-    waits = BlockingWaits(cast("Desk", desk), HOOKS)
+    wait_store = HeldWaitStore()
+    waits = BlockingWaits(cast("WaitStore", wait_store), HOOKS)
     waiting = threading.Thread(target=waits.wait, args=(WaitRequest(),))
     waiting.start()
     try:
-        assert desk.opened.wait(5)
+        assert wait_store.opened.wait(5)
         with pytest.raises(WaitError, match="use asyncio"):
             waits.wait(WaitRequest())
     finally:
-        desk.over.set()
+        wait_store.over.set()
         waiting.join(5)
 
 

@@ -21,8 +21,8 @@ from taskflow.store.operations.runs import Operation, cancel_run
 from taskflow.store.operations.waits import complete_item, resume_run
 from taskflow.verbs.registry import declared
 from taskflow.verbs.task import Task
-from taskflow.worker.coroutines.orders import Order
 from taskflow.worker.coroutines.runs import AsyncRuns
+from taskflow.worker.coroutines.taken_ticket import TakenTicket
 from tests.store.conftest import CLASS, ERROR, Bench, make_bench
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
@@ -94,7 +94,7 @@ def make_runs(bench: Bench, folder: Path, on_parked: Parked) -> AsyncRuns:
 def test_a_cancel_that_overtakes_the_reply_to_a_wait_gives_one_place_back(
     bench: Bench, tmp_path: Path, waits: Task[dict[str, int], None], may_leave: threading.Event
 ) -> None:
-    """The node would take more runs than it has places for."""
+    """The node would take more runs than it has slots for."""
     may_leave.set()
     bench.node()
     run_id = bench.trigger("a", limit=1, class_name=CLASS)
@@ -105,7 +105,7 @@ def test_a_cancel_that_overtakes_the_reply_to_a_wait_gives_one_place_back(
 
     runs = make_runs(bench, tmp_path, cancel)
     try:
-        runs.take(Order(waits.definition, run_id, 1))
+        runs.take(TakenTicket(waits.definition, run_id, 1))
         wait_until(lambda: bench.status(run_id) is RunStatus.CANCELED and not bench.slots("a"), "the run to be left")
         wait_until(lambda: runs.wait_idle(0) and not runs._held._held, "the coroutine to stop")  # pyright: ignore[reportPrivateUsage]
         wait_until(lambda: runs.busy == 0, "no place to be taken, or given back twice")
@@ -124,7 +124,7 @@ def test_a_run_resumed_while_its_node_interrupts_it_starts_again_and_leaves_no_p
     run_id = bench.trigger("a", limit=1, class_name=CLASS)
     runs = make_runs(bench, tmp_path, nothing)
     try:
-        runs.take(Order(waits.definition, run_id, 1))
+        runs.take(TakenTicket(waits.definition, run_id, 1))
         wait_until(lambda: bench.status(run_id) is RunStatus.WAITING and runs.busy == 0, "the run to wait")
         runs.cancel_all()
         wait_until(lambda: runs.busy == 1, "the coroutine to clean up")
@@ -157,7 +157,7 @@ def test_a_wait_in_a_final_hook_does_not_let_the_runs_time_go_on(bench: Bench, t
     run_id = bench.trigger("a", limit=1, class_name=CLASS, max_duration=timedelta(seconds=0.3))
     runs = make_runs(bench, tmp_path, nothing)
     try:
-        runs.take(Order(tells.definition, run_id, 1))
+        runs.take(TakenTicket(tells.definition, run_id, 1))
         wait_until(lambda: bench.status(run_id) is RunStatus.WAITING and runs.busy == 0, "the hook to wait")
         bench.run(complete_item(Waiter(run_id, "1.1"), b"null"))
         assert not bench.redis("ZSCORE", bench.key("timers"), f"stop:{run_id}")

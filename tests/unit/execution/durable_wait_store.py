@@ -9,9 +9,9 @@ from taskflow.errors import Suspended
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.journal import Journal
 from taskflow.execution.outcome import Completed, Ended, Outcome
-from taskflow.execution.waiting.desk import NO_ENTRIES, Done, Opening
 from taskflow.execution.waiting.durable_blocking import DurableBlockingWaits
 from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
+from taskflow.execution.waiting.wait_store import NO_ENTRIES, Done, Opening
 from taskflow.models import RunStatus
 from taskflow.seams.waits import Waits
 from taskflow.verbs.task import Task
@@ -72,11 +72,11 @@ class DurableRun:
     def _waits(self, hooks: HookRunner) -> Waits:
         journal = Journal("run_test", dict(self.entries), self.done(), self.suspend_after)
         if self.task.definition.is_async:
-            return DurableCoroutineWaits(AsyncMemoryDesk(self), hooks, journal)
-        return DurableBlockingWaits(MemoryDesk(self), hooks, journal)
+            return DurableCoroutineWaits(AsyncMemoryWaitStore(self), hooks, journal)
+        return DurableBlockingWaits(MemoryWaitStore(self), hooks, journal)
 
 
-class MemoryDesk:
+class MemoryWaitStore:
     """For blocking code."""
 
     run_id = "run_test"
@@ -116,7 +116,7 @@ class MemoryDesk:
             self.run.opened.pop(name, None)
 
 
-class AsyncMemoryDesk:
+class AsyncMemoryWaitStore:
     """For coroutines."""
 
     run_id = "run_test"
@@ -124,28 +124,28 @@ class AsyncMemoryDesk:
     claim = 1
 
     def __init__(self, run: DurableRun) -> None:
-        self.desk = MemoryDesk(run)
+        self.wait_store = MemoryWaitStore(run)
 
     async def open(self, opening: Opening) -> None:
-        self.desk.open(opening)
+        self.wait_store.open(opening)
 
     async def park(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> bool:
-        return self.desk.park(names, entries)
+        return self.wait_store.park(names, entries)
 
     async def write(self, entries: Mapping[str, bytes]) -> None:
-        self.desk.write(entries)
+        self.wait_store.write(entries)
 
     async def suspend(self) -> bool:
         return True
 
     async def read(self, names: Sequence[str]) -> Done:
-        return self.desk.read(names)
+        return self.wait_store.read(names)
 
     async def resume(self) -> None:
         """It goes on."""
 
     def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
-        self.desk.close(names, entries)
+        self.wait_store.close(names, entries)
 
     def parked(self) -> None:
         """It only waits."""

@@ -1,12 +1,12 @@
-"""The places of an asyncio node: how many tickets were taken and are not done with, and when a ticket is."""
+"""The run slots of an asyncio node: how many tickets it has taken, and when each may be acknowledged."""
 
 import threading
 from collections.abc import Callable
 
-from taskflow.worker.coroutines.orders import Order
+from taskflow.worker.coroutines.taken_ticket import TakenTicket
 
 
-class Places:
+class RunSlots:
     """A run has a place from its ticket to its end, but for the time in which its code only waits.
 
     Args:
@@ -36,22 +36,22 @@ class Places:
             self._busy += 1
             self._idle.clear()
 
-    def park(self, order: Order) -> None:
+    def park(self, ticket: TakenTicket) -> None:
         """Give one back while its run waits: the store remembers the run, so that the ticket is done with."""
-        self._release(order)
+        self._release(ticket)
         self._leave()
 
-    def leave(self, order: Order) -> None:
+    def leave(self, ticket: TakenTicket) -> None:
         """Give one back: its run is over, or another node's."""
-        self._release(order)
-        self._released.discard(id(order))
+        self._release(ticket)
+        self._released.discard(id(ticket))
         self._leave()
 
-    def _release(self, order: Order) -> None:
+    def _release(self, ticket: TakenTicket) -> None:
         """Be done with a ticket, once."""
-        if order.on_done and id(order) not in self._released:  # not by run: its ticket may come again while it waits
-            self._released.add(id(order))
-            order.on_done()
+        if ticket.on_done and id(ticket) not in self._released:  # not by run: its ticket may come again while it waits
+            self._released.add(id(ticket))
+            ticket.on_done()
 
     def _leave(self) -> None:
         with self._lock:

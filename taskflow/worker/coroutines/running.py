@@ -13,8 +13,8 @@ from taskflow.execution.outcome import Outcome
 from taskflow.execution.waiting.coroutines import CoroutineWaits
 from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
 from taskflow.store.operations.records import ClaimedRun
-from taskflow.worker.coroutines.orders import Order
-from taskflow.worker.coroutines.places import Places
+from taskflow.worker.coroutines.run_slots import RunSlots
+from taskflow.worker.coroutines.taken_ticket import TakenTicket
 
 log = logging.getLogger("taskflow.node")
 STUCK_EXIT: Final = 70
@@ -22,10 +22,10 @@ STUCK_EXIT: Final = 70
 
 
 @dataclass(slots=True, eq=False)
-class HeldRun:
+class RunningCoroutine:
     """A run that was claimed here. ``task`` and ``signal`` are its code's, from ``begin`` on."""
 
-    order: Order
+    ticket: TakenTicket
     claimed: ClaimedRun
     shard: int
     task: "asyncio.Task[Outcome]" = field(init=False)
@@ -63,14 +63,14 @@ EarlyCancels = list[int]
 """Claims that were canceled before the node had heard of them."""
 
 
-class HeldRuns:
+class RunningCoroutines:
     """What executes in one loop. Its methods belong in the loop's thread, but for ``cancel``."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, places: Places, cancel_grace: timedelta) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, run_slots: RunSlots, cancel_grace: timedelta) -> None:
         self._loop = loop
-        self._places = places
+        self._run_slots = run_slots
         self._grace = cancel_grace.total_seconds()
-        self._held: dict[str, HeldRun] = {}
+        self._held: dict[str, RunningCoroutine] = {}
         self._claiming: dict[str, list[EarlyCancels]] = {}  # a ticket may come twice
         self._lock = threading.Lock()
         self.is_leaving = False
@@ -96,7 +96,7 @@ class HeldRuns:
             self._claiming.setdefault(run_id, []).append(canceled)
         return canceled
 
-    def add(self, held: HeldRun, canceled: EarlyCancels) -> None:
+    def add(self, held: RunningCoroutine, canceled: EarlyCancels) -> None:
         """Its code is about to start, and its time runs; unless a cancel came before it, or the node leaves."""
         with self._lock:
             self._held[held.run_id] = held
@@ -107,7 +107,7 @@ class HeldRuns:
             self._cancel(held, INTERRUPTED)
         self._arm(held)
 
-    def remove(self, held: HeldRun) -> None:
+    def remove(self, held: RunningCoroutine) -> None:
         """Its code is over."""
         self.resume(held)
         if self._held.get(held.run_id) is held:
@@ -125,24 +125,24 @@ class HeldRuns:
         if held is not None and held.waits is not None:
             held.waits.told()
 
-    def park(self, held: HeldRun) -> None:
+    def park(self, held: RunningCoroutine) -> None:
         """It only waits: its time stands still, and another run may have its place in the pool."""
         if held.signal.is_set() or held.task.done():  # stopped before the store's answer came
             return
         held.computed += self._loop.time() - held.since
         held.disarm()
         held.is_parked = True
-        self._places.park(held.order)
+        self._run_slots.park(held.ticket)
 
-    def resume(self, held: HeldRun) -> None:
+    def resume(self, held: RunningCoroutine) -> None:
         """It goes on: its time runs again."""
         if not held.is_parked:  # it was stopped while it waited, and has its place again since then
             return
         held.is_parked = False
         self._arm(held)
-        self._places.take()
+        self._run_slots.take()
 
-    def suspended(self, held: HeldRun) -> None:
+    def suspended(self, held: RunningCoroutine) -> None:
         """Its code is being left. What does not let itself be left is canceled."""
         self.resume(held)
         held.disarm()
@@ -170,14 +170,14 @@ class HeldRuns:
         else:
             self._claiming.pop(run_id, None)
 
-    def _arm(self, held: HeldRun) -> None:
+    def _arm(self, held: RunningCoroutine) -> None:
         """Let its time run, from now on."""
         held.since = self._loop.time()
         if held.claimed.max_duration is not None and not held.is_settled:
             left = held.claimed.max_duration.total_seconds() - held.computed
             held.timer = self._loop.call_later(max(0.0, left), self._cancel, held, TIMED_OUT)
 
-    def _cancel(self, held: HeldRun, reason: str, claim: int = 0) -> None:
+    def _cancel(self, held: RunningCoroutine, reason: str, claim: int = 0) -> None:
         held.claimed.claim = max(claim, held.claim)
         self.resume(held)
         held.disarm()

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 from typing import Any
 
-from taskflow.worker.children.seat import Seat
+from taskflow.worker.children.child_waits import ChildWaits
 
 
 class Line:
@@ -21,10 +21,10 @@ def test_a_child_left_by_a_waiting_run_counts_as_waiting_no_more() -> None:
     line = Line()
     runtime: Any = SimpleNamespace(parking=line)
     claimed: Any = SimpleNamespace(run_id="run_a")
-    seat = Seat(runtime, claimed)
-    seat._parked()  # pyright: ignore[reportPrivateUsage]
-    seat._resumed()  # pyright: ignore[reportPrivateUsage]
-    seat._parked()  # pyright: ignore[reportPrivateUsage]
-    seat.leave()
-    seat.leave()
+    child_waits = ChildWaits(runtime, claimed)
+    child_waits._parked()  # pyright: ignore[reportPrivateUsage]
+    child_waits._resumed()  # pyright: ignore[reportPrivateUsage]
+    child_waits._parked()  # pyright: ignore[reportPrivateUsage]
+    child_waits.leave()
+    child_waits.leave()
     assert line.told == [True, False, True, False]

@@ -9,7 +9,7 @@ from taskflow.execution.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class TakenTicket:
     """One ticket that the node took: start this run. ``on_done`` is called in the loop's thread when that is over."""
 
     definition: TaskDefinition
@@ -22,8 +22,8 @@ class Order:
 class Watcher(Protocol):
     """Told on the loop's thread what becomes of runs: Celery's events and signals."""
 
-    def started(self, order: Order) -> None: ...
+    def started(self, ticket: TakenTicket) -> None: ...
 
-    def ended(self, order: Order, outcome: Outcome, seconds: float) -> None: ...
+    def ended(self, ticket: TakenTicket, outcome: Outcome, seconds: float) -> None: ...
 
-    def dropped(self, order: Order) -> None: ...
+    def dropped(self, ticket: TakenTicket) -> None: ...

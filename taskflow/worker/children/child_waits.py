@@ -14,11 +14,11 @@ from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
 from taskflow.seams.waits import Waits
 from taskflow.store.operations.records import ClaimedRun
 from taskflow.worker.attempt.runtime import Runtime
-from taskflow.worker.attempt.waits import ChildDesk, ChildLoopDesk
+from taskflow.worker.attempt.waits import ChildLoopWaitStore, ChildWaitStore
 from taskflow.worker.children.alarm import Timer
 
 
-class Seat:
+class ChildWaits:
     """What an attempt in a child waits with."""
 
     def __init__(self, runtime: Runtime, claimed: ClaimedRun) -> None:
@@ -44,16 +44,22 @@ class Seat:
     def make_waits(self, hooks: HookRunner) -> Waits:
         """Return how its code waits."""
         assert self._live is not None
-        desk = ChildDesk(self._runtime, self._claimed, self._live, self._parked, self._resumed, self._suspended)
+        wait_store = ChildWaitStore(
+            self._runtime, self._claimed, self._live, self._parked, self._resumed, self._suspended
+        )
         journal = self._journal
         if not self._is_async:
-            return BlockingWaits(desk, hooks) if journal is None else DurableBlockingWaits(desk, hooks, journal)
-        loop_desk = ChildLoopDesk(desk)
+            return (
+                BlockingWaits(wait_store, hooks)
+                if journal is None
+                else DurableBlockingWaits(wait_store, hooks, journal)
+            )
+        loop_wait_store = ChildLoopWaitStore(wait_store)
         if journal is None:
-            loop_desk.waits = CoroutineWaits(loop_desk, hooks)
+            loop_wait_store.waits = CoroutineWaits(loop_wait_store, hooks)
         else:
-            loop_desk.waits = DurableCoroutineWaits(loop_desk, hooks, journal)
-        return loop_desk.waits
+            loop_wait_store.waits = DurableCoroutineWaits(loop_wait_store, hooks, journal)
+        return loop_wait_store.waits
 
     def _parked(self) -> None:
         self._timer.stop()

@@ -29,7 +29,7 @@ class RunWriter(Protocol):
         ...
 
 
-class Desk(Protocol):
+class ReportSink(Protocol):
     """Where live runs hand in what they tell. One a process."""
 
     writer: RunWriter

@@ -40,7 +40,7 @@ class Done:
     values: dict[str, Sequence[bytes]] = field(default_factory=dict[str, Sequence[bytes]])
 
 
-class Desk(Protocol):
+class WaitStore(Protocol):
     """For blocking code. What it does under a claim that is over raises StaleClaimError."""
 
     run_id: str
@@ -80,7 +80,7 @@ class Desk(Protocol):
         ...
 
 
-class AsyncDesk(Protocol):
+class AsyncWaitStore(Protocol):
     """For coroutines. ``CoroutineWaits.told`` is called when the run was told something."""
 
     run_id: str

@@ -7,7 +7,7 @@ from taskflow.execution.calling import Caller
 from taskflow.objects.address import is_address
 
 
-class Values(Protocol):
+class ValueStore(Protocol):
     """Where large values are. Blocking: coroutines call it in a thread."""
 
     def is_large(self, document: bytes) -> bool:
@@ -23,7 +23,7 @@ class Values(Protocol):
         ...
 
 
-async def loaded(caller: Caller, values: Values | None, stored: bytes) -> bytes:
+async def loaded(caller: Caller, large_values: ValueStore | None, stored: bytes) -> bytes:
     """Return the JSON of a stored value.
 
     Raises:
@@ -31,15 +31,15 @@ async def loaded(caller: Caller, values: Values | None, stored: bytes) -> bytes:
     """
     if not is_address(stored):
         return stored
-    if values is None:
+    if large_values is None:
         raise ObjectStoreError("return", "an object", "none is configured here", "none")
-    return cast("bytes", await caller.call(values.load, {"stored": stored}))
+    return cast("bytes", await caller.call(large_values.load, {"stored": stored}))
 
 
-async def stored(caller: Caller, values: Values, run_id: str, document: bytes) -> bytes:
+async def stored(caller: Caller, large_values: ValueStore, run_id: str, document: bytes) -> bytes:
     """Return what the record is to hold of a large output, once it is written.
 
     Raises:
         ObjectStoreError: It was not taken.
     """
-    return cast("bytes", await caller.call(values.store_output, {"run_id": run_id, "document": document}))
+    return cast("bytes", await caller.call(large_values.store_output, {"run_id": run_id, "document": document}))

@@ -24,7 +24,7 @@ PAUSES: Final = (0.1, 0.4)
 """Seconds between the tries of one request: a moment's trouble fails no run."""
 
 
-class Values:
+class LargeValues:
     """One environment's large values.
 
     Args:
