@@ -4,28 +4,21 @@ from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import Final, Unpack
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.calls.batch_item import BatchOptions, MixedItem
-from taskflow.definition.calls.idempotency import IdempotencyKey
-from taskflow.definition.calls.misspelt import names_options
+from taskflow.definition.calls.batch_item import BatchKeywords, BatchOptions, MixedItem
 from taskflow.definition.calls.task_result import TaskResult
-from taskflow.definition.durations import Duration
 from taskflow.models import Batch
 from taskflow.seams.engine import engine
 from taskflow.verbs.batch_handle import BatchHandle
-from taskflow.verbs.trigger_and_wait import BatchKeywords, await_for_batch, checked_batch_options, wait_for_batch
+from taskflow.verbs.trigger_and_wait import await_for_batch, wait_for_batch
 
 
 class Batches:
     """Batches of different tasks, and batches by id."""
 
-    @names_options
     def trigger(
         self,
         items: Iterable[MixedItem],
-        *,
-        atomic: bool = False,
-        idempotency_key: str | IdempotencyKey | None = None,
-        idempotency_key_ttl: Duration | None = None,
+        **options: Unpack[BatchKeywords],
     ) -> BatchHandle[object]:
         """Make a run of each item, several in one write. See ``Task.batch_trigger``, whose options these are.
 
@@ -39,25 +32,17 @@ class Batches:
             BlockingCallError: An event loop runs in this thread; await ``batch.atrigger``.
         """
         refuse_in_event_loop("batch.trigger", "batch.atrigger")
-        options = BatchOptions.checked(
-            atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
-        )
-        return BatchHandle(engine().batches.trigger(None, items, options))
+        checked = BatchOptions.checked(**options)
+        return BatchHandle(engine().batches.trigger(None, items, checked))
 
-    @names_options
     async def atrigger(
         self,
         items: Iterable[MixedItem] | AsyncIterable[MixedItem],
-        *,
-        atomic: bool = False,
-        idempotency_key: str | IdempotencyKey | None = None,
-        idempotency_key_ttl: Duration | None = None,
+        **options: Unpack[BatchKeywords],
     ) -> BatchHandle[object]:
         """Make a run of each item, several in one write. See ``trigger``."""
-        options = BatchOptions.checked(
-            atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
-        )
-        return BatchHandle(await engine().batches.atrigger(None, items, options))
+        checked = BatchOptions.checked(**options)
+        return BatchHandle(await engine().batches.atrigger(None, items, checked))
 
     def trigger_and_wait(
         self, items: Iterable[MixedItem], **options: Unpack[BatchKeywords]
@@ -69,13 +54,13 @@ class Batches:
             options: Those of ``trigger``.
         """
         refuse_in_event_loop("batch.trigger_and_wait", "batch.atrigger_and_wait")
-        return wait_for_batch("batch.trigger_and_wait", None, items, checked_batch_options(**options))
+        return wait_for_batch("batch.trigger_and_wait", None, items, BatchOptions.checked(**options))
 
     async def atrigger_and_wait(
         self, items: Iterable[MixedItem] | AsyncIterable[MixedItem], **options: Unpack[BatchKeywords]
     ) -> Sequence[TaskResult[object]]:
         """Make a run of each item and wait until all have ended. See ``trigger_and_wait``."""
-        return await await_for_batch("batch.atrigger_and_wait", None, items, checked_batch_options(**options))
+        return await await_for_batch("batch.atrigger_and_wait", None, items, BatchOptions.checked(**options))
 
     def retrieve(self, batch_id: str) -> Batch:
         """Return a batch's record.

@@ -1,21 +1,14 @@
 """Tasks: what ``@task`` makes of a function, and the verbs on it. The engine does the work."""
 
 import functools
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from collections.abc import AsyncIterable, Iterable
+from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.calls.batch_item import BatchItem, BatchOptions
-from taskflow.definition.calls.debounce import Debounce
-from taskflow.definition.calls.idempotency import IdempotencyKey
-from taskflow.definition.calls.misspelt import names_options
-from taskflow.definition.calls.trigger_options import TriggerOptions
-from taskflow.definition.durations import Duration
+from taskflow.definition.calls.batch_item import BatchItem, BatchKeywords, BatchOptions
+from taskflow.definition.calls.trigger_options import TriggerKeywords, TriggerOptions
 from taskflow.definition.hook_decorators import Hooked
 from taskflow.definition.hook_sets import HookSet
-from taskflow.definition.machine import Machine
-from taskflow.definition.queue import Queue
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.seams.engine import engine
 from taskflow.verbs.batch_handle import BatchHandle
@@ -53,63 +46,20 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
     def trigger(
         self: "Task[None, OutputT]",
         payload: None = None,
-        *,
-        queue: str | Queue | None = None,
-        concurrency_key: str | int | None = None,
-        machine: str | Machine | None = None,
-        delay: Duration | datetime | None = None,
-        ttl: Duration | None = None,
-        priority: timedelta | float | None = None,
-        tags: str | Sequence[str] = (),
-        metadata: Mapping[str, object] | None = None,
-        idempotency_key: str | IdempotencyKey | None = None,
-        idempotency_key_ttl: Duration | None = None,
-        max_attempts: int | None = None,
-        max_duration: Duration | None = None,
-        debounce: Debounce | None = None,
-        test: bool = False,
+        **options: Unpack[TriggerKeywords],
     ) -> RunHandle[OutputT]: ...
 
     @overload
     def trigger(
         self,
         payload: PayloadT,
-        *,
-        queue: str | Queue | None = None,
-        concurrency_key: str | int | None = None,
-        machine: str | Machine | None = None,
-        delay: Duration | datetime | None = None,
-        ttl: Duration | None = None,
-        priority: timedelta | float | None = None,
-        tags: str | Sequence[str] = (),
-        metadata: Mapping[str, object] | None = None,
-        idempotency_key: str | IdempotencyKey | None = None,
-        idempotency_key_ttl: Duration | None = None,
-        max_attempts: int | None = None,
-        max_duration: Duration | None = None,
-        debounce: Debounce | None = None,
-        test: bool = False,
+        **options: Unpack[TriggerKeywords],
     ) -> RunHandle[ResultT]: ...
 
-    @names_options
     def trigger(
         self,
         payload: object = None,
-        *,
-        queue: str | Queue | None = None,
-        concurrency_key: str | int | None = None,
-        machine: str | Machine | None = None,
-        delay: Duration | datetime | None = None,
-        ttl: Duration | None = None,
-        priority: timedelta | float | None = None,
-        tags: str | Sequence[str] = (),
-        metadata: Mapping[str, object] | None = None,
-        idempotency_key: str | IdempotencyKey | None = None,
-        idempotency_key_ttl: Duration | None = None,
-        max_attempts: int | None = None,
-        max_duration: Duration | None = None,
-        debounce: Debounce | None = None,
-        test: bool = False,
+        **options: Unpack[TriggerKeywords],
     ) -> RunHandle[Any]:  # nobody sees this signature: the overloads are it
         """Make a run and return its handle. The payload is validated before anything is written.
 
@@ -140,113 +90,36 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
             BlockingCallError: An event loop runs in this thread; await ``atrigger``.
         """
         refuse_in_event_loop(f"{self.definition.id}.trigger", f"{self.definition.id}.atrigger")
-        options = TriggerOptions.checked(
-            queue=queue,
-            concurrency_key=concurrency_key,
-            machine=machine,
-            delay=delay,
-            ttl=ttl,
-            priority=priority,
-            tags=tags,
-            metadata=metadata,
-            idempotency_key=idempotency_key,
-            idempotency_key_ttl=idempotency_key_ttl,
-            max_attempts=max_attempts,
-            max_duration=max_duration,
-            debounce=debounce,
-            test=test,
-        )
-        return RunHandle(engine().trigger(self, payload, options), self.definition.output)
+        checked = TriggerOptions.checked(**options)
+        return RunHandle(engine().trigger(self, payload, checked), self.definition.output)
 
     @overload
     async def atrigger(
         self: "Task[None, OutputT]",
         payload: None = None,
-        *,
-        queue: str | Queue | None = None,
-        concurrency_key: str | int | None = None,
-        machine: str | Machine | None = None,
-        delay: Duration | datetime | None = None,
-        ttl: Duration | None = None,
-        priority: timedelta | float | None = None,
-        tags: str | Sequence[str] = (),
-        metadata: Mapping[str, object] | None = None,
-        idempotency_key: str | IdempotencyKey | None = None,
-        idempotency_key_ttl: Duration | None = None,
-        max_attempts: int | None = None,
-        max_duration: Duration | None = None,
-        debounce: Debounce | None = None,
-        test: bool = False,
+        **options: Unpack[TriggerKeywords],
     ) -> RunHandle[OutputT]: ...
 
     @overload
     async def atrigger(
         self,
         payload: PayloadT,
-        *,
-        queue: str | Queue | None = None,
-        concurrency_key: str | int | None = None,
-        machine: str | Machine | None = None,
-        delay: Duration | datetime | None = None,
-        ttl: Duration | None = None,
-        priority: timedelta | float | None = None,
-        tags: str | Sequence[str] = (),
-        metadata: Mapping[str, object] | None = None,
-        idempotency_key: str | IdempotencyKey | None = None,
-        idempotency_key_ttl: Duration | None = None,
-        max_attempts: int | None = None,
-        max_duration: Duration | None = None,
-        debounce: Debounce | None = None,
-        test: bool = False,
+        **options: Unpack[TriggerKeywords],
     ) -> RunHandle[ResultT]: ...
 
-    @names_options
     async def atrigger(
         self,
         payload: object = None,
-        *,
-        queue: str | Queue | None = None,
-        concurrency_key: str | int | None = None,
-        machine: str | Machine | None = None,
-        delay: Duration | datetime | None = None,
-        ttl: Duration | None = None,
-        priority: timedelta | float | None = None,
-        tags: str | Sequence[str] = (),
-        metadata: Mapping[str, object] | None = None,
-        idempotency_key: str | IdempotencyKey | None = None,
-        idempotency_key_ttl: Duration | None = None,
-        max_attempts: int | None = None,
-        max_duration: Duration | None = None,
-        debounce: Debounce | None = None,
-        test: bool = False,
+        **options: Unpack[TriggerKeywords],
     ) -> RunHandle[Any]:  # nobody sees this signature: the overloads are it
         """Make a run and return its handle, without blocking the event loop. See ``trigger``."""
-        options = TriggerOptions.checked(
-            queue=queue,
-            concurrency_key=concurrency_key,
-            machine=machine,
-            delay=delay,
-            ttl=ttl,
-            priority=priority,
-            tags=tags,
-            metadata=metadata,
-            idempotency_key=idempotency_key,
-            idempotency_key_ttl=idempotency_key_ttl,
-            max_attempts=max_attempts,
-            max_duration=max_duration,
-            debounce=debounce,
-            test=test,
-        )
-        return RunHandle(await engine().atrigger(self, payload, options), self.definition.output)
+        checked = TriggerOptions.checked(**options)
+        return RunHandle(await engine().atrigger(self, payload, checked), self.definition.output)
 
-    @names_options
     def batch_trigger(
         self,
         items: Iterable[PayloadT | BatchItem[PayloadT]],
-        *,
-        atomic: bool = False,
-        idempotency_key: str | IdempotencyKey | None = None,
-        idempotency_key_ttl: Duration | None = None,
+        **options: Unpack[BatchKeywords],
     ) -> BatchHandle[ResultT]:
         """Make a run of each item, many in one write. An item that is wrong does not stop the others.
 
@@ -269,25 +142,17 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
             BlockingCallError: An event loop runs in this thread; await ``abatch_trigger``.
         """
         refuse_in_event_loop(f"{self.definition.id}.batch_trigger", f"{self.definition.id}.abatch_trigger")
-        options = BatchOptions.checked(
-            atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
-        )
-        return BatchHandle(engine().batches.trigger(self, items, options))
+        checked = BatchOptions.checked(**options)
+        return BatchHandle(engine().batches.trigger(self, items, checked))
 
-    @names_options
     async def abatch_trigger(
         self,
         items: Iterable[PayloadT | BatchItem[PayloadT]] | AsyncIterable[PayloadT | BatchItem[PayloadT]],
-        *,
-        atomic: bool = False,
-        idempotency_key: str | IdempotencyKey | None = None,
-        idempotency_key_ttl: Duration | None = None,
+        **options: Unpack[BatchKeywords],
     ) -> BatchHandle[ResultT]:
         """Make a run of each item, many in one write. See ``batch_trigger``."""
-        options = BatchOptions.checked(
-            atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
-        )
-        return BatchHandle(await engine().batches.atrigger(self, items, options))
+        checked = BatchOptions.checked(**options)
+        return BatchHandle(await engine().batches.atrigger(self, items, checked))
 
 
 class FunctionTask(Task[PayloadT, ResultT], Generic[PayloadT, ResultT, Rest, ReturnT]):

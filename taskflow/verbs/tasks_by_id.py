@@ -1,34 +1,23 @@
 """The verbs that need no task object: ``tasks.trigger("hello-world", ...)`` and ``runs.retrieve("run_...")``."""
 
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import Final, Unpack
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.calls.batch_item import BatchOptions
-from taskflow.definition.calls.debounce import Debounce
-from taskflow.definition.calls.idempotency import IdempotencyKey
-from taskflow.definition.calls.misspelt import names_options
+from taskflow.definition.calls.batch_item import BatchKeywords, BatchOptions
 from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter, RunPage, check_filter, check_page_size
 from taskflow.definition.calls.task_result import TaskResult
-from taskflow.definition.calls.trigger_options import TriggerOptions
-from taskflow.definition.durations import Duration
+from taskflow.definition.calls.trigger_options import TriggerKeywords, TriggerOptions
 from taskflow.definition.hook_decorators import Hooked
 from taskflow.definition.hook_sets import HookSet, declared_hooks
-from taskflow.definition.machine import Machine
-from taskflow.definition.queue import Queue
 from taskflow.models import Run
 from taskflow.seams.engine import engine
 from taskflow.verbs.batch_handle import BatchHandle
 from taskflow.verbs.run_handle import RunHandle
 from taskflow.verbs.runs import RunVerbs
 from taskflow.verbs.trigger_and_wait import (
-    BatchKeywords,
-    TriggerKeywords,
     await_for_batch,
     await_for_run,
-    checked_batch_options,
-    checked_options,
     wait_for_batch,
     wait_for_run,
 )
@@ -44,26 +33,11 @@ class Tasks(Hooked):
         """Return where its hooks are kept."""
         return declared_hooks
 
-    @names_options
     def trigger(
         self,
         id: str,
         payload: object = None,
-        *,
-        queue: str | Queue | None = None,
-        concurrency_key: str | int | None = None,
-        machine: str | Machine | None = None,
-        delay: Duration | datetime | None = None,
-        ttl: Duration | None = None,
-        priority: timedelta | float | None = None,
-        tags: str | Sequence[str] = (),
-        metadata: Mapping[str, object] | None = None,
-        idempotency_key: str | IdempotencyKey | None = None,
-        idempotency_key_ttl: Duration | None = None,
-        max_attempts: int | None = None,
-        max_duration: Duration | None = None,
-        debounce: Debounce | None = None,
-        test: bool = False,
+        **options: Unpack[TriggerKeywords],
     ) -> RunHandle[object]:
         """Make a run of the task of an id. The options are those of ``Task.trigger``.
 
@@ -77,122 +51,65 @@ class Tasks(Hooked):
             StoreUnavailableError: The store did not answer; says whether the run may exist.
         """
         refuse_in_event_loop("tasks.trigger", "tasks.atrigger")
-        options = TriggerOptions.checked(
-            queue=queue,
-            concurrency_key=concurrency_key,
-            machine=machine,
-            delay=delay,
-            ttl=ttl,
-            priority=priority,
-            tags=tags,
-            metadata=metadata,
-            idempotency_key=idempotency_key,
-            idempotency_key_ttl=idempotency_key_ttl,
-            max_attempts=max_attempts,
-            max_duration=max_duration,
-            debounce=debounce,
-            test=test,
-        )
-        return RunHandle(engine().trigger_id(id, payload, options))
+        checked = TriggerOptions.checked(**options)
+        return RunHandle(engine().trigger_id(id, payload, checked))
 
-    @names_options
     async def atrigger(
         self,
         id: str,
         payload: object = None,
-        *,
-        queue: str | Queue | None = None,
-        concurrency_key: str | int | None = None,
-        machine: str | Machine | None = None,
-        delay: Duration | datetime | None = None,
-        ttl: Duration | None = None,
-        priority: timedelta | float | None = None,
-        tags: str | Sequence[str] = (),
-        metadata: Mapping[str, object] | None = None,
-        idempotency_key: str | IdempotencyKey | None = None,
-        idempotency_key_ttl: Duration | None = None,
-        max_attempts: int | None = None,
-        max_duration: Duration | None = None,
-        debounce: Debounce | None = None,
-        test: bool = False,
+        **options: Unpack[TriggerKeywords],
     ) -> RunHandle[object]:
         """Make a run of the task of an id. See ``trigger``."""
-        options = TriggerOptions.checked(
-            queue=queue,
-            concurrency_key=concurrency_key,
-            machine=machine,
-            delay=delay,
-            ttl=ttl,
-            priority=priority,
-            tags=tags,
-            metadata=metadata,
-            idempotency_key=idempotency_key,
-            idempotency_key_ttl=idempotency_key_ttl,
-            max_attempts=max_attempts,
-            max_duration=max_duration,
-            debounce=debounce,
-            test=test,
-        )
-        return RunHandle(await engine().atrigger_id(id, payload, options))
+        checked = TriggerOptions.checked(**options)
+        return RunHandle(await engine().atrigger_id(id, payload, checked))
 
-    @names_options
     def batch_trigger(
         self,
         id: str,
         items: Iterable[object],
-        *,
-        atomic: bool = False,
-        idempotency_key: str | IdempotencyKey | None = None,
-        idempotency_key_ttl: Duration | None = None,
+        **options: Unpack[BatchKeywords],
     ) -> BatchHandle[object]:
         """Make a run of each item of the task of an id. See ``trigger`` and ``Task.batch_trigger``."""
         refuse_in_event_loop("tasks.batch_trigger", "tasks.abatch_trigger")
-        options = BatchOptions.checked(
-            atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
-        )
-        return BatchHandle(engine().batches.trigger(id, items, options))
+        checked = BatchOptions.checked(**options)
+        return BatchHandle(engine().batches.trigger(id, items, checked))
 
-    @names_options
     async def abatch_trigger(
         self,
         id: str,
         items: Iterable[object] | AsyncIterable[object],
-        *,
-        atomic: bool = False,
-        idempotency_key: str | IdempotencyKey | None = None,
-        idempotency_key_ttl: Duration | None = None,
+        **options: Unpack[BatchKeywords],
     ) -> BatchHandle[object]:
         """Make a run of each item of the task of an id. See ``trigger`` and ``Task.batch_trigger``."""
-        options = BatchOptions.checked(
-            atomic=atomic, idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
-        )
-        return BatchHandle(await engine().batches.atrigger(id, items, options))
+        checked = BatchOptions.checked(**options)
+        return BatchHandle(await engine().batches.atrigger(id, items, checked))
 
     def trigger_and_wait(
         self, id: str, payload: object = None, **options: Unpack[TriggerKeywords]
     ) -> TaskResult[object]:
         """Make a run of the task declared under an id and wait until it has ended. See ``Task.trigger_and_wait``."""
         refuse_in_event_loop("tasks.trigger_and_wait", "tasks.atrigger_and_wait")
-        return wait_for_run("tasks.trigger_and_wait", id, payload, checked_options(**options))
+        return wait_for_run("tasks.trigger_and_wait", id, payload, TriggerOptions.checked(**options))
 
     async def atrigger_and_wait(
         self, id: str, payload: object = None, **options: Unpack[TriggerKeywords]
     ) -> TaskResult[object]:
         """Make a run of the task declared under an id and wait until it has ended. See ``Task.trigger_and_wait``."""
-        return await await_for_run("tasks.atrigger_and_wait", id, payload, checked_options(**options))
+        return await await_for_run("tasks.atrigger_and_wait", id, payload, TriggerOptions.checked(**options))
 
     def batch_trigger_and_wait(
         self, id: str, items: Iterable[object], **options: Unpack[BatchKeywords]
     ) -> Sequence[TaskResult[object]]:
         """Make a run of each item and wait until all have ended. See ``Task.batch_trigger_and_wait``."""
         refuse_in_event_loop("tasks.batch_trigger_and_wait", "tasks.abatch_trigger_and_wait")
-        return wait_for_batch("tasks.batch_trigger_and_wait", id, items, checked_batch_options(**options))
+        return wait_for_batch("tasks.batch_trigger_and_wait", id, items, BatchOptions.checked(**options))
 
     async def abatch_trigger_and_wait(
         self, id: str, items: Iterable[object] | AsyncIterable[object], **options: Unpack[BatchKeywords]
     ) -> Sequence[TaskResult[object]]:
         """Make a run of each item and wait until all have ended. See ``Task.batch_trigger_and_wait``."""
-        return await await_for_batch("tasks.abatch_trigger_and_wait", id, items, checked_batch_options(**options))
+        return await await_for_batch("tasks.abatch_trigger_and_wait", id, items, BatchOptions.checked(**options))
 
 
 class Runs(RunVerbs):

@@ -1,61 +1,25 @@
 """``trigger_and_wait`` and its kin: a run triggers others and holds no slot until they have ended."""
 
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final, Generic, TypedDict, TypeVar, Unpack, cast, overload
+from typing import Any, Final, Generic, TypeVar, Unpack, cast, overload
 
 from pydantic_core import from_json, to_json
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.calls.batch_item import AnyTask, BatchItem, BatchOptions, check_items
-from taskflow.definition.calls.debounce import Debounce
-from taskflow.definition.calls.idempotency import IdempotencyKey
-from taskflow.definition.calls.misspelt import names_options
+from taskflow.definition.calls.batch_item import AnyTask, BatchItem, BatchKeywords, BatchOptions, check_items
 from taskflow.definition.calls.task_result import TaskResult
-from taskflow.definition.calls.trigger_options import TriggerOptions
+from taskflow.definition.calls.trigger_options import TriggerKeywords, TriggerOptions
 from taskflow.definition.documents.payload import OutputType
-from taskflow.definition.durations import Duration
-from taskflow.definition.machine import Machine
-from taskflow.definition.queue import Queue
 from taskflow.models import RunError, RunStatus
 from taskflow.seams.batches import BatchRuns
 from taskflow.seams.engine import engine
 from taskflow.seams.waits import Wait, Waiter, WaitRequest, require_waits
 
-checked_options: Final = names_options(TriggerOptions.checked)
-checked_batch_options: Final = names_options(BatchOptions.checked)
 PayloadT = TypeVar("PayloadT")
 ResultT = TypeVar("ResultT")
 OutputT = TypeVar("OutputT")
 UNKNOWN: Final = "MISSING"
 """The status of a run whose record has left the store: the history knows how it ended."""
-
-
-class TriggerKeywords(TypedDict, total=False):
-    """The options of ``Task.trigger``."""
-
-    queue: str | Queue | None
-    concurrency_key: str | int | None
-    machine: str | Machine | None
-    delay: Duration | datetime | None
-    ttl: Duration | None
-    priority: timedelta | float | None
-    tags: str | Sequence[str]
-    metadata: Mapping[str, object] | None
-    idempotency_key: str | IdempotencyKey | None
-    idempotency_key_ttl: Duration | None
-    max_attempts: int | None
-    max_duration: Duration | None
-    debounce: Debounce | None
-    test: bool
-
-
-class BatchKeywords(TypedDict, total=False):
-    """The options of ``Task.batch_trigger``."""
-
-    atomic: bool
-    idempotency_key: str | IdempotencyKey | None
-    idempotency_key_ttl: Duration | None
 
 
 class Subtask(Generic[PayloadT, ResultT]):
@@ -92,7 +56,7 @@ class Subtask(Generic[PayloadT, ResultT]):
         task = self._own()
         verb = f"{task.definition.id}.trigger_and_wait"
         refuse_in_event_loop(verb, f"{task.definition.id}.atrigger_and_wait")
-        request = _request(task, payload, checked_options(**options))
+        request = _request(task, payload, TriggerOptions.checked(**options))
         values = require_waits(verb).wait(request)
         return result_of(values[0], task.definition.output)
 
@@ -107,7 +71,7 @@ class Subtask(Generic[PayloadT, ResultT]):
     async def atrigger_and_wait(self, payload: object = None, **options: Unpack[TriggerKeywords]) -> TaskResult[Any]:
         """Make a run and wait until it has ended. See ``trigger_and_wait``."""
         task = self._own()
-        request = _request(task, payload, checked_options(**options))
+        request = _request(task, payload, TriggerOptions.checked(**options))
         values = await require_waits(f"{task.definition.id}.atrigger_and_wait").await_(request)
         return await aresult_of(values[0], task.definition.output)
 
@@ -131,9 +95,7 @@ class Subtask(Generic[PayloadT, ResultT]):
         task = self._own()
         verb = f"{task.definition.id}.batch_trigger_and_wait"
         refuse_in_event_loop(verb, f"{task.definition.id}.abatch_trigger_and_wait")
-        return cast(
-            "Sequence[TaskResult[ResultT]]", wait_for_batch(verb, task, items, checked_batch_options(**options))
-        )
+        return cast("Sequence[TaskResult[ResultT]]", wait_for_batch(verb, task, items, BatchOptions.checked(**options)))
 
     async def abatch_trigger_and_wait(
         self,
@@ -143,7 +105,7 @@ class Subtask(Generic[PayloadT, ResultT]):
         """Make a run of each item and wait until all have ended. See ``batch_trigger_and_wait``."""
         task = self._own()
         verb = f"{task.definition.id}.abatch_trigger_and_wait"
-        found = await await_for_batch(verb, task, items, checked_batch_options(**options))
+        found = await await_for_batch(verb, task, items, BatchOptions.checked(**options))
         return cast("Sequence[TaskResult[ResultT]]", found)
 
 

@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from taskflow import Queue, Retry, RunFilter, errors, models, task
-from taskflow.definition.calls.trigger_options import TriggerOptions
+from taskflow.definition.calls.trigger_options import TriggerKeywords
 from taskflow.models import TRANSITIONS, RunStatus
 from taskflow.settings import Settings
 from taskflow.store.connections import scripts
@@ -69,7 +69,7 @@ def test_every_public_option_is_in_the_reference() -> None:
     """Each in the section of what takes it."""
     options = {
         "## `@task(": [*inspect.signature(task).parameters],
-        "## `trigger(": [*inspect.signature(TriggerOptions.checked).parameters],
+        "## `trigger(": [*TriggerKeywords.__annotations__],
         "## `Retry(": [*inspect.signature(Retry).parameters],
         "## `Queue(": [*inspect.signature(Queue).parameters],
         "## `RunFilter(": [field.name for field in fields(RunFilter)],

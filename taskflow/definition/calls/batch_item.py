@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypedDict, TypeVar, Unpack, cast
 
 from taskflow.definition.calls.debounce import Debounce
 from taskflow.definition.calls.idempotency import IdempotencyKey
-from taskflow.definition.calls.misspelt import names_options
-from taskflow.definition.calls.trigger_options import TriggerOptions
+from taskflow.definition.calls.misspelt import names_options, refuse_unknown
+from taskflow.definition.calls.trigger_options import TriggerKeywords, TriggerOptions
 from taskflow.definition.durations import Duration
 from taskflow.definition.machine import Machine
 from taskflow.definition.queue import Queue
@@ -60,22 +60,8 @@ class BatchItem(Generic[PayloadT_co]):
         Raises:
             TriggerOptionError: One of them is not possible.
         """
-        return TriggerOptions.checked(
-            queue=self.queue,
-            concurrency_key=self.concurrency_key,
-            machine=self.machine,
-            delay=self.delay,
-            ttl=self.ttl,
-            priority=self.priority,
-            tags=self.tags,
-            metadata=self.metadata,
-            idempotency_key=self.idempotency_key,
-            idempotency_key_ttl=self.idempotency_key_ttl,
-            max_attempts=self.max_attempts,
-            max_duration=self.max_duration,
-            debounce=self.debounce,
-            test=self.test,
-        )
+        given = {name: getattr(self, name) for name in TriggerKeywords.__annotations__}
+        return TriggerOptions.checked(**cast("TriggerKeywords", given))
 
 
 _item: Any = BatchItem
@@ -100,6 +86,14 @@ def check_items(items: object, *, is_async: bool) -> None:
         )
 
 
+class BatchKeywords(TypedDict, total=False):
+    """The options of ``Task.batch_trigger``, which says what they mean."""
+
+    atomic: bool
+    idempotency_key: str | IdempotencyKey | None
+    idempotency_key_ttl: Duration | None
+
+
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
     """How a whole batch is triggered. ``idempotency_key`` is that of the batch."""
@@ -109,19 +103,17 @@ class BatchOptions:
     idempotency_key_ttl: timedelta | None = None
 
     @classmethod
-    def checked(
-        cls,
-        *,
-        atomic: bool = False,
-        idempotency_key: str | IdempotencyKey | None = None,
-        idempotency_key_ttl: Duration | None = None,
-    ) -> "BatchOptions":
+    def checked(cls, **options: Unpack[BatchKeywords]) -> "BatchOptions":
         """Return the options as given to a verb.
 
         Raises:
-            TriggerOptionError: One of them is not possible.
+            TriggerOptionError: One of them is not possible, or there is none of that name.
         """
+        refuse_unknown(options, BatchKeywords.__annotations__)
+        atomic = options.get("atomic", False)
         if not isinstance(atomic, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
             raise TriggerOptionError("atomic", atomic, "Use True or False.")
-        found = TriggerOptions.checked(idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl)
-        return BatchOptions(atomic, found.idempotency_key, found.idempotency_key_ttl)
+        keyed = TriggerOptions.checked(
+            idempotency_key=options.get("idempotency_key"), idempotency_key_ttl=options.get("idempotency_key_ttl")
+        )
+        return BatchOptions(atomic, keyed.idempotency_key, keyed.idempotency_key_ttl)

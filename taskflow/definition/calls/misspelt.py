@@ -1,8 +1,8 @@
-"""Say which option was meant where Python would only say that there is none of that name."""
+"""Name the option that was meant where Python would only say that there is none of that name."""
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import ParamSpec, TypeVar
 
 from taskflow.definition.suggestions import did_you_mean
@@ -12,26 +12,28 @@ Given = ParamSpec("Given")
 ReturnT = TypeVar("ReturnT")
 
 
-def names_options(verb: Callable[Given, ReturnT]) -> Callable[Given, ReturnT]:
-    """Turn the TypeError for an option that a verb does not have into one with the remedy. Costs nothing otherwise.
+def refuse_unknown(options: Mapping[str, object], known: Collection[str]) -> None:
+    """Refuse an option that a verb does not have.
 
-    The verb then raises ``TriggerOptionError`` for it, before anything is done.
+    Raises:
+        TriggerOptionError: There is one; the message names the nearest option.
     """
-    found = inspect.signature(verb).parameters
-    named = [name for name, each in found.items() if each.kind is each.KEYWORD_ONLY] or [*found]
+    for option, value in options.items():
+        if option not in known:
+            remedy = f"There is no such option. {did_you_mean(option, known, 'options')}"
+            raise TriggerOptionError(option, value, remedy)
 
-    @functools.wraps(verb)
+
+def names_options(function: Callable[Given, ReturnT]) -> Callable[Given, ReturnT]:
+    """Turn the TypeError for an unknown option of a function into ``refuse_unknown``'s. Costs nothing otherwise."""
+    known = [*inspect.signature(function).parameters]
+
+    @functools.wraps(function)
     def checked(*args: Given.args, **kwargs: Given.kwargs) -> ReturnT:
         try:
-            return verb(*args, **kwargs)
+            return function(*args, **kwargs)
         except TypeError:
-            for option, value in kwargs.items():
-                if option not in found:
-                    raise TriggerOptionError(option, value, _remedy(option, named)) from None
+            refuse_unknown(kwargs, known)
             raise
 
     return checked
-
-
-def _remedy(option: str, known: list[str]) -> str:
-    return f"There is no such option. {did_you_mean(option, known, 'options')}"

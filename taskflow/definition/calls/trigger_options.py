@@ -4,12 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeGuard
+from typing import Final, TypedDict, TypeGuard, Unpack
 
 from pydantic_core import to_json
 
 from taskflow.definition.calls.debounce import Debounce
 from taskflow.definition.calls.idempotency import IdempotencyKey, scoped_key
+from taskflow.definition.calls.misspelt import refuse_unknown
 from taskflow.definition.documents.unserialisable import find_non_finite, find_unserialisable
 from taskflow.definition.durations import Duration, parse_duration
 from taskflow.definition.machine import Machine
@@ -21,6 +22,25 @@ LONGEST_TAG: Final = 128
 LARGEST_METADATA: Final = 256 * 1024
 _LONGEST_CONCURRENCY_KEY: Final = 512
 _LARGEST_PRIORITY: Final = (1 << 31) / 1000
+
+
+class TriggerKeywords(TypedDict, total=False):
+    """The options of ``Task.trigger``, which says what they mean."""
+
+    queue: str | Queue | None
+    concurrency_key: str | int | None
+    machine: str | Machine | None
+    delay: Duration | datetime | None
+    ttl: Duration | None
+    priority: timedelta | float | None
+    tags: str | Sequence[str]
+    metadata: Mapping[str, object] | None
+    idempotency_key: str | IdempotencyKey | None
+    idempotency_key_ttl: Duration | None
+    max_attempts: int | None
+    max_duration: Duration | None
+    debounce: Debounce | None
+    test: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,57 +66,40 @@ class TriggerOptions:
     test: bool = False
 
     @classmethod
-    def checked(
-        cls,
-        *,
-        queue: str | Queue | None = None,
-        concurrency_key: str | int | None = None,
-        machine: str | Machine | None = None,
-        delay: Duration | datetime | None = None,
-        ttl: Duration | None = None,
-        priority: timedelta | float | None = None,
-        tags: str | Sequence[str] = (),
-        metadata: Mapping[str, object] | None = None,
-        idempotency_key: str | IdempotencyKey | None = None,
-        idempotency_key_ttl: Duration | None = None,
-        max_attempts: int | None = None,
-        max_duration: Duration | None = None,
-        debounce: Debounce | None = None,
-        test: bool = False,
-    ) -> "TriggerOptions":
+    def checked(cls, **options: Unpack[TriggerKeywords]) -> "TriggerOptions":
         """Return the options as given to a verb.
 
         Raises:
-            TriggerOptionError: One of them is not possible. The message says which, and what to write.
+            TriggerOptionError: One of them is not possible, or there is none of that name. The message says which, and
+                what to write.
         """
-        given = (queue, concurrency_key, machine, delay, ttl, priority, metadata, idempotency_key, idempotency_key_ttl)
+        if not options:
+            return _NONE
+        refuse_unknown(options, TriggerKeywords.__annotations__)
+        test, debounce, delay = options.get("test", False), options.get("debounce"), options.get("delay")
         if not isinstance(test, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
             raise TriggerOptionError("test", test, "Use True or False.")
-        if tags == () and (*given, max_attempts, max_duration, debounce) == _NOTHING_GIVEN:
-            return _TEST if test else _NONE
         if debounce is not None:
             _check_debounce(debounce, delay)
         return TriggerOptions(
-            queue=_check_queue(queue),
-            concurrency_key=_check_concurrency_key(concurrency_key),
-            machine=_check_machine(machine),
+            queue=_check_queue(options.get("queue")),
+            concurrency_key=_check_concurrency_key(options.get("concurrency_key")),
+            machine=_check_machine(options.get("machine")),
             delay=_check_delay(delay),
-            ttl=_check_duration("ttl", ttl),
-            priority=_check_priority(priority),
-            tags=check_tags(tags),
-            metadata=check_metadata(metadata),
-            idempotency_key=_check_key(idempotency_key),
-            idempotency_key_ttl=_check_duration("idempotency_key_ttl", idempotency_key_ttl),
-            max_attempts=_check_attempts(max_attempts),
-            max_duration=_check_duration("max_duration", max_duration),
+            ttl=_check_duration("ttl", options.get("ttl")),
+            priority=_check_priority(options.get("priority")),
+            tags=check_tags(options.get("tags", ())),
+            metadata=check_metadata(options.get("metadata")),
+            idempotency_key=_check_key(options.get("idempotency_key")),
+            idempotency_key_ttl=_check_duration("idempotency_key_ttl", options.get("idempotency_key_ttl")),
+            max_attempts=_check_attempts(options.get("max_attempts")),
+            max_duration=_check_duration("max_duration", options.get("max_duration")),
             debounce=debounce,
             test=test,
         )
 
 
-_NOTHING_GIVEN: Final = (None,) * 12
 _NONE: Final = TriggerOptions()
-_TEST: Final = TriggerOptions(test=True)
 
 
 def check_metadata(metadata: object) -> bytes:
