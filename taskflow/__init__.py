@@ -1,6 +1,7 @@
 """taskflow: typed tasks on Celery. Everything public is here; the rest is private."""
 
-from taskflow.app import TaskFlow
+from typing import TYPE_CHECKING
+
 from taskflow.definition.calls.batch_item import BatchItem
 from taskflow.definition.calls.bulk import BulkAction, BulkFailure
 from taskflow.definition.calls.debounce import Debounce
@@ -62,9 +63,6 @@ from taskflow.errors import (
 )
 from taskflow.execution.reporting.logger import logger
 from taskflow.execution.reporting.metadata import metadata, tags
-from taskflow.execution.streaming.declare import streams
-from taskflow.execution.streaming.input import InputStream
-from taskflow.execution.streaming.output import OutputStream
 from taskflow.models import (
     Attempt,
     AttemptOutcome,
@@ -90,9 +88,25 @@ from taskflow.verbs.durable import durable
 from taskflow.verbs.queues import queues
 from taskflow.verbs.run_handle import RunHandle
 from taskflow.verbs.steps import astep, step
+from taskflow.verbs.streaming.declare import streams
+from taskflow.verbs.streaming.input import InputStream
+from taskflow.verbs.streaming.output import OutputStream
 from taskflow.verbs.task import Task
 from taskflow.verbs.tasks_by_id import runs, tasks
 from taskflow.verbs.wait import wait
+
+if TYPE_CHECKING:
+    from taskflow.app import TaskFlow
+else:
+
+    def __getattr__(name: str) -> object:
+        """Load the application when it is first asked for: to declare a task takes neither Celery nor Redis."""
+        if name != "TaskFlow":
+            raise AttributeError(f"module 'taskflow' has no attribute {name!r}")
+        from taskflow.app import TaskFlow
+
+        return TaskFlow
+
 
 __all__ = [
     "AbortRun",

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import ClassVar, Final, Self
 
-import taskflow.seams.engine as definition_engine
 from taskflow.broker.canvas import Canvas
 from taskflow.broker.celery_app import Celery, become_default, make_celery
 from taskflow.broker.messages import ticket_template
@@ -17,6 +16,7 @@ from taskflow.broker.result_backend import RECORDS
 from taskflow.broker.same_server import is_same_server
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.machine import MachineSpec, presets_with
+from taskflow.definition.registry import Registry, declared
 from taskflow.definition.task_modules import import_task_modules
 from taskflow.embedded import ensure_store, stop_store
 from taskflow.engine.celery_records import RunRecords
@@ -36,7 +36,6 @@ from taskflow.upkeep.feed_process import FeedProcess, feed_processes
 from taskflow.upkeep.loop import UpkeepThread
 from taskflow.upkeep.objects import GRACE, ObjectSweep, ObjectThread
 from taskflow.upkeep.passes import Upkeep
-from taskflow.verbs.registry import Registry, declared
 from taskflow.worker.attempt.runtime import ATTRIBUTE, Runtime
 from taskflow.worker.bootsteps import install
 from taskflow.worker.celery_tasks import register_tasks, registered_tasks
@@ -99,7 +98,7 @@ class TaskFlow:
         self._canvas = Canvas(self.celery, records)
         self._node = self._runtime()
         setattr(self.celery, ATTRIBUTE, self._node)
-        register_tasks(self.celery, (task.definition for task in registry))
+        register_tasks(self.celery, registry)
 
     @classmethod
     def current(cls) -> "TaskFlow":
@@ -158,10 +157,10 @@ class TaskFlow:
         return celery
 
     def _route(self, task_id: str) -> str | None:
-        task = next((task for task in self.registry if task.definition.id == task_id), None)
-        if task is None:
+        if task_id not in self.registry:
             return None
-        return shared_queue(self.settings.environment, task.definition.machine.name, task.definition.executor)
+        task = self.registry.get(task_id)
+        return shared_queue(self.settings.environment, task.machine.name, task.executor)
 
     def _store_config(self) -> StoreConfig:
         return StoreConfig(
@@ -191,7 +190,7 @@ class TaskFlow:
         return ticket_template(self.celery, task_id)
 
     def _has_final_hooks(self, task_id: str) -> bool:
-        return has_final_hooks(self.registry.get(task_id).definition)
+        return has_final_hooks(self.registry.get(task_id))
 
     def _runtime(self) -> Runtime:
         return Runtime(
@@ -209,7 +208,7 @@ class TaskFlow:
         )
 
     def _version(self) -> str | None:
-        return code_version(self.settings.version, (task.definition.source_file for task in self.registry))
+        return code_version(self.settings.version, (task.source_file for task in self.registry))
 
     def _adopt(self, task_id: str, payload: object, run_id: str, due: datetime | None, canvas: str | None) -> str:
         new = self.planner.plan(self.registry.get(task_id), payload, TriggerOptions(delay=due), run_id)
@@ -244,12 +243,12 @@ class TaskFlow:
 
     def _declare(self) -> None:
         """Keep every declared task's template and every queue's limit in the store, as a worker that starts does."""
-        templates = {task.definition.id: self._template(task.definition.id) for task in self.registry}
+        templates = {task.id: self._template(task.id) for task in self.registry}
         limits = self.planner.limits()
         for task in self.registry:
-            task.definition.prepare()
+            task.prepare()
         registered = registered_tasks(self.registry, self._version())
-        hooks = {task.definition.id: has_final_hooks(task.definition) for task in self.registry}
+        hooks = {task.id: has_final_hooks(task) for task in self.registry}
         for shard in range(self.settings.shards):
             here = {
                 queue: limit for queue, limit in limits.items() if shard_of_queue(queue, self.settings.shards) == shard
@@ -271,6 +270,3 @@ class TaskFlow:
 def _share(limit: int, shard: int, shards: int) -> int:
     """Return a shard's part of the environment's limit, at least 1."""
     return max(1, limit // shards + (shard < limit % shards))
-
-
-definition_engine.bind(lambda: TaskFlow.current().engine)

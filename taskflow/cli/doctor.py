@@ -72,7 +72,7 @@ def _checked(what: str, look: Callable[[TaskFlow], str], flow: TaskFlow) -> Find
 
 
 def _tasks(flow: TaskFlow) -> str:
-    ids = sorted(task.definition.id for task in flow.registry)
+    ids = sorted(task.id for task in flow.registry)
     if not ids:
         raise TaskflowError("No task is declared. Set TASKFLOW_TASKS to the modules that declare them, for example "
                             "TASKFLOW_TASKS=workers.tasks.")  # fmt: skip

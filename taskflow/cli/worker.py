@@ -39,7 +39,7 @@ def worker(
         async_concurrency=flow.settings.async_concurrency,
         loglevel=loglevel,
     )
-    demands = [Demand.of(task.definition) for task in flow.registry]
+    demands = [Demand.of(task) for task in flow.registry]
     plan = plan_nodes(demands, this_host(), options, flow.presets)
     if show:
         for node in plan.nodes:

@@ -1,9 +1,10 @@
 """What a task declares, as the rest of taskflow reads it."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from taskflow.definition.context import Context
 from taskflow.definition.documents.payload import OutputType, PayloadType
@@ -11,8 +12,10 @@ from taskflow.definition.hook_sets import HookSet, Plan
 from taskflow.definition.machine import MachineSpec
 from taskflow.definition.queue import Queue
 from taskflow.definition.retry import Retry
+from taskflow.errors import DefinitionError
 
 Executor = Literal["process", "async"]
+_ID: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class TaskDefinition:
     Attributes:
         id: Unique in the project; also the name of its Celery task.
         function: The user's own function.
-        queue: Never without a name.
+        queue: The declared queue; see ``queue_name``.
         machine: The preset that its runs execute on.
         payload: None when the function takes none.
         wants: Which of ``ctx``, ``init`` and ``signal`` the function takes, by name.
@@ -51,6 +54,11 @@ class TaskDefinition:
     hooks: HookSet = field(compare=False)
     durable: bool = False
     suspend_after: timedelta | None = None
+
+    @property
+    def queue_name(self) -> str:
+        """The queue of its runs, unless a trigger names another one."""
+        return self.queue.name or f"task/{self.id}"
 
     @property
     def class_name(self) -> str:
@@ -85,3 +93,16 @@ class TaskDefinition:
             self.payload.prepare()
         self.output.prepare()
         self.plan()
+
+
+def check_task_id(given: object, function: Callable[..., object]) -> str:
+    """Return a task's id, which follows from its function's name when none is given.
+
+    Raises:
+        DefinitionError: It is not possible.
+    """
+    task_id = getattr(function, "__name__", "").strip("_").replace("_", "-") if given is None else given
+    if isinstance(task_id, str) and _ID.fullmatch(task_id):
+        return task_id
+    remedy = "Use 1 to 128 of the characters A-Z a-z 0-9 _ . : / -, e.g. @task(id='render-invoice')."
+    raise DefinitionError("That is not a task id", option="id", value=task_id, remedy=remedy)

@@ -14,19 +14,19 @@ from taskflow.definition.calls.batch_item import AnyTask, BatchItem, BatchOption
 from taskflow.definition.calls.idempotency import IdempotencyKey
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.documents.payload import OutputType
+from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.new_run import Planner
 from taskflow.engine.steps import Write
 from taskflow.errors import BatchItemsError, TriggerOptionError
 from taskflow.models import BatchError, RunError, RunStatus
 from taskflow.objects.address import LargeValue
 from taskflow.seams.batches import BatchRuns
-from taskflow.seams.waits import Waiter
+from taskflow.seams.waits import Waiter, end_json
 from taskflow.store import operations
 from taskflow.store.operations.batches import RUNS_A_SCRIPT
 from taskflow.store.operations.making import NewRun
 from taskflow.store.operations.waits import complete_item
 from taskflow.store.wire import new_batch_id, shard_of_batch, shard_of_run
-from taskflow.verbs.trigger_and_wait import end_json
 
 ITEMS_A_PART: Final = 200
 """How many items go out in one write: small payloads fit the socket's buffer, so that sending does not wait."""
@@ -65,7 +65,7 @@ class BatchPlan:
     def __init__(
         self,
         planner: Planner,
-        task: AnyTask | None,
+        task: TaskDefinition | None,
         items: Sequence[object],
         options: BatchOptions,
         waiter: Waiter | None = None,
@@ -74,14 +74,14 @@ class BatchPlan:
         self._waiter = waiter
         self._planner, self._task, self._items, self._options = planner, task, items, options
         key = options.idempotency_key
-        named = f"{task.definition.id if task else ''}:{key.digest}" if key else ""
+        named = f"{task.id if task else ''}:{key.digest}" if key else ""
         if waiter is not None and waiter.is_durable and not named:
             named = waiter.text
         self.id = new_batch_id(named, planner.shards)
         self.made = 0
         self._run_ids: list[str | None] = [None] * len(items)
         self._errors: list[BatchError] = []
-        self._outputs: list[OutputType | None] = [task.definition.output] if task else [None] * len(items)
+        self._outputs: list[OutputType | None] = [task.output] if task else [None] * len(items)
         self._unrecorded: list[Part] = []
         self._planned: list[NewRun | None] = []
 
@@ -170,10 +170,10 @@ class BatchPlan:
         return Part(index, end, tuple(self._errors[first_error:]), scripts, tasks, certain, large)
 
     def _plan(self, index: int) -> NewRun | None:
-        task_id = self._task.definition.id if self._task else ""
+        task_id = self._task.id if self._task else ""
         try:
             task, item = self._read(index)
-            task_id = task.definition.id
+            task_id = task.id
             payload, options = item, _NO_OPTIONS
             if isinstance(item, BatchItem):
                 own = cast("BatchItem[object]", item)
@@ -184,7 +184,7 @@ class BatchPlan:
             self._errors.append(BatchError(index, task_id, type(error).__name__, str(error)))
             return None
 
-    def _read(self, index: int) -> tuple[AnyTask, object]:
+    def _read(self, index: int) -> tuple[TaskDefinition, object]:
         item = self._items[index]
         if self._task is not None:
             return self._task, item
@@ -192,8 +192,8 @@ class BatchPlan:
             remedy = "Each item is (task or its id, payload) or (task or its id, BatchItem(payload, ...))."
             raise TriggerOptionError("items", "...", remedy)
         named, payload = cast("tuple[AnyTask | str, object]", pair)
-        task = self._planner.known.task(named) if isinstance(named, str) else named
-        self._outputs[index] = task.definition.output
+        task = self._planner.known.task(named) if isinstance(named, str) else named.definition
+        self._outputs[index] = task.output
         return task, payload
 
     def _keyed(self, index: int, options: TriggerOptions) -> TriggerOptions:

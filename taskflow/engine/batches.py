@@ -7,7 +7,8 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
-from taskflow.definition.calls.batch_item import MOST_ITEMS, AnyTask, BatchOptions, check_items
+from taskflow.definition.calls.batch_item import MOST_ITEMS, BatchOptions, check_items
+from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.batch_ends import Search, countdown, told_as
 from taskflow.engine.batch_plan import BatchPlan, Part
 from taskflow.engine.batch_records import batch_of, status_reads
@@ -55,7 +56,7 @@ class StoreBatchEngine:
 
     def trigger(
         self,
-        task: AnyTask | str | None,
+        task: TaskDefinition | str | None,
         items: Iterable[object],
         options: BatchOptions,
         waiter: Waiter | None = None,
@@ -82,7 +83,7 @@ class StoreBatchEngine:
 
     async def atrigger(
         self,
-        task: AnyTask | str | None,
+        task: TaskDefinition | str | None,
         items: Iterable[object] | AsyncIterable[object],
         options: BatchOptions,
         waiter: Waiter | None = None,
@@ -149,7 +150,7 @@ class StoreBatchEngine:
         return await asyncio.to_thread(lambda: [self._loaded(end) for end in ends])
 
     def _plan(
-        self, task: AnyTask | str | None, items: list[object], options: BatchOptions, waiter: Waiter | None
+        self, task: TaskDefinition | str | None, items: list[object], options: BatchOptions, waiter: Waiter | None
     ) -> BatchPlan:
         if len(items) > MOST_ITEMS:
             raise TriggerOptionError("items", "...", f"A batch has at most {MOST_ITEMS:,} items: trigger several.")

@@ -3,13 +3,12 @@
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from taskflow.definition.calls.trigger_options import TriggerOptions
+from taskflow.definition.foreign_task import foreign_task
+from taskflow.definition.registry import Registry
 from taskflow.definition.suggestions import near_miss
-from taskflow.verbs.foreign_task import foreign_task
-from taskflow.verbs.registry import Registry
-from taskflow.verbs.task import Task
+from taskflow.definition.task_definition import TaskDefinition
 
 log = logging.getLogger("taskflow.trigger")
 
@@ -39,9 +38,9 @@ class KnownTasks:
         self._registry = registry
         self._patience = patience
         self._registered: set[str] = set()
-        self._foreign: dict[str, Task[Any, Any]] = {}
+        self._foreign: dict[str, TaskDefinition] = {}
 
-    def task(self, task_id: str) -> Task[Any, Any]:
+    def task(self, task_id: str) -> TaskDefinition:
         """Return the task declared under an id, or a stand-in for one whose code only workers have.
 
         Raises:
@@ -51,7 +50,7 @@ class KnownTasks:
             return self._registry.get(task_id)
         if task_id not in self._foreign:
             self._foreign[task_id] = foreign_task(task_id)
-            near = near_miss(task_id, (task.definition.id for task in self._registry))
+            near = near_miss(task_id, (task.id for task in self._registry))
             hint = f" Did you mean {near!r}?" if near else ""
             log.warning("task.foreign: %r is not declared in this process; workers decide about it.%s", task_id, hint)
         return self._foreign[task_id]

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from taskflow.definition.calls.batch_item import AnyTask
 from taskflow.definition.calls.debounce import Debounce
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.context import current_context
 from taskflow.definition.documents.payload import argsrepr
 from taskflow.definition.machine import MachineSpec, resolve_machine
 from taskflow.definition.queue import NO_LIMITS, Queue, QueueLimits
+from taskflow.definition.registry import Registry
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.known_tasks import KnownTasks
 from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
@@ -19,7 +19,6 @@ from taskflow.objects.large_values import LargeValues
 from taskflow.seams.waits import Waiter
 from taskflow.store.operations.making import NewRun
 from taskflow.store.wire import derived_run_id, new_run_id, shard_of_queue, shard_of_run
-from taskflow.verbs.registry import Registry
 
 _SHOWN: Final = 1000
 
@@ -37,7 +36,7 @@ class Planner:
 
     def plan(
         self,
-        task: AnyTask,
+        definition: TaskDefinition,
         payload: object,
         options: TriggerOptions,
         run_id: str | None = None,
@@ -52,7 +51,6 @@ class Planner:
             PayloadError: The payload does not fit, or is too large.
             DefinitionError: No such machine.
         """
-        definition = task.definition
         queue, limits, is_declared = self._queue(definition, options.queue)
         doubts = self.known.doubts(definition.id, options, is_queue_declared=is_declared)
         document = self._payload(definition, payload)
@@ -107,7 +105,7 @@ class Planner:
         if isinstance(chosen, str) and chosen != definition.queue.name:
             declared = self.limits()
             return chosen, declared.get(chosen, NO_LIMITS), chosen in declared
-        return _name(definition), definition.queue.limits, True
+        return definition.queue_name, definition.queue.limits, True
 
     def limits(self) -> dict[str, QueueLimits]:
         """Return every declared queue's limits.
@@ -117,7 +115,7 @@ class Planner:
         """
         found: dict[str, QueueLimits] = {}
         for task in self.registry:
-            name, limits = _name(task.definition), task.definition.queue.limits
+            name, limits = task.queue_name, task.queue.limits
             known = found.setdefault(name, limits)
             if known.are_none:
                 found[name] = limits
@@ -125,7 +123,7 @@ class Planner:
                 remedy = f"Declare the queue once, QUEUE = Queue({name!r}, concurrency_limit=...), and give it to both."
                 option, one, other = next(_differences(known, limits))
                 raise DefinitionError(
-                    f"Queue {name!r} is declared with two limits, {one} and {other} (task {task.definition.id!r})",
+                    f"Queue {name!r} is declared with two limits, {one} and {other} (task {task.id!r})",
                     option=option,
                     value=other,
                     remedy=remedy,
@@ -170,7 +168,3 @@ def _tags(declared: tuple[str, ...], given: tuple[str, ...]) -> tuple[str, ...]:
 def _beginning(document: bytes) -> str:
     """Return what Flower shows of a large payload."""
     return document[:_SHOWN].decode(errors="ignore") + "..."
-
-
-def _name(definition: TaskDefinition) -> str:
-    return definition.queue.name or f"task/{definition.id}"

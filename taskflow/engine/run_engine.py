@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 
 from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter, RunPage
 from taskflow.definition.calls.trigger_options import TriggerOptions
+from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.batches import StoreBatchEngine
 from taskflow.engine.declarations import Declarations
 from taskflow.engine.effects import aperform_effect, effect_of_cancel, perform_effect, shard_of_effect
@@ -31,7 +31,6 @@ from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.registration import Registrations, read_workers
 from taskflow.store.operations.streams import StreamLimits
 from taskflow.store.sync_store import Store
-from taskflow.verbs.task import Task
 
 Templates = Callable[[str], str]
 
@@ -74,12 +73,12 @@ class RunEngine:
         """The process's one listener for runs that finish."""
         return self._results
 
-    def find_task(self, task_id: str) -> Task[Any, Any]:
+    def find_task(self, task_id: str) -> TaskDefinition:
         """Return the task of an id; a stand-in for one that is not declared here."""
         return self._planner.known.task(task_id)
 
     def trigger(
-        self, task: Task[Any, Any], payload: object, options: TriggerOptions, waiter: Waiter | None = None
+        self, task: TaskDefinition, payload: object, options: TriggerOptions, waiter: Waiter | None = None
     ) -> str:
         """Make a run and return its id."""
         new = self._planner.plan(task, payload, options, waiter=waiter)
@@ -97,7 +96,7 @@ class RunEngine:
         return run_id
 
     async def atrigger(
-        self, task: Task[Any, Any], payload: object, options: TriggerOptions, waiter: Waiter | None = None
+        self, task: TaskDefinition, payload: object, options: TriggerOptions, waiter: Waiter | None = None
     ) -> str:
         """Make a run and return its id."""
         new = self._planner.plan(task, payload, options, waiter=waiter)

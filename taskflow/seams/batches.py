@@ -1,14 +1,10 @@
-"""What the verbs of batches delegate to. See ``engine``."""
+"""Results of the engine for batches."""
 
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Protocol
 
-from taskflow.definition.calls.batch_item import AnyTask, BatchOptions
 from taskflow.definition.documents.payload import OutputType
-from taskflow.models import Batch, BatchError, RunError, RunStatus
-from taskflow.seams.waits import Waiter
+from taskflow.models import BatchError, RunError, RunStatus
 
 RunEnd = tuple[RunStatus, bytes | None, RunError | None]
 """A run's final status, output JSON and error."""
@@ -27,46 +23,3 @@ class BatchRuns:
     run_ids: Sequence[str | None]
     errors: Sequence[BatchError]
     outputs: Sequence[OutputType | None]
-
-
-class BatchEngine(Protocol):
-    """The verbs of batches, each with its async twin."""
-
-    def trigger(
-        self,
-        task: AnyTask | str | None,
-        items: Iterable[object],
-        options: BatchOptions,
-        waiter: Waiter | None = None,
-    ) -> BatchRuns:
-        """Make a run of each item: a payload or ``BatchItem`` of the task; without one, of the task beside it.
-
-        The end of each, or its being wrong, completes the item of its index in the waiter's wait.
-        """
-        ...
-
-    async def atrigger(
-        self,
-        task: AnyTask | str | None,
-        items: Iterable[object] | AsyncIterable[object],
-        options: BatchOptions,
-        waiter: Waiter | None = None,
-    ) -> BatchRuns:
-        """Make a run of each item."""
-        ...
-
-    def retrieve(self, batch_id: str) -> Batch:
-        """Return a batch's record."""
-        ...
-
-    async def aretrieve(self, batch_id: str) -> Batch:
-        """Return a batch's record."""
-        ...
-
-    def wait(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
-        """Return how runs ended, once all of them have."""
-        ...
-
-    async def await_(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
-        """Return how runs ended, once all of them have."""
-        ...

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol
 
+from pydantic_core import to_json
+
 from taskflow.errors import OutsideRunError
+from taskflow.models import RunError, RunStatus
 
 WaitKind = Literal["duration", "token", "task", "batch", "input"]
 SLEPT: Final = timedelta(seconds=5)
@@ -132,3 +135,9 @@ def require_waits(verb: str) -> Waits:
     if waits is None:
         raise OutsideRunError(verb)
     return waits
+
+
+def end_json(run_id: str, status: RunStatus, error: RunError) -> bytes:
+    """Return the end of a run without output as the JSON that completes the item of a wait."""
+    document = {"type": error.type, "message": error.message, "traceback": error.traceback}
+    return to_json({"run": run_id, "status": status.value, "output": None, "error": document})

@@ -7,8 +7,8 @@ from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.calls.batch_item import BatchKeywords, BatchOptions, MixedItem
 from taskflow.definition.calls.task_result import TaskResult
 from taskflow.models import Batch
-from taskflow.seams.engine import engine
 from taskflow.verbs.batch_handle import BatchHandle
+from taskflow.verbs.current import engine
 from taskflow.verbs.trigger_and_wait import await_for_batch, wait_for_batch
 
 

@@ -11,7 +11,7 @@ from taskflow.definition.documents.payload import OutputType
 from taskflow.definition.durations import Duration, parse_timeout
 from taskflow.models import Batch, BatchError, BatchProgress, RunError, RunStatus
 from taskflow.seams.batches import BatchRuns, RunEnd
-from taskflow.seams.engine import engine
+from taskflow.verbs.current import engine
 from taskflow.verbs.run_handle import RunHandle
 
 ResultT = TypeVar("ResultT")

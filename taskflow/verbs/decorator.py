@@ -2,10 +2,9 @@
 
 import functools
 import inspect
-import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
 from taskflow.definition.calls.trigger_options import check_tags
 from taskflow.definition.context import Context
@@ -15,12 +14,12 @@ from taskflow.definition.hook_sets import HookOption, HookSet
 from taskflow.definition.hooks import HookKind
 from taskflow.definition.machine import Machine, declared_machine
 from taskflow.definition.queue import Queue, queue_of_task
+from taskflow.definition.registry import declared
 from taskflow.definition.retry import Retry
 from taskflow.definition.signature import read_signature
 from taskflow.definition.suggestions import did_you_mean
-from taskflow.definition.task_definition import Executor, TaskDefinition
+from taskflow.definition.task_definition import Executor, TaskDefinition, check_task_id
 from taskflow.errors import DefinitionError, TriggerOptionError
-from taskflow.verbs.registry import declared
 from taskflow.verbs.task import FunctionTask
 
 PayloadT = TypeVar("PayloadT")
@@ -28,8 +27,6 @@ ResultT = TypeVar("ResultT")
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 Rest = ParamSpec("Rest")
 Options = ParamSpec("Options")
-
-_ID: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 
 
 class OnlyContext(Protocol[ResultT_co]):
@@ -182,23 +179,10 @@ def task(
             suspend_after=_checked_suspension(task_id, durable, suspend_after),
         )
         made: FunctionTask[object, object, ..., object] = FunctionTask(definition)
-        declared.add(made)
+        declared.add(definition)
         return made
 
     return cast("TaskDecorator", declare)
-
-
-def check_task_id(given: object, function: Callable[..., object]) -> str:
-    """Return a task's id, which follows from its function's name when none is given.
-
-    Raises:
-        DefinitionError: It is not possible.
-    """
-    task_id = getattr(function, "__name__", "").strip("_").replace("_", "-") if given is None else given
-    if isinstance(task_id, str) and _ID.fullmatch(task_id):
-        return task_id
-    remedy = "Use 1 to 128 of the characters A-Z a-z 0-9 _ . : / -, e.g. @task(id='render-invoice')."
-    raise DefinitionError("That is not a task id", option="id", value=task_id, remedy=remedy)
 
 
 def _hook_set(task_id: str, hooks: Mapping[HookKind, HookOption | None], is_async: bool) -> HookSet:

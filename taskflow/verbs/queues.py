@@ -7,7 +7,7 @@ from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.queue import Queue, check_limit
 from taskflow.errors import QueueNotFoundError
 from taskflow.models import QueueState
-from taskflow.seams.engine import engine
+from taskflow.verbs.current import engine
 
 
 class Queues:

@@ -11,7 +11,7 @@ from taskflow.definition.calls.trigger_options import check_due
 from taskflow.definition.documents.payload import OutputType
 from taskflow.definition.durations import Duration, parse_timeout
 from taskflow.models import Run, RunStatus
-from taskflow.seams.engine import engine
+from taskflow.verbs.current import engine
 
 ResultT = TypeVar("ResultT")
 

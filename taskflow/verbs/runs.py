@@ -10,7 +10,7 @@ from taskflow.definition.calls.trigger_options import check_due, check_tags
 from taskflow.definition.durations import Duration
 from taskflow.errors import RunFilterError
 from taskflow.models import Run
-from taskflow.seams.engine import engine
+from taskflow.verbs.current import engine
 from taskflow.verbs.run_handle import RunHandle
 
 

@@ -10,8 +10,8 @@ from taskflow.definition.calls.trigger_options import TriggerKeywords, TriggerOp
 from taskflow.definition.hook_decorators import Hooked
 from taskflow.definition.hook_sets import HookSet
 from taskflow.definition.task_definition import TaskDefinition
-from taskflow.seams.engine import engine
 from taskflow.verbs.batch_handle import BatchHandle
+from taskflow.verbs.current import engine
 from taskflow.verbs.run_handle import RunHandle
 from taskflow.verbs.trigger_and_wait import Subtask
 
@@ -28,8 +28,6 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
     Attributes:
         definition: What was declared.
     """
-
-    definition: TaskDefinition
 
     def __init__(self, definition: TaskDefinition) -> None:
         """Wrap a definition. Users write ``@task()`` instead."""
@@ -91,7 +89,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
         """
         refuse_in_event_loop(f"{self.definition.id}.trigger", f"{self.definition.id}.atrigger")
         checked = TriggerOptions.checked(**options)
-        return RunHandle(engine().trigger(self, payload, checked), self.definition.output)
+        return RunHandle(engine().trigger(self.definition, payload, checked), self.definition.output)
 
     @overload
     async def atrigger(
@@ -114,7 +112,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
     ) -> RunHandle[Any]:  # nobody sees this signature: the overloads are it
         """Make a run and return its handle, without blocking the event loop. See ``trigger``."""
         checked = TriggerOptions.checked(**options)
-        return RunHandle(await engine().atrigger(self, payload, checked), self.definition.output)
+        return RunHandle(await engine().atrigger(self.definition, payload, checked), self.definition.output)
 
     def batch_trigger(
         self,
@@ -143,7 +141,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
         """
         refuse_in_event_loop(f"{self.definition.id}.batch_trigger", f"{self.definition.id}.abatch_trigger")
         checked = BatchOptions.checked(**options)
-        return BatchHandle(engine().batches.trigger(self, items, checked))
+        return BatchHandle(engine().batches.trigger(self.definition, items, checked))
 
     async def abatch_trigger(
         self,
@@ -152,7 +150,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
     ) -> BatchHandle[ResultT]:
         """Make a run of each item, many in one write. See ``batch_trigger``."""
         checked = BatchOptions.checked(**options)
-        return BatchHandle(await engine().batches.atrigger(self, items, checked))
+        return BatchHandle(await engine().batches.atrigger(self.definition, items, checked))
 
 
 class FunctionTask(Task[PayloadT, ResultT], Generic[PayloadT, ResultT, Rest, ReturnT]):

@@ -11,8 +11,8 @@ from taskflow.definition.calls.trigger_options import TriggerKeywords, TriggerOp
 from taskflow.definition.hook_decorators import Hooked
 from taskflow.definition.hook_sets import HookSet, declared_hooks
 from taskflow.models import Run
-from taskflow.seams.engine import engine
 from taskflow.verbs.batch_handle import BatchHandle
+from taskflow.verbs.current import engine
 from taskflow.verbs.run_handle import RunHandle
 from taskflow.verbs.runs import RunVerbs
 from taskflow.verbs.trigger_and_wait import (

@@ -19,10 +19,10 @@ from taskflow.definition.calls.tokens import (
 from taskflow.definition.calls.trigger_options import check_tags
 from taskflow.definition.durations import Duration, parse_duration
 from taskflow.errors import DefinitionError, TriggerOptionError, WaitError
-from taskflow.seams.engine import engine
 from taskflow.seams.journal import Scope, current_scope
 from taskflow.seams.tokens import TokenOptions, TokenQuery
 from taskflow.seams.waits import Instant, Wait, Waiter, WaitRequest, require_waits
+from taskflow.verbs.current import engine
 
 OutputT = TypeVar("OutputT")
 MOST_LISTED: Final = 1000

@@ -6,14 +6,15 @@ from typing import Any, Final, Generic, TypeVar, Unpack, cast, overload
 from pydantic_core import from_json, to_json
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.calls.batch_item import AnyTask, BatchItem, BatchKeywords, BatchOptions, check_items
+from taskflow.definition.calls.batch_item import BatchItem, BatchKeywords, BatchOptions, MixedItem, check_items
 from taskflow.definition.calls.task_result import TaskResult
 from taskflow.definition.calls.trigger_options import TriggerKeywords, TriggerOptions
 from taskflow.definition.documents.payload import OutputType
+from taskflow.definition.task_definition import TaskDefinition
 from taskflow.models import RunError, RunStatus
 from taskflow.seams.batches import BatchRuns
-from taskflow.seams.engine import engine
 from taskflow.seams.waits import Wait, Waiter, WaitRequest, require_waits
+from taskflow.verbs.current import engine
 
 PayloadT = TypeVar("PayloadT")
 ResultT = TypeVar("ResultT")
@@ -25,8 +26,7 @@ UNKNOWN: Final = "MISSING"
 class Subtask(Generic[PayloadT, ResultT]):
     """The verbs of a task that only runs can use."""
 
-    def _own(self) -> AnyTask:
-        return cast("AnyTask", self)
+    definition: TaskDefinition
 
     @overload
     def trigger_and_wait(
@@ -53,12 +53,11 @@ class Subtask(Generic[PayloadT, ResultT]):
             PayloadError, TriggerOptionError: As for ``trigger``. Nothing was written.
             BlockingCallError: An event loop runs in this thread; await ``atrigger_and_wait``.
         """
-        task = self._own()
-        verb = f"{task.definition.id}.trigger_and_wait"
-        refuse_in_event_loop(verb, f"{task.definition.id}.atrigger_and_wait")
+        task, verb = self.definition, f"{self.definition.id}.trigger_and_wait"
+        refuse_in_event_loop(verb, f"{task.id}.atrigger_and_wait")
         request = _request(task, payload, TriggerOptions.checked(**options))
         values = require_waits(verb).wait(request)
-        return result_of(values[0], task.definition.output)
+        return result_of(values[0], task.output)
 
     @overload
     async def atrigger_and_wait(
@@ -70,10 +69,10 @@ class Subtask(Generic[PayloadT, ResultT]):
 
     async def atrigger_and_wait(self, payload: object = None, **options: Unpack[TriggerKeywords]) -> TaskResult[Any]:
         """Make a run and wait until it has ended. See ``trigger_and_wait``."""
-        task = self._own()
+        task = self.definition
         request = _request(task, payload, TriggerOptions.checked(**options))
-        values = await require_waits(f"{task.definition.id}.atrigger_and_wait").await_(request)
-        return await aresult_of(values[0], task.definition.output)
+        values = await require_waits(f"{task.id}.atrigger_and_wait").await_(request)
+        return await aresult_of(values[0], task.output)
 
     def batch_trigger_and_wait(
         self, items: Iterable[PayloadT | BatchItem[PayloadT]], **options: Unpack[BatchKeywords]
@@ -92,10 +91,10 @@ class Subtask(Generic[PayloadT, ResultT]):
             BatchItemsError, TriggerOptionError, BatchTriggerError: As for ``batch_trigger``.
             BlockingCallError: An event loop runs in this thread; await ``abatch_trigger_and_wait``.
         """
-        task = self._own()
-        verb = f"{task.definition.id}.batch_trigger_and_wait"
-        refuse_in_event_loop(verb, f"{task.definition.id}.abatch_trigger_and_wait")
-        return cast("Sequence[TaskResult[ResultT]]", wait_for_batch(verb, task, items, BatchOptions.checked(**options)))
+        verb = f"{self.definition.id}.batch_trigger_and_wait"
+        refuse_in_event_loop(verb, f"{self.definition.id}.abatch_trigger_and_wait")
+        results = wait_for_batch(verb, self.definition, items, BatchOptions.checked(**options))
+        return cast("Sequence[TaskResult[ResultT]]", results)
 
     async def abatch_trigger_and_wait(
         self,
@@ -103,17 +102,16 @@ class Subtask(Generic[PayloadT, ResultT]):
         **options: Unpack[BatchKeywords],
     ) -> Sequence[TaskResult[ResultT]]:
         """Make a run of each item and wait until all have ended. See ``batch_trigger_and_wait``."""
-        task = self._own()
-        verb = f"{task.definition.id}.abatch_trigger_and_wait"
-        found = await await_for_batch(verb, task, items, BatchOptions.checked(**options))
-        return cast("Sequence[TaskResult[ResultT]]", found)
+        verb = f"{self.definition.id}.abatch_trigger_and_wait"
+        results = await await_for_batch(verb, self.definition, items, BatchOptions.checked(**options))
+        return cast("Sequence[TaskResult[ResultT]]", results)
 
 
 def wait_for_run(verb: str, task_id: str, payload: object, options: TriggerOptions) -> TaskResult[object]:
     """Make a run of the task declared under an id and wait until it has ended."""
     waits = require_waits(verb)
     task = engine().find_task(task_id)
-    return result_of(waits.wait(_request(task, payload, options))[0], task.definition.output)
+    return result_of(waits.wait(_request(task, payload, options))[0], task.output)
 
 
 async def await_for_run(verb: str, task_id: str, payload: object, options: TriggerOptions) -> TaskResult[object]:
@@ -121,11 +119,11 @@ async def await_for_run(verb: str, task_id: str, payload: object, options: Trigg
     waits = require_waits(verb)
     task = engine().find_task(task_id)
     values = await waits.await_(_request(task, payload, options))
-    return await aresult_of(values[0], task.definition.output)
+    return await aresult_of(values[0], task.output)
 
 
 def wait_for_batch(
-    verb: str, task: AnyTask | str | None, items: Iterable[object], options: BatchOptions
+    verb: str, task: TaskDefinition | str | None, items: Iterable[object], options: BatchOptions
 ) -> list[TaskResult[object]]:
     """Make a run of each item and wait until all have ended."""
     check_items(items, is_async=False)
@@ -136,14 +134,14 @@ def wait_for_batch(
 
 
 async def await_for_batch(
-    verb: str, task: AnyTask | str | None, items: Iterable[object] | AsyncIterable[object], options: BatchOptions
+    verb: str, task: TaskDefinition | str | None, items: Iterable[object] | AsyncIterable[object], options: BatchOptions
 ) -> list[TaskResult[object]]:
     """Make a run of each item and wait until all have ended."""
     check_items(items, is_async=True)
     waits = require_waits(verb)
-    found = [item async for item in items] if isinstance(items, AsyncIterable) else list(items)
-    batch = _Batch(task, found, options)
-    if not found:
+    items = [item async for item in items] if isinstance(items, AsyncIterable) else list(items)
+    batch = _Batch(task, items, options)
+    if not items:
         return []
     values = await waits.await_(batch.request())
     return [await aresult_of(value, batch.output(index)) for index, value in enumerate(values)]
@@ -152,7 +150,7 @@ async def await_for_batch(
 class _Batch:
     """A batch that a run waits for."""
 
-    def __init__(self, task: AnyTask | str | None, items: Sequence[object], options: BatchOptions) -> None:
+    def __init__(self, task: TaskDefinition | str | None, items: Sequence[object], options: BatchOptions) -> None:
         self.items = items
         self._task, self._options = task, options
         self._outputs: Sequence[OutputType | None] = ()
@@ -170,12 +168,13 @@ class _Batch:
         return self._outputs[index if len(self._outputs) > 1 else 0] if self._outputs else None
 
     def _label(self) -> str:
-        return "" if self._task is None else self._task if isinstance(self._task, str) else self._task.definition.id
+        return "" if self._task is None else self._task if isinstance(self._task, str) else self._task.id
 
     def _output(self, item: object) -> OutputType | None:
         """Return what the task of an item returns, None for an item that is wrong."""
         try:
-            return _output(cast("tuple[AnyTask | str, object]", item)[0])
+            task, _ = cast("MixedItem", item)
+            return _output(task if isinstance(task, str) else task.definition)
         except Exception:  # it became no run, see batch_plan
             return None
 
@@ -191,26 +190,18 @@ class _Batch:
         return Wait("batch", run_ids=ids, batch_id=runs.batch_id)
 
 
-def _output(task: AnyTask | str) -> OutputType:
-    return (engine().find_task(task) if isinstance(task, str) else task).definition.output
+def _output(task: TaskDefinition | str) -> OutputType:
+    return (engine().find_task(task) if isinstance(task, str) else task).output
 
 
-def _request(task: AnyTask, payload: object, options: TriggerOptions) -> WaitRequest:
-    whole = cast(Any, task)
-
+def _request(task: TaskDefinition, payload: object, options: TriggerOptions) -> WaitRequest:
     def begin(waiter: Waiter) -> Wait:
-        return Wait("task", run_ids=(engine().trigger(whole, payload, options, waiter),))
+        return Wait("task", run_ids=(engine().trigger(task, payload, options, waiter),))
 
     async def abegin(waiter: Waiter) -> Wait:
-        return Wait("task", run_ids=(await engine().atrigger(whole, payload, options, waiter),))
+        return Wait("task", run_ids=(await engine().atrigger(task, payload, options, waiter),))
 
-    return WaitRequest(begin=begin, abegin=abegin, label=task.definition.id, kind="task")
-
-
-def end_json(run_id: str, status: RunStatus, error: RunError) -> bytes:
-    """Return how a run ended without output, as waits carry it."""
-    told = {"type": error.type, "message": error.message, "traceback": error.traceback}
-    return to_json({"run": run_id, "status": status.value, "output": None, "error": told})
+    return WaitRequest(begin=begin, abegin=abegin, label=task.id, kind="task")
 
 
 def result_of(value: bytes, output: OutputType | None) -> TaskResult[object]:

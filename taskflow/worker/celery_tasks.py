@@ -9,10 +9,10 @@ from typing import Any, cast
 
 import celery
 
+from taskflow.definition.registry import Registry
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import AbortRun
 from taskflow.store.operations.registration import TaskRegistration
-from taskflow.verbs.registry import Registry
 from taskflow.worker.children.run_task import RunTask
 
 
@@ -38,7 +38,7 @@ def registered_tasks(registry: Registry, version: str | None) -> RegisteredTasks
     Raises:
         DefinitionError: A payload's annotation cannot be used.
     """
-    definitions = [task.definition for task in registry]
+    definitions = [*registry]
     schemas = {each.id: json.dumps(each.payload.json_schema(), sort_keys=True) for each in definitions if each.payload}
     tasks = {each.id: _registration(each, schemas.get(each.id, ""), version).to_json() for each in definitions}
     return RegisteredTasks(tasks, schemas)
@@ -48,7 +48,7 @@ def _registration(definition: TaskDefinition, schema: str, version: str | None) 
     return TaskRegistration(
         id=definition.id,
         class_name=definition.class_name,
-        queue=definition.queue.name or "",
+        queue=definition.queue_name,
         limits=definition.queue.limits,
         max_attempts=definition.retry.max_attempts,
         ttl=definition.ttl,

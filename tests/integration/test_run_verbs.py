@@ -225,5 +225,5 @@ def test_a_paused_queue_holds_a_batch_back(start_fleet: StartFleet, valkey: Redi
 
 def new_child(fleet: Fleet, parent_id: str) -> str:
     """Trigger a run as code of another run does."""
-    new = fleet.flow.planner.plan(sleep, Nap(), TriggerOptions())
+    new = fleet.flow.planner.plan(sleep.definition, Nap(), TriggerOptions())
     return fleet.flow.store.run(operations.making.trigger_run(replace(new, parent_id=parent_id, root_id=parent_id)))[0]

@@ -262,8 +262,8 @@ def test_celery_shows_the_retry_options_of_every_task(start_fleet: StartFleet, v
     """The user's sentence: retry options are Celery's autoretry with backoff."""
     fleet = start_fleet(valkey.url)
     for task in fleet.flow.registry:
-        celery_task: Any = fleet.flow.celery.tasks[task.definition.id]
-        retry = task.definition.retry
+        celery_task: Any = fleet.flow.celery.tasks[task.id]
+        retry = task.retry
         assert celery_task.autoretry_for == (Exception,)
         assert celery_task.max_retries == retry.max_attempts - 1
         assert celery_task.retry_backoff == retry.min_delay.total_seconds()

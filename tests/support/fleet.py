@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from taskflow import Settings, TaskFlow
-from taskflow.verbs.registry import Registry
+from taskflow.definition.registry import Registry
 from taskflow.worker.attempt.runtime import runtime_of
 from tests.support.connections import close_connections
 from tests.support.processes import kill_group, signal_group, spawn, stop_group, tail
@@ -100,7 +100,7 @@ class Fleet:
         everything, modules = self.flow.registry, TASKS.split(",")
         self.flow.registry = Registry()
         for task in everything:
-            if task.definition.module in modules:
+            if task.module in modules:
                 self.flow.registry.add(task)
         runtime_of(self.flow.celery).declare()
         self.flow.registry = everything

@@ -37,8 +37,8 @@ from taskflow import (
 )
 from taskflow.cli.trigger import trigger as cli_trigger
 from taskflow.definition.calls.trigger_options import TriggerKeywords
+from taskflow.definition.registry import declared
 from taskflow.verbs.batch_handle import BatchHandle
-from taskflow.verbs.registry import declared
 
 FAR: Final = 200 * 365 * 86400
 DURATION: Final[tuple[object, ...]] = (-1, "-1s", "soon", "1h1h", "5 m", True, math.nan, math.inf, FAR, [5])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from taskflow import Settings, SettingsError, TaskFlow
-from taskflow.verbs.registry import Registry
+from taskflow.definition.registry import Registry
 
 SETTINGS = Settings.read(redis_url="redis://127.0.0.1:1/0")
 

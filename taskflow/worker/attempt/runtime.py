@@ -9,13 +9,13 @@ from typing import Any, Protocol, cast
 
 from taskflow.broker.canvas import Canvas
 from taskflow.definition.machine import MachineSpec
+from taskflow.definition.registry import Registry
 from taskflow.execution.reporting.reports import Reports
 from taskflow.objects.large_values import LargeValues
 from taskflow.settings import Settings
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.version_names import code_name
 from taskflow.store.sync_store import Store
-from taskflow.verbs.registry import Registry
 from taskflow.worker.attempt.parking import ParkingLine
 from taskflow.worker.attempt.relay import Relay
 from taskflow.worker.attempt.reporting import OrphanSender, make_reports
@@ -85,7 +85,7 @@ class Runtime:
 
     def task_ids(self) -> list[str]:
         """Return the tasks that the node's code knows."""
-        return [task.definition.id for task in self.registry]
+        return [task.id for task in self.registry]
 
     def code(self) -> str:
         """Name the node's version and tasks, "" when the version is unknown."""

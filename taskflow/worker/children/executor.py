@@ -161,7 +161,7 @@ class ChildrenExecutor:
         tries = Tries(run.failed_attempts, run.max_attempts, machine)
         message = f"The run needed more memory than its machine has ({machine})."
         try:
-            definition = self._runtime.registry.get(run.task_id).definition
+            definition = self._runtime.registry.get(run.task_id)
         except TaskNotFoundError:
             log.error("run.unknown: %s", run.task_id)
             return
@@ -182,7 +182,7 @@ class ChildrenExecutor:
     def _grace(self, run: HeldRun) -> float:
         """Return how long the child may take from SIGTERM: its hooks have time of their own."""
         try:
-            has_hooks = has_final_hooks(self._runtime.registry.get(run.task_id).definition, run.status)
+            has_hooks = has_final_hooks(self._runtime.registry.get(run.task_id), run.status)
         except TaskNotFoundError:
             return KILL_GRACE_SECONDS
         return self._runtime.settings.cancel_grace.total_seconds() if has_hooks else KILL_GRACE_SECONDS

@@ -9,7 +9,6 @@ from typing import Final, Self
 
 from taskflow.broker.queues import dedicated_queue, shared_queue, subtask_queue
 from taskflow.definition.machine import PRESETS, MachineSpec, resolve_machine
-from taskflow.definition.queue import queue_of_task
 from taskflow.definition.suggestions import did_you_mean
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import TaskflowError
@@ -42,13 +41,12 @@ class Demand:
     @classmethod
     def of(cls, definition: TaskDefinition) -> Self:
         """Return the demand of a declared task."""
-        queue = queue_of_task(definition.id, definition.queue)
         larger = definition.retry.out_of_memory
         return cls(
             machine=definition.machine.name,
             executor=definition.executor,
-            queue=queue.name or "",
-            limit=queue.concurrency_limit,
+            queue=definition.queue_name,
+            limit=definition.queue.concurrency_limit,
             larger=larger,
         )
 

@@ -12,13 +12,13 @@ import pytest
 
 from taskflow import RunStatus, task, wait
 from taskflow.definition.machine import PRESETS
+from taskflow.definition.registry import declared
 from taskflow.execution.reporting.lines import LineLimits
 from taskflow.execution.reporting.reports import Reports
 from taskflow.execution.reporting.spool import Spool
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.runs import Operation, cancel_run
-from taskflow.verbs.registry import declared
 from taskflow.worker.coroutines.runs import AsyncRuns
 from taskflow.worker.coroutines.taken_ticket import TakenTicket
 from tests.store.conftest import CLASS, ERROR, Bench, make_bench

@@ -12,6 +12,7 @@ import pytest
 
 from taskflow import RunStatus, task, wait
 from taskflow.definition.machine import PRESETS
+from taskflow.definition.registry import declared
 from taskflow.execution.reporting.lines import LineLimits
 from taskflow.execution.reporting.reports import Reports
 from taskflow.execution.reporting.spool import Spool
@@ -19,7 +20,6 @@ from taskflow.seams.waits import Waiter
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.runs import Operation, cancel_run
 from taskflow.store.operations.waits import complete_item, resume_run
-from taskflow.verbs.registry import declared
 from taskflow.verbs.task import Task
 from taskflow.worker.coroutines.runs import AsyncRuns
 from taskflow.worker.coroutines.taken_ticket import TakenTicket

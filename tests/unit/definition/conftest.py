@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from taskflow.verbs.registry import declared
+from taskflow.definition.registry import declared
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from taskflow.definition.registry import declared
 from taskflow.verbs.decorator import task
-from taskflow.verbs.registry import declared
 
 if TYPE_CHECKING:
     from decimal import Decimal

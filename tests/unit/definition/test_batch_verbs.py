@@ -1,18 +1,20 @@
 """The verbs of batches and the further ones of runs: what they ask the engine, and what they make of its answers."""
 
 import pickle
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from types import SimpleNamespace
 
 import pytest
 
-from taskflow.definition.calls.batch_item import AnyTask, BatchItem, BatchOptions
+from taskflow.app import TaskFlow
+from taskflow.definition.calls.batch_item import BatchItem, BatchOptions
 from taskflow.definition.calls.bulk import BulkAction, BulkFailure
 from taskflow.definition.calls.idempotency import idempotency_keys
 from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.definition.calls.trigger_options import TriggerOptions
+from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import (
     BatchItemsError,
     BatchNotFoundError,
@@ -23,7 +25,6 @@ from taskflow.errors import (
     TriggerOptionError,
 )
 from taskflow.models import Batch, BatchError, BatchProgress, BatchStatus, BulkStatus, RunError, RunStatus
-from taskflow.seams import engine as binding
 from taskflow.seams.batches import BatchRuns, RunEnd
 from taskflow.verbs.batch import batch
 from taskflow.verbs.batch_handle import BatchHandle
@@ -52,13 +53,13 @@ class Recording:
     def actions(self) -> "Recording":
         return self
 
-    def trigger(self, task: AnyTask | str | None, items: Iterable[object], options: BatchOptions) -> BatchRuns:
+    def trigger(self, task: TaskDefinition | str | None, items: Iterable[object], options: BatchOptions) -> BatchRuns:
         self.asked.append((task, list(items), options))
-        output = task.definition.output if task is not None and not isinstance(task, str) else None
+        output = task.output if task is not None and not isinstance(task, str) else None
         return BatchRuns("batch_1", ("run_1", None, "run_3"), (WRONG,), (output,))
 
     async def atrigger(
-        self, task: AnyTask | str | None, items: Iterable[object] | AsyncIterable[object], options: BatchOptions
+        self, task: TaskDefinition | str | None, items: Iterable[object] | AsyncIterable[object], options: BatchOptions
     ) -> BatchRuns:
         return self.trigger(
             task, [each async for each in items] if isinstance(items, AsyncIterable) else items, options
@@ -84,13 +85,11 @@ class Recording:
 
 
 @pytest.fixture
-def engine() -> Iterator[Recording]:
+def engine(monkeypatch: pytest.MonkeyPatch) -> Recording:
     """The engine that the verbs reach in a test."""
     recording = Recording()
-    bound = binding._binding.current  # pyright: ignore[reportPrivateUsage] - there is no public way to unbind
-    binding.bind(lambda: cast("Any", recording))
-    yield recording
-    binding.bind(bound)
+    monkeypatch.setattr(TaskFlow, "_default", SimpleNamespace(engine=recording))
+    return recording
 
 
 def declare_invoice() -> Task[int, str]:
@@ -113,7 +112,7 @@ async def test_a_batch_hands_task_items_and_options_to_the_engine(engine: Record
     await tasks.abatch_trigger("invoice", [5])
     await batch.atrigger([(invoice, 5)])
     assert engine.asked == [
-        (invoice, [5], options),
+        (invoice.definition, [5], options),
         ("invoice", [5], BatchOptions()),
         (None, [(invoice, 5)], BatchOptions()),
     ]

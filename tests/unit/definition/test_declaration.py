@@ -8,11 +8,11 @@ import pytest
 from pydantic import BaseModel
 
 from taskflow.definition.context import Context
+from taskflow.definition.registry import declared
 from taskflow.definition.retry import Retry
 from taskflow.errors import DefinitionError
 from taskflow.testing import context
 from taskflow.verbs.decorator import task
-from taskflow.verbs.registry import declared
 
 untyped: Callable[..., Any] = task
 """How callers without a type checker see the decorator."""
@@ -34,7 +34,7 @@ def test_the_defaults_come_from_the_function() -> None:
     assert (definition.id, definition.description) == ("hello-world", "Greet someone.")
     assert (definition.class_name, definition.queue.name) == ("small-1x.process", "task/hello-world")
     assert definition.retry == Retry()
-    assert declared.get("hello-world") is hello_world
+    assert declared.get("hello-world") is hello_world.definition
 
 
 def test_every_option_arrives() -> None:

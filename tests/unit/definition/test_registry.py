@@ -2,9 +2,10 @@
 
 import pytest
 
+from taskflow.definition.registry import declared
 from taskflow.errors import DefinitionError, TaskNotFoundError
 from taskflow.verbs.decorator import task
-from taskflow.verbs.registry import declared
+from taskflow.verbs.task import Task
 
 
 def test_two_functions_under_one_id_are_an_error_that_names_both() -> None:
@@ -21,13 +22,13 @@ def test_two_functions_under_one_id_are_an_error_that_names_both() -> None:
     for name in ("send_mail", "send_letter"):
         assert name in str(refused.value)
     assert str(refused.value).count("test_registry.py:") == 2
-    assert declared.get("send") is send_mail
+    assert declared.get("send") is send_mail.definition
 
 
 def test_the_same_function_imported_again_replaces_itself() -> None:
     """Reloading servers import modules twice."""
 
-    def declare() -> object:
+    def declare() -> Task[None, None]:
         @task(id="send")
         def send() -> None: ...
 
@@ -35,8 +36,8 @@ def test_the_same_function_imported_again_replaces_itself() -> None:
 
     declare()
     again = declare()
-    assert declared.get("send") is again
-    assert [made.definition.id for made in declared].count("send") == 1
+    assert declared.get("send") is again.definition
+    assert [made.id for made in declared].count("send") == 1
 
 
 def test_a_script_that_is_also_imported_is_one_module() -> None:
@@ -50,7 +51,7 @@ def test_a_script_that_is_also_imported_is_one_module() -> None:
 
     declare("__main__")
     declare("workers.tasks")
-    assert declared.get("send").definition.module == "workers.tasks"
+    assert declared.get("send").module == "workers.tasks"
 
 
 def test_an_unknown_id_names_the_near_miss() -> None:

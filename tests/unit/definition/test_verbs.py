@@ -1,25 +1,23 @@
 """The verbs of tasks and handles: what they hand to the engine, and what they make of its answers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
+from taskflow.app import TaskFlow
 from taskflow.definition.calls.idempotency import idempotency_keys
 from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter, RunPage
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.machine import Machine
 from taskflow.definition.queue import Queue
-from taskflow.errors import BlockingCallError, DefinitionError, TaskflowError, TriggerOptionError
+from taskflow.definition.task_definition import TaskDefinition
+from taskflow.errors import BlockingCallError, DefinitionError, TriggerOptionError
 from taskflow.models import Run, RunStatus
-from taskflow.seams import engine as binding
-from taskflow.seams.batches import BatchEngine
-from taskflow.seams.run_actions import RunActions
-from taskflow.seams.streams import StreamEngine
-from taskflow.seams.tokens import TokenEngine
 from taskflow.seams.waits import Waiter
 from taskflow.verbs.decorator import task
 from taskflow.verbs.run_handle import RunHandle
@@ -40,43 +38,14 @@ class RecordingEngine:
     output: bytes = b"null"
     asked: list[tuple[object, ...]] = field(default_factory=lambda: [])
 
-    @property
-    def queues(self) -> binding.QueueEngine:
-        raise NotImplementedError
-
-    @property
-    def actions(self) -> RunActions:
-        raise NotImplementedError
-
-    @property
-    def streams(self) -> StreamEngine:
-        raise NotImplementedError
-
-    @property
-    def tokens(self) -> TokenEngine:
-        raise NotImplementedError
-
-    @property
-    def batches(self) -> BatchEngine:
-        raise NotImplementedError
-
-    def load_value(self, stored: bytes) -> bytes:
-        return stored
-
-    async def aload_value(self, stored: bytes) -> bytes:
-        return stored
-
-    def find_task(self, task_id: str) -> Task[Any, Any]:
-        raise NotImplementedError(task_id)
-
     def trigger(
-        self, task: Task[Any, Any], payload: object, options: TriggerOptions, waiter: Waiter | None = None
+        self, task: TaskDefinition, payload: object, options: TriggerOptions, waiter: Waiter | None = None
     ) -> str:
         self.asked.append((task, payload, options))
         return "run_1"
 
     async def atrigger(
-        self, task: Task[Any, Any], payload: object, options: TriggerOptions, waiter: Waiter | None = None
+        self, task: TaskDefinition, payload: object, options: TriggerOptions, waiter: Waiter | None = None
     ) -> str:
         return self.trigger(task, payload, options)
 
@@ -120,14 +89,11 @@ class RecordingEngine:
 
 
 @pytest.fixture
-def engine() -> Iterator[RecordingEngine]:
+def engine(monkeypatch: pytest.MonkeyPatch) -> RecordingEngine:
     """The engine that the verbs reach in a test."""
-    recording, before = RecordingEngine(), binding.engine
-    bound = binding._binding.current  # pyright: ignore[reportPrivateUsage] - there is no public way to unbind
-    binding.bind(lambda: recording)
-    yield recording
-    binding.bind(bound)
-    assert binding.engine is before
+    recording = RecordingEngine()
+    monkeypatch.setattr(TaskFlow, "_default", SimpleNamespace(engine=recording))
+    return recording
 
 
 def declare_invoice() -> Task[int, Invoice]:
@@ -172,7 +138,7 @@ def test_trigger_hands_task_payload_and_options_to_the_engine(engine: RecordingE
         max_duration=timedelta(seconds=90),
         test=True,
     )
-    assert engine.asked == [(invoice, 5, options)]
+    assert engine.asked == [(invoice.definition, 5, options)]
     assert handle == RunHandle("run_1")
 
 
@@ -180,7 +146,7 @@ async def test_atrigger_hands_over_the_same(engine: RecordingEngine) -> None:
     """The twin differs in nothing but `await`."""
     invoice = declare_invoice()
     handle = await invoice.atrigger(5, delay=NOW, max_attempts=2)
-    assert engine.asked == [(invoice, 5, TriggerOptions(delay=NOW, max_attempts=2))]
+    assert engine.asked == [(invoice.definition, 5, TriggerOptions(delay=NOW, max_attempts=2))]
     assert handle.id == "run_1"
 
 
@@ -191,7 +157,7 @@ def test_a_task_without_payload_is_triggered_without_one(engine: RecordingEngine
     def tick() -> None: ...
 
     tick.trigger()
-    assert engine.asked == [(tick, None, TriggerOptions())]
+    assert engine.asked == [(tick.definition, None, TriggerOptions())]
 
 
 def test_the_result_is_of_the_annotated_type(engine: RecordingEngine) -> None:
@@ -279,9 +245,3 @@ def test_a_wrong_timeout_is_named() -> None:
     """`result(timeout=-1)` must not wait for ever."""
     with pytest.raises(DefinitionError, match="timeout"):
         RunHandle[object]("run_1").result(timeout=-1)
-
-
-def test_a_verb_without_an_application_says_what_to_import() -> None:
-    """Only somebody who imports private modules sees it."""
-    with pytest.raises(TaskflowError, match="from taskflow import task"):
-        binding._unbound()  # pyright: ignore[reportPrivateUsage] - the state before any application

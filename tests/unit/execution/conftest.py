@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from taskflow.definition.hook_sets import declared_hooks
+from taskflow.definition.registry import declared
 from taskflow.definition.signal import Signal
 from taskflow.execution.attempt import AttemptRunner
 from taskflow.execution.outcome import Outcome, Tries
 from taskflow.testing import context
-from taskflow.verbs.registry import declared
 from taskflow.verbs.task import Task
 
 

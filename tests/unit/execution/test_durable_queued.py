@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from taskflow import task, wait
+from taskflow.definition.registry import declared
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.journal import Journal
 from taskflow.execution.outcome import Completed
@@ -14,7 +15,6 @@ from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
 from taskflow.execution.waiting.wait_store import LOOK_SECONDS, Done
 from taskflow.models import RunStatus
 from taskflow.seams.waits import Waits
-from taskflow.verbs.registry import declared
 from tests.unit.execution.durable_wait_store import AsyncMemoryWaitStore, DurableRun, MemoryWaitStore
 
 

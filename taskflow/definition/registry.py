@@ -2,38 +2,36 @@
 
 import contextlib
 from collections.abc import Generator, Iterator
-from typing import Any, Final
+from typing import Final
 
 from taskflow.definition.suggestions import did_you_mean
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import DefinitionError, TaskNotFoundError
-from taskflow.verbs.task import Task
 
 
 class Registry:
-    """Tasks by id. ``Task[Any, Any]``: what a task takes and returns is lost once it is looked up by its id."""
+    """Definitions by id."""
 
     def __init__(self) -> None:
-        self._tasks: dict[str, Task[Any, Any]] = {}
+        self._tasks: dict[str, TaskDefinition] = {}
 
-    def add(self, task: Task[Any, Any]) -> None:
+    def add(self, new: TaskDefinition) -> None:
         """Add a task. The same function imported again replaces itself.
 
         Raises:
             DefinitionError: Another function has that id; the message names both places.
         """
-        new = task.definition
         known = self._tasks.get(new.id)
-        if known and not _is_same_function(known.definition, new):
+        if known and not _is_same_function(known, new):
             raise DefinitionError(
-                f"Two tasks have the same id: {known.definition.location} and {new.location}",
+                f"Two tasks have the same id: {known.location} and {new.location}",
                 option="id",
                 value=new.id,
                 remedy="Give one of them another id.",
             )
-        self._tasks[new.id] = task
+        self._tasks[new.id] = new
 
-    def get(self, task_id: str) -> Task[Any, Any]:
+    def get(self, task_id: str) -> TaskDefinition:
         """Return the task of an id.
 
         Raises:
@@ -45,7 +43,7 @@ class Registry:
             near = did_you_mean(task_id, self._tasks, "declared tasks")
             raise TaskNotFoundError(task_id, f"{near} Is its module imported (TASKFLOW_TASKS)?") from None
 
-    def __iter__(self) -> Iterator[Task[Any, Any]]:
+    def __iter__(self) -> Iterator[TaskDefinition]:
         return iter(tuple(self._tasks.values()))
 
     def __len__(self) -> int:

@@ -5,8 +5,8 @@ from typing import Final, TypeVar, overload
 from pydantic import TypeAdapter
 
 from taskflow.definition.documents.stream_items import StreamItems
-from taskflow.execution.streaming.input import InputStream
-from taskflow.execution.streaming.output import OutputStream
+from taskflow.verbs.streaming.input import InputStream
+from taskflow.verbs.streaming.output import OutputStream
 
 T = TypeVar("T")
 

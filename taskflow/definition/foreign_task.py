@@ -8,19 +8,17 @@ from taskflow.definition.machine import declared_machine
 from taskflow.definition.queue import queue_of_task
 from taskflow.definition.retry import Retry
 from taskflow.definition.signature import read_signature
-from taskflow.definition.task_definition import TaskDefinition
-from taskflow.verbs.decorator import check_task_id
-from taskflow.verbs.task import Task
+from taskflow.definition.task_definition import TaskDefinition, check_task_id
 
 
-def foreign_task(task_id: str) -> Task[object, object]:
-    """Return a task that takes any JSON and can be triggered, not called. What it says of itself, workers correct.
+def foreign_task(task_id: str) -> TaskDefinition:
+    """Return a task that takes any JSON and can be triggered, not called. Workers correct the rest of it.
 
     Raises:
         DefinitionError: That can't be the id of a task.
     """
     signature = read_signature(_elsewhere, check_task_id(task_id, _elsewhere))
-    definition = TaskDefinition(
+    return TaskDefinition(
         id=task_id,
         function=_elsewhere,
         description="",
@@ -41,7 +39,6 @@ def foreign_task(task_id: str) -> Task[object, object]:
         source_line=0,
         hooks=HookSet(f"task {task_id!r}", None),
     )
-    return Task(definition)
 
 
 def _elsewhere(payload: object) -> NoReturn:

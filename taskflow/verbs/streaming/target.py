@@ -6,8 +6,8 @@ from taskflow.errors import OutsideRunError
 from taskflow.execution.reporting.current import current_live_run
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.execution.reporting.sink import RunIdentity
-from taskflow.seams.engine import engine
 from taskflow.seams.streams import StreamAddress, StreamWriter
+from taskflow.verbs.current import engine
 
 
 class Target(NamedTuple):

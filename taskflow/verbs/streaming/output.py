@@ -9,9 +9,9 @@ from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.documents.stream_items import StreamItems
 from taskflow.definition.durations import Duration, parse_timeout
 from taskflow.errors import TaskflowError
-from taskflow.execution.streaming.target import target_of
-from taskflow.seams.engine import engine
 from taskflow.seams.streams import StreamAddress, StreamWriter
+from taskflow.verbs.current import engine
+from taskflow.verbs.streaming.target import target_of
 
 T = TypeVar("T")
 

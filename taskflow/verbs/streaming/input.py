@@ -11,11 +11,11 @@ from taskflow.definition.durations import Duration, parse_timeout
 from taskflow.errors import StreamClosedError
 from taskflow.execution.reporting.current import require_live_run
 from taskflow.execution.reporting.live_run import LiveRun
-from taskflow.execution.streaming.asking import Asking
-from taskflow.execution.streaming.listener import Listener, listen
-from taskflow.seams.engine import engine
 from taskflow.seams.streams import StreamAddress
 from taskflow.seams.waits import require_waits
+from taskflow.verbs.current import engine
+from taskflow.verbs.streaming.asking import Asking
+from taskflow.verbs.streaming.listener import Listener, listen
 
 T = TypeVar("T")
 

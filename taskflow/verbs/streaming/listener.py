@@ -11,8 +11,8 @@ from contextlib import aclosing, closing
 from taskflow.errors import TaskflowError
 from taskflow.execution.reporting.current import OWN_THREADS
 from taskflow.execution.reporting.live_run import LiveRun
-from taskflow.seams.engine import engine
 from taskflow.seams.streams import StreamAddress
+from taskflow.verbs.current import engine
 
 log = logging.getLogger("taskflow.run")
 

@@ -7,9 +7,9 @@ from pydantic_core import from_json, to_json
 
 from taskflow.errors import StreamClosedError, StreamTimeoutError
 from taskflow.execution.reporting.live_run import LiveRun
-from taskflow.seams.engine import engine
 from taskflow.seams.streams import StreamAddress
 from taskflow.seams.waits import Wait, Waiter, WaitRequest, Waits
+from taskflow.verbs.current import engine
 
 
 class Asking:

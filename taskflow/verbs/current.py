@@ -1,0 +1,16 @@
+"""The engine that the verbs of this process use."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from taskflow.engine.run_engine import RunEngine
+
+
+def engine() -> "RunEngine":
+    """Return the engine of the current application.
+
+    The first call loads the application: a process that only declares tasks never imports Celery or Redis.
+    """
+    from taskflow.app import TaskFlow
+
+    return TaskFlow.current().engine
