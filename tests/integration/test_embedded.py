@@ -51,7 +51,7 @@ def execute(store: EmbeddedStore, *command: str) -> object:
 
 
 def in_python(code: str, *arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
-    """Run code in a Python of its own, as another user of the folder would."""
+    """Run code in a Python process of its own, as another user of the folder would."""
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
         cwd=ROOT,
@@ -140,7 +140,7 @@ def test_the_server_keeps_everything_and_evicts_nothing(home: Path) -> None:
 
 
 def test_nobody_else_can_reach_the_server(home: Path) -> None:
-    """Whoever reaches a store may run code in its workers."""
+    """A process that reaches a store may run code in its workers."""
     ensure_store(home)
     assert home.stat().st_mode & 0o777 == 0o700
     assert (home / "store.sock").stat().st_mode & 0o077 == 0
