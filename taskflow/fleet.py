@@ -1,4 +1,4 @@
-"""A Celery app made from settings alone: ``celery -A taskflow.fleet worker``, for projects without one of their own."""
+"""A Celery app made from settings, for projects without an app of their own: ``celery -A taskflow.fleet worker``."""
 
 from taskflow.app import TaskFlow
 

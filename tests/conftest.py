@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_store_of_the_project() -> Iterator[None]:
-    """A test that has no app of its own must not start a server in the project's folder, which would outlive it."""
+    """Keep a test without an app of its own from starting a server in the project's folder, which would outlive it."""
 
     def start(home: Path) -> EmbeddedStore:
         assert home.absolute() != ROOT / ".taskflow", "this test uses an app, and has made none"
@@ -45,7 +45,7 @@ def _no_store_of_the_project() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Say of each socket that was left open which test connected it, and where."""
+    """Add to the report of each socket that was left open the test and the lines that connected it."""
     report = yield
     if report.failed:
         report.sections += [("socket left open", origin) for origin in origins_of(report.longreprtext)]

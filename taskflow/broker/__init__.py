@@ -1,5 +1,5 @@
 """Celery's side of taskflow: queues, messages, publishing and the transport that takes tickets in batches.
 
-A message says that a run may start, whether it may is the store's to say. Results and canvas ask the store through the
-records that ``app.py`` binds; nothing else here knows it.
+A message is a ticket: a run may start if a node can claim it in the store. The result backend and the canvas reach the
+store through the records that ``app.py`` binds. Nothing else in this package may depend on the store.
 """

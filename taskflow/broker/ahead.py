@@ -1,8 +1,8 @@
-"""Tickets that a node has taken before it can start them, so that the next one is at hand when a slot is freed.
+"""Tickets that a node takes before it has a free slot for them, so that a freed slot gets its next run at once.
 
-Without it a child idles for a round trip to the broker after each run. A node takes ahead what it starts within 10 ms
-at its present pace: none when its runs are long. What it has not started after 100 ms, because they became long, goes
-back to the front of its list, where other nodes find it.
+Without them a child idles for a round trip to the broker after each run. A node takes ahead as many tickets as it
+starts within 10 ms at its present pace: none when its runs are long. A ticket that is not started after 100 ms, because
+the runs became long, goes back to the front of its list, where another node can take it.
 """
 
 from collections import deque
@@ -12,13 +12,13 @@ from typing import Any, Final
 
 PACE_SECONDS: Final = 0.01
 HOLD_SECONDS: Final = 0.1
-_SHORTEST: Final = 0.001  # a pace is not measured over less
+_SHORTEST: Final = 0.001  # seconds; over a shorter time a pace cannot be measured
 
 PutBack = Callable[[str, Iterable[str | bytes]], None]
 
 
 class Ahead:
-    """What one channel has taken ahead, all from one list. On the hub's thread only."""
+    """The tickets that one channel has taken ahead, all from one list. For the hub's thread only."""
 
     def __init__(self, hub: Any, put_back: PutBack) -> None:
         self._hub = hub
@@ -31,7 +31,7 @@ class Ahead:
         self._most = 0
 
     def most(self) -> int:
-        """Return how many tickets the command that is sent now may take beyond the free slots."""
+        """Return the number of tickets that the next command may take beyond the free slots."""
         now = monotonic()
         pace = self._started / max(now - self._since, _SHORTEST)
         self._started, self._since = 0, now
@@ -39,11 +39,11 @@ class Ahead:
         return self._most
 
     def started(self) -> None:
-        """Say that a message was started."""
+        """Count a started message."""
         self._started += 1
 
     def keep(self, key: str, queue: str, texts: deque[str | bytes]) -> None:
-        """Keep the oldest messages of a reply for slots to come, and put the others back."""
+        """Keep the oldest messages of a reply for the next free slots, and put the others back."""
         self._key, self._queue = key, queue
         while texts and len(self._texts) < self._most:
             self._texts.append(texts.popleft())
@@ -53,7 +53,7 @@ class Ahead:
             self._timer = self._hub.call_later(HOLD_SECONDS, self.give_back)
 
     def take(self) -> tuple[str, str, deque[str | bytes]]:
-        """Return what is kept, with its list and Celery queue, and keep it no more."""
+        """Remove all kept messages, and return their list, their Celery queue and the messages."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -61,7 +61,7 @@ class Ahead:
         return self._key, self._queue, texts
 
     def give_back(self) -> None:
-        """Put what is kept back to the front of its list."""
+        """Put all kept messages back to the front of their list."""
         key, _, texts = self.take()
         if texts:
             self._put_back(key, texts)

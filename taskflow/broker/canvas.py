@@ -1,6 +1,7 @@
-"""Celery's canvas around runs: what a message asks for besides its run is kept with it, and honoured at its end.
+"""Celery's canvas around runs: callbacks, errbacks, chain and chord of a message are stored with its run.
 
-Signatures are frozen before they are kept: one that is applied twice makes two messages with one id, and one run.
+A node, its child or upkeep performs them when the run has ended. Signatures are frozen before they are stored, because
+one that is applied twice then makes two messages with the same id, which become one run.
 """
 
 import logging
@@ -26,11 +27,11 @@ _PARTS: Final = ("callbacks", "errbacks", "chain", "chord")
 _PLACE: Final = ("group", "group_index", "root_id", "parent_id")
 _THREADS: Final = 4
 UNAVAILABLE: Final = (StoreUnavailableError, BrokerUnavailableError, KombuError, OSError)
-"""What store and broker raise when they are away: doing it again later helps."""
+"""Errors of a store or broker that cannot be reached. The same call may succeed later."""
 
 
 class Canvas:
-    """Honours the canvas of runs, in nodes and their children."""
+    """Performs the canvas of runs, in nodes and their children."""
 
     def __init__(self, app: Celery, records: RunRecords) -> None:
         self.app = app
@@ -38,27 +39,28 @@ class Canvas:
         self._threads: ThreadPoolExecutor | None = None
 
     def kept(self, headers: Mapping[str, Any], embed: Mapping[str, Any]) -> str | None:
-        """Return what a message asks for at its run's end, as JSON; None when it asks for nothing."""
-        asked: dict[str, Any] = {name: embed[name] for name in _PARTS if embed.get(name)}
-        if not asked:
+        """Return the canvas of a message as JSON, to be stored with its run; None when the message has none."""
+        canvas: dict[str, Any] = {name: embed[name] for name in _PARTS if embed.get(name)}
+        if not canvas:
             return None
         for name in ("callbacks", "errbacks", "chain"):
-            if name in asked:
-                asked[name] = [self._frozen(item) for item in asked[name]]
-        return dumps(asked | {name: headers[name] for name in _PLACE if headers.get(name) is not None})
+            if name in canvas:
+                canvas[name] = [self._frozen(item) for item in canvas[name]]
+        return dumps(canvas | {name: headers[name] for name in _PLACE if headers.get(name) is not None})
 
     def refuse(self, headers: Mapping[str, Any], embed: Mapping[str, Any], status: RunStatus, error: RunError) -> None:
-        """Let a message that becomes no run end in a final status, and what was to follow with it.
+        """Store a final status for a message that cannot become a run, and fail the tasks that were to follow it.
 
         Raises:
-            StoreUnavailableError, KombuError, OSError: Nothing is lost: do it again.
+            StoreUnavailableError, KombuError, OSError: The store or the broker is not available. The call may be
+                repeated.
         """
         self._backend().store_result(headers["id"], exception_of(status, error), STATES[status])
-        asked = {name: embed.get(name) for name in _PARTS} | {name: headers.get(name) for name in _PLACE}
-        self._fail(headers["id"], headers["task"], asked, status, error)
+        canvas = {name: embed.get(name) for name in _PARTS} | {name: headers.get(name) for name in _PLACE}
+        self._fail(headers["id"], headers["task"], canvas, status, error)
 
     def perform(self, run_ids: Sequence[str]) -> None:
-        """Honour the canvas of finished runs. What fails because store or broker is away, upkeep does again."""
+        """Perform the canvas of finished runs. It stops when store or broker is away; upkeep then performs the rest."""
         for run_id in run_ids:
             try:
                 self.perform_one(run_id)
@@ -69,22 +71,22 @@ class Canvas:
                 log.exception("canvas.failed: run %s", run_id)
 
     def perform_soon(self, run_ids: Sequence[str]) -> None:
-        """Do the same in a thread: errbacks may be user code, and a broker that is away takes seconds."""
+        """Perform it in a thread, because errbacks may be user code and a broker that is away takes seconds."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="taskflow-canvas")
         self._threads.submit(self.perform, run_ids)
 
     def perform_left(self, shard: int) -> None:
-        """Honour, soon, what finished without a node, or whose node died over it. For upkeep."""
+        """Perform, in a thread, the canvas of runs that ended without a node or whose node died. For upkeep."""
         left = self.records.take_left_canvas(shard)
         if left:
             self.perform_soon(left)
 
     def perform_one(self, run_id: str) -> None:
-        """Honour one run's canvas, unless another process is at it.
+        """Perform one run's canvas, unless another process has claimed it.
 
         Raises:
-            StoreUnavailableError, KombuError, OSError: It is left for upkeep.
+            StoreUnavailableError, KombuError, OSError: The store or the broker is not available. Upkeep tries again.
         """
         ended = self.records.claim_canvas(run_id)
         if ended is None:
@@ -97,14 +99,14 @@ class Canvas:
                 self._fail(run_id, ended.task_id, canvas, ended.status, ended.error)
         except UNAVAILABLE:
             raise
-        except Exception as error:  # it would fail in the same way the next time
+        except Exception as error:  # the next try would fail in the same way
             log.exception("canvas.broken: run %s", run_id)
-            told = RunError(type(error).__name__, str(error))
-            self._fail(run_id, ended.task_id, {"chain": canvas.get("chain")}, RunStatus.FAILED, told)
+            stored = RunError(type(error).__name__, str(error))
+            self._fail(run_id, ended.task_id, {"chain": canvas.get("chain")}, RunStatus.FAILED, stored)
         self.records.drop_canvas(run_id)
 
     def _go_on(self, ended: EndedRun, canvas: Mapping[str, Any]) -> None:
-        """As ``celery.app.trace`` does it after a success: callbacks, then the chain, then the chord."""
+        """Apply callbacks, then the chain, then the chord, as ``celery.app.trace`` does after a success."""
         output: object = loads(ended.output)
         lineage = {"parent_id": ended.run_id, "root_id": canvas.get("root_id") or ended.run_id}
         for callback in canvas.get("callbacks") or ():
@@ -119,14 +121,17 @@ class Canvas:
     def _fail(
         self, task_id: str, name: str, canvas: Mapping[str, Any], status: RunStatus, error: RunError | None
     ) -> None:
-        """As ``Backend.mark_as_failure`` does it. As in Celery, a canceled task has no errbacks called."""
+        """Fail the chord and the chain, and call the errbacks, as ``Backend.mark_as_failure`` does.
+
+        As in Celery, the errbacks of a canceled task are not called.
+        """
         backend: Any = self._backend()
         request, raised, state = _request(task_id, name, canvas), exception_of(status, error), STATES[status]
         traceback = error.traceback if error else None
         if canvas.get("chord"):
             backend.on_chord_part_return(request, state, raised)
         if canvas.get("chain"):
-            following = canvas["chain"][::-1]  # the next task first: who waits for the last finds all of them failed
+            following = canvas["chain"][::-1]  # the next task first, so that all have failed when the last one has
             backend._fail_chain(following, raised, traceback, store_result=True, state=state)
         if canvas.get("errbacks") and status is not RunStatus.CANCELED:
             backend._call_task_errbacks(request, raised, traceback)
@@ -137,7 +142,7 @@ class Canvas:
             if "task_id" not in signature.options:
                 signature.freeze()
             return dict(signature)
-        except Exception:  # a malformed one is found out when it is applied
+        except Exception:  # a malformed signature raises again, and is handled, when it is applied
             log.exception("canvas.unfrozen")
             return item
 

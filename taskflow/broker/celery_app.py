@@ -1,4 +1,4 @@
-"""The Celery application: its configuration, its queues and its routes. Tasks are registered by others."""
+"""The Celery application: its configuration, its queues and its routes. It registers no tasks."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,7 +16,7 @@ from taskflow.broker.queues import EXCHANGE_NAME, celery_queue, exchange_type, s
 from taskflow.broker.urls import BATCH_SCHEME, batch_url, is_amqp, is_redis, kombu_url
 
 Route = Callable[[str], str | None]
-"""The Celery queue of a task that some plain Celery producer sends, None for a task nobody knows."""
+"""Returns the Celery queue of a task that a plain Celery producer sends, None for an unknown task."""
 
 _BATCH_TRANSPORT: Final = "taskflow.broker.redis_transport:Transport"
 _HEALTH_CHECK_S: Final = 25
@@ -38,10 +38,10 @@ def make_celery(
     Args:
         broker_url: Redis, Valkey (``redis://``, ``rediss://``, ``valkey://``, ``unix://``) or RabbitMQ (``amqp://``).
             Environment variables of Celery's own do not override it.
-        route: Where ``send_task`` and ``apply_async`` send a task when no queue is given.
-        default_machine: Its shared queue is consumed when a worker gets no ``-Q``.
-        connect_timeout: How long one attempt to connect may take.
-        transport_options: More of ``broker_transport_options``; wins over taskflow's own.
+        route: Names the queue to which ``send_task`` and ``apply_async`` send a task when the call names none.
+        default_machine: The machine whose shared queue a worker without ``-Q`` consumes.
+        connect_timeout: Time that one attempt to connect may take.
+        transport_options: More ``broker_transport_options``. They override taskflow's own.
     """
     TRANSPORT_ALIASES.setdefault(BATCH_SCHEME, _BATCH_TRANSPORT)
     amqp = _RabbitQueuesAMQP if is_amqp(broker_url) else _PlainQueuesAMQP
@@ -69,7 +69,7 @@ class _App(Celery):
         return self.subclass_with_self(cast("Any", "taskflow.broker.result_backend:RunResult"))
 
     def send_task(self, name: str, *args: Any, **options: Any) -> Any:
-        """Send a message. A run's result can always be had, although Celery is told to store none."""
+        """Send a message. The result of a run can be read although ``task_ignore_result`` is set for Celery."""
         result = super().send_task(name, *args, **options)
         if self.is_run_task(name):
             result.ignored = False
@@ -77,16 +77,19 @@ class _App(Celery):
 
 
 def become_default(celery: Celery) -> None:
-    """Make it the app of ``celery.result.AsyncResult(id)`` and the like, as in Flower, unless the process has one."""
+    """Make this app Celery's default one, unless the process has another.
+
+    Calls without an app use it, for example ``celery.result.AsyncResult(id)`` in Flower.
+    """
     default: Celery | None = cast("Any", _state).default_app
-    if default is None or default.main == "default":  # Celery's own stopgap
+    if default is None or default.main == "default":  # the app that Celery makes when there is none
         celery.set_default()
 
 
 def prepare_worker(celery: Celery) -> None:
-    """Make this process a consumer: take tickets in batches where the broker can, keep payload values out of logs.
+    """Make this process a consumer: it takes tickets in batches from a Redis, and its logs have no payload values.
 
-    To be called before the worker connects. Producers, Flower and the command line keep kombu's own transport.
+    Call it before the worker connects. Producers, Flower and the command line keep kombu's own transport.
     """
     hide_payload_values()
     url = batch_url(celery.conf.broker_write_url)
@@ -97,15 +100,16 @@ def prepare_worker(celery: Celery) -> None:
 def _settings(url: str, default_queue: str, connect_timeout: timedelta) -> dict[str, Any]:
     is_rabbit = is_amqp(url)
     return {
-        # Both are set, for CELERY_BROKER_URL of another application in this environment would win over broker_url.
+        # Both are set, because CELERY_BROKER_URL of another application in this environment overrides broker_url.
         "broker_url": url,
         "broker_read_url": url,
         "broker_write_url": url,
         "broker_connection_timeout": connect_timeout.total_seconds(),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        # On RabbitMQ a ticket is acknowledged when its run has ended: what is unacknowledged bounds what a node is
-        # sent, so no ticket waits in a busy node. On Redis free slots bound it. The lease recovers runs in either case.
+        # On RabbitMQ a ticket is acknowledged when its run has ended: the number of unacknowledged tickets bounds how
+        # many a node is sent, so no ticket waits in a busy node. On Redis the free slots are the bound. The lease
+        # recovers runs in either case.
         "task_acks_late": is_rabbit,
         "task_ignore_result": True,
         "task_store_errors_even_if_ignored": False,
@@ -114,8 +118,8 @@ def _settings(url: str, default_queue: str, connect_timeout: timedelta) -> dict[
         "accept_content": ["json"],
         "enable_utc": True,
         "task_send_sent_event": False,
-        "worker_prefetch_multiplier": 0 if is_redis(url) else 1,  # there free slots say what a node takes
-        # Free slots say what a reconnected node may take; Celery's own reduction would add to that.
+        "worker_prefetch_multiplier": 0 if is_redis(url) else 1,  # on Redis the free slots are the only bound
+        # The free slots also bound a reconnected node; Celery's own reduction would reduce its share a second time.
         "worker_enable_prefetch_count_reduction": False,
         "task_default_exchange": EXCHANGE_NAME,
         "task_default_exchange_type": exchange_type(is_amqp=is_rabbit),
@@ -133,7 +137,7 @@ def _transport_options(url: str, connect_timeout: timedelta) -> dict[str, Any]:
         return {}
     return {
         "socket_connect_timeout": connect_timeout.total_seconds(),
-        # Longer than the blocking pop of one second, which a closing channel reads to its end.
+        # Longer than the blocking pop of one second, because a closing channel reads that pop to its end.
         "socket_timeout": max(connect_timeout.total_seconds(), 2.0),
         "socket_keepalive": True,
         "health_check_interval": _HEALTH_CHECK_S,
@@ -150,7 +154,7 @@ def _router(route: Route) -> Callable[..., dict[str, str] | None]:
 
 
 class _PlainQueues(Queues):
-    """Celery's queues, where each one made by name (``-Q``, ``queue=``, add_consumer) is declared as taskflow's are."""
+    """Celery's queues. A queue made by name (``-Q``, ``queue=``, add_consumer) is declared as taskflow declares it."""
 
     is_amqp = False
 

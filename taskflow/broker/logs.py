@@ -10,11 +10,11 @@ _HIDDEN: Final = "(not logged)"
 
 
 class HidePayloadValues(logging.Filter):
-    """Replaces arguments and returned values in a record of Celery's. Names, ids, times and errors stay."""
+    """Replaces arguments and returned values in Celery's log records. Names, ids, times and errors stay."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every record pass, without the values."""
-        for field in ("args", "data"):  # what the line shows, and what Celery gives to handlers besides
+        """Remove the values from a record. Every record passes."""
+        for field in ("args", "data"):  # the line is made of "args"; Celery also gives "data" to handlers
             values: object = getattr(record, field, None)
             if isinstance(values, Mapping):
                 setattr(record, field, _without_values(cast(Mapping[str, object], values)))
@@ -22,7 +22,7 @@ class HidePayloadValues(logging.Filter):
 
 
 def hide_payload_values() -> None:
-    """Install the filter in this process, once however often it is called."""
+    """Install the filter in this process. Further calls change nothing."""
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         if not any(isinstance(known, HidePayloadValues) for known in logger.filters):

@@ -1,4 +1,4 @@
-"""The ticket as a message: Celery's own protocol 2, made by Celery's and kombu's own code, without what is empty.
+"""The ticket as a message: Celery's protocol 2, made by Celery's and kombu's own code, without the empty headers.
 
 A ticket carries a run id and a reservation number. The payload stays in the store; ``argsrepr`` is text for Flower.
 """
@@ -20,13 +20,13 @@ BODY: Final = "[[],{},{}]"
 
 _EMPTY: Final[tuple[object, ...]] = (None, "", {}, [None, None])
 _NOT_NEEDED: Final = ("origin", "replaced_task_nesting")
-# Numbers and JSON texts stand without quotes in the template, which is therefore no JSON until it is filled in.
+# Numbers and JSON texts have no quotes in the template, which is therefore not valid JSON until it is filled in.
 _UNQUOTED: Final = ("@RESERVATION@", "@ARGS@")
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a ticket's headers say."""
+    """The content of a ticket's headers."""
 
     run_id: str
     reservation: int
@@ -35,9 +35,9 @@ class Ticket:
 def ticket_headers(
     celery: Celery, *, run_id: str, task_id: str, reservation: int | str, argsrepr: str
 ) -> dict[str, object]:
-    """Return the headers of a ticket, as Celery makes them, less what is empty.
+    """Return the headers of a ticket: those that Celery makes, without the empty ones.
 
-    A worker, its tracer and Flower take a missing header for an empty one; only the reservation makes it a ticket::
+    A worker, its tracer and Flower treat a missing header as an empty one. The last header makes the message a ticket::
 
         {"lang": "py", "task": "hello-world", "id": "run_1", "root_id": "run_1", "retries": 0, "ignore_result": true,
          "argsrepr": "{\\"message\\": \\"hi\\"}", "kwargsrepr": "{}", "taskflow": {"reservation": 1}}
@@ -54,11 +54,11 @@ def ticket_headers(
 
 
 def ticket_template(celery: Celery, task_id: str) -> str:
-    """Return the message kombu's Redis transport would push for a ticket of this task, with tokens to be replaced.
+    """Return the message that kombu's Redis transport would push for a ticket of this task, with tokens to replace.
 
     ``@RUN@``: the run id. ``@RESERVATION@``: the reservation, a number. ``@QUEUE@``: the Celery queue. ``@TAG@``: the
-    delivery tag, unlike any other message's. ``@ARGS@``: what Flower shows as arguments, a JSON string with its quotes.
-    The other tokens stand within quotes and are replaced by plain characters.
+    delivery tag, which must be unique. ``@ARGS@``: the arguments that Flower shows, a JSON string with its quotes.
+    ``@RUN@``, ``@QUEUE@`` and ``@TAG@`` are within quotes, and are replaced by characters that need no escaping.
     """
     message = {
         "body": BODY,
@@ -80,7 +80,7 @@ def ticket_template(celery: Celery, task_id: str) -> str:
 
 
 def ticket_from_headers(headers: Mapping[str, object] | None) -> Ticket | None:
-    """Return the ticket a message is, None for a message that some plain Celery producer sent."""
+    """Return the ticket in a message's headers, None for a message that a plain Celery producer sent."""
     mark = (headers or {}).get(TICKET_HEADER)
     if headers is None or not isinstance(mark, Mapping):
         return None

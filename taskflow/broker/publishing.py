@@ -1,4 +1,4 @@
-"""Publishes tickets through kombu: to RabbitMQ always, to a Redis when it is not the store's own server."""
+"""Publishing tickets through kombu: to RabbitMQ always, to a Redis only when it is not the store's own server."""
 
 import os
 import time
@@ -21,10 +21,10 @@ from taskflow.broker.urls import is_amqp, without_password
 from taskflow.errors import BrokerUnavailableError
 
 _POOL_LIMIT: Final = 10
-_TRIES: Final = 2  # the second one over a new connection
+_TRIES: Final = 2  # the second try is over a new connection
 _PERSISTENT: Final = 2
 _PAUSE_SECONDS: Final = 0.01
-"""Before what RabbitMQ refused is sent again; twice as long each time."""
+"""Pause before a ticket that RabbitMQ refused is sent again; each further pause is twice as long."""
 
 
 class OutgoingTicket(Protocol):
@@ -37,22 +37,22 @@ class OutgoingTicket(Protocol):
 
     @property
     def task_id(self) -> str:
-        """Its task: the name of the Celery task."""
+        """The task's id, which is the name of the Celery task."""
         ...
 
     @property
     def reservation(self) -> int:
-        """The number under which the store holds a slot for it."""
+        """The number under which the store holds a slot for the run."""
         ...
 
     @property
     def queue(self) -> str:
-        """The Celery queue."""
+        """The name of the Celery queue."""
         ...
 
     @property
     def argsrepr(self) -> str:
-        """What Flower shows as arguments: redacted, about a thousand characters at most."""
+        """The arguments that Flower shows: redacted, about a thousand characters at most."""
         ...
 
 
@@ -77,14 +77,14 @@ class Publisher(Protocol):
 
 
 class KombuPublisher:
-    """Publishes with confirms on RabbitMQ, in one pipeline on Redis. Shared by threads, and usable after a fork."""
+    """Publishes with confirms on RabbitMQ, in one pipeline on Redis. Threads may share it; it works after a fork."""
 
     def __init__(self, celery: Celery, *, timeout: timedelta = timedelta(seconds=5)) -> None:
         """Connect to nothing yet.
 
         Args:
-            timeout: How long to wait for a connection, and then for each reply. Everything is tried twice, so a broker
-                that is gone costs twice this, one that hangs four times; one that refuses a ticket costs it once.
+            timeout: Time to wait for a connection, and then for each reply. Everything is tried twice: a broker that is
+                gone costs twice this time, one that hangs four times; one that refuses a ticket costs it once.
         """
         self._celery = celery
         self._timeout = timeout.total_seconds()
@@ -128,13 +128,13 @@ class KombuPublisher:
         raise AssertionError("unreachable")
 
     def close(self) -> None:
-        """Close the idle connections. The publisher can be used again: it makes new ones."""
+        """Close the idle connections. The publisher can still be used; it makes new connections."""
         pool, self._pool = self._pool, self._make_pool()
         pool.force_close_all()
 
     def forget_connections(self) -> None:
-        """Leave the connections to the parent process, in a child that was just forked."""
-        self._of_parent = self._pool  # kept, so that nothing of it is finalised here
+        """Stop using the parent's connections. For a child that was just forked."""
+        self._of_parent = self._pool  # a reference, so that the collector does not close the parent's sockets here
         self._pool = self._make_pool()
 
     def _make_pool(self) -> ConnectionPool:
@@ -162,12 +162,15 @@ class KombuPublisher:
         with _returned_messages(connection) as returned:
             while unpublished:
                 self._publish_patiently(producer, unpublished[0])
-                if returned:  # RabbitMQ confirms these, too
+                if returned:  # RabbitMQ also confirms a message that it returns
                     raise _UnroutableError(f"{returned[0]} (queue {unpublished[0].queue})")
                 unpublished.popleft()
 
     def _publish_patiently(self, producer: Any, ticket: OutgoingTicket) -> None:
-        """RabbitMQ refuses what is sent to a quorum queue that another client declares right now: it has no leader."""
+        """Publish a ticket, and send it again while RabbitMQ refuses it, for half the timeout.
+
+        RabbitMQ refuses a message for a quorum queue that another client is declaring, because it has no leader yet.
+        """
         pause, end = _PAUSE_SECONDS, time.monotonic() + self._timeout / _TRIES
         while True:
             try:
@@ -181,7 +184,7 @@ class KombuPublisher:
 
     def _count(self, channel: Any, queue: str) -> int:
         with channel:
-            # On Redis this declares nothing, kombu counts the lists.
+            # On Redis this does not declare the queue: kombu counts its lists.
             return int(channel.queue_declare(queue=queue, passive=self._is_amqp).message_count)
 
     def _publish_one(self, producer: Any, ticket: OutgoingTicket) -> None:
@@ -196,10 +199,10 @@ class KombuPublisher:
                 reservation=ticket.reservation,
                 argsrepr=ticket.argsrepr,
             ),
-            # On Redis straight to the list: a binding table that was lost would lose the ticket without a word.
+            # On Redis straight to the list, because a lost binding table would lose the ticket without an error.
             exchange=EXCHANGE_NAME if self._is_amqp else "",
             routing_key=ticket.queue,
-            declare=[celery_queue(ticket.queue, is_amqp=self._is_amqp)],  # kombu does it once a connection
+            declare=[celery_queue(ticket.queue, is_amqp=self._is_amqp)],  # kombu declares it once per connection
             mandatory=True,
             delivery_mode=_PERSISTENT,
             correlation_id=ticket.run_id,
@@ -214,11 +217,11 @@ class KombuPublisher:
 
 
 class _UnroutableError(KombuError):
-    """RabbitMQ returned a ticket: its queue was deleted since it was declared."""
+    """RabbitMQ returned a ticket, because its queue was deleted after its declaration."""
 
 
 class _Pool(ConnectionPool):
-    """A pool that a fork does not close: that would shut down the sockets of the parent process."""
+    """A pool that a fork does not close, because closing it would shut down the sockets of the parent process."""
 
     close_after_fork = False
     if TYPE_CHECKING:
@@ -242,14 +245,14 @@ def _returned_messages(connection: Connection) -> Generator[list[str]]:
 
 
 def _bounded(is_amqp: bool, timeout: float) -> dict[str, Any]:
-    once = {"max_retries": 0}  # kombu would reconnect until the time is over; publish() does that itself
+    once = {"max_retries": 0}  # publish() reconnects; kombu would do so until its own timeout
     if is_amqp:
         return once | {"read_timeout": timeout, "write_timeout": timeout}
     return once | {"socket_connect_timeout": timeout, "socket_timeout": timeout}
 
 
 def _unavailable() -> tuple[type[Exception], ...]:
-    # Redis-py's errors as kombu lists them; KeyError stands there for a fault of kombu's own loop, here it is a bug.
+    # redis-py's errors as kombu lists them, except KeyError: kombu needs it for its own loop, here it would be a bug.
     from kombu.transport.redis import get_redis_error_classes
 
     connection_errors, channel_errors = get_redis_error_classes()

@@ -1,4 +1,7 @@
-"""Names and declarations of the Celery queues, in one place: a queue declared in two ways is a 406 on RabbitMQ."""
+"""Names and declarations of the Celery queues.
+
+They are in one place, because RabbitMQ answers with 406 when one queue is declared in two ways.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -7,23 +10,25 @@ from kombu import Exchange, Queue
 
 EXCHANGE_NAME: Final = "taskflow"
 SUBTASKS: Final = "@"
-"""Follows a Celery queue's name in that of one beside it, for runs that others wait for. No queue's own name has it.
+"""Separates the name of a Celery queue from the code of a version, in the name of a subtask queue.
 
-Behind it stands the code of the nodes that take from it (``store.version_names``): they are of the version of who waits
-and know the run's task. Where nothing stands there, nodes of any version take from it.
+A subtask queue stands beside an ordinary Celery queue and carries the runs that other runs wait for, for example
+``dev.small-1x.process@`` or ``dev.small-1x.process@<code>``. With a code (``store.operations.version_names``), only the
+nodes of that code take from it: they have the version of the run that waits, and they have registered the task. Without
+a code, nodes of any version take from it. No other queue name has this character.
 """
 _UNUSED_MS: Final = 24 * 60 * 60 * 1000
-"""How long RabbitMQ keeps the queue of a version that nobody runs any more."""
+"""Time for which RabbitMQ keeps a version's subtask queue after its last consumer has gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueName:
-    """A Celery queue's name, taken apart.
+    """The parts of a Celery queue's name.
 
     Attributes:
-        queue: None for the shared queue of a machine and executor.
-        is_for_subtasks: It carries runs that others wait for.
-        code: Of the nodes that take from it, "" for any.
+        queue: The taskflow queue, None for the shared queue of a machine and executor.
+        is_for_subtasks: Whether it carries runs that other runs wait for.
+        code: The code of the nodes that take from it, "" when any node does.
     """
 
     environment: str
@@ -50,20 +55,20 @@ def dedicated_queue(environment: str, machine: str, executor: str, queue: str) -
 
 
 def subtask_queue(name: str, code: str = "") -> str:
-    """Name the Celery queue beside another for runs that others wait for: on any node, or those with that code."""
+    """Name the subtask queue beside a Celery queue, for any node or for the nodes with this code."""
     return str(replace(parse_queue(name), is_for_subtasks=True, code=code))
 
 
 def is_subtask_queue(name: str) -> bool:
-    """Whether runs that others wait for have this Celery queue for themselves."""
+    """Whether this Celery queue carries only runs that other runs wait for."""
     return SUBTASKS in name
 
 
 def parse_queue(name: str) -> QueueName:
-    """Take a Celery queue's name apart.
+    """Split a Celery queue's name into its parts.
 
     Raises:
-        ValueError: It has not the form ``<environment>.<machine>.<executor>[.<queue>][@[<code>]]``.
+        ValueError: The name does not have the form ``<environment>.<machine>.<executor>[.<queue>][@[<code>]]``.
     """
     ordinary, _, code = name.partition(SUBTASKS)
     parts = ordinary.split(".", 3)  # only the last part, the queue's own name, may hold dots
@@ -79,21 +84,22 @@ def parse_queue(name: str) -> QueueName:
 def exchange_type(*, is_amqp: bool) -> str:
     """Return the type of the exchange ``taskflow``.
 
-    RabbitMQ's native delayed delivery needs ``topic``. On Redis a topic is looked up in a set for each message a plain
-    producer sends, and without that set (evicted, flushed, lost in a failover) the message vanishes without an error;
-    with ``direct`` Celery pushes it onto the queue's list.
+    RabbitMQ's native delayed delivery needs ``topic``. On Redis it is ``direct``, with which Celery pushes a message
+    onto the queue's list. With ``topic`` kombu would look up a set for each message of a plain producer, and without
+    that set (evicted, flushed, lost in a failover) the message would vanish without an error.
     """
     return "topic" if is_amqp else "direct"
 
 
 def celery_queue(name: str, *, is_amqp: bool) -> Queue:
-    """Declare a Celery queue the way workers and publishers both do.
+    """Return the declaration of a Celery queue, the same for workers and publishers.
 
-    A version's queue goes away with it: from RabbitMQ after a day; on Redis it is a list that nobody declares, for
-    kombu would keep the declaration for ever.
+    The subtask queue of a version does not outlive the version. RabbitMQ deletes it after a day without use. On Redis
+    it is not declared, because kombu would keep the declaration for ever.
 
     Args:
-        is_amqp: The broker is RabbitMQ; the queue is a quorum queue then, so that it survives the loss of a node.
+        is_amqp: Whether the broker is RabbitMQ. The queue is a quorum queue then, so that it survives the loss of one
+            of the broker's nodes.
     """
     is_of_version = bool(name.partition(SUBTASKS)[2])
     arguments: dict[str, object] = {"x-queue-type": "quorum"}

@@ -1,18 +1,19 @@
-"""A kombu transport for Redis 7.0+ and Valkey that takes many tickets in one command and keeps no books of them.
+"""A kombu transport for Redis 7.0+ and Valkey that takes many tickets in one command and records none in ``unacked``.
 
-What kombu's own transport costs for a message is three round trips: BRPOP, ZADD and HSET into ``unacked``, ZREM and
-HDEL at the acknowledgement. A ticket needs none of the last two: upkeep publishes again what a dead node took along.
+kombu's own transport needs three round trips for a message: BRPOP, then ZADD and HSET into ``unacked``, then ZREM and
+HDEL at the acknowledgement. A ticket does not need the last two, because upkeep publishes a dead node's tickets again.
 
 - One ``BLMPOP … RIGHT COUNT n`` takes as many messages of a list as may start now (``free_slots``). Nothing is taken
-  while that is 0, and the next command is sent in the same turn of the loop in which a slot is freed.
-- Of runs that follow each other within milliseconds, tickets are taken ahead of the slots they start in (``ahead``).
-- A ticket is kept in memory until it is acknowledged, and put back at its old place when the channel closes.
-- A message without taskflow's header is entered into ``unacked`` right after the pop, as kombu does it: its
-  visibility timeout, its restoring and its order are kombu's.
+  while that number is 0. The next command is sent in the same turn of the loop in which a slot is freed.
+- While runs follow each other within milliseconds, tickets are taken ahead of their slots (``ahead``).
+- A ticket is kept in memory until it is acknowledged. When the channel closes, it goes back to its old position.
+- A message without taskflow's header is entered into ``unacked`` right after the pop, as by kombu, which also decides
+  its visibility timeout, its restoring and its order.
 
-``COUNT`` is fixed when the command is sent, and only the thread of the event loop starts work; still slots may fill
-while it blocks (a waiting run resumes). Every reply is therefore read at once and counted again: what may not start any
-more goes back to the front of its list. Whoever frees a slot in another thread wakes the loop (``hub.call_soon``).
+``COUNT`` is fixed when the command is sent, and only the thread of the event loop starts work. Yet slots may fill while
+the command blocks, for example when a waiting run resumes. Therefore every reply is read at once and its messages are
+counted again: those that may not start any more go back to the front of their list. A thread that frees a slot wakes
+the loop (``hub.call_soon``).
 """
 
 import logging
@@ -30,7 +31,7 @@ from taskflow.broker.ahead import Ahead
 from taskflow.broker.ticket_qos import TicketQoS, read_message
 
 FreeSlots = Callable[[str], int]
-"""How many messages of a queue may start now. Called in the event loop, several times a message: keep it cheap."""
+"""Returns how many messages of a queue may start now. It must be cheap: the loop calls it several times a message."""
 
 logger = logging.getLogger(__name__)
 _SHORT_WAIT_S: Final = 0.1
@@ -43,16 +44,16 @@ def set_free_slots(
     *,
     hub: object = None,
 ) -> bool:
-    """Let the channel take no more messages than may start, however large its prefetch count is.
+    """Let the channel take at most as many messages as may start, however large its prefetch count is.
 
-    To be called for each new channel, so after every reconnection, before it consumes.
+    Call it for each new channel before it consumes, so also after every reconnection.
 
     Args:
-        newest_first: Whether the messages that were sent last are to be taken now.
-        hub: Celery's event loop, when tickets may be taken ahead of the slots they start in; see ``ahead``.
+        newest_first: Returns whether the channel takes the newest messages first now.
+        hub: Celery's event loop, when tickets may be taken ahead of their slots (``ahead``); else None.
 
     Returns:
-        Whether the channel obeys: another transport's does not (RabbitMQ's prefetch count is all there is).
+        Whether the channel does so. Only channels of this transport do: on RabbitMQ only the prefetch count bounds it.
     """
     if not isinstance(channel, Channel):
         return False
@@ -62,7 +63,7 @@ def set_free_slots(
 
 
 class Channel(redis.Channel):
-    """Consumes with BLMPOP. Options besides kombu's: ``max_batch``, how many messages one command takes at most."""
+    """Consumes with BLMPOP. It has kombu's options and ``max_batch``, the most messages that one command takes."""
 
     QoS = TicketQoS
     from_transport_options: tuple[str, ...] = (*redis.Channel.from_transport_options, "max_batch")
@@ -71,7 +72,7 @@ class Channel(redis.Channel):
     ahead: Ahead | None = None
     newest_first: Callable[[], bool] = staticmethod(lambda: False)
     max_batch: int = 100
-    if TYPE_CHECKING:  # what the stubs of kombu leave out
+    if TYPE_CHECKING:  # not in the stubs of kombu
         _brpop_sent_at: float | None
         _closing: bool
         _in_poll: Any
@@ -96,19 +97,19 @@ class Channel(redis.Channel):
             client.rpush(key, *reversed(list(texts)))  # consumers take from the right
 
     def close(self) -> None:
-        """Put back what is not acknowledged or not started, then close."""
+        """Put back the messages that are not acknowledged or not started, then close."""
         try:
             self._give_back_ahead()
         except self.connection_errors:
-            logger.warning("broker.not_put_back", exc_info=True)  # upkeep publishes them again
+            logger.warning("broker.not_put_back", exc_info=True)  # upkeep publishes these tickets again
         try:
             super().close()
-        finally:  # kombu leaves its sockets open when the server is away; and putting back has made a connection
+        finally:  # kombu leaves its sockets open when the server is away, and put_back() has opened a connection
             self._disconnect_pools()
             self._close_clients()
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, object]:
-        if self.connection.client is None:  # kombu could not close it, has forgotten its address, and tries again
+        if self.connection.client is None:  # kombu failed to close it, dropped its address, and closes it once more
             raise ConnectionError("The broker's connection was closed.")
         params: dict[str, object] = cast(Any, super())._connparams(asynchronous=asynchronous)  # not in the stubs
         return params
@@ -118,7 +119,7 @@ class Channel(redis.Channel):
             self._deliver(*self.ahead.take())
             if not self.qos.can_consume():
                 return
-            self.ahead.give_back()  # of a queue that is closed, while there is room for another one's
+            self.ahead.give_back()  # their queue has no free slot, while another queue has one
         active: list[str] = self._queue_cycle.consume(len(self.active_queues))
         rooms = {queue: room for queue in active if (room := self.qos.room(queue)) > 0}
         queues = list(rooms)
@@ -130,7 +131,7 @@ class Channel(redis.Channel):
         ahead = self.ahead.most() if self.ahead is not None and has_all and not self.newest_first() else 0
         count = min(min(rooms.values()) + ahead, self.max_batch)
         wait = self.brpop_timeout if timeout is None else timeout
-        if len(queues) < len(active):  # the other queues may be taken from any moment
+        if len(queues) < len(active):  # the other queues may get a free slot at any moment
             wait = min(wait, _SHORT_WAIT_S)
         connection = self.client.connection
         self._in_poll = connection
@@ -186,8 +187,8 @@ class Channel(redis.Channel):
         if not self.active_queues:
             self._give_back_ahead()
         if self.is_taking and not self.active_queues:
-            # A node that stops may finish its runs for hours: what the last command takes goes back now. It blocks
-            # for `brpop_timeout` (1 s) at most.
+            # Messages that the last command takes go back now, because a node that stops may execute its runs for
+            # hours. The command blocks for `brpop_timeout` (1 s) at most.
             with suppress(Empty, *self.connection_errors):
                 self._brpop_read()
         return cancelled
@@ -200,7 +201,7 @@ class Poller(redis.MultiChannelPoller):
         _fd_to_chan: dict[int, tuple[Channel, str]]
 
     def on_readable(self, fileno: int) -> None:
-        """Read what arrived on a socket."""
+        """Read the reply, or the control command, that arrived on a socket."""
         channel, kind = self._fd_to_chan.get(fileno, (None, ""))
         if channel is not None and (kind == "LISTEN" or channel.is_taking):
             channel.handlers[kind]()
@@ -208,11 +209,11 @@ class Poller(redis.MultiChannelPoller):
             super().on_readable(fileno)
 
     def _pause_brpop(self, channel: Channel, fileno: int) -> None:
-        """Keep polling where kombu would stop: a reply that came too late is put back, not kept in the socket."""
+        """Keep polling where kombu would stop, so that a late reply is read and put back, not left in the socket."""
 
 
 class Transport(redis.Transport):
-    """The transport behind the scheme ``taskflow-redis``."""
+    """The transport of the scheme ``taskflow-redis``."""
 
     Channel = Channel
 

@@ -1,7 +1,7 @@
 """Celery's result backend over the run store: ``AsyncResult(run_id)``, groups and chords.
 
-A run's result is its record; nothing is written for it. What is no run (a plain Celery task that wants its result
-kept, a chain's tasks that never came to run) is kept beside the runs for the retention time.
+The result of a run is read from its record; nothing is written for it. Other results are stored beside the runs for the
+retention time: those of plain Celery tasks that do not ignore them, and of a chain's tasks that never became runs.
 """
 
 from collections.abc import Callable
@@ -21,16 +21,16 @@ from taskflow.errors import StoreUnavailableError
 from taskflow.models import RunStatus
 
 RECORDS: Final = "taskflow_records"
-"""The attribute of the Celery app under which ``app.py`` binds the records."""
+"""The attribute of the Celery app to which ``app.py`` binds the records."""
 
 
 class RunBackend(BaseBackend):
-    """Reads runs; every process with the Celery app has it."""
+    """Reads results from runs. Every process with the Celery app uses it."""
 
     supports_autoexpire = True
     connection_errors = (StoreUnavailableError,)
 
-    if TYPE_CHECKING:  # what the stubs leave out
+    if TYPE_CHECKING:  # not in the stubs of celery
         app: Any
 
         def _get_result_meta(self, result: Any, state: str, traceback: Any, request: Any) -> dict[str, Any]: ...
@@ -41,7 +41,7 @@ class RunBackend(BaseBackend):
 
     @property
     def records(self) -> RunRecords:
-        """What ``app.py`` has bound."""
+        """The records that ``app.py`` has bound."""
         return cast("RunRecords", getattr(self.app, RECORDS))
 
     def as_uri(self, include_password: bool = False) -> str:
@@ -56,7 +56,7 @@ class RunBackend(BaseBackend):
         no_ack: bool = True,
         on_interval: Callable[[], object] | None = None,
     ) -> dict[str, Any]:
-        """Wait for a run, or for what may become one: no polling, the process's listener wakes it."""
+        """Wait for a run, or for an id that may become one. The process's listener wakes it; nothing is polled."""
         meta: dict[str, Any] = {}
 
         def is_ready() -> bool:
@@ -72,7 +72,7 @@ class RunBackend(BaseBackend):
         return meta
 
     def task_result_exists(self, task_id: str) -> bool:
-        """Whether there is a run of this id, pending ones included: those that Celery can't tell from unknown ids."""
+        """Whether a run or a stored result has this id. Celery alone cannot distinguish pending from unknown ids."""
         return (
             self.records.find(task_id) is not None
             or self.records.kept("result", task_id) is not None
@@ -87,11 +87,11 @@ class RunBackend(BaseBackend):
         store_result: bool = True,
         state: str = states.REVOKED,
     ) -> None:
-        """Cancel a run that Celery was told to revoke: forgotten at a restart there, final here."""
+        """Cancel a run that Celery revokes. Celery forgets a revoke at a restart; CANCELED is final."""
         if not self.records.cancel(task_id):
             super().mark_as_revoked(task_id, reason, request, store_result, state)
 
-    # -- what Celery's base class asks for -------------------------------------------------------------------------
+    # -- methods that Celery's base class requires -----------------------------------------------------------------
 
     def _get_task_meta_for(self, task_id: str) -> dict[str, Any]:
         run = self.records.find(task_id)
@@ -99,7 +99,7 @@ class RunBackend(BaseBackend):
             return task_meta(run)
         kept = self.records.kept("result", task_id)
         if kept is None:
-            old = self.records.find_old(task_id)  # asked last: plain Celery tasks have no history
+            old = self.records.find_old(task_id)  # last, because plain Celery tasks have no history
             return task_meta(old) if old else {"status": states.PENDING, "result": None}
         meta: dict[str, Any] = self.decode_result(cast("bytes", kept))
         return meta
@@ -113,7 +113,7 @@ class RunBackend(BaseBackend):
         return result
 
     def _forget(self, task_id: str) -> None:
-        self.records.keep("result", task_id, "")  # a run stays until its retention ends
+        self.records.keep("result", task_id, "")  # the record of a run stays until its retention ends
 
     def _save_group(self, group_id: str, result: Any) -> Any:
         self.records.keep("group", group_id, _text(self.encode({"result": result.as_tuple()})))
@@ -131,14 +131,14 @@ class RunBackend(BaseBackend):
     # -- chords ----------------------------------------------------------------------------------------------------
 
     def apply_chord(self, header_result_args: tuple[Any, Any], body: Any, **_: Any) -> None:
-        """Need nothing before the members end: no task polls for them."""
+        """Do nothing: no task has to poll for the members, because each of them is counted when it ends."""
 
     def set_chord_size(self, group_id: str, chord_size: int) -> None:
-        """Say how many members a chord has; called before its last member is sent."""
+        """Store the number of a chord's members. Celery calls it before it sends the last member."""
         self.records.size_chord(group_id, chord_size)
 
     def on_chord_part_return(self, request: Any, state: str, result: Any, **_: Any) -> None:
-        """Count a member that ended, and apply the body when it was the last."""
+        """Count a member that has ended, and apply the body after the last one."""
         if not request.group or not request.chord:
             return
         part = {"id": request.id, "index": request.group_index or 0, "state": state}
@@ -160,18 +160,18 @@ class RunBackend(BaseBackend):
         except ChordError as error:
             self.chord_error_from_stack(body, error)
             outer = context_of(body)
-            if outer.chord:  # the body was itself a member
+            if outer.chord:  # the body was itself a member of another chord
                 self.on_chord_part_return(outer, states.FAILURE, error)
 
     def _errback_arity_greater(self, errback: Any, n: int) -> bool:
-        """A run as errback gets the failed task's id as its payload; it is never called in place."""
+        """Return False for an errback that is a run: it is sent with the failed task's id, never called in place."""
         if self.app.is_run_task(errback.task):
             return False
         return bool(cast("Any", super())._errback_arity_greater(errback, n))
 
 
 class RunResult(AsyncResult[Any]):
-    """``AsyncResult`` whose ``revoke`` cancels the run."""
+    """An ``AsyncResult`` whose ``revoke`` cancels the run."""
 
     def revoke(
         self,
@@ -181,7 +181,7 @@ class RunResult(AsyncResult[Any]):
         wait: bool = False,
         timeout: float | None = None,
     ) -> None:
-        """Cancel the run; one that executes only with ``terminate``. What is no run (yet) is revoked as ever."""
+        """Cancel the run. A run that executes is canceled only with ``terminate``; Celery revokes other tasks."""
         records = cast("RunBackend", self.backend).records
         run = records.find(self.id)
         if run is None:
@@ -191,7 +191,7 @@ class RunResult(AsyncResult[Any]):
 
 
 def context_of(signature: Any) -> Any:
-    """Return a signature as the request of a task that never ran, for Celery's failure handling."""
+    """Return the request of a signature whose task never ran, as Celery's failure handling needs it."""
     context: Any = Context(signature)
     context.update(signature["options"])
     context.id, context.group = context.options.get("task_id"), context.options.get("group_id")

@@ -1,4 +1,4 @@
-"""A run as Celery's result backends describe a task: its state, its result, its metadata. Pure."""
+"""The state, result and metadata of a run in the form of Celery's result backends. Pure functions."""
 
 import builtins
 from typing import Any, Final
@@ -24,11 +24,11 @@ STATES: Final = {
     RunStatus.EXPIRED: states.FAILURE,
     RunStatus.TIMED_OUT: states.FAILURE,
 }
-"""Celery's state for each status."""
+"""Celery's state of each status."""
 
 
 def task_meta(run: Run) -> dict[str, Any]:
-    """Return what ``AsyncResult`` reads, as Celery's own backends keep it with ``result_extended``."""
+    """Return the metadata that ``AsyncResult`` reads, as Celery's own backends store it with ``result_extended``."""
     error = _shown_error(run)
     return {
         "task_id": run.id,
@@ -47,25 +47,25 @@ def task_meta(run: Run) -> dict[str, Any]:
 
 
 def exception_of(status: RunStatus, error: RunError | None) -> Exception:
-    """Return what ``AsyncResult.get()`` raises: the builtin exception that the run raised, or one of the same name.
+    """Return the exception for ``AsyncResult.get()``: the builtin that the run raised, or a new class of that name.
 
-    Only builtins are looked up: the type's name comes from stored data, and must not choose what is called.
+    Only builtins are looked up, because the name comes from stored data, which must not choose the class to call.
     """
     error = error or RunError(status.value, "")
     if status is RunStatus.CANCELED:
         return TaskRevokedError(error.message)
-    found: object = getattr(builtins, error.type, None)
-    if not (isinstance(found, type) and issubclass(found, Exception)):
-        found = create_exception_cls(error.type.rpartition(".")[2], "taskflow.run")
+    kind: object = getattr(builtins, error.type, None)
+    if not (isinstance(kind, type) and issubclass(kind, Exception)):
+        kind = create_exception_cls(error.type.rpartition(".")[2], "taskflow.run")
     try:
-        made: Exception = found(error.message)
-    except TypeError:  # a builtin that wants more arguments, such as UnicodeDecodeError
+        made: Exception = kind(error.message)
+    except TypeError:  # a builtin that needs more arguments, for example UnicodeDecodeError
         made = Exception(f"{error.type}: {error.message}")
     return made
 
 
 def _shown_error(run: Run) -> RunError | None:
-    """A retried run's last error is shown, as Celery does it; a completed one has none."""
+    """Return the error of a run that failed, or that is about to be retried, as Celery shows it; None for others."""
     if run.status is RunStatus.COMPLETED:
         return None
     if run.is_finished:

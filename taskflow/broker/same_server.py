@@ -1,4 +1,4 @@
-"""Whether the store's scripts may push tickets onto the broker's lists, and onto which."""
+"""The check that store and broker are one server, and the name of the broker's list onto which scripts push tickets."""
 
 from bisect import bisect
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,13 @@ def is_same_server(store_url: str, broker_url: str) -> bool:
 
 
 def direct_list_name(queue: str, transport_options: Mapping[str, object]) -> str:
-    """Name the list to which kombu's Redis transport pushes messages of priority 0, the highest.
+    """Name the list onto which kombu's Redis transport pushes messages of priority 0, the highest.
 
     Args:
         transport_options: Celery's ``broker_transport_options``; ``global_keyprefix``, ``priority_steps`` and ``sep``
             are honoured.
     """
     steps = cast(Sequence[int], transport_options.get("priority_steps") or _PRIORITY_STEPS)
-    step = steps[bisect(steps, 0) - 1]  # as kombu picks it; with no step 0 it is the last
+    step = steps[bisect(steps, 0) - 1]  # kombu's own choice: the last step when there is no step 0
     name = f"{queue}{transport_options.get('sep') or _SEPARATOR}{step}" if step else queue
     return f"{transport_options.get('global_keyprefix') or ''}{name}"

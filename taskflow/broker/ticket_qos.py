@@ -1,4 +1,4 @@
-"""What a channel remembers of tickets it has delivered, and how they go back to their lists."""
+"""The record of the tickets that a channel has delivered, and their way back to their lists."""
 
 import logging
 from typing import TYPE_CHECKING, Any, cast
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class TakenTicket(dict[str, Any]):
-    """A ticket's message as kombu passes it on, with what is needed to put it back unchanged."""
+    """A ticket's message as kombu delivers it, with its list and its text, so that it can be put back unchanged."""
 
     __slots__ = ("key", "text")
 
@@ -26,7 +26,7 @@ class TakenTicket(dict[str, Any]):
 
 
 class TicketQoS(redis.QoS):
-    """Keeps tickets in memory and other messages in ``unacked``."""
+    """Records delivered tickets in memory, and other messages in ``unacked``."""
 
     if TYPE_CHECKING:
         channel: "Channel"  # pyright: ignore[reportIncompatibleVariableOverride] - it is always ours
@@ -37,27 +37,27 @@ class TicketQoS(redis.QoS):
         return any(self.room(queue) > 0 for queue in self.channel.active_queues)
 
     def room(self, queue: str) -> int:
-        """Return how many messages of a queue may be taken now: free slots and prefetch count bound it."""
-        by_prefetch = cast("int | None", self.can_consume_max_estimate())  # None: no limit
+        """Return how many messages of a queue may be taken now: at most the free slots and the prefetch count."""
+        by_prefetch = cast("int | None", self.can_consume_max_estimate())  # None: not limited
         free_slots = self.channel.free_slots
         if free_slots is None:
             return 1 if by_prefetch is None else by_prefetch
         return free_slots(queue) if by_prefetch is None else min(free_slots(queue), by_prefetch)
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Remember a delivered message."""
+        """Record a delivered message."""
         append = virtual.QoS.append if isinstance(message._raw, TakenTicket) else redis.QoS.append
         append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
-        """Forget a message. Safe in any thread. One of a channel that was closed meanwhile has been put back."""
+        """Forget a message. Safe in any thread. Does nothing when its channel has closed and put it back."""
         if self._ticket(delivery_tag) is not None:
             virtual.QoS.ack(self, delivery_tag)
         elif not self.channel.closed:
             super().ack(delivery_tag)
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """Forget a message, or put it at the end of its list, behind all others."""
+        """Forget a message. With ``requeue`` it goes to the end of its list, behind all others."""
         ticket = self._ticket(delivery_tag)
         if ticket is None:
             super().reject(delivery_tag, requeue)
@@ -68,7 +68,7 @@ class TicketQoS(redis.QoS):
         virtual.QoS.ack(self, delivery_tag)
 
     def restore_unacked(self, client: Any | None = None) -> None:
-        """Put everything that is not acknowledged back to the front of its list, oldest first again."""
+        """Put all unacknowledged messages back to the front of their lists, the oldest first."""
         delivered = dict(self._delivered)
         self._delivered.clear()
         tickets: dict[str, list[str | bytes]] = {}
@@ -82,7 +82,7 @@ class TicketQoS(redis.QoS):
                 if not isinstance(message._raw, TakenTicket):
                     self.restore_by_tag(tag, client)
         except self.channel.connection_errors:
-            # Plain messages stay in `unacked` until their visibility timeout, tickets are published again by upkeep.
+            # Plain messages stay in `unacked` until their visibility timeout; upkeep publishes the tickets again.
             logger.warning("broker.not_put_back", extra={"messages": len(delivered)}, exc_info=True)
 
     def _ticket(self, delivery_tag: str) -> TakenTicket | None:
@@ -92,10 +92,10 @@ class TicketQoS(redis.QoS):
 
 
 def put_back_copy(message: Any) -> bool:
-    """Put a ticket back to the front of its list although it stays here, too: whoever claims its run first has it.
+    """Put a copy of a ticket back to the front of its list. The node that claims the run first executes it.
 
     Returns:
-        Whether it was put back: not when the broker is away, or the message came over another transport.
+        Whether it was put back. False when the broker is away, or the message came over another transport.
     """
     if not isinstance(message._raw, TakenTicket):
         return False
@@ -107,6 +107,6 @@ def put_back_copy(message: Any) -> bool:
 
 
 def read_message(key: str, text: str | bytes) -> dict[str, Any]:
-    """Return what a list held as kombu passes it on, a ticket with its text and its list."""
+    """Return a message of a list as kombu delivers it. A ticket also has its text and its list."""
     message: dict[str, Any] = loads(bytes_to_str(text))
     return message if ticket_from_headers(message.get("headers")) is None else TakenTicket(message, key, text)

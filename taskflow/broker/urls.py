@@ -1,4 +1,4 @@
-"""Broker addresses: how users write them, how kombu reads them, and which of them are one server."""
+"""Addresses of Redis, Valkey and RabbitMQ: rewriting them for kombu, comparing them, and hiding their passwords."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -9,14 +9,14 @@ _TCP: Final = {"redis": "redis", "valkey": "redis", "rediss": "rediss", "valkeys
 _UNIX: Final = frozenset({"unix", "redis+socket", "valkey+socket"})
 
 BATCH_SCHEME: Final = "taskflow-redis"
-"""The scheme of the transport that takes tickets in batches. It is listed beside kombu's own, see redis_transport."""
+"""The scheme of the transport that takes tickets in batches (``redis_transport``). kombu lists it beside its own."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RedisAddress:
-    """Where a Redis or Valkey is. Two equal addresses are one server, one database and one user of it.
+    """The address of a Redis or Valkey. Two equal addresses are one server, one database and one user of it.
 
-    Has no ``repr`` of its parts: ``password`` is one of them.
+    Its ``repr`` does not show the parts, because ``password`` is one of them.
     """
 
     kind: Literal["tcp", "tls", "unix"]
@@ -27,7 +27,7 @@ class RedisAddress:
 
 
 def is_amqp(url: str) -> bool:
-    """Whether the address is RabbitMQ's."""
+    """Whether the address is one of RabbitMQ."""
     return urlsplit(url).scheme in _AMQP
 
 
@@ -38,11 +38,11 @@ def is_redis(url: str) -> bool:
 
 
 def kombu_url(url: str) -> str:
-    """Rewrite an address to what kombu understands.
+    """Rewrite an address into a form that kombu accepts.
 
     ``unix:///path?db=1`` becomes ``redis+socket:///path?virtual_host=1``, ``valkey://`` becomes ``redis://``, ``?db=1``
-    becomes ``/1``. A TLS address that does not say otherwise gets ``ssl_cert_reqs=required``, as redis-py has it: kombu
-    alone would not check the certificate. Other addresses are returned as they are.
+    becomes ``/1``. A TLS address without ``ssl_cert_reqs`` gets ``ssl_cert_reqs=required``, redis-py's default, because
+    kombu alone would not check the certificate. Other addresses are returned unchanged.
     """
     parts = urlsplit(url)
     if parts.scheme not in _TCP and parts.scheme not in _UNIX:
@@ -60,7 +60,7 @@ def kombu_url(url: str) -> str:
 
 
 def batch_url(url: str) -> str | None:
-    """Rewrite an address so that kombu consumes from it with the batch-taking transport, None when it is not Redis."""
+    """Rewrite a Redis address so that kombu consumes with the batch-taking transport. None for any other address."""
     if not is_redis(url):
         return None
     scheme, rest = kombu_url(url).split("://", 1)
@@ -68,7 +68,7 @@ def batch_url(url: str) -> str | None:
 
 
 def redis_address(url: str) -> RedisAddress | None:
-    """Read a Redis address, None for any other."""
+    """Return the parts of a Redis address, None for any other address."""
     parts = urlsplit(url)
     if not is_redis(url):
         return None

@@ -1,4 +1,4 @@
-"""Find the project's app: the module named by ``-A``, else the settings, else a ``workers`` package beside us."""
+"""Finding the project's app: the module named by ``-A``, else from the settings, else a ``workers`` package here."""
 
 import importlib
 import importlib.util
@@ -22,7 +22,7 @@ def app_module(named: str | None) -> str:
     """Return the module whose Celery app the workers run.
 
     Raises:
-        SettingsError: None is named, set or found; or the named one can't be imported.
+        SettingsError: No module is named, no task module is set, and there is no ``workers`` package.
     """
     if named is not None:
         return named
@@ -37,10 +37,10 @@ def app_module(named: str | None) -> str:
 
 
 def load(named: str | None) -> TaskFlow:
-    """Import the project's app and make it the current one.
+    """Import the project's app, which makes it the current one, and return it.
 
     Raises:
-        SettingsError: There is none.
+        SettingsError: No module is known (see ``app_module``), or the named one does not exist.
     """
     module = app_module(named)
     try:

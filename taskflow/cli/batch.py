@@ -1,4 +1,4 @@
-"""``taskflow batch``: trigger many runs from a file of JSON lines, and look at batches."""
+"""``taskflow batch``: triggers many runs from a file of JSON lines, and shows batches."""
 
 import json
 import sys
@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import IO, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from taskflow.cli.application import App, load
-from taskflow.cli.output import age, console, print_json
+from taskflow.cli.output import AsJson, console, facts_table, print_json, print_problems, time_and_age
 from taskflow.cli.progress import progress
 from taskflow.definition.calls.batch_item import MOST_ITEMS
 from taskflow.errors import PayloadError, SettingsError
@@ -22,7 +21,6 @@ from taskflow.verbs.batch_handle import BatchHandle
 from taskflow.verbs.tasks_by_id import tasks
 
 app = typer.Typer(help="Trigger many runs at once, and look at batches.", no_args_is_help=True)
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("trigger", epilog="Example: taskflow batch trigger hello-world payloads.jsonl --atomic")
@@ -32,13 +30,13 @@ def trigger(
     app: App = None,
     atomic: Annotated[bool, typer.Option("--atomic", help="Trigger nothing when a line is wrong.")] = False,
     idempotency_key: Annotated[
-        str | None, typer.Option(help="The same file with the same key makes nothing twice.")
+        str | None, typer.Option(help="The same file with the same key triggers each run once.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a run of each line of a file, up to 10,000 in one batch. Prints the batches' ids. Exits 1 for wrong lines.
+    """Make a run of each line of a file, and print the batches' ids. Exits 1 when a line is wrong.
 
-    A longer file makes several batches; --atomic then holds for each of them.
+    A batch has at most 10,000 runs. A longer file makes several batches; --atomic then holds for each of them.
     """
     load(app)
     payloads = list(_lines(task_id, file))
@@ -60,10 +58,10 @@ def get(
     app: App = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one batch: status, how far its runs are, which items became none."""
+    """Show one batch: its status, the progress of its runs, and the items that became no run."""
     load(app)
-    found = batch.retrieve(batch_id)
-    print_json(asdict(found) | {"run_count": found.run_count}) if as_json else _show(found)
+    retrieved = batch.retrieve(batch_id)
+    print_json(asdict(retrieved) | {"run_count": retrieved.run_count}) if as_json else _show(retrieved)
 
 
 def _lines(task_id: str, file: str) -> Iterator[object]:
@@ -94,25 +92,23 @@ def _print_made(made: list[BatchHandle[object]], *, as_json: bool) -> None:
         return
     for handle in made:
         print(handle.id)
-        told = f"{len(handle.run_ids):,} runs" + (f", {len(handle.errors):,} lines wrong" if handle.errors else "")
-        console.print(told, style="yellow" if handle.errors else "dim", highlight=False)
-        for error in handle.errors[:20]:
-            console.print(f"item {error.index}: {error.message}", style="yellow", highlight=False, markup=False)
+        counts = f"{len(handle.run_ids):,} runs" + (f", {len(handle.errors):,} lines wrong" if handle.errors else "")
+        console.print(counts, style="yellow" if handle.errors else "dim", highlight=False)
+        print_problems(f"item {error.index}: {error.message}" for error in handle.errors)
 
 
 def _plain(handle: BatchHandle[object]) -> dict[str, Any]:
     return {"id": handle.id, "run_ids": list(handle.run_ids), "errors": [asdict(error) for error in handle.errors]}
 
 
-def _show(found: Batch) -> None:
-    facts = Table(box=None, show_header=False, pad_edge=False)
-    facts.add_row("batch", found.id)
-    facts.add_row("status", found.status.value)
-    facts.add_row("created", f"{found.created_at:%Y-%m-%d %H:%M:%S} UTC, {age(found.created_at)} ago")
-    done = found.progress
-    facts.add_row("items", f"{found.item_count:,}, {len(found.errors):,} wrong")
+def _show(shown: Batch) -> None:
+    facts = facts_table()
+    facts.add_row("batch", shown.id)
+    facts.add_row("status", shown.status.value)
+    facts.add_row("created", time_and_age(shown.created_at))
+    done = shown.progress
+    facts.add_row("items", f"{shown.item_count:,}, {len(shown.errors):,} wrong")
     facts.add_row("runs", f"{done.finished:,} of {done.total:,} ended: {done.completed:,} completed, "
                   f"{done.failed:,} failed, {done.canceled:,} canceled")  # fmt: skip
     console.print(facts)
-    for error in found.errors[:20]:
-        console.print(f"item {error.index}: {error.message}", style="yellow", highlight=False, markup=False)
+    print_problems(f"item {error.index}: {error.message}" for error in shown.errors)

@@ -1,4 +1,4 @@
-"""``taskflow runs cancel`` and ``taskflow runs replay``: by id, or all those that have something in common."""
+"""``taskflow runs cancel`` and ``taskflow runs replay``: the runs of given ids, or all that filters select."""
 
 from typing import Annotated, Any
 
@@ -6,32 +6,23 @@ import typer
 
 from taskflow.app import TaskFlow
 from taskflow.cli.application import App, load
-from taskflow.cli.filters import BatchId, QueueName, Since, Statuses, Tags, TaskIds, run_filter
-from taskflow.cli.output import console, print_json
+from taskflow.cli.filters import takes_filters
+from taskflow.cli.output import AsJson, console, print_json, print_problems
 from taskflow.cli.progress import progress
 from taskflow.definition.calls.bulk import BulkAction, BulkKind
 from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter
 from taskflow.errors import RunFilterError
 
 RunIds = Annotated[list[str] | None, typer.Argument(metavar="[RUN...]", help="The runs' ids.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before acting on what the filters select.")]
 
 
+@takes_filters
 def cancel(
-    run_ids: RunIds = None,
-    app: App = None,
-    status: Statuses = None,
-    task: TaskIds = None,
-    tag: Tags = None,
-    queue: QueueName = None,
-    since: Since = None,
-    batch: BatchId = None,
-    yes: Yes = False,
-    as_json: AsJson = False,
+    run_ids: RunIds = None, app: App = None, *, where: RunFilter, yes: Yes = False, as_json: AsJson = False
 ) -> None:
-    """Cancel runs: those that wait at once, those that execute as soon as their node has stopped them."""
-    flow, where = load(app), run_filter(status, task, tag, queue, since, batch)
+    """Cancel runs. A run that waits is canceled at once, one that executes as soon as its node has stopped it."""
+    flow = load(app)
     ids = _selected(flow, "cancel", run_ids, where, is_sure=yes, as_json=as_json)
     action = _act(flow, "cancel", ids, as_json=as_json)
     failures = {failure.run_id: failure.reason for failure in action.failures}
@@ -46,20 +37,12 @@ def cancel(
         _print_summary(action, "canceled")
 
 
+@takes_filters
 def replay(
-    run_ids: RunIds = None,
-    app: App = None,
-    status: Statuses = None,
-    task: TaskIds = None,
-    tag: Tags = None,
-    queue: QueueName = None,
-    since: Since = None,
-    batch: BatchId = None,
-    yes: Yes = False,
-    as_json: AsJson = False,
+    run_ids: RunIds = None, app: App = None, *, where: RunFilter, yes: Yes = False, as_json: AsJson = False
 ) -> None:
     """Make new runs like old ones: same payload, tags, metadata, queue and machine. Prints the new runs' ids."""
-    flow, where = load(app), run_filter(status, task, tag, queue, since, batch)
+    flow = load(app)
     ids = _selected(flow, "replay", run_ids, where, is_sure=yes, as_json=as_json)
     action = _act(flow, "replay", ids, as_json=as_json)
     if as_json:
@@ -107,5 +90,4 @@ def _summary(action: BulkAction) -> dict[str, Any]:
 
 def _print_summary(action: BulkAction, done: str) -> None:
     console.print(f"{action.success:,} of {action.total:,} runs {done}", highlight=False)
-    for failure in action.failures[:20]:
-        console.print(f"{failure.run_id}: {failure.reason}", style="yellow", highlight=False, markup=False)
+    print_problems(f"{failure.run_id}: {failure.reason}" for failure in action.failures)

@@ -1,39 +1,37 @@
-"""``taskflow doctor``: say what was found and what is wrong, with the remedy."""
+"""``taskflow doctor``: checks settings, servers and workers, and prints a remedy for each mistake."""
 
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from importlib.metadata import version
-from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from taskflow.app import TaskFlow
 from taskflow.broker.urls import without_password
 from taskflow.cli.application import App, load
-from taskflow.cli.output import console, print_json
+from taskflow.cli.output import AsJson, console, facts_table, print_json
 from taskflow.errors import TaskflowError
 from taskflow.upkeep.feed_lag import feed_lag
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     what: str
     is_good: bool
     found: str
 
 
-def doctor(app: App = None, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def doctor(app: App = None, as_json: AsJson = False) -> None:
     """Check settings, store, broker, tasks and workers. Exits 1 when something is wrong."""
     findings = [_python(), *_application(app)]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
-        table = Table(box=None, show_header=False, pad_edge=False)
+        table = facts_table()
         for finding in findings:
             table.add_row("[green]ok[/]" if finding.is_good else "[red]wrong[/]", finding.what, finding.found)
         console.print(table)
@@ -67,7 +65,7 @@ def _application(app: str | None) -> list[Finding]:
 def _checked(what: str, look: Callable[[TaskFlow], str], flow: TaskFlow) -> Finding:
     try:
         return Finding(what, True, look(flow))
-    except Exception as error:  # whatever a server answers is a finding
+    except Exception as error:  # any error of a server or driver is a finding, not a crash of the doctor
         return Finding(what, False, str(error))
 
 
@@ -118,7 +116,11 @@ def _workers(flow: TaskFlow) -> str:
 
 
 def history(flow: TaskFlow) -> str:
-    """Return where the history is and how far behind."""
+    """Return the address of the history and the number of entries that it does not have yet.
+
+    Raises:
+        TaskflowError: The oldest of these entries is more than a minute old.
+    """
     if flow.settings.database_url == "none":
         return "none, as TASKFLOW_DATABASE_URL says: runs are known until they leave the store"
     address = flow.lookup.address()

@@ -1,7 +1,10 @@
-"""The options that select runs: ``--status FAILED --task x --tag y --queue q --since 1h``."""
+"""The options that select runs: ``--status FAILED --task x --tag y --queue q --since 1h --batch b``."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -10,29 +13,40 @@ from taskflow.definition.durations import parse_duration
 from taskflow.errors import RunFilterError
 from taskflow.models import RunStatus
 
-Statuses = Annotated[
-    list[str] | None, typer.Option("--status", help="Runs of this status, e.g. FAILED; may repeat.", metavar="STATUS")
-]
-TaskIds = Annotated[list[str] | None, typer.Option("--task", help="Runs of this task; may repeat.", metavar="ID")]
-Tags = Annotated[list[str] | None, typer.Option("--tag", help="Runs with this tag; may repeat.")]
-QueueName = Annotated[str | None, typer.Option("--queue", help="Runs of this queue.")]
-Since = Annotated[str | None, typer.Option("--since", help="Runs made since then: 30s, 5m, 1h30m ago.")]
-BatchId = Annotated[str | None, typer.Option("--batch", help="Runs of this batch.", metavar="ID")]
+
+def takes_filters(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command these options. The command gets the filter that they make as its argument ``where``."""
+    options = signature(_run_filter).parameters
+
+    @wraps(command)
+    def filtered(**arguments: Any) -> None:
+        where = _run_filter(**{name: arguments.pop(name) for name in options})
+        command(where=where, **arguments)
+
+    parameters: list[Parameter] = []
+    for parameter in signature(command).parameters.values():
+        parameters += options.values() if parameter.name == "where" else [parameter]
+    named = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in parameters]
+    cast("Any", filtered).__signature__ = signature(command).replace(parameters=named)
+    filtered.__annotations__ = {parameter.name: parameter.annotation for parameter in named}
+    return filtered
 
 
-def run_filter(
-    status: list[str] | None,
-    task: list[str] | None,
-    tag: list[str] | None,
-    queue: str | None,
-    since: str | None,
-    batch: str | None,
+def _run_filter(
+    status: Annotated[
+        list[str] | None, typer.Option(help="Runs of this status, e.g. FAILED; may repeat.", metavar="STATUS")
+    ] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Runs of this task; may repeat.", metavar="ID")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Runs with this tag; may repeat.")] = None,
+    queue: Annotated[str | None, typer.Option(help="Runs of this queue.")] = None,
+    since: Annotated[str | None, typer.Option(help="Runs made since then: 30s, 5m, 1h30m ago.")] = None,
+    batch: Annotated[str | None, typer.Option(help="Runs of this batch.", metavar="ID")] = None,
 ) -> RunFilter:
-    """Return the filter that was given.
+    """Return the filter that the options make.
 
     Raises:
-        RunFilterError: No such status.
-        DefinitionError: ``since`` is no duration.
+        RunFilterError: There is no such status.
+        DefinitionError: ``since`` is not a duration.
     """
     return RunFilter(
         status=tuple(map(_status, status or ())),

@@ -29,13 +29,13 @@ app.add_typer(tokens.app, name="tokens")
 
 
 def main() -> None:
-    """Run the command. Task modules are found in the working directory, as Celery's own command finds them."""
+    """Run the command. Task modules are imported from the working directory too, as by Celery's own command."""
     sys.path.insert(0, os.getcwd())
     try:
         app()
     except TaskflowError as error:
-        told = f"[bold red]Error:[/] {escape(str(error))}"
-        Console(stderr=True).print(told, highlight=False, soft_wrap=True, markup=True)
+        text = f"[bold red]Error:[/] {escape(str(error))}"
+        Console(stderr=True).print(text, highlight=False, soft_wrap=True, markup=True)
         raise SystemExit(1) from None
 
 

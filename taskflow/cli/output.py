@@ -1,20 +1,24 @@
-"""Show runs, as a table for people and as JSON for programs."""
+"""Output of the commands: tables and colors for people, JSON for programs."""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any
+from itertools import islice
+from typing import Annotated, Any, Final
 
+import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from taskflow.models import Run, RunStatus
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 console = Console(width=None if sys.stdout.isatty() else 160)
+_MOST_PROBLEMS: Final = 20
 COLORS = {
     RunStatus.COMPLETED: "green",
     RunStatus.EXECUTING: "cyan",
@@ -29,8 +33,19 @@ def print_json(value: object) -> None:
 
 
 def print_json_line(value: object) -> None:
-    """Print a value as JSON in one line, at once."""
+    """Print a value as one line of JSON, and flush it."""
     print(json.dumps(value, default=_plain), flush=True)
+
+
+def print_problems(lines: Iterable[str]) -> None:
+    """Print the first 20 lines as warnings."""
+    for line in islice(lines, _MOST_PROBLEMS):
+        console.print(line, style="yellow", highlight=False, markup=False)
+
+
+def facts_table() -> Table:
+    """Return an empty table for rows of a name and its value."""
+    return Table(box=None, show_header=False, pad_edge=False)
 
 
 def run_dict(run: Run) -> dict[str, Any]:
@@ -56,8 +71,13 @@ def status_text(status: RunStatus) -> Text:
 
 
 def age(instant: datetime) -> str:
-    """Return how long ago an instant was, in two units at most."""
+    """Return the time since an instant, in two units at most."""
     return span(datetime.now(UTC) - instant)
+
+
+def time_and_age(instant: datetime) -> str:
+    """Return an instant with its age: ``2026-01-31 12:00:00 UTC, 5m03s ago``."""
+    return f"{instant:%Y-%m-%d %H:%M:%S} UTC, {age(instant)} ago"
 
 
 def span(duration: timedelta) -> str:

@@ -1,4 +1,4 @@
-"""Progress bars on standard error, so that what is printed can be piped."""
+"""Progress bars on standard error, because standard output may be piped."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 Advance = Callable[[int, int], None]
-"""Takes how many are done, of how many."""
+"""Called with two counts: the items that are done, and all items."""
 
 
 @contextmanager
 def progress(what: str, *, is_shown: bool = True) -> Generator[Advance]:
-    """Show a bar while the block calls what it gets."""
+    """Show a progress bar while the block executes. The block moves the bar by calling the yielded function."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not is_shown) as bar:
         shown = bar.add_task(what, total=None)

@@ -1,4 +1,4 @@
-"""``taskflow queues``: look at queues, pause them, change their limits while the system runs."""
+"""``taskflow queues``: shows queues, pauses them, and changes their limits while the system runs."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,30 +8,29 @@ import typer
 from rich.table import Table
 
 from taskflow.cli.application import App, load
-from taskflow.cli.output import age, console, print_json
+from taskflow.cli.output import AsJson, age, console, print_json
 from taskflow.models import QueueState
 from taskflow.verbs.queues import queues
 
 app = typer.Typer(help="Look at queues, pause them, change their limits.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(metavar="QUEUE", help="The queue's name; a task's own one is task/<task id>.")]
 OrAll = Annotated[str | None, typer.Argument(metavar="[QUEUE]", help="The queue's name. None: the whole environment.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list", epilog="Example: taskflow queues list --json")
 def list_(app: App = None, as_json: AsJson = False) -> None:
     """List every queue that is declared or in use, with its limits and load."""
     load(app)
-    found, whole = queues.list(), queues.environment()
+    states, whole = queues.list(), queues.environment()
     if as_json:
-        print_json([_plain(state) for state in found])
+        print_json([_plain(state) for state in states])
         return
     if whole.is_paused:
         console.print("[yellow]The environment is paused.[/]", highlight=False)
-    if not found:
+    if not states:
         console.print("No queues yet. They are known once a worker has started, or a run was made.", highlight=False)
         return
-    console.print(_table(found))
+    console.print(_table(states))
 
 
 @app.command("get", epilog="Example: taskflow queues get task/hello-world --json")
@@ -44,7 +43,7 @@ def get(queue: Name, app: App = None, as_json: AsJson = False) -> None:
 
 @app.command("pause", epilog="Example: taskflow queues pause task/hello-world")
 def pause(queue: OrAll = None, app: App = None) -> None:
-    """Start no more runs of a queue, or of the whole environment. What executes goes on."""
+    """Start no more runs of a queue, or of the whole environment. Runs that execute go on."""
     load(app)
     queues.pause_environment() if queue is None else queues.pause(queue)
     console.print(f"{queue or 'the environment'} is paused", highlight=False)
@@ -62,7 +61,7 @@ def resume(queue: OrAll = None, app: App = None) -> None:
 def override(
     queue: Name, limit: Annotated[int, typer.Argument(min=1, max=100_000, help="Runs at a time.")], app: App = None
 ) -> None:
-    """Let another concurrency limit count than the declared one, until it is reset."""
+    """Replace the declared concurrency limit by another, until ``reset``."""
     load(app)
     queues.override_concurrency_limit(queue, limit)
     console.print(f"{queue} runs {limit:,} at a time", highlight=False)
@@ -70,7 +69,7 @@ def override(
 
 @app.command("reset", epilog="Example: taskflow queues reset task/hello-world")
 def reset(queue: Name, app: App = None) -> None:
-    """Let the declared concurrency limit count again."""
+    """Return to the declared concurrency limit."""
     load(app)
     queues.reset_concurrency_limit(queue)
     limit = queues.retrieve(queue).concurrency_limit
@@ -81,11 +80,11 @@ def _plain(state: QueueState) -> dict[str, Any]:
     return asdict(state) | {"is_paused": state.is_paused}
 
 
-def _table(found: Sequence[QueueState]) -> Table:
+def _table(states: Sequence[QueueState]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("QUEUE", "RUNNING", "QUEUED", "DELAYED", "LIMIT", "PER KEY", "TOTAL", "RATE", ""):
         table.add_column(heading, no_wrap=True, justify="left" if heading in ("QUEUE", "") else "right")
-    for state in found:
+    for state in states:
         load_ = (state.running, state.queued, state.delayed)
         limits = (state.concurrency_limit, state.per_key_limit, state.total_limit, state.rate_limit)
         notes = [f"paused {age(state.paused_at)} ago"] if state.paused_at else []

@@ -1,4 +1,4 @@
-"""``taskflow runs``: look at runs, follow, tell, cancel, replay and reschedule them."""
+"""``taskflow runs``: shows and follows runs, sends them items, cancels, replays and reschedules them."""
 
 import json
 from dataclasses import asdict
@@ -6,30 +6,31 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from taskflow.cli.application import App, load
 from taskflow.cli.bulk import cancel, replay
-from taskflow.cli.filters import BatchId, QueueName, Since, Statuses, Tags, TaskIds, run_filter
+from taskflow.cli.filters import takes_filters
 from taskflow.cli.output import (
-    age,
+    AsJson,
     console,
+    facts_table,
     print_json,
     print_json_line,
     run_dict,
     runs_table,
     span,
     status_text,
+    time_and_age,
 )
-from taskflow.cli.streams import send, stream
-from taskflow.definition.calls.run_filter import ALL_RUNS
+from taskflow.cli.streams import RunId, send, stream
+from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter
 from taskflow.definition.calls.trigger_options import check_due
 from taskflow.models import Attempt, Run, RunStatus
 
-app = typer.Typer(help="Look at runs, follow, tell, cancel, replay and reschedule them.", no_args_is_help=True)
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
+app = typer.Typer(
+    help="Look at runs, follow them, send them items, cancel, replay and reschedule them.", no_args_is_help=True
+)
 _LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "DEBUG": "dim"}
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("get", epilog="Example: taskflow runs get run_00... --json")
@@ -43,24 +44,20 @@ def get(run_id: RunId, app: App = None, as_json: AsJson = False) -> None:
 
 
 @app.command("list", epilog="Example: taskflow runs list --status FAILED --task hello-world --since 1h")
+@takes_filters
 def list_(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most how many.")] = 20,
     app: App = None,
-    status: Statuses = None,
-    task: TaskIds = None,
-    tag: Tags = None,
-    queue: QueueName = None,
-    since: Since = None,
-    batch: BatchId = None,
+    *,
+    where: RunFilter,
     as_json: AsJson = False,
 ) -> None:
     """List runs, the newest first."""
-    where = run_filter(status, task, tag, queue, since, batch)
-    found = load(app).engine.list_runs(limit, where)
+    listed = load(app).engine.list_runs(limit, where)
     if as_json:
-        print_json([run_dict(run) for run in found])
-    elif found:
-        console.print(runs_table(found))
+        print_json([run_dict(run) for run in listed])
+    elif listed:
+        console.print(runs_table(listed))
     elif where != ALL_RUNS:
         console.print("No such runs.")
     else:
@@ -104,7 +101,7 @@ def logs(
     app: App = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print what a run has logged, and its spans."""
+    """Print a run's log lines and its spans."""
     for line in load(app).engine.logs.lines(run_id, follow=follow):
         if as_json:
             print_json_line(asdict(line))
@@ -129,13 +126,13 @@ def _remark(run: Run) -> str:
 
 
 def _show(run: Run) -> None:
-    facts = Table(box=None, show_header=False, pad_edge=False)
+    facts = facts_table()
     facts.add_row("run", run.id)
     facts.add_row("task", run.task_id)
     facts.add_row("status", status_text(run.status))
     facts.add_row("queue", run.queue)
     facts.add_row("machine", f"{run.machine} ({run.executor})")
-    facts.add_row("created", f"{run.created_at:%Y-%m-%d %H:%M:%S} UTC, {age(run.created_at)} ago")
+    facts.add_row("created", time_and_age(run.created_at))
     if run.due_at:
         facts.add_row("due", f"{run.due_at:%Y-%m-%d %H:%M:%S} UTC")
     if run.tags:

@@ -1,4 +1,4 @@
-"""``taskflow runs stream`` and ``send``: what a run tells, and what it is told."""
+"""``taskflow runs stream`` and ``send``: prints the items of an output stream, sends an item to an input stream."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ def stream(
     start: Annotated[int, typer.Option(min=0, help="Index of the first item.")] = 0,
     app: App = None,
 ) -> None:
-    """Print what a run has told in a stream, one JSON document a line."""
+    """Print the items of a run's output stream, one JSON document a line."""
     for document in load(app).engine.streams.read(StreamAddress(run_id, "stream", name), start, follow=follow):
         print(document.decode(), flush=True)
 
@@ -36,7 +36,7 @@ def send(
     item: Annotated[str, typer.Argument(metavar="JSON", help="The item, or - to read it from standard input.")],
     app: App = None,
 ) -> None:
-    """Tell a run something in one of its input streams. Its type is checked when the run reads it."""
+    """Send an item to one of a run's input streams. Its type is checked when the run reads it."""
     engine = load(app).engine
     document = StreamItems(name, None).dump(_parsed(name, sys.stdin.read() if item == "-" else item))
     count = engine.streams.append(StreamAddress(run_id, "input", name), [document])

@@ -1,4 +1,4 @@
-"""``taskflow tokens``: make and complete what runs wait for, and see what is open."""
+"""``taskflow tokens``: makes, completes and shows the tokens that runs wait for."""
 
 import json
 import sys
@@ -11,14 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from taskflow.cli.application import App, load
-from taskflow.cli.output import age, console, print_json
+from taskflow.cli.output import AsJson, age, console, print_json
 from taskflow.definition.calls.tokens import Token, TokenStatus
 from taskflow.errors import TokenDataError
 from taskflow.verbs.wait import wait
 
-app = typer.Typer(help="Complete the tokens that runs wait for, and see what is open.", no_args_is_help=True)
+app = typer.Typer(help="Complete the tokens that runs wait for, and see which are open.", no_args_is_help=True)
 TokenId = Annotated[str, typer.Argument(metavar="TOKEN", help="The token's id.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _COLORS = {TokenStatus.WAITING: "blue", TokenStatus.COMPLETED: "green", TokenStatus.TIMED_OUT: "red"}
 
 
@@ -43,24 +42,24 @@ def create(
 def complete(
     token_id: TokenId,
     data: Annotated[
-        str | None, typer.Argument(metavar="[JSON]", help="What it is completed with, or - to read standard input.")
+        str | None, typer.Argument(metavar="[JSON]", help="The token's output, or - to read it from standard input.")
     ] = None,
     app: App = None,
     as_json: AsJson = False,
 ) -> None:
-    """Complete a token: what waits for it goes on. Only the first completion counts."""
+    """Complete a token, so that the runs that wait for it go on. Only the first completion counts."""
     load(app)
     is_first = wait.complete_token(token_id, _parsed(token_id, data))
     if as_json:
         print_json({"id": token_id, "completed": is_first})
     else:
-        told = "is completed" if is_first else "was done before: nothing was changed"
-        console.print(f"{token_id} {told}", highlight=False)
+        outcome = "is completed" if is_first else "was done before: nothing was changed"
+        console.print(f"{token_id} {outcome}", highlight=False)
 
 
 @app.command("get", epilog="Example: taskflow tokens get token_00... --json")
 def get(token_id: TokenId, app: App = None, as_json: AsJson = False) -> None:
-    """Show one token: status, when it times out, what it was completed with."""
+    """Show one token: its status, the time of its timeout, and its output."""
     load(app)
     token = wait.retrieve_token(token_id)
     if as_json:
@@ -77,20 +76,20 @@ def list_(
     app: App = None,
     status: Annotated[str | None, typer.Option(help="WAITING, COMPLETED or TIMED_OUT.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Tokens with this tag; may repeat.")] = None,
-    cursor: Annotated[str | None, typer.Option(help="Go on behind the page that gave it.")] = None,
+    cursor: Annotated[str | None, typer.Option(help="Go on behind the page that printed it.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List tokens, the newest first."""
     load(app)
-    found = wait.list_tokens(
+    page = wait.list_tokens(
         status=None if status is None else status.upper().replace("-", "_"), tags=tag or [], limit=limit, cursor=cursor
     )
     if as_json:
-        print_json({"tokens": [asdict(token) for token in found], "cursor": found.cursor})
+        print_json({"tokens": [asdict(token) for token in page], "cursor": page.cursor})
         return
-    console.print(_table(found) if found else "No such tokens.")
-    if found.cursor:
-        console.print(f"more: --cursor {found.cursor}", style="dim", highlight=False, soft_wrap=True)
+    console.print(_table(page) if page else "No such tokens.")
+    if page.cursor:
+        console.print(f"more: --cursor {page.cursor}", style="dim", highlight=False, soft_wrap=True)
 
 
 def _parsed(token_id: str, data: str | None) -> object:
@@ -104,11 +103,11 @@ def _parsed(token_id: str, data: str | None) -> object:
         ) from None
 
 
-def _table(found: Sequence[Token]) -> Table:
+def _table(tokens: Sequence[Token]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("TOKEN", "STATUS", "AGE", "TIMES OUT", "KEY", "TAGS"):
         table.add_column(heading, no_wrap=True, min_width=40 if heading == "TOKEN" else None)
-    for token in found:
+    for token in tokens:
         timeout = f"{token.timeout_at:%Y-%m-%d %H:%M:%S} UTC" if token.timeout_at else "-"
         status = Text(token.status.value, _COLORS[token.status])
         table.add_row(

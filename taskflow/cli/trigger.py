@@ -1,4 +1,4 @@
-"""``taskflow trigger``: make a run of a task by its id."""
+"""``taskflow trigger``: makes a run of a task, by the task's id."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ import typer
 
 from taskflow.app import TaskFlow
 from taskflow.cli.application import App, load
-from taskflow.cli.output import console, print_json, status_text
+from taskflow.cli.output import AsJson, console, print_json, status_text
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.errors import PayloadError, ResultTimeoutError, RunFailedError, TriggerOptionError
 
@@ -38,7 +38,7 @@ def trigger(
     max_attempts: Annotated[int | None, typer.Option(min=1, help="Attempts in all.")] = None,
     max_duration: Annotated[str | None, typer.Option(help="Compute time of an attempt: 30s, 5m. 0: no bound.")] = None,
     test: Annotated[bool, typer.Option("--test", help="Mark the run as a test.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Trigger a run and print its id."""
     flow = load(app)
@@ -84,7 +84,7 @@ def _metadata(text: str | None) -> Mapping[str, object] | None:
     if text is None:
         return None
     try:
-        return cast("Mapping[str, object]", json.loads(text))  # what is no object is refused with the other options
+        return cast("Mapping[str, object]", json.loads(text))  # TriggerOptions refuses anything except an object
     except json.JSONDecodeError as error:
         raise TriggerOptionError("metadata", "...", f'It is not JSON ({error}): use \'{{"key": "value"}}\'.') from None
 

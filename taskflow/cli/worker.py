@@ -1,4 +1,4 @@
-"""``taskflow worker``: plan and supervise the Celery nodes of this host."""
+"""``taskflow worker``: plans and supervises the Celery nodes of this host."""
 
 from typing import Annotated, Final
 
@@ -11,7 +11,7 @@ from taskflow.worker.launch.supervisor import supervise
 from taskflow.worker.node.host import this_host
 
 _LAST_STEPS: Final = 10.0
-"""Seconds that nodes need beyond their shutdown grace to leave in good order."""
+"""Seconds that nodes get beyond their shutdown grace to put tickets back and give up their lease."""
 
 
 def worker(

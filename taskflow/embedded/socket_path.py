@@ -1,4 +1,4 @@
-"""Where a folder's server listens."""
+"""The unix socket of a folder's server, as a path and as a URL."""
 
 import hashlib
 import os
@@ -15,11 +15,15 @@ _SOCKET_PATH_LIMIT: Final = 100  # bytes; sun_path holds 108 on Linux and 104 on
 
 
 def socket_path(home: Path, environ: Mapping[str, str]) -> Path:
-    """Return where the folder's server listens: in the folder, or elsewhere when that path is too long for a socket."""
+    """Return the path of the server's socket: in the folder, or in a runtime or temporary folder when that is too long.
+
+    Raises:
+        EmbeddedStoreError: The path is too long, and no other folder can be made that belongs to this user alone.
+    """
     path = home / _SOCKET
     if _fits(path):
         return path
-    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]  # the project's own, and the same at every call
+    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]  # differs by project, and is the same at every call
     for base in (environ.get("XDG_RUNTIME_DIR"), environ.get("TMPDIR"), tempfile.gettempdir(), "/tmp"):
         path = Path(base or "/tmp") / f"taskflow-{os.getuid()}" / f"{digest}.sock"
         if _fits(path) and _make_private(path.parent):
@@ -35,13 +39,13 @@ def _fits(path: Path) -> bool:
 
 
 def _make_private(folder: Path) -> bool:
-    """Make the folder; False when it cannot be ours alone (somebody else may have made it first in /tmp)."""
+    """Make the folder. Returns False when it is not private: another user may have made it first in /tmp."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
+        status = folder.lstat()
     except OSError:
         return False
-    return folder.is_dir() and not folder.is_symlink() and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return folder.is_dir() and not folder.is_symlink() and status.st_uid == os.getuid() and not status.st_mode & 0o077
 
 
 def url_of(socket: Path) -> str:

@@ -2,31 +2,31 @@
 
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
 from taskflow.embedded.failures import failed, silent
-from taskflow.embedded.home import DATA, LOG, State, clear, require_space, size_of, write_state
+from taskflow.embedded.home import DATA, State, clear, file_of, require_space, size_of, write_state
 from taskflow.embedded.program import find_binary
 from taskflow.embedded.server import POLL, info_of
 from taskflow.embedded.socket_path import socket_path, url_of
 from taskflow.errors import EmbeddedStoreError
 
 
-def start(home: Path, lock: int, environ: Mapping[str, str], timeout: float) -> State:
-    """Start the server, which inherits the lock, and return where it is.
+def start(home: Path, lock: Sequence[int], environ: Mapping[str, str], timeout: float) -> State:
+    """Start the server, which inherits the lock, and return its address and process.
 
     Raises:
-        EmbeddedStoreError: It ended at its start, or was silent for longer than the timeout.
+        EmbeddedStoreError: The server ended at its start, or was silent for longer than the timeout.
     """
     binary = find_binary(environ)
     clear(home)
     require_space(home)
     socket = socket_path(home, environ)
-    socket.unlink(missing_ok=True)  # left by a server that was killed
-    log_from = size_of(home / LOG)
+    socket.unlink(missing_ok=True)  # a killed server leaves its socket behind
+    log_from = size_of(file_of(home, "log"))
     pid = _spawn(binary, home, socket, lock)
     try:
         server = psutil.Process(pid)
@@ -43,12 +43,14 @@ def start(home: Path, lock: int, environ: Mapping[str, str], timeout: float) -> 
     return state
 
 
-def _spawn(binary: Path, home: Path, socket: Path, lock: int) -> int:
-    """Start the server through a shell that exits at once, so that it is nobody's child: no zombie, no wait.
+def _spawn(binary: Path, home: Path, socket: Path, lock: Sequence[int]) -> int:
+    """Start the server through a shell that exits at once, and return the server's process id.
 
-    In a session of its own, and with SIGINT ignored as shells do for background commands: Ctrl-C in the terminal that
-    happened to start it must not stop it for the others.
+    The server is not a child of this process, so nothing has to wait for it and it never becomes a zombie. It has a
+    session of its own and ignores SIGINT, as shells do for background commands, because Ctrl-C in the terminal that
+    started it must not stop it for the others.
     """
+    log = str(file_of(home, "log"))
     options = {
         "port": "0",
         "unixsocket": str(socket),
@@ -60,17 +62,17 @@ def _spawn(binary: Path, home: Path, socket: Path, lock: int) -> int:
         "maxmemory-policy": "noeviction",
         "daemonize": "no",
         "loglevel": "warning",
-        "logfile": str(home / LOG),
+        "logfile": log,
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     script = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
     try:
         shell = subprocess.run(
-            ["/bin/sh", "-c", script, "sh", str(home / LOG), str(binary), *arguments],
+            ["/bin/sh", "-c", script, "sh", log, str(binary), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             start_new_session=True,
-            pass_fds=(lock,),
+            pass_fds=lock,
             check=True,
             cwd=home,
         )
@@ -80,7 +82,7 @@ def _spawn(binary: Path, home: Path, socket: Path, lock: int) -> int:
 
 
 def _lives(process: psutil.Process) -> bool:
-    """Whether it has not ended, whatever it executes: while a shell becomes a server it has no command line."""
+    """Whether the process has not ended. Not a check of its command line: a shell that becomes a server has none."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -94,7 +96,7 @@ def _await_ready(server: psutil.Process, socket: Path, home: Path, binary: Path,
         if info is not None and str(info.get("loading")) == "0":
             return
         if info is not None:
-            deadline = time.monotonic() + timeout  # a large file: it goes on
+            deadline = time.monotonic() + timeout  # it still loads a large file, which is not silence
         if not _lives(server):
             raise failed(home, binary, log_from)
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""Attach to a folder's server, start it, stop it."""
+"""Attaching to a folder's server, starting it and stopping it."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from taskflow.embedded.failures import disk_full, silent
-from taskflow.embedded.home import LOCK, LOG, clear, open_lock, prepare_home, try_lock
+from taskflow.embedded.home import clear, file_of, has_lock, open_lock, prepare_home, try_lock
 from taskflow.embedded.server import POLL, ask, identify, is_server
 from taskflow.embedded.socket_path import socket_of
 from taskflow.embedded.starting import start
@@ -25,8 +25,8 @@ class EmbeddedStore:
 
     Attributes:
         url: ``unix:///path?db=0``, as redis-py takes it.
-        pid: Its process.
-        started: Whether this call started it; False when it ran already.
+        pid: The id of the server's process.
+        started: Whether this call started the server; False when the server ran already.
     """
 
     url: str
@@ -39,16 +39,17 @@ def ensure_store(
 ) -> EmbeddedStore:
     """Attach to the folder's server, or start it and wait until it answers.
 
-    Any number of processes may call this at once; one server results. Blocks, for well under a second as a rule.
+    Any number of processes may call this at once; one server results. Blocks, usually for well under a second.
 
     Args:
         home: The project's ``.taskflow`` folder; made when missing.
-        environ: Where ``PATH``, ``TMPDIR`` and ``XDG_RUNTIME_DIR`` are looked up; the process's own by default.
+        environ: Environment in which ``PATH``, ``TMPDIR`` and ``XDG_RUNTIME_DIR`` are looked up; by default the
+            environment of this process.
         timeout: Seconds for which the server may be silent. Loading its file does not count as silence.
 
     Raises:
-        EmbeddedStoreError: No server program was found, or it did not start or does not answer; the message has the
-            end of its log and what to do.
+        EmbeddedStoreError: No server program was found, or the server did not start or does not answer. The message
+            has the end of its log and a remedy.
     """
     environ = os.environ if environ is None else environ
     home = prepare_home(home)
@@ -71,16 +72,16 @@ def ensure_store(
 
 
 def stop_store(home: Path, *, timeout: float = STOP_TIMEOUT) -> bool:
-    """Stop the folder's server (SIGTERM: it writes everything first) and wait for its end.
+    """Stop the folder's server with SIGTERM, at which it writes everything to its file, and wait for its end.
 
     Returns:
-        Whether one was running.
+        Whether a server was running.
 
     Raises:
-        EmbeddedStoreError: It could not be identified, or was still running after ``timeout`` seconds.
+        EmbeddedStoreError: The server could not be identified, or was still running after ``timeout`` seconds.
     """
     home = home.absolute()
-    if not (home / LOCK).exists():
+    if not has_lock(home):
         return False
     deadline = time.monotonic() + timeout
     with open_lock(home) as lock:
@@ -91,7 +92,7 @@ def stop_store(home: Path, *, timeout: float = STOP_TIMEOUT) -> bool:
             server = identify(home)
             if server is not None:
                 break
-            if time.monotonic() > deadline:  # until then it may be starting, or ending
+            if time.monotonic() > deadline:  # until then the server may be starting or ending
                 raise silent(home)
             time.sleep(POLL)
         os.kill(server.pid, signal.SIGTERM)
@@ -99,7 +100,8 @@ def stop_store(home: Path, *, timeout: float = STOP_TIMEOUT) -> bool:
             if time.monotonic() > deadline:
                 raise EmbeddedStoreError(
                     f"The embedded store of {home} (process {server.pid}) did not stop within {timeout:g} s of "
-                    f"SIGTERM. Look at {home / LOG}; `kill -9 {server.pid}` ends it and may lose its last second."
+                    f"SIGTERM. Look at {file_of(home, 'log')}; `kill -9 {server.pid}` ends it and may lose its last "
+                    "second."
                 )
             time.sleep(POLL)
         if try_lock(lock):

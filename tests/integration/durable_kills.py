@@ -1,4 +1,4 @@
-"""Kill the worker of durable runs again and again, and prove by ledger and journal what was done twice."""
+"""Durable runs whose worker is killed again and again. Ledger and journal show which steps ran twice."""
 
 import random
 import time
@@ -14,10 +14,10 @@ STEPS = 5
 
 
 class Kills:
-    """One fleet of one node at a time.
+    """A fleet with one node at a time, whose node is killed.
 
     Attributes:
-        repeated: Steps that ran again although the journal had them when their worker was killed.
+        repeated: Steps that ran again although they were in the journal when their worker was killed.
     """
 
     def __init__(self, fleet: Fleet, server: RedisServer, executor: str, seed: int) -> None:
@@ -38,7 +38,7 @@ class Kills:
         )
 
     def play(self, kills: int) -> None:
-        """Let runs begin, kill their node, start another; in the end all runs complete."""
+        """Let runs begin, kill their node, start another, and repeat. In the end all runs complete."""
         for _ in range(kills):
             node = self._fleet.start_node(executor=self._executor, concurrency=4)
             for _ in range(RUNS_A_KILL):

@@ -1,6 +1,6 @@
-"""Trigger one task with one idempotency key from many threads, and print the ids of the runs that came of it.
+"""Trigger one task with one idempotency key from many threads, and print the ids of the runs that were made.
 
-Arguments: how many threads, how many triggers in all. Every second one is a batch of four items.
+Arguments: the number of threads, the number of triggers in all. Every second trigger is a batch of four items.
 """
 
 import sys
@@ -18,7 +18,7 @@ def trigger(number: int) -> set[str]:
 
 
 def main() -> None:
-    """Trigger as often as asked."""
+    """Trigger as often as the arguments demand."""
     threads, triggers = map(int, sys.argv[1:])
     with ThreadPoolExecutor(threads) as pool:
         print(*set[str]().union(*pool.map(trigger, range(triggers))))

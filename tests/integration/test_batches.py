@@ -35,7 +35,7 @@ from tests.support.waiting import wait_until
 
 @pytest.mark.timeout(60)
 def test_a_batch_is_triggered_run_and_its_results_come_in_the_order_of_its_items(fleet: Fleet) -> None:
-    """By task, by id and mixed; with options of their own; a bad item and a failing run among them."""
+    """By task, by id and mixed. Items have their own options, one item is wrong and one run fails."""
     fleet.start_node(concurrency=3)
     made = sleep.batch_trigger(
         [Nap(seconds=0.3), {"seconds": "x"}, BatchItem(Nap(), tags="quick", max_attempts=1)]  # type: ignore[list-item]  # a mistake
@@ -61,7 +61,7 @@ def test_a_batch_is_triggered_run_and_its_results_come_in_the_order_of_its_items
 
 
 def test_a_batch_goes_through_its_statuses(fleet: Fleet) -> None:
-    """PARTIAL_FAILED while runs are alive and some items became none, as Trigger.dev says."""
+    """As at Trigger.dev, it is PARTIAL_FAILED while runs are alive and some items became no run."""
     made = batch.trigger([(echo, 1), ("t-sleep", 1), (sleep, Nap())])
     assert made.errors[0].message.startswith("The payload does not fit task 't-sleep'")
     assert batch.retrieve(made.id).status is BatchStatus.PARTIAL_FAILED
@@ -79,7 +79,7 @@ def test_a_batch_goes_through_its_statuses(fleet: Fleet) -> None:
 
 
 async def test_the_twins_take_async_iterators(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """And do the same without blocking the event loop."""
+    """They do the same without blocking the event loop."""
     start_fleet(valkey.url)
 
     async def items() -> AsyncIterator[int | BatchItem[int]]:
@@ -110,7 +110,7 @@ def test_an_atomic_batch_with_a_bad_item_makes_nothing(start_fleet: StartFleet, 
 
 
 def test_a_repeated_batch_is_the_same_one(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """With its idempotency key: an item without a key of its own gets the batch's with its index."""
+    """The batch's idempotency key makes it so: an item without a key gets the batch's key with its index."""
     fleet = start_fleet(valkey.url, shards=3)
     items = [BatchItem("a"), BatchItem("b", idempotency_key="own"), BatchItem("c", idempotency_key="own")]
     first = echo.batch_trigger(items, idempotency_key="nightly")
@@ -130,7 +130,7 @@ def test_a_repeated_batch_is_the_same_one(start_fleet: StartFleet, valkey: Redis
 def test_a_key_is_released_by_failure_and_kept_by_success_and_cancel(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
-    """One by one and in batches alike."""
+    """It is the same for single runs and for batches."""
     fleet = start_fleet(valkey.url)
     fleet.start_node()
     key = idempotency_keys.create("k", scope="global")
@@ -157,7 +157,7 @@ def test_a_key_is_released_by_failure_and_kept_by_success_and_cancel(
 def test_a_store_that_dies_in_the_middle_says_how_far_it_came(
     start_fleet: StartFleet, start_valkey: MakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The batch can be triggered again under its key, and nothing is made twice."""
+    """The batch can be triggered again under its key, and no run is made twice."""
     server = start_valkey(appendfsync="always")
     fleet = start_fleet(server.url, connect_timeout=0.5)
     store = fleet.flow.store

@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 
 @pytest.mark.timeout(60)
 def test_a_canceled_run_leaves_the_delay_of_its_block_at_once(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """A minute's backoff must not hold a slot of a run that nobody wants any more."""
+    """A minute's backoff must not hold a slot of a canceled run."""
     fleet = start_fleet(valkey.url)
     for executor in ("process", "async"):
         fleet.start_node(executor=executor, concurrency=1, TASKFLOW_TASKS=f"{TASKS},tests.projects.reporting_tasks")

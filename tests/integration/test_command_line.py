@@ -20,7 +20,7 @@ from tests.support.servers import RedisServer
 
 
 def call(fleet: Fleet, *arguments: str, expect: int = 0) -> str:
-    """Return what a call of the command printed; its errors when it should fail."""
+    """Return the output of a command, or its errors when it should fail."""
     command = [sys.executable, "-m", "taskflow.cli.main", *arguments]
     done = subprocess.run(command, env=dict(fleet.env()), cwd=ROOT, capture_output=True, text=True, timeout=30)
     assert done.returncode == expect, done.stdout + done.stderr
@@ -28,7 +28,7 @@ def call(fleet: Fleet, *arguments: str, expect: int = 0) -> str:
 
 
 def invoke(*arguments: str, expect: int = 0) -> str:
-    """Return what a command printed, called in this process with the current app: a second is saved each time."""
+    """Return the output of a command that is called in this process with the current app, which saves a second."""
     done = CliRunner().invoke(app, [*arguments, "-A", TASKS.partition(",")[0]])
     assert done.exit_code == expect, done.output
     told = str(done.exception) if isinstance(done.exception, TaskflowError) else ""
@@ -37,7 +37,7 @@ def invoke(*arguments: str, expect: int = 0) -> str:
 
 @pytest.mark.timeout(90)
 def test_a_run_is_triggered_shown_listed_and_canceled(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """With and without JSON."""
+    """Each command prints text for people, and JSON with --json."""
     fleet = start_fleet(valkey.url)
     assert "No worker is up" in call(fleet, "doctor", expect=1)
     fleet.start_node()
@@ -55,7 +55,7 @@ def test_a_run_is_triggered_shown_listed_and_canceled(start_fleet: StartFleet, v
 
 
 def test_a_replica_that_is_asked_for_and_not_there_is_told(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """Before the first trigger by the doctor, then by each trigger."""
+    """The doctor shows it before the first trigger, and then each trigger does."""
     start_fleet(valkey.url, store_replicas=1, connect_timeout=0.5)
     assert "Replicas online: 0, and TASKFLOW_STORE_REPLICAS asks for 1" in invoke("doctor", expect=1)
     assert "0 of the 1 replicas" in invoke("trigger", "t-echo", "1", expect=1)
@@ -66,7 +66,7 @@ def test_a_replica_that_is_asked_for_and_not_there_is_told(start_fleet: StartFle
 def test_a_misspelt_task_is_pending_with_a_hint_and_workers_are_listed(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
-    """Only workers know every task; what they have registered can be seen."""
+    """Only workers know every task, so the command lists the tasks that workers have registered."""
     fleet = start_fleet(valkey.url)
     command = [sys.executable, "-m", "taskflow.cli.main", "trigger", "t-ecko", "1"]
     done = subprocess.run(command, env=dict(fleet.env()), cwd=ROOT, capture_output=True, text=True, timeout=30)
@@ -81,7 +81,7 @@ def test_a_misspelt_task_is_pending_with_a_hint_and_workers_are_listed(
 
 
 def test_mistakes_are_told_with_a_remedy(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """In one line, not in a traceback."""
+    """An error is one line, not a traceback."""
     fleet = start_fleet(valkey.url)
     for arguments, remedy in (
         (("trigger", "t-echo", "{x"), "Quote it for the shell"),
@@ -95,7 +95,7 @@ def test_mistakes_are_told_with_a_remedy(start_fleet: StartFleet, valkey: RedisS
 
 
 def commands(group: Group, *path: str) -> Iterator[tuple[str, ...]]:
-    """Yield each command that does something."""
+    """Yield each command except the groups of commands."""
     for name, command in group.commands.items():
         if isinstance(command, Group):
             yield from commands(command, *path, name)
@@ -108,7 +108,7 @@ COMMANDS = list(commands(cast("Group", typer.main.get_command(app))))
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_every_command_has_help_with_an_example(command: tuple[str, ...]) -> None:
-    """What one can type; and nothing but the help is printed."""
+    """The help has an example, and it is all that the command prints."""
     shown = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     assert "Usage" in shown.output
@@ -116,12 +116,12 @@ def test_every_command_has_help_with_an_example(command: tuple[str, ...]) -> Non
 
 
 def test_the_command_itself_has_help(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """As it is called from a shell."""
+    """It is called as from a shell."""
     assert "Usage" in call(start_fleet(valkey.url), "--help")
 
 
 def test_the_plan_is_shown_as_celery_commands(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """Which also work by themselves."""
+    """The printed commands also work by themselves."""
     fleet = start_fleet(valkey.url)
     shown = call(fleet, "worker", "--machine", "large-1x", "--machine", "small-1x", "--queue", "t-three", "--show")
     lines = shown.splitlines()
@@ -134,7 +134,7 @@ def test_the_plan_is_shown_as_celery_commands(start_fleet: StartFleet, valkey: R
 def test_many_runs_are_triggered_from_a_file_listed_canceled_and_replayed(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
-    """By what they have in common; without --yes it asks first, and with --json it refuses to."""
+    """Filters select the runs. Without --yes the command asks first, and with --json it refuses."""
     fleet = start_fleet(valkey.url)
     file = fleet.folder / "payloads.jsonl"
     file.write_text('{"seconds": 0}\n\n{"seconds": "x"}\n{"seconds": 1}\n')
@@ -165,7 +165,7 @@ def test_many_runs_are_triggered_from_a_file_listed_canceled_and_replayed(
 
 @pytest.mark.timeout(60)
 def test_a_delayed_run_is_rescheduled_and_watched(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """As JSON lines, one a change."""
+    """The changes are printed as JSON lines."""
     fleet = start_fleet(valkey.url)
     delayed = invoke("trigger", "t-echo", '"x"', "--delay", "1h").strip()
     assert "is due at" in invoke("runs", "reschedule", delayed, "1s")
@@ -177,7 +177,7 @@ def test_a_delayed_run_is_rescheduled_and_watched(start_fleet: StartFleet, valke
 
 
 def test_queues_are_listed_paused_and_overridden(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """And the whole environment is."""
+    """The whole environment can be paused too."""
     start_fleet(valkey.url)
     invoke("trigger", "t-three", '{"seconds": 0}')
     invoke("queues", "override", "t-three", "7")
@@ -195,7 +195,7 @@ def test_queues_are_listed_paused_and_overridden(start_fleet: StartFleet, valkey
 
 
 def test_tokens_are_made_completed_and_listed(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """With what a person types; a wrong word is named."""
+    """The data is JSON as a person types it. The error of a wrong word names it."""
     start_fleet(valkey.url)
     first = invoke("tokens", "create", "--timeout", "1h", "--tag", "a", "--idempotency-key", "k").strip()
     assert json.loads(invoke("tokens", "create", "--idempotency-key", "k", "--json")) == {

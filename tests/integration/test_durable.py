@@ -20,7 +20,7 @@ KILLS = int(os.environ.get("DURABLE_KILLS", "3"))
 
 
 def count(fleet: Fleet, *words: str) -> int:
-    """Return how often a line that begins so is in the ledger."""
+    """Return the number of the ledger's lines that begin with these words."""
     return [line[: len(words)] for line in fleet.ledger()].count(list(words))
 
 
@@ -29,7 +29,7 @@ def count(fleet: Fleet, *words: str) -> int:
 def test_a_run_waits_without_a_process_and_goes_on_at_another_node(
     fleet: Fleet, shop: Task[tasks.Order, list[str]]
 ) -> None:
-    """All nodes have died meanwhile. What it did before is not done again, and its attempt is the same."""
+    """All nodes have died meanwhile. Journaled steps are not repeated, and the attempt is the same."""
     executor = "async" if shop is tasks.async_shop else "process"
     first = fleet.start_node(executor=executor)
     handle = shop.trigger(tasks.Order(children=[2, 3]))
@@ -49,7 +49,7 @@ def test_a_run_waits_without_a_process_and_goes_on_at_another_node(
 
 @pytest.mark.timeout(60)
 def test_retries_changes_and_cancels(fleet: Fleet) -> None:
-    """One fleet for what needs no deaths."""
+    """These need no deaths, so that one fleet serves for all of them."""
     fleet.start_node(wait=False)
     fleet.start_node(executor="async", wait=False)
     for node in fleet.nodes:
@@ -115,7 +115,7 @@ def test_a_node_that_stops_lets_its_waiting_runs_leave(start_fleet: StartFleet, 
 
 @pytest.mark.timeout(60)
 def test_code_that_does_not_leave_in_time_is_stopped(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """Its run goes on without it, in the same attempt."""
+    """Its run goes on without this code, in the same attempt."""
     fleet = start_fleet(valkey.url, cancel_grace=1)
     fleet.start_node(wait=False)
     fleet.start_node(executor="async", wait=False)

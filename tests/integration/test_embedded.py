@@ -1,6 +1,7 @@
 """The embedded store, with real servers."""
 
 import contextlib
+import fcntl
 import json
 import os
 import resource
@@ -50,7 +51,7 @@ def execute(store: EmbeddedStore, *command: str) -> object:
 
 
 def in_python(code: str, *arguments: object, **options: Any) -> "subprocess.CompletedProcess[str]":
-    """Run code in a Python of its own, as another user of the folder would."""
+    """Run code in a Python process of its own, as another user of the folder would."""
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)],
         cwd=ROOT,
@@ -139,7 +140,7 @@ def test_the_server_keeps_everything_and_evicts_nothing(home: Path) -> None:
 
 
 def test_nobody_else_can_reach_the_server(home: Path) -> None:
-    """Whoever reaches a store may run code in its workers."""
+    """A process that reaches a store may run code in its workers."""
     ensure_store(home)
     assert home.stat().st_mode & 0o777 == 0o700
     assert (home / "store.sock").stat().st_mode & 0o077 == 0
@@ -174,13 +175,13 @@ def test_any_path_works_for_redis_and_for_kombu(tmp_path: Path, folder: str) -> 
         with Connection(broker_url) as connection, connection.SimpleQueue("any") as queue:  # pyright: ignore[reportUnknownMemberType]
             queue.put("through kombu")
             assert queue.get(timeout=5).payload == "through kombu"
-        assert len(os.fsencode(json.loads((home / "broker.json").read_text())["url"])) < 300
+        assert len(os.fsencode(json.loads((home / "store.json").read_text())["url"])) < 300
     finally:
         stop_store(home)
 
 
 def test_a_server_that_was_killed_is_replaced_without_a_question(home: Path) -> None:
-    """`kill -9` leaves the lock file, the socket and broker.json behind."""
+    """`kill -9` leaves the lock file, the socket and store.json behind."""
     store = ensure_store(home)
     kill(store.pid)
     again = ensure_store(home)
@@ -192,9 +193,9 @@ def test_a_process_id_used_again_by_another_program_deceives_nobody(home: Path) 
     """After a reboot the recorded id may be anybody's: it is neither attached to nor ended."""
     store = ensure_store(home)
     kill(store.pid)
-    (home / "broker.json").write_text(json.dumps({"url": store.url, "pid": os.getpid()}))
+    (home / "store.json").write_text(json.dumps({"url": store.url, "pid": os.getpid()}))
     assert not stop_store(home)
-    (home / "broker.json").write_text(json.dumps({"url": store.url, "pid": os.getpid()}))
+    (home / "store.json").write_text(json.dumps({"url": store.url, "pid": os.getpid()}))
     again = ensure_store(home)
     assert again.started
     assert again.pid != os.getpid()
@@ -204,7 +205,7 @@ def test_a_process_id_used_again_by_another_program_deceives_nobody(home: Path) 
 def test_a_running_server_is_found_without_its_record(home: Path, content: str | None) -> None:
     """Its starter may have been killed before it wrote one."""
     store = ensure_store(home)
-    record = home / "broker.json"
+    record = home / "store.json"
     if content is None:
         record.unlink()
     else:
@@ -214,12 +215,53 @@ def test_a_running_server_is_found_without_its_record(home: Path, content: str |
     assert not is_alive(store.pid)
 
 
+def give_previous_names(home: Path) -> None:
+    """Leave the folder as the previous release does. A renamed lock file stays locked."""
+    for kind in ("lock", "log", "json"):
+        (home / f"store.{kind}").rename(home / f"broker.{kind}")
+
+
+def test_a_server_that_the_previous_release_started_is_used_until_it_stops(home: Path) -> None:
+    """A second server over its data would destroy them."""
+    store = ensure_store(home)
+    give_previous_names(home)
+    attached = ensure_store(home)
+    assert (attached.url, attached.pid, attached.started) == (store.url, store.pid, False)
+    assert stop_store(home)
+    assert not is_alive(store.pid)
+    assert ensure_store(home).started
+    assert (home / "store.json").exists()
+    assert not (home / "broker.json").exists()
+
+
+def test_the_previous_release_starts_no_server_beside_a_new_one(home: Path) -> None:
+    """An old process that still runs after an upgrade takes the lock that it knows."""
+    ensure_store(home)
+    give_previous_names(home)
+    stop_store(home)
+    assert ensure_store(home).started
+    with (home / "broker.lock").open() as lock, pytest.raises(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_server_of_the_previous_release_that_hangs_is_reported_with_its_files(home: Path) -> None:
+    """The message must name the process to end and the lock that it holds."""
+    store = ensure_store(home)
+    give_previous_names(home)
+    freeze(store.pid)
+    try:
+        with pytest.raises(EmbeddedStoreError, match=rf"process {store.pid}\) holds .*broker.lock but does not answer"):
+            ensure_store(home, timeout=0.1)
+    finally:
+        os.kill(store.pid, signal.SIGCONT)
+
+
 def test_a_server_that_hangs_is_reported_and_no_second_one_started(home: Path) -> None:
     """Two servers over one file would destroy it."""
     store = ensure_store(home)
     freeze(store.pid)
     try:
-        with pytest.raises(EmbeddedStoreError, match=rf"process {store.pid}\) holds .*broker.lock but does not answer"):
+        with pytest.raises(EmbeddedStoreError, match=rf"process {store.pid}\) holds .*store.lock but does not answer"):
             ensure_store(home, timeout=0.1)
         with pytest.raises(EmbeddedStoreError, match=rf"did not stop within 0.1 s.*\n?.*kill -9 {store.pid}"):
             stop_store(home, timeout=0.1)
@@ -274,7 +316,7 @@ def test_a_disk_without_space_is_reported_before_anything_starts(home: Path) -> 
     """
     output = in_python(code, home).stdout
     assert output.startswith(f"EmbeddedStoreError The embedded store cannot write to {home}: File too large. Free some")
-    assert not (home / "broker.json").exists()
+    assert not (home / "store.json").exists()
     assert resource.getrlimit(resource.RLIMIT_FSIZE) == (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
 

@@ -29,7 +29,7 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
 class Page(HTMLParser):
-    """What the tests look at in a page: the form's fields, elements by id, and every tag."""
+    """The parts of a page that the tests check: the form's fields, elements by id, and every tag."""
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class Site:
             return False
 
     def submit(self, message: str) -> httpx.Response:
-        """Open the form, fill it in and send it with everything that was in it."""
+        """Open the form, fill it in and send it with all of its fields."""
         fields = Page(self.client.get("/")).fields
         assert "message" in fields
         return self.client.post("/", data=fields | {"message": message})
@@ -90,7 +90,7 @@ class Site:
         return found
 
     def finished(self, address: str) -> dict[str, Any]:
-        """Return the JSON of a run once it has ended."""
+        """Return the JSON of a run after its end."""
         wait_until(lambda: self.run(address)["is_finished"], f"{address} to end", timeout=20, interval=0.1)
         return self.run(address)
 
@@ -101,7 +101,7 @@ class Site:
 
 
 def environment(store_url: str) -> dict[str, str]:
-    """Return what every process of the tests gets, and nothing of the developer's own."""
+    """Return the environment variables of all processes of the tests, without the developer's own settings."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "PYTHONPATH": str(ROOT),
@@ -115,7 +115,7 @@ def environment(store_url: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """The store of this module; nobody empties it between the tests."""
+    """The store of this module. It is not emptied between the tests."""
     server = RedisServer(tmp_path_factory.mktemp("store"), find_valkey(), name="Valkey")
     server.start()
     yield server
@@ -201,7 +201,7 @@ def test_a_run_nobody_has_started_is_shown_as_pending_and_reloads(
 
 
 def test_a_failed_run_shows_its_error_and_no_traceback(site: Site, failed_run: str) -> None:
-    """Visitors learn what went wrong; file names and code lines are not for them."""
+    """Visitors read the error. File names and lines of code are not meant for them."""
     done = site.finished(failed_run)
     assert done["status"] == "FAILED"
     assert done["error"] == {"type": "ConnectionError", "message": "the flaky service refused attempt 1"}
@@ -258,7 +258,7 @@ def test_a_form_sent_from_another_site_is_refused(site: Site, store: RedisServer
 
 @pytest.mark.parametrize("run_id", ["run_unknown", "x", "run_99_01abc", "..%00", "%F0%9F%92%A9"])
 def test_an_unknown_run_is_not_found(site: Site, run_id: str) -> None:
-    """Whatever somebody types after /runs/ is their mistake, not the site's."""
+    """An id in the address is a visitor's mistake, not the site's."""
     page = site.client.get(f"/runs/{run_id}")
     assert page.status_code == 404
     answer = site.client.get(f"/api/runs/{run_id}")

@@ -14,26 +14,26 @@ QUICK = {"lease": 3, "heartbeat": 1, "reservation_timeout": 2}
 
 
 def hooks_of(fleet: Fleet, handle: RunHandle[str]) -> list[tuple[str, str]]:
-    """Return which final hooks have run for a run, with the reason, by the ledger."""
+    """Return the final hooks of a run with their reasons, from the ledger."""
     return [(line[0], line[2]) for line in fleet.ledger() if line[0] in HOOKS and line[1] == handle.id]
 
 
 def wait_for_hooks(fleet: Fleet, handle: RunHandle[str], kind: str, reason: str) -> None:
-    """Wait until a run's hooks have run, and see that it were these, once."""
+    """Wait until a run's final hooks have run, and check that they were these, once each."""
     expected = [(kind, reason), ("on_complete", reason)]
     wait_until(lambda: len(hooks_of(fleet, handle)) >= 2, f"the hooks of {handle}", timeout=15)
     assert hooks_of(fleet, handle) == expected
 
 
 def started(fleet: Fleet, handle: RunHandle[str]) -> int:
-    """Return how often a run has started, by the ledger."""
+    """Return the number of a run's starts, from the ledger."""
     return sum(line[:2] == ["start", handle.id] for line in fleet.ledger())
 
 
 @pytest.mark.timeout(90)
 @pytest.mark.parametrize("executor", ["process", "async"])
 def test_final_hooks_run_once_however_a_run_ends(fleet: Fleet, executor: str) -> None:
-    """Success, failure, cancel in each status, expiry, timeout."""
+    """The ends are success, failure, cancel in each status, expiry and timeout."""
     task = tasks.hooked if executor == "process" else tasks.async_hooked
     delayed = task.trigger(tasks.Doing(), delay="1h")
     queued = task.trigger(tasks.Doing())
@@ -71,7 +71,7 @@ def test_final_hooks_run_once_however_a_run_ends(fleet: Fleet, executor: str) ->
 
 @pytest.mark.timeout(60)
 def test_final_hooks_run_when_the_worker_was_killed(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """The lost attempt was the last one allowed: SYSTEM_FAILURE, and another worker runs the hooks."""
+    """The lost attempt was the last one allowed: the run is SYSTEM_FAILURE, and another worker runs the hooks."""
     fleet = start_fleet(valkey.url, max_lost=0, **QUICK)
     first = fleet.start_node()
     handle = tasks.hooked.trigger(tasks.Doing(seconds=60))
@@ -86,7 +86,7 @@ def test_final_hooks_run_when_the_worker_was_killed(start_fleet: StartFleet, val
 def test_a_worker_that_dies_in_a_final_hook_executes_nothing_again(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
-    """The hook runs at least once more, the function does not, and the outcome stands."""
+    """The hook runs at least once more. The function does not, and the outcome stays."""
     fleet = start_fleet(valkey.url, **QUICK)
     fleet.start_node()
     handle = tasks.hooked.trigger(tasks.Doing(), tags="die-in-hook")

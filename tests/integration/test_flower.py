@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 def test_flower_lists_workers_and_tasks_with_states_retries_and_arguments(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
-    """What people who run Celery look at today."""
+    """People who operate Celery use Flower today."""
     fleet = start_fleet(valkey.url)
     port = free_port()
     command = [

@@ -1,4 +1,4 @@
-"""Trigger.dev's heartbeat scenarios (``heartbeats.test.ts``) with nodes that freeze. The store's part: tests/store."""
+"""Trigger.dev's heartbeat scenarios (``heartbeats.test.ts``) with frozen nodes. The store's part is in tests/store."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -49,7 +49,7 @@ def quick(start_fleet: StartFleet, valkey: RedisServer, broker_server: Server) -
 
 
 def is_taken(fleet: Fleet, executor: str) -> bool:
-    """Whether no ticket waits in the broker any more."""
+    """Whether the broker has no waiting ticket."""
     with fleet.flow.celery.connection_for_read() as connection:
         channel: Any = connection.default_channel
         queue = f"{fleet.environment}.small-1x.{executor}"
@@ -57,7 +57,7 @@ def is_taken(fleet: Fleet, executor: str) -> bool:
 
 
 def nodes_of(run_id: str) -> list[str]:
-    """Return the names of the nodes that a run's attempts executed on."""
+    """Return the names of the nodes that executed a run's attempts."""
     return [attempt.node.partition("@")[0] for attempt in runs.retrieve(run_id).attempts]
 
 
@@ -66,7 +66,7 @@ def nodes_of(run_id: str) -> list[str]:
 def test_a_ticket_that_a_frozen_node_has_taken_is_offered_again(
     start_fleet: StartFleet, valkey: RedisServer, rabbitmq: RabbitServer, kind: Kind
 ) -> None:
-    """Dequeued but never started: it runs elsewhere then. From the store a frozen node takes nothing."""
+    """It was taken but never started, so it runs elsewhere. From the store as broker a frozen node takes no ticket."""
     fleet = start_fleet(valkey.url, rabbitmq.url, **QUICK)
     frozen = fleet.start_node(executor=kind.executor)
     wait_until(lambda: " ready." in frozen.output(), "the node to consume")
@@ -80,7 +80,7 @@ def test_a_ticket_that_a_frozen_node_has_taken_is_offered_again(
 
 @pytest.mark.timeout(60)
 def test_runs_whose_nodes_are_heard_of_execute_on_beyond_the_lease(quick: Fleet) -> None:
-    """In children and as coroutines, with other nodes that would take them."""
+    """They do so in children and as coroutines, although other nodes could take them."""
     nodes = [quick.start_node(executor=executor, wait=False) for executor in ("process", "async") for _ in range(2)]
     for node in nodes:
         quick.wait_for(node)
@@ -93,7 +93,7 @@ def test_runs_whose_nodes_are_heard_of_execute_on_beyond_the_lease(quick: Fleet)
 def test_a_node_that_is_killed_while_it_is_frozen_leaves_no_process(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
-    """Its guard, too: woken, it kills whom it guards and ends."""
+    """This includes its guard: when it wakes, it kills the processes that it guards, and ends."""
     node = start_fleet(valkey.url).start_node()
     family = node.family()
     node.freeze()
@@ -104,7 +104,7 @@ def test_a_node_that_is_killed_while_it_is_frozen_leaves_no_process(
 @pytest.mark.timeout(60)
 @KINDS
 def test_a_run_whose_nodes_freeze_one_after_the_other_fails_at_last(quick: Fleet, kind: Kind) -> None:
-    """Queued again after the first, a failure of the system after the second. None of its own attempts is used."""
+    """It is queued again after the first lost attempt. After the second it fails as SYSTEM_FAILURE."""
     handle = kind.sleep.trigger(tasks.Nap(seconds=60))
     frozen: list[Node] = []
     for _ in range(2):
@@ -121,7 +121,7 @@ def test_a_run_whose_nodes_freeze_one_after_the_other_fails_at_last(quick: Fleet
 
 @pytest.mark.timeout(60)
 def test_a_cancel_that_a_frozen_node_never_confirms_frees_the_slot_with_its_lease(quick: Fleet) -> None:
-    """The run is CANCELED at once; its code may still execute, so the next one waits for the lease."""
+    """The run is CANCELED at once. Its code may still execute, so the next run waits until the lease has ended."""
     frozen = quick.start_node(queue="t-one")
     canceled = tasks.one.trigger(tasks.Nap(seconds=60))
     wait_until(lambda: started(quick, canceled.id), "the run to start")
@@ -139,7 +139,7 @@ def test_a_cancel_that_a_frozen_node_never_confirms_frees_the_slot_with_its_leas
 @pytest.mark.timeout(60)
 @KINDS
 def test_a_frozen_parent_whose_child_has_finished_goes_on_elsewhere(quick: Fleet, kind: Kind) -> None:
-    """A durable one: neither its step nor its child is repeated."""
+    """The parent is durable: neither its step nor its child is repeated."""
     quick.start_node(executor=kind.other)
     frozen = quick.start_node(executor=kind.executor)
     handle = kind.attentive.trigger(1.0)

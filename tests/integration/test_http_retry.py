@@ -1,4 +1,4 @@
-"""``retry.http`` over real connections to a server in this process; only its waits are not real."""
+"""``retry.http`` over real connections to a server in this process. Only the waits between tries are not real."""
 
 import builtins
 import socket
@@ -18,7 +18,7 @@ Answer = tuple[int, dict[str, str]] | str
 
 
 class Server(ThreadingHTTPServer):
-    """Answers with the statuses it was told, then with 200. ``requests`` are (retry count, body)."""
+    """A server that answers with given statuses, then with 200. ``requests`` are (retry count, body)."""
 
     daemon_threads = True
 
@@ -38,7 +38,7 @@ class Server(ThreadingHTTPServer):
         super().finish_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that left is no news."""
+        """Ignore clients that have left."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -73,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST  # noqa: N815 - http.server's names
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
+        """Print nothing."""
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def server() -> Iterator[Server]:
 
 
 class Waits(list[float]):
-    """A retry whose waits are only noted."""
+    """A retry that records its waits and does not wait."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class Waits(list[float]):
 
 
 def test_bad_statuses_are_tried_again_with_the_body_and_a_count(server: Server) -> None:
-    """And over one connection: dropped responses are read."""
+    """All tries use one connection, because dropped responses are read."""
     waits = Waits()
     server.answers = [(503, {}), (429, {})]
     with httpx.Client(transport=waits.retry.http()) as client:
@@ -110,7 +110,7 @@ def test_bad_statuses_are_tried_again_with_the_body_and_a_count(server: Server) 
 
 
 def test_the_last_bad_response_is_returned(server: Server) -> None:
-    """The caller decides with ``raise_for_status``; a status without a rule is returned at once."""
+    """The caller decides with ``raise_for_status``. A status without a rule is returned at once."""
     waits = Waits()
     server.answers = [(500, {}), (500, {}), (500, {}), (404, {})]
     with httpx.Client(transport=waits.retry.http()) as client:
@@ -121,7 +121,7 @@ def test_the_last_bad_response_is_returned(server: Server) -> None:
 
 
 def test_a_reset_header_says_how_long_to_wait(server: Server) -> None:
-    """At most ten attempts, whatever it says."""
+    """There are at most ten attempts, whatever the header demands."""
     waits = Waits()
     server.answers = [(429, {"retry-after": "7"})] * 20
     with httpx.Client(transport=waits.retry.http({429: ResetHeader()})) as client:
@@ -130,7 +130,7 @@ def test_a_reset_header_says_how_long_to_wait(server: Server) -> None:
 
 
 def test_lost_connections_are_tried_again_and_the_last_is_raised(server: Server) -> None:
-    """A connection that is refused, or dropped before the response."""
+    """A connection may be refused, or dropped before the response."""
     waits = Waits()
     server.answers = ["drop", "drop"]
     with httpx.Client(transport=waits.retry.http()) as client:
@@ -147,7 +147,7 @@ def test_lost_connections_are_tried_again_and_the_last_is_raised(server: Server)
 
 
 def test_timeouts_have_a_backoff_of_their_own(server: Server) -> None:
-    """httpx's timeout is for each try."""
+    """httpx's timeout applies to each try."""
     waits = Waits()
     server.answers = ["hang"]
     transport = waits.retry.http(timeout=Retry(2, min_delay=9), connection_error=None)
@@ -168,7 +168,7 @@ def test_a_wrong_request_is_not_tried_again() -> None:
 
 
 def test_small_forms_are_sent_again_and_one_shot_streams_once(server: Server) -> None:
-    """A generator is empty the second time: the server would get half a body and nobody would notice."""
+    """A generator is empty the second time, so the server would get half a body without an error."""
     waits = Waits()
     with httpx.Client(transport=waits.retry.http()) as client:
         server.answers = [(503, {})]
@@ -182,7 +182,7 @@ def test_small_forms_are_sent_again_and_one_shot_streams_once(server: Server) ->
 
 
 async def test_the_same_transport_serves_async_clients(server: Server) -> None:
-    """Statuses, lost connections and forms, awaited."""
+    """Statuses, lost connections and forms are retried as in sync clients."""
     waits = Waits()
     server.answers = [(503, {}), "drop", (429, {})]
     transport = waits.retry.http({"429,5xx": Retry(9)})
@@ -195,7 +195,7 @@ async def test_the_same_transport_serves_async_clients(server: Server) -> None:
 
 
 def test_without_httpx_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is an extra: nobody should have to guess its name."""
+    """httpx is an extra, and users must not have to guess its name."""
     real = builtins.__import__
 
     def without(name: str, *args: Any, **kwargs: Any) -> Any:

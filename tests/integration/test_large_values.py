@@ -1,4 +1,4 @@
-"""Payloads and outputs that are too large for the store, through every door and with real workers."""
+"""Payloads and outputs that are too large for the store, through every verb and with real workers."""
 
 import asyncio
 import contextlib
@@ -33,41 +33,41 @@ LARGE = "ü" * LIMIT
 
 @pytest.fixture
 def small_fleet(start_fleet: StartFleet, valkey: RedisServer) -> Fleet:
-    """An environment in which values are large early."""
+    """An environment in which small values already count as large."""
     return start_fleet(valkey.url, inline_limit=LIMIT)
 
 
 def redis(valkey: RedisServer, *command: str) -> object:
-    """Ask the server itself."""
+    """Execute a command on the server itself."""
     with contextlib.closing(valkey.client()) as client:
         answer: object = client.execute_command(*command)
     return answer
 
 
 def key(fleet: Fleet, run_id: str) -> str:
-    """Return where a run's record is."""
+    """Return the key of a run's record."""
     return f"{fleet.flow.store.config.base(0)}:run:{run_id}"
 
 
 def field(fleet: Fleet, valkey: RedisServer, run_id: str, name: str) -> str:
-    """Return what the record holds."""
+    """Return a field of a run's record."""
     return str(redis(valkey, "HGET", key(fleet, run_id), name))
 
 
 def objects(fleet: Fleet) -> list[Path]:
-    """Return the objects."""
+    """Return the files of the object store."""
     return [path for path in (fleet.folder / "objects").rglob("*") if path.is_file()]
 
 
 def sweep(fleet: Fleet) -> None:
-    """Sweep as if everything were two days older."""
+    """Delete old objects as if all objects were two days older."""
     swept = ObjectSweep(fleet.flow.store, fleet.flow.large_values, fleet.flow.lookup)
     swept.sweep(datetime.now(UTC) + timedelta(days=2))
 
 
 @pytest.mark.timeout(60)
 def test_large_values_go_through_every_door_and_back(small_fleet: Fleet, valkey: RedisServer) -> None:
-    """The record holds addresses; whoever asks gets values."""
+    """The record holds addresses. Callers get values."""
     fleet = small_fleet
     fleet.start_node()
     fleet.start_node(executor="async")
@@ -106,7 +106,7 @@ def test_large_values_go_through_every_door_and_back(small_fleet: Fleet, valkey:
 
 @pytest.mark.timeout(60)
 def test_a_waiting_parent_gets_a_large_output_of_its_child(small_fleet: Fleet) -> None:
-    """What wakes it carries small outputs; a large one it looks up."""
+    """The message that wakes the parent carries small outputs. The parent looks up a large one."""
     small_fleet.start_node()
     assert waiting_tasks.large_parent.trigger(LIMIT).result(timeout=20) == [LIMIT, LIMIT]
 
@@ -116,7 +116,7 @@ def test_a_waiting_parent_gets_a_large_output_of_its_child(small_fleet: Fleet) -
 def test_a_payload_that_cannot_be_fetched_fails_the_attempt_which_is_tried_again(
     small_fleet: Fleet, valkey: RedisServer, executor: str
 ) -> None:
-    """The object store may be away for a moment, and come back."""
+    """The object store may be away for a moment."""
     fleet = small_fleet
     kept, away = fleet.folder / "objects", fleet.folder / "away"
     task = tasks.echo if executor == "process" else tasks.async_echo
@@ -149,7 +149,7 @@ def test_nothing_is_written_when_the_object_store_does_not_take_a_payload(
 
 
 def test_a_key_that_has_a_run_leaves_no_object_behind(small_fleet: Fleet) -> None:
-    """The second trigger's payload is nobody's."""
+    """The second trigger makes no run, so its payload is not needed."""
     first, second = (tasks.echo.trigger(LARGE, idempotency_key="k") for _ in range(2))
     assert first.id == second.id
     assert len(objects(small_fleet)) == 1
@@ -165,7 +165,7 @@ def test_a_debounced_payload_that_may_become_another_runs_stays_in_the_record(
 
 
 def test_a_crafted_address_reads_no_file(small_fleet: Fleet, valkey: RedisServer) -> None:
-    """Whoever can write to the store must not read files with it."""
+    """A process that can write to the store must not be able to read files of the workers."""
     handle = tasks.echo.trigger(LARGE)
     redis(valkey, "HSET", key(small_fleet, handle.id), "payload", "@../../../../../../etc/passwd")
     with pytest.raises(ObjectStoreError, match="not followed"):
@@ -176,7 +176,7 @@ def test_a_crafted_address_reads_no_file(small_fleet: Fleet, valkey: RedisServer
 def test_objects_go_when_their_run_is_gone_and_what_no_record_names_goes_too(
     small_fleet: Fleet, valkey: RedisServer
 ) -> None:
-    """The folder must not grow for ever, and never lose what a run needs."""
+    """The folder must not grow for ever, and must never lose a value that a run needs."""
     fleet = small_fleet
     fleet.start_node()
     done, waiting, gone = tasks.echo.trigger(LARGE), tasks.echo.trigger(LARGE, delay="9d"), tasks.echo.trigger(LARGE)
@@ -201,7 +201,7 @@ def test_objects_go_when_their_run_is_gone_and_what_no_record_names_goes_too(
 def test_results_come_from_the_history_once_the_run_has_left_the_store(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
-    """Handles, batches and AsyncResult know where else to look; large values are found there, too."""
+    """Handles, batches and AsyncResult look in the history too, and find large values there."""
     fleet = start_fleet(valkey.url, database_url=None, inline_limit=LIMIT)
     fleet.start_node()
     made = tasks.echo.batch_trigger([{"a": 1.5}, LARGE])
@@ -225,5 +225,5 @@ def test_results_come_from_the_history_once_the_run_has_left_the_store(
 
 
 def finished(fleet: Fleet) -> list[Run]:
-    """Return the runs that the history knows to have ended."""
+    """Return the runs that have ended, from the history."""
     return [run for run in fleet.flow.lookup.all(RunFilter()) if run.is_finished]

@@ -1,4 +1,4 @@
-"""Hooks, middlewares and locals on real nodes, seen from a ledger. The unit tests say what each means."""
+"""Hooks, middlewares and locals on real nodes, seen from a ledger. The unit tests define what each of them means."""
 
 import pytest
 
@@ -16,14 +16,14 @@ AFTER = ["cleanup", "task-after", "global-saw", "global-after"]
 
 
 def told(fleet: Fleet, run_id: str) -> list[str]:
-    """Return the words of a run in the ledger."""
+    """Return a run's words in the ledger."""
     return [line[1] for line in fleet.ledger() if line[0] == run_id]
 
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("executor", ["process", "async"])
 def test_a_run_goes_through_its_hooks_in_order(executor: str, start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """``init.py`` beside the tasks is imported by the node; a failure, a success, an end for good, a cancelation."""
+    """The node imports ``init.py`` beside the tasks. The runs fail, succeed, end for good and are canceled."""
     fleet = start_fleet(valkey.url)
     fleet.start_node(executor=executor, TASKFLOW_TASKS="tests.projects.lifecycle.tasks")
     subject = TASKS[executor]
@@ -56,7 +56,7 @@ def test_a_run_goes_through_its_hooks_in_order(executor: str, start_fleet: Start
 def test_an_executing_run_that_is_canceled_runs_its_cancel_hooks_once(
     executor: str, start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
-    """Within its middlewares, with its locals; nothing retries it, and the node goes on."""
+    """The hooks run within the run's middlewares, with its locals. The run is not retried, and the node goes on."""
     fleet = start_fleet(valkey.url)
     fleet.start_node(executor=executor, TASKFLOW_TASKS="tests.projects.lifecycle.tasks")
     subject = TASKS[executor]

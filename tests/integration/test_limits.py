@@ -1,4 +1,4 @@
-"""Limits over real nodes: tenants, rates and pauses, by an independent ledger."""
+"""Limits over real nodes: tenants, rates and pauses, checked by an independent ledger."""
 
 from collections import Counter
 
@@ -24,7 +24,7 @@ def most_alive(lines: list[list[str]], tenant: str | None = None) -> int:
 
 @pytest.mark.timeout(90)
 def test_tenants_are_served_fairly_within_every_limit(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """2,000, 50 and 1 queued runs: two of each at a time, four in all, 100 a second of each, one after the other."""
+    """2,000, 50 and 1 queued runs: of each tenant two execute at a time and 100 start a second; four execute in all."""
     fleet = start_fleet(valkey.url)
     for key, count in (("many", 2000), ("some", 50), ("single", 1)):
         for _ in range(count):
@@ -44,7 +44,7 @@ def test_tenants_are_served_fairly_within_every_limit(start_fleet: StartFleet, v
 
 @pytest.mark.timeout(60)
 def test_a_pause_stops_new_starts_everywhere_and_a_resume_lets_them_go_on(fleet: Fleet) -> None:
-    """What executes goes on; what has a ticket already does not start."""
+    """Runs that execute go on. Runs that have a ticket already do not start."""
     for _ in range(2):
         fleet.start_node(concurrency=1)
     queue = "task/t-sleep"
@@ -67,7 +67,7 @@ def test_a_pause_stops_new_starts_everywhere_and_a_resume_lets_them_go_on(fleet:
 
 @pytest.mark.timeout(60)
 def test_children_follow_a_canceled_parent(fleet: Fleet) -> None:
-    """Those that execute and those that wait."""
+    """This is so for children that execute and for children that wait."""
     fleet.start_node(concurrency=2)
     parent = tasks.parent.trigger(None)
     wait_until(lambda: len(fleet.ledger()) >= 3, "the children to be triggered")

@@ -1,4 +1,4 @@
-"""Children that have their next run at hand while runs are short: nothing hits the wrong run, waits, or runs twice."""
+"""Children that have their next run in their pipe while runs are short. No run is stopped by mistake or runs twice."""
 
 import os
 import random
@@ -28,7 +28,7 @@ def store_fleet(start_fleet: StartFleet, valkey: RedisServer) -> Fleet:
 
 
 def starts(fleet: Fleet) -> Counter[str]:
-    """Return how often each run's code was started."""
+    """Return the number of starts of each run's code."""
     return Counter(words[1] for words in fleet.ledger() if words[0] == "start")
 
 
@@ -43,7 +43,7 @@ def children(node: Node) -> list[int]:
 
 
 def test_what_lies_behind_a_long_run_starts_elsewhere(fleet: Fleet) -> None:
-    """Short runs have been the rule when the long one comes; its child keeps nobody waiting."""
+    """All runs before the long one were short. The runs behind it must not wait for it."""
     fleet.start_node(concurrency=2)
     for _ in range(2):
         before = [tasks.sleep.trigger(SHORT) for _ in range(60)]
@@ -56,7 +56,7 @@ def test_what_lies_behind_a_long_run_starts_elsewhere(fleet: Fleet) -> None:
 
 
 def test_a_cancel_stops_its_run_and_no_other(store_fleet: Fleet) -> None:
-    """Its child may have gone on to the next run when the node hears of it."""
+    """Its child may have begun the next run when the cancel reaches the node."""
     store_fleet.start_node(concurrency=2)
     handles = [tasks.sleep.trigger(SHORT) for _ in range(250)]
     canceled: set[str] = set()
@@ -76,7 +76,7 @@ def test_a_cancel_stops_its_run_and_no_other(store_fleet: Fleet) -> None:
 
 
 def test_a_killed_child_loses_one_run_at_most(store_fleet: Fleet) -> None:
-    """What it had at hand is another child's; what it had just finished is written."""
+    """The next run in its pipe goes to another child. The outcome of the run before has been written."""
     node = store_fleet.start_node(concurrency=2)
     dice, kills = random.Random(7), 0
     handles = [tasks.sleep.trigger(SHORT) for _ in range(600)]
@@ -106,7 +106,7 @@ def kill(pid: int) -> None:
 
 
 def test_a_lost_connection_starts_nothing_twice(store_fleet: Fleet, valkey: RedisServer) -> None:
-    """What lies in a child's pipe then is executed there, and is in no other child's way."""
+    """A run in a child's pipe is executed there, and in no other child."""
     store_fleet.start_node(concurrency=2)
     handles = [tasks.sleep.trigger(SHORT) for _ in range(900)]
     client = valkey.client()

@@ -1,4 +1,4 @@
-"""What runs tell about themselves, on real nodes of both executors."""
+"""Metadata, tags and log lines of runs, on real nodes of both executors."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def lines(server: RedisServer, fleet: Fleet, run_id: str, kind: str = "log") -> 
 
 @pytest.mark.timeout(60)
 def test_a_process_run_tells_metadata_tags_and_every_kind_of_log_line(fleet: Fleet, valkey: RedisServer) -> None:
-    """All of it is there when the result is: it is sent before the attempt counts."""
+    """All of it is in the store when the result is, because it is sent before the outcome."""
     fleet.start_node(TASKFLOW_TASKS=BOTH)
     handle = tasks.tell.trigger(7, metadata={"given": [], "tries": 40}, tags=["first"])
     told = handle.result(timeout=20)
@@ -75,7 +75,7 @@ def test_a_process_run_tells_metadata_tags_and_every_kind_of_log_line(fleet: Fle
 def test_the_lines_of_a_run_are_printed_and_followed(
     start_fleet: StartFleet, valkey: RedisServer, database: str | None
 ) -> None:
-    """Each once and in order, from the history, from the store's stream, and as they come."""
+    """Each line is there once and in order: from the history, from the store's stream, and as it comes."""
     fleet = start_fleet(valkey.url, database_url=database)
     fleet.start_node(TASKFLOW_TASKS=BOTH)
     handle = tasks.tell.trigger(7, metadata={"given": [], "tries": 40})
@@ -96,7 +96,7 @@ def test_the_lines_of_a_run_are_printed_and_followed(
 
 @pytest.mark.timeout(60)
 def test_coroutines_of_one_process_tell_each_for_itself(fleet: Fleet, valkey: RedisServer) -> None:
-    """Fifty at a time in one thread: nothing is attributed to the wrong run."""
+    """Fifty coroutines at a time in one thread: no line is attributed to the wrong run."""
     fleet.start_node(executor="async", concurrency=50, TASKFLOW_TASKS=BOTH)
     handles = [tasks.atell.trigger(number) for number in range(50)]
     for number, handle in enumerate(handles):
@@ -109,7 +109,7 @@ def test_coroutines_of_one_process_tell_each_for_itself(fleet: Fleet, valkey: Re
 
 @pytest.mark.timeout(60)
 def test_what_children_count_on_their_parent_composes(fleet: Fleet) -> None:
-    """Parallel children in processes and in coroutines; the parent reads it while it goes on."""
+    """The parallel children are processes and coroutines. The parent reads the counts while it goes on."""
     fleet.start_node(concurrency=3, TASKFLOW_TASKS=BOTH)
     fleet.start_node(executor="async", TASKFLOW_TASKS=BOTH)
     handle = tasks.parent.trigger(12)
@@ -121,7 +121,7 @@ def test_what_children_count_on_their_parent_composes(fleet: Fleet) -> None:
 
 @pytest.mark.timeout(60)
 def test_the_last_lines_of_a_killed_child_are_not_lost(fleet: Fleet, valkey: RedisServer) -> None:
-    """SIGKILL right after the last line: its node sends what the child had no time to."""
+    """SIGKILL comes right after the last line. The node sends the lines that the child could not send."""
     node = fleet.start_node(TASKFLOW_TASKS=BOTH)
     handle = tasks.crash.trigger(300)
     assert handle.result(timeout=20) == 2
@@ -135,7 +135,7 @@ def test_the_last_lines_of_a_killed_child_are_not_lost(fleet: Fleet, valkey: Red
 
 @pytest.mark.timeout(60)
 def test_the_last_lines_of_a_killed_node_are_sent_by_the_next_one(fleet: Fleet, valkey: RedisServer) -> None:
-    """A coroutine's lines are in its node's hands: the host's next node finds them."""
+    """A coroutine's lines are in a file of its node. The host's next node finds them."""
     node = fleet.start_node(executor="async", TASKFLOW_TASKS=BOTH)
     handle = tasks.acrash.trigger(300)
     wait_until(lambda: node.process.poll() is not None, "the node to die")

@@ -1,4 +1,4 @@
-"""What people who know Celery do with results and canvas, over runs, with the store and with RabbitMQ as broker."""
+"""Celery's results and canvas over runs, with the store and with RabbitMQ as broker."""
 
 import subprocess
 import sys
@@ -34,13 +34,13 @@ def sig(fleet: Fleet, name: str, *args: object, **options: Any) -> Any:
 
 
 def starts(fleet: Fleet, run_id: str) -> int:
-    """How often a run's code has started."""
+    """Return the number of starts of a run's code."""
     return sum(line[:2] == ["start", run_id] for line in fleet.ledger())
 
 
 @pytest.mark.timeout(60)
 def test_chains_groups_and_chords_of_runs_give_their_results(fleet: Fleet) -> None:
-    """Each member is a run with limits and retries; members may be plain Celery tasks, too."""
+    """Each member is a run with limits and retries. Members may also be plain Celery tasks."""
     fleet.start_node()
     celery = app(fleet)
     echo, flaky, double = (sig(fleet, name) for name in ("t-echo", "t-flaky", "plain-double"))
@@ -113,7 +113,7 @@ def test_a_failure_reaches_everything_that_waits_for_it(fleet: Fleet) -> None:
 
 
 def test_a_result_without_a_worker_is_what_the_store_says(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """Pending, revoked, unknown; and waiting for it ends when its time is over."""
+    """The states are pending, revoked and unknown. Waiting for the result ends at its timeout."""
     celery = app(start_fleet(valkey.url))
     queued = celery.AsyncResult(tasks.echo.trigger(1).id)
     assert (queued.state, queued.ready(), queued.result) == (states.PENDING, False, None)
@@ -135,7 +135,7 @@ def test_a_result_without_a_worker_is_what_the_store_says(start_fleet: StartFlee
 def test_a_canceled_run_ends_its_chain_and_a_revoked_one_is_canceled(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
-    """A client's cancel is honoured by upkeep at once; Celery's own revoke command is a cancel, of messages, too."""
+    """Upkeep performs the canvas of a run that a client cancels. Celery's revoke cancels a run or its message."""
     fleet = start_fleet(valkey.url)
     fleet.start_node()
     celery = app(fleet)
@@ -160,7 +160,7 @@ def test_a_canceled_run_ends_its_chain_and_a_revoked_one_is_canceled(
 
 @pytest.mark.timeout(60)
 def test_canvas_on_an_async_node(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """The asyncio pool honours it outside of its event loop; on shards, where Celery's ids don't name theirs."""
+    """The asyncio pool performs it outside of its event loop. On shards, Celery's ids do not name their shard."""
     fleet = start_fleet(valkey.url, shards=4)
     node = fleet.start_node(executor="async", concurrency=50)
     flaky = sig(fleet, "t-async-flaky")
@@ -176,7 +176,7 @@ def test_canvas_on_an_async_node(start_fleet: StartFleet, valkey: RedisServer) -
 def test_a_chord_survives_its_node_dying_between_the_last_member_and_the_body(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
-    """The last member has finished, its node is killed while it publishes the body: another node's upkeep does it."""
+    """The node is killed while it publishes the body. The upkeep of another node publishes it."""
     fleet = start_fleet(valkey.url)
     marker = fleet.folder / "died"
     dying = fleet.start_node(TEST_DIE_AT_PUBLISH=str(marker))
@@ -191,7 +191,7 @@ def test_a_chord_survives_its_node_dying_between_the_last_member_and_the_body(
 
 @pytest.mark.timeout(60)
 def test_celery_result_and_flower_show_a_runs_result(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """Unmodified, and without events."""
+    """Both are unmodified, and there are no events."""
     fleet = start_fleet(valkey.url)
     celery = [sys.executable, "-m", "celery", "-A", "taskflow.fleet"]
     port = free_port()

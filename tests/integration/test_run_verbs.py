@@ -34,7 +34,7 @@ LIFE = [RunStatus.QUEUED, RunStatus.EXECUTING, RunStatus.COMPLETED]
 
 @pytest.mark.timeout(60)
 def test_a_replay_copies_what_was_asked_for_and_not_what_was_meant_for_once(fleet: Fleet) -> None:
-    """Trigger.dev's list; and the new run knows what it is a replay of."""
+    """The list of copied options is Trigger.dev's. The new run has the id of the old one."""
     first = flaky.trigger(
         9, tags=["a"], metadata={"m": 1}, queue="t-three", concurrency_key="c", test=True, delay=0.01,
         idempotency_key="k", ttl="1h", priority=5, max_attempts=1,
@@ -58,7 +58,7 @@ def test_a_replay_copies_what_was_asked_for_and_not_what_was_meant_for_once(flee
 
 
 def test_a_delayed_run_is_rescheduled(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """Earlier and later, while it is delayed."""
+    """It may start earlier or later, while it is delayed."""
     fleet = start_fleet(valkey.url)
     run = echo.trigger(1, delay="1h")
     at = datetime.now(UTC) + timedelta(hours=2)
@@ -77,7 +77,7 @@ def test_a_delayed_run_is_rescheduled(start_fleet: StartFleet, valkey: RedisServ
 def test_every_change_of_a_run_is_told_once_however_often_the_connection_is_lost(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
-    """CLIENT KILL of all connections again and again while a run retries; threads and coroutines see the same."""
+    """CLIENT KILL closes all connections again and again while a run retries. Threads and coroutines see the same."""
     fleet = start_fleet(valkey.url)
     run = flaky.trigger(3, delay="1h")
     seen: dict[str, list[RunStatus]] = {"thread": [], "coroutine": []}
@@ -110,7 +110,7 @@ def test_every_change_of_a_run_is_told_once_however_often_the_connection_is_lost
 
 
 def test_tags_are_added_from_outside_and_told(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """To a run of any status; more than ten are ignored, as within a run."""
+    """A run of any status gets them. More than ten are ignored, as within a run."""
     start_fleet(valkey.url)
     run = echo.trigger(1, tags=["a"])
     changes = run.subscribe()
@@ -128,7 +128,7 @@ def test_tags_are_added_from_outside_and_told(start_fleet: StartFleet, valkey: R
 
 
 def test_a_subscription_ends_with_the_run_and_may_be_left_before(fleet: Fleet) -> None:
-    """The last one carries the output; of a run that has ended there is one."""
+    """The last item carries the output. The subscription to a run that has ended has one item."""
     run = echo.trigger("x")
     for first in run.subscribe():
         assert first.status is RunStatus.QUEUED
@@ -145,7 +145,7 @@ def test_a_subscription_ends_with_the_run_and_may_be_left_before(fleet: Fleet) -
 
 
 def test_many_runs_are_canceled_by_what_they_have_in_common(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """Part by part, with progress, and not those that have ended or do not match."""
+    """The command proceeds part by part, with progress. Runs that have ended or do not match stay."""
     start_fleet(valkey.url, shards=2)
     made = sleep.batch_trigger([Nap()] * 250)
     other = echo.trigger(1, tags="keep")
@@ -172,7 +172,7 @@ def test_many_runs_are_canceled_by_what_they_have_in_common(start_fleet: StartFl
 
 
 async def test_an_old_run_is_found_without_a_history(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """A list of the newest runs alone would hide it behind all that came after it."""
+    """A list of the newest runs alone would hide it behind all later runs."""
     start_fleet(valkey.url, database_url="none")
     old = await echo.atrigger(1, tags="old")
     await sleep.abatch_trigger([Nap()] * 20)
@@ -183,7 +183,7 @@ async def test_an_old_run_is_found_without_a_history(start_fleet: StartFleet, va
 
 
 def test_children_of_runs_that_are_canceled_together_are_canceled(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """As they are when a run is canceled alone."""
+    """It is the same when a run is canceled alone."""
     fleet = start_fleet(valkey.url)
     parent = sleep.trigger(Nap())
     children = [new_child(fleet, parent.id) for _ in range(3)]
@@ -192,7 +192,7 @@ def test_children_of_runs_that_are_canceled_together_are_canceled(start_fleet: S
 
 
 async def test_a_bulk_replay_may_be_stopped(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """What is done stays done; a payload that does not fit any more is told."""
+    """Replays that were made stay. The reason is given for a payload that does not fit any more."""
     fleet = start_fleet(valkey.url)
     made = await echo.abatch_trigger(range(150))
 

@@ -1,4 +1,4 @@
-"""What one run does, on real nodes, with the store and with RabbitMQ as broker."""
+"""One run on real nodes, with the store and with RabbitMQ as broker."""
 
 import asyncio
 import json
@@ -83,7 +83,7 @@ def test_runs_of_a_process_node_end_as_their_code_says(fleet: Fleet) -> None:
 
 @pytest.mark.timeout(60)
 def test_runs_of_an_async_node_end_as_their_code_says(fleet: Fleet) -> None:
-    """The same through the asyncio pool, many at a time, and from coroutines."""
+    """They do the same through the asyncio pool, many at a time, and from coroutines."""
     node = fleet.start_node(executor="async", concurrency=50)
     handles = [tasks.async_sleep.trigger(tasks.Nap(seconds=0.1)) for _ in range(200)]
     assert [handle.result(timeout=20) for handle in handles] == [handle.id for handle in handles]
@@ -110,7 +110,7 @@ def test_runs_of_an_async_node_end_as_their_code_says(fleet: Fleet) -> None:
 
 @pytest.mark.timeout(60)
 def test_an_executing_child_is_canceled_with_all_it_spawned(fleet: Fleet) -> None:
-    """The node lives on, and the slot is free for the next."""
+    """The node goes on, and the slot is free for the next run."""
     node = fleet.start_node()
     spawning = tasks.spawn_sleep.trigger(60.0)
     wait_until(lambda: any(line[0] == "spawned" for line in fleet.ledger()), "the task to spawn")
@@ -129,7 +129,7 @@ def test_an_executing_child_is_canceled_with_all_it_spawned(fleet: Fleet) -> Non
 
 @pytest.mark.timeout(60)
 def test_a_dead_child_costs_less_than_a_second(fleet: Fleet) -> None:
-    """The next attempt starts at once, and the node lives on."""
+    """The next attempt starts at once, and the node goes on."""
     node = fleet.start_node()
     handle = tasks.signals.trigger("die")
     assert handle.result(timeout=10) == "second"
@@ -146,7 +146,7 @@ def test_a_dead_child_costs_less_than_a_second(fleet: Fleet) -> None:
 def test_memory_beyond_the_machine_ends_the_child_or_moves_the_run(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
-    """CRASHED, or retried where there is more when the task says so."""
+    """The run is CRASHED, or is retried on a machine with more memory when its task declares that."""
     fleet = start_fleet(valkey.url)
     fleet.start_node()
     fleet.start_node("small-2x")
@@ -160,7 +160,7 @@ def test_memory_beyond_the_machine_ends_the_child_or_moves_the_run(
 
 @pytest.mark.timeout(60)
 def test_a_plain_celery_message_becomes_a_run(fleet: Fleet) -> None:
-    """From the app itself, and from a producer that knows a broker and a queue only. Bad ones are refused."""
+    """It comes from the app, or from a producer that only has a broker and a queue. Wrong messages are refused."""
     node = fleet.start_node()
     sent = fleet.flow.celery.send_task("t-flaky", args=[2])
     wait_until(lambda: _is_completed(sent.id), "the adopted run to complete")
@@ -180,7 +180,7 @@ def test_a_plain_celery_message_becomes_a_run(fleet: Fleet) -> None:
 def test_a_plain_celery_message_is_adopted_while_replicas_are_away(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
-    """Its node must not wait for them: control commands and other tickets would."""
+    """Its node must not wait for replicas, because control commands and other tickets would wait too."""
     fleet = start_fleet(valkey.url, store_replicas=1, connect_timeout=60)  # how long a trigger waits for them
     node = fleet.start_node()
     sent = fleet.flow.celery.send_task("t-echo", args=[1])
@@ -189,7 +189,7 @@ def test_a_plain_celery_message_is_adopted_while_replicas_are_away(
 
 
 def test_bad_input_is_refused_before_anything_is_written(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """With the remedy; the store stays empty."""
+    """The error has a remedy, and the store stays empty."""
     fleet = start_fleet(valkey.url, is_new=True)
     with pytest.raises(PayloadError):
         by_id.trigger("t-sleep", {"seconds": "long"})
@@ -207,7 +207,7 @@ def test_bad_input_is_refused_before_anything_is_written(start_fleet: StartFleet
 
 
 def test_trigger_options_make_the_run_that_they_say(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """Seen in the record; no worker is needed."""
+    """The record has them. No worker is needed."""
     start_fleet(valkey.url)
     run = tasks.echo.trigger(1, tags=["a", "b"], machine="large-1x", queue="other", max_attempts=7).retrieve()
     assert (run.tags, run.machine, run.queue, run.max_attempts) == (("a", "b"), "large-1x", "other", 7)
@@ -225,7 +225,7 @@ def test_trigger_options_make_the_run_that_they_say(start_fleet: StartFleet, val
 
 @pytest.mark.timeout(60)
 def test_a_ticket_on_the_broker_names_exchange_routing_key_and_queue(fleet: Fleet, valkey: RedisServer) -> None:
-    """The user's sentence, seen from outside."""
+    """A client of the broker sees the names that the user chose."""
     node = fleet.start_node("large-1x")  # declares the queues on RabbitMQ
     node.stop()
     handle = tasks.heavy.trigger(tasks.Nap())
@@ -243,7 +243,7 @@ def test_a_ticket_on_the_broker_names_exchange_routing_key_and_queue(fleet: Flee
 
 @pytest.mark.timeout(60)
 def test_heavy_work_runs_on_its_machine_class_and_a_limited_queue_has_its_node(fleet: Fleet) -> None:
-    """Routing by machine; ``--concurrency`` of the queue's own node is its limit."""
+    """The machine routes a run. ``--concurrency`` of a limited queue's own node is its limit."""
     small, large = fleet.start_node(), fleet.start_node("large-1x", concurrency=1)
     own = fleet.start_node(queue="t-three", concurrency=3)
     heavy = tasks.heavy.trigger(tasks.Nap())
@@ -259,7 +259,7 @@ def test_heavy_work_runs_on_its_machine_class_and_a_limited_queue_has_its_node(f
 
 
 def test_celery_shows_the_retry_options_of_every_task(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """The user's sentence: retry options are Celery's autoretry with backoff."""
+    """The retry options are those of Celery's autoretry with backoff."""
     fleet = start_fleet(valkey.url)
     for task in fleet.flow.registry:
         celery_task: Any = fleet.flow.celery.tasks[task.id]
@@ -273,7 +273,7 @@ def test_celery_shows_the_retry_options_of_every_task(start_fleet: StartFleet, v
 
 @pytest.mark.timeout(90)
 def test_a_queue_of_one_is_one_at_a_time_in_order_over_three_nodes(fleet: Fleet) -> None:
-    """By an independent ledger."""
+    """An independent ledger shows it."""
     for _ in range(3):
         fleet.start_node()
     handles = [tasks.one.trigger(tasks.Nap(seconds=0.02)) for _ in range(30)]
@@ -286,7 +286,7 @@ def test_a_queue_of_one_is_one_at_a_time_in_order_over_three_nodes(fleet: Fleet)
 
 @pytest.mark.timeout(90)
 def test_a_class_without_a_worker_does_not_block_its_queue(fleet: Fleet) -> None:
-    """Queue of limit 1 shared by two machines, the first without a worker."""
+    """A queue of limit 1 is shared by two machines, the first of which has no worker."""
     fleet.start_node()
     first = tasks.one_large.trigger(tasks.Nap())
     assert tasks.one.trigger(tasks.Nap()).result(timeout=5) == 1
@@ -297,7 +297,7 @@ def test_a_class_without_a_worker_does_not_block_its_queue(fleet: Fleet) -> None
 
 @pytest.mark.timeout(60)
 def test_delayed_runs_are_on_no_broker_and_in_no_worker(fleet: Fleet) -> None:
-    """A thousand of them cost nothing but their records."""
+    """A thousand of them cost only their records."""
     node = fleet.start_node()
     for _ in range(1000):
         tasks.echo.trigger(1, delay="1h")
@@ -311,7 +311,7 @@ def test_delayed_runs_are_on_no_broker_and_in_no_worker(fleet: Fleet) -> None:
 
 @pytest.mark.timeout(60)
 def test_sigterm_puts_unclaimed_tickets_back_and_finishes_what_runs(fleet: Fleet) -> None:
-    """What it had not claimed is on the broker before it exits."""
+    """All tickets without a claim are on the broker before the node exits."""
     node = fleet.start_node(concurrency=1)
     running = tasks.sleep.trigger(tasks.Nap(seconds=2))
     wait_until(lambda: running.status() is RunStatus.EXECUTING, "the run to start")
@@ -328,7 +328,7 @@ def test_sigterm_puts_unclaimed_tickets_back_and_finishes_what_runs(fleet: Fleet
 
 @pytest.mark.timeout(60)
 def test_a_ticket_of_a_run_whose_record_is_gone_is_dropped(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """It names a run: it must not be taken for a plain message and run again."""
+    """It names a run, so it must not be adopted as a plain message and run again."""
     fleet = start_fleet(valkey.url)
     handle = tasks.echo.trigger(1)
     queue = f"{fleet.environment}.small-1x.process"
@@ -355,7 +355,7 @@ def test_no_visibility_timeout_runs_anything_twice(start_fleet: StartFleet, valk
 
 @pytest.mark.timeout(60)
 def test_celery_events_name_the_task_and_the_run(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """What Flower and every monitor of Celery live on, for both executors."""
+    """Flower and every monitor of Celery need these events, for both executors."""
     fleet = start_fleet(valkey.url)
     fleet.start_node(options=("-E",))
     fleet.start_node(executor="async", concurrency=10, options=("-E",))
@@ -393,7 +393,7 @@ def test_celery_events_name_the_task_and_the_run(start_fleet: StartFleet, valkey
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("executor", ["process", "async"])
 def test_no_ticket_waits_in_a_busy_node(fleet: Fleet, executor: str) -> None:
-    """What a full node cannot start, the next free one does at once."""
+    """The next free node starts at once a run that a full node cannot start."""
     task = tasks.sleep if executor == "process" else tasks.async_sleep
     fleet.start_node(executor=executor, concurrency=1)
     long = task.trigger(tasks.Nap(seconds=60))
@@ -409,7 +409,7 @@ def test_no_ticket_waits_in_a_busy_node(fleet: Fleet, executor: str) -> None:
 def test_a_ticket_is_acknowledged_before_rabbitmq_loses_patience(
     start_fleet: StartFleet, valkey: RedisServer, rabbitmq: RabbitServer, executor: str
 ) -> None:
-    """A run may take days. Its node, busy as before, still gets no ticket that it can't start, and later all it can."""
+    """A run may take days. Its busy node gets no ticket that it cannot start, neither then nor later."""
     fleet = start_fleet(valkey.url, rabbitmq.url, ticket_hold=0.5, reservation_timeout=60)
     task = tasks.sleep if executor == "process" else tasks.async_sleep
     node = fleet.start_node(executor=executor, concurrency=1)

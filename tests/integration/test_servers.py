@@ -1,4 +1,4 @@
-"""The servers that every other suite relies on."""
+"""The servers of every other suite."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ def test_a_store_server_keeps_its_data_and_address_over_a_restart(store_server: 
 
 
 def test_what_always_has_written_survives_kill_9(start_redis7: MakeServer) -> None:
-    """`appendfsync always` promises it; the fault tests rely on it."""
+    """`appendfsync always` guarantees it, and the fault tests rely on it."""
     server = start_redis7(appendfsync="always")
     with contextlib.closing(server.client()) as client:
         client.execute_command("SET", "kept", "yes")
@@ -48,7 +48,7 @@ def test_rabbitmq_keeps_a_durable_message_over_a_restart(rabbitmq: RabbitServer)
 
 
 def test_each_test_gets_an_empty_broker(broker_server: Server) -> None:
-    """What one test left must not reach the next."""
+    """Messages of one test must not reach the next."""
     if isinstance(broker_server, RabbitServer):
         assert broker_server.api("GET", f"queues/{urlsplit(broker_server.url).path[1:]}") == []
     else:
@@ -58,7 +58,7 @@ def test_each_test_gets_an_empty_broker(broker_server: Server) -> None:
 
 
 def test_servers_die_with_pytest_even_on_kill_9(tmp_path: Path) -> None:
-    """A killed test run must leave nothing behind that the next one could meet."""
+    """A killed test run must not leave processes that the next test run meets."""
     report = tmp_path / "pid"
     script = (
         "import sys, time, pathlib; from tests.support.servers import *\n"

@@ -1,4 +1,4 @@
-"""A worker that is asked to stop: what it executes finishes, or goes on elsewhere."""
+"""A worker that is asked to stop: its runs finish, or go on elsewhere."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ def url(valkey: RedisServer, broker: Server) -> str | None:
 
 
 def started(fleet: Fleet, run_id: str) -> int:
-    """Return how many of a run's attempts the ledger has seen start."""
+    """Return the number of a run's attempts that have started, from the ledger."""
     return sum(line[:2] == ["start", run_id] for line in fleet.ledger())
 
 
@@ -28,7 +28,7 @@ def started(fleet: Fleet, run_id: str) -> int:
 def test_a_stopped_node_interrupts_what_does_not_finish_and_another_goes_on(
     start_fleet: StartFleet, valkey: RedisServer, broker_server: Server, executor: str
 ) -> None:
-    """The attempt sees why, cleans up, and does not count; the short run beside it finishes."""
+    """The attempt can read the reason, cleans up, and does not count. The short run beside it finishes."""
     fleet = start_fleet(valkey.url, url(valkey, broker_server), shutdown_grace=3, cancel_grace=1)
     long, short = (tasks.long, tasks.sleep) if executor == "process" else (tasks.async_long, tasks.async_sleep)
     node = fleet.start_node(executor=executor)
@@ -48,7 +48,7 @@ def test_a_stopped_node_interrupts_what_does_not_finish_and_another_goes_on(
 
 
 class Load(threading.Thread):
-    """Triggers short runs and now and then a longer one, of both executors, until it is told to end."""
+    """Triggers short runs and now and then a longer one, of both executors, until ``end``."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -62,7 +62,7 @@ class Load(threading.Thread):
             self.handles += [task.trigger(tasks.Nap(seconds=seconds)) for task in (tasks.sleep, tasks.async_sleep)]
 
     def end(self) -> list[RunHandle[str]]:
-        """Stop and return what was triggered."""
+        """Stop triggering, and return the handles of all runs."""
         self._is_ending.set()
         self.join()
         return self.handles
@@ -72,7 +72,7 @@ class Load(threading.Thread):
 def test_a_rolling_restart_of_every_worker_loses_nothing(
     start_fleet: StartFleet, valkey: RedisServer, broker_server: Server
 ) -> None:
-    """Under load: every run completes, none is lost, and what was interrupted is all that started twice."""
+    """Under load every run completes, and only interrupted runs start twice."""
     fleet = start_fleet(valkey.url, url(valkey, broker_server), shutdown_grace=1, cancel_grace=0.5)
 
     def start(executor: str) -> Node:

@@ -1,4 +1,4 @@
-"""Streams of runs on real nodes: what a run tells reaches its readers while it runs, what it is told reaches it."""
+"""Streams of runs on real nodes: items reach readers, and the run that reads them, while it executes."""
 
 import asyncio
 import statistics
@@ -46,7 +46,7 @@ def executor_of(task: Task[Any, Any]) -> str:
 
 @pytest.mark.timeout(60)
 def test_all_that_a_process_run_tells_is_read_in_order_across_its_attempts(fleet: Fleet) -> None:
-    """What the failed attempt told stays; the reading ends with the run."""
+    """The failed attempt's items stay. Reading ends with the run."""
     fleet.start_node(TASKFLOW_TASKS=BOTH)
     handle = tasks.tell.trigger(5000)
     told = [f"word-{number}" for number in range(5000)]
@@ -58,7 +58,7 @@ def test_all_that_a_process_run_tells_is_read_in_order_across_its_attempts(fleet
 
 @pytest.mark.timeout(60)
 def test_coroutines_of_one_process_tell_each_its_own(fleet: Fleet) -> None:
-    """Fifty at a time; read by fifty coroutines over one connection for all notices."""
+    """Fifty at a time, read by fifty coroutines over one connection for all notices."""
     fleet.start_node(executor="async", concurrency=50, TASKFLOW_TASKS=BOTH)
     handles = [tasks.atell.trigger(number) for number in range(50)]
 
@@ -75,7 +75,7 @@ def test_coroutines_of_one_process_tell_each_its_own(fleet: Fleet) -> None:
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("task", [tasks.slow, tasks.aslow], ids=executor_of)
 def test_an_item_reaches_its_readers_while_the_run_goes_on(fleet: Fleet, task: Task[int, None]) -> None:
-    """Told, not found by looking again: an idle machine needs a millisecond, a busy one more."""
+    """Readers are notified and do not poll: an item takes a millisecond on an idle machine, more on a busy one."""
     fleet.start_node(executor=executor_of(task), TASKFLOW_TASKS=BOTH)
     handle = task.trigger(50)
     late: list[float] = []
@@ -90,7 +90,7 @@ def test_an_item_reaches_its_readers_while_the_run_goes_on(fleet: Fleet, task: T
 
 @pytest.mark.timeout(60)
 def test_no_item_is_lost_or_read_twice_however_often_connections_are_lost(fleet: Fleet, valkey: RedisServer) -> None:
-    """CLIENT KILL of all connections, again and again: of the run that tells and of those who read."""
+    """CLIENT KILL closes all connections of the writing run and of its readers, again and again."""
     fleet.start_node(executor="async", TASKFLOW_TASKS=BOTH)
     handle = tasks.hang.trigger()
     seen: dict[str, list[int]] = {"thread": [], "coroutine": []}
@@ -118,14 +118,14 @@ def test_no_item_is_lost_or_read_twice_however_often_connections_are_lost(fleet:
 
 
 def told(fleet: Fleet, run_id: str) -> list[int]:
-    """Return what is there by now."""
+    """Return the items that are there now."""
     place = StreamAddress(run_id, "stream", "shared")
     return [int(document) for document in fleet.flow.engine.streams.read(place, 0, follow=False)]
 
 
 @pytest.mark.timeout(60)
 def test_a_worker_that_lost_its_run_tells_nothing_more(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """Frozen for longer than its lease: behind the first item of the second attempt stands none of the first."""
+    """It was frozen for longer than its lease. No item of the first attempt may follow one of the second."""
     fleet = start_fleet(valkey.url, lease=2, heartbeat=0.5)
     node = fleet.start_node(executor="async", TASKFLOW_TASKS=BOTH)
     handle = tasks.hang.trigger()
@@ -145,7 +145,7 @@ def test_a_worker_that_lost_its_run_tells_nothing_more(start_fleet: StartFleet, 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("shards", [1, 3])
 def test_children_tell_their_parent_and_the_root(start_fleet: StartFleet, valkey: RedisServer, shards: int) -> None:
-    """In order each, and the parent reads it while it goes on; wherever in the store it is."""
+    """The items of each child are in order. The parent reads them while it goes on, on any shard."""
     fleet = start_fleet(valkey.url, shards=shards)
     fleet.start_node(concurrency=4, TASKFLOW_TASKS=BOTH)
     found = tasks.parent.trigger(3).result(timeout=30)
@@ -157,7 +157,7 @@ def test_children_tell_their_parent_and_the_root(start_fleet: StartFleet, valkey
 
 @pytest.mark.timeout(60)
 def test_a_full_stream_refuses_what_is_too_much(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """The run is told by one of the next calls, with what to do about it."""
+    """A later call of the run raises the error, with a remedy."""
     fleet = start_fleet(valkey.url, stream_items=2500)
     fleet.start_node(TASKFLOW_TASKS=BOTH)
     assert "TASKFLOW_STREAM_ITEMS" in tasks.fill.trigger(100_000).result(timeout=20)
@@ -166,7 +166,7 @@ def test_a_full_stream_refuses_what_is_too_much(start_fleet: StartFleet, valkey:
 
 @pytest.mark.timeout(60)
 def test_anybody_may_append_to_a_live_run(fleet: Fleet) -> None:
-    """A script, a web server: in order, and refused with the reason."""
+    """A script or a web server appends in order, or is refused with the reason."""
     handle = tasks.fill.trigger(1, delay="1h")
     tokens.append("a", target=handle.id)
     with tokens.writer(target=handle.id) as write:
@@ -204,7 +204,7 @@ def test_anybody_may_append_to_a_live_run(fleet: Fleet) -> None:
 
 
 def answer(run_id: str, *names: str) -> None:
-    """Tell a run, and that this is all."""
+    """Send a run its answers, and close the stream."""
     for name in names:
         approval.send(run_id, Approval(by=name, yes=True))
     approval.close(run_id)
@@ -212,7 +212,7 @@ def answer(run_id: str, *names: str) -> None:
 
 @pytest.mark.timeout(60)
 def test_a_run_is_told_before_and_while_it_executes(fleet: Fleet) -> None:
-    """Each attempt reads from the beginning; nothing reaches a run that has ended."""
+    """Each attempt reads from the beginning. A run that has ended gets no items."""
     handle = tasks.ask.trigger(3)
     approval.send(handle.id, Approval(by="early", yes=True))
     fleet.start_node(TASKFLOW_TASKS=BOTH)
@@ -239,7 +239,7 @@ def test_coroutines_of_a_run_share_what_it_is_told(fleet: Fleet) -> None:
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("task", [tasks.wait_for_answers, tasks.await_answers], ids=executor_of)
 def test_a_run_waits_for_answers_without_a_slot(fleet: Fleet, task: Task[float, list[str]]) -> None:
-    """Its queue has one slot, which others take meanwhile; and what it tells is in order."""
+    """Its queue has one slot, which others take meanwhile. The items that the run writes stay in order."""
     fleet.start_node(executor=executor_of(task), TASKFLOW_TASKS=BOTH)
     handles = [task.trigger(0.2) for _ in range(2)]
     for handle in handles:
@@ -259,7 +259,7 @@ def test_a_run_waits_for_answers_without_a_slot(fleet: Fleet, task: Task[float, 
 
 @pytest.mark.timeout(60)
 def test_nothing_that_is_told_is_lost_when_a_run_gets_a_new_claim(fleet: Fleet) -> None:
-    """Items that are on their way when a wait is done were put under the claim before."""
+    """Items that are being sent when a wait ends carry the claim before it."""
     fleet.start_node(executor="async", TASKFLOW_TASKS=BOTH)
     handle = tasks.tell_while_waiting.trigger(60)
     names = [f"n{number}" for number in range(60)]
@@ -275,7 +275,7 @@ def test_nothing_that_is_told_is_lost_when_a_run_gets_a_new_claim(fleet: Fleet) 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("task", [tasks.on, tasks.aon], ids=executor_of)
 def test_a_function_hears_what_its_run_is_told(fleet: Fleet, task: Task[int, list[str]]) -> None:
-    """While the run computes; one that raises hears the next item all the same."""
+    """It is called while the run computes. A function that raises is called with the next item all the same."""
     fleet.start_node(executor=executor_of(task), TASKFLOW_TASKS=BOTH)
     handle = task.trigger(3)
     approval.send(handle.id, Approval(by="a", yes=False))
@@ -287,7 +287,7 @@ def test_a_function_hears_what_its_run_is_told(fleet: Fleet, task: Task[int, lis
 
 @pytest.mark.timeout(60)
 def test_the_command_line_prints_and_tells(fleet: Fleet) -> None:
-    """JSON documents, as they come; what is no JSON is refused with what to do."""
+    """It prints JSON documents as they come, and refuses with a remedy text that is not JSON."""
     fleet.start_node(executor="async", TASKFLOW_TASKS=BOTH)
     handle = tasks.aslow.trigger(3)
 
@@ -307,7 +307,7 @@ def test_the_command_line_prints_and_tells(fleet: Fleet) -> None:
 
 @pytest.mark.timeout(60)
 def test_the_example_page_gets_its_words_while_the_task_runs(fleet: Fleet) -> None:
-    """As Server-Sent Events; a browser that comes back goes on behind the last one it has."""
+    """They come as Server-Sent Events. A browser that reconnects goes on behind its last word."""
     fleet.start_node(TASKFLOW_TASKS="examples.tokens")
     port = free_port()
     command = [sys.executable, "-m", "flask", "--app", "examples.tokens", "run", "--port", str(port)]
@@ -342,7 +342,7 @@ Call = Callable[[], object]
 
 
 def test_blocking_verbs_are_refused_in_an_event_loop(fleet: Fleet) -> None:
-    """They name their twins."""
+    """Their errors name the twins."""
     handle = tasks.fill.trigger(1, delay="1h")
     calls: list[tuple[Call, str]] = [
         (lambda: tokens.append("a", target=handle.id), "aappend"),

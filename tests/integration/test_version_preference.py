@@ -1,4 +1,4 @@
-"""While two versions are deployed: what a run waits for executes in its version, as long as a worker has it."""
+"""Two versions are deployed: the runs that a run waits for execute in its version, while a worker has it."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ def everyone() -> dict[str, Run]:
 
 
 def strays(found: dict[str, Run]) -> list[tuple[str | None, str | None]]:
-    """Return the versions of parents and children where they differ."""
+    """Return the versions of parents and children, where they differ."""
     pairs = [(found[run.parent_id], run) for run in found.values() if run.parent_id in found]
     assert pairs
     return [(parent.version, child.version) for parent, child in pairs if parent.version != child.version]
@@ -45,7 +45,7 @@ def strays(found: dict[str, Run]) -> list[tuple[str | None, str | None]]:
 def test_children_execute_in_their_parents_version(
     fleet: Fleet, family: Task[tasks.Family, int], executor: str
 ) -> None:
-    """Over two generations, although another version has room."""
+    """This holds over two generations, although workers of the other version are free."""
     start_versions(fleet, executor, "1", "2", "2")
     found: set[str | None] = set()
 
@@ -71,7 +71,7 @@ def test_a_parent_and_its_children_of_one_version_share_a_queue_of_limit_one(fle
 def test_nested_waits_in_a_full_node_stay_in_its_version(
     start_fleet: StartFleet, valkey: RedisServer, broker_server: Server
 ) -> None:
-    """Its pool grows for them as for what runs of any version wait for."""
+    """Its pool grows for them as for runs of any version."""
     fleet = start_fleet(valkey.url, url(valkey, broker_server), waiting_limit=1)
     start_versions(fleet, "process", "1", "2", concurrency=1)
     handles = [tasks.family.trigger(tasks.Family(children=2, depth=2)) for _ in range(2)]
@@ -84,7 +84,7 @@ def test_nested_waits_in_a_full_node_stay_in_its_version(
 def test_children_move_when_the_last_node_of_their_version_goes(
     start_fleet: StartFleet, valkey: RedisServer, broker_server: Server, end: Callable[[Node], object]
 ) -> None:
-    """The parent lives on in another node of its version, which can't execute them."""
+    """The parent goes on in another node of its version, which cannot execute the children."""
     fleet = start_fleet(valkey.url, url(valkey, broker_server), lease=3, heartbeat=1)
     start_versions(fleet, "async", "1")
     old, _ = start_versions(fleet, "process", "1", "2", concurrency=1)
@@ -100,7 +100,7 @@ def test_children_move_when_the_last_node_of_their_version_goes(
 
 @pytest.mark.timeout(90)
 def test_a_task_that_is_new_executes_where_it_is_known(fleet: Fleet) -> None:
-    """Children of the older version's runs, too."""
+    """So do children of runs of the older version."""
     more = f"{TASKS},tests.projects.foreign_tasks"
     fleet.start_node(executor="async", concurrency=10, TASKFLOW_VERSION="1")
     fleet.start_node(executor="async", concurrency=10, TASKFLOW_VERSION="2", TASKFLOW_TASKS=more)

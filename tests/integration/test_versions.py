@@ -1,4 +1,4 @@
-"""Deploys: what no worker knows yet waits for one that does, while old and new workers run side by side."""
+"""Deploys: a run of a task that no worker has registered waits for one that has. Old and new workers run together."""
 
 import logging
 
@@ -24,7 +24,7 @@ def start_next(fleet: Fleet) -> Node:
 def test_a_run_waits_for_the_first_worker_that_knows_its_task(
     start_fleet: StartFleet, valkey: RedisServer, broker_server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The task's code is not where it is triggered; workers of an older deploy share the queue with newer ones."""
+    """The process that triggers it does not have the task's code. Old and new workers share the queue."""
     fleet = start_fleet(valkey.url, url(valkey, broker_server), is_new=True)
     known = fleet_tasks.async_sleep.trigger(fleet_tasks.Nap())
     with caplog.at_level(logging.WARNING, "taskflow.trigger"):

@@ -32,7 +32,7 @@ def waiting(*handles: RunHandle[Any]) -> None:
 
 @pytest.mark.timeout(60)
 def test_17_tokens_wake_what_waits_for_them(both: Fleet) -> None:
-    """Several runs, a timeout, a token that is done already, a wrong type, and a key that survives its attempt."""
+    """Several runs wait for one token. Others time out, are completed already, or are kept by a key over attempts."""
     token, late = wait.create_token(Approval), wait.create_token(timeout=2)
     waits = [task.trigger(token.id) for task in (tasks.approved, tasks.async_approved)]
     timed_out = tasks.async_approved.trigger(late.id)
@@ -61,7 +61,7 @@ def test_17_tokens_wake_what_waits_for_them(both: Fleet) -> None:
 
 
 def test_17_a_key_gives_another_token_when_its_time_is_up(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """Before that, the same one to everybody."""
+    """Before that, every call gets the same token."""
     start_fleet(valkey.url)
     key = idempotency_keys.create("k", scope="global")
     first = wait.create_token(idempotency_key=key, idempotency_key_ttl=0.3)
@@ -71,7 +71,7 @@ def test_17_a_key_gives_another_token_when_its_time_is_up(start_fleet: StartFlee
 
 @pytest.mark.timeout(60)
 def test_14_and_15_parents_wait_for_shared_children_and_for_batches(both: Fleet) -> None:
-    """The child ran once; a batch is done when all of it is, in the order of its items."""
+    """The child ran once. A batch ends with the last of its runs; results are in the order of its items."""
     batches: list[tuple[RunHandle[list[str]], list[str]]] = []
     for parent in (tasks.batch_parent, tasks.async_batch_parent):
         tokens = [wait.create_token().id, wait.create_token().id]
@@ -95,7 +95,7 @@ def test_14_and_15_parents_wait_for_shared_children_and_for_batches(both: Fleet)
 
 @pytest.mark.timeout(60)
 def test_18_a_canceled_parent_ends_with_its_waiting_child(both: Fleet) -> None:
-    """Each is canceled once; nothing of them is left."""
+    """Each is canceled once, and leaves no timer or slot."""
     parents: list[Task[list[str], list[str]]] = [tasks.batch_parent, tasks.async_batch_parent]
     token = wait.create_token()
     handles = [parent.trigger([token.id]) for parent in parents]

@@ -22,20 +22,20 @@ from tests.support.waiting import beside, wait_until
 
 @pytest.fixture
 def small_fleet(start_fleet: StartFleet, valkey: RedisServer, broker_server: Server) -> Fleet:
-    """Nodes that lose their lease soon."""
+    """Nodes whose leases end soon."""
     broker_url = None if broker_server is valkey else broker_server.url
     return start_fleet(valkey.url, broker_url, waiting_limit=4, heartbeat=0.5, lease=2)
 
 
 class Census:
-    """Counts the pool's processes for as long as something lasts."""
+    """Counts the pool's processes while the block executes."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self.most = 0
 
     def taken(self) -> AbstractContextManager[None]:
-        """Look every 10 ms."""
+        """Count the processes every 10 ms."""
         return beside(self._count, 0.01)
 
     def _count(self) -> None:
@@ -67,7 +67,7 @@ def stats(fleet: Fleet, node: Node) -> Mapping[str, int]:
 
 @pytest.mark.timeout(90)
 def test_many_parents_wait_within_the_bound(small_fleet: Fleet) -> None:
-    """They need more processes than there may be: all complete, and the pool is as small as before afterwards."""
+    """They need more processes than the bound allows: all complete, and then the pool is as small as before."""
     node = small_fleet.start_node(concurrency=2)
     census = Census(node)
     with census.taken():
@@ -86,7 +86,7 @@ def test_many_parents_wait_within_the_bound(small_fleet: Fleet) -> None:
 def test_nested_waits_at_the_bound_do_not_deadlock(
     start_fleet: StartFleet, valkey: RedisServer, broker_server: Server
 ) -> None:
-    """Four generations in a pool that may have two processes: it grows past its bound, and says so."""
+    """There are four generations in a pool of at most two processes. It grows past its bound, and logs so."""
     fleet = start_fleet(valkey.url, None if broker_server is valkey else broker_server.url, waiting_limit=1)
     node = fleet.start_node(concurrency=1)
     assert tasks.family.trigger(tasks.Family(children=1, depth=3)).result(timeout=60) == 4
@@ -109,7 +109,7 @@ def test_a_waiting_child_that_is_killed_gives_its_place_back(small_fleet: Fleet)
 
 @pytest.mark.timeout(90)
 def test_the_waiting_runs_of_a_killed_node_start_again(small_fleet: Fleet) -> None:
-    """On another one, with all they wait for."""
+    """They start on another node, with all the runs that they wait for."""
     first = small_fleet.start_node(concurrency=1)
     handles = [tasks.family.trigger(tasks.Family(children=1, seconds=0.5)) for _ in range(4)]
     wait_until(lambda: RunStatus.WAITING in {handle.status() for handle in handles}, "one to wait", timeout=20)
@@ -120,7 +120,7 @@ def test_the_waiting_runs_of_a_killed_node_start_again(small_fleet: Fleet) -> No
 
 @pytest.mark.timeout(60)
 def test_a_ticket_that_comes_again_while_its_run_waits_narrows_no_node(small_fleet: Fleet) -> None:
-    """Celery's books are kept by id: the second request of a run takes the first, which goes on, out of them."""
+    """Celery's books have one entry for an id, so the second request of a run removes the first, which goes on."""
     node = small_fleet.start_node(concurrency=1)
     waiting = tasks.sleeper.trigger(60.0)
     wait_until(lambda: waiting.status() is RunStatus.WAITING, "the run to wait", timeout=20)
@@ -134,7 +134,7 @@ def test_a_ticket_that_comes_again_while_its_run_waits_narrows_no_node(small_fle
 
 @pytest.mark.timeout(60)
 def test_children_are_heard_after_the_broker_was_away(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """A reconnect empties Celery's loop. A ticket whose reply was under way goes with it, and is published again."""
+    """A reconnect empties Celery's loop. A ticket whose reply was under way is lost with it, and is published again."""
     fleet = start_fleet(valkey.url, waiting_limit=4, reservation_timeout=2)
     node = fleet.start_node(concurrency=1)
     handle = tasks.family.trigger(tasks.Family(children=2, seconds=1.0))
@@ -151,8 +151,8 @@ def test_children_are_heard_after_the_broker_was_away(start_fleet: StartFleet, v
 def test_a_run_that_can_not_start_gives_its_slot_to_one_that_waits(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
-    """The node is full: it can't start the run for which the queue's only slot is reserved, and the one that it holds
-    needs that slot to go on.
+    """The only slot of a queue is reserved for a run that the full node cannot start. The run that the node holds needs
+    that slot to go on.
     """
     fleet = start_fleet(valkey.url, waiting_limit=1)
     node = fleet.start_node(concurrency=1)

@@ -26,7 +26,7 @@ PARENTS = pytest.mark.parametrize("parent", [tasks.parent, tasks.async_parent], 
 def test_a_parent_and_its_children_share_a_queue_of_limit_one(
     waiting_fleet: Fleet, parent: Task[tasks.Plan, list[int]]
 ) -> None:
-    """Results are typed and in order, failed ones among them; retries of a child do not concern its parent."""
+    """Results are typed and in order, failed ones among them. Retries of a child do not end the parent's wait."""
     handle = parent.trigger(tasks.Plan(values=[1, 13, -4, 5]))
     assert handle.result(timeout=30) == [2, 26, -1, 10]
     assert len(handle.retrieve().attempts) == 1
@@ -42,7 +42,7 @@ def test_a_batch_is_waited_for_as_a_whole(waiting_fleet: Fleet) -> None:
 
 @pytest.mark.timeout(60)
 def test_time_is_waited_for_without_counting_as_computing(waiting_fleet: Fleet) -> None:
-    """The tasks may compute for 3 s and wait for more than 5."""
+    """The tasks may compute for 3 s, and wait for more than 5 s."""
     handles = [tasks.sleeper.trigger(5.2), tasks.async_sleeper.trigger(5.2)]
     wait_until(lambda: {handle.status() for handle in handles} == {RunStatus.WAITING}, "both to wait", timeout=20)
     for handle in handles:
@@ -51,7 +51,7 @@ def test_time_is_waited_for_without_counting_as_computing(waiting_fleet: Fleet) 
 
 @pytest.mark.timeout(60)
 def test_hooks_surround_a_wait(waiting_fleet: Fleet) -> None:
-    """They are told what it is for."""
+    """They get the reason of the wait."""
     assert tasks.hooked_parent.trigger(4).result(timeout=30) == 8
     found = [line for line in waiting_fleet.ledger() if line[0].startswith("on_")]
     assert found == [["on_wait", "task", "1"], ["on_resume", "task", "1"]]
@@ -59,7 +59,7 @@ def test_hooks_surround_a_wait(waiting_fleet: Fleet) -> None:
 
 @pytest.mark.timeout(60)
 def test_a_wait_that_its_code_gives_up_leaves_no_trace(waiting_fleet: Fleet) -> None:
-    """A timeout of the code's own ends it; the run goes on under a claim and with a slot."""
+    """A timeout in the code ends the wait. The run goes on under a claim and with a slot."""
     assert tasks.impatient.trigger(0.2).result(timeout=30) == "gave up"
     assert tasks.retrying.trigger(0).result(timeout=30) == 8
 
@@ -67,7 +67,7 @@ def test_a_wait_that_its_code_gives_up_leaves_no_trace(waiting_fleet: Fleet) -> 
 @pytest.mark.timeout(60)
 @PARENTS
 def test_a_canceled_parent_takes_its_children_along(fleet: Fleet, parent: Task[tasks.Plan, list[int]]) -> None:
-    """At once, although it waits for a child that nobody can start."""
+    """They are canceled at once, although the parent waits for a child that no node can start."""
     fleet.start_node(executor="async" if parent is tasks.async_parent else "process", concurrency=1)
     runs_before = {run.id for run in runs.list(100)}
     handle = parent.trigger(tasks.Plan(values=[1]))
@@ -80,7 +80,7 @@ def test_a_canceled_parent_takes_its_children_along(fleet: Fleet, parent: Task[t
 
 @pytest.mark.timeout(60)
 def test_an_expired_child_is_an_error_result(fleet: Fleet) -> None:
-    """Nobody executes it: its class has no node."""
+    """No node executes the child, because its class has none."""
     fleet.start_node(executor="async")
     handle = tasks.async_parent.trigger(tasks.Plan(values=[1], ttl=0.3))
     assert handle.result(timeout=30) == [-1]
@@ -88,7 +88,7 @@ def test_an_expired_child_is_an_error_result(fleet: Fleet) -> None:
 
 @pytest.mark.timeout(60)
 def test_two_parents_wait_for_one_child(waiting_fleet: Fleet) -> None:
-    """One idempotency key within a run: the second wait finds the run that the first has made."""
+    """They use one idempotency key within a run, so the second wait finds the run of the first."""
     handle = tasks.async_parent.trigger(tasks.Plan(values=[2, 2, 2], key="one"))
     assert handle.result(timeout=30) == [4, 4, 4]
     assert len({line[1] for line in waiting_fleet.ledger() if line[0] == "child"}) == 1
@@ -96,7 +96,7 @@ def test_two_parents_wait_for_one_child(waiting_fleet: Fleet) -> None:
 
 @pytest.mark.timeout(60)
 def test_a_waiting_run_takes_no_place_of_its_node(fleet: Fleet) -> None:
-    """Three of them wait in a node for one run at a time."""
+    """Three runs wait in a node that executes one run at a time."""
     fleet.start_node(executor="async", concurrency=1)
     handles = [tasks.async_sleeper.trigger(5.5) for _ in range(3)]
     wait_until(lambda: {handle.status() for handle in handles} == {RunStatus.WAITING}, "all to wait", timeout=4)

@@ -1,4 +1,4 @@
-"""Durable tasks for the nodes of the tests: of each kind a ``def`` and an ``async def`` one."""
+"""Durable tasks for the nodes of the tests: a ``def`` and an ``async def`` task of each kind."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from tests.projects.waiting_tasks import child
 
 
 class Order(BaseModel):
-    """What a durable task works on."""
+    """The payload of a durable task."""
 
     id: str = "o1"
     wait: float = 0.3
@@ -22,7 +22,7 @@ class Order(BaseModel):
 
 
 class Charge(BaseModel):
-    """What a step returns."""
+    """The result of a step."""
 
     order: str
     cents: int
@@ -60,7 +60,7 @@ def shop(payload: Order, ctx: Context) -> list[str]:
 
 @task(id="d-async-shop", durable=True, retry=FAST, suspend_after=0)
 async def async_shop(payload: Order, ctx: Context) -> list[str]:
-    """The same in an event loop, with children at a time."""
+    """Do the same in an event loop, with all children at a time."""
     write("begin", payload.id, ctx.attempt.number)
     try:
         paid = await astep("charge", charge, payload, 5)
@@ -86,7 +86,7 @@ def hardy(payload: str, ctx: Context) -> int:
 
 @task(id="d-async-hardy", durable=True, retry=FAST, suspend_after=5.5)
 async def async_hardy(payload: str, ctx: Context) -> int:
-    """The same in an event loop."""
+    """Do the same in an event loop."""
     total = 0
     for number in range(5):
         total += await astep(f"s{number}", aeffect, ctx.run.id, number)
@@ -99,14 +99,14 @@ WAITS = {1: 5.05, 3: 5.8}
 
 
 def effect(run_id: str, number: int) -> int:
-    """Be seen by the ledger, and take a while."""
+    """Write to the ledger, and take a while."""
     write("step", run_id, f"s{number}")
     time.sleep(0.15)
     return number
 
 
 async def aeffect(run_id: str, number: int) -> int:
-    """Be seen by the ledger, and take a while."""
+    """Write to the ledger, and take a while."""
     write("step", run_id, f"s{number}")
     await asyncio.sleep(0.15)
     return number
@@ -114,7 +114,7 @@ async def aeffect(run_id: str, number: int) -> int:
 
 @task(id="d-retrying", durable=True, retry=FAST)
 def retrying(payload: Order, ctx: Context) -> list[object]:
-    """Fail twice, behind a step, children and a step that is tried again."""
+    """Fail twice, after a step, children and a step that is retried."""
     first = step("charge", charge, payload, ctx.attempt.number)
     found = child.trigger_and_wait(payload.children[0]).unwrap().value
     batches = [
@@ -131,7 +131,7 @@ def retrying(payload: Order, ctx: Context) -> list[object]:
 
 
 def flaky(order: str) -> str:
-    """Fail the first time, by what the ledger's neighbour says."""
+    """Fail the first time, which a file beside the ledger records."""
     marker = Path(os.environ["LEDGER"]).with_name(f"flaky-{order}")
     if not marker.exists():
         marker.touch()
@@ -141,7 +141,7 @@ def flaky(order: str) -> str:
 
 @task(id="d-changed", durable=True, retry=FAST)
 async def changed(payload: str, ctx: Context) -> None:
-    """Another code each time."""
+    """Call other steps at each attempt."""
     if ctx.attempt.number == 1:
         await astep("charge", str)
         raise ValueError("tried again by other code")
@@ -187,7 +187,7 @@ def attentive(payload: float, ctx: Context) -> str:
 
 @task(id="d-async-attentive", durable=True, retry=FAST, suspend_after="1h")
 async def async_attentive(payload: float, ctx: Context) -> str:
-    """The same as a coroutine."""
+    """Do the same as a coroutine."""
     await astep("mark", write, "attentive", ctx.run.id)
     return (await sleep.atrigger_and_wait(Nap(seconds=payload))).unwrap()
 
@@ -206,7 +206,7 @@ def _canceled(ctx: Context) -> None:
 
 @task(id="d-stubborn", durable=True, retry=Retry(max_attempts=1), suspend_after=0)
 def stubborn(payload: str, ctx: Context) -> str:
-    """Swallow what leaves it, the first time."""
+    """Swallow the exception that unloads the run."""
     try:
         wait.for_(5.5)
     except BaseException:
@@ -228,7 +228,7 @@ async def mixed(payload: Order, ctx: Context) -> list[object]:
 
 @task(id="d-held", durable=True, retry=FAST, suspend_after="1h")
 async def held(payload: str, ctx: Context) -> None:
-    """Wait in memory, and tell when that is over."""
+    """Wait in memory, and write to the ledger when the code leaves the wait."""
     try:
         await wait.afor_("30m")
     finally:
@@ -238,7 +238,7 @@ async def held(payload: str, ctx: Context) -> None:
 
 @task(id="d-token", durable=True, retry=FAST, suspend_after=0)
 def approved(payload: str, ctx: Context) -> object:
-    """Wait for somebody's word, through a token that is made once."""
+    """Wait for a person's decision, through a token that is made once."""
     token = wait.create_token(timeout="1h")
     write("token", ctx.run.id, token.id)
     return wait.for_token(token).unwrap()
@@ -246,7 +246,7 @@ def approved(payload: str, ctx: Context) -> object:
 
 @task(id="d-clinging", durable=True, retry=Retry(max_attempts=1), suspend_after=0)
 def clinging(payload: float, ctx: Context) -> str:
-    """Do not let itself be left in time."""
+    """Do not end in time when the run is unloaded."""
     try:
         wait.for_(payload)
     except BaseException:
@@ -257,7 +257,7 @@ def clinging(payload: float, ctx: Context) -> str:
 
 @task(id="d-async-clinging", durable=True, retry=Retry(max_attempts=1), suspend_after=0)
 async def async_clinging(payload: float, ctx: Context) -> str:
-    """Do not let itself be left in time."""
+    """Do not end in time when the run is unloaded."""
     try:
         await wait.afor_(payload)
     except BaseException:
@@ -267,14 +267,14 @@ async def async_clinging(payload: float, ctx: Context) -> str:
 
 
 class Alarm(BaseModel):
-    """When to wake."""
+    """The instant to wake at."""
 
     at: datetime
 
 
 @task(id="d-alarm", durable=True, retry=FAST, suspend_after=0)
 async def alarm(payload: Alarm, ctx: Context) -> float:
-    """Wait until an instant without a process, and tell how late it is then."""
+    """Wait without a process until an instant, and return how late the run went on."""
     await astep("set", write, "set", ctx.run.id)
     await wait.auntil(payload.at)
     return time.time() - payload.at.timestamp()

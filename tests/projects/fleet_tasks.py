@@ -1,4 +1,4 @@
-"""The tasks that nodes run in the tests. What they do goes to a ledger that taskflow knows nothing of."""
+"""The tasks that nodes execute in the tests. They write to a ledger that taskflow does not read."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ FAST = Retry(max_attempts=3, min_delay=0.05, max_delay=0.2, factor=1)
 
 
 def write(*words: object) -> None:
-    """Append one line to the ledger, atomically: under PIPE_BUF bytes in one write."""
+    """Append one line to the ledger, atomically: it is under PIPE_BUF bytes and is one write."""
     descriptor = os.open(os.environ["LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(descriptor, (" ".join(map(str, words)) + "\n").encode())
@@ -25,13 +25,13 @@ def write(*words: object) -> None:
 
 
 class Nap(BaseModel):
-    """How long to sleep, in seconds."""
+    """The time to sleep, in seconds."""
 
     seconds: float = 0.0
 
 
 def note(what: str, ctx: Context) -> None:
-    """Write what a run does: ``start|end run attempt pid time``."""
+    """Write a line ``start|end run attempt pid time``."""
     write(what, ctx.run.id, ctx.attempt.number, os.getpid(), f"{time.time():.6f}")
 
 
@@ -125,7 +125,7 @@ async def async_flaky(payload: int, ctx: Context) -> int:
 
 @task(id="t-signals", retry=FAST)
 def signals(payload: str, ctx: Context) -> str:
-    """Raise one of taskflow's signals, or end in some other way."""
+    """Raise one of taskflow's signals, or end in another way."""
     note("start", ctx)
     if ctx.attempt.number > 1:
         return "second"
@@ -147,7 +147,7 @@ def signals(payload: str, ctx: Context) -> str:
 
 @task(id="t-unserializable", retry=FAST)
 def unserializable(payload: None) -> object:
-    """Return what is not JSON."""
+    """Return a value that is not JSON."""
     return {"items": [1, {"file": sys.stdout}]}
 
 
@@ -170,7 +170,7 @@ def eat(payload: int, ctx: Context) -> str:
 
 @task(id="t-eat-larger", retry=Retry(max_attempts=3, min_delay=0.05, out_of_memory="small-2x"))
 def eat_larger(payload: int, ctx: Context) -> str:
-    """Touch ``payload`` megabytes; may go on where there is more."""
+    """Touch ``payload`` megabytes. The task may be retried on a machine with more memory."""
     note("start", ctx)
     held = bytearray(payload << 20)
     time.sleep(1)
@@ -187,14 +187,14 @@ def heavy(payload: Nap, ctx: Context) -> str:
 
 @task(id="t-parent", retry=FAST)
 def parent(payload: None) -> None:
-    """Trigger two children, one of which starts, and stay."""
+    """Trigger two children, one of which starts, and keep executing."""
     for seconds in (60.0, 60.0):
         write("child", sleep.trigger(Nap(seconds=seconds)).id)
     time.sleep(60)
 
 
 def note_end(kind: str, ctx: Context) -> None:
-    """Write that a final hook runs: ``<hook> run reason pid time``. The task's tags may have it die here, once."""
+    """Write a final hook's line ``<hook> run reason pid time``. A tag of the run makes the process die here, once."""
     write(kind, ctx.run.id, (ctx.reason or "").replace(" ", "-"), os.getpid(), f"{time.time():.6f}")
     if "die-in-hook" in ctx.run.tags and sum(line.startswith(f"{kind} {ctx.run.id}") for line in ledger()) == 1:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -207,27 +207,27 @@ def ledger() -> list[str]:
 
 
 def on_success(ctx: Context) -> None:
-    """Note it."""
+    """Write the hook's line."""
     note_end("on_success", ctx)
 
 
 def on_failure(ctx: Context) -> None:
-    """Note it."""
+    """Write the hook's line."""
     note_end("on_failure", ctx)
 
 
 def on_cancel(ctx: Context) -> None:
-    """Note it."""
+    """Write the hook's line."""
     note_end("on_cancel", ctx)
 
 
 def on_complete(ctx: Context) -> None:
-    """Note it."""
+    """Write the hook's line."""
     note_end("on_complete", ctx)
 
 
 class Doing(BaseModel):
-    """What a hooked task does: sleep, then fail or not."""
+    """The payload of a hooked task: how long it sleeps, and whether it fails."""
 
     seconds: float = 0.0
     fail: bool = False
@@ -268,7 +268,7 @@ async def async_hooked(payload: Doing, ctx: Context) -> str:
 
 
 def on_stop(ctx: Context) -> None:
-    """Note that the attempt cleans up, and why."""
+    """Write that the attempt cleans up, and the reason."""
     write("cleanup", ctx.run.id, ctx.attempt.number, ctx.signal.reason, f"{time.time():.6f}")
 
 

@@ -1,4 +1,4 @@
-"""Tasks that tell about themselves (metadata, tags, log lines), and tasks that retry a block."""
+"""Tasks that set metadata and tags and write log lines, and tasks that retry a block."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ STANDARD = logging.getLogger("shop.orders")
 
 @task(id="r-tell", retry=FAST)
 def tell(payload: int, ctx: Context) -> dict[str, object]:
-    """Say everything there is to say, from two threads, and fail once."""
+    """Use every reporting verb, from two threads, and fail once."""
     metadata.set("attempt", ctx.attempt.number).increment("tries").append("log", ctx.attempt.number)
     metadata.set("$.progress.done", 0.1 + 0.2).decrement("$.progress.left", payload)
     tags.add("told", f"attempt/{ctx.attempt.number}")
@@ -37,7 +37,7 @@ def tell(payload: int, ctx: Context) -> dict[str, object]:
 
 @task(id="r-atell", retry=FAST)
 async def atell(payload: int, ctx: Context) -> object:
-    """Say it from a coroutine; what is read back after a flush has what others wrote."""
+    """Use them in a coroutine. After a flush, metadata that is read back has the changes of other processes."""
     metadata.set("who", payload)
     tags.add(f"n{payload}")
     logger.info("hello", who=payload)
@@ -49,7 +49,7 @@ async def atell(payload: int, ctx: Context) -> object:
 
 @task(id="r-child", retry=FAST)
 def child(payload: int) -> None:
-    """Count on the parent and on the root."""
+    """Increment counters of the parent and of the root."""
     for _ in range(10):
         metadata.parent.increment("done")
     metadata.parent.append("who", payload)
@@ -58,13 +58,13 @@ def child(payload: int) -> None:
 
 @task(id="r-achild", retry=FAST)
 async def achild(payload: int) -> None:
-    """Count on the parent, as a coroutine."""
+    """Increment counters of the parent, as a coroutine."""
     metadata.parent.increment("done", payload)
 
 
 @task(id="r-parent", retry=FAST)
 def parent(payload: int) -> object:
-    """Trigger children of both kinds, wait for them, and read what they counted."""
+    """Trigger children of both kinds, wait for them, and return their counts."""
     metadata.set("mine", True)
     handles: list[RunHandle[None]] = [child.trigger(number) for number in range(payload)]
     handles += [achild.trigger(number) for number in range(payload)]
@@ -76,7 +76,7 @@ def parent(payload: int) -> object:
 
 @task(id="r-crash", retry=FAST)
 def crash(payload: int, ctx: Context) -> int:
-    """Log, then die without a word; the second attempt returns."""
+    """Log a line, then kill the process. The second attempt returns."""
     for number in range(payload):
         logger.info("line", number=number, attempt=ctx.attempt.number)
     if ctx.attempt.number == 1:
@@ -86,7 +86,7 @@ def crash(payload: int, ctx: Context) -> int:
 
 @task(id="r-acrash", retry=FAST)
 async def acrash(payload: int, ctx: Context) -> int:
-    """The same in a coroutine: its whole node dies."""
+    """Do the same in a coroutine: the whole node dies."""
     for number in range(payload):
         logger.info("line", number=number, attempt=ctx.attempt.number)
     if ctx.attempt.number == 1:
@@ -100,7 +100,7 @@ PATIENT = Retry(max_attempts=5, min_delay=60, max_delay=60)
 
 @task(id="r-again", retry=FAST)
 def again(payload: None, ctx: Context) -> None:
-    """Retry a block with delays of a minute; say when the delay was left."""
+    """Retry a block with delays of a minute, and write to the ledger when the code leaves a delay."""
 
     def block(attempt: int) -> None:
         write("tries", ctx.run.id, attempt)
@@ -114,7 +114,7 @@ def again(payload: None, ctx: Context) -> None:
 
 @task(id="r-aagain", retry=FAST)
 async def aagain(payload: None, ctx: Context) -> None:
-    """The same as a coroutine."""
+    """Do the same as a coroutine."""
 
     @retry.on_error(PATIENT)
     async def block() -> None:

@@ -1,4 +1,4 @@
-"""Tasks of Trigger.dev's acceptance scenarios of waits, of each kind a ``def`` and an ``async def`` one."""
+"""The tasks of Trigger.dev's acceptance scenarios of waits: a ``def`` and an ``async def`` task of each kind."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from tests.projects.waiting_tasks import SINGLE, Sum, child
 
 
 class Approval(BaseModel):
-    """What a person says."""
+    """The decision of a person."""
 
     approved: bool
     by: str
@@ -23,13 +23,13 @@ def _by(result: TokenResult[Approval]) -> str:
 
 @task(id="s-approved", queue=SINGLE, retry=FAST)
 def approved(payload: str) -> str:
-    """Wait for a token and say who completed it, or what went wrong."""
+    """Wait for a token, and return who completed it, or its error."""
     return _by(wait.for_token(payload, Approval))
 
 
 @task(id="s-async-approved", queue=SINGLE, retry=FAST)
 async def async_approved(payload: str) -> str:
-    """Wait for a token and say who completed it, or what went wrong."""
+    """Wait for a token, and return who completed it, or its error."""
     return _by(await wait.afor_token(payload, Approval))
 
 
@@ -41,7 +41,7 @@ def _waits(wait: Wait) -> None:
 
 @task(id="s-persistent", retry=FAST)
 async def persistent(payload: float, ctx: Context) -> str:
-    """Give a token up and fail; the next attempt gets the same one by its key."""
+    """Stop waiting for a token and fail. The next attempt gets the same token by its key."""
     token = await wait.acreate_token(Approval, idempotency_key="approval")
     write("token", ctx.attempt.number, token.id, token.is_cached)
     if ctx.attempt.number == 1:
@@ -56,14 +56,14 @@ def _told(result: TaskResult[Sum]) -> str:
 
 @task(id="s-sharing", retry=FAST)
 def sharing(payload: int) -> str:
-    """Wait for a child that others wait for, too."""
+    """Wait for a child that other runs wait for too."""
     key = idempotency_keys.create(f"shared-{payload}", scope="global")
     return _told(child.trigger_and_wait(payload, idempotency_key=key))
 
 
 @task(id="s-async-sharing", retry=FAST)
 async def async_sharing(payload: int) -> str:
-    """Wait for a child that others wait for, too."""
+    """Wait for a child that other runs wait for too."""
     key = idempotency_keys.create(f"shared-{payload}", scope="global")
     return _told(await child.atrigger_and_wait(payload, idempotency_key=key))
 
@@ -91,7 +91,7 @@ async def async_batch_parent(payload: list[str]) -> list[str]:
 
 @task(id="s-broken-batch", retry=FAST)
 async def broken_batch(payload: list[str]) -> str:
-    """Wait for a batch whose items never come to an end."""
+    """Wait for a batch whose iterator of items raises an error."""
 
     async def items() -> AsyncIterator[str]:
         for item in payload:

@@ -1,4 +1,4 @@
-"""Tasks that tell what they do item by item, and tasks that are told what to do."""
+"""Tasks that write to output streams, and tasks that read from input streams."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ from tests.projects.fleet_tasks import FAST, write
 
 
 class Approval(BaseModel):
-    """What a person says."""
+    """The decision of a person."""
 
     by: str
     yes: bool
@@ -35,19 +35,19 @@ approval = streams.input("approval", Approval)
 
 
 def words(count: int) -> Iterator[str]:
-    """Return what a model would say."""
+    """Yield the words of an answer, as a model would."""
     yield from (f"word-{number}" for number in range(count))
 
 
 async def awords(count: int) -> AsyncIterator[str]:
-    """Return what a model would say."""
+    """Yield the words of an answer, as a model would."""
     for word in words(count):
         yield word
 
 
 @task(id="s-tell", retry=FAST)
 def tell(payload: int, ctx: Context) -> str:
-    """Tell some words in every way there is; the first attempt fails in the middle."""
+    """Write words with every verb of an output stream. The first attempt fails in the middle."""
     said = "".join(tokens.pipe(words(payload)))
     if ctx.attempt.number == 1:
         raise ConnectionError("once")
@@ -59,7 +59,7 @@ def tell(payload: int, ctx: Context) -> str:
 
 @task(id="s-atell", retry=FAST)
 async def atell(payload: int) -> str:
-    """The same as a coroutine, in one attempt."""
+    """Do the same as a coroutine, in one attempt."""
     said = "".join([word async for word in tokens.apipe(awords(payload))])
     async with tokens.writer() as writer:
         await writer.awrite("written")
@@ -69,7 +69,7 @@ async def atell(payload: int) -> str:
 
 @task(id="s-slow", retry=FAST)
 def slow(payload: int) -> None:
-    """Tell the time, so that readers can say how late it reached them; end when told."""
+    """Write the time again and again, so that readers can measure the delay. Ends at an item of the input stream."""
     for _ in range(payload):
         times.append(time.time())
         time.sleep(0.02)
@@ -78,7 +78,7 @@ def slow(payload: int) -> None:
 
 @task(id="s-aslow", retry=FAST)
 async def aslow(payload: int) -> None:
-    """The same as a coroutine."""
+    """Do the same as a coroutine."""
     for _ in range(payload):
         await times.aappend(time.time())
         await asyncio.sleep(0.02)
@@ -87,7 +87,7 @@ async def aslow(payload: int) -> None:
 
 @task(id="s-child", retry=FAST)
 def child(payload: int) -> None:
-    """Tell the parent."""
+    """Write to the parent's stream."""
     with shared.writer(target="parent") as told:
         for number in range(100):
             told(payload * 1000 + number)
@@ -96,7 +96,7 @@ def child(payload: int) -> None:
 
 @task(id="s-parent", retry=FAST)
 def parent(payload: int, ctx: Context) -> list[int]:
-    """Read what the children tell, as they tell it."""
+    """Read the items of the children while they write them."""
     handles: list[RunHandle[None]] = [child.trigger(number) for number in range(1, payload + 1)]
     found: list[int] = []
     for item in shared.read(ctx.run.id, timeout=20):
@@ -110,7 +110,7 @@ def parent(payload: int, ctx: Context) -> list[int]:
 
 @task(id="s-fill", retry=FAST)
 def fill(payload: int) -> str:
-    """Append until it is refused."""
+    """Append items until one is refused."""
     try:
         for word in words(payload):
             tokens.append(word)
@@ -121,7 +121,7 @@ def fill(payload: int) -> str:
 
 @task(id="s-hang", retry=FAST)
 async def hang(payload: None, ctx: Context) -> None:
-    """Tell something every 10 ms for as long as it may; say when it is refused."""
+    """Append an item every 10 ms, and note when one is refused."""
     number = 0
     while True:
         number += 1
@@ -133,7 +133,7 @@ async def hang(payload: None, ctx: Context) -> None:
 
 @task(id="s-ask", retry=FAST)
 def ask(payload: int, ctx: Context) -> list[str]:
-    """Wait for answers; the first attempt fails behind the first of them."""
+    """Read answers. The first attempt fails after the first of them."""
     write("asks", ctx.run.id, ctx.attempt.number)
     first = approval.once(timeout=20)
     if ctx.attempt.number == 1:
@@ -144,7 +144,7 @@ def ask(payload: int, ctx: Context) -> list[str]:
 
 @task(id="s-aask", retry=FAST)
 async def aask(payload: int, ctx: Context) -> list[str]:
-    """The same as coroutines: two of them share what comes."""
+    """Do the same in coroutines, which share the items."""
     assert await approval.apeek() is None
     write("asks", ctx.run.id, ctx.attempt.number)
     found = [answer.by for answer in await asyncio.gather(*(approval.aonce(timeout=20) for _ in range(payload)))]
@@ -153,7 +153,7 @@ async def aask(payload: int, ctx: Context) -> list[str]:
 
 @task(id="s-on", retry=FAST)
 def on(payload: int, ctx: Context) -> list[str]:
-    """Go on computing, while a function hears what comes."""
+    """Compute, while a function is called with each item."""
     heard: list[str] = []
 
     def hear(answer: Approval) -> None:
@@ -171,7 +171,7 @@ def on(payload: int, ctx: Context) -> list[str]:
 
 @task(id="s-aon", retry=FAST)
 async def aon(payload: int, ctx: Context) -> list[str]:
-    """The same as a coroutine; it listens no more once it is off."""
+    """Do the same as a coroutine. After ``off`` the function gets no more items."""
     heard: list[str] = []
     done = asyncio.Event()
 
@@ -194,7 +194,7 @@ ONE_DESK = Queue("s-desk", concurrency_limit=1)
 
 @task(id="s-wait", retry=FAST, queue=ONE_DESK)
 def wait_for_answers(payload: float, ctx: Context) -> list[str]:
-    """Wait for answers without a slot, and tell so before and after; one that does not come in time is noted."""
+    """Wait for answers without a slot, and write before and after. A timeout is written too."""
     heard: list[str] = []
     approval.on(lambda answer: heard.append(answer.by))
     tokens.append("before")
@@ -214,7 +214,7 @@ def wait_for_answers(payload: float, ctx: Context) -> list[str]:
 
 @task(id="s-await", retry=FAST, queue=ONE_DESK)
 async def await_answers(payload: float, ctx: Context) -> list[str]:
-    """The same as coroutines, two of which wait at a time."""
+    """Do the same in coroutines, two of which wait at a time."""
     heard: list[str] = []
     approval.on(lambda answer: heard.append(answer.by))
     await tokens.aappend("before")
@@ -235,7 +235,7 @@ async def await_answers(payload: float, ctx: Context) -> list[str]:
 
 @task(id="s-wait-told", retry=FAST)
 async def tell_while_waiting(payload: int) -> None:
-    """Tell, in the background, everything that is heard, while the run goes on under one claim after another."""
+    """Write in the background every item that is read, while the run goes on under one claim after another."""
 
     async def repeat(answer: Approval) -> None:
         await tokens.aappend(answer.by)

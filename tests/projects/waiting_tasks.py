@@ -1,4 +1,4 @@
-"""Tasks that wait, for the nodes of the tests: of each kind a ``def`` and an ``async def`` one."""
+"""Tasks that wait, for the nodes of the tests: a ``def`` and an ``async def`` task of each kind."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ SINGLE = Queue("t-single", concurrency_limit=1)
 
 
 class Plan(BaseModel):
-    """What a parent does with its children."""
+    """The payload of a parent: the values for its children, and options of their runs."""
 
     values: list[int] = []
     key: str | None = None
@@ -22,7 +22,7 @@ class Plan(BaseModel):
 
 
 class Sum(BaseModel):
-    """What a child makes of a number."""
+    """The result of a child."""
 
     value: int
     at: datetime
@@ -72,7 +72,7 @@ def batch_parent(payload: Plan, ctx: Context) -> list[str]:
 
 @task(id="w-sleeper", retry=FAST, max_duration=3)
 def sleeper(payload: float, ctx: Context) -> float:
-    """Wait for a while and say how long it took."""
+    """Wait for a time, and return how long the wait took."""
     began = time.time()
     note("start", ctx)
     wait.for_(payload)
@@ -82,7 +82,7 @@ def sleeper(payload: float, ctx: Context) -> float:
 
 @task(id="w-async-sleeper", retry=FAST, max_duration=3)
 async def async_sleeper(payload: float, ctx: Context) -> float:
-    """Wait for a while and say how long it took."""
+    """Wait for a time, and return how long the wait took."""
     began = time.time()
     note("start", ctx)
     await wait.auntil(datetime.now(UTC) + timedelta(seconds=payload))
@@ -108,7 +108,7 @@ async def _resumes(wait: Wait) -> None:
 
 @task(id="w-impatient", retry=Retry(max_attempts=1))
 async def impatient(payload: float, ctx: Context) -> str:
-    """Wait for an hour, but not for long."""
+    """Wait for an hour, but give up after ``payload`` seconds."""
     try:
         async with asyncio.timeout(payload):
             await wait.afor_("1h")
@@ -120,7 +120,7 @@ async def impatient(payload: float, ctx: Context) -> str:
 
 @task(id="w-retrying", retry=FAST)
 async def retrying(payload: float, ctx: Context) -> int:
-    """Fail while a child is under way; the next attempt waits for another one."""
+    """Fail during a wait. The next attempt waits for a child."""
     if ctx.attempt.number == 1:
         async with asyncio.timeout(0.2):
             await wait.afor_("1h")
@@ -129,7 +129,7 @@ async def retrying(payload: float, ctx: Context) -> int:
 
 @task(id="w-large-child", retry=FAST)
 def large_child(payload: int) -> str:
-    """Return that many letters."""
+    """Return so many letters."""
     return "x" * payload
 
 
@@ -142,7 +142,7 @@ def large_parent(payload: int) -> list[int]:
 
 
 class Family(BaseModel):
-    """How many children a run waits for, over how many generations, and how long the last ones take."""
+    """The payload of ``family``: children of each run, generations, and how long the last generation sleeps."""
 
     children: int = 3
     depth: int = 1
@@ -151,7 +151,7 @@ class Family(BaseModel):
 
 @task(id="w-family", retry=FAST)
 def family(payload: Family, ctx: Context) -> int:
-    """Wait for a batch of children, who do the same. Says how many runs there were in all."""
+    """Wait for a batch of children, which do the same. Returns the number of all these runs."""
     write("family", ctx.run.id, os.getpid(), payload.depth, f"{time.time():.6f}")
     if payload.depth == 0:
         time.sleep(payload.seconds)
@@ -164,7 +164,7 @@ def family(payload: Family, ctx: Context) -> int:
 
 @task(id="w-async-family", retry=FAST)
 async def async_family(payload: Family, ctx: Context) -> int:
-    """Wait for children of its own kind, who do the same."""
+    """Wait for children of the same kind, which do the same."""
     if payload.depth == 0:
         await asyncio.sleep(payload.seconds)
         return 1
@@ -183,13 +183,13 @@ async def adoptive_parent(payload: Family, ctx: Context) -> int:
 
 @task(id="w-modern", retry=FAST)
 async def modern(payload: int) -> object:
-    """Wait for a run of a task that not every worker knows."""
+    """Wait for a run of a task that only some workers have registered."""
     return (await tasks.atrigger_and_wait("t-elsewhere", {"number": payload})).unwrap()
 
 
 @task(id="w-single-parent", queue=SINGLE, retry=FAST)
 def single_parent(payload: float) -> float:
-    """Wait for a child that is on no queue with a limit, and say how long it took."""
+    """Wait for a child that is in a queue without a limit, and return how long the wait took."""
     began = time.time()
     family.trigger_and_wait(Family(depth=0, seconds=payload)).unwrap()
     return time.time() - began

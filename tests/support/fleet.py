@@ -24,7 +24,7 @@ ASYNC_POOL = "taskflow.worker.coroutines.pool:AsyncPool"
 
 
 class Node:
-    """One Celery worker process with its children."""
+    """One Celery worker process and its children."""
 
     def __init__(self, name: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
         self.name = name
@@ -34,42 +34,42 @@ class Node:
 
     @property
     def pid(self) -> int:
-        """The node's parent process, which leads a process group."""
+        """The process id of the node's parent process, which leads a process group."""
         return self.process.pid
 
     def kill(self) -> None:
-        """``kill -9`` the node's process group (its children lead groups of their own). Who was frozen may notice."""
+        """``kill -9`` the node's process group and wake its children, which lead groups of their own and may notice."""
         kill_group(self.process)
         self.wake()
 
     def stop(self, timeout: float = 30) -> int:
-        """SIGTERM: drain, then end. Returns the exit code."""
+        """Send SIGTERM, at which the node drains and ends. Returns its exit code."""
         return stop_group(self.process, timeout)
 
     def freeze(self) -> None:
-        """SIGSTOP the node and its children."""
+        """Send SIGSTOP to the node and its children."""
         self._frozen = self.family()
         for pid in self._frozen:
             os.kill(pid, signal.SIGSTOP)
 
     def wake(self) -> None:
-        """SIGCONT whom ``freeze`` has stopped."""
+        """Send SIGCONT to the processes that ``freeze`` has stopped."""
         for pid in self._frozen:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
         self._frozen = []
 
     def family(self) -> list[int]:
-        """Return the node's pid and its children's."""
+        """Return the process ids of the node and of its children."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return [self.pid, *map(int, children)]
 
     def output(self) -> str:
-        """Return the node's log."""
+        """Return the content of the node's log."""
         return self.log.read_text(errors="replace")
 
     def signal(self, number: signal.Signals) -> None:
-        """Signal the node's process group."""
+        """Send a signal to the node's process group."""
         signal_group(self.process, number)
 
 
@@ -77,8 +77,8 @@ class Fleet:
     """An environment of its own on given servers. ``flow`` triggers, ``start_node`` adds workers.
 
     Args:
-        broker_url: None: the store is the broker.
-        is_new: No worker has ever been up; else it is as if one had, and had registered the tests' tasks.
+        broker_url: None when the store is the broker.
+        is_new: Whether no worker has ever been up. Otherwise the tests' tasks are registered, as by a worker.
         settings: More ``TASKFLOW_*`` settings, by field name, for the app and the nodes.
     """
 
@@ -96,7 +96,7 @@ class Fleet:
         self.nodes: list[Node] = []
 
     def _register(self) -> None:
-        """Register the tests' tasks as a node does. This process may have declared others, broken ones too."""
+        """Register the tests' tasks as a node does, and no others: this process may have declared broken ones."""
         everything, modules = self.flow.registry, TASKS.split(",")
         self.flow.registry = Registry()
         for task in everything:
@@ -119,7 +119,7 @@ class Fleet:
         """Start a node and wait until it has its lease.
 
         Args:
-            queue: Consume this limited queue only, from its dedicated Celery queue.
+            queue: The only queue to consume, a limited one, from its dedicated Celery queue.
             options: More options of ``celery worker``.
         """
         celery_queue = f"{self.environment}.{machine}.{executor}{f'.{queue}' if queue else ''}"
@@ -149,7 +149,7 @@ class Fleet:
         wait_until(is_up, f"{node.name} to hold a lease; its log: {node.log}", timeout=30)
 
     def env(self, **more: str) -> Mapping[str, str]:
-        """Return the environment variables of this environment's processes."""
+        """Return the environment variables for the processes of this environment."""
         own = {f"TASKFLOW_{name.upper()}": _text(value) for name, value in self._settings.items()}
         return {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -163,7 +163,7 @@ class Fleet:
         }
 
     def ledger(self) -> list[list[str]]:
-        """Return what the tasks have written to the independent ledger: a line's words each."""
+        """Return the words of each line that the tasks have written to the independent ledger."""
         path = self.folder / "ledger"
         return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
 

@@ -1,4 +1,4 @@
-"""Where a socket was connected that nobody closed: the collector finds it in a later test, which then fails for it."""
+"""The origin of sockets that no test closed. The collector finds such a socket in a later test, which then fails."""
 
 import contextlib
 import os
@@ -11,11 +11,11 @@ from typing import Any
 
 _FRAMES = 14
 _origins: dict[str, str] = {}
-"""Which test connected it and in which lines, by local port."""
+"""The test that connected each socket, and the lines, by local port."""
 
 
 def record_origins() -> None:
-    """Remember from now on who connects sockets."""
+    """Record the test and the lines that connect each socket from now on."""
     connect = socket.socket.connect
 
     def recording(self: socket.socket, address: Any, /) -> None:
@@ -38,6 +38,6 @@ def _record(connected: socket.socket) -> None:
 
 
 def origins_of(text: str) -> list[str]:
-    """Return where the sockets were connected that a warning names."""
+    """Return the origins of the sockets that a warning names."""
     ports = dict.fromkeys(re.findall(r"laddr=\('[\d.]+', (\d+)\)", text))
     return [f"port {port}, connected in {_origins[port]}" for port in ports if port in _origins]

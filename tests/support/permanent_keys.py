@@ -1,4 +1,4 @@
-"""The keys that live runs, queues and nodes need, and which therefore have no TTL. Every other key has one."""
+"""The keys without a TTL, because live runs, queues and nodes need them. Every other key has a TTL."""
 
 import re
 

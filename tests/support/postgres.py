@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for the tests, like those of ``servers``."""
+"""A real PostgreSQL server for the tests, like the servers of ``servers``."""
 
 import os
 import pwd
@@ -19,8 +19,8 @@ from tests.support.servers import HOST, Server, free_port, missing
 class PostgresServer(Server):
     """PostgreSQL on a loopback port, with a superuser ``taskflow`` who needs no password.
 
-    It does not run as root: there it runs as Debian's user ``postgres``, or ``nobody``, in a folder that this user may
-    enter (pytest's own are closed).
+    PostgreSQL refuses to run as root. Under root it runs as Debian's user ``postgres``, or ``nobody``, in a folder that
+    this user may enter, because pytest's own folders are closed to other users.
     """
 
     name = "PostgreSQL"
@@ -34,7 +34,7 @@ class PostgresServer(Server):
 
     @property
     def url(self) -> str:
-        """The current database."""
+        """The address of the current database."""
         return f"postgresql://taskflow@{HOST}:{self.port}/{self.database}"
 
     def fresh_database(self) -> str:
@@ -47,19 +47,19 @@ class PostgresServer(Server):
         return self.url
 
     def flush(self) -> None:
-        """Start over in a new database; ``url`` changes."""
+        """Make a new, empty database; ``url`` changes."""
         self.fresh_database()
 
     def stop(self) -> None:
-        """SIGINT: sessions are ended, what is committed is written."""
+        """Send SIGINT, at which the server ends the sessions and writes all commits."""
         self._end(signal.SIGINT)
 
     def kill(self) -> None:
-        """``kill -9``. Its children notice and end."""
+        """``kill -9`` the server. Its children notice and end."""
         self._end(signal.SIGKILL)
 
     def close(self) -> None:
-        """End it and remove its data."""
+        """End the server and remove its data."""
         self._end(signal.SIGQUIT)
         shutil.rmtree(self.directory, ignore_errors=True)
 

@@ -37,12 +37,12 @@ def _close_reaper(reaper: "subprocess.Popen[bytes]") -> None:
 
 
 def guard(pgid: int) -> None:
-    """Have the process group killed when pytest ends in whatever way."""
+    """Register a process group that the reaper kills when pytest ends, however it ends."""
     _tell_reaper(f"+{pgid}")
 
 
 def release(pgid: int) -> None:
-    """Forget a process group that has ended."""
+    """Unregister a process group that has ended."""
     _tell_reaper(f"-{pgid}")
 
 
@@ -56,7 +56,7 @@ def spawn(
     """Start a process as leader of its own group (and session) that surely dies with pytest.
 
     Args:
-        output: Where stdout and stderr go.
+        output: The file for stdout and stderr.
     """
     process = subprocess.Popen(
         [str(part) for part in argv],
@@ -85,7 +85,7 @@ def kill_group(process: "subprocess.Popen[bytes]") -> None:
 
 
 def stop_group(process: "subprocess.Popen[bytes]", timeout: float = 30) -> int:
-    """SIGTERM the leader, wait for it, then kill what is left of its group.
+    """Send SIGTERM to the leader, wait for it, then kill the rest of its group.
 
     Returns:
         The leader's exit code (-9 when it did not stop in time).

@@ -13,7 +13,7 @@ import sys
 
 
 def main() -> None:
-    """Follow the owner to its end, then kill what it left."""
+    """Wait for the owner's end, then kill the groups that are still listed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     owner = int(sys.argv[1])
     groups: set[int] = set()

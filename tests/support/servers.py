@@ -29,7 +29,7 @@ HOST = "127.0.0.1"
 
 
 def free_port() -> int:
-    """Return a loopback port nobody listens on, below the range that outgoing connections take theirs from."""
+    """Return a free loopback port below the range of outgoing connections, which could take it first."""
     while True:
         port = 20_000 + secrets.randbelow(12_000)  # not `random`: pytest-randomly seeds it for every test
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -38,7 +38,7 @@ def free_port() -> int:
 
 
 def missing(what: str) -> None:
-    """Skip the test for want of a server, or fail it in CI."""
+    """Skip the test because a server is missing. In CI, fail it."""
     message = f"{what} is not installed (`make test` installs it where it can)"
     if os.environ.get("CI", "").lower() not in ("", "0", "false"):
         pytest.fail(message)
@@ -58,21 +58,21 @@ class Server(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where clients (redis-py, kombu) find it."""
+        """The server's address, for clients (redis-py, kombu)."""
 
     @property
     def pid(self) -> int:
-        """Its process id; it leads a process group of its own."""
+        """The server's process id. The process leads a process group of its own."""
         assert self.process is not None, f"{self.name} is not running"
         return self.process.pid
 
     @property
     def is_running(self) -> bool:
-        """Whether its process exists."""
+        """Whether the server's process exists."""
         return self.process is not None and self.process.poll() is None
 
     def start(self) -> None:
-        """Start it and wait until it answers. Does nothing when it runs already."""
+        """Start the server and wait until it answers. Does nothing when it runs already."""
         if self.is_running:
             return
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ class Server(ABC):
         wait_until(self._is_ready, f"{self.name} to answer; its log: {self.log}", timeout=60, interval=0.05)
 
     def stop(self) -> None:
-        """SIGTERM: it writes what it has and ends."""
+        """Send SIGTERM, at which the server writes its data and ends."""
         if self.process is not None:
             stop_group(self.process)
             self.process = None
@@ -94,7 +94,7 @@ class Server(ABC):
             self.process = None
 
     def restart(self, *, kill: bool = False) -> None:
-        """Stop (or kill) it and start it again on the same address with the same data."""
+        """Stop (or kill) the server and start it again on the same address with the same data."""
         if kill:
             self.kill()
         else:
@@ -102,12 +102,12 @@ class Server(ABC):
         self.start()
 
     def close(self) -> None:
-        """End it for good."""
+        """End the server and release its resources."""
         self.kill()
 
     @abstractmethod
     def flush(self) -> None:
-        """Drop all its data."""
+        """Drop all data of the server."""
 
     @abstractmethod
     def _argv(self) -> list[str]: ...
@@ -119,7 +119,7 @@ class Server(ABC):
         return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.directory), "LANG": "C.UTF-8"}
 
     def _prepare(self) -> None:  # noqa: B027 - a hook; most servers need none
-        """Write what the server reads at its start."""
+        """Write the files that the server reads at its start."""
 
     def _is_ready(self) -> bool:
         assert self.is_running, f"{self.name} ended at its start:\n{tail(self.log)}"
@@ -127,7 +127,7 @@ class Server(ABC):
 
 
 class Client(Protocol):
-    """The part of redis-py that the tests use most, which it types loosely."""
+    """The methods of redis-py's client that the tests use most. redis-py types them loosely."""
 
     def ping(self) -> bool: ...
 
@@ -154,11 +154,11 @@ class RedisServer(Server):
 
     @property
     def url(self) -> str:
-        """Its database 0."""
+        """The address of the server's database 0."""
         return f"redis://{HOST}:{self.port}/0"
 
     def client(self) -> "Client":
-        """Return a client with a connection pool of its own; close it."""
+        """Return a client with a connection pool of its own. The caller closes it."""
         return redis.Redis(host=HOST, port=self.port, socket_timeout=5, decode_responses=True)
 
     def flush(self) -> None:
@@ -188,7 +188,7 @@ class RedisServer(Server):
 
 
 class RabbitServer(Server):
-    """A RabbitMQ node of one's own, with an epmd of its own and the management API.
+    """A RabbitMQ node with its own epmd and the management API.
 
     Attributes:
         vhost: The virtual host that ``url`` names. ``fresh_vhost`` makes a new one.
@@ -210,7 +210,7 @@ class RabbitServer(Server):
 
     @property
     def url(self) -> str:
-        """The current virtual host, as user guest."""
+        """The address of the current virtual host, for the user guest."""
         return f"amqp://guest:guest@{HOST}:{self.port}/{self.vhost if self.vhost != '/' else '%2F'}"
 
     @property
@@ -219,10 +219,10 @@ class RabbitServer(Server):
         return f"http://{HOST}:{self.management_port}/api"
 
     def api(self, method: str, path: str, body: object = None) -> object:
-        """Call the management API and return its JSON (None when it answers nothing).
+        """Call the management API and return its JSON, None when the answer is empty.
 
         Args:
-            path: Below ``/api/``, for example ``queues/<vhost>``.
+            path: The path below ``/api/``, for example ``queues/<vhost>``.
         """
         request = urllib.request.Request(
             f"{self.management_url}/{path}",
@@ -247,7 +247,7 @@ class RabbitServer(Server):
         return self.url
 
     def flush(self) -> None:
-        """Start over in a new virtual host; ``url`` changes."""
+        """Make a new, empty virtual host; ``url`` changes."""
         self.fresh_vhost()
 
     def close(self) -> None:

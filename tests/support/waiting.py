@@ -1,4 +1,4 @@
-"""Wait for what a test expects, instead of sleeping."""
+"""Waiting for conditions, so that no test sleeps."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ def wait_until(predicate: Callable[[], T], what: str, timeout: float = 10, inter
     """Return the first true value of ``predicate``.
 
     Raises:
-        AssertionError: It was still false after ``timeout`` seconds; the message says what was awaited.
+        AssertionError: The predicate was still false after ``timeout`` seconds. The message names the condition.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -32,7 +32,7 @@ async def await_until(
     """Await ``predicate`` until it gives a true value, and return that, without blocking the event loop.
 
     Raises:
-        AssertionError: It was still false after ``timeout`` seconds; the message says what was awaited.
+        AssertionError: The predicate was still false after ``timeout`` seconds. The message names the condition.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -46,7 +46,7 @@ async def await_until(
 
 @contextmanager
 def beside(act: Callable[[], None], pause: float) -> Generator[None]:
-    """Do something again and again meanwhile, with pauses of so many seconds."""
+    """Repeat a call in a thread while the block executes, with pauses of so many seconds."""
     is_over = threading.Event()
 
     def repeat() -> None:

@@ -34,14 +34,14 @@ def tickets(count: int, queue: str = QUEUE) -> list[Ticket]:
 
 @pytest.fixture(autouse=True)
 def _closed_pools() -> Iterator[None]:
-    """Close what plain producers leave: kombu's pools are global, and remember declarations that a flush undid."""
+    """Close the pools of plain producers: kombu's pools are global, and keep declarations that a flush has undone."""
     yield
     pools.reset()
 
 
 @pytest.fixture
 def publisher() -> Iterator[MakePublisher]:
-    """Make publishers whose connections are closed in the end."""
+    """Make publishers whose connections are closed after the test."""
     made: list[KombuPublisher] = []
 
     def make(celery: Celery, **options: object) -> KombuPublisher:

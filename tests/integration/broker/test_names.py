@@ -1,4 +1,4 @@
-"""Names of queues and addresses of brokers: nothing here connects."""
+"""Names of queues and addresses of brokers. These tests connect to no server."""
 
 import logging
 from dataclasses import replace
@@ -19,7 +19,7 @@ from tests.integration.broker.conftest import QUEUE, a_celery
 
 
 def test_a_queue_name_is_read_as_it_was_made() -> None:
-    """Only the queue's own part may hold dots: a task's default queue is called after its id."""
+    """Only the last part may hold dots, because a task's default queue is named by the task's id."""
     assert parse_queue(shared_queue("dev", "small-1x", "async")) == QueueName("dev", "small-1x", "async")
     name = dedicated_queue("dev", "small-1x", "process", "task/reports.daily")
     assert parse_queue(name) == QueueName("dev", "small-1x", "process", "task/reports.daily")
@@ -35,7 +35,7 @@ def test_a_queue_name_is_read_as_it_was_made() -> None:
 
 
 def test_a_queue_made_by_name_is_declared_as_ours() -> None:
-    """Whatever makes it (``-Q``, ``queue=``, add_consumer), a second declaration would be refused by RabbitMQ."""
+    """``-Q``, ``queue=`` and add_consumer make queues by name, and RabbitMQ refuses a second, different declaration."""
     for url, is_amqp in (("redis://localhost", False), ("amqp://localhost", True)):
         queues = a_celery(url).amqp.queues
         queues.select(["dev.small-2x.async"])
@@ -50,7 +50,7 @@ def test_a_queue_made_by_name_is_declared_as_ours() -> None:
 
 
 def test_the_queue_of_a_version_goes_away_with_it() -> None:
-    """Each deploy has one; what kombu keeps of a queue on Redis it keeps for ever."""
+    """Each deploy has one, and kombu keeps for ever all that it stores of a queue on Redis."""
     of_version = subtask_queue(QUEUE, code_name("1", ["t"]))
     assert celery_queue(of_version, is_amqp=True).queue_arguments == {
         "x-queue-type": "quorum",
@@ -61,7 +61,7 @@ def test_the_queue_of_a_version_goes_away_with_it() -> None:
 
 
 def test_a_worker_without_queues_consumes_the_default_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``celery -A workers worker`` has to do something useful, and CELERY_BROKER_URL must not lead it elsewhere."""
+    """``celery -A workers worker`` must consume a useful queue, and CELERY_BROKER_URL must not change its broker."""
     monkeypatch.setenv("CELERY_BROKER_URL", "amqp://elsewhere")
     celery = a_celery("redis://here:1234")
     assert list(celery.amqp.queues.consume_from) == [QUEUE]
@@ -83,7 +83,7 @@ def test_a_worker_without_queues_consumes_the_default_machine(monkeypatch: pytes
     ],
 )
 def test_an_address_becomes_what_kombu_understands(url: str, expected: str) -> None:
-    """One way to write it for the user, as redis-py has it; kombu has other ways for sockets, databases and TLS."""
+    """Users write addresses in redis-py's way. kombu writes sockets, databases and TLS differently."""
     assert kombu_url(url) == expected
     assert kombu_url(expected) == expected
 
@@ -121,7 +121,7 @@ def test_only_a_worker_on_redis_consumes_in_batches() -> None:
     ],
 )
 def test_scripts_push_directly_only_to_their_own_server(store: str, broker: str, expected: bool) -> None:
-    """A ticket pushed to another place than the workers read is not seen by anybody."""
+    """A worker would not see a ticket on another server than its broker."""
     assert is_same_server(store, broker) is expected
 
 
@@ -146,7 +146,7 @@ def test_passwords_are_not_shown() -> None:
 
 
 def test_values_stay_out_of_log_lines(caplog: pytest.LogCaptureFixture) -> None:
-    """Celery logs what a task returned, and gives arguments to handlers; logs are read by more people than data is."""
+    """Celery logs the result of a task and passes arguments to handlers; more people read logs than data."""
     hide_payload_values()
     hide_payload_values()
     logger = logging.getLogger("celery.app.trace")

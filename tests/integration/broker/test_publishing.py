@@ -27,7 +27,7 @@ DEDICATED = "dev.small-1x.process.task/reports.daily"
 
 
 def take_all(celery: Celery, queue: str = QUEUE) -> list[Any]:
-    """Take what waits, in order."""
+    """Take all waiting messages, in order."""
     taken: list[Any] = []
     with celery.connection_for_read() as connection, connection.channel() as channel:
         consumed = celery.amqp.queues[queue](channel)
@@ -38,12 +38,12 @@ def take_all(celery: Celery, queue: str = QUEUE) -> list[Any]:
 
 
 def ids(messages: list[Any]) -> list[str]:
-    """Read the run ids."""
+    """Return the run ids."""
     return [message.headers["id"] for message in messages]
 
 
 def queue_in(rabbitmq: RabbitServer, name: str = QUEUE) -> dict[str, Any]:
-    """Read what RabbitMQ says about a queue."""
+    """Return RabbitMQ's record of a queue."""
     return cast("dict[str, Any]", rabbitmq.api("GET", f"queues/{rabbitmq.vhost}/{quote(name, safe='')}"))
 
 
@@ -62,7 +62,7 @@ def test_tickets_arrive_in_order_and_are_counted(broker_server: Server, publishe
 
 
 def test_messages_of_all_priorities_are_counted(redis7: RedisServer, publisher: MakePublisher) -> None:
-    """Kombu keeps a list for each step; the first alone would say that the queue is empty."""
+    """kombu keeps a list for each priority step. Counting the first alone would show an empty queue."""
     celery = a_celery(redis7.url)
     celery.send_task("hello-world", priority=9)
     celery.send_task("hello-world", priority=0)
@@ -70,7 +70,7 @@ def test_messages_of_all_priorities_are_counted(redis7: RedisServer, publisher: 
 
 
 def test_a_queue_nobody_declared_has_no_length(broker_server: Server, publisher: MakePublisher) -> None:
-    """RabbitMQ has none; on Redis it is empty. The publisher works on after either."""
+    """RabbitMQ has no such queue; on Redis it is empty. The publisher works on after either answer."""
     ours = publisher(a_celery(broker_server.url))
     assert ours.queue_length("dev.large-1x.async") == (None if isinstance(broker_server, RabbitServer) else 0)
     ours.publish(tickets(1))
@@ -91,7 +91,7 @@ def test_a_plain_producer_reaches_the_tasks_shared_queue(broker_server: Server) 
 def test_workers_and_publishers_declare_a_queue_alike(
     rabbitmq: RabbitServer, publisher: MakePublisher, first: str
 ) -> None:
-    """A second, different declaration is refused with 406 and takes the consumer down."""
+    """RabbitMQ refuses a second, different declaration with 406, which ends the consumer."""
     celery = a_celery(rabbitmq.url)
     if first == "publisher":
         publisher(celery).publish(tickets(1, DEDICATED))
@@ -121,7 +121,7 @@ def test_a_worker_on_rabbitmq_runs_tickets(
 def test_a_ticket_whose_queue_was_deleted_meanwhile_is_not_lost(
     rabbitmq: RabbitServer, publisher: MakePublisher
 ) -> None:
-    """RabbitMQ confirms an unroutable message all the same: `mandatory` brings it back, and it is sent again."""
+    """RabbitMQ confirms an unroutable message too. `mandatory` returns it, and it is sent again."""
     celery = a_celery(rabbitmq.url)
     ours = publisher(celery)
     ours.publish(tickets(1))
@@ -131,20 +131,20 @@ def test_a_ticket_whose_queue_was_deleted_meanwhile_is_not_lost(
 
 
 def let_no_queue_grow(rabbitmq: RabbitServer) -> None:
-    """Have RabbitMQ refuse what a queue has no room for."""
+    """Limit the queues so that RabbitMQ refuses messages."""
     policy = {"pattern": ".*", "apply-to": "queues", "definition": {"max-length": 1, "overflow": "reject-publish"}}
     rabbitmq.api("PUT", f"policies/{rabbitmq.vhost}/full", policy)
 
 
 def test_a_refused_ticket_is_an_error(rabbitmq: RabbitServer, publisher: MakePublisher) -> None:
-    """A full queue answers with a nack: the caller must not believe the ticket is out."""
+    """A full queue answers with a nack, so the caller must not assume that the ticket was published."""
     let_no_queue_grow(rabbitmq)
     with pytest.raises(BrokerUnavailableError, match=r"of 20 tickets were not published. MessageNacked"):
         publisher(a_celery(rabbitmq.url), timeout=timedelta(seconds=0.5)).publish(tickets(20))
 
 
 def test_a_ticket_that_is_refused_for_a_moment_is_sent_again(rabbitmq: RabbitServer, publisher: MakePublisher) -> None:
-    """As by a quorum queue that has no leader yet, because another client declares it at the same time."""
+    """A quorum queue without a leader refuses it, because another client is declaring the queue."""
     let_no_queue_grow(rabbitmq)
     celery = a_celery(rabbitmq.url)
     taken: list[str] = []
@@ -155,7 +155,7 @@ def test_a_ticket_that_is_refused_for_a_moment_is_sent_again(rabbitmq: RabbitSer
 
 
 def test_a_queue_declared_otherwise_is_an_error_that_says_so(rabbitmq: RabbitServer, publisher: MakePublisher) -> None:
-    """Somebody made it by hand as a classic queue: no retry helps, the message must say what differs."""
+    """A person made it by hand as a classic queue. No retry helps, so the message must show the difference."""
     celery = a_celery(rabbitmq.url)
     with celery.connection_for_write() as connection:
         Queue(QUEUE, durable=True)(connection.default_channel).declare()
@@ -164,7 +164,7 @@ def test_a_queue_declared_otherwise_is_an_error_that_says_so(rabbitmq: RabbitSer
 
 
 def test_a_lost_connection_is_replaced_once(rabbitmq: RabbitServer, publisher: MakePublisher) -> None:
-    """A broker's restart or a firewall closes idle connections: not the caller's problem."""
+    """The restart of a broker or a firewall closes idle connections. The caller must not notice it."""
     celery = a_celery(rabbitmq.url)
     ours = publisher(celery)
     ours.publish(tickets(1))
@@ -202,7 +202,7 @@ def test_a_broker_that_is_gone_is_an_error_at_once(start_redis7: Any, publisher:
 
 
 def test_a_broker_that_hangs_is_an_error_in_bounded_time(start_redis7: Any, publisher: MakePublisher) -> None:
-    """A stopped process, a dead network: nothing says so but the clock."""
+    """Only the clock shows a stopped process or a dead network."""
     server: RedisServer = start_redis7()
     ours = publisher(a_celery(server.url), timeout=timedelta(seconds=0.3))
     ours.publish(tickets(1))
@@ -223,7 +223,7 @@ def test_a_password_is_not_in_the_error(publisher: MakePublisher) -> None:
 
 
 def test_threads_share_a_publisher(broker_server: Server, publisher: MakePublisher) -> None:
-    """A web server triggers from many."""
+    """The threads of a web server share one."""
     celery = a_celery(broker_server.url)
     ours = publisher(celery)
     with ThreadPoolExecutor(16) as pool:
@@ -232,7 +232,7 @@ def test_threads_share_a_publisher(broker_server: Server, publisher: MakePublish
 
 
 def test_parent_and_forked_child_both_publish(broker_server: Server, publisher: MakePublisher) -> None:
-    """Gunicorn with preload, prefork workers: the child must neither use nor close its parent's connections."""
+    """Gunicorn with preload and prefork workers fork: the child must neither use nor close its parent's connections."""
     celery = a_celery(broker_server.url)
     ours = publisher(celery)
     ours.publish(tickets(1))

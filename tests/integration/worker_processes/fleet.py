@@ -1,4 +1,4 @@
-"""What the tests ask of nodes of ``stock_app``: their events, and a Celery client of theirs."""
+"""Events of the nodes of ``stock_app``, and a Celery client for them."""
 
 import json
 import os
@@ -26,7 +26,7 @@ class Events:
         self.env = {**os.environ, "PYTHONPATH": path, "BROKER": broker, "EVENTS": str(self.file)}
 
     def events(self, kind: str, **facts: object) -> list[dict[str, Any]]:
-        """Return the events of a kind that have these facts."""
+        """Return the events of a kind with these facts."""
         if not self.file.exists():
             return []
         lines = self.file.read_text().splitlines()

@@ -1,6 +1,6 @@
-"""A plain Celery app with the node's process handling installed the way a bootstep installs it. Started by the tests.
+"""A plain Celery app with the node's process handling, installed as by a bootstep. The tests start it.
 
-Everything that happens is a line of JSON in ``$EVENTS``; the hub-thread commands are Celery control commands.
+Each event is a line of JSON in ``$EVENTS``. The commands of the hub thread are Celery control commands.
 """
 
 import json
@@ -53,7 +53,7 @@ class Processes(bootsteps.StartStopStep):
         use_child_loop(Relay())
 
     def start(self, parent: Any) -> None:
-        """After the pool."""
+        """Install it after the pool has started."""
         guard = Guard()
         next_jobs = _installed["next_jobs"] = NextJobs(parent.pool)
         next_jobs.busy.may_queue = True
@@ -67,20 +67,20 @@ class Processes(bootsteps.StartStopStep):
         note("node", pid=os.getpid(), guard=guard.pid, children=watch.pids())
 
     def register_with_event_loop(self, parent: Any, hub: Any) -> None:
-        """At each start of the loop."""
+        """Register it anew at each start of the loop."""
         _installed["watch"].register(hub)
         _installed["next_jobs"].register(hub)
 
     @staticmethod
     def child_exited(ended: ChildExit) -> None:
-        """Keep what the node was told."""
+        """Record the exit that the node is notified of."""
         note(
             "exit", pid=ended.pid, exitcode=ended.exitcode, signal=ended.signal, reason=ended.reason, runs=ended.run_ids
         )
 
 
 def take_numbers(asyn: Any) -> None:
-    """Have others open something between the end of a child's pipes and the start of the next ones."""
+    """Open other files between the end of a child's pipes and the next ones, so that they take the pipes' numbers."""
     create = asyn.create_process_queues
 
     def create_later() -> Any:
@@ -92,7 +92,7 @@ def take_numbers(asyn: Any) -> None:
 
 
 def lose_early(pool: Any, watch: ChildWatch) -> None:
-    """Have a child die, and the pool be flushed as after a connection that broke while it was made."""
+    """Kill a child and flush the pool, as after a connection that broke while it was made."""
     dead = watch.pids()[0]
     os.kill(dead, signal.SIGKILL)
     os.waitid(os.P_PID, dead, os.WEXITED | os.WNOWAIT)
@@ -112,14 +112,14 @@ def stop_run(state: Any, run_id: str, grace: float) -> dict[str, object]:
 
 @control_command(args=[("run_id", str)], signature="[run_id]")
 def child_of(state: Any, run_id: str) -> dict[str, object]:
-    """Say which child executes a run, by Celery's books; on the hub's thread."""
+    """Return the child that executes a run, by Celery's books; on the hub's thread."""
     watch: ChildWatch = _installed["watch"]
     return {"pid": watch.pid_of(run_id)}
 
 
 @control_command()
 def close_pipes(state: Any) -> int:
-    """Have Celery see every child's pipe close although none can be waited for, as in the moment of its death."""
+    """Let Celery see every child's pipe close although no child can be waited for, as in the moment of a death."""
     consumer = state.consumer
     children = list(consumer.pool._pool._pool)
     for process in children:
@@ -129,7 +129,7 @@ def close_pipes(state: Any) -> int:
 
 @control_command()
 def lose_unheard(state: Any) -> int:
-    """Let a child that was stopped speak, kill it, and see its end before its words were read."""
+    """Let a child that was stopped write its result, kill it, and handle its end before the result is read."""
     [process] = state.consumer.pool._pool._pool
     os.kill(process.pid, signal.SIGCONT)
     if not select.select([process.outqR_fd], [], [], 5)[0]:
@@ -142,14 +142,14 @@ def lose_unheard(state: Any) -> int:
 
 @control_command()
 def read_children(state: Any) -> dict[str, list[int]]:
-    """Say whose results Celery reads, and which children there are."""
+    """Return the children whose results Celery reads, and the children that exist."""
     asyn = state.consumer.pool._pool
     return {"read": [each.pid for each in asyn._fileno_to_outq.values()], "alive": [each.pid for each in asyn._pool]}
 
 
 @app.task(bind=True)
 def hold(self: Any, seconds: float, spawn: bool = False) -> None:
-    """Execute for a time, with a ``sleep`` started beside it when asked."""
+    """Execute for a time, with a ``sleep`` process beside it on request."""
     spawned = subprocess.Popen(["sleep", "600"]).pid if spawn else None
     note("start", id=self.request.id, pid=os.getpid(), pgid=os.getpgid(0), ppid=os.getppid(), spawned=spawned)
     time.sleep(seconds)
@@ -158,7 +158,7 @@ def hold(self: Any, seconds: float, spawn: bool = False) -> None:
 
 @app.task(bind=True)
 def resist(self: Any, seconds: float) -> None:
-    """Ignore being asked to stop."""
+    """Ignore SIGTERM's SystemExit."""
     note("start", id=self.request.id, pid=os.getpid())
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -170,7 +170,7 @@ def resist(self: Any, seconds: float) -> None:
 
 @app.task(bind=True)
 def swell(self: Any, megabytes: int, go: str, elsewhere: bool = False) -> None:
-    """Take memory once a file is there, in this process or in one it starts."""
+    """Take memory once a file exists, in this process or in one that it starts."""
     note("start", id=self.request.id, pid=os.getpid())
     while not os.path.exists(go):
         time.sleep(0.01)

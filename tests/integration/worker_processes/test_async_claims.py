@@ -1,4 +1,4 @@
-"""A cancel may overtake the reply to the claim of the very run it is for."""
+"""A cancel may arrive before the reply to the claim of the same run."""
 
 import asyncio
 import threading
@@ -42,7 +42,7 @@ def second_shard(valkey: RedisServer) -> Iterator[Bench]:
 
 
 def nothing(*_: object) -> None:
-    """Take what Celery and the store would be told."""
+    """Accept any call of Celery or the store, and do nothing."""
 
 
 def started(store: AsyncStore, folder: Path) -> AsyncRuns:
@@ -65,7 +65,7 @@ def started(store: AsyncStore, folder: Path) -> AsyncRuns:
 
 
 def test_a_cancel_that_overtakes_the_claims_reply_stops_the_coroutine(bench: Bench, tmp_path: Path) -> None:
-    """Its slot is the next run's only when its code cannot go on."""
+    """The slot is free for the next run only when the code of the first cannot go on."""
     written: list[str] = []
     with declared.isolated():
 
@@ -101,7 +101,7 @@ def test_a_cancel_that_overtakes_the_claims_reply_stops_the_coroutine(bench: Ben
 
 
 def test_a_cancel_that_overtakes_a_resume_stops_the_coroutine(bench: Bench, tmp_path: Path) -> None:
-    """It names the claim of the resume, which the code that waits has not heard of yet."""
+    """The cancel names the claim of the resume, which the waiting code does not have yet."""
     with declared.isolated():
 
         @task(id="waits")
@@ -128,7 +128,7 @@ def test_a_cancel_that_overtakes_a_resume_stops_the_coroutine(bench: Bench, tmp_
 def test_what_a_node_hears_between_the_end_of_its_loop_and_of_its_lease_is_no_error(
     bench: Bench, tmp_path: Path
 ) -> None:
-    """Its pulse beats until the lease is given back: a wait may be done by then, or the lease be lost."""
+    """Its pulse beats until the lease is given back, and until then a wait may end or the lease be lost."""
     runs = started(AsyncStore(bench.config, bench), tmp_path)
     runs.stop()
     assert runs.loop.is_closed()
@@ -138,7 +138,7 @@ def test_what_a_node_hears_between_the_end_of_its_loop_and_of_its_lease_is_no_er
 
 
 def test_a_ticket_that_comes_twice_does_not_lead_an_adopted_run_astray(second_shard: Bench, tmp_path: Path) -> None:
-    """Its id names no shard: where it was found holds to its end, whatever becomes of the other ticket."""
+    """The run's id names no shard. The shard of the adopted run stays, whatever happens to the other ticket."""
     going, go = threading.Event(), threading.Event()
     with declared.isolated():
 

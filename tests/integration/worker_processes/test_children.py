@@ -1,4 +1,4 @@
-"""Pool children of a real Celery node: how they die, who notices, what is left."""
+"""Pool children of a real Celery node: their deaths, the reports of these deaths, and what remains."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ class Node(Events):
         self.node = self.wait_for("node", timeout=20)
 
     def wait_until_ready(self) -> None:
-        """Wait until it consumes."""
+        """Wait until the node consumes."""
         wait_until(lambda: " ready." in self.log.read_text(), f"the node; {tail(self.log)}", timeout=20)
 
 
@@ -59,14 +59,14 @@ def start_node(tmp_path: Path, valkey: RedisServer) -> Iterator[StartNode]:
 
 
 def is_gone(pid: int) -> bool:
-    """Whether a process has ended (a zombie has)."""
+    """Whether a process has ended. A zombie has ended."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     return True
 
 
 def stop_with_job(node: Node, child: int) -> str:
-    """Stop the only child and leave it a job in its pipe."""
+    """Stop the only child, with a job in its pipe."""
     os.kill(child, signal.SIGSTOP)
     run = node.send("hold", 0)
     wait_until(lambda: f"[{run}] received" in node.log.read_text(), "the job to be at hand")
@@ -75,7 +75,7 @@ def stop_with_job(node: Node, child: int) -> str:
 
 
 def test_a_killed_child_is_reported_and_replaced_within_a_second(start_node: StartNode) -> None:
-    """Celery alone takes up to 5 s; a run must not wait for its next attempt that long."""
+    """Celery alone takes up to 5 s, and a run must not wait for its next attempt that long."""
     node = start_node()
     busy = node.started("hold", 60)
     os.kill(busy["pid"], signal.SIGKILL)
@@ -89,7 +89,7 @@ def test_a_killed_child_is_reported_and_replaced_within_a_second(start_node: Sta
 
 
 def test_a_child_whose_last_words_were_not_read_is_reported_with_its_run(start_node: StartNode) -> None:
-    """Its end may be seen before what it had said: the node looks at its children at other times too."""
+    """Its end may be handled before its result is read, so the node also checks its children at other times."""
     node = start_node()
     [child] = node.node["children"]
     run = stop_with_job(node, child)
@@ -98,7 +98,7 @@ def test_a_child_whose_last_words_were_not_read_is_reported_with_its_run(start_n
 
 
 def test_an_idle_child_that_dies_is_replaced_too(start_node: StartNode) -> None:
-    """The next run must find a child, and the exit names no run."""
+    """The next run must find a child. The exit names no run."""
     node = start_node()
     [child] = node.node["children"]
     os.kill(child, signal.SIGKILL)
@@ -109,7 +109,7 @@ def test_an_idle_child_that_dies_is_replaced_too(start_node: StartNode) -> None:
 def test_a_child_that_dies_before_the_broker_is_there_does_not_end_the_node(
     start_node: StartNode, valkey: RedisServer
 ) -> None:
-    """Celery takes it for one that could not start, however long ago it did. All die so when the lease is lost."""
+    """Celery treats it as a child that could not start, however long ago it did. A lost lease ends all children so."""
     with contextlib.closing(Proxy(valkey.port)) as proxy:
         proxy.refuses = True
         node = start_node(2, broker=through(proxy, valkey.url))
@@ -127,7 +127,7 @@ def test_a_child_that_dies_before_the_broker_is_there_does_not_end_the_node(
 def test_a_connection_that_breaks_while_it_is_made_does_not_end_a_node_that_has_lost_a_child(
     start_node: StartNode,
 ) -> None:
-    """Before its loop Celery frees no pipes of the dead, and finds none for those that come after."""
+    """Before its loop Celery frees no pipes of dead children, and has none for the next ones."""
     node = start_node(2, LOSE_EARLY="1")
     dead = node.wait_for("lost")["pid"]
     assert node.wait_for("exit", pid=dead)["signal"] == signal.SIGKILL
@@ -137,7 +137,7 @@ def test_a_connection_that_breaks_while_it_is_made_does_not_end_a_node_that_has_
 
 
 def test_nothing_is_read_for_a_child_that_died_with_a_job_in_its_pipe(start_node: StartNode) -> None:
-    """The number of its own pipe is another descriptor's then: a socket's of the store has lost four bytes so."""
+    """The number of its pipe belongs to another descriptor then. A store's socket has lost four bytes in this way."""
     node = start_node(1, TAKE_NUMBERS="1")
     [child] = node.node["children"]
     run = stop_with_job(node, child)
@@ -150,7 +150,7 @@ def test_nothing_is_read_for_a_child_that_died_with_a_job_in_its_pipe(start_node
 def test_a_connection_that_is_lost_while_a_child_dies_does_not_end_the_node(
     start_node: StartNode, valkey: RedisServer
 ) -> None:
-    """Celery has let go of the child's pipe then, cannot wait for it yet, and fails when it listens to it anew."""
+    """Celery has closed the child's pipe, cannot wait for the child yet, and fails when it listens to that pipe."""
     node = start_node()
     node.celery.control.broadcast("close_pipes", reply=True, timeout=5, limit=1)
     with contextlib.closing(valkey.client()) as client:
@@ -160,7 +160,7 @@ def test_a_connection_that_is_lost_while_a_child_dies_does_not_end_the_node(
 
 
 def test_what_a_run_had_spawned_dies_with_its_child(start_node: StartNode) -> None:
-    """The process group of a dead child is not left to itself while the node lives on."""
+    """Processes that a dead child has started must not live on with the node."""
     node = start_node()
     busy = node.started("hold", 60, True)
     assert busy["pgid"] == busy["pid"]
@@ -179,7 +179,7 @@ def test_killing_only_the_parent_takes_children_and_their_spawn_along(start_node
 
 
 def test_a_killed_guard_is_replaced_and_knows_what_the_first_knew(start_node: StartNode) -> None:
-    """The guard is a process like any other: it may be the one that the kernel picks for its memory."""
+    """The guard is a process like any other: the kernel may kill it for its memory."""
     node = start_node()
     busy = node.started("hold", 60, True)
     os.kill(node.node["guard"], signal.SIGKILL)
@@ -189,7 +189,7 @@ def test_a_killed_guard_is_replaced_and_knows_what_the_first_knew(start_node: St
 
 
 def test_stopping_a_run_ends_its_child_and_frees_its_place(start_node: StartNode) -> None:
-    """A cancel is decided by run; the child gets SIGTERM, and another takes its place."""
+    """A cancel names a run. The child gets SIGTERM, and another child takes its place."""
     node = start_node()
     busy = node.started("hold", 60)
     assert node.command("stop_run", run_id=busy["id"], grace=5) == {"pid": busy["pid"], "killed": True}
@@ -222,7 +222,7 @@ def test_a_child_that_was_asked_to_end_gets_no_other_run(start_node: StartNode) 
 
 
 def test_a_run_that_is_over_is_not_found(start_node: StartNode) -> None:
-    """Its child belongs to others by now."""
+    """Its child belongs to another run by now."""
     node = start_node()
     over = node.send("hold", 0)
     node.wait_for("end", id=over)
@@ -233,7 +233,7 @@ def test_a_run_that_is_over_is_not_found(start_node: StartNode) -> None:
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["in the child", "in a process it started"])
 def test_a_child_over_its_machines_memory_is_killed_alone(start_node: StartNode, elsewhere: bool) -> None:
-    """A run's memory is its child's and its child's children's; its neighbours go on."""
+    """A run's memory is that of its child and of the processes that the child started. Other runs go on."""
     node = start_node(2, MEMORY_LIMIT=str(200 << 20))
     neighbour = node.started("hold", 60)
     go = node.file.with_name("go")
@@ -248,7 +248,7 @@ def test_a_child_over_its_machines_memory_is_killed_alone(start_node: StartNode,
 
 
 def test_memory_that_processes_share_counts_once(start_node: StartNode) -> None:
-    """A run that forks helpers around its data has not taken the data four times."""
+    """A run that forks helpers around its data has not taken the data's memory four times."""
     node = start_node(1, MEMORY_LIMIT=str(300 << 20))
     run = node.send("share", 120, 2)
     assert node.wait_for("end", id=run)["held"] == 120 << 20
@@ -256,7 +256,7 @@ def test_memory_that_processes_share_counts_once(start_node: StartNode) -> None:
 
 
 def test_the_family_of_a_process_is_found_without_a_scan(tmp_path: Path) -> None:
-    """Ten times a second there is no time to look at every process of the host."""
+    """A scan of all processes of the host would be too slow for ten times a second."""
     pids = tmp_path / "pids"
     grandparent = spawn(["sh", "-c", f"(sleep 60 & echo $! > {pids}; wait) & wait"])
     grandchild = wait_until(lambda: pids.exists() and int(pids.read_text() or 0), "the grandchild")
@@ -267,7 +267,7 @@ def test_the_family_of_a_process_is_found_without_a_scan(tmp_path: Path) -> None
 
 
 def test_a_child_killed_while_the_node_drains_is_reported(start_node: StartNode) -> None:
-    """A draining node has left its loop, and its runs must still not be lost silently."""
+    """A draining node has left its loop. Even then its runs must not be lost silently."""
     node = start_node(2)
     busy = node.started("hold", 60)
     last = node.started("hold", 2)
@@ -280,7 +280,7 @@ def test_a_child_killed_while_the_node_drains_is_reported(start_node: StartNode)
 
 
 def test_a_clean_end_leaves_nothing_behind(start_node: StartNode) -> None:
-    """What a finished run had started in the background ends with the node."""
+    """Processes that a finished run had started in the background end with the node."""
     node = start_node()
     left = node.started("leave_behind")
     assert stop_group(node.process, 15) == 0
@@ -289,7 +289,7 @@ def test_a_clean_end_leaves_nothing_behind(start_node: StartNode) -> None:
 
 
 def test_children_are_still_watched_after_the_broker_was_lost(start_node: StartNode, valkey: RedisServer) -> None:
-    """A reconnect empties Celery's event loop of everything that was not registered again."""
+    """A reconnect empties Celery's event loop, except for what is registered again."""
     node = start_node()
     before = len(node.log.read_text())
     valkey.restart()
@@ -302,7 +302,7 @@ def test_children_are_still_watched_after_the_broker_was_lost(start_node: StartN
 
 
 def test_a_grandchild_without_exec_does_not_keep_the_guard_waiting(tmp_path: Path) -> None:
-    """The pipe's write end is closed in every fork: one open copy would hide the node's death for ever."""
+    """The pipe's write end is closed in every fork, because one open copy would hide the node's death for ever."""
     code = """
 import os, sys, time
 from taskflow.worker.children.guard import Guard

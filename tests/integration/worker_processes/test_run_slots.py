@@ -1,4 +1,4 @@
-"""A coroutine has one place in its node, whatever overlaps with its waiting."""
+"""A coroutine has one slot in its node, whatever overlaps with its wait."""
 
 import asyncio
 import threading
@@ -37,12 +37,12 @@ def bench(valkey: RedisServer) -> Iterator[Bench]:
 
 
 def nothing(*_: object) -> None:
-    """Take what Celery and the store would be told."""
+    """Accept any call of Celery or the store, and do nothing."""
 
 
 @pytest.fixture
 def may_leave() -> threading.Event:
-    """What the clean-up of ``waits`` lasts until."""
+    """The event that ends the clean-up of ``waits``."""
     return threading.Event()
 
 
@@ -66,7 +66,7 @@ def make_runs(bench: Bench, folder: Path, on_parked: Parked) -> AsyncRuns:
     """Return the coroutines of a node.
 
     Args:
-        on_parked: Called when the store lets a run wait, before the node is told.
+        on_parked: Called when the store lets a run wait, before the reply reaches the node.
     """
 
     class Store(AsyncStore):
@@ -94,7 +94,7 @@ def make_runs(bench: Bench, folder: Path, on_parked: Parked) -> AsyncRuns:
 def test_a_cancel_that_overtakes_the_reply_to_a_wait_gives_one_place_back(
     bench: Bench, tmp_path: Path, waits: Task[dict[str, int], None], may_leave: threading.Event
 ) -> None:
-    """The node would take more runs than it has slots for."""
+    """Otherwise the node would take more runs than it has slots."""
     may_leave.set()
     bench.node()
     run_id = bench.trigger("a", limit=1, class_name=CLASS)
@@ -117,8 +117,8 @@ def test_a_cancel_that_overtakes_the_reply_to_a_wait_gives_one_place_back(
 def test_a_run_resumed_while_its_node_interrupts_it_starts_again_and_leaves_no_place_taken(
     bench: Bench, tmp_path: Path, waits: Task[dict[str, int], None], may_leave: threading.Event, is_told: bool
 ) -> None:
-    """Its code may never hear of the claim of the resume. The run would be EXECUTING for good; and the node would wait
-    for a coroutine that has ended, and exit as if it were stuck.
+    """Its code may never get the claim of the resume. The run would then be EXECUTING for good. The node would wait for
+    a coroutine that has ended, and exit as if that were stuck.
     """
     bench.node()
     run_id = bench.trigger("a", limit=1, class_name=CLASS)
@@ -140,7 +140,7 @@ def test_a_run_resumed_while_its_node_interrupts_it_starts_again_and_leaves_no_p
 
 
 def test_a_wait_in_a_final_hook_does_not_let_the_runs_time_go_on(bench: Bench, tmp_path: Path) -> None:
-    """An attempt whose outcome is known is not stopped in its hooks."""
+    """The hooks of an attempt with a known outcome are not stopped."""
     ended: list[str] = []
     with declared.isolated():
 

@@ -1,4 +1,4 @@
-"""The supervisor of real nodes: it drains, stops at once, starts again, and leaves nothing behind."""
+"""The supervisor of real nodes: it drains them, stops them at once, starts them again, and leaves no process behind."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 
 
 class Fleet(Events):
-    """A supervisor and its nodes; everything they start carries a marker in its environment."""
+    """A supervisor and its nodes. All their processes carry a marker in the environment."""
 
     def __init__(self, folder: Path, broker: str, nodes: int, kill_after: float, stop_after: float) -> None:
         super().__init__(folder, broker)
@@ -32,11 +32,11 @@ class Fleet(Events):
         wait_until(lambda: self.log.read_text().count(" ready.") == nodes, f"the nodes; {tail(self.log)}", timeout=25)
 
     def living(self) -> list[psutil.Process]:
-        """Return what was started here and has not ended, in whatever session and group it is."""
+        """Return the processes that were started here and have not ended, in any session and group."""
         return [process for process in psutil.process_iter() if _has_marker(process, self.marker)]
 
     def kill(self) -> None:
-        """End everything."""
+        """Kill all of these processes."""
         kill_group(self.process)
         for process in self.living():
             with contextlib.suppress(psutil.Error):
@@ -69,7 +69,7 @@ def start_fleet(tmp_path: Path, valkey: RedisServer) -> Iterator[StartFleet]:
 
 
 def test_the_first_ctrl_c_waits_for_what_executes_and_leaves_nothing(start_fleet: StartFleet) -> None:
-    """A drained worker has lost no work, and says what it waits for."""
+    """A drained worker has lost no work. Its output names what it waits for."""
     fleet = start_fleet()
     busy = fleet.started("hold", 2, True)
     fleet.process.send_signal(signal.SIGINT)
@@ -94,7 +94,7 @@ def test_the_second_ctrl_c_stops_at_once_and_leaves_nothing(start_fleet: StartFl
 
 
 def test_a_node_that_does_not_stop_is_killed(start_fleet: StartFleet) -> None:
-    """A frozen node hears no signal but SIGKILL."""
+    """A frozen node reacts to SIGKILL only."""
     fleet = start_fleet(1, kill_after=0.5)
     fleet.started("hold", 600, True)
     node = fleet.wait_for("node")
@@ -106,7 +106,7 @@ def test_a_node_that_does_not_stop_is_killed(start_fleet: StartFleet) -> None:
 
 
 def test_a_node_that_does_not_drain_in_time_is_stopped_at_once(start_fleet: StartFleet) -> None:
-    """A container's stop is followed by a SIGKILL that nobody can prepare for."""
+    """A container's stop is followed by a SIGKILL, for which no process can prepare."""
     fleet = start_fleet(1, kill_after=0.5, stop_after=0.5)
     fleet.started("hold", 600, True)
     fleet.process.send_signal(signal.SIGTERM)
@@ -116,7 +116,7 @@ def test_a_node_that_does_not_drain_in_time_is_stopped_at_once(start_fleet: Star
 
 
 def test_a_killed_supervisor_leaves_no_node(start_fleet: StartFleet) -> None:
-    """Its nodes drain: what executes is finished, and nothing new is taken."""
+    """Its nodes drain: runs that execute finish, and none is taken."""
     fleet = start_fleet()
     busy = fleet.started("hold", 2, True)
     fleet.process.kill()
@@ -125,7 +125,7 @@ def test_a_killed_supervisor_leaves_no_node(start_fleet: StartFleet) -> None:
 
 
 def test_a_dead_node_is_started_again(start_fleet: StartFleet) -> None:
-    """And its neighbours go on; each line of output says whose it is."""
+    """Its neighbours go on. Each line of output names its node."""
     fleet = start_fleet()
     first: dict[str, Any] = fleet.wait_for("node")
     os.kill(first["pid"], signal.SIGKILL)

@@ -24,5 +24,5 @@ def place(ctx: Context) -> Generator[None]:
 
 @tasks.on_complete("count")
 async def complete(ctx: Context, reason: str) -> None:
-    """Tell how the run ended."""
+    """Write how the run ended."""
     write(ctx.run.id, "global-on_complete", reason.replace(" ", "-"))

@@ -1,4 +1,4 @@
-"""Tasks with every hook, one of each executor: what they do goes to the ledger, ``run word ...``."""
+"""Tasks with every hook, one for each executor. They write to the ledger, ``run word ...``."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ Place = Local[str]("place")
 
 
 class Doing(BaseModel):
-    """What to do: fail before an attempt, sleep in it."""
+    """The payload: the attempts that fail, and how long the last one sleeps."""
 
     succeed_at: int = 1
     seconds: float = 0.0
