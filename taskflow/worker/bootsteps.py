@@ -12,7 +12,7 @@ from taskflow.worker.attempt.parking import ParkingLine
 from taskflow.worker.attempt.runtime import runtime_of
 from taskflow.worker.children.executor import ChildrenExecutor
 from taskflow.worker.children.fork_logging import fork_between_lines
-from taskflow.worker.children.loop import use_child_loop
+from taskflow.worker.children.node_pool import use_node_pool
 from taskflow.worker.children.serving import Serving
 from taskflow.worker.children.start import bind_children
 from taskflow.worker.children.waiting_pool import WaitingPool, waiting_limit
@@ -50,7 +50,7 @@ class NodeStep(bootsteps.StartStopStep):
         consume_subtasks(worker.app, self._runtime.code())
         bind_children()
         fork_between_lines()
-        use_child_loop(self._runtime.relay)
+        use_node_pool(self._runtime.relay)
         self._runtime.parking = ParkingLine()
         self._runtime.node.name = str(worker.hostname)
         self._runtime.node.renew()  # before the pool forks: children claim under it

@@ -26,7 +26,8 @@ from taskflow.worker.attempt.runtime import Runtime
 from taskflow.worker.children.guard import Guard
 from taskflow.worker.children.memory import OUT_OF_MEMORY, MemoryWatch
 from taskflow.worker.children.next_jobs import NextJobs
-from taskflow.worker.children.waiting_pool import WaitingPool, dismiss_idle
+from taskflow.worker.children.node_pool import node_pool_of
+from taskflow.worker.children.waiting_pool import WaitingPool
 from taskflow.worker.children.watch import ChildExit, ChildWatch
 
 log = logging.getLogger("taskflow.node")
@@ -51,10 +52,10 @@ class ChildrenExecutor:
 
     def __init__(self, runtime: Runtime, pool: Any, memory_bytes: int | None, line: ParkingLine, limit: int) -> None:
         self._runtime = runtime
-        self._pool = pool
-        self._next_jobs = NextJobs(pool)
-        self.waiting = WaitingPool(pool, line, limit, self._dismiss, self._next_jobs)
-        self._watch = ChildWatch(pool, Guard(), self._on_exit)
+        self._pool = node_pool_of(pool)
+        self._next_jobs = NextJobs(self._pool)
+        self.waiting = WaitingPool(self._pool, line, limit, self._dismiss, self._next_jobs)
+        self._watch = ChildWatch(self._pool, Guard(), self._on_exit)
         self._memory = None if memory_bytes is None else MemoryWatch(self._watch, memory_bytes)
         self._reasons: dict[int, str] = {}
         self._work: queue.SimpleQueue[ChildExit | _Stop | None] = queue.SimpleQueue()
@@ -102,7 +103,7 @@ class ChildrenExecutor:
         self._work.put(ended)
 
     def _dismiss(self, count: int) -> int:
-        leaving = dismiss_idle(self._pool, count)
+        leaving = self._pool.dismiss_idle(count)
         for pid in leaving:
             self._watch.expect_exit(pid, reason=SPARE)
         return len(leaving)

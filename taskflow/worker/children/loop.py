@@ -13,19 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 from billiard.common import terminate_handler_fired  # type: ignore[attr-defined] # not in the stubs
 from billiard.pool import READY
 from billiard.reduction import ForkingPickler
-from celery.concurrency.asynpool import AsynPool, Worker
+from celery.concurrency.asynpool import Worker
 
 from taskflow.broker.messages import TICKET_HEADER
 from taskflow.worker.attempt.relay import Relay
 
 _dumps: Final[Callable[[object], memoryview]] = cast("Any", ForkingPickler).dumps  # not in the stubs
 _LENGTH: Final = struct.Struct("!i")
-
-
-def use_child_loop(relay: Relay) -> None:
-    """Have prefork children that start from now on run this loop."""
-    ChildLoop.relay = relay
-    AsynPool.Worker = ChildLoop
 
 
 class ChildLoop(Worker):

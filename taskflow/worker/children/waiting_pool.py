@@ -8,17 +8,16 @@ happens on the hub's thread.
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
-from billiard.pool import RUN
 from celery.worker import state
 
 from taskflow.broker.queues import is_subtask_queue
 from taskflow.definition.machine import MachineSpec
 from taskflow.worker.attempt.parking import Parked, ParkingLine
 from taskflow.worker.children.next_jobs import NextJobs
+from taskflow.worker.children.node_pool import NodePool
 from taskflow.worker.node.host import Host
 
 log = logging.getLogger("taskflow.node")
@@ -34,22 +33,20 @@ class WaitingPool:
     """Which children wait, how many there are to be, and how many tickets may start.
 
     Args:
-        pool: Celery's prefork pool, started.
         limit: By how many children it may grow.
         dismiss: Ends up to so many idle children and returns how many.
-        next_jobs: Says which children are busy, and may give them their next jobs.
+        next_jobs: Puts back what lies behind a run that waits.
     """
 
     def __init__(
-        self, pool: Any, line: ParkingLine, limit: int, dismiss: Callable[[int], int], next_jobs: NextJobs
+        self, pool: NodePool, line: ParkingLine, limit: int, dismiss: Callable[[int], int], next_jobs: NextJobs
     ) -> None:
         self._pool = pool
-        self._asyn = pool._pool
         self._line = line
         self.limit = limit
         self._dismiss = dismiss
         self._next_jobs = next_jobs
-        self._busy = next_jobs.busy
+        self._busy = pool.busy
         self._waiting: dict[int, str] = {}
         self._grown = 0
         self._needed = deque([0], maxlen=_SPARED_LOOKS)
@@ -67,7 +64,7 @@ class WaitingPool:
     @property
     def concurrency(self) -> int:
         """How many runs may execute at a time."""
-        return int(self._asyn._processes) - self._grown
+        return self._pool.size - self._grown
 
     @property
     def is_overgrown(self) -> bool:
@@ -126,9 +123,9 @@ class WaitingPool:
         for parked in said:
             if not parked.is_waiting:
                 self._waiting.pop(parked.pid, None)
-            elif self._child(parked.pid) is not None:
+            elif self._pool.child(parked.pid) is not None:
                 self._waiting[parked.pid] = parked.run_id
-                self._next_jobs.give_back(self._child(parked.pid).inqW_fd)
+                self._next_jobs.give_back(self._pool.child(parked.pid).inqW_fd)
                 self.on_parked(parked.run_id)
         self._note_waiting()
 
@@ -145,10 +142,10 @@ class WaitingPool:
 
     def _fit(self) -> None:
         """Have as many children that don't wait as runs may execute, within the bound; never none."""
-        if self._asyn._state != RUN:
-            return  # the node drains
+        if not self._pool.is_running:
+            return
         self._needed[-1] = max(self._needed[-1], self._places())
-        missing = self._places() - int(self._asyn._processes)
+        missing = self._places() - self._pool.size
         if missing > 0:
             self._pool.grow(missing)
             self._grown += missing
@@ -186,8 +183,8 @@ class WaitingPool:
 
         As many as may execute at a time stay: the next runs need them.
         """
-        size = self._asyn._processes
-        idle = sum(1 for _ in idle_children(self._asyn))
+        size = self._pool.size
+        idle = sum(1 for _ in self._pool.idle_children())
         spare = min(idle - self.concurrency, size - max(self._needed))
         surplus = min(size - self._places(), max(spare, self._grown - self.limit))
         if surplus > 0:
@@ -219,36 +216,8 @@ class WaitingPool:
 
     def _is_over(self, pid: int, run_id: str) -> bool:
         """Whether a run is over whose child has not said that it goes on: its claim was, say."""
-        process = self._child(pid)
+        process = self._pool.child(pid)
         return process is None or (run_id not in state.requests and not self._busy.jobs(process.inqW_fd))
-
-    def _child(self, pid: int) -> Any:
-        return next((process for process in self._asyn._pool if process.pid == pid), None)
-
-
-def idle_children(asyn: Any) -> Iterator[Any]:
-    """Yield the processes of a prefork pool that are up and were given nothing, the latest first."""
-    busy = asyn._busy_workers.copy()
-    for process in reversed(asyn._pool):
-        fd = process.inqW_fd
-        if fd in asyn._all_inqueues and fd not in busy and fd not in asyn._active_writes:
-            yield process
-
-
-def dismiss_idle(pool: Any, count: int) -> list[int]:
-    """Let up to ``count`` idle children leave, and return their pids. On the hub's thread.
-
-    They are told so in their job pipe and not by a signal: what looks idle after a reconnect may execute a run whose
-    first word is unread, and reads this word after it (celery 5.7, ``asynpool.py: flush``).
-    """
-    asyn = pool._pool
-    leaving = list(islice(idle_children(asyn), count))
-    for process in leaving:
-        asyn._all_inqueues.discard(process.inqW_fd)  # nothing else is written to it
-        process.inq.put(None)
-        asyn._processes -= 1
-        asyn._putlock.shrink()
-    return [process.pid for process in leaving]
 
 
 def _queue_of(request: Any) -> str:

@@ -12,16 +12,15 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from celery.concurrency.asynpool import AsynPool
 from celery.worker import state
 
 from taskflow.worker.children.exits import ChildExit, exit_status, kill_leftovers, signal_group
 from taskflow.worker.children.guard import Guard
-from taskflow.worker.children.pool_mending import mend_pool
+from taskflow.worker.children.node_pool import NodePool, PoolObserver
 from taskflow.worker.children.stop import executing_child, read_messages, stopped
 
 __all__ = ["ChildExit", "ChildWatch"]
@@ -40,23 +39,17 @@ class _Child:
     kill_at: float = _NEVER
 
 
-class ChildWatch:
+class ChildWatch(PoolObserver):
     """Watches the children of one prefork pool from its start to its end.
 
     Args:
-        pool: The worker's pool (``celery.concurrency.prefork.TaskPool``), started.
         guard: Learns the process group of every child; closed when the pool has stopped.
         on_exit: Called once for each child that ended, on the main thread, before the pool looks at it: the request
             is still in Celery's books. While the broker is away it is called when the node is back in its loop.
-
-    Raises:
-        TypeError: The pool is not Celery's event-loop prefork pool.
     """
 
-    def __init__(self, pool: Any, guard: Guard, on_exit: Callable[[ChildExit], None]) -> None:
-        if not isinstance(getattr(pool, "_pool", None), AsynPool):
-            raise TypeError(f"Children are watched in a started prefork pool with an event loop, not in {pool!r}.")
-        self._pool: Any = pool._pool
+    def __init__(self, pool: NodePool, guard: Guard, on_exit: Callable[[ChildExit], None]) -> None:
+        self._pool = pool
         self._guard = guard
         self._on_exit = on_exit
         self._hub: Any = None
@@ -64,10 +57,9 @@ class ChildWatch:
         self._condemned: dict[int, int] = {}  # job pipe to pid
         self._calls: deque[Callable[[], None]] = deque()
         self._lock = threading.RLock()
-        mend_pool(self._pool)
-        self._hook_into(pool)
-        for process in list(self._pool._pool):
-            self._adopt(process)
+        pool.observer = self
+        for process in pool.children():
+            self.add_child(process)
 
     def register(self, hub: Any) -> None:
         """Watch through Celery's event loop. Call it whenever the loop starts: a reconnect empties the hub."""
@@ -172,54 +164,11 @@ class ChildWatch:
 
     def busy_pids(self) -> list[int]:
         """Return the children that have been given a run and have not returned its result. Thread-safe."""
-        busy = self._pool._busy_workers.copy()
+        busy = self._pool.busy.copy()
         return [pid for pid, child in list(self._children.items()) if child.process.inqW_fd in busy]
 
-    def _hook_into(self, task_pool: Any) -> None:
-        """Hang on the places every child passes, in whatever way the pool comes there.
-
-        ``on_process_up`` would not do: the pool makes a new one at each reconnect.
-        """
-        pool = self._pool
-        make, join, available = pool._create_worker_process, pool._join_exited_workers, pool._mark_worker_as_available
-
-        def create_worker_process(index: int) -> Any:
-            process = make(index)
-            self._adopt(process)
-            return process
-
-        def join_exited_workers(shutdown: bool = False) -> Any:
-            with self._lock:  # nobody kills by pid between a child's being waited for and its being forgotten
-                self._perform_calls()
-                self._report_exited()
-                try:
-                    return join(shutdown)
-                finally:
-                    self._report_reaped()
-
-        def mark_worker_as_available(fd: int) -> None:
-            pid = self._condemned.get(fd)
-            if pid is None:
-                available(fd)
-            else:  # it was asked to end and has just sent its result: it must get no other run
-                signal_group(pid, signal.SIGKILL)
-
-        pool._create_worker_process = create_worker_process
-        pool._join_exited_workers = pool._result_handler.join_exited_workers = join_exited_workers
-        pool._mark_worker_as_available = mark_worker_as_available
-        for name in ("on_stop", "on_terminate"):
-            setattr(task_pool, name, self._and_close(getattr(task_pool, name)))
-
-    def _and_close(self, stop: Callable[[], None]) -> Callable[[], None]:
-        def stop_and_close() -> None:
-            try:
-                stop()
-            finally:
-                self._close()
-
-        return stop_and_close
-
-    def _adopt(self, process: Any) -> None:
+    def add_child(self, process: Any) -> None:
+        """Follow a child that was just forked."""
         pid = process.pid
         with contextlib.suppress(OSError):  # the child does it too; whoever is first
             os.setpgid(pid, pid)
@@ -230,6 +179,32 @@ class ChildWatch:
             self._children[pid] = child
         self._guard.watch(pid)
         self._listen(child)
+
+    @contextlib.contextmanager
+    def reaping(self) -> Generator[None]:
+        """Report children that have ended, before and after the pool forgets them."""
+        with self._lock:  # nobody kills by pid between a child's being waited for and its being forgotten
+            self._perform_calls()
+            self._report_exited()
+            try:
+                yield
+            finally:
+                self._report_reaped()
+
+    def end_condemned(self, pipe: int) -> bool:
+        """Kill the child of a job pipe, which has just sent a result, if it was asked to end. Return whether it was."""
+        pid = self._condemned.get(pipe)
+        if pid is not None:
+            signal_group(pid, signal.SIGKILL)
+        return pid is not None
+
+    def close(self) -> None:
+        """End what the children left running, then the guard."""
+        with self._lock:
+            groups = set(self._children)
+            self._children.clear()
+        kill_leftovers(groups)
+        self._guard.close()
 
     def _listen(self, child: _Child) -> None:
         if self._hub is not None and child.pidfd >= 0:
@@ -263,7 +238,7 @@ class ChildWatch:
 
     def _report_reaped(self) -> None:
         """A child that ended after the look and before the pool's own."""
-        left = {process.pid for process in self._pool._pool}
+        left = {process.pid for process in self._pool.children()}
         for pid, child in list(self._children.items()):
             if pid not in left:
                 self._report(child, child.process.exitcode or 0)
@@ -285,14 +260,6 @@ class ChildWatch:
             self._on_exit(ended)
         except Exception:
             log.exception("child.exit_unhandled: %s", ended)
-
-    def _close(self) -> None:
-        """The pool has stopped: end what its children left running, then the guard."""
-        with self._lock:
-            groups = set(self._children)
-            self._children.clear()
-        kill_leftovers(groups)
-        self._guard.close()
 
 
 def _nothing() -> None:

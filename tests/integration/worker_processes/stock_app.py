@@ -18,9 +18,9 @@ from celery.worker.control import control_command
 from taskflow.worker.attempt.relay import Relay
 from taskflow.worker.children.exits import ChildExit
 from taskflow.worker.children.guard import Guard
-from taskflow.worker.children.loop import use_child_loop
 from taskflow.worker.children.memory import MemoryWatch
 from taskflow.worker.children.next_jobs import NextJobs
+from taskflow.worker.children.node_pool import node_pool_of, use_node_pool
 from taskflow.worker.children.start import bind_children
 from taskflow.worker.children.watch import ChildWatch
 
@@ -50,18 +50,19 @@ class Processes(bootsteps.StartStopStep):
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
         bind_children()
-        use_child_loop(Relay())
+        use_node_pool(Relay())
 
     def start(self, parent: Any) -> None:
         """Install it after the pool has started."""
         guard = Guard()
-        next_jobs = _installed["next_jobs"] = NextJobs(parent.pool)
-        next_jobs.busy.may_queue = True
-        watch = _installed["watch"] = ChildWatch(parent.pool, guard, self.child_exited)
+        pool = node_pool_of(parent.pool)
+        _installed["next_jobs"] = NextJobs(pool)
+        pool.busy.may_queue = True
+        watch = _installed["watch"] = ChildWatch(pool, guard, self.child_exited)
         if MEMORY_LIMIT:
             MemoryWatch(watch, MEMORY_LIMIT).start()
         if os.environ.get("TAKE_NUMBERS"):
-            take_numbers(parent.pool._pool)
+            take_numbers(pool)
         if os.environ.get("LOSE_EARLY"):
             lose_early(parent.pool, watch)
         note("node", pid=os.getpid(), guard=guard.pid, children=watch.pids())

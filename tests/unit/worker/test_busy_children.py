@@ -5,8 +5,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from taskflow.worker.children import next_jobs
-from taskflow.worker.children.next_jobs import BusyChildren
+from taskflow.worker.children import busy_children
+from taskflow.worker.children.busy_children import BusyChildren
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def busy() -> BusyChildren:
     books = BusyChildren({3, 4})
     books.may_queue = True
     books.add(3)
-    books.finished(3)
+    books.finish(3)
     return books
 
 
@@ -47,20 +47,20 @@ def test_a_result_makes_room_for_one_job(busy: BusyChildren) -> None:
     """The child is still busy with the one it had at hand."""
     for pipe in (3, 4, 3, 4):
         busy.add(pipe)
-    busy.finished(3)
+    busy.finish(3)
     assert may_get_a_job(busy) == {3}
     assert busy.copy() == {3, 4}
-    busy.finished(3)
+    busy.finish(3)
     assert busy.copy() == {4}
 
 
 def test_long_runs_keep_nothing_at_hand(busy: BusyChildren, monkeypatch: pytest.MonkeyPatch) -> None:
     """What lies behind them would wait as long."""
     clock = Mock(return_value=time.monotonic())
-    monkeypatch.setattr(next_jobs, "monotonic", clock)
+    monkeypatch.setattr(busy_children, "monotonic", clock)
     busy.add(3)
     clock.return_value += 1
-    busy.finished(3)
+    busy.finish(3)
     for pipe in (3, 4):
         busy.add(pipe)
     assert may_get_a_job(busy) == set()
