@@ -50,6 +50,22 @@ def test_every_operation_of_the_store_is_listed() -> None:
     assert not missing
 
 
+def test_the_table_of_where_to_change_what_names_what_is_there() -> None:
+    """A newcomer looks there first; a function that was renamed would send them nowhere."""
+    rows = re.findall(
+        r"^\| [^|]+ \| (.+) \|$", ARCHITECTURE.split("## Where to change what")[1].split("\n## ")[0], re.M
+    )
+    text, missing = "", list[str]()
+    for name in re.findall(r"`([^`]+)`", "\n".join(rows)):
+        if "/" in name or name.endswith(".py"):
+            path = ROOT / "taskflow" / re.sub("^lua/", "store/lua/", name)
+            text = path.read_text() if path.is_file() else ""
+            missing += [] if path.exists() else [name]
+        elif not re.search(rf"\b{name.rpartition('.')[2]}\b", text):
+            missing.append(name)
+    assert not missing
+
+
 def test_every_key_of_the_store_is_documented() -> None:
     """A key that is in no table is one that nobody trims."""
     used: set[str] = set()
