@@ -2,19 +2,26 @@
 
 import inspect
 import re
+import sys
 from dataclasses import fields
 from pathlib import Path
+from types import ModuleType
+
+import pytest
 
 from taskflow import Queue, Retry, RunFilter, errors, models, task
 from taskflow.definition.calls.trigger_options import TriggerKeywords
 from taskflow.models import TRANSITIONS, RunStatus
 from taskflow.settings import Settings
 from taskflow.store.connections import scripts
+from taskflow.verbs.registry import declared
 
 ROOT = Path(__file__).parents[2]
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
-README = (ROOT / "README.md").read_text()
+SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(path for path in ROOT.glob("*/*.md"))]
+NOT_RUN = "<!-- not run:"
 INTERNAL = {"RunNotClaimableError", "StaleClaimError", "NodeUnregisteredError"}
 
 
@@ -33,14 +40,29 @@ def test_the_state_diagram_is_the_table_of_legal_transitions() -> None:
 
 def test_every_setting_is_documented() -> None:
     """A setting nobody can find does not exist."""
-    table = README[README.index("## Settings") :]
-    missing = [name for name in Settings.model_fields if f"`{name.upper()}`" not in table]
+    missing = [name for name in Settings.model_fields if f"`{name.upper()}`" not in SETTINGS]
     assert not missing
 
 
 def test_every_operation_of_the_store_is_listed() -> None:
     """The list of scripts is the first thing to read about the store."""
     missing = [name for name in scripts.names() if f"`{name}`" not in ARCHITECTURE]
+    assert not missing
+
+
+def test_the_table_of_where_to_change_what_names_what_is_there() -> None:
+    """A newcomer looks there first; a function that was renamed would send them nowhere."""
+    rows = re.findall(
+        r"^\| [^|]+ \| (.+) \|$", ARCHITECTURE.split("## Where to change what")[1].split("\n## ")[0], re.M
+    )
+    text, missing = "", list[str]()
+    for name in re.findall(r"`([^`]+)`", "\n".join(rows)):
+        if "/" in name or name.endswith(".py"):
+            path = ROOT / "taskflow" / re.sub("^lua/", "store/lua/", name)
+            text = path.read_text() if path.is_file() else ""
+            missing += [] if path.exists() else [name]
+        elif not re.search(rf"\b{name.rpartition('.')[2]}\b", text):
+            missing.append(name)
     assert not missing
 
 
@@ -84,3 +106,33 @@ def test_every_status_and_error_is_in_the_reference() -> None:
     kinds = [name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)]
     names = [*(status.value for status in models.RunStatus), *(name for name in kinds if name not in INTERNAL)]
     assert not [name for name in names if f"`{name}" not in REFERENCE]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_link_between_the_pages_leads_somewhere(page: Path) -> None:
+    """A section that was moved or renamed leaves links to nothing behind."""
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "`", page.read_text(), flags=re.DOTALL)
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", prose) if "://" not in link]
+    assert not [link for link in links if not _leads_somewhere(page, link)]
+
+
+def _leads_somewhere(page: Path, link: str) -> bool:
+    name, _, section = link.partition("#")
+    target = page.parent / name if name else page
+    if not target.exists() or not section:
+        return target.exists()
+    headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+    return section in [re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_the_python_in_the_pages_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each block without a mark runs by itself; one that needs a worker is only compiled."""
+    blocks = re.findall(r"^([^\n]*)\n```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    for before, code in blocks:
+        compiled = compile(code, str(page), "exec")
+        if NOT_RUN not in before:
+            module = ModuleType("page")
+            monkeypatch.setitem(sys.modules, "page", module)
+            with declared.isolated():
+                exec(compiled, vars(module))
