@@ -18,7 +18,7 @@ from taskflow.store.pipeline import Pipeline
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import new_run_id
 from taskflow.upkeep.passes import Upkeep
-from tests.store.conftest import CLASS, ERROR, HEARTBEAT, LEASE, Bench
+from tests.support.bench import CLASS, ERROR, HEARTBEAT, LEASE, Bench
 
 
 def a_run() -> NewRun:

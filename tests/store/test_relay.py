@@ -14,7 +14,7 @@ from taskflow.store import operations
 from taskflow.store.operations.records import ClaimedRun
 from taskflow.store.sync_store import Store
 from taskflow.worker.attempt.relay import Relay
-from tests.store.conftest import Bench, real_time
+from tests.support.bench import Bench, real_time
 
 
 @pytest.fixture

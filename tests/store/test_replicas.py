@@ -22,7 +22,7 @@ from taskflow.store.operations.runs import Operation
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig, new_batch_id, new_run_id
 from tests.conftest import MakeServer
-from tests.store.conftest import CLASS, ERROR
+from tests.support.bench import CLASS, ERROR
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
 

@@ -12,7 +12,7 @@ from taskflow.models import AttemptOutcome, RunStatus
 from taskflow.store import operations
 from taskflow.store.operations.runs import Operation
 from taskflow.store.wire import new_run_id
-from tests.store.conftest import ERROR, HEARTBEAT, LEASE, Bench
+from tests.support.bench import ERROR, HEARTBEAT, LEASE, Bench
 from tests.support.permanent_keys import is_permanent
 
 

@@ -12,7 +12,7 @@ from taskflow.store.operations.queues import read_queues
 from taskflow.store.operations.records import instant
 from taskflow.store.operations.registration import TaskRegistration, read_workers
 from taskflow.store.operations.runs import PER_PASS
-from tests.store.conftest import CLASS, Bench
+from tests.support.bench import CLASS, Bench
 
 PATIENCE = timedelta(days=1)
 REASON = RunError("Canceled", "Canceled by user")

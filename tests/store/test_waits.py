@@ -17,7 +17,7 @@ from taskflow.store.operations.waits import (
     resume_run,
     wait_run,
 )
-from tests.store.conftest import ERROR, LEASE, Bench
+from tests.support.bench import ERROR, LEASE, Bench
 
 
 def parked(bench: Bench, run_id: str, *waits: OpenedWait, pid: int = 0, node: str = "n1") -> ClaimedRun:

@@ -23,7 +23,7 @@ from taskflow.verbs.registry import declared
 from taskflow.verbs.task import Task
 from taskflow.worker.coroutines.runs import AsyncRuns
 from taskflow.worker.coroutines.taken_ticket import TakenTicket
-from tests.store.conftest import CLASS, ERROR, Bench, make_bench
+from tests.support.bench import CLASS, ERROR, Bench, make_bench
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
 
