@@ -13,7 +13,7 @@ from taskflow.models import RunStatus
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.making import NewRun
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 from taskflow.store.pipeline import Pipeline
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import new_run_id

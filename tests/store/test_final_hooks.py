@@ -9,6 +9,7 @@ from taskflow.errors import RunNotClaimableError
 from taskflow.models import RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.operations.making import declare
+from taskflow.store.operations.operation import Operation
 from tests.support.bench import ERROR, Bench, let_time_pass
 
 REASON = RunError("Canceled", "Canceled by user")
@@ -23,7 +24,7 @@ def settled(bench: Bench, **options: Any) -> tuple[str, int]:
     return claimed.run_id, claimed.claim
 
 
-def declare_hooks() -> operations.runs.Operation[int]:
+def declare_hooks() -> Operation[int]:
     """Say that task t has final hooks."""
 
     return declare({}, {}, by_worker=True, final_hooks={"t": True})

@@ -9,7 +9,7 @@ import pytest
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError
 from taskflow.models import AttemptOutcome, RunStatus
 from taskflow.store import operations
-from taskflow.store.operations.runs import PER_PASS
+from taskflow.store.operations.operation import PER_PASS
 from tests.support.bench import CLASS, ERROR, HEARTBEAT, LEASE, Bench, let_time_pass, make_bench
 
 LARGE = "large-1x.process"

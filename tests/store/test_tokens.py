@@ -13,7 +13,7 @@ from taskflow.errors import TokenNotFoundError
 from taskflow.models import RunStatus
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.tokens import (
     NewToken,
     complete_token,

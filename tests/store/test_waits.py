@@ -8,7 +8,7 @@ from taskflow.errors import StaleClaimError
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
-from taskflow.store.operations.records import ClaimedRun
+from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.operations.waits import (
     OpenedWait,
     close_waits,

@@ -15,9 +15,10 @@ from taskflow.errors import StaleClaimError
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
+from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.operations.making import NewRun
-from taskflow.store.operations.records import ClaimedRun, Ticket
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
+from taskflow.store.operations.tickets import Ticket
 from taskflow.store.operations.version_names import code_name
 from taskflow.store.sync_store import OnEnded, Store
 from taskflow.store.wire import StoreConfig, new_run_id

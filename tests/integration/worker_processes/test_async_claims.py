@@ -17,7 +17,8 @@ from taskflow.execution.reporting.reports import Reports
 from taskflow.execution.reporting.spool import Spool
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations.runs import Operation, cancel_run
+from taskflow.store.operations.operation import Operation
+from taskflow.store.operations.runs import cancel_run
 from taskflow.verbs.registry import declared
 from taskflow.worker.coroutines.runs import AsyncRuns
 from taskflow.worker.coroutines.taken_ticket import TakenTicket

@@ -17,7 +17,8 @@ from taskflow.execution.reporting.reports import Reports
 from taskflow.execution.reporting.spool import Spool
 from taskflow.seams.waits import Waiter
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations.runs import Operation, cancel_run
+from taskflow.store.operations.operation import Operation
+from taskflow.store.operations.runs import cancel_run
 from taskflow.store.operations.waits import complete_item, resume_run
 from taskflow.verbs.registry import declared
 from taskflow.verbs.task import Task
