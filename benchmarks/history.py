@@ -24,7 +24,7 @@ from taskflow.history.rows import Rows, rows_of
 from taskflow.history.writer import RUNS, Batch, Writer
 from taskflow.models import RunStatus
 from taskflow.settings import Settings
-from taskflow.store.operations.records import instant
+from taskflow.store.operations.encoding import instant
 
 ENVIRONMENT = "bench"
 START = 1_800_000_000_000

@@ -18,9 +18,10 @@ from taskflow.definition.queue import QueueLimits
 from taskflow.models import RunStatus
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
+from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.operations.making import NewRun, trigger_run
-from taskflow.store.operations.records import ClaimedRun, Ticket
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
+from taskflow.store.operations.tickets import Ticket
 from taskflow.store.operations.waits import OpenedWait, complete_item, wait_run
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig, new_run_id

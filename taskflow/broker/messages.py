@@ -25,7 +25,7 @@ _UNQUOTED: Final = ("@RESERVATION@", "@ARGS@")
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class ReceivedTicket:
     """The content of a ticket's headers."""
 
     run_id: str
@@ -79,7 +79,7 @@ def ticket_template(celery: Celery, task_id: str) -> str:
     return template
 
 
-def ticket_from_headers(headers: Mapping[str, object] | None) -> Ticket | None:
+def ticket_from_headers(headers: Mapping[str, object] | None) -> ReceivedTicket | None:
     """Return the ticket in a message's headers, None for a message that a plain Celery producer sent."""
     mark = (headers or {}).get(TICKET_HEADER)
     if headers is None or not isinstance(mark, Mapping):
@@ -87,4 +87,4 @@ def ticket_from_headers(headers: Mapping[str, object] | None) -> Ticket | None:
     run_id, reservation = headers.get("id"), cast(Mapping[str, object], mark).get("reservation")
     if not isinstance(run_id, str) or not isinstance(reservation, int):
         return None
-    return Ticket(run_id, reservation)
+    return ReceivedTicket(run_id, reservation)

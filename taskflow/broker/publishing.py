@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from amqp.exceptions import AMQPError, MessageNacked, NotFound
 from celery import Celery
@@ -19,61 +19,13 @@ from taskflow.broker.messages import BODY, CONTENT_ENCODING, CONTENT_TYPE, ticke
 from taskflow.broker.queues import EXCHANGE_NAME, celery_queue
 from taskflow.broker.urls import is_amqp, without_password
 from taskflow.errors import BrokerUnavailableError
+from taskflow.store.operations.tickets import Ticket
 
 _POOL_LIMIT: Final = 10
 _TRIES: Final = 2  # the second try is over a new connection
 _PERSISTENT: Final = 2
 _PAUSE_SECONDS: Final = 0.01
 """Pause before a ticket that RabbitMQ refused is sent again; each further pause is twice as long."""
-
-
-class OutgoingTicket(Protocol):
-    """A ticket to be published: the store's own, or any object with its attributes."""
-
-    @property
-    def run_id(self) -> str:
-        """The run that may start."""
-        ...
-
-    @property
-    def task_id(self) -> str:
-        """The task's id, which is the name of the Celery task."""
-        ...
-
-    @property
-    def reservation(self) -> int:
-        """The number under which the store holds a slot for the run."""
-        ...
-
-    @property
-    def queue(self) -> str:
-        """The name of the Celery queue."""
-        ...
-
-    @property
-    def argsrepr(self) -> str:
-        """The arguments that Flower shows: redacted, about a thousand characters at most."""
-        ...
-
-
-class Publisher(Protocol):
-    """Brings tickets to the workers."""
-
-    def publish(self, tickets: Sequence[OutgoingTicket]) -> None:
-        """Publish tickets in order; returns when the broker has taken responsibility for all of them.
-
-        Raises:
-            BrokerUnavailableError: Some may not have been published. Publishing all of them again is harmless.
-        """
-        ...
-
-    def queue_length(self, queue: str) -> int | None:
-        """Return how many messages wait in a Celery queue, None when there is no such queue.
-
-        Raises:
-            BrokerUnavailableError: The broker did not answer.
-        """
-        ...
 
 
 class KombuPublisher:
@@ -94,7 +46,7 @@ class KombuPublisher:
         self._of_parent: ConnectionPool | None = None
         _publishers.add(self)
 
-    def publish(self, tickets: Sequence[OutgoingTicket]) -> None:
+    def publish(self, tickets: Sequence[Ticket]) -> None:
         """Publish tickets in order, each to a queue declared as the workers declare it.
 
         Raises:
@@ -151,7 +103,7 @@ class KombuPublisher:
             connection.ensure_connection(max_retries=0)
             yield connection
 
-    def _publish_all(self, connection: Connection, unpublished: deque[OutgoingTicket]) -> None:
+    def _publish_all(self, connection: Connection, unpublished: deque[Ticket]) -> None:
         producer: Any = Producer(connection, auto_declare=False)  # its stub lacks batch()
         if not self._is_amqp:
             with producer.batch():
@@ -166,7 +118,7 @@ class KombuPublisher:
                     raise _UnroutableError(f"{returned[0]} (queue {unpublished[0].queue})")
                 unpublished.popleft()
 
-    def _publish_patiently(self, producer: Any, ticket: OutgoingTicket) -> None:
+    def _publish_patiently(self, producer: Any, ticket: Ticket) -> None:
         """Publish a ticket, and send it again while RabbitMQ refuses it, for half the timeout.
 
         RabbitMQ refuses a message for a quorum queue that another client is declaring, because it has no leader yet.
@@ -187,7 +139,7 @@ class KombuPublisher:
             # On Redis this does not declare the queue: kombu counts its lists.
             return int(channel.queue_declare(queue=queue, passive=self._is_amqp).message_count)
 
-    def _publish_one(self, producer: Any, ticket: OutgoingTicket) -> None:
+    def _publish_one(self, producer: Any, ticket: Ticket) -> None:
         producer.publish(
             BODY,
             content_type=CONTENT_TYPE,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from taskflow.engine.known_tasks import KnownTasks
 from taskflow.store import operations
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 
 
 class Declarations:

@@ -7,7 +7,7 @@ from taskflow.engine.steps import Steps, Write, adrive, checked, drive, shards_o
 from taskflow.models import RunError
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations.runs import PER_PASS
+from taskflow.store.operations.operation import PER_PASS
 from taskflow.store.operations.waits import complete_item, read_waiters
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_run

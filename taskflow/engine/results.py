@@ -17,7 +17,7 @@ from taskflow.errors import ResultTimeoutError, StoreUnavailableError
 from taskflow.models import RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations.records import pairs
+from taskflow.store.operations.encoding import pairs
 from taskflow.store.sync_store import Store
 
 LOOK_AGAIN_SECONDS: Final = 5.0

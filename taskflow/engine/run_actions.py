@@ -23,6 +23,7 @@ from taskflow.models import Run, RunError
 from taskflow.objects.large_values import is_resolved
 from taskflow.store import operations
 from taskflow.store.operations.making import NewRun
+from taskflow.store.operations.operation import Operation
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_run
 
@@ -242,7 +243,7 @@ class StoreRunActions:
         ]
         return [*parents, *grandchildren]
 
-    def _each(self, run_ids: Sequence[str], make: Callable[[str], operations.runs.Operation[Any]]) -> Steps[list[Any]]:
+    def _each(self, run_ids: Sequence[str], make: Callable[[str], Operation[Any]]) -> Steps[list[Any]]:
         """Execute one operation for each run, wherever it is; returns results and errors in their order."""
         shard_sets = [shards_of_run(run_id, self._planner.shards) for run_id in run_ids]
         results = iter(

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from taskflow.errors import TaskflowError
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import names_no_run, shard_of_run
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from taskflow.errors import StaleClaimError, StoreUnavailableError, TaskflowError
 from taskflow.seams.streams import StreamAddress
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.streams import StreamLimits, append_items
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_run

@@ -18,7 +18,7 @@ from taskflow.errors import StoreUnavailableError
 from taskflow.models import Run, RunStatus
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations.records import pairs
+from taskflow.store.operations.encoding import pairs
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_run
 

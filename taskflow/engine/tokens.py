@@ -14,7 +14,7 @@ from taskflow.seams.tokens import TokenOptions, TokenQuery
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.tokens import NewToken
 from taskflow.store.operations.waits import complete_item
 from taskflow.store.sync_store import Store

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from taskflow.models import Attempt, AttemptOutcome, Run, RunStatus
 from taskflow.store.operations import records
+from taskflow.store.operations.encoding import error_json, instant, run_error
 
 Row = dict[str, Any]
 SEARCHED: Final = 500
@@ -81,10 +82,10 @@ def attempt_of(row: Mapping[Any, Any]) -> Attempt:
         number=row["number"],
         claim=row["claim"],
         node=row["node"],
-        started_at=records.instant(row["started"]),
-        finished_at=None if row["finished"] is None else records.instant(row["finished"]),
+        started_at=instant(row["started"]),
+        finished_at=None if row["finished"] is None else instant(row["finished"]),
         outcome=None if row["outcome"] is None else AttemptOutcome(row["outcome"]),
-        error=records.error(row["error"].encode() if row["error"] else None),
+        error=run_error(row["error"].encode() if row["error"] else None),
     )
 
 
@@ -112,7 +113,7 @@ def _attempt_row(run_id: str, revision: int, attempt: Attempt) -> Row:
         "started": milliseconds(attempt.started_at),
         "finished": milliseconds(attempt.finished_at) if attempt.finished_at else None,
         "outcome": attempt.outcome.value if attempt.outcome else None,
-        "error": records.error_json(attempt.error) if attempt.error else None,
+        "error": error_json(attempt.error) if attempt.error else None,
     }
 
 

@@ -14,8 +14,8 @@ from taskflow.store.connections import scripts
 from taskflow.store.connections.failures import failure, reason
 from taskflow.store.connections.pools import AsyncConnections, packed
 from taskflow.store.connections.replicas import Replicas
-from taskflow.store.operations.records import Ticket
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
+from taskflow.store.operations.tickets import Ticket
 from taskflow.store.sync_store import PAUSE_SECONDS, UNREACHABLE, OnEnded, TicketPublisher
 from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
 

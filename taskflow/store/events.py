@@ -8,8 +8,8 @@ from typing import Any, Final
 from redis.exceptions import ResponseError
 
 from taskflow.errors import StoreUnavailableError
-from taskflow.store.operations.records import pairs
-from taskflow.store.operations.runs import Operation, milliseconds
+from taskflow.store.operations.encoding import milliseconds, pairs
+from taskflow.store.operations.operation import Operation
 from taskflow.store.sync_store import Store
 
 EVENTS: Final = "events"

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from taskflow.errors import StoreUnavailableError
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 
 ResultT = TypeVar("ResultT")
 MOST_AT_ONCE = 200

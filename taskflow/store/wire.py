@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from taskflow.errors import RunNotFoundError, TaskflowError
 from taskflow.store.connections.scripts import script
-from taskflow.store.operations.records import Ticket, ticket
-from taskflow.store.operations.runs import Operation, milliseconds
+from taskflow.store.operations.encoding import milliseconds
+from taskflow.store.operations.operation import Operation
+from taskflow.store.operations.tickets import Ticket, ticket
 
 ResultT = TypeVar("ResultT")
 _BATCH_ID = re.compile(r"batch_([0-9a-f]{2})[0-9a-f]{31}")
@@ -181,12 +181,3 @@ def names_no_run(error: TaskflowError) -> bool:
 def shard_of_queue(queue: str, shards: int) -> int:
     """Return the shard on which a queue lives."""
     return zlib.crc32(queue.encode()) % shards if shards > 1 else 0
-
-
-def redis_url(url: str) -> str:
-    """Return a URL as redis-py reads it: ``valkey://`` is ``redis://``, and unix sockets keep their ``db``."""
-    parts = urlsplit(url)
-    scheme = {"valkey": "redis", "valkeys": "rediss", "redis+socket": "unix"}.get(parts.scheme, parts.scheme)
-    query = [("db" if name == "virtual_host" else name, value) for name, value in parse_qsl(parts.query)]
-    text = urlunsplit((scheme, parts.netloc, parts.path, urlencode(query), ""))
-    return text if parts.netloc or scheme != "unix" or "://" in text else text.replace("unix:", "unix://", 1)

@@ -11,7 +11,7 @@ from taskflow.engine.effects import perform_effect
 from taskflow.errors import BrokerUnavailableError, StoreScriptError
 from taskflow.models import RunError
 from taskflow.store import operations
-from taskflow.store.operations.runs import PER_PASS, Operation
+from taskflow.store.operations.operation import PER_PASS, Operation
 from taskflow.store.sync_store import Store
 
 log = logging.getLogger("taskflow.upkeep")

@@ -8,13 +8,13 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from taskflow.definition.registry import declared
 
 from taskflow import Queue, Retry, RunFilter, errors, models, task
 from taskflow.definition.calls.trigger_options import TriggerKeywords
 from taskflow.models import TRANSITIONS, RunStatus
 from taskflow.settings import Settings
 from taskflow.store.connections import scripts
-from taskflow.verbs.registry import declared
 
 ROOT = Path(__file__).parents[2]
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()

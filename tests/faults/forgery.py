@@ -11,7 +11,7 @@ from taskflow.errors import StaleClaimError
 from taskflow.execution.reporting.changes import Change
 from taskflow.seams.streams import StreamAddress
 from taskflow.store import operations
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.streams import StreamLimits
 from taskflow.store.operations.waits import OpenedWait
 from taskflow.store.sync_store import Store

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from taskflow import AttemptOutcome, RunHandle, RunStatus, StoreUnavailableError
-from taskflow.store.operations.records import Ticket
+from taskflow.store.operations.tickets import Ticket
 from tests.conftest import MakeServer, StartFleet
 from tests.faults.proxy import Proxy, through
 from tests.projects import fleet_tasks as tasks

@@ -15,7 +15,7 @@ from taskflow.history.writer import Batch, Writer
 from taskflow.settings import Settings
 from taskflow.store.sync_store import Store
 from taskflow.upkeep.feed import FeedThread
-from tests.store.conftest import Bench, make_bench, real_time
+from tests.support.bench import Bench, make_bench, real_time
 from tests.support.postgres import PostgresServer, find_postgresql
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until

@@ -20,7 +20,7 @@ from taskflow.store.sync_store import Store
 from taskflow.upkeep import feed
 from taskflow.upkeep.feed_lag import FeedLag, feed_lag
 from tests.history.conftest import RETENTION, StartFeed, end, feed_thread, open_database
-from tests.store.conftest import Bench, real_time
+from tests.support.bench import Bench, real_time
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 

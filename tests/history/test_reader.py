@@ -12,7 +12,7 @@ from taskflow.history.database import Database
 from taskflow.history.reader import Reader
 from taskflow.history.writer import Writer
 from taskflow.models import RunStatus
-from taskflow.store.operations.records import instant
+from taskflow.store.operations.encoding import instant
 from tests.history.conftest import ENVIRONMENT, an_error, rows, write
 
 CREATED = instant(1_800_000_000_000)

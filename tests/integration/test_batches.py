@@ -24,7 +24,7 @@ from taskflow import (
     runs,
     tasks,
 )
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 from tests.conftest import MakeServer, StartFleet
 from tests.projects.fleet_tasks import Nap, echo, flaky, heavy, sleep
 from tests.support.fleet import ROOT, Fleet

@@ -11,7 +11,7 @@ import pytest
 
 from taskflow import RunStatus
 from taskflow.models import AttemptOutcome
-from taskflow.store.operations.records import Ticket
+from taskflow.store.operations.tickets import Ticket
 from tests.conftest import StartFleet
 from tests.projects import waiting_tasks as tasks
 from tests.projects.fleet_tasks import echo

@@ -23,10 +23,10 @@ from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleCl
 from taskflow.models import TRANSITIONS, AttemptOutcome, RunStatus
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
+from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.operations.journal import suspend_run, unload_run, write_journal
-from taskflow.store.operations.records import ClaimedRun
 from taskflow.store.operations.waits import OpenedWait, complete_item, wait_run
-from tests.store.conftest import CLASS, ERROR, HEARTBEAT, LEASE, Bench, make_bench
+from tests.support.bench import CLASS, ERROR, HEARTBEAT, LEASE, Bench, make_bench
 from tests.support.servers import RedisServer
 
 LARGE = "large-1x.process"

@@ -13,7 +13,7 @@ from taskflow.models import BatchError, RunStatus
 from taskflow.store import operations
 from taskflow.store.operations.making import NewRun
 from taskflow.store.wire import new_batch_id, new_run_id, shard_of_batch
-from tests.store.conftest import CLASS, Bench
+from tests.support.bench import CLASS, Bench
 from tests.support.permanent_keys import is_permanent
 
 BATCH = "batch_00" + "1" * 31

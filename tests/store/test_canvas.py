@@ -10,7 +10,7 @@ from taskflow.errors import RunNotFoundError, StaleClaimError
 from taskflow.models import AttemptOutcome, RunStatus
 from taskflow.store import operations
 from taskflow.store.sync_store import Store
-from tests.store.conftest import ERROR, HEARTBEAT, Bench, make_bench, real_time
+from tests.support.bench import ERROR, HEARTBEAT, Bench, make_bench, real_time
 from tests.support.servers import RedisServer
 
 HOLD = timedelta(seconds=10)

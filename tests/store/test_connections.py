@@ -21,7 +21,7 @@ from taskflow.store.connections import scripts
 from taskflow.store.operations.making import NewRun
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig, new_run_id, shard_of_queue, shard_of_run
-from tests.store.conftest import CLASS, Bench, real_time
+from tests.support.bench import CLASS, Bench, real_time
 from tests.support.servers import RedisServer, free_port
 
 LUA = Path(taskflow.store.__file__).parent / "lua"

@@ -13,12 +13,12 @@ from taskflow.models import RunStatus
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.making import NewRun
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 from taskflow.store.pipeline import Pipeline
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import new_run_id
 from taskflow.upkeep.passes import Upkeep
-from tests.store.conftest import CLASS, ERROR, HEARTBEAT, LEASE, Bench
+from tests.support.bench import CLASS, ERROR, HEARTBEAT, LEASE, Bench
 
 
 def a_run() -> NewRun:

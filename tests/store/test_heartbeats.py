@@ -3,7 +3,7 @@
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.wire import StoreConfig
-from tests.store.conftest import LEASE, Bench
+from tests.support.bench import LEASE, Bench
 
 REASON = RunError("Canceled", "Canceled by user")
 

@@ -8,11 +8,11 @@ from taskflow.errors import StaleClaimError
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
+from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.operations.journal import read_journal, suspend_run, unload_run, write_journal
-from taskflow.store.operations.records import ClaimedRun
 from taskflow.store.operations.waits import OpenedWait, complete_item, read_waits, wait_run
 from taskflow.store.wire import derived_run_id, shard_of_run
-from tests.store.conftest import ERROR, Bench
+from tests.support.bench import ERROR, Bench
 
 STEP = b'sstep\tcharge\n{"cents":5}'
 

@@ -10,7 +10,7 @@ import pytest
 from taskflow.seams.journal import JournalScope, Scope, current_scope, in_scope
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.batches import read_statuses
-from tests.store.conftest import Bench, real_time
+from tests.support.bench import Bench, real_time
 
 
 @pytest.mark.parametrize("is_lost", [False, True], ids=["at once", "after a lost connection"])

@@ -1,16 +1,16 @@
 """Who may start, and when: keys, totals, rates, the environment, priorities, pauses, times to live."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
-from taskflow.definition.calls.debounce import Debounce
 from taskflow.definition.queue import Queue, QueueLimits
-from taskflow.errors import QueueNotFoundError, RunNotClaimableError, RunNotDelayedError
+from taskflow.errors import QueueNotFoundError, RunNotClaimableError
 from taskflow.models import RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.operations.queues import control_queue, read_queues
-from tests.store.conftest import Bench
+from tests.support.bench import Bench, let_time_pass
 
 REASON = RunError("Canceled", "Canceled by user")
 
@@ -60,22 +60,6 @@ def test_keyed_and_keyless_runs_do_not_count_against_each_other(bench: Bench) ->
     plain = [bench.trigger("q", limit=limits) for _ in range(2)]
     keyed = [bench.trigger("q", limit=limits, concurrency_key="k") for _ in range(2)]
     assert startable(bench, *plain, *keyed) == [plain[0], keyed[0]]
-
-
-def test_a_rate_limit_lets_a_bucket_start_and_then_one_each_interval(bench: Bench) -> None:
-    """GCRA: 10 a second means 10 at once, then one each 100 ms."""
-    bench.node(capacity=100)
-    limits = Queue("q", rate_limit="10/s").limits
-    ids = [bench.trigger("q", limit=limits) for _ in range(14)]
-    assert len(startable(bench, *ids)) == 10
-    bench.upkeep()
-    assert len(startable(bench, *ids)) == 10
-    bench.pass_time(0.21)
-    bench.upkeep()
-    assert len(startable(bench, *ids)) == 12
-    bench.pass_time(1)
-    bench.upkeep()
-    assert len(startable(bench, *ids)) == 14
 
 
 def test_the_environment_has_a_limit_and_its_queues_take_turns(bench: Bench) -> None:
@@ -196,89 +180,75 @@ def test_an_attempt_that_computes_too_long_is_stopped_from_outside(bench: Bench)
     assert bench.slots("q") == set()
 
 
-def test_a_debounced_trigger_puts_the_delayed_run_off(bench: Bench) -> None:
-    """Leading keeps the first payload, trailing takes the last one; beyond max_delay there is another run."""
-    leading = Debounce("k", 5, max_delay=8)
-
-    def trigger(debounce: Debounce, payload: bytes) -> str:
-        return bench.trigger(debounce=debounce, due=debounce.delay, payload=payload)
-
-    first = trigger(leading, b"1")
-    bench.pass_time(2)
-    assert trigger(leading, b"2") == first
-    run = bench.run(operations.runs.read_run(first))
-    assert run.payload == 1
-    assert run.due_at is not None
-    assert run.due_at - run.created_at > timedelta(seconds=6.9)
-    bench.pass_time(2)
-    second = trigger(leading, b"3")
-    assert second != first
-    other = trigger(Debounce("other", 5, mode="trailing"), b"1")
-    assert trigger(Debounce("other", 5, mode="trailing"), b"9") == other
-    assert bench.run(operations.runs.read_run(other)).payload == 9
-    bench.pass_time(6)
-    bench.upkeep()
-    assert bench.status(other) is RunStatus.QUEUED
-    assert trigger(Debounce("other", 5, mode="trailing"), b"1") != other
-
-
-def test_a_delayed_run_is_rescheduled_and_the_old_instant_does_nothing(bench: Bench) -> None:
-    """Only while it is DELAYED."""
-    run_id = bench.trigger(due=timedelta(seconds=1))
-    bench.run(operations.runs.reschedule_run(run_id, timedelta(seconds=3)))
-    bench.pass_time(2)
-    bench.upkeep()
-    assert bench.status(run_id) is RunStatus.DELAYED
-    bench.pass_time(1.1)
-    bench.upkeep()
-    assert bench.status(run_id) is RunStatus.QUEUED
-    with pytest.raises(RunNotDelayedError, match="QUEUED"):
-        bench.run(operations.runs.reschedule_run(run_id, timedelta(seconds=3)))
-
-
-def test_children_of_a_canceled_run_can_be_canceled_once(bench: Bench) -> None:
-    """Those that have ended are left alone."""
-    bench.node()
-    parent = bench.trigger()
-    queued, done = bench.trigger(parent_id=parent), bench.trigger(parent_id=parent)
-    bench.finish(bench.claim(done))
-    bench.run(operations.runs.cancel_run(parent, REASON))
-    assert bench.run(operations.runs.cancel_children(parent, REASON)) == [queued]
-    assert bench.run(operations.runs.cancel_children(parent, REASON)) == []
-    assert (bench.status(queued), bench.status(done)) == (RunStatus.CANCELED, RunStatus.COMPLETED)
-
-
-def test_final_hooks_without_a_living_attempt_get_a_ticket_of_their_own(bench: Bench) -> None:
-    """Run once by a worker; again when that dies inside them, or by the code that a cancel stops."""
-    bench.run(operations.making.declare({}, {}, by_worker=True, final_hooks={"t": True}))
-    bench.node()
-    run_id = bench.trigger("q", limit=1)
+def cancel(bench: Bench, run_id: str) -> None:
+    """Cancel a run that has a ticket."""
     bench.run(operations.runs.cancel_run(run_id, REASON))
-    claimed = bench.claim(run_id)
-    assert (claimed.ended, claimed.error) == (RunStatus.CANCELED, REASON)
-    assert bench.status(run_id) is RunStatus.CANCELED
-    bench.give_up(claimed)
-    again = bench.claim(run_id)
-    assert again.ended is RunStatus.CANCELED
-    bench.run(operations.runs.finish_hooks(run_id, again.claim, [RunError("E", "in a hook")]))
+
+
+def defer(bench: Bench, run_id: str) -> None:
+    """Pause the queue of a run that has a ticket, and let a node find out."""
+    bench.run(control_queue("a", "pause"))
     with pytest.raises(RunNotClaimableError):
         bench.claim(run_id)
-    assert bench.run(operations.runs.read_run(run_id)).hook_errors == (RunError("E", "in a hook"),)
-
-    executing = bench.claim(bench.trigger("q", limit=1))
-    bench.run(operations.runs.cancel_run(executing.run_id, REASON))
-    bench.run(operations.runs.finish_hooks(executing.run_id, executing.claim))
-    assert (bench.slots("q"), bench.field(executing.run_id, "hooks")) == (set(), "DONE")
 
 
-def test_a_run_that_has_settled_is_never_executed_again(bench: Bench) -> None:
-    """Its worker died in a final hook: the outcome stands, and the hooks run once more."""
-    bench.run(operations.making.declare({}, {}, by_worker=True, final_hooks={"t": True}))
+@pytest.mark.parametrize("leave", [cancel, defer])
+def test_room_that_others_leave_is_taken_by_a_concurrency_key(
+    one_bench: Bench, leave: Callable[[Bench, str], None]
+) -> None:
+    """Not only at a claim: canceled and paused runs leave room in their class, too."""
+    bench = one_bench
+    bench.node(capacity=1)
+    before = [bench.trigger("a", limit=10) for _ in range(2)]
+    keyed = bench.trigger("b", limit=1, concurrency_key="k")
+    assert not bench.field(keyed, "ticket")
+    for run_id in before:
+        leave(bench, run_id)
+    assert bench.field(keyed, "ticket")
+
+
+def test_keys_of_canceled_runs_do_not_stand_before_one_that_can_start(one_bench: Bench) -> None:
+    """However many there are, in a class without a node or behind a total limit."""
+    bench = one_bench
+    for run_id in [bench.trigger("a", limit=1, concurrency_key=f"k{number}") for number in range(1200)]:
+        bench.run(operations.runs.cancel_run(run_id, REASON))
+    alive = bench.trigger("b", limit=1, concurrency_key="k")
     bench.node()
-    claimed = bench.claim(bench.trigger("q", limit=1))
-    bench.run(operations.runs.settle_run(claimed.run_id, claimed.claim, RunStatus.COMPLETED, output=b'"x"'))
-    assert bench.status(claimed.run_id) is RunStatus.EXECUTING
-    bench.give_up(claimed)
-    assert bench.status(claimed.run_id) is RunStatus.COMPLETED
-    hooks = bench.claim(claimed.run_id)
-    assert (hooks.ended, hooks.output, hooks.attempt_number) == (RunStatus.COMPLETED, b'"x"', 1)
+    let_time_pass(bench, "n1", turns=2)
+    assert bench.field(alive, "ticket")
+    limits = Queue("c", concurrency_limit=1, total_limit=1).limits
+    holder = bench.claim(bench.trigger("c", limit=limits))
+    for run_id in [bench.trigger("c", limit=limits, concurrency_key=f"k{number}") for number in range(300)]:
+        bench.run(operations.runs.cancel_run(run_id, REASON))
+    last = bench.trigger("c", limit=limits, concurrency_key="last")
+    bench.finish(holder)
+    assert bench.field(last, "ticket")
+
+
+def test_a_freed_environment_slot_goes_to_whoever_can_use_it(bench: Bench) -> None:
+    """Not to a queue whose runs were canceled meanwhile."""
+    bench.node()
+    bench.redis("HSET", bench.key("environment"), "limit", 1)
+    first, canceled, last = bench.trigger("a"), bench.trigger("b"), bench.trigger("c")
+    bench.run(operations.runs.cancel_run(canceled, REASON))
+    bench.finish(bench.claim(first))
+    assert bench.field(last, "ticket")
+
+
+def test_a_task_id_with_colons_does_not_name_another_queues_key(bench: Bench) -> None:
+    """``task/a:slots`` is a queue, and no set of slots."""
+    bench.node()
+    bench.claim(bench.trigger("task/a", limit=1))
+    odd = bench.trigger("task/a:slots", limit=1)
+    assert bench.field(odd, "ticket")
+
+
+def test_the_sweep_heals_the_slots_of_concurrency_keys(bench: Bench) -> None:
+    """A run whose record is gone, also one of a queue whose name has a colon, must not keep its key from running."""
+    bench.node()
+    for queue in ("q", "task/a:b"):
+        lost, waiting = (bench.trigger(queue, limit=QueueLimits(per_key=1), concurrency_key="k") for _ in range(2))
+        assert not bench.field(waiting, "ticket")
+        bench.redis("DEL", bench.key(f"run:{lost}"))
+        bench.sweep()
+        assert bench.field(waiting, "ticket"), queue

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from taskflow.errors import RunNotClaimableError
+from taskflow.errors import NodeUnregisteredError, RunNotClaimableError
 from taskflow.models import AttemptOutcome, RunStatus
 from taskflow.store import operations
-from tests.store.conftest import CLASS, ERROR, HEARTBEAT, LEASE, Bench, make_bench
+from taskflow.store.operations.operation import PER_PASS
+from tests.support.bench import CLASS, ERROR, HEARTBEAT, LEASE, Bench, let_time_pass, make_bench
 
 LARGE = "large-1x.process"
 
@@ -250,3 +251,35 @@ def test_a_pushed_ticket_is_json_whatever_the_payload(one_bench: Bench, payload:
         message = json.loads(made.redis("RPOP", shared(made)))
         assert (message["id"], message["n"], message["q"]) == (run_id, 1, shared(made))
         assert message["args"].removesuffix("...") in payload
+
+
+def test_a_node_that_dies_while_it_leaves_loses_none_of_its_runs(one_bench: Bench) -> None:
+    """It gives them up in parts; the reaper goes on where it stopped."""
+    bench = one_bench
+    bench.node()
+    ids = [bench.trigger() for _ in range(PER_PASS + 1)]
+    for run_id in ids:
+        bench.claim(run_id)
+    bench.run(operations.nodes.unregister_node("n1", AttemptOutcome.INTERRUPTED, ERROR))
+    bench.node("n2")
+    let_time_pass(bench, "n2", turns=3)
+    assert {bench.status(run_id) for run_id in ids} == {RunStatus.QUEUED}
+
+
+def test_a_node_whose_runs_are_being_taken_is_told_so(one_bench: Bench) -> None:
+    """However late its heartbeat comes: it must stop its code and register anew."""
+    bench = one_bench
+    bench.upkeep()
+    bench.node()
+    ids = [bench.trigger() for _ in range(PER_PASS + 1)]
+    for run_id in ids:
+        bench.claim(run_id)
+    reap = operations.nodes.reap_nodes(LEASE, HEARTBEAT, ERROR)
+    for _ in range(20):
+        bench.pass_time(HEARTBEAT.total_seconds())
+        if bench.run(reap) == PER_PASS:
+            break
+    with pytest.raises(NodeUnregisteredError):
+        bench.beat("n1")
+    with pytest.raises(NodeUnregisteredError):
+        bench.claim(bench.trigger())

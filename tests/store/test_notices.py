@@ -7,7 +7,7 @@ import pytest
 
 from taskflow.store.connections.link import Link
 from taskflow.store.notices import AsyncNotices, Notices
-from tests.store.conftest import Bench
+from tests.support.bench import Bench
 from tests.support.waiting import wait_until
 
 KILL = ("CLIENT", "KILL", "TYPE", "pubsub")

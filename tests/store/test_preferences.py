@@ -10,11 +10,11 @@ import pytest
 from taskflow.models import AttemptOutcome, RunStatus
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
-from taskflow.store.operations.records import ClaimedRun
+from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.operations.version_names import code_name, version_name
 from taskflow.store.operations.waits import OpenedWait, wait_run
 from taskflow.store.sync_store import Store
-from tests.store.conftest import CLASS, ERROR, LEASE, Bench, make_bench
+from tests.support.bench import CLASS, ERROR, LEASE, Bench, make_bench
 from tests.support.servers import RedisServer
 
 ASYNC = "small-1x.async"

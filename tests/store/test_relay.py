@@ -11,10 +11,11 @@ from taskflow.definition.signal import CANCELED
 from taskflow.errors import RunNotClaimableError
 from taskflow.models import RunError, RunStatus
 from taskflow.store import operations
-from taskflow.store.operations.records import ClaimedRun
+from taskflow.store.operations.claims import ClaimedRun
+from taskflow.store.operations.operation import Operation
 from taskflow.store.sync_store import Store
 from taskflow.worker.attempt.relay import Relay
-from tests.store.conftest import Bench, real_time
+from tests.support.bench import Bench, real_time
 
 
 @pytest.fixture
@@ -34,12 +35,12 @@ def relay(one_bench: Bench) -> Relay:
     return made
 
 
-def claim_of(run_id: str, reservation: int = 1) -> operations.runs.Operation[ClaimedRun]:
+def claim_of(run_id: str, reservation: int = 1) -> Operation[ClaimedRun]:
     """Return a child's claim."""
     return operations.runs.claim_run(run_id, node_id="n1", reservation=reservation, pid=7)
 
 
-def finish_of(claimed: ClaimedRun) -> operations.runs.Operation[RunStatus]:
+def finish_of(claimed: ClaimedRun) -> Operation[RunStatus]:
     """Return the word that a run has completed."""
     return operations.runs.finish_run(claimed.run_id, claimed.claim, RunStatus.COMPLETED, output=b"1")
 

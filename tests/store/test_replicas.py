@@ -17,12 +17,12 @@ from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.batches import read_batch, trigger_runs, write_batch
 from taskflow.store.operations.making import NewRun, trigger_run
-from taskflow.store.operations.records import Ticket
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
+from taskflow.store.operations.tickets import Ticket
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig, new_batch_id, new_run_id
 from tests.conftest import MakeServer
-from tests.store.conftest import CLASS, ERROR
+from tests.support.bench import CLASS, ERROR
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
 

@@ -14,7 +14,7 @@ from taskflow.execution.reporting.changes import Change, Json, Kind, apply, json
 from taskflow.models import AttemptOutcome, RunStatus
 from taskflow.store import operations
 from taskflow.store.operations.updates import StoredMetadata
-from tests.store.conftest import ERROR, Bench
+from tests.support.bench import ERROR, Bench
 from tests.support.permanent_keys import is_permanent
 
 

@@ -10,9 +10,9 @@ from taskflow.definition.queue import QueueLimits
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, RunNotFoundError, StaleClaimError
 from taskflow.models import AttemptOutcome, RunStatus
 from taskflow.store import operations
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 from taskflow.store.wire import new_run_id
-from tests.store.conftest import ERROR, HEARTBEAT, LEASE, Bench
+from tests.support.bench import ERROR, HEARTBEAT, LEASE, Bench
 from tests.support.permanent_keys import is_permanent
 
 

@@ -15,8 +15,8 @@ from taskflow.store import operations
 from taskflow.store.operations.streams import StreamLimits, read_items
 from taskflow.store.operations.waits import OpenedWait, complete_item, wait_run
 from taskflow.store.sync_store import Store
-from tests.store.conftest import Bench, real_time
 from tests.store.test_streams import executing
+from tests.support.bench import Bench, real_time
 
 Make = Callable[..., QueuedWriter]
 

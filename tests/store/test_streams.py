@@ -11,7 +11,7 @@ from taskflow.seams.waits import Waiter
 from taskflow.store import operations
 from taskflow.store.operations.streams import MOST_STREAMS, READ_BYTES, StreamLimits, append_items, ask_item, read_items
 from taskflow.store.operations.waits import OpenedWait, read_waits, wait_run
-from tests.store.conftest import ERROR, Bench
+from tests.support.bench import ERROR, Bench
 from tests.support.permanent_keys import is_permanent
 
 LIMITS = StreamLimits()

@@ -17,7 +17,7 @@ from taskflow.store.operations.waits import OpenedWait, read_waits, wait_run
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import new_run_id, new_token_id, shard_of_token
 from taskflow.testing import context
-from tests.store.conftest import Bench, make_bench
+from tests.support.bench import Bench, make_bench
 from tests.support.servers import RedisServer
 
 SHARDS = 3

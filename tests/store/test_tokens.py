@@ -13,7 +13,7 @@ from taskflow.errors import TokenNotFoundError
 from taskflow.models import RunStatus
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.tokens import (
     NewToken,
     complete_token,
@@ -24,7 +24,7 @@ from taskflow.store.operations.tokens import (
 )
 from taskflow.store.operations.waits import OpenedWait, close_waits, read_waiters, read_waits, resume_run, wait_run
 from taskflow.store.wire import new_token_id
-from tests.store.conftest import ERROR, Bench, make_bench
+from tests.support.bench import ERROR, Bench, make_bench
 from tests.support.permanent_keys import is_permanent
 from tests.support.servers import RedisServer
 

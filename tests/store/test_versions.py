@@ -7,12 +7,12 @@ from taskflow.definition.calls.debounce import Debounce
 from taskflow.definition.queue import QueueLimits
 from taskflow.models import RunError, RunStatus
 from taskflow.store import operations
+from taskflow.store.operations.encoding import instant
 from taskflow.store.operations.making import declare
+from taskflow.store.operations.operation import PER_PASS
 from taskflow.store.operations.queues import read_queues
-from taskflow.store.operations.records import instant
 from taskflow.store.operations.registration import TaskRegistration, read_workers
-from taskflow.store.operations.runs import PER_PASS
-from tests.store.conftest import CLASS, Bench
+from tests.support.bench import CLASS, Bench
 
 PATIENCE = timedelta(days=1)
 REASON = RunError("Canceled", "Canceled by user")

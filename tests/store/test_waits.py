@@ -8,7 +8,7 @@ from taskflow.errors import StaleClaimError
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
-from taskflow.store.operations.records import ClaimedRun
+from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.operations.waits import (
     OpenedWait,
     close_waits,
@@ -17,7 +17,7 @@ from taskflow.store.operations.waits import (
     resume_run,
     wait_run,
 )
-from tests.store.conftest import ERROR, LEASE, Bench
+from tests.support.bench import ERROR, LEASE, Bench
 
 
 def parked(bench: Bench, run_id: str, *waits: OpenedWait, pid: int = 0, node: str = "n1") -> ClaimedRun:

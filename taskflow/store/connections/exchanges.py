@@ -10,7 +10,7 @@ from taskflow.store.connections import scripts
 from taskflow.store.connections.failures import failure
 from taskflow.store.connections.link import Link
 from taskflow.store.connections.pools import packed
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 
 
 def call(connection: Link, request: bytes, operation: Operation[Any] | None) -> Any:

@@ -3,7 +3,7 @@
 from redis.exceptions import ResponseError
 
 from taskflow.errors import StoreScriptError, StoreUnavailableError
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 
 _AWAY = ("LOADING", "BUSY", "OOM", "READONLY", "MASTERDOWN", "NOREPLICAS", "MISCONF", "CLUSTERDOWN", "TRYAGAIN")
 """Codes of a server that can't serve now. redis-py has classes of its own for some, and takes their codes away."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import hiredis
 from redis import ConnectionPool
@@ -20,7 +21,6 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from taskflow.store.connections.link import Link
-from taskflow.store.wire import redis_url
 
 _pack: Callable[[tuple[Any, ...]], bytes] = cast("Any", hiredis).pack_command  # its stub takes one argument only
 
@@ -31,7 +31,7 @@ class Connections:
     def __init__(self, url: str, timeout: timedelta) -> None:
         options = _options(url, timeout)
         from_url: Any = cast("Any", ConnectionPool).from_url  # partly untyped in redis-py
-        self._pool: ConnectionPool = from_url(redis_url(url), retry=Retry(NoBackoff(), 0), **options)
+        self._pool: ConnectionPool = from_url(_redis_url(url), retry=Retry(NoBackoff(), 0), **options)
         self._timeout = timeout.total_seconds()
         self._idle: list[Link] = []
         self._lent: weakref.WeakSet[Link] = weakref.WeakSet()
@@ -90,7 +90,7 @@ class AsyncConnections:
     def __init__(self, url: str, timeout: timedelta) -> None:
         options = _options(url, timeout)
         from_url: Any = cast("Any", AsyncConnectionPool).from_url
-        self._pool: AsyncConnectionPool = from_url(redis_url(url), **options)
+        self._pool: AsyncConnectionPool = from_url(_redis_url(url), **options)
         self._idle: list[AsyncConnection] = []
 
     async def acquire(self) -> AsyncConnection:
@@ -121,10 +121,19 @@ def packed(*commands: tuple[Any, ...]) -> bytes:
     return b"".join(map(_pack, commands))
 
 
+def _redis_url(url: str) -> str:
+    """Return a URL as redis-py reads it: ``valkey://`` is ``redis://``, and unix sockets keep their ``db``."""
+    parts = urlsplit(url)
+    scheme = {"valkey": "redis", "valkeys": "rediss", "redis+socket": "unix"}.get(parts.scheme, parts.scheme)
+    query = [("db" if name == "virtual_host" else name, value) for name, value in parse_qsl(parts.query)]
+    text = urlunsplit((scheme, parts.netloc, parts.path, urlencode(query), ""))
+    return text if parts.netloc or scheme != "unix" or "://" in text else text.replace("unix:", "unix://", 1)
+
+
 def _options(url: str, timeout: timedelta) -> dict[str, Any]:
     seconds = timeout.total_seconds()
     options: dict[str, Any] = {"socket_timeout": seconds, "protocol": 2}
-    if redis_url(url).startswith("unix:"):
+    if _redis_url(url).startswith("unix:"):
         return options
     return options | {"socket_connect_timeout": seconds, "socket_keepalive": True}
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from taskflow.errors import ReplicasMissingError, StoreUnavailableError
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 
 _WAY_SECONDS: Final = 1.0
 """For the answer's way: the socket itself gives up after the connect timeout. Half of that, when it is shorter."""

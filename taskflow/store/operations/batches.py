@@ -10,8 +10,9 @@ from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.errors import BatchNotFoundError, RunNotFoundError
 from taskflow.models import BatchError, Run, RunStatus
 from taskflow.store.operations import records
+from taskflow.store.operations.encoding import instant, pairs
 from taskflow.store.operations.making import NewRun, trigger_run
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 
 RUNS_A_SCRIPT: Final = 50
 """How many runs one script makes: it holds the store for some 2 ms."""
@@ -75,7 +76,7 @@ def read_batch(batch_id: str) -> Operation[StoredBatch]:
     def read(code: int, value: Any) -> StoredBatch:
         if code == 0:
             raise BatchNotFoundError(batch_id)
-        return _stored_batch(value[0], records.pairs(value[1:]))
+        return _stored_batch(value[0], pairs(value[1:]))
 
     return Operation("read_batch", (batch_id,), read)
 
@@ -89,9 +90,9 @@ def _stored_batch(now: bytes, fields: Mapping[str, bytes]) -> StoredBatch:
     errors = [BatchError(*error) for _, value in _parts("errors:", fields) for error in json.loads(value)]
     length = max(found, default=-1) + 1 if count is None else count
     return StoredBatch(
-        created_at=records.instant(fields["created"]),
-        written_at=records.instant(fields["written"]),
-        now=records.instant(now),
+        created_at=instant(fields["created"]),
+        written_at=instant(fields["written"]),
+        now=instant(now),
         run_ids=tuple(found.get(index) for index in range(length)),
         errors=tuple(error for error in errors if error.index < length),
         count=count,
@@ -122,7 +123,7 @@ def watch_run(run_id: str) -> Operation[tuple[str, Run]]:
     def read(code: int, value: Any) -> tuple[str, Run]:
         if code == 0:
             raise RunNotFoundError(run_id)
-        return value[0].decode(), records.run(run_id, records.pairs(value[1:]))
+        return value[0].decode(), records.run(run_id, pairs(value[1:]))
 
     return Operation("watch_run", (run_id,), read)
 
@@ -142,7 +143,7 @@ def find_runs(index: str, cursor: str, count: int, where: RunFilter) -> Operatio
     }
 
     def read(_: int, value: Any) -> tuple[str, list[Run]]:
-        found = [records.run(fields[0].decode(), records.pairs(fields[1:])) for fields in value[1]]
+        found = [records.run(fields[0].decode(), pairs(fields[1:])) for fields in value[1]]
         return value[0].decode(), found
 
     args = (index, cursor, count, json.dumps({name: value for name, value in wanted.items() if value}))

@@ -6,8 +6,8 @@ from typing import Any, Final, Literal
 
 from taskflow.errors import RunNotFoundError
 from taskflow.models import RunError, RunStatus
-from taskflow.store.operations import records
-from taskflow.store.operations.runs import PER_PASS, Operation, milliseconds
+from taskflow.store.operations.encoding import milliseconds, run_error
+from taskflow.store.operations.operation import PER_PASS, Operation
 
 CHORD_KEPT: Final = timedelta(days=30)
 """How long a chord's parts are kept after the last of its members ended that has ended so far."""
@@ -42,7 +42,7 @@ def claim_canvas(run_id: str, hold: timedelta) -> Operation[EndedRun | None]:
                 RunStatus(status.decode()),
                 task_id.decode(),
                 output or b"null",
-                records.error(error),
+                run_error(error),
             )
         if value == b"MISSING":
             raise RunNotFoundError(run_id)

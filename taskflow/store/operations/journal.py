@@ -8,7 +8,7 @@ from pydantic_core import to_json
 
 from taskflow.errors import StaleClaimError
 from taskflow.models import RunStatus
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from taskflow.definition.calls.idempotency import IdempotencyKey
 from taskflow.definition.queue import NO_LIMITS, QueueLimits
 from taskflow.objects.address import LargeValue
 from taskflow.seams.waits import Waiter
-from taskflow.store.operations.runs import Operation, due_text, milliseconds
+from taskflow.store.operations.encoding import due_text, milliseconds
+from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.version_names import version_name
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from taskflow.errors import NodeUnregisteredError
 from taskflow.models import AttemptOutcome, RunError, RunStatus
-from taskflow.store.operations import records
-from taskflow.store.operations.runs import PER_PASS, Operation, milliseconds
+from taskflow.store.operations.encoding import error_json, milliseconds, pairs
+from taskflow.store.operations.operation import PER_PASS, Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,20 @@ class Tick:
 
     due: frozenset[str]
     wait_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRun:
+    """A run that a node holds, with the child that executes it (0 for a coroutine)."""
+
+    run_id: str
+    claim: int
+    pid: int
+    status: RunStatus
+    task_id: str
+    failed_attempts: int
+    max_attempts: int
+    class_name: str
 
 
 def register_node(
@@ -82,7 +96,7 @@ def serve_queues(node_id: str, queues: Sequence[str], *, capacity: int, classes:
 
 def unregister_node(node_id: str, outcome: AttemptOutcome, reason: RunError) -> Operation[int]:
     """End a node's lease on its own wish. Reads as how many of its runs are left: repeat until 0."""
-    return Operation("unregister_node", (node_id, outcome.value, records.error_json(reason), PER_PASS), _number)
+    return Operation("unregister_node", (node_id, outcome.value, error_json(reason), PER_PASS), _number)
 
 
 def list_nodes() -> Operation[list[str]]:
@@ -94,10 +108,10 @@ def list_nodes() -> Operation[list[str]]:
     return Operation("list_nodes", (), read)
 
 
-def read_node_runs(node_id: str) -> Operation[list[records.HeldRun]]:
+def read_node_runs(node_id: str) -> Operation[list[HeldRun]]:
     """Read which runs a node holds."""
 
-    def read(_: int, value: Any) -> list[records.HeldRun]:
+    def read(_: int, value: Any) -> list[HeldRun]:
         return [_held(*fields) for fields in value]
 
     return Operation("read_node_runs", (node_id,), read)
@@ -134,7 +148,7 @@ def retire_runs(run_ids: Sequence[str], retention: timedelta) -> Operation[int]:
 
 def reap_nodes(lease: timedelta, heartbeat: timedelta, reason: RunError) -> Operation[int]:
     """Take the runs of nodes whose lease is over. -1 when leases were granted after a pause instead."""
-    args = (milliseconds(lease), milliseconds(heartbeat), PER_PASS, records.error_json(reason))
+    args = (milliseconds(lease), milliseconds(heartbeat), PER_PASS, error_json(reason))
     return Operation("reap_nodes", args, _number)
 
 
@@ -183,14 +197,14 @@ def release_tick(node_id: str) -> Operation[int]:
 
 def inbox_entry(entry_id: bytes, fields: Sequence[bytes]) -> InboxEntry:
     """Return an inbox message from its stream entry."""
-    found = records.pairs(fields)
+    found = pairs(fields)
     return InboxEntry(entry_id.decode(), found["kind"].decode(), found["run"].decode(), int(found["claim"]))
 
 
 def _held(
     run_id: bytes, claim: bytes, pid: bytes, status: bytes, task: bytes, failed: bytes, most: bytes, class_name: bytes
-) -> records.HeldRun:
-    return records.HeldRun(
+) -> HeldRun:
+    return HeldRun(
         run_id.decode(),
         int(claim),
         int(pid),

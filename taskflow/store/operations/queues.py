@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from taskflow.errors import QueueNotFoundError
 from taskflow.models import QueueState
-from taskflow.store.operations.records import instant
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.encoding import instant
+from taskflow.store.operations.operation import Operation
 
 QueueCommand = Literal["pause", "resume", "override", "reset"]
 

@@ -1,15 +1,14 @@
 """What workers tell the store of themselves and of the tasks they can run, and how it is read."""
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from taskflow.definition.queue import QueueLimits
-from taskflow.store.operations import records
+from taskflow.store.operations.encoding import instant, milliseconds
 from taskflow.store.operations.making import limits_json
-from taskflow.store.operations.runs import Operation, milliseconds
+from taskflow.store.operations.operation import Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +91,6 @@ def read_workers() -> Operation[Registrations]:
     return Operation("read_workers", (), read)
 
 
-def registered_json(tasks: Sequence[TaskRegistration]) -> Mapping[str, str]:
-    """Return each task's stored form."""
-    return {task.id: task.to_json() for task in tasks}
-
-
 def _worker(node_id: bytes, queues: bytes, description: bytes, since: bytes) -> RegisteredWorker:
     told = json.loads(description)
     return RegisteredWorker(
@@ -104,7 +98,7 @@ def _worker(node_id: bytes, queues: bytes, description: bytes, since: bytes) -> 
         queues=tuple(json.loads(queues)),
         concurrency=int(told.get("concurrency", 0)),
         version=told.get("version"),
-        since=records.instant(since),
+        since=instant(since),
     )
 
 

@@ -6,9 +6,8 @@ repeated after a lost reply: each recognises that it was done.
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Generic, TypeVar
+from typing import Any
 
 from taskflow.errors import (
     NodeUnregisteredError,
@@ -19,32 +18,20 @@ from taskflow.errors import (
 )
 from taskflow.models import AttemptOutcome, Run, RunError, RunStatus
 from taskflow.store.operations import records
-
-ResultT = TypeVar("ResultT")
-Reply = tuple[int, Any]
-PER_PASS: Final = 100
-"""How many items one upkeep script handles, so that none holds the store for long."""
-
-
-@dataclass(slots=True)
-class Operation(Generic[ResultT]):
-    """One call of one script. ``read`` gets the reply's code and value and returns the result, or raises.
-
-    ``needs_replicas``: whoever asked for it hears of it once as many replicas have it as the settings say.
-
-    Not frozen, which takes three times as long to make.
-    """
-
-    script: str
-    args: tuple[bytes | str | int | float, ...]
-    read: Callable[[int, Any], ResultT]
-    run_id: str | None = None
-    needs_replicas: bool = False
+from taskflow.store.operations.claims import ClaimedRun, claimed_run
+from taskflow.store.operations.encoding import (
+    due_text,
+    error_json,
+    errors_json,
+    instant,
+    milliseconds,
+    pairs,
+    run_error,
+)
+from taskflow.store.operations.operation import PER_PASS, Operation
 
 
-def claim_run(
-    run_id: str, *, node_id: str, reservation: int, pid: int = 0, version: str = ""
-) -> Operation[records.ClaimedRun]:
+def claim_run(run_id: str, *, node_id: str, reservation: int, pid: int = 0, version: str = "") -> Operation[ClaimedRun]:
     """Claim a queued run for a node, or the final hooks of one that ended without its code.
 
     ``pid`` is the child that executes it, 0 for a coroutine; ``version`` that of the node's code.
@@ -55,9 +42,9 @@ def claim_run(
         NodeUnregisteredError: The node holds no lease.
     """
 
-    def read(code: int, value: Any) -> records.ClaimedRun:
+    def read(code: int, value: Any) -> ClaimedRun:
         if code > 0:
-            return records.claimed_run(run_id, value, is_ended=code == 2)
+            return claimed_run(run_id, value, is_ended=code == 2)
         if value == b"UNREGISTERED":
             raise NodeUnregisteredError(node_id)
         raise RunNotClaimableError(run_id, value.decode())
@@ -84,8 +71,8 @@ def finish_run(
         StaleClaimError: The claim is over.
     """
     failed = int(status in (RunStatus.FAILED, RunStatus.CRASHED))
-    told = records.error_json(error) if error else ""
-    args = (run_id, claim, status.value, output, told, failed, int(hooks_left), _errors_json(hook_errors))
+    told = error_json(error) if error else ""
+    args = (run_id, claim, status.value, output, told, failed, int(hooks_left), errors_json(hook_errors))
     return Operation("finish_run", args, _fenced(run_id, claim))
 
 
@@ -97,7 +84,7 @@ def settle_run(
     Raises (when read):
         StaleClaimError: The claim is over.
     """
-    args = (run_id, claim, status.value, output, records.error_json(error) if error else "")
+    args = (run_id, claim, status.value, output, error_json(error) if error else "")
     return Operation("settle_run", args, _fenced(run_id, claim))
 
 
@@ -107,11 +94,7 @@ def finish_hooks(run_id: str, claim: int, hook_errors: Sequence[RunError] = ()) 
     Raises (when read):
         StaleClaimError: The claim is over.
     """
-    return Operation("finish_hooks", (run_id, claim, _errors_json(hook_errors)), _fenced(run_id, claim))
-
-
-def _errors_json(errors: Sequence[RunError]) -> str:
-    return f"[{','.join(map(records.error_json, errors))}]" if errors else ""
+    return Operation("finish_hooks", (run_id, claim, errors_json(hook_errors)), _fenced(run_id, claim))
 
 
 def retry_run(
@@ -122,7 +105,7 @@ def retry_run(
     Raises (when read):
         StaleClaimError: The claim is over.
     """
-    args = (run_id, claim, records.error_json(error), milliseconds(delay), class_name)
+    args = (run_id, claim, error_json(error), milliseconds(delay), class_name)
     return Operation("retry_run", args, _fenced(run_id, claim))
 
 
@@ -137,7 +120,7 @@ def give_up_run(run_id: str, claim: int, outcome: AttemptOutcome, error: RunErro
         if code == 0:
             raise StaleClaimError(run_id, claim, value.decode())
 
-    return Operation("give_up_run", (run_id, claim, outcome.value, records.error_json(error)), read)
+    return Operation("give_up_run", (run_id, claim, outcome.value, error_json(error)), read)
 
 
 def cancel_run(run_id: str, reason: RunError) -> Operation[bool]:
@@ -152,7 +135,7 @@ def cancel_run(run_id: str, reason: RunError) -> Operation[bool]:
             raise RunNotFoundError(run_id)
         return code == 1
 
-    return Operation("cancel_run", (run_id, records.error_json(reason)), read)
+    return Operation("cancel_run", (run_id, error_json(reason)), read)
 
 
 def cancel_children(parent_id: str, reason: RunError) -> Operation[list[str]]:
@@ -161,7 +144,7 @@ def cancel_children(parent_id: str, reason: RunError) -> Operation[list[str]]:
     def read(_: int, value: Any) -> list[str]:
         return [child.decode() for child in value]
 
-    return Operation("cancel_children", (parent_id, records.error_json(reason), PER_PASS), read)
+    return Operation("cancel_children", (parent_id, error_json(reason), PER_PASS), read)
 
 
 def reschedule_run(run_id: str, due: datetime | timedelta) -> Operation[datetime]:
@@ -177,7 +160,7 @@ def reschedule_run(run_id: str, due: datetime | timedelta) -> Operation[datetime
             raise RunNotFoundError(run_id)
         if code == 0:
             raise RunNotDelayedError(run_id, value.decode())
-        return records.instant(value)
+        return instant(value)
 
     return Operation("reschedule_run", (run_id, due_text(due)), read)
 
@@ -192,7 +175,7 @@ def read_run(run_id: str) -> Operation[Run]:
     def read(code: int, value: Any) -> Run:
         if code == 0:
             raise RunNotFoundError(run_id)
-        return records.run(run_id, records.pairs(value))
+        return records.run(run_id, pairs(value))
 
     return Operation("read_run", (run_id,), read)
 
@@ -208,7 +191,7 @@ def read_result(run_id: str) -> Operation[tuple[RunStatus, bytes | None, RunErro
         if code == 0:
             raise RunNotFoundError(run_id)
         status, output, error = value
-        return RunStatus(status.decode()), output, records.error(error)
+        return RunStatus(status.decode()), output, run_error(error)
 
     return Operation("read_result", (run_id,), read)
 
@@ -217,7 +200,7 @@ def list_runs(limit: int) -> Operation[list[Run]]:
     """List up to ``limit`` live and ``limit`` finished runs, newest first, without payload, output and attempts."""
 
     def read(_: int, value: Any) -> list[Run]:
-        return [records.run(fields[0].decode(), records.pairs(fields[1:])) for fields in value]
+        return [records.run(fields[0].decode(), pairs(fields[1:])) for fields in value]
 
     return Operation("list_runs", (limit,), read)
 
@@ -229,15 +212,3 @@ def _fenced(run_id: str, claim: int) -> Callable[[int, bytes], RunStatus]:
         return RunStatus(value.decode())
 
     return read
-
-
-def due_text(due: datetime | timedelta | None) -> str:
-    """Return when a run is to start as scripts take it: an instant in ms, "+<ms>" from the store's now, or ""."""
-    if due is None:
-        return ""
-    return f"+{milliseconds(due)}" if isinstance(due, timedelta) else str(round(due.timestamp() * 1000))
-
-
-def milliseconds(duration: timedelta) -> int:
-    """Return a duration in whole milliseconds."""
-    return round(duration.total_seconds() * 1000)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from taskflow.errors import RunNotFoundError, StaleClaimError, StreamClosedError, StreamError
 from taskflow.seams.streams import StreamAddress
 from taskflow.seams.waits import Waiter
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 
 MOST_STREAMS: Final = 100
 """Streams that one run may have, both kinds together."""

@@ -13,8 +13,8 @@ from taskflow.definition.calls.idempotency import IdempotencyKey
 from taskflow.definition.calls.tokens import Token, TokenStatus
 from taskflow.errors import TokenNotFoundError
 from taskflow.seams.waits import Instant, Waiter
-from taskflow.store.operations import records
-from taskflow.store.operations.runs import Operation, due_text, milliseconds
+from taskflow.store.operations.encoding import due_text, instant, milliseconds, pairs
+from taskflow.store.operations.operation import Operation
 
 FIRST: Final = ""
 """Where a list begins."""
@@ -75,7 +75,7 @@ def watch_token(token_id: str, waiter: Waiter) -> Operation[tuple[datetime | Non
         if code == 0:
             raise TokenNotFoundError(token_id)
         timeout, done = value
-        return records.instant(timeout) if timeout else None, done
+        return instant(timeout) if timeout else None, done
 
     return Operation("watch_token", (token_id, waiter.text), read)
 
@@ -90,7 +90,7 @@ def read_token(token_id: str) -> Operation[Token]:
     def read(code: int, value: Any) -> Token:
         if code == 0:
             raise TokenNotFoundError(token_id)
-        return _token(token_id, records.pairs(value))
+        return _token(token_id, pairs(value))
 
     return Operation("read_token", (token_id,), read)
 
@@ -105,7 +105,7 @@ def list_tokens(
 
     def read(_: int, value: Any) -> tuple[str, list[tuple[int, Token]]]:
         further, *found = value
-        tokens = [(int(score), _token(each.decode(), records.pairs(fields))) for each, score, *fields in found]
+        tokens = [(int(score), _token(each.decode(), pairs(fields))) for each, score, *fields in found]
         return further.decode(), tokens
 
     args = (cursor, limit, status.value if status else "", json.dumps(list(tags)) if tags else "")
@@ -116,9 +116,9 @@ def _token(token_id: str, fields: Mapping[str, bytes]) -> Token:
     return Token(
         id=token_id,
         status=TokenStatus(fields["status"].decode()),
-        created_at=records.instant(fields["created"]),
-        timeout_at=records.instant(fields["timeout"]) if "timeout" in fields else None,
-        completed_at=records.instant(fields["completed"]) if "completed" in fields else None,
+        created_at=instant(fields["created"]),
+        timeout_at=instant(fields["timeout"]) if "timeout" in fields else None,
+        completed_at=instant(fields["completed"]) if "completed" in fields else None,
         tags=tuple(json.loads(fields.get("tags", b"[]"))),
         idempotency_key=fields["key"].decode() if "key" in fields else None,
         output=from_json(fields["output"]) if "output" in fields else None,

@@ -8,7 +8,7 @@ from typing import Any
 
 from taskflow.definition.calls.trigger_options import LARGEST_METADATA, MOST_TAGS
 from taskflow.errors import RunNotFoundError, RunUpdateError, StaleClaimError
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 
 MetadataChange = tuple[str, Sequence[str], str]
 """Kind, path of names, value as JSON text. Kinds: set, delete, append, remove, increment, replace (with no path)."""

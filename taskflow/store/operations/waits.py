@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from taskflow.errors import RunNotFoundError, StaleClaimError
 from taskflow.models import RunStatus
 from taskflow.seams.waits import Instant, Waiter
+from taskflow.store.operations.encoding import due_text
 from taskflow.store.operations.journal import entries_json
-from taskflow.store.operations.runs import Operation, due_text
+from taskflow.store.operations.operation import Operation
 
 
 class OpenedWait(NamedTuple):

@@ -24,9 +24,10 @@ from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.seams.waits import Waits
 from taskflow.store import operations
+from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.operations.journal import StoredJournal
-from taskflow.store.operations.records import ClaimedRun, HeldRun
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.nodes import HeldRun
+from taskflow.store.operations.operation import Operation
 from taskflow.worker.attempt.runtime import Runtime
 
 LEAVING = RunError("Interrupted", "The node was asked to stop.")

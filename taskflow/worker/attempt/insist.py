@@ -6,7 +6,7 @@ import time
 from typing import Final, TypeVar
 
 from taskflow.errors import StoreUnavailableError
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 from taskflow.worker.attempt.runtime import Runtime
 
 log = logging.getLogger("taskflow.node")

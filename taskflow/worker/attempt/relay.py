@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from taskflow.errors import StoreUnavailableError
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_run
 

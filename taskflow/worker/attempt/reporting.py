@@ -16,7 +16,7 @@ from taskflow.execution.reporting.sink import RunIdentity
 from taskflow.execution.reporting.spool import Spool, send_orphans
 from taskflow.settings import Settings
 from taskflow.store import operations
-from taskflow.store.operations.records import ClaimedRun
+from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.sync_store import Store
 
 log = logging.getLogger("taskflow.run")

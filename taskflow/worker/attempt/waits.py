@@ -13,9 +13,9 @@ from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.execution.waiting.coroutines import CoroutineWaits
 from taskflow.execution.waiting.wait_store import LOOK_SECONDS, NO_ENTRIES, Done, Opening
 from taskflow.models import RunStatus
+from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.operations.journal import suspend_run, write_journal
-from taskflow.store.operations.records import ClaimedRun
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.waits import DoneWaits, OpenedWait, close_waits, read_waits, resume_run, wait_run
 from taskflow.store.wire import shard_of_run
 from taskflow.worker.attempt.insist import insist

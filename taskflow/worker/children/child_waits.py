@@ -12,7 +12,7 @@ from taskflow.execution.waiting.coroutines import CoroutineWaits
 from taskflow.execution.waiting.durable_blocking import DurableBlockingWaits
 from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
 from taskflow.seams.waits import Waits
-from taskflow.store.operations.records import ClaimedRun
+from taskflow.store.operations.claims import ClaimedRun
 from taskflow.worker.attempt.runtime import Runtime
 from taskflow.worker.attempt.waits import ChildLoopWaitStore, ChildWaitStore
 from taskflow.worker.children.alarm import Timer

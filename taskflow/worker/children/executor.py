@@ -18,7 +18,7 @@ from taskflow.execution.final_hooks import has_final_hooks
 from taskflow.execution.outcome import Tries, out_of_memory
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
-from taskflow.store.operations.records import HeldRun
+from taskflow.store.operations.nodes import HeldRun
 from taskflow.worker.attempt.claimed import LEAVING, STOPPED, finish_operation
 from taskflow.worker.attempt.insist import insist
 from taskflow.worker.attempt.parking import ParkingLine

@@ -30,9 +30,9 @@ from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.models import RunStatus
 from taskflow.store import operations
+from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.operations.journal import read_journal, unload_run
-from taskflow.store.operations.records import ClaimedRun
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 from taskflow.store.wire import shard_of_run
 from taskflow.worker.attempt.claimed import (
     finish_operation,

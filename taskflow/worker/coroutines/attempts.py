@@ -22,7 +22,7 @@ from taskflow.models import RunStatus
 from taskflow.store import operations
 from taskflow.store.operations.journal import read_journal, unload_run
 from taskflow.store.operations.nodes import read_node_runs
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 from taskflow.store.pipeline import Pipeline
 from taskflow.worker.attempt.claimed import (
     finish_operation,

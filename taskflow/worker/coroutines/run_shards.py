@@ -1,8 +1,8 @@
 """Where an asyncio node finds a run: on the shard that its id names; an adopted run's id names none."""
 
 from taskflow.errors import RunNotClaimableError
-from taskflow.store.operations.records import ClaimedRun
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.claims import ClaimedRun
+from taskflow.store.operations.operation import Operation
 from taskflow.store.pipeline import Pipeline
 from taskflow.store.wire import shard_of_run
 

@@ -12,7 +12,7 @@ from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT, Signal
 from taskflow.execution.outcome import Outcome
 from taskflow.execution.waiting.coroutines import CoroutineWaits
 from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
-from taskflow.store.operations.records import ClaimedRun
+from taskflow.store.operations.claims import ClaimedRun
 from taskflow.worker.coroutines.run_slots import RunSlots
 from taskflow.worker.coroutines.taken_ticket import TakenTicket
 

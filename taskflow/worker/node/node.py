@@ -14,6 +14,7 @@ from taskflow.errors import StaleClaimError, StoreUnavailableError
 from taskflow.models import AttemptOutcome
 from taskflow.store import operations
 from taskflow.store.operations.nodes import InboxEntry
+from taskflow.store.operations.operation import Operation
 from taskflow.worker.attempt.claimed import LEAVING, STOPPED
 from taskflow.worker.attempt.insist import insist
 from taskflow.worker.attempt.runtime import Runtime, Service
@@ -128,7 +129,7 @@ class Node:
             with suppress(StaleClaimError):  # it has said so itself
                 insist(self._runtime, stopped, run_id=message.run_id)
 
-    def _leniently(self, operation: operations.runs.Operation[int], shard: int) -> int:
+    def _leniently(self, operation: Operation[int], shard: int) -> int:
         try:
             return self._runtime.store.run(operation, shard=shard)
         except StoreUnavailableError as error:

@@ -12,7 +12,7 @@ from kombu import pools
 
 from taskflow.broker.celery_app import make_celery
 from taskflow.broker.publishing import KombuPublisher
-from taskflow.store.operations.records import Ticket
+from taskflow.store.operations.tickets import Ticket
 from tests.support.processes import spawn, stop_group
 
 QUEUE = "dev.small-1x.process"

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from celery import Celery
 
-from taskflow.broker.messages import BODY, Ticket, ticket_from_headers, ticket_template
-from taskflow.broker.same_server import direct_list_name
+from taskflow.broker.messages import BODY, ReceivedTicket, ticket_from_headers, ticket_template
 from tests.integration.broker.conftest import QUEUE, MakePublisher, StartWorker, a_celery, tickets
 from tests.support.processes import tail
 from tests.support.servers import RedisServer
@@ -37,7 +36,7 @@ def test_a_ticket_is_small_and_says_which_run_under_which_reservation() -> None:
     assert len(text) < 700
     message = json.loads(text)
     assert "@" not in text
-    assert ticket_from_headers(message["headers"]) == Ticket("run_" + "x" * 26, 12)
+    assert ticket_from_headers(message["headers"]) == ReceivedTicket("run_" + "x" * 26, 12)
     assert message["headers"]["argsrepr"] == '{"message": "quote \\" and ünïcode"}'
     assert json.loads(message["body"]) == [[], {}, {}]
 
@@ -55,7 +54,7 @@ def test_kombu_publishes_the_same_message_as_the_scripts(store_server: RedisServ
     celery = a_celery(store_server.url)
     publisher(celery).publish(tickets(1))
     client = store_server.client()
-    sent = json.loads(client.execute_command("LINDEX", direct_list_name(QUEUE, {}), 0))
+    sent = json.loads(client.execute_command("LINDEX", QUEUE, 0))
     client.close()
     scripted = json.loads(a_message(celery))
     assert sent["headers"] == scripted["headers"]
@@ -74,7 +73,7 @@ def test_an_unmodified_celery_worker_runs_both(
     """The message is Celery's own protocol: nothing in the worker, its tracer or kombu needs taskflow."""
     celery = a_celery(redis7.url)
     client = redis7.client()
-    client.execute_command("LPUSH", direct_list_name(QUEUE, {}), a_message(celery, "run_scripted", 7))
+    client.execute_command("LPUSH", QUEUE, a_message(celery, "run_scripted", 7))
     publisher(celery).publish(tickets(1))
     start_worker("stock_worker", redis7.url, "-P", "prefork", "-c", "1", "-Q", QUEUE, "-E", "-l", "INFO")
     log = tmp_path / "worker.log"

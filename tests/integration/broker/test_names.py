@@ -5,14 +5,13 @@ from dataclasses import replace
 
 import pytest
 from kombu.connection import Connection
-from kombu.transport.redis import Channel as KombuChannel
 from kombu.transport.redis import Transport as KombuTransport
 
 from taskflow.broker.celery_app import prepare_worker
 from taskflow.broker.logs import hide_payload_values
 from taskflow.broker.queues import QueueName, celery_queue, dedicated_queue, parse_queue, shared_queue, subtask_queue
 from taskflow.broker.redis_transport import Transport
-from taskflow.broker.same_server import direct_list_name, is_same_server
+from taskflow.broker.same_server import is_same_server
 from taskflow.broker.urls import batch_url, kombu_url, redis_address, without_password
 from taskflow.store.operations.version_names import code_name
 from tests.integration.broker.conftest import QUEUE, a_celery
@@ -123,16 +122,6 @@ def test_only_a_worker_on_redis_consumes_in_batches() -> None:
 def test_scripts_push_directly_only_to_their_own_server(store: str, broker: str, expected: bool) -> None:
     """A worker would not see a ticket on another server than its broker."""
     assert is_same_server(store, broker) is expected
-
-
-def test_the_list_for_direct_pushes_is_kombus_own() -> None:
-    """Priority 0, the highest, with the options a deployment may have set."""
-    assert direct_list_name("q", {}) == "q"
-    assert direct_list_name("q", {"global_keyprefix": "mine:"}) == "mine:q"
-    assert direct_list_name("q", {"priority_steps": [0, 5], "sep": ":"}) == "q"
-    assert direct_list_name("q", {"priority_steps": [3, 6], "sep": ":"}) == "q:6"
-    assert direct_list_name("q", {"priority_steps": [3, 6]}) == f"q{KombuChannel.sep}6"
-    assert direct_list_name("q", {}) == direct_list_name("q", {"priority_steps": KombuChannel.priority_steps})
 
 
 def test_passwords_are_not_shown() -> None:

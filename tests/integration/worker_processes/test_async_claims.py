@@ -18,10 +18,11 @@ from taskflow.execution.reporting.reports import Reports
 from taskflow.execution.reporting.spool import Spool
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations.runs import Operation, cancel_run
+from taskflow.store.operations.operation import Operation
+from taskflow.store.operations.runs import cancel_run
 from taskflow.worker.coroutines.runs import AsyncRuns
 from taskflow.worker.coroutines.taken_ticket import TakenTicket
-from tests.store.conftest import CLASS, ERROR, Bench, make_bench
+from tests.support.bench import CLASS, ERROR, Bench, make_bench
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
 

@@ -8,7 +8,7 @@ from typing import Any
 from taskflow.engine.stream_sender import QueuedWriter, StreamSender
 from taskflow.errors import StaleClaimError
 from taskflow.seams.streams import StreamAddress
-from taskflow.store.operations.runs import Operation
+from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.streams import StreamLimits
 
 

@@ -5,7 +5,7 @@ import pytest
 from taskflow import AbortRun, ErrorCause, PayloadError
 from taskflow.execution.failures import CAUSES, describe
 from taskflow.models import RunError
-from taskflow.store.operations import records
+from taskflow.store.operations.encoding import error_json, run_error
 
 
 def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
@@ -66,6 +66,6 @@ def test_a_message_that_cannot_be_read_is_said_to_be_so() -> None:
 def test_what_is_stored_reads_back(causes: tuple[ErrorCause, ...]) -> None:
     """An empty list is not written: Lua would make it an object."""
     error = RunError("ValueError", "no", "Traceback", causes)
-    document = records.error_json(error)
-    assert records.error(document) == error
+    document = error_json(error)
+    assert run_error(document) == error
     assert ("causes" in document) == bool(causes)

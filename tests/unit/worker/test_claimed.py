@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from taskflow.errors import StaleClaimError
 from taskflow.models import RunStatus
-from taskflow.store.operations.records import ClaimedRun, HeldRun
+from taskflow.store.operations.claims import ClaimedRun
+from taskflow.store.operations.nodes import HeldRun
 from taskflow.worker.attempt.claimed import take_over
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

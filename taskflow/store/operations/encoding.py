@@ -1,0 +1,67 @@
+"""Instants, durations, errors and hash fields as scripts take and return them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from taskflow.models import ErrorCause, RunError
+
+
+def due_text(due: datetime | timedelta | None) -> str:
+    """Return when a run is to start as scripts take it: an instant in ms, "+<ms>" from the store's now, or ""."""
+    if due is None:
+        return ""
+    return f"+{milliseconds(due)}" if isinstance(due, timedelta) else str(round(due.timestamp() * 1000))
+
+
+def milliseconds(duration: timedelta) -> int:
+    """Return a duration in whole milliseconds."""
+    return round(duration.total_seconds() * 1000)
+
+
+def instant(milliseconds: bytes | str | float) -> datetime:
+    """Return the aware UTC instant of a store timestamp."""
+    return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
+
+
+def duration(stored: bytes | None) -> timedelta | None:
+    """Return the duration of stored milliseconds."""
+    return None if stored is None else timedelta(milliseconds=int(stored))
+
+
+def text(stored: bytes | None) -> str | None:
+    """Return a stored text."""
+    return None if stored is None else stored.decode()
+
+
+def pairs(flat: Sequence[bytes]) -> dict[str, bytes]:
+    """Return the fields of a flat ``field, value, ...`` reply."""
+    return {flat[index].decode(): flat[index + 1] for index in range(0, len(flat), 2)}
+
+
+def error_json(error: RunError) -> str:
+    """Return the stored form ``{"type", "message", "traceback"}`` of an error, with ``"causes"`` if it has any."""
+    told: dict[str, object] = {"type": error.type, "message": error.message, "traceback": error.traceback}
+    if error.causes:  # never an empty list: Lua would write it back as an object
+        told["causes"] = [{"type": cause.type, "message": cause.message} for cause in error.causes]
+    return json.dumps(told)
+
+
+def errors_json(errors: Sequence[RunError]) -> str:
+    """Return the stored form of several errors, a JSON list, "" for none."""
+    return f"[{','.join(map(error_json, errors))}]" if errors else ""
+
+
+def run_error(stored: bytes | str | Mapping[str, str] | None) -> RunError | None:
+    """Return the error of its stored form."""
+    if not stored:
+        return None
+    fields = stored if isinstance(stored, Mapping) else cast("Mapping[str, str]", json.loads(stored))
+    causes = cast("Sequence[Mapping[str, str]]", fields.get("causes", ()))
+    return RunError(
+        fields["type"],
+        fields["message"],
+        fields.get("traceback", ""),
+        tuple(ErrorCause(cause["type"], cause["message"]) for cause in causes),
+    )

@@ -1,0 +1,21 @@
+"""The tickets that scripts leave to their caller."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A broker message that says a run may start, under a reservation number."""
+
+    run_id: str
+    task_id: str
+    reservation: int
+    queue: str
+    argsrepr: str = ""
+
+
+def ticket(fields: Sequence[bytes]) -> Ticket:
+    """Return a ticket that a script left to its caller."""
+    run_id, task_id, reservation, queue, args = fields
+    return Ticket(run_id.decode(), task_id.decode(), int(reservation), queue.decode(), args.decode())
