@@ -8,6 +8,25 @@ _LONGEST_VALUE: Final = 200
 class TaskflowError(Exception):
     """Catch everything that taskflow raises."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return as_it_is(self)
+
+
+def as_it_is(error: BaseException) -> tuple[object, ...]:
+    """Return how an error is pickled and copied: its message and attributes, without a call of its constructor.
+
+    Python's default would pass the message to the constructor, which takes other arguments.
+    """
+    return _blank, (type(error),), {**vars(error), "args": error.args}
+
+
+def _blank(kind: type[BaseException]) -> BaseException:
+    """Make an error without message and attributes.
+
+    Python makes an OSError by ``OSError.__new__`` only, which is not the first one of a class that is a ValueError too.
+    """
+    return OSError.__new__(kind) if issubclass(kind, OSError) else kind.__new__(kind)
+
 
 def shown(value: object) -> str:
     """Return a value as a message names it, cut to 200 characters."""

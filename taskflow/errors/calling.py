@@ -1,7 +1,7 @@
 """What a caller asks for that is not possible: told before anything is written."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from taskflow.errors.base import TaskflowError, shown
 
@@ -16,17 +16,11 @@ class PayloadError(TaskflowError, ValueError):
         self.task_id, self.reason = task_id, reason
         super().__init__(f"The payload does not fit task {task_id!r}: {reason}")
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        return type(self), (self.task_id, self.reason)
-
 
 class PayloadTooLargeError(PayloadError):
     """The payload's JSON is larger than ``payload_limit``. Nothing was written."""
 
-    def __init__(self, task_id: str, size: int | str, limit: int = 0) -> None:
-        if isinstance(size, str):  # unpickled: the reason is complete already
-            super().__init__(task_id, size)
-            return
+    def __init__(self, task_id: str, size: int, limit: int) -> None:
         super().__init__(
             task_id,
             f"its JSON is {size:,} bytes and the limit is {limit:,}. Store the data elsewhere and send its address, "
@@ -41,9 +35,6 @@ class TriggerOptionError(TaskflowError, ValueError):
         self.option, self.value, self.remedy = option, value, remedy
         super().__init__(f"trigger({option}={shown(value)}) is not possible. {remedy}")
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, object, str]]:
-        return type(self), (self.option, self.value, self.remedy)
-
 
 class TaskNotFoundError(TaskflowError, LookupError):
     """No task of that id is declared in this process."""
@@ -51,9 +42,6 @@ class TaskNotFoundError(TaskflowError, LookupError):
     def __init__(self, task_id: str, remedy: str) -> None:
         self.task_id, self.remedy = task_id, remedy
         super().__init__(f"No task {task_id!r} is declared. {remedy}")
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        return type(self), (self.task_id, self.remedy)
 
 
 class BatchItemsError(TaskflowError, ValueError):
@@ -72,9 +60,6 @@ class BatchItemsError(TaskflowError, ValueError):
             f"{shown}{more}. Correct them, or leave atomic=True out to trigger the others."
         )
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self.errors, self.total)
-
 
 class RunFilterError(TaskflowError, ValueError):
     """A filter or the cursor of ``runs.list`` is not possible."""
@@ -83,9 +68,6 @@ class RunFilterError(TaskflowError, ValueError):
         self.option, self.value, self.remedy = option, value, remedy
         super().__init__(f"runs.list({option}={shown(value)}) is not possible. {remedy}")
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, object, str]]:
-        return type(self), (self.option, self.value, self.remedy)
-
 
 class BlockingCallError(TaskflowError, RuntimeError):
     """A blocking verb was called in a thread with a running event loop."""
@@ -93,6 +75,3 @@ class BlockingCallError(TaskflowError, RuntimeError):
     def __init__(self, verb: str, twin: str) -> None:
         self.verb, self.twin = verb, twin
         super().__init__(f"{verb}() would block the running event loop. Use `await {twin}(...)` here.")
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        return type(self), (self.verb, self.twin)

@@ -1,7 +1,5 @@
 """Within workers: a claim of a run that is refused, or over."""
 
-from typing import Self
-
 from taskflow.errors.base import TaskflowError
 
 
@@ -15,9 +13,6 @@ class RunNotClaimableError(TaskflowError):
             "ticket probably came twice; it is dropped."
         )
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        return type(self), (self.run_id, self.status)
-
 
 class StaleClaimError(TaskflowError):
     """A write came under a claim that is over: the run was taken from this node, canceled or finished."""
@@ -26,9 +21,6 @@ class StaleClaimError(TaskflowError):
         self.run_id, self.claim, self.status = run_id, claim, status
         super().__init__(f"Claim {claim} of run {run_id} is over (the run is {status}); the write was refused.")
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, int, str]]:
-        return type(self), (self.run_id, self.claim, self.status)
-
 
 class NodeUnregisteredError(TaskflowError):
     """A node's lease is over: it must stop everything it runs and register anew."""
@@ -36,6 +28,3 @@ class NodeUnregisteredError(TaskflowError):
     def __init__(self, node_id: str) -> None:
         self.node_id = node_id
         super().__init__(f"Node {node_id} holds no lease: it was not heard of for too long. It must register anew.")
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.node_id,)

@@ -1,7 +1,5 @@
 """What is declared or set wrongly: told at import, or at the start."""
 
-from typing import Self
-
 from taskflow.errors.base import TaskflowError, shown
 
 
@@ -12,15 +10,6 @@ class DefinitionError(TaskflowError):
         self.what, self.option, self.value, self.remedy = what, option, value, remedy
         told = "" if option is None else f" ({option}={shown(value)})"
         super().__init__(f"{what}{told}. {remedy}".rstrip())
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild_definition_error, (type(self), self.what, self.option, self.value, self.remedy)
-
-
-def _rebuild_definition_error(
-    kind: type[DefinitionError], what: str, option: str | None, value: object, remedy: str
-) -> DefinitionError:
-    return kind(what, option=option, value=value, remedy=remedy)
 
 
 class SettingsError(TaskflowError):
@@ -36,6 +25,3 @@ class LocalNotSetError(TaskflowError, LookupError):
             f"Local {name!r} {what}. Set it in a middleware or in init; in a test, inside "
             "`with taskflow.testing.local_values():`."
         )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        return type(self), (self.name, self.what)

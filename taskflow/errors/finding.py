@@ -1,7 +1,6 @@
 """What is asked of a run, a batch or a queue and cannot be answered: there is none, or it ended in another way."""
 
 from datetime import timedelta
-from typing import Self
 
 from taskflow.errors.base import TaskflowError
 
@@ -16,9 +15,6 @@ class RunNotFoundError(TaskflowError, LookupError):
             "kept for TASKFLOW_RETENTION."
         )
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.run_id,)
-
 
 class BatchNotFoundError(TaskflowError, LookupError):
     """No batch of that id: never made, or made longer ago than the retention time."""
@@ -30,9 +26,6 @@ class BatchNotFoundError(TaskflowError, LookupError):
             "TASKFLOW_RETENTION."
         )
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.batch_id,)
-
 
 class RunNotDelayedError(TaskflowError):
     """A run that was to be rescheduled is not DELAYED."""
@@ -43,9 +36,6 @@ class RunNotDelayedError(TaskflowError):
             f"Run {run_id} was not rescheduled: it is {status}, and only a DELAYED run can be. Trigger another one."
         )
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        return type(self), (self.run_id, self.status)
-
 
 class QueueNotFoundError(TaskflowError, LookupError):
     """No queue of that name is declared, and no run has used it."""
@@ -53,9 +43,6 @@ class QueueNotFoundError(TaskflowError, LookupError):
     def __init__(self, queue: str, remedy: str = "See `taskflow queues list`.") -> None:
         self.queue, self.remedy = queue, remedy
         super().__init__(f"No queue {queue!r} in this environment. {remedy}")
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        return type(self), (self.queue, self.remedy)
 
 
 class RunFailedError(TaskflowError):
@@ -74,9 +61,6 @@ class RunFailedError(TaskflowError):
         original = f"\n\n{traceback.rstrip()}" if traceback else ""
         super().__init__(f"Run {run_id} ended {status}: {type}: {message}{original}")
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str, str, str]]:
-        return type(self), (self.run_id, self.status, self.type, self.message, self.traceback)
-
 
 class RunCanceledError(RunFailedError):
     """A run whose result was asked for was canceled."""
@@ -88,6 +72,3 @@ class ResultTimeoutError(TaskflowError, TimeoutError):
     def __init__(self, run_id: str, timeout: timedelta, status: str) -> None:
         self.run_id, self.timeout, self.status = run_id, timeout, status
         super().__init__(f"Run {run_id} did not finish within {timeout.total_seconds():g} s; it is {status}.")
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, timedelta, str]]:
-        return type(self), (self.run_id, self.timeout, self.status)

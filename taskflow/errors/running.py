@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Self
 
-from taskflow.errors.base import TaskflowError
+from taskflow.errors.base import TaskflowError, as_it_is
 
 
 class OutsideRunError(TaskflowError, RuntimeError):
@@ -15,9 +15,6 @@ class OutsideRunError(TaskflowError, RuntimeError):
             f"{verb}() was called where no run executes. Call it in a task's function, or in what that calls while the "
             "run's attempt goes on."
         )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.verb,)
 
 
 class RunUpdateError(TaskflowError, ValueError):
@@ -35,9 +32,6 @@ class RunUpdateError(TaskflowError, ValueError):
             "Store the data elsewhere and keep its address.",
         )
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        return type(self), (self.what, self.remedy)
-
 
 class StreamError(TaskflowError, ValueError):
     """A stream of a run cannot be or hold what is asked for. Nothing of it was written."""
@@ -46,9 +40,6 @@ class StreamError(TaskflowError, ValueError):
         self.name, self.what, self.remedy = name, what, remedy
         super().__init__(f"Stream {name!r} {what}. {remedy}")
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, ...]]:
-        return type(self), (self.name, self.what, self.remedy)
-
 
 class StreamClosedError(StreamError):
     """Nothing can be appended or sent any more: the run has ended, or the stream was closed."""
@@ -56,9 +47,6 @@ class StreamClosedError(StreamError):
     def __init__(self, run_id: str, name: str, why: str) -> None:
         self.run_id, self.why = run_id, why
         super().__init__(name, f"of run {run_id} takes nothing any more: {why}", "Look at the run before you append.")
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, ...]]:
-        return type(self), (self.run_id, self.name, self.why)
 
 
 class StreamTimeoutError(TaskflowError, TimeoutError):
@@ -70,9 +58,6 @@ class StreamTimeoutError(TaskflowError, TimeoutError):
             f"Item {index:,} of stream {name!r} of run {run_id} did not come within {timeout.total_seconds():g} s. "
             f"Read again from index {index}."
         )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str, int, timedelta]]:
-        return type(self), (self.run_id, self.name, self.index, self.timeout)
 
 
 class WaitError(TaskflowError, ValueError):
@@ -88,9 +73,6 @@ class WaitTimeoutError(WaitError, TimeoutError):
             f"Token {token_id} timed out: nobody completed it in time. Make another, or let it wait longer."
         )
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.token_id,)
-
 
 class TokenDataError(WaitError):
     """What completes a token is not JSON, not of the token's type, or too large. The text names no value."""
@@ -98,9 +80,6 @@ class TokenDataError(WaitError):
     def __init__(self, token_id: str, reason: str) -> None:
         self.token_id, self.reason = token_id, reason
         super().__init__(f"What completes token {token_id} does not fit: {reason}")
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        return type(self), (self.token_id, self.reason)
 
 
 class TokenNotFoundError(TaskflowError, LookupError):
@@ -112,9 +91,6 @@ class TokenNotFoundError(TaskflowError, LookupError):
             f"No token {token_id!r}. It was never made in this environment, or it was done longer ago than "
             "TASKFLOW_RETENTION."
         )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.token_id,)
 
 
 class JournalError(TaskflowError):
@@ -132,9 +108,6 @@ class StepFailedError(TaskflowError):
         self.step, self.type, self.message = step, type, message
         super().__init__(f"Step {step!r} raised {type}: {message}")
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
-        return type(self), (self.step, self.type, self.message)
-
 
 class Suspended(BaseException):
     """Leaves the code of a durable run that waits without a process from now on. Let it pass; use ``finally``."""
@@ -146,5 +119,5 @@ class Suspended(BaseException):
             "do no further steps and waits; let this exception pass."
         )
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.run_id,)
+    def __reduce__(self) -> tuple[object, ...]:
+        return as_it_is(self)

@@ -1,7 +1,5 @@
 """Store, broker, history or object store did not do what they were asked to."""
 
-from typing import Self
-
 from taskflow.errors.base import TaskflowError
 
 
@@ -25,13 +23,6 @@ class StoreUnavailableError(TaskflowError, ConnectionError):
             f"The run store does not answer: {reason}.{fate} Check TASKFLOW_REDIS_URL with `taskflow doctor`."
         )
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild_store_unavailable, (self.reason, self.run_id, self.may_exist)
-
-
-def _rebuild_store_unavailable(reason: str, run_id: str | None, may_exist: bool) -> StoreUnavailableError:
-    return StoreUnavailableError(reason, run_id=run_id, may_exist=may_exist)
-
 
 class ReplicasMissingError(StoreUnavailableError):
     """Too few replicas of the store confirmed what was triggered. It exists, and workers take it.
@@ -52,9 +43,6 @@ class ReplicasMissingError(StoreUnavailableError):
             "`INFO replication` of the store. Trigger it again with its idempotency key only: without one that makes a "
             "second run.",
         )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[int, int, float, str | None]]:
-        return type(self), (self.confirmed, self.wanted, self.seconds, self.run_id)
 
 
 class BatchTriggerError(StoreUnavailableError):
@@ -81,16 +69,6 @@ class BatchTriggerError(StoreUnavailableError):
         told = f"{made:,} of {total:,} items of batch {batch_id} are runs for certain"
         self.args = (f"{what or self.args[0]} {told}. {remedy}",)
 
-    def __reduce__(self) -> tuple[object, ...]:
-        place = (self.reason, self.batch_id, self.made, self.total)
-        return _rebuild_batch_trigger, (*place, self.is_repeatable, self.what)
-
-
-def _rebuild_batch_trigger(
-    reason: str, batch_id: str, made: int, total: int, is_repeatable: bool, what: str
-) -> BatchTriggerError:
-    return BatchTriggerError(reason, batch_id, made, total, is_repeatable=is_repeatable, what=what)
-
 
 class StoreScriptError(TaskflowError):
     """One of taskflow's scripts failed on the server. It is not tried again: it would fail in the same way.
@@ -110,9 +88,6 @@ class StoreScriptError(TaskflowError):
             "version, which `taskflow doctor` prints."
         )
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str | None]]:
-        return type(self), (self.script, self.reason, self.run_id)
-
 
 class HistoryUnavailableError(TaskflowError, ConnectionError):
     """The history's database did not answer, or answered with an error. Runs are not affected."""
@@ -124,9 +99,6 @@ class HistoryUnavailableError(TaskflowError, ConnectionError):
             "in the store. Check TASKFLOW_DATABASE_URL with `taskflow doctor`."
         )
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
-        return type(self), (self.reason,)
-
 
 class ObjectStoreError(TaskflowError, ConnectionError):
     """A payload or output that is too large for the run store could not be written, or can't be read back."""
@@ -137,9 +109,6 @@ class ObjectStoreError(TaskflowError, ConnectionError):
             f"The object store ({scheme}) did not {verb} {name or 'its folder'}: {reason.rstrip('.')}. Large payloads "
             "and outputs are there: check TASKFLOW_OBJECT_STORE with `taskflow doctor`; every host must reach the same."
         )
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str, str]]:
-        return type(self), (self.verb, self.name, self.reason, self.scheme)
 
 
 class BrokerUnavailableError(TaskflowError, ConnectionError):

@@ -8,10 +8,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from taskflow.definition.registry import declared
 
 from taskflow import Queue, Retry, RunFilter, errors, models, task
 from taskflow.definition.calls.trigger_options import TriggerKeywords
+from taskflow.definition.registry import declared
 from taskflow.models import TRANSITIONS, RunStatus
 from taskflow.settings import Settings
 from taskflow.store.connections import scripts

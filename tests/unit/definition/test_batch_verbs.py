@@ -1,6 +1,5 @@
 """The verbs of batches and the further ones of runs: what they ask the engine, and what they make of its answers."""
 
-import pickle
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,9 +15,6 @@ from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import (
-    BatchItemsError,
-    BatchNotFoundError,
-    BatchTriggerError,
     BlockingCallError,
     RunFailedError,
     RunFilterError,
@@ -194,17 +190,3 @@ async def test_a_blocking_verb_in_an_event_loop_names_its_twin(
     with pytest.raises(BlockingCallError, match=twin):
         verb()
     assert engine.asked == []
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        BatchTriggerError("gone", "batch_1", 5, 10, is_repeatable=False),
-        BatchItemsError([WRONG] * 5, 10),
-        BatchNotFoundError("batch_1"),
-    ],
-)
-def test_the_errors_of_batches_survive_pickling(error: Exception) -> None:
-    """Celery and multiprocessing pickle what code raises."""
-    again = pickle.loads(pickle.dumps(error))
-    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))

@@ -1,13 +1,12 @@
 """The names and types of streams. No I/O."""
 
-import pickle
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 from pydantic import BaseModel, SecretStr, TypeAdapter
 
 from taskflow.definition.documents.stream_items import LARGEST_ITEM, StreamItems
-from taskflow.errors import DefinitionError, StreamClosedError, StreamError, StreamTimeoutError
+from taskflow.errors import DefinitionError, StreamError
 
 
 class Point(BaseModel):
@@ -45,14 +44,3 @@ def test_what_does_not_fit_is_refused_without_showing_it() -> None:
         StreamItems("tokens", str).dump("x" * LARGEST_ITEM)
     with pytest.raises(DefinitionError, match="asterisks"):
         StreamItems("secrets", SecretStr).dump("x")
-
-
-def test_the_errors_survive_pickling() -> None:
-    """They cross process borders."""
-    for error in (
-        StreamError("s", "is full", "Stop."),
-        StreamClosedError("run_1", "s", "it was closed"),
-        StreamTimeoutError("run_1", "s", 3, timedelta(seconds=1)),
-    ):
-        again = pickle.loads(pickle.dumps(error))
-        assert (str(again), vars(again)) == (str(error), vars(error))
