@@ -1,4 +1,4 @@
-"""The options that select runs: ``--status FAILED --task x --tag y --queue q --since 1h --batch b``."""
+"""The options that select runs: ``--status FAILED --task x --tag y --queue q --error e --since 1h --batch b``."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -39,6 +39,7 @@ def _run_filter(
     task: Annotated[list[str] | None, typer.Option(help="Runs of this task; may repeat.", metavar="ID")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Runs with this tag; may repeat.")] = None,
     queue: Annotated[str | None, typer.Option(help="Runs of this queue.")] = None,
+    error: Annotated[str | None, typer.Option(help="Runs with this text in their error's type or message.")] = None,
     since: Annotated[str | None, typer.Option(help="Runs made since then: 30s, 5m, 1h30m ago.")] = None,
     batch: Annotated[str | None, typer.Option(help="Runs of this batch.", metavar="ID")] = None,
 ) -> RunFilter:
@@ -53,6 +54,7 @@ def _run_filter(
         task=tuple(task or ()),
         tag=tuple(tag or ()),
         queue=queue,
+        error=error,
         batch=batch,
         created_from=None if since is None else datetime.now(UTC) - parse_duration(since, option="since"),
     )

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import json
 
 import pytest
+from typer.testing import CliRunner
 
 from taskflow import RunFailedError, RunFilter, RunFilterError, RunNotFoundError, RunStatus, runs
 from taskflow.cli.doctor import history as doctor_history
+from taskflow.cli.main import app as application
 from tests.conftest import StartFleet
 from tests.projects import fleet_tasks as tasks
 from tests.support.servers import RedisServer
@@ -38,6 +41,8 @@ def test_runs_are_found_before_during_and_after_they_leave_the_store(
     assert early.result(timeout=10) == 1
     by_error = RunFilter(error="ATTEMPT 2")
     wait_until(lambda: count(by_error) == 3, "the failures to be in the history")
+    listed = CliRunner().invoke(application, ["runs", "list", "--error", "ATTEMPT 2", "--json", "-A", tasks.__name__])
+    assert {run["id"] for run in json.loads(listed.output)} == {handle.id for handle in later}
 
     wait_until(lambda: "; 0 entries behind" in doctor_history(fleet.flow), "nothing to be behind")
     known = later[0].retrieve()
