@@ -20,10 +20,10 @@ from taskflow.definition.registry import Registry, declared
 from taskflow.definition.task_modules import import_task_modules
 from taskflow.embedded import ensure_store, stop_store
 from taskflow.engine.celery_records import RunRecords
+from taskflow.engine.engine import Engine
 from taskflow.engine.known_tasks import KnownTasks
 from taskflow.engine.lookup import Lookup
 from taskflow.engine.new_run import Planner
-from taskflow.engine.run_engine import RunEngine
 from taskflow.execution.final_hooks import has_final_hooks
 from taskflow.objects.large_values import LargeValues
 from taskflow.settings import Settings
@@ -83,7 +83,7 @@ class TaskFlow:
         self.planner = Planner(registry, self.presets, self.settings.shards, limit, known, self.large_values)
         self.planner.limits()  # refuses contradictions
         self.lookup = Lookup(self.settings)
-        self.engine = RunEngine(
+        self.engine = Engine(
             self.planner,
             self.store,
             self._async_store,

@@ -64,7 +64,7 @@ def _selected(
         raise RunFilterError("where", where if run_ids else None, remedy)
     if run_ids:
         return list(dict.fromkeys(run_ids))
-    ids = [run.id for run in flow.engine.actions.find(where) if kind == "replay" or not run.is_finished]
+    ids = [run.id for run in flow.engine.runs.find(where) if kind == "replay" or not run.is_finished]
     if ids and not is_sure:
         if as_json:
             raise RunFilterError("where", f"{len(ids):,} runs", "Add --yes: --json does not ask.")
@@ -74,7 +74,7 @@ def _selected(
 
 def _act(flow: TaskFlow, kind: BulkKind, ids: list[str], *, as_json: bool) -> BulkAction:
     with progress(kind, is_shown=not as_json and len(ids) > 1) as advance:
-        return flow.engine.actions.bulk(kind, ids, lambda it: advance(it.success + it.failure, it.total))
+        return flow.engine.runs.bulk(kind, ids, lambda it: advance(it.success + it.failure, it.total))
 
 
 def _summary(action: BulkAction) -> dict[str, Any]:

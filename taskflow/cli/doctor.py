@@ -109,7 +109,7 @@ def _broker(flow: TaskFlow) -> str:
 
 
 def _workers(flow: TaskFlow) -> str:
-    workers = flow.engine.read_workers().workers
+    workers = flow.engine.nodes.registrations().workers
     if not workers:
         raise TaskflowError("No worker is up. Start one: taskflow worker --machine all")
     return ", ".join(f"{worker.id} ({worker.version or 'no version'})" for worker in workers)

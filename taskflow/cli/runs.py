@@ -36,7 +36,7 @@ _LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "DEBUG": "dim
 @app.command("get", epilog="Example: taskflow runs get run_00... --json")
 def get(run_id: RunId, app: App = None, as_json: AsJson = False) -> None:
     """Show one run: status, attempts, output or error."""
-    run = load(app).engine.retrieve_run(run_id)
+    run = load(app).engine.runs.retrieve(run_id)
     if as_json:
         print_json(run_dict(run))
         return
@@ -53,7 +53,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List runs, the newest first."""
-    listed = load(app).engine.list_runs(limit, where)
+    listed = load(app).engine.runs.list(limit, where)
     if as_json:
         print_json([run_dict(run) for run in listed])
     elif listed:
@@ -72,7 +72,7 @@ def reschedule(
     as_json: AsJson = False,
 ) -> None:
     """Let a delayed run start earlier or later."""
-    due = load(app).engine.actions.reschedule(run_id, check_due(delay))
+    due = load(app).engine.runs.reschedule(run_id, check_due(delay))
     if as_json:
         print_json({"id": run_id, "due_at": due})
     else:
@@ -83,7 +83,7 @@ def reschedule(
 def watch(run_id: RunId, app: App = None, as_json: AsJson = False) -> None:
     """Print every change of a run as it happens, until it has ended. Exits 1 unless it completed."""
     last = None
-    for last in load(app).engine.actions.subscribe(run_id):
+    for last in load(app).engine.runs.subscribe(run_id):
         if as_json:
             print_json_line(run_dict(last))
         else:

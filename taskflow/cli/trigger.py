@@ -57,7 +57,7 @@ def trigger(
         max_duration=_duration(max_duration),
         test=test,
     )
-    run_id = flow.engine.trigger_id(task_id, _parsed(task_id, payload), options)
+    run_id = flow.engine.runs.trigger(task_id, _parsed(task_id, payload), options)
     if not wait:
         print_json({"id": run_id}) if as_json else print(run_id)
         return
@@ -94,7 +94,7 @@ def _show_result(flow: TaskFlow, run_id: str, timeout: float | None, *, as_json:
         console.print(f"run {run_id}", style="dim", highlight=False)
     try:
         with console.status("waiting for the result ..."):
-            output = flow.engine.wait_output(run_id, None if timeout is None else timedelta(seconds=timeout))
+            output = flow.engine.runs.output(run_id, None if timeout is None else timedelta(seconds=timeout))
     except RunFailedError as failed:
         if as_json:
             print_json(
@@ -111,5 +111,5 @@ def _show_result(flow: TaskFlow, run_id: str, timeout: float | None, *, as_json:
         print_json({"id": run_id, "status": "COMPLETED", "output": value})
     else:
         console.print(
-            status_text(flow.engine.run_status(run_id)), json.dumps(value, ensure_ascii=False), highlight=False
+            status_text(flow.engine.runs.status(run_id)), json.dumps(value, ensure_ascii=False), highlight=False
         )

@@ -16,7 +16,7 @@ app = typer.Typer(help="Look at workers and the tasks they have registered.", no
 @app.command("list", epilog="Example: taskflow workers list --json")
 def list_(app: App = None, as_json: AsJson = False) -> None:
     """List the workers that are up, and every task that workers have ever registered."""
-    registered = load(app).engine.read_workers()
+    registered = load(app).engine.nodes.registrations()
     if as_json:
         print_json(asdict(registered))
         return

@@ -1,12 +1,10 @@
 """Second operations: what a script leaves to do on other shards. Who caused it performs it, upkeep what was left."""
 
-from collections.abc import Generator, Sequence
-from typing import Any, Final
+from typing import Final
 
-from taskflow.engine.steps import Steps, Write, adrive, checked, drive, shards_of_run
+from taskflow.engine.steps import Steps, checked, drive, shards_of_run
 from taskflow.models import RunError
 from taskflow.store import operations
-from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.operation import PER_PASS
 from taskflow.store.operations.waits import complete_item, read_waiters
 from taskflow.store.sync_store import Store
@@ -23,12 +21,7 @@ def perform_effect(store: Store, shard: int, entry: str) -> None:
     Raises:
         StoreUnavailableError: The store did not answer; the entry stays.
     """
-    drive(store, _perform(shard, entry, store.config.shards))
-
-
-async def aperform_effect(store: AsyncStore, shard: int, entry: str) -> None:
-    """Perform an effect. See ``perform_effect``."""
-    await adrive(store, _perform(shard, entry, store.config.shards))
+    drive(store, perform(shard, entry, store.config.shards))
 
 
 def effect_of_cancel(run_id: str) -> str:
@@ -42,7 +35,8 @@ def shard_of_effect(run_id: str, shards: int) -> int | None:
     return 0 if shards == 1 else named
 
 
-def _perform(shard: int, entry: str, shards: int) -> Steps[None]:
+def perform(shard: int, entry: str, shards: int) -> Steps[None]:
+    """Perform an effect. See ``perform_effect``."""
     if entry.startswith(_DELIVER):
         told = yield from _deliver(shard, entry.removeprefix(_DELIVER), shards)
         yield [(operations.nodes.drop_effect(entry, told=told), shard)]
@@ -56,7 +50,7 @@ def _perform(shard: int, entry: str, shards: int) -> Steps[None]:
         yield [(operations.nodes.drop_effect(entry), shard)]
 
 
-def _cancel_children(parent_id: str, shard: int) -> Generator[Sequence[Write], list[Any], list[str]]:
+def _cancel_children(parent_id: str, shard: int) -> Steps[list[str]]:
     canceled: list[str] = []
     while True:
         (found,) = yield [(operations.runs.cancel_children(parent_id, PARENT_CANCELED), shard)]

@@ -1,78 +1,81 @@
-"""The engine behind ``queues``: each verb as one operation a shard, in two shells."""
+"""The engine behind ``queues``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
+from taskflow.engine.loops import Loop
+from taskflow.engine.steps import Steps, adrive, checked, drive
 from taskflow.errors import QueueNotFoundError
 from taskflow.models import QueueState
 from taskflow.store import operations
-from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.queues import QueueCommand, control_queue, merged, read_queues
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_queue
 
 
-class StoreQueueEngine:
-    """Implements ``definition.engine.QueueEngine``."""
+class QueueEngine:
+    """Queues by name. A queue is on one shard; the environment is on all of them."""
 
-    def __init__(self, store: Store, async_store: Callable[[], AsyncStore]) -> None:
-        self._store = store
-        self._async_store = async_store
+    def __init__(self, store: Store, loop: Callable[[], Loop]) -> None:
+        self._store, self._loop = store, loop
         self._shards = store.config.shards
 
-    def list_queues(self) -> list[QueueState]:
+    def list(self) -> Sequence[QueueState]:
         """Return every queue, by name."""
-        found = [state for shard in range(self._shards) for state in self._store.run(read_queues(), shard=shard)]
-        return _named(found)
+        return drive(self._store, self._list())
 
-    async def alist_queues(self) -> list[QueueState]:
+    async def alist(self) -> Sequence[QueueState]:
         """Return every queue, by name."""
-        store = self._async_store()
-        return _named([state for shard in range(self._shards) for state in await store.run(read_queues(), shard=shard)])
+        return await adrive(self._loop().store, self._list())
 
-    def retrieve_queue(self, queue: str) -> QueueState:
+    def retrieve(self, queue: str) -> QueueState:
         """Return one queue."""
         return self._store.run(read_queues(_checked(queue)), shard=self._shard(queue))[0]
 
-    async def aretrieve_queue(self, queue: str) -> QueueState:
+    async def aretrieve(self, queue: str) -> QueueState:
         """Return one queue."""
-        return (await self._async_store().run(read_queues(_checked(queue)), shard=self._shard(queue)))[0]
+        return (await self._loop().store.run(read_queues(_checked(queue)), shard=self._shard(queue)))[0]
 
-    def control_queue(self, queue: str, command: QueueCommand, limit: int | None = None) -> None:
+    def control(self, queue: str, command: QueueCommand, limit: int | None = None) -> None:
         """Change one queue."""
         self._store.run(control_queue(_checked(queue), command, limit), shard=self._shard(queue))
 
-    async def acontrol_queue(self, queue: str, command: QueueCommand, limit: int | None = None) -> None:
+    async def acontrol(self, queue: str, command: QueueCommand, limit: int | None = None) -> None:
         """Change one queue."""
-        await self._async_store().run(control_queue(_checked(queue), command, limit), shard=self._shard(queue))
+        await self._loop().store.run(control_queue(_checked(queue), command, limit), shard=self._shard(queue))
 
     def control_environment(self, command: Literal["pause", "resume"]) -> None:
         """Pause or resume everything."""
-        for shard in range(self._shards):
-            self._store.run(control_queue("", command), shard=shard)
-            cursor = "0" if command == "resume" else ""
-            while cursor:  # every queue looks at what may start now
-                cursor, _ = self._store.run(operations.nodes.sweep_slots(cursor), shard=shard)
-                cursor = "" if cursor == "0" else cursor
+        drive(self._store, self._control_environment(command))
 
     async def acontrol_environment(self, command: Literal["pause", "resume"]) -> None:
         """Pause or resume everything."""
-        store = self._async_store()
+        await adrive(self._loop().store, self._control_environment(command))
+
+    def environment(self) -> QueueState:
+        """Return the environment's limit and whether it is paused."""
+        return drive(self._store, self._environment())
+
+    async def aenvironment(self) -> QueueState:
+        """Return the environment's limit and whether it is paused."""
+        return await adrive(self._loop().store, self._environment())
+
+    def _list(self) -> Steps[Sequence[QueueState]]:
+        results = yield [(read_queues(), shard) for shard in range(self._shards)]
+        states = [state for result in results for state in checked(result) if state.name]
+        return sorted(states, key=lambda state: state.name)
+
+    def _environment(self) -> Steps[QueueState]:
+        results = yield [(read_queues(), shard) for shard in range(self._shards)]
+        return merged([checked(result)[0] for result in results])
+
+    def _control_environment(self, command: Literal["pause", "resume"]) -> Steps[None]:
         for shard in range(self._shards):
-            await store.run(control_queue("", command), shard=shard)
+            yield control_queue("", command), shard
             cursor = "0" if command == "resume" else ""
-            while cursor:
-                cursor, _ = await store.run(operations.nodes.sweep_slots(cursor), shard=shard)
+            while cursor:  # every queue starts the runs that may start now
+                cursor, _ = yield operations.nodes.sweep_slots(cursor), shard
                 cursor = "" if cursor == "0" else cursor
-
-    def retrieve_environment(self) -> QueueState:
-        """Return the environment's state."""
-        return merged([self._store.run(read_queues(), shard=shard)[0] for shard in range(self._shards)])
-
-    async def aretrieve_environment(self) -> QueueState:
-        """Return the environment's state."""
-        store = self._async_store()
-        return merged([(await store.run(read_queues(), shard=shard))[0] for shard in range(self._shards)])
 
     def _shard(self, queue: str) -> int:
         return shard_of_queue(queue, self._shards)
@@ -82,7 +85,3 @@ def _checked(queue: str) -> str:
     if not queue:
         raise QueueNotFoundError(queue, "Give the queue's name.")
     return queue
-
-
-def _named(states: list[QueueState]) -> list[QueueState]:
-    return sorted((state for state in states if state.name), key=lambda state: state.name)

@@ -1,6 +1,11 @@
-"""Verbs of several round trips, written once: a generator yields operations and gets their results; two shells."""
+"""Verbs are written once, as generators of steps. ``drive`` executes the steps blocking, ``adrive`` in an event loop.
 
-from collections.abc import Generator, Sequence
+A generator yields a step and receives its result. What the step raises is raised at the ``yield``.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from taskflow.errors import TaskflowError
@@ -11,40 +16,97 @@ from taskflow.store.wire import names_no_run, shard_of_run
 
 T = TypeVar("T")
 Write = tuple[Operation[Any], int]
-"""An operation and its shard."""
-Steps = Generator[Sequence[Write], list[Any], T]
+"""An operation and its shard. As a step: one round trip, whose error is raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnRun:
+    """One operation on the shard of a run; an adopted run is searched on every shard."""
+
+    run_id: str
+    operation: Operation[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """A call that blocks, for example to the history or the object store. An event loop makes it in a thread."""
+
+    call: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Twins:
+    """A call that exists for both shells, for example waiting for a run."""
+
+    blocking: Callable[[], Any]
+    awaited: Callable[[], Awaitable[Any]]
+
+
+Step = Write | list[Write] | OnRun | Blocking | Twins
+"""What a verb does next. A list of writes is one round trip; its result is a list of results and errors."""
+Steps = Generator[Step, Any, T]
 
 
 def drive(store: Store, steps: Steps[T]) -> T:
-    """Execute what a verb yields, each list in one write, and return what it returns."""
+    """Execute the steps of a verb, and return what the verb returns."""
     try:
-        writes = next(steps)
+        step = next(steps)
         while True:
-            writes = steps.send(store.run_many(writes))
+            try:
+                result = _execute(store, step)
+            except Exception as error:
+                step = steps.throw(error)
+            else:
+                step = steps.send(result)
     except StopIteration as ended:
-        result: T = ended.value
-        return result
+        value: T = ended.value
+        return value
 
 
 async def adrive(store: AsyncStore, steps: Steps[T]) -> T:
-    """Execute what a verb yields. See ``drive``."""
+    """Execute the steps of a verb in an event loop. See ``drive``."""
     try:
-        writes = next(steps)
+        step = next(steps)
         while True:
-            writes = steps.send(await store.run_many(writes))
+            try:
+                result = await _aexecute(store, step)
+            except Exception as error:
+                step = steps.throw(error)
+            else:
+                step = steps.send(result)
     except StopIteration as ended:
-        result: T = ended.value
-        return result
+        value: T = ended.value
+        return value
 
 
-def shards_of_run(run_id: str, shards: int) -> Sequence[int]:
-    """Return where a run may be: all shards for an adopted one, whose id does not say."""
+def _execute(store: Store, step: Step) -> Any:
+    if isinstance(step, tuple):
+        return store.run(step[0], shard=step[1])
+    if isinstance(step, list):
+        return store.run_many(step)
+    if isinstance(step, OnRun):
+        return store.run_for(step.run_id, step.operation)
+    return step.call() if isinstance(step, Blocking) else step.blocking()
+
+
+async def _aexecute(store: AsyncStore, step: Step) -> Any:
+    if isinstance(step, tuple):
+        return await store.run(step[0], shard=step[1])
+    if isinstance(step, list):
+        return await store.run_many(step)
+    if isinstance(step, OnRun):
+        return await store.run_for(step.run_id, step.operation)
+    return await (asyncio.to_thread(step.call) if isinstance(step, Blocking) else step.awaited())
+
+
+def shards_of_run(run_id: str, shards: int) -> range | list[int]:
+    """Return the shards that a run may be on: all of them for an adopted run, whose id names none."""
     named = shard_of_run(run_id)
     return range(shards) if named is None or named >= shards else [named]
 
 
-def found(results: Sequence[Any]) -> Any:
-    """Return the result of the one shard that knows the run of an operation sent to several; or the error."""
+def found(results: list[Any]) -> Any:
+    """Return the result of the one shard that has the run of an operation sent to several; or the error."""
     known = [each for each in results if not (isinstance(each, TaskflowError) and names_no_run(each))]
     return known[0] if known else results[0]
 

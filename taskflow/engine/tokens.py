@@ -1,20 +1,18 @@
-"""The engine behind the verbs of tokens: each written once, in two shells."""
+"""The engine behind the verbs of tokens."""
 
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from taskflow.definition.calls.idempotency import IdempotencyKey
 from taskflow.definition.calls.tokens import Token, TokenPage
 from taskflow.definition.context import current_context
-from taskflow.engine.steps import Steps, adrive, checked, drive, shards_of_run
+from taskflow.engine.loops import Loop
+from taskflow.engine.steps import Steps, adrive, drive, shards_of_run
 from taskflow.errors import TokenDataError, TokenNotFoundError, WaitError
 from taskflow.seams.tokens import TokenOptions, TokenQuery
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
-from taskflow.store.async_store import AsyncStore
-from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.tokens import NewToken
 from taskflow.store.operations.waits import complete_item
 from taskflow.store.sync_store import Store
@@ -23,16 +21,16 @@ from taskflow.store.wire import new_token_id, shard_of_queue, shard_of_run, shar
 _CURSOR = re.compile(r"\d+:token_[0-9a-f]+")
 
 
-class StoreTokenEngine:
-    """Implements ``definition.token_engine.TokenEngine``.
+class TokenEngine:
+    """Tokens by id. A token is on the shard that its id names.
 
     Args:
         kept: How long a token is remembered when it is done.
         output_limit: Bytes of JSON that a token may be completed with.
     """
 
-    def __init__(self, store: Store, async_store: Callable[[], AsyncStore], kept: timedelta, output_limit: int) -> None:
-        self._store, self._async_store = store, async_store
+    def __init__(self, store: Store, loop: Callable[[], Loop], kept: timedelta, output_limit: int) -> None:
+        self._store, self._loop = store, loop
         self._kept, self._output_limit = kept, output_limit
         self._shards = store.config.shards
 
@@ -42,7 +40,7 @@ class StoreTokenEngine:
 
     async def acreate(self, options: TokenOptions) -> tuple[str, bool]:
         """Make a token."""
-        return await adrive(self._async_store(), self._create(options))
+        return await adrive(self._loop().store, self._create(options))
 
     def complete(self, token_id: str, output: bytes) -> bool:
         """Complete a token. Returns whether this call did."""
@@ -50,7 +48,7 @@ class StoreTokenEngine:
 
     async def acomplete(self, token_id: str, output: bytes) -> bool:
         """Complete a token."""
-        return await adrive(self._async_store(), self._complete(token_id, output))
+        return await adrive(self._loop().store, self._complete(token_id, output))
 
     def retrieve(self, token_id: str) -> Token:
         """Return a token's record."""
@@ -58,7 +56,7 @@ class StoreTokenEngine:
 
     async def aretrieve(self, token_id: str) -> Token:
         """Return a token's record."""
-        return await adrive(self._async_store(), self._retrieve(token_id))
+        return await adrive(self._loop().store, self._retrieve(token_id))
 
     def list(self, query: TokenQuery) -> TokenPage:
         """Return a page of tokens, newest first."""
@@ -66,7 +64,7 @@ class StoreTokenEngine:
 
     async def alist(self, query: TokenQuery) -> TokenPage:
         """Return a page of tokens, newest first."""
-        return await adrive(self._async_store(), self._list(query))
+        return await adrive(self._loop().store, self._list(query))
 
     def wait(self, token_id: str, waiter: Waiter) -> datetime | None:
         """Let a token complete the waiter's item. Returns when it times out."""
@@ -74,7 +72,7 @@ class StoreTokenEngine:
 
     async def await_(self, token_id: str, waiter: Waiter) -> datetime | None:
         """Let a token complete the waiter's item."""
-        return await adrive(self._async_store(), self._wait(token_id, waiter))
+        return await adrive(self._loop().store, self._wait(token_id, waiter))
 
     def _create(self, options: TokenOptions) -> Steps[tuple[str, bool]]:
         shard = self._shard_of_new(options.idempotency_key)
@@ -86,7 +84,7 @@ class StoreTokenEngine:
             key=options.idempotency_key,
             key_ttl=options.idempotency_key_ttl,
         )
-        token_id, is_new = yield from _one(operations.tokens.create_token(new), shard)
+        token_id, is_new = yield operations.tokens.create_token(new), shard
         return token_id, not is_new
 
     def _shard_of_new(self, key: IdempotencyKey | None) -> int:
@@ -104,17 +102,17 @@ class StoreTokenEngine:
                 f"its JSON is {len(output):,} bytes and the limit is {self._output_limit:,}. Store the data elsewhere "
                 "and send its address, or raise TASKFLOW_PAYLOAD_LIMIT.",
             )
-        is_first: bool = yield from _one(operations.tokens.complete_token(token_id, output), self._shard(token_id))
+        is_first: bool = yield operations.tokens.complete_token(token_id, output), self._shard(token_id)
         return is_first
 
     def _retrieve(self, token_id: str) -> Steps[Token]:
-        found: Token = yield from _one(operations.tokens.read_token(token_id), self._shard(token_id))
-        return found
+        token: Token = yield operations.tokens.read_token(token_id), self._shard(token_id)
+        return token
 
     def _wait(self, token_id: str, waiter: Waiter) -> Steps[datetime | None]:
-        told: tuple[datetime | None, bytes]
-        told = yield from _one(operations.tokens.watch_token(token_id, waiter), self._shard(token_id))
-        timeout, value = told
+        completed: tuple[datetime | None, bytes]
+        completed = yield operations.tokens.watch_token(token_id, waiter), self._shard(token_id)
+        timeout, value = completed
         if value:
             yield [(complete_item(waiter, value), shard) for shard in shards_of_run(waiter.run_id, self._shards)]
         return timeout
@@ -122,32 +120,27 @@ class StoreTokenEngine:
     def _list(self, query: TokenQuery) -> Steps[TokenPage]:
         if query.cursor is not None and not _CURSOR.fullmatch(query.cursor):
             raise WaitError(f"wait.list_tokens(cursor={query.cursor!r}): pass the cursor of a page, or leave it out.")
-        found: list[tuple[int, Token]] = []
+        tokens: list[tuple[int, Token]] = []
         for shard in range(self._shards):
-            found += yield from self._list_shard(query, shard)
-        found.sort(key=lambda each: (each[0], each[1].id), reverse=True)
-        page = found[: query.limit]
-        cursor = f"{page[-1][0]}:{page[-1][1].id}" if len(found) > len(page) else None
+            tokens += yield from self._list_shard(query, shard)
+        tokens.sort(key=lambda each: (each[0], each[1].id), reverse=True)
+        page = tokens[: query.limit]
+        cursor = f"{page[-1][0]}:{page[-1][1].id}" if len(tokens) > len(page) else None
         return TokenPage(tuple(token for _, token in page), cursor)
 
     def _list_shard(self, query: TokenQuery, shard: int) -> Steps[Sequence[tuple[int, Token]]]:
-        found: list[tuple[int, Token]] = []
+        tokens: list[tuple[int, Token]] = []
         cursor = query.cursor or operations.tokens.FIRST
-        while len(found) <= query.limit:  # one more than the page holds says that there is another
-            wanted = operations.tokens.list_tokens(cursor, query.limit + 1 - len(found), query.status, query.tags)
-            cursor, more = yield from _one(wanted, shard)
-            found += more
+        while len(tokens) <= query.limit:  # one more than the page holds says that there is another
+            wanted = operations.tokens.list_tokens(cursor, query.limit + 1 - len(tokens), query.status, query.tags)
+            cursor, more = yield wanted, shard
+            tokens += more
             if cursor == operations.tokens.FIRST:
                 break
-        return found
+        return tokens
 
     def _shard(self, token_id: str) -> int:
         shard = shard_of_token(token_id)
         if shard is None or shard >= self._shards:
             raise TokenNotFoundError(token_id)
         return shard
-
-
-def _one(operation: Operation[Any], shard: int) -> Steps[Any]:
-    (result,) = yield [(operation, shard)]
-    return checked(result)

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from taskflow.engine.run_engine import RunEngine
+    from taskflow.engine.engine import Engine
 
 
-def engine() -> "RunEngine":
+def engine() -> "Engine":
     """Return the engine of the current application.
 
     The first call loads the application: a process that only declares tasks never imports Celery or Redis.

@@ -16,11 +16,11 @@ class Queues:
     def list(self) -> Sequence[QueueState]:
         """Return every queue that is declared or in use, by name."""
         refuse_in_event_loop("queues.list", "queues.alist")
-        return engine().queues.list_queues()
+        return engine().queues.list()
 
     async def alist(self) -> Sequence[QueueState]:
         """Return every queue. See ``list``."""
-        return await engine().queues.alist_queues()
+        return await engine().queues.alist()
 
     def retrieve(self, queue: str | Queue) -> QueueState:
         """Return a queue's limits and load.
@@ -29,11 +29,11 @@ class Queues:
             QueueNotFoundError: No such queue.
         """
         refuse_in_event_loop("queues.retrieve", "queues.aretrieve")
-        return engine().queues.retrieve_queue(_name(queue))
+        return engine().queues.retrieve(_name(queue))
 
     async def aretrieve(self, queue: str | Queue) -> QueueState:
         """Return a queue's limits and load. See ``retrieve``."""
-        return await engine().queues.aretrieve_queue(_name(queue))
+        return await engine().queues.aretrieve(_name(queue))
 
     def pause(self, queue: str | Queue) -> None:
         """Start no more runs of a queue, on any worker; what executes goes on, what is triggered waits.
@@ -42,11 +42,11 @@ class Queues:
             QueueNotFoundError: No such queue.
         """
         refuse_in_event_loop("queues.pause", "queues.apause")
-        engine().queues.control_queue(_name(queue), "pause")
+        engine().queues.control(_name(queue), "pause")
 
     async def apause(self, queue: str | Queue) -> None:
         """Start no more runs of a queue. See ``pause``."""
-        await engine().queues.acontrol_queue(_name(queue), "pause")
+        await engine().queues.acontrol(_name(queue), "pause")
 
     def resume(self, queue: str | Queue) -> None:
         """Let the runs of a paused queue start again.
@@ -55,11 +55,11 @@ class Queues:
             QueueNotFoundError: No such queue.
         """
         refuse_in_event_loop("queues.resume", "queues.aresume")
-        engine().queues.control_queue(_name(queue), "resume")
+        engine().queues.control(_name(queue), "resume")
 
     async def aresume(self, queue: str | Queue) -> None:
         """Let the runs of a paused queue start again. See ``resume``."""
-        await engine().queues.acontrol_queue(_name(queue), "resume")
+        await engine().queues.acontrol(_name(queue), "resume")
 
     def override_concurrency_limit(self, queue: str | Queue, limit: int) -> None:
         """Let another limit count than the declared one, whatever workers declare, until it is reset.
@@ -69,11 +69,11 @@ class Queues:
             DefinitionError: The limit is not 1 to 100,000.
         """
         refuse_in_event_loop("queues.override_concurrency_limit", "queues.aoverride_concurrency_limit")
-        engine().queues.control_queue(_name(queue), "override", check_limit("limit", limit))
+        engine().queues.control(_name(queue), "override", check_limit("limit", limit))
 
     async def aoverride_concurrency_limit(self, queue: str | Queue, limit: int) -> None:
         """Let another limit count than the declared one. See ``override_concurrency_limit``."""
-        await engine().queues.acontrol_queue(_name(queue), "override", check_limit("limit", limit))
+        await engine().queues.acontrol(_name(queue), "override", check_limit("limit", limit))
 
     def reset_concurrency_limit(self, queue: str | Queue) -> None:
         """Let the declared limit count again.
@@ -82,11 +82,11 @@ class Queues:
             QueueNotFoundError: No such queue.
         """
         refuse_in_event_loop("queues.reset_concurrency_limit", "queues.areset_concurrency_limit")
-        engine().queues.control_queue(_name(queue), "reset")
+        engine().queues.control(_name(queue), "reset")
 
     async def areset_concurrency_limit(self, queue: str | Queue) -> None:
         """Let the declared limit count again. See ``reset_concurrency_limit``."""
-        await engine().queues.acontrol_queue(_name(queue), "reset")
+        await engine().queues.acontrol(_name(queue), "reset")
 
     def pause_environment(self) -> None:
         """Start no more runs of the whole environment; what executes goes on."""
@@ -109,11 +109,11 @@ class Queues:
     def environment(self) -> QueueState:
         """Return the environment's limit and whether it is paused, as a queue without a name."""
         refuse_in_event_loop("queues.environment", "queues.aenvironment")
-        return engine().queues.retrieve_environment()
+        return engine().queues.environment()
 
     async def aenvironment(self) -> QueueState:
         """Return the environment's limit and whether it is paused. See ``environment``."""
-        return await engine().queues.aretrieve_environment()
+        return await engine().queues.aenvironment()
 
 
 def _name(queue: str | Queue) -> str:

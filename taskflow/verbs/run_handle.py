@@ -52,11 +52,11 @@ class RunHandle(Generic[ResultT]):
             BlockingCallError: An event loop runs in this thread; await ``astatus``.
         """
         refuse_in_event_loop("handle.status", "handle.astatus")
-        return engine().run_status(self.id)
+        return engine().runs.status(self.id)
 
     async def astatus(self) -> RunStatus:
         """Return the run's status now. See ``status``."""
-        return await engine().arun_status(self.id)
+        return await engine().runs.astatus(self.id)
 
     def result(self, timeout: Duration | None = None) -> ResultT:
         """Wait until the run has ended and return what the task returned.
@@ -74,12 +74,12 @@ class RunHandle(Generic[ResultT]):
         """
         refuse_in_event_loop("handle.result", "handle.aresult")
         longest = parse_timeout(timeout)  # refused before the application is made
-        return self._decode(engine().wait_output(self.id, longest))
+        return self._decode(engine().runs.output(self.id, longest))
 
     async def aresult(self, timeout: Duration | None = None) -> ResultT:
         """Wait until the run has ended and return what the task returned. See ``result``."""
         longest = parse_timeout(timeout)
-        return self._decode(await engine().await_output(self.id, longest))
+        return self._decode(await engine().runs.aoutput(self.id, longest))
 
     def retrieve(self) -> Run:
         """Return the run's record: payload, output, error and attempts.
@@ -90,11 +90,11 @@ class RunHandle(Generic[ResultT]):
             BlockingCallError: An event loop runs in this thread; await ``aretrieve``.
         """
         refuse_in_event_loop("handle.retrieve", "handle.aretrieve")
-        return engine().retrieve_run(self.id)
+        return engine().runs.retrieve(self.id)
 
     async def aretrieve(self) -> Run:
         """Return the run's record: payload, output, error and attempts. See ``retrieve``."""
-        return await engine().aretrieve_run(self.id)
+        return await engine().runs.aretrieve(self.id)
 
     def cancel(self) -> bool:
         """Cancel the run, whether it executes or not.
@@ -108,38 +108,38 @@ class RunHandle(Generic[ResultT]):
             BlockingCallError: An event loop runs in this thread; await ``acancel``.
         """
         refuse_in_event_loop("handle.cancel", "handle.acancel")
-        return engine().cancel_run(self.id)
+        return engine().runs.cancel(self.id)
 
     async def acancel(self) -> bool:
         """Cancel the run, whether it executes or not. See ``cancel``."""
-        return await engine().acancel_run(self.id)
+        return await engine().runs.acancel(self.id)
 
     def replay(self) -> "RunHandle[ResultT]":
         """Make a new run like this one. See ``runs.replay``."""
         refuse_in_event_loop("handle.replay", "handle.areplay")
-        return RunHandle(engine().actions.replay(self.id), self._output)
+        return RunHandle(engine().runs.replay(self.id), self._output)
 
     async def areplay(self) -> "RunHandle[ResultT]":
         """Make a new run like this one. See ``runs.replay``."""
-        return RunHandle(await engine().actions.areplay(self.id), self._output)
+        return RunHandle(await engine().runs.areplay(self.id), self._output)
 
     def reschedule(self, delay: Duration | datetime) -> datetime:
         """Give the run, while it is DELAYED, another instant to start at. See ``runs.reschedule``."""
         refuse_in_event_loop("handle.reschedule", "handle.areschedule")
-        return engine().actions.reschedule(self.id, check_due(delay))
+        return engine().runs.reschedule(self.id, check_due(delay))
 
     async def areschedule(self, delay: Duration | datetime) -> datetime:
         """Give the run, while it is DELAYED, another instant to start at. See ``runs.reschedule``."""
-        return await engine().actions.areschedule(self.id, check_due(delay))
+        return await engine().runs.areschedule(self.id, check_due(delay))
 
     def subscribe(self) -> Generator[Run]:
         """Yield the run as it is, and after every change until it has ended. See ``runs.subscribe``."""
         refuse_in_event_loop("handle.subscribe", "handle.asubscribe")
-        return engine().actions.subscribe(self.id)
+        return engine().runs.subscribe(self.id)
 
     def asubscribe(self) -> AsyncGenerator[Run]:
         """Yield the run as it is, and after every change until it has ended. See ``runs.subscribe``."""
-        return engine().actions.asubscribe(self.id)
+        return engine().runs.asubscribe(self.id)
 
     def _decode(self, document: bytes) -> ResultT:
         # ResultT stands for the task's return annotation, which is what the loader checks the stored JSON against.

@@ -28,11 +28,11 @@ class RunVerbs:
             PayloadError: Its payload does not fit (any more).
         """
         refuse_in_event_loop("runs.replay", "runs.areplay")
-        return RunHandle(engine().actions.replay(run_id))
+        return RunHandle(engine().runs.replay(run_id))
 
     async def areplay(self, run_id: str) -> RunHandle[object]:
         """Make a new run like another one. See ``replay``."""
-        return RunHandle(await engine().actions.areplay(run_id))
+        return RunHandle(await engine().runs.areplay(run_id))
 
     def reschedule(self, run_id: str, delay: Duration | datetime) -> datetime:
         """Give a delayed run another instant to start at, earlier or later, and return that instant.
@@ -46,11 +46,11 @@ class RunVerbs:
             TriggerOptionError: The delay is not possible.
         """
         refuse_in_event_loop("runs.reschedule", "runs.areschedule")
-        return engine().actions.reschedule(run_id, check_due(delay))
+        return engine().runs.reschedule(run_id, check_due(delay))
 
     async def areschedule(self, run_id: str, delay: Duration | datetime) -> datetime:
         """Give a delayed run another instant to start at. See ``reschedule``."""
-        return await engine().actions.areschedule(run_id, check_due(delay))
+        return await engine().runs.areschedule(run_id, check_due(delay))
 
     def add_tags(self, run_id: str, tags: str | Sequence[str]) -> int:
         """Add tags to a run, whatever its status. Those it has already are no matter.
@@ -63,11 +63,11 @@ class RunVerbs:
             TriggerOptionError: A tag is not 1 to 128 characters of text.
         """
         refuse_in_event_loop("runs.add_tags", "runs.aadd_tags")
-        return engine().actions.add_tags(run_id, check_tags(tags))
+        return engine().runs.add_tags(run_id, check_tags(tags))
 
     async def aadd_tags(self, run_id: str, tags: str | Sequence[str]) -> int:
         """Add tags to a run. See ``add_tags``."""
-        return await engine().actions.aadd_tags(run_id, check_tags(tags))
+        return await engine().runs.aadd_tags(run_id, check_tags(tags))
 
     def subscribe(self, run_id: str) -> Generator[Run]:
         """Yield a run as it is now, then after every change as it happens, until it has ended.
@@ -81,11 +81,11 @@ class RunVerbs:
             StoreUnavailableError: The store did not answer at first; later on it is waited for.
         """
         refuse_in_event_loop("runs.subscribe", "runs.asubscribe")
-        return engine().actions.subscribe(run_id)
+        return engine().runs.subscribe(run_id)
 
     def asubscribe(self, run_id: str) -> AsyncGenerator[Run]:
         """Yield a run as it is now, then after every change as it happens. See ``subscribe``."""
-        return engine().actions.asubscribe(run_id)
+        return engine().runs.asubscribe(run_id)
 
     def bulk_cancel(
         self,
@@ -107,7 +107,7 @@ class RunVerbs:
             HistoryUnavailableError: The history's database did not answer.
         """
         refuse_in_event_loop("runs.bulk_cancel", "runs.abulk_cancel")
-        return engine().actions.bulk("cancel", _selected(ids, where), on_progress)
+        return engine().runs.bulk("cancel", _selected(ids, where), on_progress)
 
     async def abulk_cancel(
         self,
@@ -117,7 +117,7 @@ class RunVerbs:
         on_progress: OnProgress | None = None,
     ) -> BulkAction:
         """Cancel many runs. See ``bulk_cancel``."""
-        return await engine().actions.abulk("cancel", _selected(ids, where), on_progress)
+        return await engine().runs.abulk("cancel", _selected(ids, where), on_progress)
 
     def bulk_replay(
         self,
@@ -128,7 +128,7 @@ class RunVerbs:
     ) -> BulkAction:
         """Replay many runs, 100 a write; the new runs are ``run_ids`` of what is returned. See ``bulk_cancel``."""
         refuse_in_event_loop("runs.bulk_replay", "runs.abulk_replay")
-        return engine().actions.bulk("replay", _selected(ids, where), on_progress)
+        return engine().runs.bulk("replay", _selected(ids, where), on_progress)
 
     async def abulk_replay(
         self,
@@ -138,7 +138,7 @@ class RunVerbs:
         on_progress: OnProgress | None = None,
     ) -> BulkAction:
         """Replay many runs. See ``bulk_replay``."""
-        return await engine().actions.abulk("replay", _selected(ids, where), on_progress)
+        return await engine().runs.abulk("replay", _selected(ids, where), on_progress)
 
 
 def _selected(ids: Iterable[str] | None, where: RunFilter | None) -> list[str] | RunFilter:

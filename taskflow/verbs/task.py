@@ -89,7 +89,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
         """
         refuse_in_event_loop(f"{self.definition.id}.trigger", f"{self.definition.id}.atrigger")
         checked = TriggerOptions.checked(**options)
-        return RunHandle(engine().trigger(self.definition, payload, checked), self.definition.output)
+        return RunHandle(engine().runs.trigger(self.definition, payload, checked), self.definition.output)
 
     @overload
     async def atrigger(
@@ -112,7 +112,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
     ) -> RunHandle[Any]:  # nobody sees this signature: the overloads are it
         """Make a run and return its handle, without blocking the event loop. See ``trigger``."""
         checked = TriggerOptions.checked(**options)
-        return RunHandle(await engine().atrigger(self.definition, payload, checked), self.definition.output)
+        return RunHandle(await engine().runs.atrigger(self.definition, payload, checked), self.definition.output)
 
     def batch_trigger(
         self,

@@ -52,7 +52,7 @@ class Tasks(Hooked):
         """
         refuse_in_event_loop("tasks.trigger", "tasks.atrigger")
         checked = TriggerOptions.checked(**options)
-        return RunHandle(engine().trigger_id(id, payload, checked))
+        return RunHandle(engine().runs.trigger(id, payload, checked))
 
     async def atrigger(
         self,
@@ -62,7 +62,7 @@ class Tasks(Hooked):
     ) -> RunHandle[object]:
         """Make a run of the task of an id. See ``trigger``."""
         checked = TriggerOptions.checked(**options)
-        return RunHandle(await engine().atrigger_id(id, payload, checked))
+        return RunHandle(await engine().runs.atrigger(id, payload, checked))
 
     def batch_trigger(
         self,
@@ -122,11 +122,11 @@ class Runs(RunVerbs):
             RunNotFoundError: No such run.
         """
         refuse_in_event_loop("runs.retrieve", "runs.aretrieve")
-        return engine().retrieve_run(run_id)
+        return engine().runs.retrieve(run_id)
 
     async def aretrieve(self, run_id: str) -> Run:
         """Return a run's record. See ``retrieve``."""
-        return await engine().aretrieve_run(run_id)
+        return await engine().runs.aretrieve(run_id)
 
     def list(self, limit: int = 50, *, where: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
         """Return a page of runs, newest first, without payload, output and attempts.
@@ -141,11 +141,11 @@ class Runs(RunVerbs):
             HistoryUnavailableError: The history's database did not answer.
         """
         refuse_in_event_loop("runs.list", "runs.alist")
-        return engine().list_runs(check_page_size(limit), check_filter(where), cursor)
+        return engine().runs.list(check_page_size(limit), check_filter(where), cursor)
 
     async def alist(self, limit: int = 50, *, where: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
         """Return a page of runs. See ``list``."""
-        return await engine().alist_runs(check_page_size(limit), check_filter(where), cursor)
+        return await engine().runs.alist(check_page_size(limit), check_filter(where), cursor)
 
     def cancel(self, run_id: str) -> bool:
         """Cancel a run. Returns False when it had ended.
@@ -154,11 +154,11 @@ class Runs(RunVerbs):
             RunNotFoundError: No such run.
         """
         refuse_in_event_loop("runs.cancel", "runs.acancel")
-        return engine().cancel_run(run_id)
+        return engine().runs.cancel(run_id)
 
     async def acancel(self, run_id: str) -> bool:
         """Cancel a run. See ``cancel``."""
-        return await engine().acancel_run(run_id)
+        return await engine().runs.acancel(run_id)
 
     def handle(self, run_id: str) -> RunHandle[object]:
         """Return the handle of a run made elsewhere."""

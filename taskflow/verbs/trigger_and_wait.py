@@ -196,10 +196,10 @@ def _output(task: TaskDefinition | str) -> OutputType:
 
 def _request(task: TaskDefinition, payload: object, options: TriggerOptions) -> WaitRequest:
     def begin(waiter: Waiter) -> Wait:
-        return Wait("task", run_ids=(engine().trigger(task, payload, options, waiter),))
+        return Wait("task", run_ids=(engine().runs.trigger(task, payload, options, waiter),))
 
     async def abegin(waiter: Waiter) -> Wait:
-        return Wait("task", run_ids=(await engine().atrigger(task, payload, options, waiter),))
+        return Wait("task", run_ids=(await engine().runs.atrigger(task, payload, options, waiter),))
 
     return WaitRequest(begin=begin, abegin=abegin, label=task.id, kind="task")
 
@@ -208,7 +208,7 @@ def result_of(value: bytes, output: OutputType | None) -> TaskResult[object]:
     """Return how a run ended of what its waiter was told."""
     end = cast("dict[str, Any]", from_json(value))
     if end["status"] == UNKNOWN:
-        return _remembered(end["run"], lambda: engine().retrieve_run(end["run"]), output)
+        return _remembered(end["run"], lambda: engine().runs.retrieve(end["run"]), output)
     if "at" in end:
         end["output"] = from_json(engine().load_value(end["at"].encode()))
     return _result(end, output)
@@ -218,7 +218,7 @@ async def aresult_of(value: bytes, output: OutputType | None) -> TaskResult[obje
     """Return how a run ended of what its waiter was told."""
     end = cast("dict[str, Any]", from_json(value))
     if end["status"] == UNKNOWN:
-        run = await engine().aretrieve_run(end["run"])
+        run = await engine().runs.aretrieve(end["run"])
         return _remembered(end["run"], lambda: run, output)
     if "at" in end:
         end["output"] = from_json(await engine().aload_value(end["at"].encode()))

@@ -182,7 +182,7 @@ def test_a_store_that_dies_in_the_middle_says_how_far_it_came(
     assert made.id == broken.value.batch_id
     assert made.run_ids[: len(record.run_ids)] == record.run_ids
     assert made.retrieve().status is BatchStatus.PROCESSING
-    assert made.progress().total == len(fleet.flow.engine.actions.find(RunFilter())) == 2_000
+    assert made.progress().total == len(fleet.flow.engine.runs.find(RunFilter())) == 2_000
 
 
 @pytest.mark.timeout(60)

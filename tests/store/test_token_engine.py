@@ -8,7 +8,8 @@ import pytest
 from taskflow.definition.calls.idempotency import idempotency_keys
 from taskflow.definition.calls.tokens import TokenStatus
 from taskflow.definition.context import entered
-from taskflow.engine.tokens import StoreTokenEngine
+from taskflow.engine.loops import Loops
+from taskflow.engine.tokens import TokenEngine
 from taskflow.errors import TokenDataError, TokenNotFoundError, WaitError
 from taskflow.seams.tokens import TokenOptions, TokenQuery
 from taskflow.seams.waits import Waiter
@@ -30,13 +31,13 @@ def sharded(valkey: RedisServer) -> Iterator[Bench]:
 
 
 @pytest.fixture
-def engine(sharded: Bench) -> StoreTokenEngine:
+def engine(sharded: Bench) -> TokenEngine:
     """An engine that takes 100 bytes of data."""
     assert isinstance(sharded.store, Store)
-    return StoreTokenEngine(sharded.store, lambda: AsyncStore(sharded.config), timedelta(hours=1), 100)
+    return TokenEngine(sharded.store, Loops(lambda: AsyncStore(sharded.config)).current, timedelta(hours=1), 100)
 
 
-def on_shard(engine: StoreTokenEngine, shard: int) -> str:
+def on_shard(engine: TokenEngine, shard: int) -> str:
     """Return a token of a shard."""
     while True:
         token_id, _ = engine.create(TokenOptions())
@@ -45,9 +46,7 @@ def on_shard(engine: StoreTokenEngine, shard: int) -> str:
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_a_token_that_is_done_wakes_a_run_of_any_shard_at_once(
-    sharded: Bench, engine: StoreTokenEngine, shard: int
-) -> None:
+def test_a_token_that_is_done_wakes_a_run_of_any_shard_at_once(sharded: Bench, engine: TokenEngine, shard: int) -> None:
     """Nobody has to perform an effect for that."""
     sharded.node()
     run_id = sharded.trigger()
@@ -59,7 +58,7 @@ def test_a_token_that_is_done_wakes_a_run_of_any_shard_at_once(
     assert sharded.run(read_waits(run_id, ["w"])).values == {"w": (b'{"status":"COMPLETED","output":5}',)}
 
 
-def test_a_token_lives_where_its_run_does_and_a_global_key_where_it_is_found(engine: StoreTokenEngine) -> None:
+def test_a_token_lives_where_its_run_does_and_a_global_key_where_it_is_found(engine: TokenEngine) -> None:
     """A key of a run is one for each run; a global one is the same in a run and outside of all."""
     found: set[str] = set()
     for shard in range(SHARDS):
@@ -74,7 +73,7 @@ def test_a_token_lives_where_its_run_does_and_a_global_key_where_it_is_found(eng
     assert engine.create(TokenOptions(idempotency_key=idempotency_keys.create("k"))) == (found.pop(), True)
 
 
-def test_pages_go_through_all_shards_newest_first(sharded: Bench, engine: StoreTokenEngine) -> None:
+def test_pages_go_through_all_shards_newest_first(sharded: Bench, engine: TokenEngine) -> None:
     """Tokens of one microsecond among them."""
     made: list[tuple[int, str]] = []
     for number in range(20):
@@ -94,7 +93,7 @@ def test_pages_go_through_all_shards_newest_first(sharded: Bench, engine: StoreT
         engine.list(TokenQuery(None, (), 3, "x"))
 
 
-def test_data_is_bounded_and_an_id_that_is_none_is_not_looked_for(engine: StoreTokenEngine) -> None:
+def test_data_is_bounded_and_an_id_that_is_none_is_not_looked_for(engine: TokenEngine) -> None:
     token_id, _ = engine.create(TokenOptions())
     with pytest.raises(TokenDataError, match="its JSON is 101 bytes and the limit is 100"):
         engine.complete(token_id, b'"' + b"x" * 99 + b'"')

@@ -144,7 +144,7 @@ class Fleet:
 
         def is_up() -> bool:
             assert node.process.poll() is None, f"{node.name} ended at its start:\n{tail(node.log)}"
-            return any(node_id.startswith(f"{node.name}@") for node_id in self.flow.engine.list_nodes())
+            return any(node_id.startswith(f"{node.name}@") for node_id in self.flow.engine.nodes.list())
 
         wait_until(is_up, f"{node.name} to hold a lease; its log: {node.log}", timeout=30)
 

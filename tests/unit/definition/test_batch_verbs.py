@@ -46,7 +46,7 @@ class Recording:
         return self
 
     @property
-    def actions(self) -> "Recording":
+    def runs(self) -> "Recording":
         return self
 
     def trigger(self, task: TaskDefinition | str | None, items: Iterable[object], options: BatchOptions) -> BatchRuns:

@@ -35,8 +35,12 @@ class Invoice(BaseModel):
 class RecordingEngine:
     """An engine of one run that remembers what it was asked."""
 
-    output: bytes = b"null"
+    stored: bytes = b"null"
     asked: list[tuple[object, ...]] = field(default_factory=lambda: [])
+
+    @property
+    def runs(self) -> "RecordingEngine":
+        return self
 
     def trigger(
         self, task: TaskDefinition, payload: object, options: TriggerOptions, waiter: Waiter | None = None
@@ -49,43 +53,36 @@ class RecordingEngine:
     ) -> str:
         return self.trigger(task, payload, options)
 
-    def trigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
-        self.asked.append((task_id, payload, options))
-        return "run_1"
-
-    async def atrigger_id(self, task_id: str, payload: object, options: TriggerOptions) -> str:
-        return self.trigger_id(task_id, payload, options)
-
-    def run_status(self, run_id: str) -> RunStatus:
+    def status(self, run_id: str) -> RunStatus:
         return RunStatus.QUEUED
 
-    async def arun_status(self, run_id: str) -> RunStatus:
+    async def astatus(self, run_id: str) -> RunStatus:
         return RunStatus.QUEUED
 
-    def retrieve_run(self, run_id: str) -> Run:
+    def retrieve(self, run_id: str) -> Run:
         return RECORD
 
-    async def aretrieve_run(self, run_id: str) -> Run:
+    async def aretrieve(self, run_id: str) -> Run:
         return RECORD
 
-    def cancel_run(self, run_id: str) -> bool:
+    def cancel(self, run_id: str) -> bool:
         return True
 
-    async def acancel_run(self, run_id: str) -> bool:
+    async def acancel(self, run_id: str) -> bool:
         return True
 
-    def wait_output(self, run_id: str, timeout: timedelta | None) -> bytes:
+    def output(self, run_id: str, timeout: timedelta | None) -> bytes:
         self.asked.append((run_id, timeout))
-        return self.output
+        return self.stored
 
-    async def await_output(self, run_id: str, timeout: timedelta | None) -> bytes:
-        return self.wait_output(run_id, timeout)
+    async def aoutput(self, run_id: str, timeout: timedelta | None) -> bytes:
+        return self.output(run_id, timeout)
 
-    def list_runs(self, limit: int, wanted: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
+    def list(self, limit: int, wanted: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
         return RunPage((RECORD,)[:limit], cursor)
 
-    async def alist_runs(self, limit: int, wanted: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
-        return self.list_runs(limit, wanted, cursor)
+    async def alist(self, limit: int, wanted: RunFilter = ALL_RUNS, cursor: str | None = None) -> RunPage:
+        return self.list(limit, wanted, cursor)
 
 
 @pytest.fixture
@@ -162,7 +159,7 @@ def test_a_task_without_payload_is_triggered_without_one(engine: RecordingEngine
 
 def test_the_result_is_of_the_annotated_type(engine: RecordingEngine) -> None:
     """The store holds JSON; the caller gets the model."""
-    engine.output = b'{"url":"a"}'
+    engine.stored = b'{"url":"a"}'
     handle = declare_invoice().trigger(5)
     assert handle.result(timeout="90s") == Invoice(url="a")
     assert engine.asked[-1] == ("run_1", timedelta(seconds=90))
@@ -170,7 +167,7 @@ def test_the_result_is_of_the_annotated_type(engine: RecordingEngine) -> None:
 
 def test_the_result_of_an_unknown_task_is_plain_json(engine: RecordingEngine) -> None:
     """A handle can be made of a stored id alone."""
-    engine.output = b'{"url":"a"}'
+    engine.stored = b'{"url":"a"}'
     handle: RunHandle[object] = RunHandle("run_1")
     assert handle.result() == {"url": "a"}
     assert engine.asked == [("run_1", None)]
@@ -184,7 +181,7 @@ def test_a_handle_asks_for_status_record_and_cancel(engine: RecordingEngine) -> 
 
 async def test_the_twins_of_a_handle_do_the_same(engine: RecordingEngine) -> None:
     """An async caller misses nothing."""
-    engine.output = b'{"url":"a"}'
+    engine.stored = b'{"url":"a"}'
     handle = await declare_invoice().atrigger(5)
     assert (await handle.astatus(), await handle.aretrieve(), await handle.acancel()) == (
         RunStatus.QUEUED,

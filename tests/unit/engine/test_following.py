@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from taskflow.engine.batch_ends import Search
+from taskflow.engine.batches.ends import Search
 from taskflow.engine.subscriptions import Event, Follower
 from taskflow.errors import RunNotFoundError
 from taskflow.models import Run, RunStatus

@@ -1,23 +1,24 @@
-"""The engine behind batches: many runs a write, the next part planned while the store makes the last one."""
+"""The engine behind batches: a write carries many runs, and the next part is planned while the store makes the last."""
 
 import asyncio
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Sequence
 from contextvars import Context
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from taskflow.definition.calls.batch_item import MOST_ITEMS, BatchOptions, check_items
 from taskflow.definition.task_definition import TaskDefinition
-from taskflow.engine.batch_ends import Search, countdown, told_as
-from taskflow.engine.batch_plan import BatchPlan, Part
-from taskflow.engine.batch_records import batch_of, status_reads
+from taskflow.engine.batches.ends import Search, countdown, told_as
+from taskflow.engine.batches.plan import BatchPlan, Part
+from taskflow.engine.batches.records import batch_of, status_reads
 from taskflow.engine.declarations import Declarations
 from taskflow.engine.lookup import Lookup
 from taskflow.engine.loops import Loop
 from taskflow.engine.new_run import Planner
 from taskflow.engine.results import ResultListener
-from taskflow.engine.steps import Write, checked
+from taskflow.engine.steps import Blocking, Steps, Twins, Write, adrive, checked, drive
 from taskflow.errors import (
     BatchNotFoundError,
     BatchTriggerError,
@@ -35,8 +36,8 @@ from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_batch
 
 
-class StoreBatchEngine:
-    """Implements ``definition.batch_engine.BatchEngine``."""
+class BatchEngine:
+    """Batches of runs. The shells of ``trigger`` differ: each plans the next part while its last write is under way."""
 
     def __init__(
         self,
@@ -116,46 +117,48 @@ class StoreBatchEngine:
 
     def retrieve(self, batch_id: str) -> Batch:
         """Return a batch's record."""
-        stored = self._store.run(operations.batches.read_batch(batch_id), shard=self._shard(batch_id))
-        return batch_of(batch_id, stored, _checked(self._store.run_many(status_reads(stored))))
+        return drive(self._store, self._retrieve(batch_id))
 
     async def aretrieve(self, batch_id: str) -> Batch:
         """Return a batch's record."""
-        store = self._loop().store
-        stored = await store.run(operations.batches.read_batch(batch_id), shard=self._shard(batch_id))
-        return batch_of(batch_id, stored, _checked(await store.run_many(status_reads(stored))))
+        return await adrive(self._loop().store, self._retrieve(batch_id))
 
     def wait(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
         """Return how runs ended, once all of them have."""
-        left, search = countdown(timeout), Search(run_ids, self._lookup.end)
-        while search.left:
-            unfinished = search.took(self._store.run_many(search.reads()))
-            if unfinished is not None:
-                with told_as(timeout):
-                    search.ended(unfinished, self._results.wait(unfinished, left()))
-        return [self._loaded(search.ends[run_id]) for run_id in run_ids]
+        return drive(self._store, self._wait(run_ids, timeout))
 
     async def await_(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
         """Return how runs ended, once all of them have."""
-        left, search, loop = countdown(timeout), Search(run_ids, self._lookup.end), self._loop()
+        return await adrive(self._loop().store, self._wait(run_ids, timeout))
+
+    def _retrieve(self, batch_id: str) -> Steps[Batch]:
+        stored = yield operations.batches.read_batch(batch_id), self._shard(batch_id)
+        statuses = yield status_reads(stored)
+        return batch_of(batch_id, stored, _checked(statuses))
+
+    def _wait(self, run_ids: Sequence[str], timeout: timedelta | None) -> Steps[list[RunEnd]]:
+        left, search = countdown(timeout), Search(run_ids, self._lookup.end)
         while search.left:
-            results = await loop.store.run_many(search.reads())
-            unfinished = await asyncio.to_thread(search.took, results)
+            results = yield search.reads()
+            unfinished = yield Blocking(partial(search.took, results))
             if unfinished is not None:
                 with told_as(timeout):
-                    search.ended(unfinished, await loop.results.wait(unfinished, left()))
+                    search.ended(unfinished, (yield self._end_of(unfinished, left())))
         ends = [search.ends[run_id] for run_id in run_ids]
-        if not any(is_address(output or b"") for _, output, _ in ends):
-            return ends
-        return await asyncio.to_thread(lambda: [self._loaded(end) for end in ends])
+        if any(is_address(output or b"") for _, output, _ in ends):
+            ends = yield Blocking(lambda: [self._loaded(end) for end in ends])
+        return ends
+
+    def _end_of(self, run_id: str, timeout: timedelta | None) -> Twins:
+        return Twins(lambda: self._results.wait(run_id, timeout), lambda: self._loop().results.wait(run_id, timeout))
 
     def _plan(
         self, task: TaskDefinition | str | None, items: list[object], options: BatchOptions, waiter: Waiter | None
     ) -> BatchPlan:
         if len(items) > MOST_ITEMS:
             raise TriggerOptionError("items", "...", f"A batch has at most {MOST_ITEMS:,} items: trigger several.")
-        found = self._planner.known.task(task) if isinstance(task, str) else task
-        return BatchPlan(self._planner, found, items, options, waiter)
+        definition = self._planner.known.task(task) if isinstance(task, str) else task
+        return BatchPlan(self._planner, definition, items, options, waiter)
 
     def _write_large(self, part: Part) -> None:
         for large in part.large:
@@ -189,12 +192,12 @@ def _sending(writes: Coroutine[Any, Any, list[Any]]) -> "asyncio.Task[list[Any]]
 async def _alist(items: Iterable[object] | AsyncIterable[object]) -> list[object]:
     if not isinstance(items, AsyncIterable):
         return list(islice(items, MOST_ITEMS + 1))
-    found: list[object] = []
+    taken: list[object] = []
     async for item in items:
-        found.append(item)
-        if len(found) > MOST_ITEMS:
+        taken.append(item)
+        if len(taken) > MOST_ITEMS:
             break
-    return found
+    return taken
 
 
 def _interrupted(plan: BatchPlan, error: StoreUnavailableError | ObjectStoreError) -> BatchTriggerError:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
-from taskflow.engine.batch_plan import ITEMS_A_PART
+from taskflow.engine.batches.plan import ITEMS_A_PART
 from taskflow.engine.steps import Write
 from taskflow.errors import ResultTimeoutError, RunNotFoundError
 from taskflow.seams.batches import RunEnd

@@ -1,9 +1,7 @@
-"""The engine behind replay, reschedule, subscribe and bulk actions. Each verb's steps are written once."""
+"""Steps of the verbs on many runs: search the store, replay, cancel."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -12,19 +10,15 @@ from taskflow.definition.calls.bulk import BulkAction, BulkFailure, BulkKind, On
 from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.engine.declarations import Declarations
-from taskflow.engine.effects import PARENT_CANCELED, aperform_effect, effect_of_cancel, perform_effect
+from taskflow.engine.effects import PARENT_CANCELED, effect_of_cancel, perform
 from taskflow.engine.lookup import Lookup, matches, only_in_history
-from taskflow.engine.loops import Loop
 from taskflow.engine.new_run import Planner
-from taskflow.engine.steps import Steps, Write, adrive, checked, drive, found, shards_of_run
-from taskflow.engine.subscriptions import EventListener
+from taskflow.engine.steps import Blocking, Steps, Write, checked, found, shards_of_run
 from taskflow.errors import RunNotFoundError, TaskflowError
 from taskflow.models import Run, RunError
-from taskflow.objects.large_values import is_resolved
 from taskflow.store import operations
 from taskflow.store.operations.making import NewRun
 from taskflow.store.operations.operation import Operation
-from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_run
 
 RUNS_A_PART: Final = 100
@@ -32,115 +26,40 @@ _LOOKED_AT: Final = 500
 CANCELED_BY_USER: Final = RunError("Canceled", "Canceled by user")
 
 
-class StoreRunActions:
-    """Implements ``definition.run_actions.RunActions``."""
+class ManyRuns:
+    """Many runs a write. ``missing`` are the tasks whose template the caller's store has lost."""
 
-    def __init__(
-        self,
-        planner: Planner,
-        store: Store,
-        events: EventListener,
-        loop: Callable[[], Loop],
-        declarations: Declarations,
-        lookup: Lookup,
-    ) -> None:
-        self._planner = planner
-        self._store = store
-        self._events = events
-        self._loop = loop
-        self._declarations = declarations
-        self._lookup = lookup
+    def __init__(self, planner: Planner, declarations: Declarations, lookup: Lookup) -> None:
+        self._planner, self._declarations, self._lookup = planner, declarations, lookup
 
-    def replay(self, run_id: str) -> str:
-        """Make a new run like another one and return its id."""
-        return str(checked(self._replay([run_id])[0]))
-
-    async def areplay(self, run_id: str) -> str:
-        """Make a new run like another one and return its id."""
-        return str(checked((await self._areplay([run_id]))[0]))
-
-    def reschedule(self, run_id: str, due: datetime | timedelta) -> datetime:
-        """Give a delayed run another instant to start at and return that."""
-        return self._store.run_for(run_id, operations.runs.reschedule_run(run_id, due))
-
-    async def areschedule(self, run_id: str, due: datetime | timedelta) -> datetime:
-        """Give a delayed run another instant to start at and return that."""
-        return await self._loop().store.run_for(run_id, operations.runs.reschedule_run(run_id, due))
-
-    def add_tags(self, run_id: str, tags: Sequence[str]) -> int:
-        """Add tags to a run and return how many were ignored, being too many."""
-        return self._store.run_for(run_id, operations.updates.add_tags(run_id, None, tags))
-
-    async def aadd_tags(self, run_id: str, tags: Sequence[str]) -> int:
-        """Add tags to a run and return how many were ignored, being too many."""
-        return await self._loop().store.run_for(run_id, operations.updates.add_tags(run_id, None, tags))
-
-    def subscribe(self, run_id: str) -> Generator[Run]:
-        """Yield a run as it is, and after every change."""
-        with contextlib.closing(self._events.subscribe(run_id)) as found:
-            yield from map(self._planner.large_values.resolved, found)
-
-    async def asubscribe(self, run_id: str) -> AsyncGenerator[Run]:
-        """Yield a run as it is, and after every change."""
-        async with contextlib.aclosing(self._loop().events.subscribe(run_id)) as found:
-            async for run in found:
-                yield run if is_resolved(run) else await asyncio.to_thread(self._planner.large_values.resolved, run)
-
-    def find(self, where: RunFilter) -> list[Run]:
+    def find(self, where: RunFilter) -> Steps[list[Run]]:
         """Return all the runs for which a filter holds, newest first."""
-        return _newest([*self._lookup.all(where), *self.search(where)])
+        old = yield Blocking(partial(self._lookup.all, where))
+        return _newest([*old, *(yield from self.search(where))])
 
-    async def afind(self, where: RunFilter) -> list[Run]:
-        """Return all the runs for which a filter holds, newest first."""
-        return _newest([*await asyncio.to_thread(self._lookup.all, where), *await self.asearch(where)])
-
-    def search(self, where: RunFilter) -> list[Run]:
-        """Return all the runs of the store for which a filter holds, in no order."""
-        return [] if only_in_history(where) else drive(self._store, self._find(where))
-
-    async def asearch(self, where: RunFilter) -> list[Run]:
-        """Return all the runs of the store for which a filter holds, in no order."""
-        return [] if only_in_history(where) else await adrive(self._loop().store, self._find(where))
-
-    def bulk(self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None) -> BulkAction:
+    def bulk(
+        self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None, missing: set[str]
+    ) -> Steps[BulkAction]:
         """Cancel or replay runs, part by part."""
-        ids = [run.id for run in self.find(selected)] if isinstance(selected, RunFilter) else selected
+        ids = [run.id for run in (yield from self.find(selected))] if isinstance(selected, RunFilter) else selected
         action, parts = _started(kind, ids)
         for part in parts:
             if action.is_aborted:
                 break
             if kind == "cancel":
-                parents = drive(self._store, self._cancels(part, action))
-                for parent_id in parents:
-                    perform_effect(self._store, shard_of_run(parent_id) or 0, effect_of_cancel(parent_id))
+                for parent_id in (yield from self._cancels(part, action)):
+                    shard = shard_of_run(parent_id) or 0
+                    yield from perform(shard, effect_of_cancel(parent_id), self._planner.shards)
             else:
-                _count(action, part, self._replay(part))
+                _count(action, part, (yield from self.replay(part, missing)))
             if on_progress:
                 on_progress(action)
         return action
 
-    async def abulk(
-        self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None
-    ) -> BulkAction:
-        """Cancel or replay runs, part by part."""
-        store = self._loop().store
-        ids = [run.id for run in await self.afind(selected)] if isinstance(selected, RunFilter) else selected
-        action, parts = _started(kind, ids)
-        for part in parts:
-            if action.is_aborted:
-                break
-            if kind == "cancel":
-                parents = await adrive(store, self._cancels(part, action))
-                for parent_id in parents:
-                    await aperform_effect(store, shard_of_run(parent_id) or 0, effect_of_cancel(parent_id))
-            else:
-                _count(action, part, await self._areplay(part))
-            if on_progress:
-                on_progress(action)
-        return action
-
-    def _find(self, where: RunFilter) -> Steps[list[Run]]:
-        """Look through the whole store: it knows the living ones, the history only what it was told."""
+    def search(self, where: RunFilter) -> Steps[list[Run]]:
+        """Return all the runs of the store for which a filter holds, in no order."""
+        if only_in_history(where):
+            return []
         finals = {status.is_finished for status in where.statuses} or {True, False}
         indexes = [index for index, is_final in ((":live", False), (":finished", True)) if is_final in finals]
         runs: list[Run] = []
@@ -159,16 +78,11 @@ class StoreRunActions:
             cursors = {index: cursor for index, cursor in cursors.items() if cursor != "0"}
         return runs
 
-    def _replay(self, run_ids: Sequence[str]) -> list[str | TaskflowError]:
-        records = drive(self._store, self._each(run_ids, operations.runs.read_run))
-        plans = self._plans(run_ids, records)
-        return drive(self._store, self._replays(plans, self._store.missing_templates))
-
-    async def _areplay(self, run_ids: Sequence[str]) -> list[str | TaskflowError]:
-        store = self._loop().store
-        records = await adrive(store, self._each(run_ids, operations.runs.read_run))
-        plans = await asyncio.to_thread(self._plans, run_ids, records)  # history and large payloads block
-        return await adrive(store, self._replays(plans, store.missing_templates))
+    def replay(self, run_ids: Sequence[str], missing: set[str]) -> Steps[list[str | TaskflowError]]:
+        """Make a new run like each of some others. Returns its id for each, or why there is none."""
+        records = yield from self._each(run_ids, operations.runs.read_run)
+        plans = yield Blocking(partial(self._plans, run_ids, records))  # it reads the history and large payloads
+        return (yield from self._replays(plans, missing))
 
     def _plans(self, run_ids: Sequence[str], records: Sequence[Run | TaskflowError]) -> list[NewRun | TaskflowError]:
         return [self._planned(run_id, record) for run_id, record in zip(run_ids, records, strict=True)]
@@ -192,12 +106,12 @@ class StoreRunActions:
         for where in needed:
             self._declarations.made(*where, missing)
         made = iter(results[len(first) :])
-        told = [next(made) if isinstance(new, NewRun) else new for new in plans]
-        return [each if isinstance(each, TaskflowError) else each[0] for each in told]
+        results = [next(made) if isinstance(new, NewRun) else new for new in plans]
+        return [each if isinstance(each, TaskflowError) else each[0] for each in results]
 
-    def _planned(self, run_id: str, found: Run | TaskflowError) -> NewRun | TaskflowError:
+    def _planned(self, run_id: str, result: Run | TaskflowError) -> NewRun | TaskflowError:
         """Plan a run like another: what its trigger fixed for that one time (key, delay, ttl, ...) is not copied."""
-        record = self._kept(run_id, found)
+        record = self._kept(run_id, result)
         if isinstance(record, TaskflowError):
             return record
         options = TriggerOptions(

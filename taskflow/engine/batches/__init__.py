@@ -1,0 +1,1 @@
+"""Batches: plan the items part by part, record them, wait for their ends."""
