@@ -1,6 +1,7 @@
 """taskflow: typed tasks on Celery. Everything public is here; the rest is private."""
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Final
 
 from taskflow.definition.calls.batch_item import BatchItem
 from taskflow.definition.calls.bulk import BulkAction, BulkFailure
@@ -80,7 +81,6 @@ from taskflow.models import (
 from taskflow.retrying.blocks import retry
 from taskflow.retrying.strategies import ResetHeader
 from taskflow.seams.waits import Wait
-from taskflow.settings import Settings
 from taskflow.verbs.batch import batch
 from taskflow.verbs.batch_handle import BatchHandle
 from taskflow.verbs.decorator import task
@@ -97,15 +97,16 @@ from taskflow.verbs.wait import wait
 
 if TYPE_CHECKING:
     from taskflow.app import TaskFlow
+    from taskflow.settings import Settings
 else:
+    # To declare a task takes neither: they are loaded by the first verb, or when somebody names them.
+    _LATER: Final = {"TaskFlow": "taskflow.app", "Settings": "taskflow.settings"}
 
     def __getattr__(name: str) -> object:
-        """Load the application when it is first asked for: to declare a task takes neither Celery nor Redis."""
-        if name != "TaskFlow":
+        """Load a public name that a definition does not need."""
+        if name not in _LATER:
             raise AttributeError(f"module 'taskflow' has no attribute {name!r}")
-        from taskflow.app import TaskFlow
-
-        return TaskFlow
+        return getattr(importlib.import_module(_LATER[name]), name)
 
 
 __all__ = [

@@ -1,6 +1,7 @@
 """The record of the tickets that a channel has delivered, and their way back to their lists."""
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from kombu.transport import redis, virtual
@@ -8,9 +9,6 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 
 from taskflow.broker.messages import ticket_from_headers
-
-if TYPE_CHECKING:
-    from taskflow.broker.redis_transport import Channel
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +27,7 @@ class TicketQoS(redis.QoS):
     """Records delivered tickets in memory, and other messages in ``unacked``."""
 
     if TYPE_CHECKING:
-        channel: "Channel"  # pyright: ignore[reportIncompatibleVariableOverride] - it is always ours
+        channel: Any  # ``redis_transport.Channel``, which imports this module
         _delivered: Any
 
     def can_consume(self) -> bool:
@@ -39,7 +37,7 @@ class TicketQoS(redis.QoS):
     def room(self, queue: str) -> int:
         """Return how many messages of a queue may be taken now: at most the free slots and the prefetch count."""
         by_prefetch = cast("int | None", self.can_consume_max_estimate())  # None: not limited
-        free_slots = self.channel.free_slots
+        free_slots: Callable[[str], int] | None = self.channel.free_slots
         if free_slots is None:
             return 1 if by_prefetch is None else by_prefetch
         return free_slots(queue) if by_prefetch is None else min(free_slots(queue), by_prefetch)

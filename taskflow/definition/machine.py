@@ -8,7 +8,6 @@ from typing import Final
 
 from taskflow.definition.suggestions import did_you_mean
 from taskflow.errors import DefinitionError
-from taskflow.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +98,8 @@ def declared_machine(value: str | Machine | None) -> MachineSpec:
     value = DEFAULT_MACHINE if value is None else value
     if isinstance(value, str) and value in PRESETS:
         return PRESETS[value]
+    from taskflow.settings import Settings  # most definitions name a preset, and never load pydantic-settings
+
     return resolve_machine(value, presets_with(Settings.read().machines))
 
 

@@ -1,11 +1,12 @@
 """Words for a remedy: what a misspelt name probably meant. Formats text and knows no option itself."""
 
-import difflib
 from collections.abc import Iterable
 
 
 def near_miss(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that was probably meant, None when nothing is near."""
+    import difflib  # only a mistake needs it
+
     folded = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(word.lower(), folded, n=1)
     return folded[near[0]] if near else None

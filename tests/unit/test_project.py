@@ -4,9 +4,13 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 
+import grimp
 import pytest
+
+import taskflow
 
 ROOT = Path(__file__).parents[2]
 MODULES = [
@@ -45,6 +49,49 @@ def test_the_layers_contract_names_every_layer_of_the_design() -> None:
     named = set(re.findall(r"\w+", layers))
     found = {path.stem for path in (ROOT / "taskflow").iterdir() if path.is_dir() or path.suffix == ".py"}
     assert found - {"__init__", "__main__", "__pycache__"} <= named
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """A circle can only be understood, tested and replaced as a whole. Imports for types alone count."""
+    graph = grimp.build_graph("taskflow")
+    nearest = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert [*_circles(nearest)] == []
+    for package in {module.rpartition(".")[0] for module in graph.modules} - {""}:
+        children = graph.find_children(package)
+        of = {inner: child for child in children for inner in (child, *graph.find_descendants(child))}
+        between = {child: {of[each] for each in _imported(graph, child) if each in of} - {child} for child in children}
+        assert [*_circles(between)] == [], package
+
+
+def _imported(graph: grimp.ImportGraph, package: str) -> set[str]:
+    inner = {package, *graph.find_descendants(package)}
+    return {each for module in inner for each in graph.find_modules_directly_imported_by(module)}
+
+
+def _circles(imports: Mapping[str, Set[str]]) -> Iterator[set[str]]:
+    """Yield what is left of a graph when everything that imports nothing (any more) is taken away."""
+    left = {module: set(imported) for module, imported in imports.items()}
+    while free := {module for module, imported in left.items() if not imported & left.keys()}:
+        left = {module: imported for module, imported in left.items() if module not in free}
+    if left:
+        yield set(left)
+
+
+PACKAGES = sorted(path.parent for path in (ROOT / "taskflow").rglob("__init__.py"))
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=[str(path.relative_to(ROOT)) for path in PACKAGES])
+def test_a_package_is_small_enough_to_look_over(package: Path) -> None:
+    """Beyond 21 modules side by side, it wants rooms."""
+    modules = [path.name for path in package.glob("*.py") if path.name != "__init__.py"]
+    assert len(modules) <= 21, modules
+
+
+def test_no_module_stands_in_the_place_of_a_public_name() -> None:
+    """`import taskflow.runs` would replace `taskflow.runs` by the module."""
+    public = {"schedules", "webhooks", "tasks", "runs", "queues", "batch", "streams", "retry", "wait", "step", "astep"}
+    public |= {"tags", "metadata", "logger", "task", "durable", "idempotency_keys"} | set(taskflow.__all__)
+    assert public & {path.stem for path in (ROOT / "taskflow").iterdir()} == set()
 
 
 def test_the_dependencies_say_what_the_engine_is() -> None:
