@@ -27,7 +27,7 @@ LEAD: Final = timedelta(seconds=15)
 CLAIM_AFTER: Final = timedelta(seconds=30)
 TIDY_EVERY: Final = timedelta(minutes=5)
 LINGER_SECONDS: Final = 0.1
-"""How long entries are gathered after the first, so that many share one transaction."""
+"""Time for which entries are gathered after the first, so that many share one transaction."""
 BLOCK_MS: Final = 5000
 ALARM: Final = KEPT // 2
 UNHURRIED: Final = KEPT // 4
@@ -77,7 +77,7 @@ class FeedThread(LoopThread):
         self._claimed_at = self._tidied_at = datetime.min.replace(tzinfo=UTC)
 
     def stop(self) -> None:
-        """Ask the thread to end, and let another node lead. What this one has read and not written comes again."""
+        """Ask the thread to end, and let another node lead. Entries that were read and not written come again."""
         super().stop()
         try:
             self._group.give_lead(self._node_id)

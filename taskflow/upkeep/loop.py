@@ -13,7 +13,7 @@ from taskflow.worker.loop_thread import LoopThread
 log = logging.getLogger("taskflow.upkeep")
 SWEEP: Final = timedelta(seconds=30)
 HOLD: Final = timedelta(seconds=2)
-"""How long a node has the tick before another one takes it. Overlap does no harm, because the scripts are atomic."""
+"""Time for which a node has the tick. Overlap with the next node does no harm, because the scripts are atomic."""
 LONGEST_SLEEP_MS: Final = 5000
 
 

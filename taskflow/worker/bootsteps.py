@@ -137,10 +137,6 @@ class IntakeStep(bootsteps.StartStopStep):
 
         def wake() -> None:
             if pool.free_slots() <= 1:  # the pool was full, so the hub has stopped taking
-                hub.call_soon(_nothing)
+                hub.call_soon(lambda: None)
 
         pool.on_free = wake
-
-
-def _nothing() -> None:
-    return None

@@ -27,7 +27,7 @@ class Relay:
     """One for each child. Children inherit the node's, which is always empty."""
 
     def __init__(self) -> None:
-        self.is_next_at_hand: Callable[[], bool] = _never
+        self.is_next_at_hand: Callable[[], bool] = lambda: False
         self._outcome: _Outcome | None = None
 
     def defer(self, run_id: str, operation: Operation[Any], write: Callable[[], None]) -> bool:
@@ -80,7 +80,3 @@ class Relay:
         """Write the kept outcome now, unless a job that may claim is there to be read."""
         if self._outcome is not None and not self.is_next_at_hand():
             self.flush()
-
-
-def _never() -> bool:
-    return False

@@ -28,19 +28,13 @@ _UNNAMED_SHARD_SECONDS: Final = 0.2
 
 
 class WaitObserver(Protocol):
-    """Follows an attempt that waits."""
+    """Follows an attempt: its code only waits, executes again, or is left so that the run waits without a process."""
 
-    def park(self) -> None:
-        """Note that the run's code only waits."""
-        ...
+    def park(self) -> None: ...
 
-    def resume(self) -> None:
-        """Note that it executes again."""
-        ...
+    def resume(self) -> None: ...
 
-    def suspend(self) -> None:
-        """Note that it is being left, so that the run waits without a process."""
-        ...
+    def suspend(self) -> None: ...
 
 
 def _retrieve_error(future: "asyncio.Future[Any]") -> None:

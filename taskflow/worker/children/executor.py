@@ -34,7 +34,7 @@ log = logging.getLogger("taskflow.node")
 KILL_GRACE_SECONDS: Final = 1.0
 """Time from SIGTERM to SIGKILL of a run's child, as in Trigger.dev; ``cancel_grace`` when it has hooks to run."""
 LOOK_AGAIN_SECONDS: Final = 2.0
-"""When a death is looked into again, because a claim may reach the store after the child that sent it has died."""
+"""Pause before a death is looked into again: a claim may reach the store after the child that sent it has died."""
 LEASE_LOST: Final = "lease lost"
 SPARE: Final = "not needed: fewer runs wait"
 

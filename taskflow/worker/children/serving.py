@@ -15,7 +15,7 @@ from taskflow.worker.loop_thread import LoopThread
 
 log = logging.getLogger("taskflow.node")
 PATIENCE_SECONDS: Final = 1.0
-"""How long a node is full before its reservations are moved: a moment is not worth it."""
+"""Time for which a node must be full before its reservations are moved, because a moment is not worth it."""
 _EVERY: Final = 0.5
 
 

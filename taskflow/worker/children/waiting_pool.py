@@ -1,4 +1,4 @@
-"""A prefork pool in which waiting costs no place: it has a child more for each one that waits, within a bound.
+"""A prefork pool with a child more for each child that waits, within a bound, so that other runs can still start.
 
 At the bound one process is kept for runs that others wait for, and the ordinary Celery queues are left alone. If that
 process waits as well, one more is started. So there is always a child to execute what waiting runs wait for. Everything
@@ -22,7 +22,7 @@ from taskflow.worker.node.host import Host
 
 log = logging.getLogger("taskflow.node")
 LOOK_SECONDS: Final = 0.5
-"""How often the pool looks whether it has children to spare."""
+"""Pause between two looks whether the pool has children to spare."""
 _SPARED_LOOKS: Final = 10
 """Looks (5 s) for which a child is kept after it was needed, because the next wait is often near and a fork is slow."""
 _SETTLING_SECONDS: Final = 0.1
@@ -56,8 +56,8 @@ class WaitingPool:
         self._is_full = False
         self._can_give_back = False
         self.times_full = 0
-        self.on_change: Callable[[], None] = _nothing
-        self.on_parked: Callable[[str], None] = _nothing
+        self.on_change: Callable[[], None] = lambda: None
+        self.on_parked: Callable[[str], None] = lambda _: None
 
     # -- what the node asks -----------------------------------------------------------------------------------------
 
@@ -78,8 +78,8 @@ class WaitingPool:
 
     def free_slots(self, celery_queue: str) -> int:
         """Return how many tickets of a Celery queue may start now."""
-        free = self._places() - len(state.reserved_requests) - self._unknown()
-        free += self._places() if self._busy.is_deep else self._busy.queued
+        free = self._wanted() - len(state.reserved_requests) - self._unknown()
+        free += self._wanted() if self._busy.is_deep else self._busy.queued
         if self.is_overgrown and not self._is_settled():
             return 0
         if free > 0 and self._waiting and not is_subtask_queue(celery_queue):
@@ -148,8 +148,8 @@ class WaitingPool:
         """Have as many children that don't wait as runs may execute, within the bound, and at least one."""
         if not self._pool.is_running:  # the node drains
             return
-        self._needed[-1] = max(self._needed[-1], self._places())
-        missing = self._places() - self._pool.size
+        self._needed[-1] = max(self._needed[-1], self._wanted())
+        missing = self._wanted() - self._pool.size
         if missing > 0:
             self._pool.grow(missing)
             self._grown += missing
@@ -159,7 +159,7 @@ class WaitingPool:
             self._shrink()
         self.on_change()
 
-    def _places(self) -> int:
+    def _wanted(self) -> int:
         waiting = len(self._waiting)
         return max(self.concurrency + min(waiting, self.limit), waiting + 1)
 
@@ -190,7 +190,7 @@ class WaitingPool:
         size = self._pool.size
         idle = sum(1 for _ in self._pool.idle_children())
         spare = min(idle - self.concurrency, size - max(self._needed))
-        surplus = min(size - self._places(), max(spare, self._grown - self.limit))
+        surplus = min(size - self._wanted(), max(spare, self._grown - self.limit))
         if surplus > 0:
             self._grown -= self._dismiss(surplus)
 
@@ -208,7 +208,7 @@ class WaitingPool:
         return self.concurrency + self.limit - 1 - ordinary + self._busy.queued - self._unknown()
 
     def _unknown(self) -> int:
-        """Return how many waiting children execute runs that Celery has lost in a reconnect and reserves no place for.
+        """Return how many waiting children execute runs that Celery has lost in a reconnect and does not count.
 
         A request that came twice is not lost, although its second end takes the first out of ``requests`` by its id.
         """
@@ -236,7 +236,3 @@ def waiting_limit(machines: Sequence[MachineSpec], host: Host, concurrency: int)
     """
     largest = max((machine.memory_bytes for machine in machines), default=host.memory)
     return max(1, host.memory // largest - concurrency)
-
-
-def _nothing(*_: object) -> None:
-    return None

@@ -129,7 +129,7 @@ class ChildWatch(PoolObserver):
             signal_group(pid, signal.SIGTERM)
             child.kill_at = min(child.kill_at, time.monotonic() + grace)
         if self._hub is not None:
-            self._hub.call_later(grace, self.call_on_hub, _nothing)
+            self._hub.call_later(grace, self.call_on_hub, lambda: None)  # wakes the loop, which looks at what is due
         return True
 
     def kill_all(self, *, reason: str, timeout: float = 5) -> bool:
@@ -261,7 +261,3 @@ class ChildWatch(PoolObserver):
             self._on_exit(ended)
         except Exception:
             log.exception("child.exit_unhandled: %s", ended)
-
-
-def _nothing() -> None:
-    """Wake the loop, which looks at what is due."""

@@ -26,7 +26,7 @@ class AsyncPool(BasePool):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.events = CeleryEvents()
-        self.on_free: Callable[[], None] = _nothing
+        self.on_free: Callable[[], None] = lambda: None
         self.runs = AsyncRuns(runtime_of(self.app), self.events, lambda: self.on_free())
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="taskflow-plain")
 
@@ -138,7 +138,3 @@ class CeleryEvents:
             self._dispatcher.send(kind, **fields)
         except Exception as error:
             log.warning("event.unsent: %s: %s", kind, error)
-
-
-def _nothing() -> None:
-    return None

@@ -7,10 +7,10 @@ from taskflow.worker.coroutines.taken_ticket import TakenTicket
 
 
 class RunSlots:
-    """A run has a place from its ticket to its end, except while its code only waits.
+    """A run has a run slot from its ticket to its end, except while its code only waits.
 
     Args:
-        on_free: Called in the loop's thread when a place is free again.
+        on_free: Called in the loop's thread when a run slot is free again.
     """
 
     def __init__(self, on_free: Callable[[], None]) -> None:
@@ -23,26 +23,26 @@ class RunSlots:
 
     @property
     def busy(self) -> int:
-        """The number of taken places. From any thread."""
+        """The number of taken run slots. From any thread."""
         return self._busy
 
     def wait_idle(self, seconds: float | None = None) -> bool:
-        """Wait until no place is taken. From any thread."""
+        """Wait until no run slot is taken. From any thread."""
         return self._idle.wait(seconds)
 
     def take(self) -> None:
-        """Take a place: for a ticket, or for a run that waited and goes on. From any thread."""
+        """Take a run slot: for a ticket, or for a run that waited and goes on. From any thread."""
         with self._lock:
             self._busy += 1
             self._idle.clear()
 
     def park(self, ticket: TakenTicket) -> None:
-        """Give a place back while its run waits. The ticket may be acknowledged, because the store has the run."""
+        """Give a run slot back while its run waits. The ticket may be acknowledged, because the store has the run."""
         self._release(ticket)
         self._leave()
 
     def leave(self, ticket: TakenTicket) -> None:
-        """Give a place back whose run has ended, or is another node's."""
+        """Give a run slot back whose run has ended, or is another node's."""
         self._release(ticket)
         self._released.discard(id(ticket))
         self._leave()

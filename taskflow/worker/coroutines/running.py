@@ -126,7 +126,7 @@ class RunningCoroutines:
             run.waits.told()
 
     def park(self, run: RunningCoroutine) -> None:
-        """Pause the timer of a run that only waits, and give its place in the pool to another run."""
+        """Pause the timer of a run that only waits, and give its run slot to another run."""
         if run.signal.is_set() or run.task.done():  # stopped before the store's answer came
             return
         run.computed += self._loop.time() - run.since
@@ -136,7 +136,7 @@ class RunningCoroutines:
 
     def resume(self, run: RunningCoroutine) -> None:
         """Let the time of a run that goes on run again."""
-        if not run.is_parked:  # it was stopped while it waited, and has had its place again since
+        if not run.is_parked:  # it was stopped while it waited, and has had its run slot again since
             return
         run.is_parked = False
         self._arm(run)
@@ -200,7 +200,7 @@ class CoroutineParking:
     run: RunningCoroutine
 
     def park(self) -> None:
-        """Pause its timer, and give its place to another run."""
+        """Pause its timer, and give its run slot to another run."""
         self.runs.park(self.run)
 
     def resume(self) -> None:

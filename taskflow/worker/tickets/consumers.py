@@ -1,10 +1,10 @@
-"""The consumers of a prefork node on RabbitMQ: one for each free place, and each may have one message.
+"""The consumers of a prefork node on RabbitMQ: one for each free slot, and each may have one message.
 
 A quorum queue's window belongs to a consumer for its life, and the messages that a canceled consumer still has count
-for no other consumer (measured, RabbitMQ 3.10). So places come and go as consumers of one message each.
+for no other consumer (measured, RabbitMQ 3.10). So slots come and go as consumers of one message each.
 
 The node can't see which queue has messages. So the consumers of queues for runs that others wait for stay when the node
-is full, and there may be more consumers than places. A message too many is given back. A place is then kept for its
+is full, and there may be more consumers than slots. A message too many is given back. A slot is then kept for its
 queue until a message has come or none came for a moment, because what others wait for comes next.
 """
 
@@ -47,17 +47,17 @@ class TicketConsumers:
         return sorted(consumer._queues, key=is_subtask_queue, reverse=True)
 
     def note_delivery(self, queue: str) -> None:
-        """Keep no place for a queue any more: a message of it came, and may start."""
+        """Keep no slot for a queue any more: a message of it came, and may start."""
         self._kept_until.pop(queue, None)
 
     def close(self, queue: str, busy: set[str]) -> None:
-        """Take no more messages of a queue until there is a place."""
+        """Take no more messages of a queue until there is a slot."""
         self._cancel(queue, self._idle(queue, busy))
         if is_subtask_queue(queue):
             self._kept_until[queue] = float("inf")
 
     def fit(self, queue: str, busy: set[str], free: int) -> None:
-        """Keep one consumer for each free place.
+        """Keep one consumer for each free slot.
 
         Args:
             busy: The tags of consumers whose message is not acknowledged.

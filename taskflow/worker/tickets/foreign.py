@@ -8,7 +8,7 @@ from taskflow.broker.messages import ticket_from_headers
 
 log = logging.getLogger("taskflow.node")
 RETURN_AFTER_SECONDS: Final = 0.5
-"""How long such a ticket is held. Without a pause, nodes that don't declare its task would hand it back and forth."""
+"""Time for which such a ticket is held. Without it, nodes that don't declare the task would pass it back and forth."""
 
 
 def give_back_foreign_tickets(consumer: Any) -> None:

@@ -115,7 +115,7 @@ class HeldTickets:
             log.info("ticket.acknowledged_early: %s", ticket.message.headers["id"])
 
     def _acknowledge_parked(self, run_id: str) -> None:
-        """Acknowledge the ticket of a run that only waits, so that another run may have its place."""
+        """Acknowledge the ticket of a run that only waits, so that another run may start."""
         self._acknowledge_early([ticket for ticket in self._held if ticket.message.headers["id"] == run_id])
 
     def _acknowledge_early(self, tickets: list[_HeldTicket]) -> None:
