@@ -57,7 +57,7 @@ def started(store: AsyncStore, folder: Path) -> AsyncRuns:
         make_async_store=lambda: store,
         reports=Reports(writer, Spool(folder), LineLimits(10, 1000)),
         presets=PRESETS,
-        values=None,
+        large_values=None,
     )
     watcher: Any = SimpleNamespace(on_start=nothing, on_end=nothing, on_drop=nothing)
     runs = AsyncRuns(runtime, watcher, nothing)

@@ -84,7 +84,7 @@ def make_runs(bench: Bench, folder: Path, on_parked: Parked) -> AsyncRuns:
         make_async_store=lambda: Store(bench.config, bench),
         reports=Reports(writer, Spool(folder), LineLimits(10, 1000)),
         presets=PRESETS,
-        values=None,
+        large_values=None,
     )
     watcher: Any = SimpleNamespace(on_start=nothing, on_end=nothing, on_drop=nothing)
     runs = AsyncRuns(runtime, watcher, nothing)
