@@ -32,13 +32,14 @@ from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.streams import StreamLimits
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig, shard_of_queue
-from taskflow.upkeep.feed_process import FeedProcess, feed_processes
+from taskflow.upkeep.feed_process import feed_processes
 from taskflow.upkeep.loop import UpkeepThread
 from taskflow.upkeep.objects import GRACE, ObjectSweep, ObjectThread
 from taskflow.upkeep.passes import Upkeep
 from taskflow.worker.attempt.runtime import ATTRIBUTE, Runtime
 from taskflow.worker.bootsteps import install
 from taskflow.worker.celery_tasks import register_tasks, registered_tasks
+from taskflow.worker.loop_thread import LoopThread
 from taskflow.worker.node.version import code_version
 
 HISTORY_HOLD: Final = timedelta(days=30)
@@ -219,7 +220,7 @@ class TaskFlow:
         # On the node's hub, which must not wait; and the message's producer has gone on long ago.
         return self.store.run(operations.making.trigger_run(new, needs_replicas=False), shard=shard)[0]
 
-    def _services(self, node_id: str) -> list[UpkeepThread | FeedProcess | ObjectThread]:
+    def _services(self, node_id: str) -> list[LoopThread]:
         # A history in a file may be one of several: what this one does not know, another host's may.
         is_only_one = (self.settings.database_url or "sqlite").startswith(("none", "postgres"))
         grace = GRACE if is_only_one else max(GRACE, self.settings.history_retention)

@@ -1,1 +1,1 @@
-"""Upkeep: what makes time pass for runs. Every node runs it; one has the tick at a time."""
+"""Upkeep: the work that falls due as time passes. Every node runs it; one node at a time has the tick."""

@@ -1,11 +1,10 @@
-"""The thread that moves what happens from a shard's stream into the history: at least once, and never in a run's way.
+"""The thread that moves a shard's events into the history, at least once and without delaying a run.
 
-One node leads at a time. The database holds the position it has reached, in the transaction that wrote it; the consumer
-group holds what was read and not acknowledged. Where the two disagree the database is believed.
+One node leads at a time. The database holds the position that it has reached, written in the transaction of the rows.
+The consumer group holds the entries that were read and not acknowledged. Where the two disagree, the database counts.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,22 +15,23 @@ from taskflow.settings import Settings
 from taskflow.store.events import EVENTS, KEPT, Event, EventGroup, GroupMissingError, entry_id
 from taskflow.store.sync_store import Store
 from taskflow.upkeep.feed_batches import FeedBatches
+from taskflow.worker.loop_thread import LoopThread
 
-if TYPE_CHECKING:  # 30 MB: only the node that leads imports SQLAlchemy, when it does
+if TYPE_CHECKING:  # SQLAlchemy takes 30 MB: only the node that leads imports it
     from taskflow.history.database import Database
 
 log = logging.getLogger("taskflow.history")
 PER_BATCH: Final = 500
 LEAD: Final = timedelta(seconds=15)
-"""After which a leader that says nothing is taken for dead."""
+"""The time after which a leader that does not renew its lead is taken for dead."""
 CLAIM_AFTER: Final = timedelta(seconds=30)
 TIDY_EVERY: Final = timedelta(minutes=5)
 LINGER_SECONDS: Final = 0.1
-"""How long to gather entries after the first: one transaction for many."""
+"""Time for which entries are gathered after the first, so that many share one transaction."""
 BLOCK_MS: Final = 5000
 ALARM: Final = KEPT // 2
 UNHURRIED: Final = KEPT // 4
-"""Up to so many entries behind, the feed takes a fifth of its time at most."""
+"""Up to this many entries behind, the feed works a fifth of the time at most."""
 REST: Final = 4
 LONGEST_REST_SECONDS: Final = 1.0
 
@@ -51,8 +51,8 @@ def feed_thread(store: Store, settings: Settings, shard: int, node_id: str) -> "
     )
 
 
-class FeedThread:
-    """Feeds while it leads; see ``feed_process`` for where it runs."""
+class FeedThread(LoopThread):
+    """Feeds while its node leads. It runs in the process of ``feed_process``."""
 
     def __init__(
         self,
@@ -64,60 +64,51 @@ class FeedThread:
         retention: timedelta,
         store_retention: timedelta,
     ) -> None:
+        super().__init__(f"taskflow-history-{shard}")
         self._store = store
         self._shard = shard
         self._node_id = node_id
         self._retention = retention
         self._group = EventGroup(store, shard)
         self._batches = FeedBatches(store, shard, open_database, environment, store_retention)
-        self._is_stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"taskflow-history-{shard}", daemon=True)
         self._is_aligned = False
         self._is_behind = True
-        self._pause = 0.0
+        self._backoff = 0.0
         self._claimed_at = self._tidied_at = datetime.min.replace(tzinfo=UTC)
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether the thread has not ended."""
-        return self._thread.is_alive()
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
     def stop(self) -> None:
-        """Ask the thread to end, and let another node lead. What it holds is delivered again."""
-        self._is_stopping.set()
+        """Ask the thread to end, and let another node lead. Entries that were read and not written come again."""
+        super().stop()
         try:
             self._group.give_lead(self._node_id)
         except StoreUnavailableError as error:
             log.warning("history.left_unsaid: %s", error)
 
-    def join(self, seconds: float) -> None:
-        """Wait until the thread has ended."""
-        self._thread.join(seconds)
+    def turn(self) -> float:
+        """Move one batch."""
+        pause = self._advance()
+        self._backoff = 0.0
+        return pause
 
-    def _run(self) -> None:
-        while not self._is_stopping.is_set():
-            try:
-                pause = self._turn()
-                self._pause = 0.0
-            except GroupMissingError:
-                self._is_aligned, pause = False, 0.0
-            except HistoryUnavailableError as error:
-                pause = self._wait(error)
-            except StoreUnavailableError as error:
-                log.warning("history.waiting: %s", error)
-                self._is_aligned, pause = False, 1.0
-            except Exception:
-                log.exception("history.failed")
-                self._is_aligned, pause = False, 5.0
-            self._is_stopping.wait(pause)
+    def handle_error(self, error: Exception) -> float:
+        """Log it, and have the next turn align database and group anew."""
+        self._is_aligned = False
+        if isinstance(error, GroupMissingError):
+            return 0.0
+        if isinstance(error, HistoryUnavailableError):
+            return self._wait(error)
+        if isinstance(error, StoreUnavailableError):
+            log.warning("history.waiting: %s", error)
+            return 1.0
+        log.error("history.failed", exc_info=error)
+        return 5.0
+
+    def end(self) -> None:
+        """Close the database."""
         self._batches.close()
 
-    def _turn(self) -> float:
-        """Move one batch. Returns how many seconds to pause."""
+    def _advance(self) -> float:
+        """Move one batch. Return how many seconds to pause."""
         if not self._group.take_lead(self._node_id, LEAD):
             self._is_aligned = False
             return LEAD.total_seconds() / 3
@@ -133,13 +124,13 @@ class FeedThread:
             return self._rest(time.monotonic() - began, state.lag) if len(events) == PER_BATCH else LINGER_SECONDS
         self._catch_up()
         self._tidy()
-        found = self._store.read_stream(EVENTS, entry_id(state.last), shard=self._shard, block_ms=BLOCK_MS, count=1)
-        return LINGER_SECONDS if found else 0.0
+        entries = self._store.read_stream(EVENTS, entry_id(state.last), shard=self._shard, block_ms=BLOCK_MS, count=1)
+        return LINGER_SECONDS if entries else 0.0
 
     def _rest(self, worked: float, behind: int) -> float:
-        """Return how long to rest after a full batch: runs go first, as long as the stream has room for what waits.
+        """Return how long to rest after a full batch. Runs go first while the stream has room for what waits.
 
-        What waits costs less, too: the changes of a run that come together are written once.
+        Entries that wait also cost less, because changes of one run that come together are written once.
         """
         return 0.0 if behind > UNHURRIED else min(worked * REST, LONGEST_REST_SECONDS)
 
@@ -152,7 +143,7 @@ class FeedThread:
             self._is_behind = True
 
     def _claim(self) -> None:
-        """Take over what a node read and did not write: it died, or the database did not answer it."""
+        """Take over entries that a node has read and not written, because it died or the database did not answer."""
         now = datetime.now(UTC)
         if now - self._claimed_at < CLAIM_AFTER:
             return
@@ -175,7 +166,9 @@ class FeedThread:
         try:
             state = self._group.state()
         except GroupMissingError:
-            self._batches.begin(0)  # before there is a group: a crash in between must not look as if all were here
+            self._batches.begin(
+                0
+            )  # before there is a group, so that a crash in between does not look as if all were here
             self._group.create()
             known, state = None, self._group.state()
         if known is None or known > state.last:
@@ -200,14 +193,13 @@ class FeedThread:
         log.warning("history.rebuilt: %d runs", count)
 
     def _wait(self, error: HistoryUnavailableError) -> float:
-        """Log that the database is away. Returns how long to pause: nothing is lost, the stream keeps it."""
-        self._is_aligned = False
-        if not self._pause:
+        """Log that the database is away. Return how long to pause: nothing is lost, because the stream keeps it."""
+        if not self._backoff:
             log.error("history.waiting: %s", error)
         self._is_behind = True
         self._alarm()
-        self._pause = min(max(self._pause * 2, 0.5), 5.0)
-        return self._pause
+        self._backoff = min(max(self._backoff * 2, 0.5), 5.0)
+        return self._backoff
 
     def _alarm(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""What the feed writes: the runs that entries speak of, as the store has them now, and the entries themselves."""
+"""The batches of the feed: the runs of the entries, as the store has them now, and the entries themselves."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ log = logging.getLogger("taskflow.history")
 RECORDS_AT_ONCE: Final = 50
 """Records read in one round trip: each may hold a payload and an output of half a megabyte."""
 ONLY_EVENTS: Final = frozenset({"log", "hook", "span"})
-"""Kinds whose entry says everything: the run's record has not changed."""
+"""Kinds of entries that change no record."""
 TRIMS_AT_ONCE: Final = 20
 
 
@@ -42,11 +42,11 @@ class FeedBatches:
 
     @cached_property
     def database(self) -> "Database":
-        """Where it writes, opened at the first use."""
+        """The database, opened at the first use."""
         return self._open_database()
 
     def close(self) -> None:
-        """Close the database where it was opened."""
+        """Close the database, if it was opened."""
         if "database" in self.__dict__:
             self.database.close()
 
@@ -55,15 +55,15 @@ class FeedBatches:
         return self._writer.position(self._shard)
 
     def begin(self, position: int) -> None:
-        """Say that the database is being rebuilt: a crash in between begins again."""
+        """Write that the database is being rebuilt. After a crash in between the rebuild begins again."""
         self._writer.set_position(self._shard, position, is_complete=False)
 
     def complete(self, position: int) -> None:
-        """Say that it is rebuilt."""
+        """Write that the database is rebuilt."""
         self._writer.set_position(self._shard, position, is_complete=True)
 
     def write(self, events: Sequence[Event]) -> None:
-        """Write entries and the runs they speak of. One upsert a run, whatever the number of its entries."""
+        """Write entries and their runs. One upsert a run, whatever the number of its entries."""
         from taskflow.history.writer import Batch
 
         newest = {event.run_id: event.position for event in events}
@@ -76,14 +76,14 @@ class FeedBatches:
             for run_id in missing
             if (event := statuses.get(run_id)) is not None
         }
-        orphans = self._unknown(set(missing))  # long gone from the store, never in this database
+        orphans = self._unknown(set(missing))  # neither in the store any more nor in this database
         entries = [
             (event.run_id, event.position, event.kind, event.value) for event in events if event.run_id not in orphans
         ]
         self._write(Batch(rows, gone, entries, max(event.position for event in events)))
 
     def write_runs(self, run_ids: Sequence[str], revision: int) -> int:
-        """Write runs as the store has them now. Returns how many there were."""
+        """Write runs as the store has them now. Return how many there were."""
         from taskflow.history.writer import Batch
 
         rows, _ = self._rows(dict.fromkeys(run_ids, revision))
@@ -91,12 +91,12 @@ class FeedBatches:
         return len(rows)
 
     def trim(self, before: datetime) -> int:
-        """Delete runs that finished before an instant, at most some thousands. Returns how many."""
+        """Delete runs that finished before an instant, at most some thousands. Return how many."""
         deleted = 0
         for _ in range(TRIMS_AT_ONCE):
-            found = self._writer.trim(round(before.timestamp() * 1000))
-            deleted += found
-            if not found:
+            count = self._writer.trim(round(before.timestamp() * 1000))
+            deleted += count
+            if not count:
                 break
         self._writer.tidy()
         return deleted

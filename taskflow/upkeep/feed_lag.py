@@ -1,4 +1,4 @@
-"""How far the history is behind the store."""
+"""The lag of the history behind the store."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,7 +9,7 @@ from taskflow.store.sync_store import Store
 
 @dataclass(frozen=True, slots=True)
 class FeedLag:
-    """What is not in the history yet: how many entries, and the age of the oldest (zero when there is none)."""
+    """The number of entries that are not in the history yet, and the age of the oldest (zero when there is none)."""
 
     entries: int
     age: timedelta

@@ -1,4 +1,4 @@
-"""The process that feeds the history, apart from the node that leads: SQL must not share the node's interpreter.
+"""The process that feeds the history, apart from its node, because SQL must not share the node's interpreter.
 
 Measured in one run on 2 cores: with the feed in a thread of a prefork node, its no-op runs went from 1.2 to 0.6 times
 Celery's. The process has a low priority, and dies with its node.
@@ -23,16 +23,17 @@ from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig
 from taskflow.upkeep.feed import LEAD, feed_thread
 from taskflow.worker.launch.node_process import die_with
+from taskflow.worker.loop_thread import LoopThread
 
 log = logging.getLogger("taskflow.history")
 NICENESS: Final = 19
-"""Runs go first: from the first import on it has what they leave."""
+"""Lowest priority, set before the first import, so that the feed never competes with runs."""
 LOOK_SECONDS: Final = LEAD.total_seconds() / 3
 STOP_SECONDS: Final = 5
 
 
 class FeedOrder(BaseModel):
-    """What the process is told, on its standard input: the store's address holds a password."""
+    """The settings of the process. They come on its standard input, because the store's address holds a password."""
 
     settings: Settings
     store_url: str
@@ -40,23 +41,18 @@ class FeedOrder(BaseModel):
     node_id: str
 
 
-class FeedProcess:
-    """Keeps the feeding process of a shard while this node leads. A service of the node."""
+class FeedProcess(LoopThread):
+    """Keeps the feeding process of a shard while this node leads. Its thread is the node's."""
 
     def __init__(self, store: Store, settings: Settings, shard: int, node_id: str) -> None:
+        super().__init__(f"taskflow-history-{shard}")
         self._group = EventGroup(store, shard)
         self._order = FeedOrder(settings=settings, store_url=store.config.url, shard=shard, node_id=node_id)
         self._process: subprocess.Popen[bytes] | None = None
-        self._is_stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"taskflow-history-{shard}", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread that starts the process."""
-        self._thread.start()
 
     def stop(self) -> None:
-        """End the process; it lets another node lead."""
-        self._is_stopping.set()
+        """End the process, which lets another node lead."""
+        super().stop()
         process = self._process
         if process is not None and process.poll() is None:
             process.terminate()
@@ -65,25 +61,24 @@ class FeedProcess:
             except subprocess.TimeoutExpired:
                 process.kill()
 
-    def _run(self) -> None:
-        while not self._is_stopping.is_set():
-            try:
-                self._look()
-            except Exception as error:
-                log.warning("history.unfed: %s", error)
-            self._is_stopping.wait(LOOK_SECONDS)
-
-    def _look(self) -> None:
+    def turn(self) -> float:
+        """Start the process, if there is none and this node gets the lead."""
         if self._process is not None and self._process.poll() is None:
-            return
+            return LOOK_SECONDS
         if self._process is not None:
             log.error("history.feeder_ended: with %s; another one is started", self._process.returncode)
             self._process = None
         if self._group.take_lead(self._order.node_id, LEAD):
-            self._start()
+            self._start_process()
+        return LOOK_SECONDS
 
-    def _start(self) -> None:
-        """Start the process. On this thread, which lives as long as the node: PR_SET_PDEATHSIG follows it."""
+    def handle_error(self, error: Exception) -> float:
+        """Log it; the next look tries again."""
+        log.warning("history.unfed: %s", error)
+        return LOOK_SECONDS
+
+    def _start_process(self) -> None:
+        """Start the process. On this thread, which lives as long as the node, because PR_SET_PDEATHSIG follows it."""
         process = subprocess.Popen(
             [sys.executable, "-m", "taskflow.upkeep.feed_process"],
             stdin=subprocess.PIPE,
@@ -113,14 +108,14 @@ def _lower_priority() -> None:
 
 
 def feed_processes(store: Store, settings: Settings, node_id: str) -> list[FeedProcess]:
-    """Return the services of a node that feed, none where there is to be no history."""
+    """Return the threads of a node that keep the feed, none where there is to be no history."""
     if settings.database_url == "none":
         return []
     return [FeedProcess(store, settings, shard, node_id) for shard in range(settings.shards)]
 
 
 def main() -> None:
-    """Feed until told to stop."""
+    """Feed until SIGTERM."""
     order = FeedOrder.model_validate_json(sys.stdin.buffer.read())
     logging.basicConfig(level=logging.INFO, format="[%(asctime)s: %(levelname)s/history] %(message)s")
     settings = order.settings
@@ -133,15 +128,15 @@ def main() -> None:
         )
     )
     thread = feed_thread(store, settings, order.shard, order.node_id)
-    is_over = threading.Event()
+    is_stopping = threading.Event()
 
     def leave(_number: int, _frame: FrameType | None) -> None:
-        is_over.set()
+        is_stopping.set()
 
     signal.signal(signal.SIGTERM, leave)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the node's to pass on
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the node passes Ctrl-C on
     thread.start()
-    is_over.wait()
+    is_stopping.wait()
     thread.stop()
     thread.join(STOP_SECONDS - 1)
 

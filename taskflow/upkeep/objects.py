@@ -1,13 +1,12 @@
-"""The thread that deletes large values which no run names any more: those of runs that are gone, and of stale attempts.
+"""The thread that deletes large values which no run names: those of forgotten runs and of stale attempts.
 
-What an object is for stands in its path, so nothing need be remembered: a run that neither the store nor the history
-knows needs none; a finished one needs what its record names; a living one keeps all. An object younger than a grace is
-never looked at, since its run, or the end of it, may be on its way into the store.
+The path of an object names its run, so that nothing else has to be kept. A run that neither the store nor the history
+has needs no objects, a finished run needs those that its record names, and a living run keeps all. An object younger
+than a grace is left alone, because its run, or the run's end, may be on its way into the store.
 """
 
 import logging
 import random
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -19,6 +18,7 @@ from taskflow.objects.address import Address, run_of_folder
 from taskflow.objects.large_values import LargeValues
 from taskflow.store import operations
 from taskflow.store.sync_store import Store
+from taskflow.worker.loop_thread import LoopThread
 
 log = logging.getLogger("taskflow.upkeep")
 EVERY: Final = timedelta(hours=1)
@@ -27,22 +27,21 @@ _FIRST_SECONDS: Final = 60.0
 
 
 class ObjectSweep:
-    """Looks at the objects of one environment.
+    """Deletes what no run needs among the objects of one environment.
 
     Args:
-        grace: How old an object is before it may be deleted, by the day of its making.
+        grace: The age, by the day of its making, at which an object may be deleted.
     """
 
     def __init__(self, store: Store, large_values: LargeValues, lookup: Lookup, grace: timedelta = GRACE) -> None:
-        """Look at nothing yet."""
         self._store, self._large_values, self._lookup, self._grace = store, large_values, lookup, grace
 
     def sweep(self, now: datetime) -> int:
-        """Delete what no run needs. Returns how many folders of runs were looked at.
+        """Delete what no run needs. Return the number of folders of runs that were looked at.
 
         Raises:
-            ObjectStoreError, StoreUnavailableError, HistoryUnavailableError: One of them did not answer; what is left
-                comes up again.
+            ObjectStoreError, StoreUnavailableError, HistoryUnavailableError: One of them did not answer. The next sweep
+                looks at the rest.
         """
         count = 0
         for day in self._old_days(now):
@@ -84,34 +83,30 @@ class ObjectSweep:
             return None
 
 
-class ObjectThread:
-    """Sweeps once an hour, in one node of all: whoever takes the turn first."""
+class ObjectThread(LoopThread):
+    """Sweeps once an hour, in the node that takes the turn first."""
 
     def __init__(self, sweep: ObjectSweep, store: Store, node_id: str) -> None:
-        """Start nothing yet."""
+        super().__init__("taskflow-objects", first_pause=random.uniform(0.5, 1) * _FIRST_SECONDS)
         self._sweep, self._store = sweep, store
         every_ms = round(EVERY.total_seconds() * 1000)
         self._turn = ("SET", f"{store.config.base(0)}:objects", node_id, "NX", "PX", every_ms)
-        self._is_stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="taskflow-objects", daemon=True)
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+    def turn(self) -> float:
+        """Sweep, if no other node has done so in this hour."""
+        (has_turn,) = self._store.send([self._turn])
+        if has_turn:
+            self._sweep.sweep(datetime.now(UTC))
+        return _pause()
 
-    def stop(self) -> None:
-        """Ask the thread to end; what it has not looked at comes up again."""
-        self._is_stopping.set()
+    def handle_error(self, error: Exception) -> float:
+        """Log it; a later sweep looks at what is left."""
+        if isinstance(error, ObjectStoreError | StoreUnavailableError | HistoryUnavailableError):
+            log.warning("objects.unswept: %s", error)
+        else:
+            log.error("objects.unswept", exc_info=error)
+        return _pause()
 
-    def _run(self) -> None:
-        pause = random.uniform(0.5, 1) * _FIRST_SECONDS
-        while not self._is_stopping.wait(pause):
-            pause = EVERY.total_seconds() * random.uniform(0.5, 1)
-            try:
-                (has_turn,) = self._store.send([self._turn])
-                if has_turn:
-                    self._sweep.sweep(datetime.now(UTC))
-            except (ObjectStoreError, StoreUnavailableError, HistoryUnavailableError) as error:
-                log.warning("objects.unswept: %s", error)
-            except Exception:
-                log.exception("objects.unswept")
+
+def _pause() -> float:
+    return EVERY.total_seconds() * random.uniform(0.5, 1)

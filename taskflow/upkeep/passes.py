@@ -1,4 +1,4 @@
-"""The passes of upkeep, each one bounded script repeated while it finds a full batch."""
+"""The passes of upkeep. Each is one bounded script, repeated while it finds a full batch."""
 
 import logging
 from collections.abc import Callable
@@ -22,9 +22,11 @@ QueueLength = Callable[[str], int | None]
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """One shard's upkeep. ``broker_length`` counts a Celery queue's messages when the scripts can't.
+    """One shard's upkeep.
 
-    ``perform_canvas`` honours a shard's canvas outbox: Celery callbacks of runs that finished without a node.
+    Attributes:
+        broker_length: Counts a Celery queue's messages, None when the scripts can.
+        perform_canvas: Honours a shard's canvas outbox: Celery callbacks of runs that finished without a node.
     """
 
     store: Store
@@ -35,12 +37,12 @@ class Upkeep:
     perform_canvas: Callable[[int], None]
 
     def perform(self, due: frozenset[str]) -> None:
-        """Do what is due, see ``Tick``. A pass whose script fails does not keep the others from being done.
+        """Do what is due, see ``Tick``. A pass whose script fails does not keep the others from running.
 
         Raises:
-            StoreUnavailableError: The store did not answer; the next tick goes on.
-            BrokerUnavailableError: The broker did not. Only after all passes: what needs no broker is done.
-            StoreScriptError: A script failed. Only after all passes.
+            StoreUnavailableError: The store did not answer. The next tick goes on.
+            BrokerUnavailableError: The broker did not answer. Raised after all passes: what needs no broker is done.
+            StoreScriptError: A script failed. Raised after all passes.
         """
         broken: BrokerUnavailableError | StoreScriptError | None = None
         passes: dict[str, Callable[[], object]] = {
@@ -63,7 +65,7 @@ class Upkeep:
             raise broken
 
     def sweep(self) -> None:
-        """Heal slots that a bug or a lost write left behind."""
+        """Free slots that a bug or a lost write left behind."""
         cursor = "0"
         while True:
             cursor, removed = self.store.run(operations.nodes.sweep_slots(cursor), shard=self.shard)

@@ -1,4 +1,4 @@
-"""Where a node hooks into Celery's worker and consumer. Installed by ``install``; does nothing outside a worker."""
+"""The steps that make Celery's worker and consumer a node. They do nothing outside a worker."""
 
 import logging
 from typing import Any
@@ -72,22 +72,24 @@ class NodeStep(bootsteps.StartStopStep):
         signals.worker_shutdown.connect(self._leave, weak=False)
 
     def stop(self, parent: Any) -> None:
-        """The pool is about to stop: a signal has drained the node before, ``celery control shutdown`` has not."""
+        """Drain before the pool stops. A signal has done so already; ``celery control shutdown`` has not."""
         self._drain()
 
     def register_with_event_loop(self, worker: Any, hub: Any) -> None:
-        """Celery's loop starts, at first or after a reconnect."""
+        """Watch the children through Celery's loop, which starts now: for the first time or after a reconnect."""
         if self._children:
             self._children.register(hub)
 
     def info(self, obj: Any) -> Any:
-        """Return what ``celery inspect stats`` shows of it."""
+        """Return the part of ``celery inspect stats`` that is about the node."""
         return {"taskflow": self._children.waiting.info()} if self._children else {}
 
     def _watch_children(self, pool: Any, queues: list[str]) -> ChildrenExecutor:
         machines = {parse_queue(name).machine for name in queues}
         specs = [self._runtime.presets[name] for name in machines if name in self._runtime.presets]
-        memory = specs[0].memory_bytes if len(specs) == 1 else None  # of a run, when all queues are of one machine
+        memory = (
+            specs[0].memory_bytes if len(specs) == 1 else None
+        )  # of a run; unknown when the queues are of several machines
         limit = self._runtime.settings.waiting_limit or waiting_limit(specs, this_host(), int(pool.num_processes))
         assert self._runtime.parking is not None
         executor = ChildrenExecutor(self._runtime, pool, memory, self._runtime.parking, limit)
@@ -109,7 +111,7 @@ class NodeStep(bootsteps.StartStopStep):
 
 
 class IntakeStep(bootsteps.StartStopStep):
-    """Bounds what the node takes from the broker to what may start now, anew for each connection."""
+    """Bounds the tickets that the node takes to those that may start now. Anew for each connection."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
@@ -118,10 +120,10 @@ class IntakeStep(bootsteps.StartStopStep):
         parent.held_tickets = HeldTickets(parent, runtime_of(parent.app).settings.ticket_hold)
 
     def start(self, parent: Any) -> None:
-        """Tell the new channel how many slots are free."""
+        """Have the new channel ask how many slots are free."""
         pool, hub = parent.pool, parent.hub
         give_back_foreign_tickets(parent)
-        waiting: WaitingPool | None = getattr(pool, "waiting", None)  # a prefork pool's
+        waiting: WaitingPool | None = getattr(pool, "waiting", None)  # only a prefork pool has one
         if parent.app.conf.task_acks_late:
             parent.held_tickets.connect(waiting)
         if not isinstance(pool, AsyncPool):
@@ -134,11 +136,7 @@ class IntakeStep(bootsteps.StartStopStep):
         pool.events.connect(hub.call_soon, parent.event_dispatcher)
 
         def wake() -> None:
-            if pool.free_slots() <= 1:  # it was full: the hub has stopped taking
-                hub.call_soon(_nothing)
+            if pool.free_slots() <= 1:  # the pool was full, so the hub has stopped taking
+                hub.call_soon(lambda: None)
 
         pool.on_free = wake
-
-
-def _nothing() -> None:
-    return None

@@ -1,4 +1,4 @@
-"""Turn task definitions into Celery tasks: the translation that the user reads in ``app.tasks[id]``."""
+"""Task definitions as Celery tasks: what the user finds in ``app.tasks[id]``."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from taskflow.worker.children.run_task import RunTask
 
 
 def register_tasks(app: celery.Celery, definitions: Iterable[TaskDefinition]) -> None:
-    """Register a Celery task of the same name for each definition; one that is registered already is replaced."""
+    """Register a Celery task of the same name for each definition. It replaces one that is registered already."""
     for definition in definitions:
         app.tasks.pop(definition.id, None)
         declare: Any = cast("Any", app).task(lazy=False, shared=False, **celery_options(definition))
@@ -26,14 +26,14 @@ def register_tasks(app: celery.Celery, definitions: Iterable[TaskDefinition]) ->
 
 @dataclass(frozen=True, slots=True)
 class RegisteredTasks:
-    """What a worker registers, by task id: JSON each."""
+    """A worker's tasks as JSON, by task id, for the store."""
 
     tasks: Mapping[str, str]
     schemas: Mapping[str, str]
 
 
 def registered_tasks(registry: Registry, version: str | None) -> RegisteredTasks:
-    """Return what a worker tells the store of its tasks.
+    """Return what a worker registers of its tasks.
 
     Raises:
         DefinitionError: A payload's annotation cannot be used.
@@ -60,9 +60,9 @@ def _registration(definition: TaskDefinition, schema: str, version: str | None) 
 
 
 def celery_options(definition: TaskDefinition) -> dict[str, Any]:
-    """Return a definition's retry options and the rest in Celery's words.
+    """Return the Celery options of a definition, for Celery's own tools.
 
-    Celery's arithmetic can't say them all (its base is 2, its jitter may be 0): the delay that counts is
+    They can't express every ``Retry``: Celery's base is 2 and its jitter may be 0. The delay that counts is
     ``Retry.delay_after``, and the next attempt comes from the store.
     """
     retry = definition.retry

@@ -1,1 +1,1 @@
-"""Everything that both executors share between a claim and its outcome."""
+"""The part of an attempt, from its claim to its outcome, that both executors share."""

@@ -1,4 +1,4 @@
-"""From a claimed run to its attempt, and from the attempt's outcome to what is written. Shared by both executors."""
+"""The attempt to execute for a claimed run, and the operations that write its outcome. Shared by both executors."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -57,7 +57,7 @@ def prepare(
 
 
 def needs_journal(definition: TaskDefinition, claimed: ClaimedRun) -> bool:
-    """Whether the run has a journal to read: not before its first attempt has been anywhere."""
+    """Whether the run may have a journal to read: not in its first attempt, unless that is resumed."""
     return definition.durable and (claimed.is_resumed or claimed.attempt_number > 1)
 
 
@@ -84,7 +84,7 @@ def finish_operation(
     """Return the operation that writes an outcome under its claim.
 
     Args:
-        hooks_left: The code is gone: another worker is to run the final hooks.
+        hooks_left: Whether another worker is to run the final hooks, because the code is gone.
     """
     match outcome:
         case Completed(output):
@@ -101,7 +101,7 @@ def finish_operation(
 
 
 def settle_operation(claimed: ClaimedRun, outcome: Outcome) -> Operation[RunStatus] | None:
-    """Return the operation that keeps a final outcome before its hooks run, None for one that is not final."""
+    """Return the operation that writes a final outcome before its hooks run, None for one that is not final."""
     match outcome:
         case Completed(output):
             return operations.runs.settle_run(claimed.run_id, claimed.claim, RunStatus.COMPLETED, output=output)
@@ -112,7 +112,7 @@ def settle_operation(claimed: ClaimedRun, outcome: Outcome) -> Operation[RunStat
 
 
 def is_same_end(stale: StaleClaimError, outcome: Outcome) -> bool:
-    """Whether a write was refused because the store ended the run in the same way, for want of time."""
+    """Whether a write was refused because the store had ended the run in the same way: as timed out."""
     return isinstance(outcome, Ended) and stale.status == outcome.status == RunStatus.TIMED_OUT
 
 
@@ -137,21 +137,21 @@ def take_over(claimed: ClaimedRun, stale: StaleClaimError, held: Sequence[HeldRu
     return False
 
 
-def left(claimed: ClaimedRun, report: Report) -> Operation[Any]:
-    """Return the operation that says of a run which was ended from outside that its code no longer executes."""
+def leave_operation(claimed: ClaimedRun, report: Report) -> Operation[Any]:
+    """Return the operation that records, of a run that was ended from outside, that its code no longer executes."""
     if report.final_hooks_ran:
         return operations.runs.finish_hooks(claimed.run_id, claimed.claim, report.hook_errors)
     return operations.runs.give_up_run(claimed.run_id, claimed.claim, AttemptOutcome.INTERRUPTED, STOPPED)
 
 
-def lost(claimed: ClaimedRun, broken: Exception) -> Operation[Any]:
-    """Return the operation that says of a run that something of ours failed around its code."""
+def lose_operation(claimed: ClaimedRun, broken: Exception) -> Operation[Any]:
+    """Return the operation that records, of a run, that something of ours failed around its code."""
     error = RunError("NodeFailed", f"{type(broken).__name__}: {broken}")
     return operations.runs.give_up_run(claimed.run_id, claimed.claim, AttemptOutcome.LOST, error)
 
 
 def hooks_context(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun) -> Context:
-    """Return the context in which the final hooks of a run that has ended are run."""
+    """Return the context for the final hooks of a run that has ended."""
     return _context(runtime, definition, claimed, Tries(claimed.failed_attempts, claimed.max_attempts, claimed.machine))
 
 

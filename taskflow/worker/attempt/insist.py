@@ -1,4 +1,4 @@
-"""Repeat an operation until the store answers: what a run computed, or how it ended, must not be lost."""
+"""Repeats an operation until the store answers, because a run's output or end must not be lost."""
 
 import logging
 import random

@@ -1,6 +1,6 @@
-"""How a child tells its node that it only waits, and that it goes on: lines in a pipe that both have.
+"""The pipe through which a child notifies its node that it only waits, and that it goes on.
 
-Not through the store: the node must know at once, and while the store is away.
+Not through the store, because the node must learn it at once, and also while the store is away.
 """
 
 import os
@@ -13,7 +13,7 @@ _LINE_BYTES: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A child only waits, or executes again. ``run_id`` is that of its run."""
+    """The line of a child that only waits, or executes again. ``run_id`` is the id of its run."""
 
     pid: int
     run_id: str
@@ -21,7 +21,7 @@ class Parked:
 
 
 class ParkingLine:
-    """One pipe a node, made before its children are forked."""
+    """One pipe for each node, made before its children are forked."""
 
     def __init__(self) -> None:
         self._read_end, self._write_end = os.pipe()
@@ -29,17 +29,17 @@ class ParkingLine:
         self._rest = b""
 
     def fileno(self) -> int:
-        """The end that the node reads."""
+        """Return the end that the node reads."""
         return self._read_end
 
-    def tell(self, run_id: str, *, is_waiting: bool) -> None:
-        """Say that this child only waits, or executes again. In a child."""
+    def send(self, run_id: str, *, is_waiting: bool) -> None:
+        """Notify the node that this child only waits, or executes again. In a child."""
         line = f"{'+' if is_waiting else '-'} {os.getpid()} {run_id}\n".encode()
         if len(line) <= _LINE_BYTES:
             os.write(self._write_end, line)
 
     def read(self) -> list[Parked]:
-        """Return what was said since the last call. In the node, on one thread."""
+        """Return the lines since the last call. In the node, on one thread."""
         while True:
             try:
                 read = os.read(self._read_end, 65536)

@@ -1,7 +1,7 @@
 """The outcome of a child's run and the claim of its next, in one round trip to the store.
 
-Only when the next job is in the child's pipe already; otherwise the outcome is written at once. It is never held back
-for more than the time it takes to read that job.
+Only when the next job is in the child's pipe already; otherwise the outcome is written at once. So it is never held
+back for longer than the child takes to read that job.
 """
 
 from collections.abc import Callable
@@ -24,20 +24,20 @@ class _Outcome:
 
 
 class Relay:
-    """Of one child. The node has one for its children to inherit, which keeps nothing."""
+    """One for each child. Children inherit the node's, which is always empty."""
 
     def __init__(self) -> None:
-        self.is_next_at_hand: Callable[[], bool] = _never
+        self.is_next_at_hand: Callable[[], bool] = lambda: False
         self._outcome: _Outcome | None = None
 
     def defer(self, run_id: str, operation: Operation[Any], write: Callable[[], None]) -> bool:
         """Keep an outcome for the next claim, if that comes at once.
 
         Args:
-            write: Writes the outcome as if it had not been kept: called when it could not be written with the claim.
+            write: Writes the outcome as if it had not been kept. Called when it could not be written with the claim.
 
         Returns:
-            False when it was not kept: there is no next job at hand.
+            False when the outcome was not kept, because no next job is at hand.
         """
         shard = shard_of_run(run_id)
         if shard is None or not self.is_next_at_hand():
@@ -46,7 +46,7 @@ class Relay:
         return True
 
     def claim(self, store: Store, run_id: str, operation: Operation[ResultT]) -> ResultT | None:
-        """Write the kept outcome, and claim with it. Returns None when the claim was not sent, or had no answer.
+        """Write the kept outcome, and claim with it. Return None when the claim was not sent, or had no answer.
 
         Raises:
             RunNotClaimableError, NodeUnregisteredError: The claim was refused.
@@ -71,16 +71,12 @@ class Relay:
         return answer
 
     def flush(self) -> None:
-        """Write what was kept now."""
+        """Write the kept outcome now."""
         if self._outcome is not None:
             self._outcome.write()
-            self._outcome = None  # not before: a SIGTERM may come in between, and this be called again
+            self._outcome = None  # last, because a SIGTERM may come in between and this be called again
 
     def flush_unless_at_hand(self) -> None:
-        """Write what was kept, unless a job that may claim is there to be read."""
+        """Write the kept outcome now, unless a job that may claim is there to be read."""
         if self._outcome is not None and not self.is_next_at_hand():
             self.flush()
-
-
-def _never() -> bool:
-    return False

@@ -1,9 +1,8 @@
-"""What executing runs tell goes to the store: from their own process, or from a node of this host when that is gone."""
+"""Reports of runs on their way to the store: from their own process, or from a node of its host when it has died."""
 
 import logging
 import os
 import tempfile
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -18,10 +17,11 @@ from taskflow.settings import Settings
 from taskflow.store import operations
 from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.sync_store import Store
+from taskflow.worker.loop_thread import LoopThread
 
 log = logging.getLogger("taskflow.run")
 LOOK_SECONDS: Final = 10.0
-"""How often a node looks for log lines that a dead process of this host has left."""
+"""Pause of a node between two looks for log lines that a dead process of this host has left."""
 
 
 def make_reports(settings: Settings, store: Store) -> Reports:
@@ -35,9 +35,9 @@ def _limits(settings: Settings) -> LineLimits:
 
 
 def spool_folder(settings: Settings) -> Path:
-    """Return where the processes of an environment on this host keep log lines until they are sent.
+    """Return the folder in which the processes of an environment on this host keep log lines until they are sent.
 
-    In ``settings.home``; where that can't be written (a read-only container), in a folder of this user under ``/tmp``.
+    It is in ``settings.home``, or under ``/tmp`` where that can't be written (a read-only container).
     """
     home, temporary = settings.home.resolve(), Path(tempfile.gettempdir()) / f"taskflow-{os.getuid()}"
     nearest = next(folder for folder in (home, *home.parents) if folder.exists())
@@ -47,12 +47,12 @@ def spool_folder(settings: Settings) -> Path:
 
 
 def identity_of(claimed: ClaimedRun) -> RunIdentity:
-    """Return who tells."""
+    """Return the identity under which a run reports."""
     return RunIdentity(claimed.run_id, claimed.attempt_number, claimed.claim, claimed.parent_id, claimed.root_id)
 
 
 class StoreWriter:
-    """Sends what runs tell to the store."""
+    """Sends the reports of runs to the store."""
 
     def __init__(self, store: Store, limits: LineLimits) -> None:
         self._store, self._limits = store, limits
@@ -79,7 +79,7 @@ class StoreWriter:
             log.warning("tags.ignored: run %s has its ten tags; %d more were ignored", run_id, ignored)
 
     def append_logs(self, run_id: str, claim: int, lines: Sequence[bytes]) -> None:
-        """Add log lines. Those of a run that is long gone are dropped."""
+        """Add log lines. Lines of a run that the store has forgotten are dropped."""
         try:
             most, largest = self._limits.lines, self._limits.bytes
             self._store.run_for(
@@ -87,44 +87,35 @@ class StoreWriter:
             )
         except RunNotFoundError as gone:
             log.info("log.dropped: %s", gone)
-        except StoreScriptError as broken:  # kept, they would stand before all others for ever
+        except StoreScriptError as broken:  # if they were kept, they would stand before all others for ever
             log.error("log.dropped: %s", broken)
 
 
-class OrphanSender:
-    """A node's thread that sends the log lines of dead children and dead nodes of this host."""
+class OrphanSender(LoopThread):
+    """Sends the log lines of dead children and dead nodes of this host.
+
+    The first look is at once, because what ran here before may have been killed. The last one follows ``stop``.
+    """
 
     def __init__(self, settings: Settings, store: Store) -> None:
+        super().__init__("taskflow-orphans")
         self._folder = spool_folder(settings)
         self._writer = StoreWriter(store, _limits(settings))
-        self._wake = threading.Event()
-        self._is_stopping = False
-        self._thread = threading.Thread(target=self._serve, name="taskflow-orphans", daemon=True)
 
-    def start(self) -> None:
-        """Start the thread, which looks at once: what ran here before may have been killed."""
-        self._thread.start()
+    def turn(self) -> float:
+        """Send what no living process holds."""
+        if files := send_orphans(self._folder, self._writer.append_logs):
+            log.info("log.rescued: %d files of dead processes", files)
+        return LOOK_SECONDS
 
-    def stop(self) -> None:
-        """Ask the thread to end after a last look."""
-        self._is_stopping = True
-        self._wake.set()
+    def end(self) -> None:
+        """Look a last time."""
+        self.turn()
 
-    def look(self) -> None:
-        """Look now: a child has died."""
-        self._wake.set()
-
-    def _serve(self) -> None:
-        is_last = False
-        while not is_last:
-            is_last = self._is_stopping
-            try:
-                if found := send_orphans(self._folder, self._writer.append_logs):
-                    log.info("log.rescued: %d files of dead processes", found)
-            except StoreUnavailableError as error:
-                log.warning("store.unavailable: %s", error)
-            except Exception:
-                log.exception("log.unsent: what dead processes have left in %s", self._folder)
-            if not is_last:
-                self._wake.wait(LOOK_SECONDS)
-                self._wake.clear()
+    def handle_error(self, error: Exception) -> float:
+        """Log it; the lines stay on disk."""
+        if isinstance(error, StoreUnavailableError):
+            log.warning("store.unavailable: %s", error)
+        else:
+            log.error("log.unsent: what dead processes have left in %s", self._folder, exc_info=error)
+        return LOOK_SECONDS

@@ -1,4 +1,4 @@
-"""What a node's code works with: one object, hung on the Celery app by ``app.py``."""
+"""The collaborators of a node's code in one object, which ``app.py`` hangs on the Celery app."""
 
 import os
 import secrets
@@ -19,27 +19,20 @@ from taskflow.store.sync_store import Store
 from taskflow.worker.attempt.parking import ParkingLine
 from taskflow.worker.attempt.relay import Relay
 from taskflow.worker.attempt.reporting import OrphanSender, make_reports
+from taskflow.worker.loop_thread import LoopThread
 
 ATTRIBUTE = "taskflow_runtime"
 
 
-class Service(Protocol):
-    """Something that lives as long as a node: upkeep."""
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-
 class Adopt(Protocol):
-    """Make a run of a message that a plain Celery producer sent, under the id that Celery gave it."""
+    """Makes a run of a message that a plain Celery producer sent, under Celery's id."""
 
     def __call__(self, task_id: str, payload: object, run_id: str, due: datetime | None, canvas: str | None) -> str: ...
 
 
 @dataclass(slots=True)
 class NodeIdentity:
-    """Who claims. A node whose lease was lost comes back under another id; children learn it by being forked anew."""
+    """The identity under which a node claims. After a lost lease it is another one, and children are forked anew."""
 
     name: str = "unnamed"
     id: str = field(default="")
@@ -70,7 +63,7 @@ class Runtime:
     presets: Mapping[str, MachineSpec]
     adopt: Adopt
     canvas: Canvas
-    services: Callable[[str], Sequence[Service]]
+    services: Callable[[str], Sequence[LoopThread]]
     declare: Callable[[], None]
     version: Callable[[], str | None]
     node: NodeIdentity = field(default_factory=NodeIdentity)
@@ -84,7 +77,7 @@ class Runtime:
         self.orphans = OrphanSender(self.settings, self.store)
 
     def task_ids(self) -> list[str]:
-        """Return the tasks that the node's code knows."""
+        """Return the ids of the tasks that the node's code declares."""
         return [task.id for task in self.registry]
 
     def code(self) -> str:

@@ -1,4 +1,4 @@
-"""What the store does for attempts that wait here: for coroutines of the node, and for the code of a child."""
+"""The store as attempts that wait use it: coroutines of the node, and the code of a child."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from taskflow.errors import StaleClaimError, StoreUnavailableError
 from taskflow.execution.reporting.live_run import LiveRun
@@ -27,14 +27,24 @@ Submit = Callable[[Operation[Any]], "asyncio.Future[Any]"]
 _UNNAMED_SHARD_SECONDS: Final = 0.2
 
 
-def _seen(future: "asyncio.Future[Any]") -> None:
-    """Take note of a claim that is over, which nobody waits to hear."""
+class WaitObserver(Protocol):
+    """Follows an attempt: its code only waits, executes again, or is left so that the run waits without a process."""
+
+    def park(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+    def suspend(self) -> None: ...
+
+
+def _retrieve_error(future: "asyncio.Future[Any]") -> None:
+    """Retrieve the exception, so that asyncio does not log it as unhandled."""
     if not future.cancelled():
         future.exception()
 
 
 class _Claim:
-    """The claim under which an attempt writes: it changes at each resume, for all who write."""
+    """The claim under which an attempt writes. It changes at each resume, for all writers."""
 
     __slots__ = ("_claimed", "_live", "place", "run_id")
 
@@ -47,50 +57,36 @@ class _Claim:
         """The claim under which the attempt writes now."""
         return self._claimed.claim
 
-    def opened(self, opening: Opening) -> Operation[str]:
+    def open_operation(self, opening: Opening) -> Operation[str]:
         wait = OpenedWait(opening.name, opening.items, opening.due)
         forgotten, entries, is_durable = opening.forgotten, opening.entries, opening.is_durable
         return wait_run(self.run_id, self.claim, [wait], forgotten=forgotten, entries=entries, is_durable=is_durable)
 
-    def closing(self, names: Sequence[str], entries: Mapping[str, bytes]) -> Operation[Any]:
+    def close_operation(self, names: Sequence[str], entries: Mapping[str, bytes]) -> Operation[Any]:
         if entries:
             return wait_run(self.run_id, self.claim, [], forgotten=names, entries=entries, is_durable=True)
         return close_waits(self.run_id, self.claim, names)
 
-    def took(self, found: DoneWaits) -> Done:
-        """Take a new claim over, if there is one."""
-        is_resumed = found.status is RunStatus.EXECUTING and found.claim > self.claim
+    def adopt(self, waits: DoneWaits) -> Done:
+        """Adopt a new claim, if there is one."""
+        is_resumed = waits.status is RunStatus.EXECUTING and waits.claim > self.claim
         if is_resumed:
-            self._claimed.claim = found.claim
-            self._live.reclaimed(found.claim)
-        return Done(found.status, is_resumed, found.values)
+            self._claimed.claim = waits.claim
+            self._live.reclaimed(waits.claim)
+        return Done(waits.status, is_resumed, waits.values)
 
 
 class NodeWaitStore(_Claim):
-    """For a coroutine of this node. The node's inbox says when it may go on.
+    """For a coroutine of this node, which the node's inbox notifies."""
 
-    Args:
-        on_parked, on_resumed: The run's code only waits, and executes again.
-        on_suspended: It is being left, to wait without a process.
-    """
+    __slots__ = ("_observer", "_submit")
 
-    __slots__ = ("_on_parked", "_on_resumed", "_on_suspended", "_submit")
-
-    def __init__(
-        self,
-        claimed: ClaimedRun,
-        live: LiveRun,
-        submit: Submit,
-        on_parked: Callable[[], None],
-        on_resumed: Callable[[], None],
-        on_suspended: Callable[[], None],
-    ) -> None:
+    def __init__(self, claimed: ClaimedRun, live: LiveRun, submit: Submit, observer: WaitObserver) -> None:
         super().__init__(claimed, live)
-        self._submit = submit
-        self._on_parked, self._on_resumed, self._on_suspended = on_parked, on_resumed, on_suspended
+        self._submit, self._observer = submit, observer
 
     async def open(self, opening: Opening) -> None:
-        await self._submit(self.opened(opening))
+        await self._submit(self.open_operation(opening))
 
     async def park(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> bool:
         answer: str = await self._submit(wait_run(self.run_id, self.claim, [], names, entries=entries))
@@ -102,57 +98,43 @@ class NodeWaitStore(_Claim):
     async def suspend(self) -> bool:
         is_suspended: bool = await self._submit(suspend_run(self.run_id, self.claim))
         if is_suspended:
-            self._on_suspended()
+            self._observer.suspend()
         return is_suspended
 
     async def read(self, names: Sequence[str]) -> Done:
-        return self.took(await self._submit(read_waits(self.run_id, names, claim=self.claim)))
+        return self.adopt(await self._submit(read_waits(self.run_id, names, claim=self.claim)))
 
     async def resume(self) -> None:
         await self._submit(resume_run(self.run_id, self.claim))
 
     def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
-        self._submit(self.closing(names, entries)).add_done_callback(_seen)
+        self._submit(self.close_operation(names, entries)).add_done_callback(_retrieve_error)
 
     def parked(self) -> None:
-        """The run's code only waits from now on."""
-        self._on_parked()
+        """Note that the run's code only waits."""
+        self._observer.park()
 
     def resumed(self) -> None:
-        """It executes again."""
-        self._on_resumed()
+        """Note that it executes again."""
+        self._observer.resume()
 
 
 class ChildWaitStore(_Claim):
-    """For the blocking code of a child, which listens to a list of its own.
+    """For the blocking code of a child, which listens to a list of its own."""
 
-    Args:
-        on_parked, on_resumed: The child only waits, and executes again.
-        on_suspended: Its run's code is being left, to wait without a process.
-    """
-
-    def __init__(
-        self,
-        runtime: Runtime,
-        claimed: ClaimedRun,
-        live: LiveRun,
-        on_parked: Callable[[], None],
-        on_resumed: Callable[[], None],
-        on_suspended: Callable[[], None],
-    ) -> None:
+    def __init__(self, runtime: Runtime, claimed: ClaimedRun, live: LiveRun, observer: WaitObserver) -> None:
         super().__init__(claimed, live)
-        self._runtime = runtime
-        self._on_parked, self._on_resumed, self._on_suspended = on_parked, on_resumed, on_suspended
+        self._runtime, self._observer = runtime, observer
         self._is_parked = False
 
     def open(self, opening: Opening) -> None:
-        self._insist(self.opened(opening))
+        self._insist(self.open_operation(opening))
 
     def park(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> bool:
         is_parked = self._insist(wait_run(self.run_id, self.claim, [], names, entries=entries)) == "WAITING"
         if is_parked and not self._is_parked:
             self._is_parked = True
-            self._on_parked()
+            self._observer.park()
         return is_parked
 
     def write(self, entries: Mapping[str, bytes]) -> None:
@@ -161,12 +143,12 @@ class ChildWaitStore(_Claim):
     def suspend(self) -> bool:
         is_suspended = self._insist(suspend_run(self.run_id, self.claim))
         if is_suspended:
-            self._on_suspended()
+            self._observer.suspend()
         return is_suspended
 
     def listen(self, seconds: float) -> None:
         shard = 0 if self._runtime.settings.shards == 1 else shard_of_run(self.run_id)
-        if shard is None:  # an adopted run
+        if shard is None:  # an adopted run's id names no shard
             time.sleep(_UNNAMED_SHARD_SECONDS)
             return
         try:
@@ -176,26 +158,26 @@ class ChildWaitStore(_Claim):
             time.sleep(_UNNAMED_SHARD_SECONDS)
 
     def read(self, names: Sequence[str]) -> Done:
-        done = self.took(self._insist(read_waits(self.run_id, names, claim=self.claim)))
+        done = self.adopt(self._insist(read_waits(self.run_id, names, claim=self.claim)))
         if done.is_resumed and self._is_parked:
             self._is_parked = False
-            self._on_resumed()
+            self._observer.resume()
         return done
 
     def resume(self) -> None:
-        """Let the run go on although no wait is done."""
+        """Have the run go on although no wait is done."""
         self._insist(resume_run(self.run_id, self.claim))
 
     def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
         with contextlib.suppress(StaleClaimError):
-            self._insist(self.closing(names, entries))
+            self._insist(self.close_operation(names, entries))
 
     def _insist(self, operation: Operation[ResultT]) -> ResultT:
         return insist(self._runtime, operation, run_id=self.run_id)
 
 
 class ChildLoopWaitStore:
-    """For the coroutine of a child: what ``ChildWaitStore`` does, in threads."""
+    """For the coroutine of a child. Calls ``ChildWaitStore`` in threads."""
 
     def __init__(self, wait_store: ChildWaitStore) -> None:
         self._wait_store = wait_store
@@ -233,19 +215,19 @@ class ChildLoopWaitStore:
         asyncio.get_running_loop().run_in_executor(None, self._wait_store.close, names, entries)
 
     def parked(self) -> None:
-        """The wait store has seen to it."""
+        """Do nothing: the wait store in the thread has noted it."""
 
     def resumed(self) -> None:
-        """The wait store has seen to it."""
+        """Do nothing: the wait store in the thread has noted it."""
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         while not loop.is_closed():
             self._wait_store.listen(LOOK_SECONDS)
             try:
-                loop.call_soon_threadsafe(self._tell)
+                loop.call_soon_threadsafe(self._notify)
             except RuntimeError:  # closed meanwhile
                 return
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         if self.waits is not None:
             self.waits.told()

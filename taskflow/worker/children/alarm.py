@@ -12,43 +12,43 @@ from typing import Final
 from taskflow.definition.signal import TIMED_OUT, Signal
 
 _CODE: Final = -(256 - signal.SIGALRM)
-"""How billiard says which signal made a child leave; what is told to leave takes it from there."""
+"""Exit code by which billiard names the signal that made a child leave; code that the alarm ends exits with it."""
 
 
 class Timer:
-    """The time an attempt has left. It stands still while the run waits."""
+    """The time that an attempt has left. It stands still while the run waits."""
 
     def __init__(self, left: float = 0.0) -> None:
         self._left = left
 
     def start(self) -> None:
-        """Let the time run."""
+        """Let the time run from now on."""
         if self._left > 0:
             signal.setitimer(signal.ITIMER_REAL, self._left)
 
     def stop(self) -> None:
-        """Let it stand still."""
+        """Let the time stand still."""
         if self._left > 0:
             self._left = max(0.001, signal.setitimer(signal.ITIMER_REAL, 0)[0])
 
     def disarm(self) -> None:
-        """It does not count any more: an attempt whose outcome is known is not stopped in its hooks."""
+        """Stop for good, so that an attempt whose outcome is decided is not stopped in its hooks."""
         if self._left > 0:
             signal.setitimer(signal.ITIMER_REAL, 0)
             self._left = 0.0
 
 
 @contextmanager
-def alarm(told: Signal, duration: timedelta | None) -> Generator[Timer]:
-    """Raise SystemExit in the code inside once the duration is over, with the signal set. On the main thread."""
+def alarm(run_signal: Signal, duration: timedelta | None) -> Generator[Timer]:
+    """Set the signal and raise SystemExit in the code inside once the duration has passed. On the main thread."""
     if duration is None or threading.current_thread() is not threading.main_thread():
         yield Timer()
         return
     owner = os.getpid()
 
     def ring(_number: int, _frame: FrameType | None) -> None:
-        if os.getpid() == owner:  # not a process that the task has forked
-            told.set(TIMED_OUT)
+        if os.getpid() == owner:  # not in a process that the task has forked
+            run_signal.set(TIMED_OUT)
             raise SystemExit(_CODE)
 
     before = signal.signal(signal.SIGALRM, ring)

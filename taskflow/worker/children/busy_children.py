@@ -31,7 +31,7 @@ class BusyChildren(set[int]):
         self._since: dict[int, float] = {}
         self._mean = _NEVER
         self.may_queue = False
-        self.on_queued: Callable[[], None] = _nothing
+        self.on_queued: Callable[[], None] = lambda: None
 
     @property
     def is_deep(self) -> bool:
@@ -94,7 +94,3 @@ class BusyChildren(set[int]):
 
     def _has_idle(self) -> bool:
         return len(self._jobs) < len(self._pipes)
-
-
-def _nothing() -> None:
-    return None

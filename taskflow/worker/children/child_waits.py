@@ -1,4 +1,7 @@
-"""The one attempt that a child executes, as something that waits: with its time, and its place in the node's pool."""
+"""Waiting for the one attempt that a child executes.
+
+It pauses the attempt's timer, notifies the node that the child only waits, and chooses the kind of waits.
+"""
 
 import os
 import signal
@@ -19,7 +22,7 @@ from taskflow.worker.children.alarm import Timer
 
 
 class ChildWaits:
-    """What an attempt in a child waits with."""
+    """The waits of one attempt in a child."""
 
     def __init__(self, runtime: Runtime, claimed: ClaimedRun) -> None:
         self._runtime, self._claimed = runtime, claimed
@@ -31,22 +34,20 @@ class ChildWaits:
         self._is_parked = False
 
     def begin(self, live: LiveRun, timer: Timer, *, is_async: bool, journal: Journal | None = None) -> None:
-        """The attempt is about to start."""
+        """Begin an attempt."""
         self._live, self._timer, self._is_async, self._journal = live, timer, is_async, journal
 
     def leave(self) -> None:
-        """The code was left: it needs not be killed, and does not wait, however it was left."""
+        """End the attempt, however its code was left: the child needs not be killed and does not wait."""
         if self._killer is not None:
             self._killer.cancel()
         if self._is_parked:
-            self._tell(is_waiting=False)
+            self._notify(is_waiting=False)
 
     def make_waits(self, hooks: HookRunner) -> Waits:
-        """Return how its code waits."""
+        """Return the waits for the attempt's code."""
         assert self._live is not None
-        wait_store = ChildWaitStore(
-            self._runtime, self._claimed, self._live, self._parked, self._resumed, self._suspended
-        )
+        wait_store = ChildWaitStore(self._runtime, self._claimed, self._live, self)
         journal = self._journal
         if not self._is_async:
             return (
@@ -61,22 +62,24 @@ class ChildWaits:
             loop_wait_store.waits = DurableCoroutineWaits(loop_wait_store, hooks, journal)
         return loop_wait_store.waits
 
-    def _parked(self) -> None:
+    def park(self) -> None:
+        """Pause the timer: the child only waits."""
         self._timer.stop()
-        self._tell(is_waiting=True)
+        self._notify(is_waiting=True)
 
-    def _resumed(self) -> None:
-        self._tell(is_waiting=False)
+    def resume(self) -> None:
+        """Let the timer run on: the child executes again."""
+        self._notify(is_waiting=False)
         self._timer.start()
 
-    def _tell(self, *, is_waiting: bool) -> None:
-        self._is_parked = is_waiting
-        if self._runtime.parking is not None:
-            self._runtime.parking.tell(self._claimed.run_id, is_waiting=is_waiting)
-
-    def _suspended(self) -> None:
-        """Its code is being left: what does not let itself be left is killed, and the run waits on without it."""
+    def suspend(self) -> None:
+        """Kill the child if its code is not left in time. The run then waits without a process."""
         grace = self._runtime.settings.cancel_grace.total_seconds()
         self._killer = threading.Timer(grace, os.kill, (os.getpid(), signal.SIGKILL))
         self._killer.daemon = True
         self._killer.start()
+
+    def _notify(self, *, is_waiting: bool) -> None:
+        self._is_parked = is_waiting
+        if self._runtime.parking is not None:
+            self._runtime.parking.send(self._claimed.run_id, is_waiting=is_waiting)

@@ -1,4 +1,4 @@
-"""The process executor as a node sees it: stops children, and tells the store what died with one."""
+"""The process executor as a node uses it: stops children, and gives up in the store the runs that died with one."""
 
 import functools
 import logging
@@ -32,9 +32,9 @@ from taskflow.worker.children.watch import ChildExit, ChildWatch
 
 log = logging.getLogger("taskflow.node")
 KILL_GRACE_SECONDS: Final = 1.0
-"""From SIGTERM to SIGKILL of a run's child (Trigger.dev's); cancel_grace when it has hooks to run."""
+"""Time from SIGTERM to SIGKILL of a run's child, as in Trigger.dev; ``cancel_grace`` when it has hooks to run."""
 LOOK_AGAIN_SECONDS: Final = 2.0
-"""A claim may reach the store after the child that sent it has died: every death is looked into twice."""
+"""Pause before a death is looked into again: a claim may reach the store after the child that sent it has died."""
 LEASE_LOST: Final = "lease lost"
 SPARE: Final = "not needed: fewer runs wait"
 
@@ -55,7 +55,7 @@ class ChildrenExecutor:
         self._pool = node_pool_of(pool)
         self._next_jobs = NextJobs(self._pool)
         self.waiting = WaitingPool(self._pool, line, limit, self._dismiss, self._next_jobs)
-        self._watch = ChildWatch(self._pool, Guard(), self._on_exit)
+        self._watch = ChildWatch(self._pool, Guard(), self._handle_exit)
         self._memory = None if memory_bytes is None else MemoryWatch(self._watch, memory_bytes)
         self._reasons: dict[int, str] = {}
         self._work: queue.SimpleQueue[ChildExit | _Stop | None] = queue.SimpleQueue()
@@ -68,21 +68,21 @@ class ChildrenExecutor:
             self._memory.start()
 
     def register(self, hub: Any) -> None:
-        """Watch through the event loop; called whenever it starts."""
+        """Watch through the event loop. Called whenever the loop starts."""
         self._watch.register(hub)
         self._next_jobs.register(hub)
         self.waiting.register(hub)
 
     def stop_run(self, run_id: str, claim: int, reason: str) -> bool:
-        """End the child of a run soon: SIGTERM, then SIGKILL, to it and all it had spawned."""
+        """End the child of a run soon: SIGTERM, then SIGKILL, to the child and to what it has spawned."""
         self._work.put(_Stop(run_id, claim, reason))
         return True
 
-    def tell_run(self, run_id: str) -> None:
-        """Do nothing: a waiting child listens for itself."""
+    def notify_run(self, run_id: str) -> None:
+        """Do nothing, because a waiting child listens itself."""
 
     def stop_all(self) -> None:
-        """Kill every child: the node's claims are over."""
+        """Kill every child, because the node's claims have ended."""
         while not self._watch.kill_all(reason=LEASE_LOST):
             log.critical("children.remain: killed children are still there")
 
@@ -91,12 +91,12 @@ class ChildrenExecutor:
         self._watch.call_on_hub(functools.partial(self._interrupt, grace.total_seconds()))
 
     def _interrupt(self, grace: float) -> None:
-        for pid in self._watch.pids():  # idle ones too: the pool's books are not kept while it drains
+        for pid in self._watch.pids():  # idle ones as well: the pool's books are not kept while it drains
             self._watch.kill_child(pid, grace=grace, reason=INTERRUPTED)
 
-    def _on_exit(self, ended: ChildExit) -> None:
+    def _handle_exit(self, ended: ChildExit) -> None:
         self._reasons[ended.pid] = ended.reason or str(ended)
-        self.waiting.ended(ended.pid)
+        self.waiting.forget_child(ended.pid)
         expected = (CANCELED, INTERRUPTED, TIMED_OUT, SPARE)
         level = logging.INFO if ended.reason in expected else logging.WARNING
         log.log(level, "child.ended: %s; it executed %s", ended, ", ".join(ended.run_ids) or "nothing")
@@ -123,7 +123,7 @@ class ChildrenExecutor:
                 self._safely(functools.partial(self._stop, work))
             else:
                 self._safely(self._settle_dead)
-                self._runtime.orphans.look()  # its last log lines
+                self._runtime.orphans.wake()  # to send its last log lines
                 look_again = time.monotonic() + LOOK_AGAIN_SECONDS
 
     def _safely(self, act: Callable[[], None]) -> None:
@@ -132,16 +132,16 @@ class ChildrenExecutor:
         except Exception:
             log.exception("children.failed")
 
-    def _held(self) -> list[HeldRun]:
+    def _held_runs(self) -> list[HeldRun]:
         runs: list[HeldRun] = []
         for shard in range(self._runtime.settings.shards):
-            found = insist(self._runtime, operations.nodes.read_node_runs(self._runtime.node.id), shard=shard)
-            runs.extend(found)
+            held = insist(self._runtime, operations.nodes.read_node_runs(self._runtime.node.id), shard=shard)
+            runs.extend(held)
         return runs
 
     def _settle_dead(self) -> None:
-        """Say of every run whose child is gone what became of it."""
-        for run in self._held():
+        """Finish every run of this node whose child has ended."""
+        for run in self._held_runs():
             if run.pid not in self._watch.pids():
                 self._finish(run, self._reasons.get(run.pid, "the child is gone"))
 
@@ -154,7 +154,7 @@ class ChildrenExecutor:
             error = LEAVING
         elif not run.status.is_finished:
             error, outcome = RunError("ChildLost", f"The run's process died: {reason}."), AttemptOutcome.LOST
-        with suppress(StaleClaimError):  # it was let go on meanwhile: the second look settles it
+        with suppress(StaleClaimError):  # it was resumed meanwhile: the second look settles it
             insist(self._runtime, operations.runs.give_up_run(run.run_id, run.claim, outcome, error), run_id=run.run_id)
 
     def _settle_out_of_memory(self, run: HeldRun) -> None:
@@ -174,14 +174,14 @@ class ChildrenExecutor:
             log.warning("result.refused: %s", stale)
 
     def _stop(self, stop: _Stop) -> None:
-        """Kill the child of a run, as long as the store says that a child of ours executes it under this claim."""
-        for run in self._held():
+        """Kill the child of a run, if a child of ours executes the run under this claim by the store's record."""
+        for run in self._held_runs():
             if run.run_id == stop.run_id and run.claim == stop.claim:
                 stop = replace(stop, grace=self._grace(run))
                 self._watch.call_on_hub(functools.partial(self._kill, stop))
 
     def _grace(self, run: HeldRun) -> float:
-        """Return how long the child may take from SIGTERM: its hooks have time of their own."""
+        """Return the seconds that a child has from SIGTERM to SIGKILL. Hooks have time of their own."""
         try:
             has_hooks = has_final_hooks(self._runtime.registry.get(run.task_id), run.status)
         except TaskNotFoundError:
@@ -190,5 +190,5 @@ class ChildrenExecutor:
 
     def _kill(self, stop: _Stop) -> None:
         if not self._watch.kill_run(stop.run_id, grace=stop.grace, reason=stop.reason):
-            # the child's first word is on its way, or its last: look again
+            # its first message is on its way, or its last: look again
             threading.Timer(0.1, self._work.put, (stop,)).start()

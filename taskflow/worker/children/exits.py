@@ -1,4 +1,4 @@
-"""How a pool child ended, and signals to what it leaves behind. Plain system calls: nothing of Celery's is changed."""
+"""The end of a pool child, and signals to what the child leaves behind. Plain system calls."""
 
 import contextlib
 import os
@@ -16,8 +16,8 @@ class ChildExit:
     Attributes:
         exitcode: Its exit code, None when a signal ended it.
         signal: The signal that ended it, None when it exited.
-        reason: Why the node ended it (``kill_child``'s reason), "" when the node did not.
-        run_ids: The Celery requests that it had accepted and not finished, by all it has said. At most one.
+        reason: The reason given to ``kill_child``, "" when the node did not end it.
+        run_ids: The Celery requests that it had accepted and not finished, by all its messages. At most one.
     """
 
     pid: int
@@ -32,26 +32,26 @@ class ChildExit:
 
 
 def exit_status(process: Any) -> int | None:
-    """Return a child's exit code (negative: the signal), None while it lives, and leave waiting for it to the pool."""
+    """Return a child's exit code (negative: the signal), None while it lives. The pool itself waits for the child."""
     if not hasattr(os, "waitid"):  # macOS before Python 3.13
         return cast("int | None", process.exitcode)
     try:
-        found = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        result = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:  # waited for already: billiard does so when it starts another child
         return process.exitcode or 0
-    if found is None:
+    if result is None:
         return None
-    return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+    return result.si_status if result.si_code == os.CLD_EXITED else -result.si_status
 
 
 def signal_group(pgid: int, number: signal.Signals) -> None:
-    """Signal a child's process group. The node makes it right after the fork, so it is there."""
+    """Signal a child's process group, which the node makes right after the fork."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pgid, number)
 
 
 def kill_leftovers(groups: set[int]) -> None:
-    """Kill the members of groups whose leaders are gone; the session tells them from a group that took the number."""
+    """Kill the members of groups whose leaders have ended. A group of another session has only taken the number."""
     if not groups:
         return
     session = os.getsid(0)

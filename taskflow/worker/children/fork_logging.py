@@ -1,9 +1,9 @@
-"""Lets every child of a node log, whatever the node's threads were writing when it was forked.
+"""Forks a node only between two log lines, so that every child can log.
 
-A thread that writes a log line holds the lock of the stream's buffer. A child forked in that moment inherits the lock,
-held, and nobody to release it: its first line, Celery's "succeeded", would block it for ever. Python gives a child new
-locks of handlers, not of streams (``logging/__init__.py: _after_at_fork_child_reinit_locks``). So nothing is forked
-while a handler writes.
+A thread that writes a log line holds the lock of the stream's buffer. A child forked in that moment inherits the held
+lock, but not the thread that would release it. Its first line, Celery's "succeeded", would block it for ever. Python
+gives a child new locks of handlers, not of streams (``logging/__init__.py: _after_at_fork_child_reinit_locks``). So
+nothing is forked while a handler writes.
 """
 
 import logging
@@ -19,12 +19,14 @@ _held: list[Any] = []
 
 @cache
 def fork_between_lines() -> None:
-    """Fork this process only between two log lines, from now on."""
+    """Fork this process only between two log lines from now on."""
     os.register_at_fork(before=_hold_handlers, after_in_parent=_release_handlers, after_in_child=_held.clear)
 
 
 def _hold_handlers() -> None:
-    for reference in cast("list[Any]", vars(logging)["_handlerList"]).copy():  # what logging.shutdown() closes
+    for reference in cast(
+        "list[Any]", vars(logging)["_handlerList"]
+    ).copy():  # the handlers that logging.shutdown() closes
         handler: logging.Handler | None = reference()
         if handler is not None and handler.lock is not None and handler.lock.acquire(timeout=_LONGEST):
             _held.append(handler.lock)

@@ -1,6 +1,6 @@
-"""The node's side of its guard: a tiny process that kills the node's children, and what they spawned, when it is gone.
+"""The node's side of its guard: a tiny process that kills the node's children, and their spawn, when the node is gone.
 
-PR_SET_PDEATHSIG reaches children only; what a task itself has started is found through the child's process group.
+PR_SET_PDEATHSIG reaches children only. Processes that a task has started are found through the child's process group.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ _write_ends_lock = threading.Lock()
 
 
 def _close_in_child() -> None:
-    """A write end that a child kept would hide the node's death from the guard."""
+    """Close the write ends, because one that a child kept would hide the node's death from the guard."""
     for fd in _write_ends:
         os.close(fd)
     _write_ends.clear()
@@ -34,7 +34,7 @@ os.register_at_fork(
 
 
 class Guard:
-    """Tells the guard process which process groups die with this node, and replaces it when it dies first.
+    """Sends the guard process the groups that are to die with this node, and replaces a guard that dies first.
 
     Thread-safe. Does nothing in a forked child.
     """
@@ -54,16 +54,16 @@ class Guard:
         return self._process.pid
 
     def watch(self, pgid: int) -> None:
-        """Have the process group killed when this node is gone, however it died."""
+        """Have a process group killed when this node is gone, however it died."""
         with self._lock:
             self._groups.add(pgid)
-            self._tell(f"+{pgid}")
+            self._send(f"+{pgid}")
 
     def forget(self, pgid: int) -> None:
-        """The process group is gone: its number may come to mean another one."""
+        """Forget a process group that has ended, because its number may become that of another group."""
         with self._lock:
             self._groups.discard(pgid)
-            self._tell(f"-{pgid}")
+            self._send(f"-{pgid}")
 
     def close(self) -> None:
         """End the guard; it kills nothing."""
@@ -71,12 +71,12 @@ class Guard:
             return
         self._is_closed.set()
         with self._lock:
-            self._tell(".", even_closed=True)
+            self._send(".", even_closed=True)
             self._close_write_end()
         self._process.wait()
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        with _write_ends_lock:  # no fork between the pipe's making and its being known
+        with _write_ends_lock:  # no fork before the pipe is in the set
             read_end, self._write_end = os.pipe()
             _write_ends.add(self._write_end)
             os.set_blocking(self._write_end, False)
@@ -84,7 +84,7 @@ class Guard:
                 return subprocess.Popen(
                     [sys.executable, "-I", "-S", str(_PROGRAM)],
                     stdin=read_end,
-                    stdout=subprocess.DEVNULL,  # the node's output must not seem open after its end
+                    stdout=subprocess.DEVNULL,  # else the node's output seems open after its end
                     stderr=subprocess.DEVNULL,
                     cwd="/",
                     start_new_session=True,
@@ -92,13 +92,13 @@ class Guard:
             finally:
                 os.close(read_end)
 
-    def _tell(self, line: str, *, even_closed: bool = False) -> None:
+    def _send(self, line: str, *, even_closed: bool = False) -> None:
         if os.getpid() != self._owner or (self._is_closed.is_set() and not even_closed):
             return
         try:
             os.write(self._write_end, f"{line}\n".encode())
         except BlockingIOError:
-            self._process.kill()  # it does not read (stopped?); its successor is told everything
+            self._process.kill()  # it does not read; its successor gets everything
         except OSError:
             log.debug("guard.gone: its successor will be told %s", line)
 
@@ -112,7 +112,7 @@ class Guard:
                 self._close_write_end()
                 self._process = self._start()
                 for group in sorted(self._groups):
-                    self._tell(f"+{group}")
+                    self._send(f"+{group}")
             self._is_closed.wait(_RESTART_DELAY)
 
     def _close_write_end(self) -> None:

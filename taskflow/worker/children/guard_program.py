@@ -1,7 +1,7 @@
 """The guard: a process that outlives its node and kills the process groups the node leaves behind.
 
-Started by path (``python -I -S guard_program.py``) with a pipe from the node as stdin, so it imports nothing but what
-every interpreter has loaded. Lines: ``+<pgid>`` watch, ``-<pgid>`` forget, ``.`` forget all (a clean end).
+Started by path (``python -I -S guard_program.py``) with a pipe from the node as stdin. It imports only what every
+interpreter has loaded. Lines: ``+<pgid>`` watch, ``-<pgid>`` forget, ``.`` forget all (a clean end).
 """
 
 import os
@@ -10,7 +10,7 @@ SIGKILL = 9  # the module `signal` would cost a megabyte
 
 
 def main() -> None:
-    """Follow the node to the end of its pipe, then kill what is still watched."""
+    """Read the node's pipe to its end, then kill the groups that are still watched."""
     groups: set[int] = set()
     pending = b""
     while data := os.read(0, 4096):

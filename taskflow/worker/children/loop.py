@@ -1,7 +1,7 @@
 """The loop of a prefork child, whose next job may be in its pipe before it has finished the last.
 
-Then the end of a run and the start of the next cost the node one wake-up, and the store one round trip: the result of
-the one is sent with the word that the next is accepted, and its outcome is written with the next's claim (``Relay``).
+Then the end of a run and the start of the next cost the node one wake-up and the store one round trip. The child sends
+the result of the one with its acceptance of the other, and writes the outcome with the next claim (``Relay``).
 """
 
 import os
@@ -45,7 +45,7 @@ class ChildLoop(Worker):
 
         def wait_for_job() -> Any:
             self.relay.flush_unless_at_hand()
-            if terminate_handler_fired():  # the last run caught its SystemExit: this child starts no other
+            if terminate_handler_fired():  # the last run caught its SystemExit: this child takes no other
                 raise SystemExit
             job = receive()
             if job and not _is_ticket(job):
@@ -55,14 +55,14 @@ class ChildLoop(Worker):
         self.wait_for_job = wait_for_job
 
     def _ensure_messages_consumed(self, *args: Any, **kwargs: Any) -> Any:
-        """The child leaves its loop, however that came about: nothing is kept back any more."""
+        """Send everything, because the child leaves its loop, for whatever reason."""
         self.outq.flush()
         self.relay.flush()
         return cast("Any", super())._ensure_messages_consumed(*args, **kwargs)
 
 
 class Outbox:
-    """What a child says to its node. A result waits for the word on the next job, if that is at hand."""
+    """The messages of a child to its node. A result waits for the acceptance of the next job, if that is at hand."""
 
     def __init__(self, pipe: Any, is_next_at_hand: Callable[[], bool]) -> None:
         self._pipe = pipe
@@ -71,14 +71,14 @@ class Outbox:
         self._kept = b""
 
     def put(self, message: tuple[Any, ...]) -> None:
-        """Send a message, behind what was kept, in one write."""
+        """Send a message and the kept ones before it, in one write."""
         body = bytes(_dumps(message))
         self._kept += _LENGTH.pack(len(body)) + body
         if message[0] != READY or not self._is_next_at_hand():
             self.flush()
 
     def flush(self) -> None:
-        """Send what was kept."""
+        """Send the kept messages."""
         while self._kept:
             self._kept = self._kept[os.write(self._fd, self._kept) :]
 
@@ -87,6 +87,6 @@ class Outbox:
 
 
 def _is_ticket(job: Any) -> bool:
-    """Whether a job's first act is to claim a run: (TASK, (number, place, function, arguments, ...))."""
+    """Whether a job first claims a run. A job is (TASK, (number, index, function, arguments, ...))."""
     request = job[1][3][2]
     return TICKET_HEADER in request

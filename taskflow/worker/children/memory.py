@@ -1,14 +1,15 @@
-"""Ends prefork children whose memory, with that of everything they spawned, outgrows the machine of their runs."""
+"""Ends prefork children whose memory, including that of what they spawned, outgrows the machine of their runs."""
 
 import contextlib
 import logging
 import os
-import threading
 from collections import deque
 from pathlib import Path
 from typing import Final, Protocol
 
 import psutil
+
+from taskflow.worker.loop_thread import LoopThread
 
 log = logging.getLogger("taskflow.node")
 OUT_OF_MEMORY: Final = "out of memory"
@@ -17,6 +18,7 @@ RECYCLED: Final = "kept too much memory after its run"
 """The ``reason`` of an idle child that was replaced."""
 
 _EVERY: Final = 0.1
+_FAILURE_PAUSE_SECONDS: Final = 1.0
 _IDLE_TURNS: Final = 20  # an idle child is looked at every 2 s
 _SCAN_TURNS: Final = 20
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
@@ -24,7 +26,7 @@ _HAS_PROC: Final = Path("/proc/self/statm").exists()
 
 
 class Children(Protocol):
-    """What is watched: ``ChildWatch``."""
+    """The children of a node: ``ChildWatch``."""
 
     def pids(self) -> list[int]: ...
 
@@ -33,11 +35,11 @@ class Children(Protocol):
     def kill_child(self, pid: int, *, grace: float = 0, reason: str) -> bool: ...
 
 
-class MemoryWatch:
+class MemoryWatch(LoopThread):
     """Compares each child's resident memory with a limit, ten times a second while it executes a run.
 
-    A child counts with its descendants and the rest of its process group. Their pages are counted once when there is
-    more than one process (PSS), so that children forked by a task are not charged for what they share with it.
+    A child counts with its descendants and the rest of its process group. With more than one process, pages that they
+    share are counted once (PSS), so that a task may fork helpers around its data.
 
     Args:
         children: The node's children.
@@ -45,40 +47,30 @@ class MemoryWatch:
     """
 
     def __init__(self, children: Children, limit: int) -> None:
+        super().__init__("taskflow-memory", first_pause=_EVERY)
         self._children = children
         self._limit = limit
         self._strays: dict[int, list[int]] = {}
-        self._is_stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="taskflow-memory", daemon=True)
+        self._turns = 0
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._is_stopping.set()
-
-    def _run(self) -> None:
-        turn = 0
-        while not self._is_stopping.wait(_EVERY):
-            turn += 1
-            try:
-                self._look(turn)
-            except Exception:
-                log.exception("memory.unwatched")
-                self._is_stopping.wait(1)
-
-    def _look(self, turn: int) -> None:
+    def turn(self) -> float:
+        """Check the busy children, and every 2 s the idle ones as well."""
+        self._turns += 1
         busy = self._children.busy_pids()
-        if busy and turn % _SCAN_TURNS == 0:
+        if busy and self._turns % _SCAN_TURNS == 0:
             self._strays = _members(busy)
         for pid in busy:
             self._check(pid, OUT_OF_MEMORY)
-        if turn % _IDLE_TURNS == 0:
+        if self._turns % _IDLE_TURNS == 0:
             for pid in self._children.pids():
                 if pid not in busy:
                     self._check(pid, RECYCLED)
+        return _EVERY
+
+    def handle_error(self, error: Exception) -> float:
+        """Log it and go on."""
+        log.error("memory.unwatched", exc_info=error)
+        return _FAILURE_PAUSE_SECONDS + _EVERY
 
     def _check(self, pid: int, reason: str) -> None:
         processes = family(pid, self._strays.get(pid, ()))
@@ -97,14 +89,14 @@ def family(pid: int, strays: "list[int] | tuple[int, ...]" = ()) -> set[int]:
         with contextlib.suppress(psutil.Error):
             return {pid, *(child.pid for child in psutil.Process(pid).children(recursive=True)), *strays}
         return {pid, *strays}
-    found = {pid, *strays}
-    unread = deque(found)
+    members = {pid, *strays}
+    unread = deque(members)
     while unread:
         for child in _children_of(unread.popleft()):
-            if child not in found:
-                found.add(child)
+            if child not in members:
+                members.add(child)
                 unread.append(child)
-    return found
+    return members
 
 
 def resident(pid: int) -> int:
@@ -128,23 +120,23 @@ def proportional(pid: int) -> int:
 
 
 def _children_of(pid: int) -> list[int]:
-    found: list[int] = []
+    pids: list[int] = []
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
             with contextlib.suppress(OSError):
-                found += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
-    return found
+                pids += map(int, _read(f"/proc/{pid}/task/{thread}/children").split())
+    return pids
 
 
 def _members(groups: list[int]) -> dict[int, list[int]]:
-    """Return the members of process groups: what a task's child left behind has no parent among them."""
-    found: dict[int, list[int]] = {}
+    """Return the members of process groups, because a process whose parent has ended is no descendant any more."""
+    members: dict[int, list[int]] = {}
     for pid in psutil.pids():
         with contextlib.suppress(OSError):
             group = os.getpgid(pid)
             if group in groups:
-                found.setdefault(group, []).append(pid)
-    return found
+                members.setdefault(group, []).append(pid)
+    return members
 
 
 def _read(path: str) -> bytes:

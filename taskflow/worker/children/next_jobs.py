@@ -1,8 +1,8 @@
 """Tickets of jobs that lie too long behind a run in a child's pipe: they go back to the broker.
 
 While runs are short a busy child has its next job at hand (``BusyChildren``). If the run before that job turns out to
-be long, the ticket is put back to the front of its list as well. The job goes to whoever claims first; the child that
-comes to it later drops it.
+be long, the ticket is put back to the front of its list as well. The first claim gets the run; the child that comes to
+the job later drops it.
 """
 
 import logging

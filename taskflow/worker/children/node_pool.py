@@ -165,7 +165,7 @@ class NodePool(AsynPool):
 
     @property
     def size(self) -> int:
-        """How many children there are to be."""
+        """The number of children that there are to be."""
         return self._processes
 
     @property

@@ -1,4 +1,4 @@
-"""Celery's view of a run in the parent process: a lost child is not the run's failure."""
+"""Celery's request of a run in the parent process, to which a lost child is not the run's failure."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ _CHILD_GONE = (WorkerLostError, Terminated, SystemExit, KeyboardInterrupt)
 
 
 class RunRequest(Request):
-    """A ticket in Celery's hands. What became of the run is in the store, not here."""
+    """A ticket in Celery's hands. The outcome of the run is in the store, not here."""
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> None:
-        """Tell Celery that the request is over. The node has already told the store that the child is gone."""
+        """End the request in Celery's books. The node finishes the run of a lost child in the store."""
         error = getattr(exc_info.exception, "exc", exc_info.exception)
         if not isinstance(error, _CHILD_GONE):
             super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)

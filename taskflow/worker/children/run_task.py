@@ -1,4 +1,4 @@
-"""The Celery task that every taskflow task becomes: claims the run of its ticket, executes one attempt, settles it."""
+"""The Celery task that every taskflow task becomes: claims the run of its ticket and executes one attempt."""
 
 import logging
 import os
@@ -39,8 +39,8 @@ from taskflow.worker.attempt.claimed import (
     hooks_context,
     is_same_end,
     journal_of,
-    left,
-    lost,
+    leave_operation,
+    lose_operation,
     needs_journal,
     prepare,
     settle_operation,
@@ -63,7 +63,7 @@ class RunFailed(Exception):  # noqa: N818 - Celery shows it as the failure of a 
 
 
 class RunTask(celery.Task[Any, Any]):
-    """Base class of taskflow's Celery tasks. The store decides everything; Celery is told what happened."""
+    """Base class of taskflow's Celery tasks. The store decides everything; Celery's tracer is shown what happened."""
 
     definition: ClassVar[TaskDefinition]
     abstract = True
@@ -107,19 +107,19 @@ class RunTask(celery.Task[Any, Any]):
                 alarm(attempt.signal, claimed.time_left) as timer,
             ):
                 child_waits.begin(live, timer, is_async=self.definition.is_async, journal=journal)
-                outcome = _executed(attempt, partial(self._settle, runtime, claimed, live, timer.disarm))
+                outcome = _execute(attempt, partial(self._settle, runtime, claimed, live, timer.disarm))
             if isinstance(outcome, Suspended):
                 self._unload(runtime, claimed, outcome, attempt.report)
         except SystemExit:
             if attempt.report.final_hooks_ran:
-                self._leave(runtime, claimed, lambda: left(claimed, attempt.report))
+                self._leave(runtime, claimed, lambda: leave_operation(claimed, attempt.report))
             raise
         except StaleClaimError as stale:
-            self._refused(runtime, claimed, stale, attempt.report)
+            self._refuse(runtime, claimed, stale, attempt.report)
         finally:
             child_waits.leave()
         self._finish(runtime, claimed, outcome, attempt.report)
-        return self._told(claimed, outcome)
+        return self._show(claimed, outcome)
 
     def retry(
         self,
@@ -135,7 +135,7 @@ class RunTask(celery.Task[Any, Any]):
         """End the attempt for another one, as Celery's ``retry`` does, but through the store: no ETA message.
 
         Raises:
-            RetryAfter: ``eta`` or ``countdown`` says when. Otherwise ``exc`` itself, and the backoff says it.
+            RetryAfter: ``eta`` or ``countdown`` was given. Otherwise ``exc`` itself is raised, and the backoff counts.
         """
         when = eta if eta is not None else countdown
         if when is not None:
@@ -154,7 +154,7 @@ class RunTask(celery.Task[Any, Any]):
             raise Ignore(str(refused)) from refused
 
     def _run_final_hooks(self, runtime: Runtime, claimed: ClaimedRun, ended: RunStatus) -> NoReturn:
-        """Run the hooks of a run that ended without code of its own. A death in here has them run again."""
+        """Run the hooks of a run that ended without code of its own. They run again if this process dies meanwhile."""
         context = hooks_context(runtime, self.definition, claimed)
         with runtime.reports.attempt(identity_of(claimed), claimed.metadata):
             errors = run_final_hooks(
@@ -172,7 +172,7 @@ class RunTask(celery.Task[Any, Any]):
     def _settle(
         self, runtime: Runtime, claimed: ClaimedRun, live: LiveRun, disarm: Callable[[], None], outcome: Outcome
     ) -> None:
-        """Write a final outcome down before its hooks run."""
+        """Write a final outcome before its hooks run."""
         disarm()
         runtime.reports.send(live)
         try:
@@ -182,8 +182,8 @@ class RunTask(celery.Task[Any, Any]):
                 raise
 
     def _lose(self, runtime: Runtime, claimed: ClaimedRun, broken: StoreScriptError) -> None:
-        """A script of ours failed around the run's code: it starts again, on the budget of lost attempts."""
-        self._leave(runtime, claimed, lambda: lost(claimed, broken))
+        """Start the run again, on the budget of lost attempts, because a script of ours failed around its code."""
+        self._leave(runtime, claimed, lambda: lose_operation(claimed, broken))
 
     def _finish(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
         if isinstance(outcome, Completed):
@@ -196,7 +196,7 @@ class RunTask(celery.Task[Any, Any]):
         self._settle_now(runtime, claimed, outcome, report)
 
     def _settle_late(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
-        """Celery was told that it has succeeded: if it had not, by now, the store alone knows."""
+        """Write an outcome that Celery has as a success. If the store refuses it now, Celery's record stays."""
         try:
             with suppress(Ignore):
                 self._settle_now(runtime, claimed, outcome, report)
@@ -212,10 +212,10 @@ class RunTask(celery.Task[Any, Any]):
                 lambda: finish_operation(self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=errors),
             )
         except StaleClaimError as stale:
-            self._refused(runtime, claimed, stale, report)
+            self._refuse(runtime, claimed, stale, report)
 
     def _write(self, runtime: Runtime, claimed: ClaimedRun, operation: Callable[[], Operation[Any] | None]) -> None:
-        """Write how the attempt ended, under the newest claim of this code."""
+        """Write the end of the attempt, under the newest claim of this code."""
         while (write := operation()) is not None:
             try:
                 insist(runtime, write, run_id=claimed.run_id)
@@ -227,27 +227,27 @@ class RunTask(celery.Task[Any, Any]):
                     raise
 
     def _leave(self, runtime: Runtime, claimed: ClaimedRun, operation: Callable[[], Operation[Any]]) -> None:
-        """Say that the code no longer executes, unless its claim is over anyway."""
+        """Write that the code no longer executes, unless its claim has ended anyway."""
         with suppress(StaleClaimError):
             self._write(runtime, claimed, operation)
 
-    def _refused(self, runtime: Runtime, claimed: ClaimedRun, stale: StaleClaimError, report: Report) -> NoReturn:
-        """The run was ended from outside, or is another node's: the outcome does not count."""
+    def _refuse(self, runtime: Runtime, claimed: ClaimedRun, stale: StaleClaimError, report: Report) -> NoReturn:
+        """Drop the outcome: the run was ended from outside, or another node has it."""
         log.warning("result.refused: %s", stale)
         if stale.status in _ENDED_FROM_OUTSIDE:
-            self._leave(runtime, claimed, lambda: left(claimed, report))
+            self._leave(runtime, claimed, lambda: leave_operation(claimed, report))
         raise Ignore(str(stale)) from stale
 
     def _unload(self, runtime: Runtime, claimed: ClaimedRun, suspended: Suspended, report: Report) -> NoReturn:
-        """Its code was left: the run waits without a process."""
+        """Write that the code was left: the run waits without a process."""
         try:
             insist(runtime, unload_run(claimed.run_id, claimed.claim), run_id=claimed.run_id)
         except StaleClaimError as stale:
-            self._refused(runtime, claimed, stale, report)
+            self._refuse(runtime, claimed, stale, report)
         raise Ignore(str(suspended)) from suspended
 
-    def _told(self, claimed: ClaimedRun, outcome: Outcome) -> object:
-        """Let Celery's tracer see what happened: a value, a retry or the user's own exception."""
+    def _show(self, claimed: ClaimedRun, outcome: Outcome) -> object:
+        """Show Celery's tracer what happened: return a value, or raise a retry or the user's own exception."""
         match outcome:
             case Completed(_, value):
                 return value
@@ -259,16 +259,16 @@ class RunTask(celery.Task[Any, Any]):
                 raise cause if _is_harmless(cause) else RunFailed(f"{error.type}: {error.message}")
 
 
-def _executed(attempt: AttemptRunner, keep: Callable[[Outcome], None]) -> Outcome | Suspended:
-    """Execute an attempt. One that was left ends like others: what it reports is sent."""
+def _execute(attempt: AttemptRunner, settle: Callable[[Outcome], None]) -> Outcome | Suspended:
+    """Execute an attempt. A suspended one ends like others, so that its reports are sent."""
     try:
-        return attempt.execute(keep)
+        return attempt.execute(settle)
     except Suspended as suspended:
         return suspended
 
 
 def _stop_reason(runtime: Runtime, run_id: str) -> str:
-    """Return why this child got SIGTERM: what became of its run says it."""
+    """Return why this child got SIGTERM, by the status of its run."""
     try:
         status = runtime.store.run_for(run_id, operations.runs.read_result(run_id))[0]
     except TaskflowError:
@@ -281,5 +281,5 @@ def _shown(cause: BaseException | None) -> Exception | None:
 
 
 def _is_harmless(cause: BaseException | None) -> TypeGuard[Exception]:
-    """Whether Celery takes it for a failure: a MemoryError would end the parent, its own signals mean other things."""
+    """Whether Celery takes it for a failure. A MemoryError would end the parent; Celery's signals mean other things."""
     return isinstance(cause, Exception) and not isinstance(cause, MemoryError | Ignore | Reject | Retry)

@@ -1,4 +1,4 @@
-"""What a prefork child does before its first run, so that it never outlives its node. Runs in the child."""
+"""The start of a prefork child, which must never outlive its node. Runs in the child."""
 
 import contextlib
 import ctypes
@@ -18,7 +18,7 @@ _libc: ctypes.CDLL = ctypes.CDLL(None)
 
 
 class _Forks:
-    """The process that forked, as known before the fork: ``getppid()`` after it may already name another."""
+    """The pid of the process that forked, noted before the fork: ``getppid()`` after it may already name another."""
 
     forking = 0
     parent = 0
@@ -36,14 +36,14 @@ os.register_at_fork(before=_remember, after_in_child=_inherit)
 
 
 def bind_children() -> None:
-    """Make every prefork child that starts from now on die with its node. Call it before the pool forks."""
+    """Have every prefork child that starts from now on die with its node. Call it before the pool forks."""
     worker_process_init.connect(_start_child, weak=False, dispatch_uid="taskflow.worker.children.start")
 
 
 def _start_child(**_: object) -> None:
     """Lead an own process group and die with the node.
 
-    Celery sets PR_SET_PDEATHSIG too, but a node that died before that leaves the child to live on.
+    Celery sets PR_SET_PDEATHSIG as well, but the child of a node that died before that would live on.
     """
     if current_process().name == "MainProcess":  # the solo pool sends the signal in the node itself
         return
@@ -57,7 +57,7 @@ def _start_child(**_: object) -> None:
 
 
 def _die_with_parent() -> bool:
-    """Ask the kernel for SIGKILL when the thread that forked ends (the hub's, which lives as long as its process)."""
+    """Ask the kernel for SIGKILL when the thread that forked ends: the hub's, which lives as long as its process."""
     return sys.platform == "linux" and bool(_libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) == 0)
 
 

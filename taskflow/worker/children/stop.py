@@ -1,4 +1,4 @@
-"""Which child executes a run at this moment, for sure: it stands still while the node looks."""
+"""The child that executes a run at this moment, for sure: it is stopped while the node looks."""
 
 import contextlib
 import os
@@ -15,22 +15,24 @@ _STOP_SECONDS: Final = 0.1
 
 
 def executing_child(run_id: str) -> int | None:
-    """Return the pid of the child that executes a Celery request, by what the node has read of its children."""
-    found = [request for request in state.active_requests if request.id == run_id and request.worker_pid]
-    if not found:
+    """Return the pid of the child that executes a Celery request, by the messages that the node has read."""
+    requests = [request for request in state.active_requests if request.id == run_id and request.worker_pid]
+    if not requests:
         return None
-    return int(min(found, key=lambda request: request.time_start).worker_pid)  # one that came twice is refused soon
+    return int(
+        min(requests, key=lambda request: request.time_start).worker_pid
+    )  # a request that came twice is refused soon
 
 
 def read_messages(hub: Any, process: Any) -> None:
-    """Let the pool read what a child has sent, as Celery's loop would. On the hub's thread."""
+    """Have the pool read what a child has sent, as Celery's loop would. On the hub's thread."""
     fd = process.outqR_fd
     while hub is not None and fd in hub.readers and select.select([fd], [], [], 0)[0]:
         reader, arguments = hub.readers[fd]
-        if isgenerator(reader):  # of a message that was sent in part
+        if isgenerator(reader):  # the message was sent in part
             try:
                 next(reader)
-            except StopIteration:  # it is whole now, and the pool's own reader is back for the next
+            except StopIteration:  # the message is whole now, and the pool's own reader is registered again
                 continue
             except (OSError, EOFError):
                 return
@@ -39,8 +41,8 @@ def read_messages(hub: Any, process: Any) -> None:
 
 
 @contextlib.contextmanager
-def stopped(pid: int) -> Generator[bool]:
-    """Have a child stand still meanwhile. Yields whether it does: one in the kernel's hands may not, nor a dead one."""
+def standstill(pid: int) -> Generator[bool]:
+    """Stop a child for the time of the block. Yield whether it stands still: not in a system call, nor dead."""
     try:
         os.kill(pid, signal.SIGSTOP)
         yield _stands_still(pid)
@@ -55,8 +57,8 @@ def _stands_still(pid: int) -> bool:
         return True
     deadline = time.monotonic() + _STOP_SECONDS
     while time.monotonic() < deadline:
-        found = os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        if found is not None:
-            return found.si_code == os.CLD_STOPPED
+        result = os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if result is not None:
+            return result.si_code == os.CLD_STOPPED
         time.sleep(0)
     return False

@@ -1,8 +1,8 @@
-"""A prefork pool in which waiting costs no place: it has a child more for each one that waits, within a bound.
+"""A prefork pool with a child more for each child that waits, within a bound, so that other runs can still start.
 
-At the bound one process is kept for runs that others wait for: the ordinary Celery queues are left alone, and should
-even that process wait, one more is started. So somebody always executes what waiting runs wait for. Everything here
-happens on the hub's thread.
+At the bound one process is kept for runs that others wait for, and the ordinary Celery queues are left alone. If that
+process waits as well, one more is started. So there is always a child to execute what waiting runs wait for. Everything
+here happens on the hub's thread.
 """
 
 import logging
@@ -22,19 +22,19 @@ from taskflow.worker.node.host import Host
 
 log = logging.getLogger("taskflow.node")
 LOOK_SECONDS: Final = 0.5
-"""How often it is looked whether the pool has children to spare."""
+"""Pause between two looks whether the pool has children to spare."""
 _SPARED_LOOKS: Final = 10
-"""For how many looks (5 s) a child is kept after it was needed: the next wait is often near, a fork takes a while."""
+"""Looks (5 s) for which a child is kept after it was needed, because the next wait is often near and a fork is slow."""
 _SETTLING_SECONDS: Final = 0.1
-"""How long an overgrown pool waits after each end of a run: those who waited for it go on first, and need no other."""
+"""Pause of an overgrown pool after each end of a run: the runs that waited for it go on first, and need no other."""
 
 
 class WaitingPool:
-    """Which children wait, how many there are to be, and how many tickets may start.
+    """Counts the children that wait, chooses the size of the pool, and bounds the tickets that may start.
 
     Args:
-        limit: By how many children it may grow.
-        dismiss: Ends up to so many idle children and returns how many.
+        limit: The number of children by which the pool may grow.
+        dismiss: Ends up to the given number of idle children and returns how many.
         next_jobs: Puts back what lies behind a run that waits.
     """
 
@@ -56,19 +56,19 @@ class WaitingPool:
         self._is_full = False
         self._can_give_back = False
         self.times_full = 0
-        self.on_change: Callable[[], None] = _nothing
-        self.on_parked: Callable[[str], None] = _nothing
+        self.on_change: Callable[[], None] = lambda: None
+        self.on_parked: Callable[[str], None] = lambda _: None
 
-    # -- what others ask -----------------------------------------------------------------------------------------
+    # -- what the node asks -----------------------------------------------------------------------------------------
 
     @property
     def concurrency(self) -> int:
-        """How many runs may execute at a time."""
+        """The number of runs that may execute at a time."""
         return self._pool.size - self._grown
 
     @property
     def is_overgrown(self) -> bool:
-        """Whether it has more children than its bound allows."""
+        """Whether the pool has more children than its bound allows."""
         return self._grown > self.limit
 
     @property
@@ -78,8 +78,8 @@ class WaitingPool:
 
     def free_slots(self, celery_queue: str) -> int:
         """Return how many tickets of a Celery queue may start now."""
-        free = self._places() - len(state.reserved_requests) - self._unknown()
-        free += self._places() if self._busy.is_deep else self._busy.queued
+        free = self._wanted() - len(state.reserved_requests) - self._unknown()
+        free += self._wanted() if self._busy.is_deep else self._busy.queued
         if self.is_overgrown and not self._is_settled():
             return 0
         if free > 0 and self._waiting and not is_subtask_queue(celery_queue):
@@ -87,7 +87,7 @@ class WaitingPool:
         return max(0, free)
 
     def info(self) -> dict[str, int]:
-        """Return what ``celery inspect stats`` shows."""
+        """Return the pool's part of ``celery inspect stats``."""
         return {
             "concurrency": self.concurrency,
             "waiting": len(self._waiting),
@@ -98,39 +98,43 @@ class WaitingPool:
     # -- what happens --------------------------------------------------------------------------------------------
 
     def register(self, hub: Any) -> None:
-        """Listen to the children; called whenever Celery's loop starts."""
+        """Read the children's lines through Celery's loop. Called whenever the loop starts."""
         self._hub = hub
         hub.add_reader(self._line.fileno(), self._listen)
         hub.call_repeatedly(LOOK_SECONDS, self._look)
         hub.call_soon(self._look)
 
     def connect(self, *, can_give_back: bool) -> None:
-        """A connection was made: whether a ticket that a child has at hand can go back to the broker."""
-        self._can_give_back = can_give_back
-        self._note_waiting()
+        """Begin a connection.
 
-    def ended(self, pid: int) -> None:
-        """A child has ended, however."""
-        self._take(self._line.read())  # its last word
+        Args:
+            can_give_back: Whether a ticket that a child has at hand can go back to the broker.
+        """
+        self._can_give_back = can_give_back
+        self._allow_queuing()
+
+    def forget_child(self, pid: int) -> None:
+        """Count a child that has ended as waiting no more."""
+        self._take(self._line.read())  # its last line
         self._waiting.pop(pid, None)
-        self._note_waiting()
+        self._allow_queuing()
 
     def _listen(self) -> None:
         self._take(self._line.read())
         self._fit()
 
-    def _take(self, said: Iterable[Parked]) -> None:
-        for parked in said:
+    def _take(self, lines: Iterable[Parked]) -> None:
+        for parked in lines:
             if not parked.is_waiting:
                 self._waiting.pop(parked.pid, None)
             elif self._pool.child(parked.pid) is not None:
                 self._waiting[parked.pid] = parked.run_id
                 self._next_jobs.give_back(self._pool.child(parked.pid).inqW_fd)
                 self.on_parked(parked.run_id)
-        self._note_waiting()
+        self._allow_queuing()
 
-    def _note_waiting(self) -> None:
-        self._busy.may_queue = self._can_give_back and not self._waiting  # nothing lies behind a run that waits
+    def _allow_queuing(self) -> None:
+        self._busy.may_queue = self._can_give_back and not self._waiting  # no job may lie behind a run that waits
 
     def _look(self) -> None:
         for pid in [pid for pid, run_id in self._waiting.items() if self._is_over(pid, run_id)]:
@@ -141,26 +145,26 @@ class WaitingPool:
             self._shrink()
 
     def _fit(self) -> None:
-        """Have as many children that don't wait as runs may execute, within the bound; never none."""
-        if not self._pool.is_running:
+        """Have as many children that don't wait as runs may execute, within the bound, and at least one."""
+        if not self._pool.is_running:  # the node drains
             return
-        self._needed[-1] = max(self._needed[-1], self._places())
-        missing = self._places() - self._pool.size
+        self._needed[-1] = max(self._needed[-1], self._wanted())
+        missing = self._wanted() - self._pool.size
         if missing > 0:
             self._pool.grow(missing)
             self._grown += missing
             self._pool.maintain_pool()
-        self._note(has_overgrown=missing > 0 and self.is_overgrown)
+        self._log_bound(has_overgrown=missing > 0 and self.is_overgrown)
         if self.is_overgrown:
             self._shrink()
         self.on_change()
 
-    def _places(self) -> int:
+    def _wanted(self) -> int:
         waiting = len(self._waiting)
         return max(self.concurrency + min(waiting, self.limit), waiting + 1)
 
-    def _note(self, *, has_overgrown: bool) -> None:
-        """Say once each time that the bound is reached."""
+    def _log_bound(self, *, has_overgrown: bool) -> None:
+        """Log that the bound is reached, once each time."""
         is_full = len(self._waiting) >= (self.limit // 2 + 1 if self._is_full else self.limit)
         if is_full and not self._is_full:
             self.times_full += 1
@@ -181,12 +185,12 @@ class WaitingPool:
     def _shrink(self) -> None:
         """End idle children that were not needed for a while, and at once those beyond the bound.
 
-        As many as may execute at a time stay: the next runs need them.
+        As many as may execute at a time stay, because the next runs need them.
         """
         size = self._pool.size
         idle = sum(1 for _ in self._pool.idle_children())
         spare = min(idle - self.concurrency, size - max(self._needed))
-        surplus = min(size - self._places(), max(spare, self._grown - self.limit))
+        surplus = min(size - self._wanted(), max(spare, self._grown - self.limit))
         if surplus > 0:
             self._grown -= self._dismiss(surplus)
 
@@ -199,14 +203,14 @@ class WaitingPool:
         return now >= self._settled_at
 
     def _ordinary_left(self) -> int:
-        """Return how many runs that nobody waits for may still have a process: all but one."""
-        held = sum(not is_subtask_queue(_queue_of(request)) for request in state.reserved_requests)
-        return self.concurrency + self.limit - 1 - held + self._busy.queued - self._unknown()
+        """Return how many more runs that no run waits for may have a process. One process is kept from them."""
+        ordinary = sum(not is_subtask_queue(_queue_of(request)) for request in state.reserved_requests)
+        return self.concurrency + self.limit - 1 - ordinary + self._busy.queued - self._unknown()
 
     def _unknown(self) -> int:
-        """Return how many children wait for runs that Celery has lost in a reconnect: it reserves no place for them.
+        """Return how many waiting children execute runs that Celery has lost in a reconnect and does not count.
 
-        A request that came twice is no such: its second end takes the first out of ``requests``, which goes by id.
+        A request that came twice is not lost, although its second end takes the first out of ``requests`` by its id.
         """
         missing = [run_id for run_id in self._waiting.values() if run_id not in state.requests]
         if not missing:
@@ -215,7 +219,7 @@ class WaitingPool:
         return sum(run_id not in reserved for run_id in missing)
 
     def _is_over(self, pid: int, run_id: str) -> bool:
-        """Whether a run is over whose child has not said that it goes on: its claim was, say."""
+        """Whether a run has ended although its child has sent no line, for example because the claim had ended."""
         process = self._pool.child(pid)
         return process is None or (run_id not in state.requests and not self._busy.jobs(process.inqW_fd))
 
@@ -225,14 +229,10 @@ def _queue_of(request: Any) -> str:
 
 
 def waiting_limit(machines: Sequence[MachineSpec], host: Host, concurrency: int) -> int:
-    """Return by how many children a node may grow: as many of its machines as the host's memory holds besides.
+    """Return the number of children by which a node may grow: as many machines more as the host's memory holds.
 
     Args:
-        machines: Those whose runs the node executes; the largest counts.
+        machines: The machines whose runs the node executes. The largest counts.
     """
     largest = max((machine.memory_bytes for machine in machines), default=host.memory)
     return max(1, host.memory // largest - concurrency)
-
-
-def _nothing(*_: object) -> None:
-    return None

@@ -1,8 +1,7 @@
-"""The node's view of its prefork children: sees an exit at once, replaces the child, kills by run or by pid.
+"""The watch over a node's prefork children: reports an exit at once, replaces the child, kills by run or by pid.
 
-Celery notices a dead child by a pipe that closes just before the child can be waited for, and then only by a timer of
-5 s. A pidfd is readable exactly when the child can be waited for. Everything here works on the pool's own objects and
-knows nothing of the store.
+Celery notices a dead child by a pipe that closes just before the child can be waited for, and otherwise by a timer of
+5 s. A pidfd is readable exactly when the child can be waited for. Nothing here uses the store.
 """
 
 import contextlib
@@ -21,7 +20,7 @@ from celery.worker import state
 from taskflow.worker.children.exits import ChildExit, exit_status, kill_leftovers, signal_group
 from taskflow.worker.children.guard import Guard
 from taskflow.worker.children.node_pool import NodePool, PoolObserver
-from taskflow.worker.children.stop import executing_child, read_messages, stopped
+from taskflow.worker.children.stop import executing_child, read_messages, standstill
 
 __all__ = ["ChildExit", "ChildWatch"]
 
@@ -43,9 +42,9 @@ class ChildWatch(PoolObserver):
     """Watches the children of one prefork pool from its start to its end.
 
     Args:
-        guard: Learns the process group of every child; closed when the pool has stopped.
-        on_exit: Called once for each child that ended, on the main thread, before the pool looks at it: the request
-            is still in Celery's books. While the broker is away it is called when the node is back in its loop.
+        guard: Is sent the process group of every child; closed when the pool has stopped.
+        on_exit: Called once for each child that ended, on the main thread, before the pool looks at the child, so that
+            the request is still in Celery's books. While the broker is away, called when the node is back in its loop.
     """
 
     def __init__(self, pool: NodePool, guard: Guard, on_exit: Callable[[ChildExit], None]) -> None:
@@ -62,19 +61,19 @@ class ChildWatch(PoolObserver):
             self.add_child(process)
 
     def register(self, hub: Any) -> None:
-        """Watch through Celery's event loop. Call it whenever the loop starts: a reconnect empties the hub."""
+        """Watch through Celery's event loop. Call it whenever the loop starts, because a reconnect empties the hub."""
         self._hub = hub
         for child in list(self._children.values()):
             self._listen(child)
         if not hasattr(os, "pidfd_open"):
             hub.call_repeatedly(_POLL, self._look)
-        hub.call_soon(self._look)  # what ended before
+        hub.call_soon(self._look)  # for children that ended before
 
     def call_on_hub(self, call: Callable[[], None]) -> None:
         """Call a function soon on the main thread, between two events of the loop. Thread-safe.
 
-        While the node drains, Celery leaves its loop: the function is then called within half a second. While the
-        broker is away, when the node is back in its loop.
+        While the node drains, Celery leaves its loop, and the function is called within half a second. While the broker
+        is away, it is called when the node is back in its loop.
         """
         self._calls.append(call)
         if self._hub is not None:
@@ -83,8 +82,8 @@ class ChildWatch(PoolObserver):
     def pid_of(self, run_id: str) -> int | None:
         """Return the child that executes a Celery request now, None when none does. On the hub's thread only.
 
-        ``Request.worker_pid`` is set by the ACK that the child sends before it starts, and ``task_ready`` on READY ends
-        ``active_requests``. What the child has said since is unread: see ``kill_run``.
+        ``Request.worker_pid`` is set by the ACK that the child sends before it starts. ``task_ready`` removes the
+        request from ``active_requests`` on READY. Later messages of the child may be unread: see ``kill_run``.
         """
         pid = executing_child(run_id)
         return pid if pid in self._children else None
@@ -92,8 +91,8 @@ class ChildWatch(PoolObserver):
     def kill_run(self, run_id: str, *, grace: float = 0, reason: str) -> bool:
         """End the child that executes a Celery request, and no other. On the hub's thread only.
 
-        Its next job may be in its pipe: meanwhile it may have come to that. So it is stopped first, and what it has
-        said until then is read. It sends a result before it starts on the next job (billiard's ``Worker.workloop``).
+        The child may have begun the next job in its pipe meanwhile. So it is stopped first, and its messages are read.
+        It sends a result before it starts on the next job (billiard's ``Worker.workloop``).
 
         Returns:
             False when no child executes it.
@@ -102,17 +101,17 @@ class ChildWatch(PoolObserver):
         if pid is None:
             return False
         process = self._children[pid].process
-        with stopped(pid) as is_stopped:
+        with standstill(pid) as is_stopped:
             if is_stopped:
                 read_messages(self._hub, process)
             return is_stopped and self.pid_of(run_id) == pid and self.kill_child(pid, grace=grace, reason=reason)
 
     def kill_child(self, pid: int, *, grace: float = 0, reason: str) -> bool:
-        """End a child and everything in its process group; a new one takes its place.
+        """End a child and everything in its process group. A new child takes its place.
 
-        With grace it gets SIGTERM (SystemExit in the task's code) and SIGKILL that many seconds later, or as soon as
-        it has sent a result: it gets no other run. To end a child whatever it does, any thread may call it with a grace
-        of 0; to stop a run, see ``kill_run``.
+        With grace the child gets SIGTERM (SystemExit in the task's code), and SIGKILL that many seconds later or as
+        soon as it has sent a result, so that it gets no other run. With a grace of 0 any thread may call this, to end a
+        child whatever it does. To stop a run, see ``kill_run``.
 
         Returns:
             False when there is no such child any more.
@@ -130,30 +129,32 @@ class ChildWatch(PoolObserver):
             signal_group(pid, signal.SIGTERM)
             child.kill_at = min(child.kill_at, time.monotonic() + grace)
         if self._hub is not None:
-            self._hub.call_later(grace, self.call_on_hub, _nothing)
+            self._hub.call_later(grace, self.call_on_hub, lambda: None)  # wakes the loop, which looks at what is due
         return True
 
     def kill_all(self, *, reason: str, timeout: float = 5) -> bool:
-        """SIGKILL every child there is, busy or not, and wait until they have ended. Thread-safe; blocks.
+        """SIGKILL every child, busy or not, and wait until they have ended. Thread-safe; blocks.
 
-        Their replacements are forked meanwhile: what a child inherits from the node must be in place before.
+        Their replacements are forked meanwhile, so what a child inherits from the node must be in place before.
 
         Returns:
-            False when one has not ended in time (its SIGKILL is sent, though).
+            False when a child has not ended in time, although its SIGKILL is sent.
         """
         with self._lock:
             doomed = [child.process for child in self._children.values()]
             for process in doomed:
                 self.kill_child(process.pid, reason=reason)
         deadline = time.monotonic() + timeout
-        while any(exit_status(process) is None for process in doomed):  # not by reports: the hub may be reconnecting
+        while any(
+            exit_status(process) is None for process in doomed
+        ):  # not by reports, because the hub may be reconnecting
             if time.monotonic() > deadline:
                 return False
             time.sleep(_KILL_POLL)
         return True
 
     def expect_exit(self, pid: int, *, reason: str) -> None:
-        """A child was told to leave."""
+        """Note why a child is about to leave by itself."""
         with self._lock:
             if pid in self._children:
                 self._children[pid].reason = reason
@@ -163,14 +164,14 @@ class ChildWatch(PoolObserver):
         return list(self._children)
 
     def busy_pids(self) -> list[int]:
-        """Return the children that have been given a run and have not returned its result. Thread-safe."""
+        """Return the children that were given a run and have not returned its result. Thread-safe."""
         busy = self._pool.busy.copy()
         return [pid for pid, child in list(self._children.items()) if child.process.inqW_fd in busy]
 
     def add_child(self, process: Any) -> None:
         """Follow a child that was just forked."""
         pid = process.pid
-        with contextlib.suppress(OSError):  # the child does it too; whoever is first
+        with contextlib.suppress(OSError):  # the child does the same; either may be first
             os.setpgid(pid, pid)
         child = _Child(process)
         with contextlib.suppress(AttributeError, OSError):  # not on Linux 5.3+
@@ -237,15 +238,15 @@ class ChildWatch(PoolObserver):
                 self._report(child, status)
 
     def _report_reaped(self) -> None:
-        """A child that ended after the look and before the pool's own."""
-        left = {process.pid for process in self._pool.children()}
+        """Report a child that ended after our look and before the pool's."""
+        living = {process.pid for process in self._pool.children()}
         for pid, child in list(self._children.items()):
-            if pid not in left:
+            if pid not in living:
                 self._report(child, child.process.exitcode or 0)
 
     def _report(self, child: _Child, status: int) -> None:
         pid = child.process.pid
-        # What it had spawned; almost always before it is waited for, so the number is its own.
+        # Ends what it had spawned. Almost always it is not waited for yet, so that the number is its own.
         signal_group(pid, signal.SIGKILL)
         self._guard.forget(pid)
         if child.pidfd >= 0:
@@ -260,7 +261,3 @@ class ChildWatch(PoolObserver):
             self._on_exit(ended)
         except Exception:
             log.exception("child.exit_unhandled: %s", ended)
-
-
-def _nothing() -> None:
-    """Wakes the loop, which looks at what is due."""

@@ -1,4 +1,4 @@
-"""What one run goes through in an asyncio node: claimed, executed as a coroutine, and written down."""
+"""One run in an asyncio node: its claim, its execution as a coroutine, and the writing of its outcome."""
 
 import asyncio
 import contextlib
@@ -29,8 +29,8 @@ from taskflow.worker.attempt.claimed import (
     hooks_context,
     is_same_end,
     journal_of,
-    left,
-    lost,
+    leave_operation,
+    lose_operation,
     needs_journal,
     prepare,
     settle_operation,
@@ -40,8 +40,8 @@ from taskflow.worker.attempt.reporting import identity_of
 from taskflow.worker.attempt.runtime import Runtime
 from taskflow.worker.attempt.waits import NodeWaitStore
 from taskflow.worker.coroutines.run_shards import claim_on_its_shard
-from taskflow.worker.coroutines.running import EarlyCancels, RunningCoroutine, RunningCoroutines
-from taskflow.worker.coroutines.taken_ticket import TakenTicket, Watcher
+from taskflow.worker.coroutines.running import CoroutineParking, EarlyCancels, RunningCoroutine, RunningCoroutines
+from taskflow.worker.coroutines.taken_ticket import RunObserver, TakenTicket
 
 log = logging.getLogger("taskflow.node")
 ResultT = TypeVar("ResultT")
@@ -50,28 +50,28 @@ ResultT = TypeVar("ResultT")
 class AsyncAttempts:
     """Takes runs from their tickets to their ends, in one event loop."""
 
-    def __init__(self, runtime: Runtime, watcher: Watcher, held: RunningCoroutines, pipeline: Pipeline) -> None:
+    def __init__(self, runtime: Runtime, observer: RunObserver, running: RunningCoroutines, pipeline: Pipeline) -> None:
         self._runtime = runtime
-        self._watcher = watcher
-        self._held = held
+        self._observer = observer
+        self._running = running
         self._pipeline = pipeline
 
     async def run(self, ticket: TakenTicket) -> None:
         """Claim a ticket's run and execute it, if it is still to be executed."""
-        held = None
-        canceled = self._held.expect(ticket.run_id)
+        run = None
+        canceled = self._running.expect(ticket.run_id)
         try:
-            held = None if self._held.is_leaving else await self._claim(ticket)
-            if held is not None and held.claimed.ended is not None:
-                await self._final_hooks(held, held.claimed.ended)
-            elif held is not None:
-                await self._attempt(held, canceled)
+            run = None if self._running.is_leaving else await self._claim(ticket)
+            if run is not None and run.claimed.ended is not None:
+                await self._final_hooks(run, run.claimed.ended)
+            elif run is not None:
+                await self._attempt(run, canceled)
         except Exception as broken:
             log.exception("run.broken: %s", ticket.run_id)
-            if held is not None:
-                await self._lose(held, broken)
+            if run is not None:
+                await self._lose(run, broken)
         finally:
-            self._held.forget(ticket.run_id, canceled)
+            self._running.forget(ticket.run_id, canceled)
 
     async def _claim(self, ticket: TakenTicket) -> RunningCoroutine | None:
         node = self._runtime.node
@@ -83,94 +83,90 @@ class AsyncAttempts:
             return RunningCoroutine(ticket, *await claim_on_its_shard(self._pipeline, shards, claim, ticket.run_id))
         except (RunNotClaimableError, NodeUnregisteredError) as refused:
             log.info("ticket.dropped: %s", refused)
-            self._watcher.dropped(ticket)
+            self._observer.on_drop(ticket)
             return None
 
-    async def _attempt(self, held: RunningCoroutine, canceled: EarlyCancels) -> None:
-        """Execute the run's code, and write how that ended."""
-        self._watcher.started(held.ticket)
+    async def _attempt(self, run: RunningCoroutine, canceled: EarlyCancels) -> None:
+        """Execute the run's code, and write the outcome."""
+        self._observer.on_start(run.ticket)
         began = time.monotonic()
-        with self._runtime.reports.one_of_many(identity_of(held.claimed), held.claimed.metadata) as live:
-            executed = await self._execute(held, live, canceled)
+        with self._runtime.reports.one_of_many(identity_of(run.claimed), run.claimed.metadata) as live:
+            executed = await self._execute(run, live, canceled)
         if executed is not None:
             outcome, report = executed
-            self._watcher.ended(held.ticket, outcome, time.monotonic() - began)
-            await self._finish(held, outcome, report)
+            self._observer.on_end(run.ticket, outcome, time.monotonic() - began)
+            await self._finish(run, outcome, report)
 
     async def _execute(
-        self, held: RunningCoroutine, live: LiveRun, canceled: EarlyCancels
+        self, run: RunningCoroutine, live: LiveRun, canceled: EarlyCancels
     ) -> tuple[Outcome, Report] | None:
-        """Execute the run's code to its end. Returns None when it was left before: that is written then."""
-        attempt = await self._prepare(held, live)
+        """Execute the run's code to its end. Return None when the code was left before, which is written then."""
+        attempt = await self._prepare(run, live)
         with entered_run(live):
-            execution = attempt.aexecute(partial(self._settle, held, live))
-            held.begin(asyncio.get_running_loop().create_task(execution, name=held.run_id), attempt.signal)
-        self._held.add(held, canceled)
+            execution = attempt.aexecute(partial(self._settle, run, live))
+            run.begin(asyncio.get_running_loop().create_task(execution, name=run.run_id), attempt.signal)
+        self._running.add(run, canceled)
         try:
-            outcome = await held.task
+            outcome = await run.task
             await self._runtime.reports.asend(live)
         except Suspended:
-            await self._unload(held, live, attempt.report)
+            await self._unload(run, live, attempt.report)
         except asyncio.CancelledError:
-            await self._left(held, attempt.report)
+            await self._leave(run, attempt.report)
         except StaleClaimError as stale:
-            await self._refused(held, stale, attempt.report)
+            await self._refuse(run, stale, attempt.report)
         else:
             return outcome, attempt.report
         finally:
-            self._held.remove(held)
+            self._running.remove(run)
         return None
 
-    async def _prepare(self, held: RunningCoroutine, live: LiveRun) -> AttemptRunner:
-        definition, stored = held.ticket.definition, None
-        if needs_journal(definition, held.claimed):
-            stored = await self._submit(held, read_journal(held.run_id))
-        journal = journal_of(self._runtime, definition, held.claimed, stored)
-        return prepare(
-            self._runtime, definition, held.claimed, make_waits=partial(self._make_waits, held, live, journal)
-        )
+    async def _prepare(self, run: RunningCoroutine, live: LiveRun) -> AttemptRunner:
+        definition, stored = run.ticket.definition, None
+        if needs_journal(definition, run.claimed):
+            stored = await self._submit(run, read_journal(run.run_id))
+        journal = journal_of(self._runtime, definition, run.claimed, stored)
+        return prepare(self._runtime, definition, run.claimed, make_waits=partial(self._make_waits, run, live, journal))
 
     def _make_waits(
-        self, held: RunningCoroutine, live: LiveRun, journal: Journal | None, hooks: HookRunner
+        self, run: RunningCoroutine, live: LiveRun, journal: Journal | None, hooks: HookRunner
     ) -> CoroutineWaits:
         wait_store = NodeWaitStore(
-            held.claimed,
+            run.claimed,
             live,
-            partial(self._submit, held),
-            partial(self._held.park, held),
-            partial(self._held.resume, held),
-            partial(self._held.suspended, held),
+            partial(self._submit, run),
+            CoroutineParking(self._running, run),
         )
-        held.waits = (
+        run.waits = (
             CoroutineWaits(wait_store, hooks) if journal is None else DurableCoroutineWaits(wait_store, hooks, journal)
         )
-        return held.waits
+        return run.waits
 
-    async def _settle(self, held: RunningCoroutine, live: LiveRun, outcome: Outcome) -> None:
-        """Write a final outcome down before its hooks run; from then on its time does not count."""
-        held.is_settled = isinstance(outcome, Completed | Ended)
-        held.disarm()
+    async def _settle(self, run: RunningCoroutine, live: LiveRun, outcome: Outcome) -> None:
+        """Write a final outcome before its hooks run. From then on the run's time does not count."""
+        run.is_settled = isinstance(outcome, Completed | Ended)
+        run.disarm()
         await self._runtime.reports.asend(live)
         try:
-            await self._write(held, lambda: settle_operation(held.claimed, outcome))
+            await self._write(run, lambda: settle_operation(run.claimed, outcome))
         except StaleClaimError as stale:
             if not is_same_end(stale, outcome):
                 raise
 
-    async def _finish(self, held: RunningCoroutine, outcome: Outcome, report: Report) -> None:
-        """Write how the attempt ended."""
-        definition, errors = held.ticket.definition, report.hook_errors
+    async def _finish(self, run: RunningCoroutine, outcome: Outcome, report: Report) -> None:
+        """Write the outcome of the attempt."""
+        definition, errors = run.ticket.definition, report.hook_errors
         try:
             await self._write(
-                held, lambda: finish_operation(definition, held.run_id, held.claim, outcome, hook_errors=errors)
+                run, lambda: finish_operation(definition, run.run_id, run.claim, outcome, hook_errors=errors)
             )
         except StaleClaimError as stale:
-            await self._refused(held, stale, report)
+            await self._refuse(run, stale, report)
 
-    async def _final_hooks(self, held: RunningCoroutine, ended: RunStatus) -> None:
-        """Run the hooks of a run that ended without code of its own. A death in here has them run again."""
-        definition, claimed = held.ticket.definition, held.claimed
-        self._watcher.dropped(held.ticket)
+    async def _final_hooks(self, run: RunningCoroutine, ended: RunStatus) -> None:
+        """Run the hooks of a run that ended without code of its own. They run again if this node dies meanwhile."""
+        definition, claimed = run.ticket.definition, run.claimed
+        self._observer.on_drop(run.ticket)
         with self._runtime.reports.one_of_many(identity_of(claimed), claimed.metadata) as live:
             with entered_run(live):
                 errors = await arun_final_hooks(
@@ -183,46 +179,46 @@ class AsyncAttempts:
                     large_values=self._runtime.large_values,
                 )
             await self._runtime.reports.asend(live)
-        await self._submit(held, operations.runs.finish_hooks(held.run_id, held.claim, errors))
+        await self._submit(run, operations.runs.finish_hooks(run.run_id, run.claim, errors))
 
-    async def _unload(self, held: RunningCoroutine, live: LiveRun, report: Report) -> None:
-        """Its code was left: the run waits without a process."""
-        if isinstance(held.waits, DurableCoroutineWaits):
-            await held.waits.end()
+    async def _unload(self, run: RunningCoroutine, live: LiveRun, report: Report) -> None:
+        """Write that the code was left: the run waits without a process."""
+        if isinstance(run.waits, DurableCoroutineWaits):
+            await run.waits.end()
         await self._runtime.reports.asend(live)
-        self._watcher.dropped(held.ticket)
+        self._observer.on_drop(run.ticket)
         try:
-            await self._submit(held, unload_run(held.run_id, held.claim))
+            await self._submit(run, unload_run(run.run_id, run.claim))
         except StaleClaimError as stale:
-            await self._refused(held, stale, report)
+            await self._refuse(run, stale, report)
 
-    async def _refused(self, held: RunningCoroutine, stale: StaleClaimError, report: Report) -> None:
-        """The run was ended from outside, or is another node's: the outcome does not count."""
+    async def _refuse(self, run: RunningCoroutine, stale: StaleClaimError, report: Report) -> None:
+        """Drop the outcome: the run was ended from outside, or another node has it."""
         log.warning("result.refused: %s", stale)
         if stale.status in (RunStatus.CANCELED, RunStatus.TIMED_OUT):
-            await self._left(held, report)
+            await self._leave(run, report)
 
-    async def _left(self, held: RunningCoroutine, report: Report) -> None:
-        """Tell the store that the code no longer executes: a run ended from outside gives its slot back now."""
-        self._watcher.dropped(held.ticket)
+    async def _leave(self, run: RunningCoroutine, report: Report) -> None:
+        """Write that the code no longer executes. A run that was ended from outside gives its slot back now."""
+        self._observer.on_drop(run.ticket)
         with contextlib.suppress(StaleClaimError):
-            await self._write(held, lambda: left(held.claimed, report))
+            await self._write(run, lambda: leave_operation(run.claimed, report))
 
-    async def _lose(self, held: RunningCoroutine, broken: Exception) -> None:
-        """Something of ours failed around a run's code: it starts again, on the budget of lost attempts."""
+    async def _lose(self, run: RunningCoroutine, broken: Exception) -> None:
+        """Start the run again, on the budget of lost attempts, because something of ours failed around its code."""
         with contextlib.suppress(StaleClaimError):
-            await self._write(held, lambda: lost(held.claimed, broken))
+            await self._write(run, lambda: lose_operation(run.claimed, broken))
 
-    async def _write(self, held: RunningCoroutine, operation: Callable[[], Operation[Any] | None]) -> None:
-        """Write how an attempt ended, under the newest claim of its code."""
+    async def _write(self, run: RunningCoroutine, operation: Callable[[], Operation[Any] | None]) -> None:
+        """Write the end of an attempt, under the newest claim of its code."""
         while (write := operation()) is not None:
             try:
-                await self._submit(held, write)
+                await self._submit(run, write)
                 return
             except StaleClaimError as stale:
-                found = await self._submit(held, read_node_runs(self._runtime.node.id))
-                if not take_over(held.claimed, stale, found, 0):
+                held = await self._submit(run, read_node_runs(self._runtime.node.id))
+                if not take_over(run.claimed, stale, held, 0):
                     raise
 
-    def _submit(self, held: RunningCoroutine, operation: Operation[ResultT]) -> "asyncio.Future[ResultT]":
-        return self._pipeline.submit(operation, held.shard)
+    def _submit(self, run: RunningCoroutine, operation: Operation[ResultT]) -> "asyncio.Future[ResultT]":
+        return self._pipeline.submit(operation, run.shard)

@@ -1,4 +1,4 @@
-"""The asyncio executor as a node sees it, and the watch over its loop."""
+"""The asyncio executor as a node uses it, and the watch over its loop."""
 
 import logging
 import sys
@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from taskflow.worker.coroutines.runs import AsyncRuns
+from taskflow.worker.loop_thread import LoopThread
 
 log = logging.getLogger("taskflow.node")
 BLOCKED_SECONDS: Final = 1.0
@@ -24,12 +25,12 @@ class CoroutineExecutor:
         """Cancel a run's coroutine, if it executes here under this claim."""
         return self._runs.cancel(run_id, claim, reason)
 
-    def tell_run(self, run_id: str) -> None:
-        """Let a waiting coroutine look at what it waits for."""
-        self._runs.tell(run_id)
+    def notify_run(self, run_id: str) -> None:
+        """Have a waiting coroutine look at what it waits for."""
+        self._runs.notify(run_id)
 
     def stop_all(self) -> None:
-        """Cancel every coroutine and wait until they have stopped; one that does not makes the node exit."""
+        """Cancel every coroutine and wait until they have stopped. A coroutine that does not makes the node exit."""
         self._runs.cancel_all()
         while not self._runs.wait_idle(1):
             log.warning("node.stopping: %d runs still execute", self._runs.busy)
@@ -39,34 +40,30 @@ class CoroutineExecutor:
         self._runs.interrupt_all(grace)
 
 
-class LoopWatch:
-    """Logs with its stack what blocks the loop for more than a second: it stops every other run of the node."""
+class LoopWatch(LoopThread):
+    """Logs the stack of what blocks the loop for more than a second, because it stops every other run of the node."""
 
     def __init__(self, runs: AsyncRuns) -> None:
+        super().__init__("taskflow-loop-watch", first_pause=BLOCKED_SECONDS)
         self._runs = runs
-        self._is_stopping = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="taskflow-loop-watch", daemon=True)
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ask the thread to end."""
-        self._is_stopping.set()
-
-    def _watch(self) -> None:
-        while not self._is_stopping.wait(BLOCKED_SECONDS):
-            if not self._runs.busy:
-                continue
-            answered = threading.Event()
-            asked = time.monotonic()
-            self._runs.loop.call_soon_threadsafe(answered.set)
-            if answered.wait(BLOCKED_SECONDS):
-                continue
+    def turn(self) -> float:
+        """Ask the loop for an answer, if it executes anything."""
+        if not self._runs.busy or self._runs.loop.is_closed():
+            return BLOCKED_SECONDS
+        answered = threading.Event()
+        asked = time.monotonic()
+        self._runs.loop.call_soon_threadsafe(answered.set)
+        if not answered.wait(BLOCKED_SECONDS):
             stack = self._stack()
             answered.wait()
             log.warning("loop.blocked: for %.1f s by\n%s", time.monotonic() - asked, stack)
+        return BLOCKED_SECONDS
+
+    def handle_error(self, error: Exception) -> float:
+        """Log it and go on."""
+        log.error("loop.unwatched", exc_info=error)
+        return BLOCKED_SECONDS
 
     def _stack(self) -> str:
         frame = sys._current_frames().get(  # pyright: ignore[reportPrivateUsage] - documented for debuggers

@@ -26,7 +26,7 @@ class AsyncPool(BasePool):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.events = CeleryEvents()
-        self.on_free: Callable[[], None] = _nothing
+        self.on_free: Callable[[], None] = lambda: None
         self.runs = AsyncRuns(runtime_of(self.app), self.events, lambda: self.on_free())
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="taskflow-plain")
 
@@ -35,14 +35,14 @@ class AsyncPool(BasePool):
         self.runs.start()
 
     def on_stop(self) -> None:
-        """Drain: wait for what executes until it has finished or, see ``Departure``, was interrupted."""
+        """Drain: wait until the runs that execute have finished or were interrupted, see ``Departure``."""
         self.runs.suspend_waiting()
         while not self.runs.wait_idle(10):
             log.info("node.draining: %d runs still execute", self.runs.busy)
         self.runs.stop()
 
     def on_terminate(self) -> None:
-        """Stop at once: cancel what executes and give it a moment to clean up."""
+        """Stop at once: cancel the runs that execute and give them a moment to clean up."""
         self.runs.cancel_all()
         self.runs.wait_idle(2)
         self.runs.stop()
@@ -61,11 +61,11 @@ class AsyncPool(BasePool):
 
     def take(self, ticket: TakenTicket) -> None:
         """Start a run. On the hub's thread."""
-        self.events.received(ticket)
+        self.events.on_take(ticket)
         self.runs.take(ticket)
 
     def free_slots(self) -> int:
-        """How many more runs may start now."""
+        """Return how many more runs may start now."""
         return max(0, int(self.limit) - self.runs.busy)
 
     @property
@@ -78,7 +78,7 @@ class AsyncPool(BasePool):
 
 
 class CeleryEvents:
-    """Sends the task events and signals that Celery's tracer would send, when somebody listens."""
+    """Sends the task events and signals that Celery's tracer would send, if there is a listener."""
 
     def __init__(self) -> None:
         self._call_on_hub: Callable[[Callable[[], None]], None] | None = None
@@ -88,24 +88,24 @@ class CeleryEvents:
         """Send from now on through a consumer's event dispatcher, on the hub's thread."""
         self._call_on_hub, self._dispatcher = call_on_hub, dispatcher
 
-    def received(self, ticket: TakenTicket) -> None:
-        """A ticket was taken. On the hub's thread."""
-        if self._is_listened_to():
+    def on_take(self, ticket: TakenTicket) -> None:
+        """Send that a ticket was taken. On the hub's thread."""
+        if self._has_listener():
             self._dispatcher.send(
                 "task-received", uuid=ticket.run_id, name=ticket.definition.id, args=ticket.args, kwargs="{}"
             )
 
-    def started(self, ticket: TakenTicket) -> None:
-        """A run was claimed and starts."""
+    def on_start(self, ticket: TakenTicket) -> None:
+        """Send that a run was claimed and starts."""
         if signals.task_prerun.receivers:
             signals.task_prerun.send(sender=ticket.definition.id, task_id=ticket.run_id, task=ticket.definition.id)
         self._send("task-started", ticket)
 
-    def ended(self, ticket: TakenTicket, outcome: Outcome, seconds: float) -> None:
-        """An attempt ended."""
+    def on_end(self, ticket: TakenTicket, outcome: Outcome, seconds: float) -> None:
+        """Send the outcome of an attempt."""
         match outcome:
             case Completed(_, value):
-                if self._is_listened_to():
+                if self._has_listener():
                     self._send("task-succeeded", ticket, result=repr(value)[:1024], runtime=seconds)
                 if signals.task_success.receivers:
                     signals.task_success.send(sender=ticket.definition.id, result=value)
@@ -120,25 +120,21 @@ class CeleryEvents:
         if signals.task_postrun.receivers:
             signals.task_postrun.send(sender=ticket.definition.id, task_id=ticket.run_id, task=ticket.definition.id)
 
-    def dropped(self, ticket: TakenTicket) -> None:
-        """A ticket was stale, or its run's code was stopped."""
+    def on_drop(self, ticket: TakenTicket) -> None:
+        """Send that a ticket was stale, or that its run's code was stopped."""
         self._send("task-revoked", ticket, terminated=True, signum=None, expired=False)
 
-    def _is_listened_to(self) -> bool:
+    def _has_listener(self) -> bool:
         return self._dispatcher is not None and bool(self._dispatcher.enabled)
 
     def _send(self, kind: str, ticket: TakenTicket, **fields: Any) -> None:
-        if not self._is_listened_to() or self._call_on_hub is None:
+        if not self._has_listener() or self._call_on_hub is None:
             return
         self._call_on_hub(lambda: self._publish(kind, fields | {"uuid": ticket.run_id}))
 
     def _publish(self, kind: str, fields: dict[str, Any]) -> None:
-        """Send one event. On the hub's thread, which an error here would end."""
+        """Send one event. On the hub's thread, which an error would end."""
         try:
             self._dispatcher.send(kind, **fields)
         except Exception as error:
             log.warning("event.unsent: %s: %s", kind, error)
-
-
-def _nothing() -> None:
-    return None

@@ -1,4 +1,4 @@
-"""Where an asyncio node finds a run: on the shard that its id names; an adopted run's id names none."""
+"""The shard of a run that an asyncio node claims. The id of a run names its shard, except that of an adopted run."""
 
 from taskflow.errors import RunNotClaimableError
 from taskflow.store.operations.claims import ClaimedRun
@@ -10,7 +10,7 @@ from taskflow.store.wire import shard_of_run
 async def claim_on_its_shard(
     pipeline: Pipeline, shards: int, claim: Operation[ClaimedRun], run_id: str
 ) -> tuple[ClaimedRun, int]:
-    """Claim a run. Returns the claim, and the shard that it was found on.
+    """Claim a run. Return the claim and the shard of the run.
 
     Raises:
         RunNotClaimableError, NodeUnregisteredError: See ``claim_run``.

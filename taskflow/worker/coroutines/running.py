@@ -23,7 +23,7 @@ STUCK_EXIT: Final = 70
 
 @dataclass(slots=True, eq=False)
 class RunningCoroutine:
-    """A run that was claimed here. ``task`` and ``signal`` are its code's, from ``begin`` on."""
+    """A run that was claimed here. It has ``task`` and ``signal`` from ``begin`` on."""
 
     ticket: TakenTicket
     claimed: ClaimedRun
@@ -39,154 +39,174 @@ class RunningCoroutine:
 
     @property
     def run_id(self) -> str:
-        """Which run."""
+        """The id of the run."""
         return self.claimed.run_id
 
     @property
     def claim(self) -> int:
-        """Under which claim it executes now."""
+        """The claim under which the run executes now."""
         return self.claimed.claim
 
     def begin(self, task: "asyncio.Task[Outcome]", signal: Signal) -> None:
-        """Its code is about to start. What it computed before it waited in the store alone counts on."""
+        """Begin to execute its code. Time that it has computed before it was unloaded counts as well."""
         self.task, self.signal = task, signal
         self.computed = self.claimed.computed.total_seconds()
 
     def disarm(self) -> None:
-        """Its time does not run out any more."""
+        """Stop its timer."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
 
 
 EarlyCancels = list[int]
-"""Claims that were canceled before the node had heard of them."""
+"""Claims that were canceled before the store's answer to the claim had come."""
 
 
 class RunningCoroutines:
-    """What executes in one loop. Its methods belong in the loop's thread, but for ``cancel``."""
+    """The runs that execute in one loop. On the loop's thread, except ``cancel``."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, run_slots: RunSlots, cancel_grace: timedelta) -> None:
         self._loop = loop
         self._run_slots = run_slots
         self._grace = cancel_grace.total_seconds()
-        self._held: dict[str, RunningCoroutine] = {}
+        self._runs: dict[str, RunningCoroutine] = {}
         self._claiming: dict[str, list[EarlyCancels]] = {}  # a ticket may come twice
         self._lock = threading.Lock()
         self.is_leaving = False
-        """Whether the node leaves: what is claimed from now on is stopped before its first line."""
+        """Whether the node leaves. A run that is claimed from then on is stopped before its first line."""
 
     def cancel(self, run_id: str, claim: int, reason: str) -> bool:
         """Stop a run's coroutine, if it still executes under this claim. From any thread."""
         with self._lock:
-            held = self._held.get(run_id)
-            if held is None and run_id in self._claiming:  # the cancel overtook the reply to our claim
+            run = self._runs.get(run_id)
+            if run is None and run_id in self._claiming:  # the cancel overtook the reply to our claim
                 for canceled in self._claiming[run_id]:
                     canceled.append(claim)
                 return True
-        if held is None or claim not in (held.claim, held.claim + 1):  # the next one: of a resume not heard of yet
+        if run is None or claim not in (run.claim, run.claim + 1):  # the next one: of a resume not heard of yet
             return False
-        self._loop.call_soon_threadsafe(self._cancel, held, reason, claim)
+        self._loop.call_soon_threadsafe(self._cancel, run, reason, claim)
         return True
 
     def expect(self, run_id: str) -> EarlyCancels:
-        """A claim is on its way. Returns what ``add`` and ``forget`` are to be given."""
+        """Note that a claim is on its way. Return what ``add`` and ``forget`` are to be given."""
         canceled: EarlyCancels = []
         with self._lock:
             self._claiming.setdefault(run_id, []).append(canceled)
         return canceled
 
-    def add(self, held: RunningCoroutine, canceled: EarlyCancels) -> None:
-        """Its code is about to start, and its time runs; unless a cancel came before it, or the node leaves."""
+    def add(self, run: RunningCoroutine, canceled: EarlyCancels) -> None:
+        """Arm a run whose code is about to start. Stop the run if a cancel came before, or the node leaves."""
         with self._lock:
-            self._held[held.run_id] = held
-            self._forget(held.run_id, canceled)
-        if held.claim in canceled:
-            self._cancel(held, CANCELED)
+            self._runs[run.run_id] = run
+            self._forget(run.run_id, canceled)
+        if run.claim in canceled:
+            self._cancel(run, CANCELED)
         elif self.is_leaving:
-            self._cancel(held, INTERRUPTED)
-        self._arm(held)
+            self._cancel(run, INTERRUPTED)
+        self._arm(run)
 
-    def remove(self, held: RunningCoroutine) -> None:
-        """Its code is over."""
-        self.resume(held)
-        if self._held.get(held.run_id) is held:
-            del self._held[held.run_id]
-        held.disarm()
+    def remove(self, run: RunningCoroutine) -> None:
+        """Remove a run whose code has ended."""
+        self.resume(run)
+        if self._runs.get(run.run_id) is run:
+            del self._runs[run.run_id]
+        run.disarm()
 
     def forget(self, run_id: str, canceled: EarlyCancels) -> None:
-        """Nothing more is expected of a claim."""
+        """Forget a claim that was expected."""
         with self._lock:
             self._forget(run_id, canceled)
 
-    def tell(self, run_id: str) -> None:
-        """A run that waits here may go on, or one of its waits is done."""
-        held = self._held.get(run_id)
-        if held is not None and held.waits is not None:
-            held.waits.told()
+    def notify(self, run_id: str) -> None:
+        """Have a run that waits here look whether it may go on or one of its waits is done."""
+        run = self._runs.get(run_id)
+        if run is not None and run.waits is not None:
+            run.waits.told()
 
-    def park(self, held: RunningCoroutine) -> None:
-        """It only waits: its time stands still, and another run may have its place in the pool."""
-        if held.signal.is_set() or held.task.done():  # stopped before the store's answer came
+    def park(self, run: RunningCoroutine) -> None:
+        """Pause the timer of a run that only waits, and give its run slot to another run."""
+        if run.signal.is_set() or run.task.done():  # stopped before the store's answer came
             return
-        held.computed += self._loop.time() - held.since
-        held.disarm()
-        held.is_parked = True
-        self._run_slots.park(held.ticket)
+        run.computed += self._loop.time() - run.since
+        run.disarm()
+        run.is_parked = True
+        self._run_slots.park(run.ticket)
 
-    def resume(self, held: RunningCoroutine) -> None:
-        """It goes on: its time runs again."""
-        if not held.is_parked:  # it was stopped while it waited, and has its place again since then
+    def resume(self, run: RunningCoroutine) -> None:
+        """Let the time of a run that goes on run again."""
+        if not run.is_parked:  # it was stopped while it waited, and has had its run slot again since
             return
-        held.is_parked = False
-        self._arm(held)
+        run.is_parked = False
+        self._arm(run)
         self._run_slots.take()
 
-    def suspended(self, held: RunningCoroutine) -> None:
-        """Its code is being left. What does not let itself be left is canceled."""
-        self.resume(held)
-        held.disarm()
-        held.timer = self._loop.call_later(self._grace, self._cancel, held, INTERRUPTED)
+    def suspend(self, run: RunningCoroutine) -> None:
+        """Cancel a run whose code is being left, if it is not left in time."""
+        self.resume(run)
+        run.disarm()
+        run.timer = self._loop.call_later(self._grace, self._cancel, run, INTERRUPTED)
 
     async def suspend_waiting(self) -> None:
         """Unload the durable runs that only wait, now and from now on: the node is about to stop."""
         leaving: list[asyncio.Task[Outcome]] = []
-        for held in self._held.values():
-            if isinstance(held.waits, DurableCoroutineWaits):
-                held.waits.suspend()
-                leaving += [held.task] if held.is_parked else []
+        for run in self._runs.values():
+            if isinstance(run.waits, DurableCoroutineWaits):
+                run.waits.suspend()
+                leaving += [run.task] if run.is_parked else []
         if leaving:
             await asyncio.wait(leaving, timeout=self._grace)
 
     def cancel_all(self) -> None:
-        """Stop every coroutine: their claims are over."""
-        for held in list(self._held.values()):
-            self._cancel(held, INTERRUPTED)
+        """Stop every coroutine, because their claims have ended."""
+        for run in list(self._runs.values()):
+            self._cancel(run, INTERRUPTED)
 
     def _forget(self, run_id: str, canceled: EarlyCancels) -> None:
-        left = [each for each in self._claiming.get(run_id, ()) if each is not canceled]
-        if left:
-            self._claiming[run_id] = left
+        others = [each for each in self._claiming.get(run_id, ()) if each is not canceled]
+        if others:
+            self._claiming[run_id] = others
         else:
             self._claiming.pop(run_id, None)
 
-    def _arm(self, held: RunningCoroutine) -> None:
-        """Let its time run, from now on."""
-        held.since = self._loop.time()
-        if held.claimed.max_duration is not None and not held.is_settled:
-            left = held.claimed.max_duration.total_seconds() - held.computed
-            held.timer = self._loop.call_later(max(0.0, left), self._cancel, held, TIMED_OUT)
+    def _arm(self, run: RunningCoroutine) -> None:
+        """Let the time of a run run from now on."""
+        run.since = self._loop.time()
+        if run.claimed.max_duration is not None and not run.is_settled:
+            left = run.claimed.max_duration.total_seconds() - run.computed
+            run.timer = self._loop.call_later(max(0.0, left), self._cancel, run, TIMED_OUT)
 
-    def _cancel(self, held: RunningCoroutine, reason: str, claim: int = 0) -> None:
-        held.claimed.claim = max(claim, held.claim)
-        self.resume(held)
-        held.disarm()
-        held.signal.set(reason)
-        held.task.cancel()
-        self._loop.call_later(self._grace, self._insist, held.run_id, held.task)
+    def _cancel(self, run: RunningCoroutine, reason: str, claim: int = 0) -> None:
+        run.claimed.claim = max(claim, run.claim)
+        self.resume(run)
+        run.disarm()
+        run.signal.set(reason)
+        run.task.cancel()
+        self._loop.call_later(self._grace, self._insist, run.run_id, run.task)
 
     def _insist(self, run_id: str, task: "asyncio.Task[Any]") -> None:
         if task.done():
             return
         log.critical("node.leaving: run %s did not stop within cancel_grace; its node exits", run_id)
         os._exit(STUCK_EXIT)
+
+
+@dataclass(frozen=True, slots=True)
+class CoroutineParking:
+    """The observer of one coroutine that waits."""
+
+    runs: RunningCoroutines
+    run: RunningCoroutine
+
+    def park(self) -> None:
+        """Pause its timer, and give its run slot to another run."""
+        self.runs.park(self.run)
+
+    def resume(self) -> None:
+        """Let its time run again."""
+        self.runs.resume(self.run)
+
+    def suspend(self) -> None:
+        """Cancel it, if its code is not left in time."""
+        self.runs.suspend(self.run)

@@ -14,7 +14,7 @@ from taskflow.worker.attempt.runtime import Runtime
 from taskflow.worker.coroutines.attempts import AsyncAttempts
 from taskflow.worker.coroutines.run_slots import RunSlots
 from taskflow.worker.coroutines.running import STUCK_EXIT, RunningCoroutines
-from taskflow.worker.coroutines.taken_ticket import TakenTicket, Watcher
+from taskflow.worker.coroutines.taken_ticket import RunObserver, TakenTicket
 
 log = logging.getLogger("taskflow.node")
 
@@ -26,25 +26,25 @@ class AsyncRuns:
         on_free: Called in the loop's thread when another run may start.
     """
 
-    def __init__(self, runtime: Runtime, watcher: Watcher, on_free: Callable[[], None]) -> None:
+    def __init__(self, runtime: Runtime, observer: RunObserver, on_free: Callable[[], None]) -> None:
         self._runtime = runtime
-        self._watcher = watcher
+        self._observer = observer
         self._taken: list[TakenTicket] = []
         self._lock = threading.Lock()
         self.loop = asyncio.new_event_loop()
         self._run_slots = RunSlots(on_free)
-        self._held = RunningCoroutines(self.loop, self._run_slots, runtime.settings.cancel_grace)
+        self._running = RunningCoroutines(self.loop, self._run_slots, runtime.settings.cancel_grace)
         self._thread = threading.Thread(target=self._serve, name="taskflow-loop", daemon=True)
         self._alive: set[asyncio.Task[None]] = set()
 
     @property
     def busy(self) -> int:
-        """How many tickets were taken and are not done with."""
+        """The number of taken tickets whose runs have not ended."""
         return self._run_slots.busy
 
     @property
     def thread_id(self) -> int | None:
-        """The loop's thread, to show what blocks it."""
+        """The loop's thread, whose stack shows what blocks it."""
         return self._thread.ident
 
     def start(self) -> None:
@@ -57,51 +57,51 @@ class AsyncRuns:
         with self._lock:
             self._taken.append(ticket)
             if len(self._taken) > 1:
-                return  # a turn that takes them all is on its way
+                return  # the loop is about to begin them all
         self.loop.call_soon_threadsafe(self._begin)
 
     def cancel(self, run_id: str, claim: int, reason: str) -> bool:
         """Stop a run's coroutine, if it still executes under this claim. From any thread.
 
         Args:
-            reason: What its signal says, ``"canceled"`` or ``"timed out"``.
+            reason: The reason in its signal, ``"canceled"`` or ``"timed out"``.
         """
-        return self._held.cancel(run_id, claim, reason)
+        return self._running.cancel(run_id, claim, reason)
 
-    def tell(self, run_id: str) -> None:
-        """A run that waits here may go on, or one of its waits is done. From any thread."""
-        self._call_soon(self._held.tell, run_id)
+    def notify(self, run_id: str) -> None:
+        """Have a run that waits here look whether it may go on or one of its waits is done. From any thread."""
+        self._call_soon(self._running.notify, run_id)
 
     def suspend_waiting(self) -> None:
         """Unload the durable runs that only wait, now and from now on: the node is about to stop. From any thread."""
-        asyncio.run_coroutine_threadsafe(self._held.suspend_waiting(), self.loop).result()
+        asyncio.run_coroutine_threadsafe(self._running.suspend_waiting(), self.loop).result()
 
     def cancel_all(self) -> None:
-        """Stop every coroutine: their claims are over. From any thread; ``wait_idle`` tells when they have."""
-        self._call_soon(self._held.cancel_all)
+        """Stop every coroutine, because the claims have ended. From any thread; ``wait_idle`` waits until they have."""
+        self._call_soon(self._running.cancel_all)
 
     def interrupt_all(self, grace: timedelta) -> None:
-        """Stop every coroutine, and those whose claim is on its way: the node leaves. In a thread that may wait.
+        """Stop every coroutine, also one whose claim is on its way: the node leaves. In a thread that may wait.
 
-        One that does not stop within the grace ends the node with it.
+        A coroutine that does not stop within the grace ends the node.
         """
-        self._held.is_leaving = True
+        self._running.is_leaving = True
         self.cancel_all()
         if not self.wait_idle(grace.total_seconds()):
             log.critical("node.leaving: %d runs did not stop in time; their node exits", self.busy)
             os._exit(STUCK_EXIT)
 
     def wait_idle(self, seconds: float | None = None) -> bool:
-        """Wait until nothing is taken or executing."""
+        """Wait until no ticket is taken and no run executes."""
         return self._run_slots.wait_idle(seconds)
 
     def stop(self) -> None:
-        """End the loop. What executes is dropped; stop it before."""
+        """End the loop. Stop what executes before, because it is dropped."""
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(5)
 
     def _call_soon(self, act: Callable[..., object], *args: object) -> None:
-        """Call in the loop what is about coroutines. None are left when it is closed, which the lease outlives."""
+        """Call in the loop, unless it is closed: the lease outlives the loop, and no coroutine is left then."""
         with contextlib.suppress(RuntimeError):
             self.loop.call_soon_threadsafe(act, *args)
 
@@ -109,15 +109,15 @@ class AsyncRuns:
         asyncio.set_event_loop(self.loop)
         track_tasks(self.loop)
         store = self._runtime.make_async_store()
-        self._attempts = AsyncAttempts(self._runtime, self._watcher, self._held, Pipeline(store))
+        self._attempts = AsyncAttempts(self._runtime, self._observer, self._running, Pipeline(store))
         self.loop.run_forever()
         self.loop.run_until_complete(store.close())
         self.loop.close()
 
     def _begin(self) -> None:
         with self._lock:
-            orders, self._taken = self._taken, []
-        for ticket in orders:
+            taken, self._taken = self._taken, []
+        for ticket in taken:
             task = self.loop.create_task(self._run(ticket))
             self._alive.add(task)
             task.add_done_callback(self._alive.discard)

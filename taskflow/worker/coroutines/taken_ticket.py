@@ -1,4 +1,4 @@
-"""What the asyncio pool is told to start, and whom it tells what became of it."""
+"""The ticket of a run that the asyncio pool is to start, and the observer of its outcome."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from taskflow.execution.outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class TakenTicket:
-    """One ticket that the node took: start this run. ``on_done`` is called in the loop's thread when that is over."""
+    """One ticket that the node took. ``on_done`` is called in the loop's thread when it may be acknowledged."""
 
     definition: TaskDefinition
     run_id: str
@@ -19,11 +19,11 @@ class TakenTicket:
     on_done: Callable[[], object] | None = field(default=None, compare=False)
 
 
-class Watcher(Protocol):
-    """Told on the loop's thread what becomes of runs: Celery's events and signals."""
+class RunObserver(Protocol):
+    """Follows the runs of the pool, on the loop's thread; ``CeleryEvents``."""
 
-    def started(self, ticket: TakenTicket) -> None: ...
+    def on_start(self, ticket: TakenTicket) -> None: ...
 
-    def ended(self, ticket: TakenTicket, outcome: Outcome, seconds: float) -> None: ...
+    def on_end(self, ticket: TakenTicket, outcome: Outcome, seconds: float) -> None: ...
 
-    def dropped(self, ticket: TakenTicket) -> None: ...
+    def on_drop(self, ticket: TakenTicket) -> None: ...

@@ -16,18 +16,18 @@ import psutil
 from taskflow.worker.launch.plan import NodePlan
 
 _PR_SET_PDEATHSIG: Final = 1
-_libc: ctypes.CDLL = ctypes.CDLL(None)  # loaded before any fork: nothing may be imported between fork and exec
+_libc: ctypes.CDLL = ctypes.CDLL(None)  # loaded before any fork, because nothing may be imported between fork and exec
 
 
 class Output:
-    """Where the lines of several nodes go, each behind its node's label."""
+    """The stream for the lines of several nodes, each behind its node's label."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._lock = threading.Lock()
 
     def forward(self, label: str, source: IO[bytes]) -> None:
-        """Copy lines until the source ends. A stream that nobody reads any more does not stop the node."""
+        """Copy lines until the source ends. A stream without a reader does not stop the node."""
         prefix = f"{label} | ".encode()
         for line in source:
             with self._lock, contextlib.suppress(OSError, ValueError):
@@ -40,9 +40,9 @@ class NodeProcess:
     """A node that can be started again and again.
 
     Args:
-        label: What its output lines begin with.
-        output: None: the node inherits stdout and stderr.
-        on_end: Called from a thread when the node has ended and nothing of its session is left.
+        label: The beginning of its output lines.
+        output: None when the node is to inherit stdout and stderr.
+        on_end: Called from a thread when the node has ended and no process of its session is left.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class NodeProcess:
 
     @property
     def pid(self) -> int:
-        """Its process, session and process group. 0 when it was never started."""
+        """The number of its process, session and process group. 0 when it was never started."""
         return self._process.pid if self._process else 0
 
     @property
@@ -71,7 +71,7 @@ class NodeProcess:
         return self._process.returncode if self._process else None
 
     def start(self) -> None:
-        """Start it. On the main thread: PR_SET_PDEATHSIG follows the thread that forks."""
+        """Start it. On the main thread, because PR_SET_PDEATHSIG follows the thread that forks."""
         self.started_at = time.monotonic()
         piped = self._output is not None
         self._process = subprocess.Popen(
@@ -80,7 +80,7 @@ class NodeProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if piped else None,
             stderr=subprocess.STDOUT if piped else None,
-            start_new_session=True,  # Ctrl-C is the supervisor's to pass on
+            start_new_session=True,  # the supervisor passes Ctrl-C on
             preexec_fn=die_with(os.getpid()) if sys.platform == "linux" else None,
         )
         if self._output is not None and self._process.stdout is not None:
@@ -89,7 +89,7 @@ class NodeProcess:
         threading.Thread(target=self._follow, args=(self._process,), daemon=True).start()
 
     def signal(self, number: signal.Signals) -> None:
-        """Signal the node process itself: what it does about its children is its own affair."""
+        """Signal the node process alone, which ends its children itself."""
         if self._process is not None and self.is_running:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
@@ -100,7 +100,7 @@ class NodeProcess:
             _kill_session(self.pid)
 
     def _follow(self, process: "subprocess.Popen[bytes]") -> None:
-        if hasattr(os, "waitid"):  # not waited for yet, its number names no other session
+        if hasattr(os, "waitid"):  # while it is not waited for, its number names no other session
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         while _kill_session(process.pid):
             time.sleep(0.01)
@@ -109,7 +109,7 @@ class NodeProcess:
 
 
 def die_with(supervisor: int) -> Callable[[], None]:
-    """Return what a child does before its exec: ask for SIGTERM, a drain, when its parent's thread is gone."""
+    """Return what a child does before its exec: ask for SIGTERM, which drains, when its parent's thread has ended."""
 
     def prepare() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
@@ -120,7 +120,7 @@ def die_with(supervisor: int) -> Callable[[], None]:
 
 
 def _kill_session(session: int) -> int:
-    """SIGKILL every living member of a session, children in process groups of their own included; return how many."""
+    """SIGKILL every living member of a session, also those in groups of their own. Return how many there were."""
     killed = 0
     for pid in psutil.pids():
         with contextlib.suppress(OSError, psutil.Error):

@@ -1,4 +1,4 @@
-"""Which Celery nodes serve the declared tasks on a host. Pure: nothing is started or read from outside."""
+"""The plan of the Celery nodes that serve the declared tasks on a host. Nothing is started or read from outside."""
 
 import secrets
 import shlex
@@ -21,12 +21,12 @@ _ASYNC_POOL: Final = "taskflow.worker.coroutines.pool:AsyncPool"
 
 
 class PlanError(TaskflowError):
-    """What was asked of ``taskflow worker`` is not possible. The message says what is."""
+    """``taskflow worker`` was asked for something impossible. The message names what is possible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What one declared task needs of workers.
+    """The needs of one declared task.
 
     Attributes:
         larger: The machine it moves to when it runs out of memory, None when it does not move.
@@ -53,11 +53,11 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """What the user of ``taskflow worker`` chose.
+    """The options that the user of ``taskflow worker`` chose.
 
     Attributes:
         app: The Celery app's module, for ``celery -A``.
-        machines: Machine names; ``all``, or none, means those that declared tasks use.
+        machines: Machine names. ``all`` or no name means those that declared tasks use.
         queues: taskflow queues with a limit that get nodes of their own.
         concurrency: Runs at a time in each shared node, instead of what fits the host.
         async_concurrency: Runs at a time in a shared async node when ``concurrency`` is None.
@@ -74,13 +74,13 @@ class WorkerOptions:
 
 @dataclass(frozen=True, slots=True)
 class NodePlan:
-    """One Celery node: what it consumes, how much of it, and how it is started.
+    """One Celery node: its queues, its concurrency and its command.
 
     Attributes:
         name: Its short name, unique on this host at this start.
         queue: The taskflow queue it is dedicated to, None for a shared node.
-        queues: The Celery queues it consumes: of processes, also the one for runs that others wait for. The node itself
-            adds those of its version.
+        queues: The Celery queues that it consumes, for processes also the one for runs that others wait for. The node
+            itself adds those of its version.
         command: ``celery -A … worker …``; needs ``env`` on top of the environment.
     """
 
@@ -96,7 +96,7 @@ class NodePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The nodes, shared ones first, and what the user should know."""
+    """The nodes, shared ones first, and warnings for the user."""
 
     nodes: tuple[NodePlan, ...]
     warnings: tuple[str, ...]
@@ -138,7 +138,7 @@ def fitting(machine: MachineSpec, host: Host) -> int:
 
 
 def shown(node: NodePlan) -> str:
-    """Return a line that starts the node when it is pasted into a shell."""
+    """Return a shell command that starts the node."""
     variables = [f"{name}={shlex.quote(value)}" for name, value in node.env.items()]
     return " ".join([*variables, shlex.join(node.command)])
 
@@ -216,7 +216,7 @@ def _node(
         "-n",
         f"{name}@%h",
     )
-    quiet = ("--without-gossip", "--without-mingle")  # the store knows the nodes; heartbeat events stay, for Flower
+    quiet = ("--without-gossip", "--without-mingle")  # the store has the nodes; heartbeat events stay, for Flower
     return NodePlan(
         name=name,
         machine=machine,

@@ -1,4 +1,4 @@
-"""Where a main thread waits for what other threads report and for signals, and misses neither."""
+"""A queue in which a main thread waits for events of other threads and for signals, and misses neither."""
 
 import os
 import select
@@ -12,12 +12,12 @@ from typing import Generic, TypeVar
 EventT = TypeVar("EventT")
 
 
-class Inbox(Generic[EventT]):
+class SignalQueue(Generic[EventT]):
     """Events of threads and signals, in the order of their arrival.
 
-    A queue's ``get`` sleeps on a lock, and a signal that comes just before it falls asleep runs its Python handler
-    only when something else wakes the thread. Here every signal writes a byte that ends the wait
-    (``signal.set_wakeup_fd``). One for a process: its pipe is never closed.
+    The ``get`` of ``queue.Queue`` sleeps on a lock. If a signal comes just before that, its Python handler runs only
+    when something else wakes the thread. Here every signal writes a byte that ends the wait (``signal.set_wakeup_fd``).
+    A process has one, and its pipe is never closed.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class Inbox(Generic[EventT]):
             os.write(self._wake_writer, b"\0")
 
     def get(self, timeout: float) -> EventT | signal.Signals | None:
-        """Return the next event, or None after ``timeout`` seconds or a wake-up for nothing."""
+        """Return the next event, or None after ``timeout`` seconds or a wake-up without an event."""
         if not self._events:
             select.select([self._wake_reader], [], [], max(0.0, timeout))
             with suppress(BlockingIOError):
@@ -43,7 +43,7 @@ class Inbox(Generic[EventT]):
 
     @contextmanager
     def signals(self, numbers: Iterable[signal.Signals]) -> Generator[None]:
-        """Make events of these signals, but for SIGHUP where it is ignored (nohup). On the main thread only."""
+        """Make events of these signals, except of an ignored SIGHUP (nohup). On the main thread only."""
 
         def handle(number: int, _frame: FrameType | None) -> None:
             self._events.append(signal.Signals(number))

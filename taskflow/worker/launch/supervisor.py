@@ -1,4 +1,4 @@
-"""Runs the planned nodes of one ``taskflow worker``: starts them, starts them again, stops them all."""
+"""The supervisor of one ``taskflow worker``: starts the planned nodes, restarts them, and stops them all."""
 
 import signal
 import sys
@@ -9,7 +9,7 @@ from typing import Final
 
 from taskflow.worker.launch.node_process import NodeProcess, Output
 from taskflow.worker.launch.plan import NodePlan
-from taskflow.worker.launch.signal_queue import Inbox
+from taskflow.worker.launch.signal_queue import SignalQueue
 
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
@@ -21,50 +21,51 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 def supervise(
     plans: Sequence[NodePlan],
     *,
-    say: Callable[[str], None] | None = None,
+    show: Callable[[str], None] | None = None,
     still_running: Callable[[], str] = lambda: "",
     kill_after: float = 5.0,
     stop_after: float = float("inf"),
 ) -> int:
-    """Run nodes until they are told to end, and return when nothing of them is left. On the main thread only.
+    """Run nodes until a signal ends them. Return when none of their processes is left. On the main thread only.
 
-    SIGINT (Ctrl-C), SIGTERM and SIGHUP drain: nodes take no new runs and finish or interrupt what they execute, within
-    ``TASKFLOW_SHUTDOWN_GRACE``, which they keep themselves. A second one, or
-    SIGQUIT, stops at once. A node that dies is started again after a pause of 1 s, doubling to 30 s; one that ends by
-    itself with code 0 (``celery control shutdown``) is not.
+    SIGINT (Ctrl-C), SIGTERM and SIGHUP drain: nodes take no new runs, and finish or interrupt those that they execute
+    within ``TASKFLOW_SHUTDOWN_GRACE``, which they keep themselves. A second one, or SIGQUIT, stops at once. A node that
+    dies is started again after a pause of 1 s, doubling to 30 s. A node that ends by itself with code 0 (``celery
+    control shutdown``) is not.
 
     Args:
-        say: Tells the user something, on stderr by default.
-        still_running: What a draining fleet still executes, for the user; asked every 10 s.
+        show: Shows the user a line, on stderr by default.
+        still_running: Returns what a draining fleet still executes, for the user. Called every 10 s.
         kill_after: Seconds that nodes have to stop at once in good order, before SIGKILL.
-        stop_after: Seconds that nodes have to drain before they are stopped at once: more than they allow themselves.
+        stop_after: Seconds that nodes have to drain before they are stopped at once: more than their own grace.
 
     Returns:
         0 when every node ended by itself with code 0, else 1.
     """
-    return _Supervisor(plans, say or _say, still_running, kill_after, stop_after).run()
+    return _Supervisor(plans, show or _show, still_running, kill_after, stop_after).run()
 
 
 class _Supervisor:
     def __init__(
         self,
         plans: Sequence[NodePlan],
-        say: Callable[[str], None],
+        show: Callable[[str], None],
         still_running: Callable[[], str],
         kill_after: float,
         stop_after: float,
     ) -> None:
-        self._say = say
+        self._show = show
         self._still_running = still_running
         self._kill_after = kill_after
         self._stop_after = stop_after
         self._stop_at = float("inf")
-        self._inbox: Inbox[NodeProcess] = Inbox()
+        self._events: SignalQueue[NodeProcess] = SignalQueue()
         output = Output(sys.stdout.buffer) if len(plans) > 1 else None
         self._nodes = [
-            NodeProcess(plan, label, output, self._inbox.put) for plan, label in zip(plans, _labels(plans), strict=True)
+            NodeProcess(plan, label, output, self._events.put)
+            for plan, label in zip(plans, _labels(plans), strict=True)
         ]
-        self._running: set[NodeProcess] = set()  # until their end is handled here
+        self._running: set[NodeProcess] = set()  # those whose end was not handled yet
         self._pauses: dict[NodeProcess, float] = {}
         self._restarts: dict[NodeProcess, float] = {}
         self._is_draining = False
@@ -74,7 +75,7 @@ class _Supervisor:
 
     def run(self) -> int:
         """Start the nodes and follow them to their end."""
-        with self._inbox.signals(_SIGNALS):
+        with self._events.signals(_SIGNALS):
             try:
                 for node in self._nodes:
                     self._start(node)
@@ -86,11 +87,11 @@ class _Supervisor:
         return 1 if self._has_failed else 0
 
     def _handle_next(self) -> None:
-        event = self._inbox.get(self._next_due() - time.monotonic())
+        event = self._events.get(self._next_due() - time.monotonic())
         if event is None:
             self._do_what_is_due(time.monotonic())
         elif isinstance(event, NodeProcess):
-            self._ended(event)
+            self._handle_end(event)
         elif self._is_draining or event == signal.SIGQUIT:
             self._stop_at_once()
         else:
@@ -117,14 +118,14 @@ class _Supervisor:
         node.start()
         self._running.add(node)
 
-    def _ended(self, node: NodeProcess) -> None:
+    def _handle_end(self, node: NodeProcess) -> None:
         self._running.discard(node)
         if node.exitcode == 0:
             if not self._is_draining:
-                self._say(f"{node.label} ended.")
+                self._show(f"{node.label} ended.")
             return
         if self._is_draining:
-            if node.exitcode != -signal.SIGTERM:  # that is a node that had not come far enough to take a run
+            if node.exitcode != -signal.SIGTERM:  # else the node had not come far enough to take a run
                 self._has_failed = True
             return
         if time.monotonic() - node.started_at > _STABLE_AFTER:
@@ -132,7 +133,7 @@ class _Supervisor:
         pause = self._pauses.get(node, _FIRST_PAUSE)
         self._pauses[node] = min(2 * pause, _LONGEST_PAUSE)
         self._restarts[node] = time.monotonic() + pause
-        self._say(f"{node.label} ended with {_how(node.exitcode)}; it is started again in {pause:g} s.")
+        self._show(f"{node.label} ended with {_exit_reason(node.exitcode)}; it is started again in {pause:g} s.")
 
     def _drain(self) -> None:
         self._is_draining = True
@@ -148,7 +149,7 @@ class _Supervisor:
         if self._kill_at is not None:  # asked a third time
             self._kill_at = time.monotonic()
             return
-        self._say("Stopping at once. Runs that execute start again elsewhere.")
+        self._show("Stopping at once. Runs that execute start again elsewhere.")
         self._signal_all(signal.SIGQUIT)
         self._kill_at = time.monotonic() + self._kill_after
 
@@ -157,7 +158,7 @@ class _Supervisor:
         if running:
             runs = self._still_running()
             what = f"{', '.join(running)}{f' ({runs})' if runs else ''}"
-            self._say(f"Waiting for the runs that execute in {what}. Ctrl-C again stops at once.")
+            self._show(f"Waiting for the runs that execute in {what}. Ctrl-C again stops at once.")
         self._remind_at = time.monotonic() + _REMIND_EVERY
 
     def _signal_all(self, number: signal.Signals) -> None:
@@ -177,11 +178,11 @@ def _labels(plans: Sequence[NodePlan]) -> list[str]:
     return [label.ljust(width) for label in labels]
 
 
-def _how(exitcode: int | None) -> str:
+def _exit_reason(exitcode: int | None) -> str:
     if exitcode is None or exitcode >= 0:
         return f"exit code {exitcode}"
     return f"signal {-exitcode}"
 
 
-def _say(text: str) -> None:
+def _show(text: str) -> None:
     print(text, file=sys.stderr, flush=True)

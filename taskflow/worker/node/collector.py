@@ -1,4 +1,4 @@
-"""Python's garbage collector in a worker: it need not look, thousands of times, at what lives as long as the node."""
+"""Python's garbage collector in a worker. It need not look, thousands of times, at what lives as long as the node."""
 
 import gc
 from typing import Final
@@ -10,7 +10,7 @@ _CALM: Final = (10_000, 10, 10)
 def spare_what_stays() -> None:
     """Exempt all modules and tasks that are loaded now from collection, and collect the rest less often.
 
-    Call it once everything is imported and before the pool forks: its children share these pages then, and Celery's
+    Call it once everything is imported and before the pool forks, so that its children share these pages and Celery's
     collection before each fork takes no time. A threshold that the application has chosen stays.
     """
     gc.collect()

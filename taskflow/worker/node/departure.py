@@ -1,4 +1,4 @@
-"""How a node that was asked to stop spends its time: what executes may finish, then is interrupted, then it leaves."""
+"""The departure of a node that was asked to stop: runs may finish, then they are interrupted, then the node leaves."""
 
 import logging
 import threading
@@ -7,13 +7,13 @@ from datetime import timedelta
 
 log = logging.getLogger("taskflow.node")
 Interrupt = Callable[[timedelta], None]
-"""Stops the code of every run, which has that long to clean up. Called in a thread of its own."""
+"""Stops the code of every run, which has the given time to clean up. Called in a thread of its own."""
 
 
 class Departure:
     """The last ``shutdown_grace`` of a node.
 
-    Its end is for cleaning up: ``cancel_grace``, but never more than half. Until then runs may finish.
+    Runs may finish, except in its last part, which is for cleaning up: ``cancel_grace``, and never more than half.
     """
 
     def __init__(self, grace: timedelta, cancel_grace: timedelta, interrupt: Interrupt) -> None:
@@ -23,7 +23,7 @@ class Departure:
         self._timer: threading.Timer | None = None
 
     def begin(self) -> None:
-        """Start counting, once."""
+        """Start the timer. A second call does nothing."""
         if self._timer is None:
             self._timer = threading.Timer(self._patience.total_seconds(), self._end)
             self._timer.name, self._timer.daemon = "taskflow-departure", True

@@ -1,4 +1,4 @@
-"""What this host has to give: cores and memory, as limited by CPU affinity and cgroups (containers)."""
+"""The cores and the memory of this host, as limited by CPU affinity and cgroups (containers)."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ def this_host(root: Path = _ROOT, own: Path = _SELF) -> Host:
     """Measure the host that this process runs on.
 
     Args:
-        root: Where the cgroup file systems are mounted.
+        root: The folder in which the cgroup file systems are mounted.
         own: The file that names this process's cgroups.
     """
     cores = float(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
@@ -60,9 +60,9 @@ def _numbers(root: Path, own: Path, controller: str, name: str) -> Iterator[int]
 
 
 def _files(root: Path, own: Path, controller: str, name: str) -> Iterator[Path]:
-    """Yield a file of every cgroup from this process's up to the root: each one limits what is in it.
+    """Yield a file of every cgroup from this process's up to the root, because each one limits what is in it.
 
-    A container without a cgroup namespace sees the host's path here and only the root there: the walk ends in both.
+    A container without a cgroup namespace reads the host's path and has only the root: the walk ends there as well.
     """
     if not own.is_file():
         return
@@ -71,6 +71,6 @@ def _files(root: Path, own: Path, controller: str, name: str) -> Iterator[Path]:
         if controller in controllers.split(","):
             here = PurePosixPath(path.lstrip("/"))
             for folder in dict.fromkeys((here, *here.parents)):
-                found = root / controller / folder / name
-                if found.is_file():
-                    yield found
+                file = root / controller / folder / name
+                if file.is_file():
+                    yield file

@@ -1,4 +1,4 @@
-"""A node: registers with the store, keeps its lease, obeys its inbox, and leaves in good order."""
+"""A node: registers with the store, keeps its lease, acts on its inbox, and leaves in good order."""
 
 import logging
 import os
@@ -17,7 +17,8 @@ from taskflow.store.operations.nodes import InboxEntry
 from taskflow.store.operations.operation import Operation
 from taskflow.worker.attempt.claimed import LEAVING, STOPPED
 from taskflow.worker.attempt.insist import insist
-from taskflow.worker.attempt.runtime import Runtime, Service
+from taskflow.worker.attempt.runtime import Runtime
+from taskflow.worker.loop_thread import LoopThread
 from taskflow.worker.node.departure import Departure
 from taskflow.worker.node.pulse import Pulse
 
@@ -26,27 +27,27 @@ _REASONS: Final = {"cancel": CANCELED, "timeout": TIMED_OUT}
 
 
 class Executor(Protocol):
-    """What executes a node's runs: children, or coroutines."""
+    """Executes a node's runs: in children, or as coroutines."""
 
     def stop_run(self, run_id: str, claim: int, reason: str) -> bool:
-        """Stop the code of a run that was ended from outside, if it executes here under this claim. False if not."""
+        """Stop the code of a run that was ended from outside. Return False if none executes here under this claim."""
         ...
 
-    def tell_run(self, run_id: str) -> None:
-        """A run that waits here may go on, or one of its waits is done."""
+    def notify_run(self, run_id: str) -> None:
+        """Have a run that waits here look whether it may go on or one of its waits is done."""
         ...
 
     def stop_all(self) -> None:
-        """Stop all code at once and return when it has stopped: the node's claims are over."""
+        """Stop all code at once, because the node's claims have ended. Return when it has stopped."""
         ...
 
     def interrupt_all(self, grace: timedelta) -> None:
-        """Stop all code, which has that long to clean up: its runs start again elsewhere. Called in its own thread."""
+        """Stop all code, which has the grace to clean up. Its runs start again elsewhere. Called in its own thread."""
         ...
 
 
 class Node:
-    """One incarnation after another of this process as the store knows it."""
+    """This process as the store has it: one incarnation after another, each with its own id."""
 
     def __init__(self, runtime: Runtime, queues: Sequence[str], capacity: int, executor: Executor) -> None:
         self._runtime = runtime
@@ -54,8 +55,7 @@ class Node:
         self._capacity = capacity
         self._executor = executor
         self._shards = range(runtime.settings.shards)
-        self._pulses: list[Pulse] = []
-        self._services: list[Service] = []
+        self._threads: list[LoopThread] = []
         settings = runtime.settings
         self._departure = Departure(settings.shutdown_grace, settings.cancel_grace, executor.interrupt_all)
 
@@ -67,21 +67,21 @@ class Node:
         """
         self._runtime.declare()
         self._register()
-        self._pulses = [Pulse(self._runtime, shard, self._obey, self._come_back) for shard in self._shards]
-        self._services = [*self._runtime.services(self._runtime.node.name), self._runtime.orphans]
-        for thread in (*self._pulses, *self._services):
+        pulses = [Pulse(self._runtime, shard, self._act, self._come_back) for shard in self._shards]
+        self._threads = [*pulses, *self._runtime.services(self._runtime.node.name), self._runtime.orphans]
+        for thread in self._threads:
             thread.start()
         log.info("node.ready: %s consumes %s", self._runtime.node.id, ", ".join(self._queues))
 
     def drain(self) -> None:
-        """Take no new runs. What executes has ``shutdown_grace`` to end. May be called again."""
+        """Take no new runs. Those that execute have ``shutdown_grace`` to end. May be called again."""
         self._departure.begin()
         for shard in self._shards:
             self._leniently(operations.nodes.drain_node(self._runtime.node.id), shard)
 
     def leave(self) -> None:
-        """Give the lease back. What still executes here starts again elsewhere, as interrupted."""
-        for thread in (*self._pulses, *self._services):
+        """Give the lease back. Runs that still execute here start again elsewhere, as interrupted."""
+        for thread in self._threads:
             thread.stop()
         for shard in self._shards:
             while self._leniently(
@@ -110,15 +110,15 @@ class Node:
             )
 
     def _come_back(self) -> None:
-        """The lease is over: no code of the old incarnation may go on when the new one registers."""
+        """Register under a new id. No code of the old incarnation may go on then."""
         self._executor.stop_all()
         self._runtime.node.renew()
         self._register()
         log.warning("node.back: %s", self._runtime.node.id)
 
-    def _obey(self, message: InboxEntry) -> None:
+    def _act(self, message: InboxEntry) -> None:
         if message.kind == "resume":
-            self._executor.tell_run(message.run_id)
+            self._executor.notify_run(message.run_id)
             return
         reason = _REASONS.get(message.kind)
         if reason is None:
@@ -126,7 +126,7 @@ class Node:
             return
         if not self._executor.stop_run(message.run_id, message.claim, reason):
             stopped = operations.runs.give_up_run(message.run_id, message.claim, AttemptOutcome.INTERRUPTED, STOPPED)
-            with suppress(StaleClaimError):  # it has said so itself
+            with suppress(StaleClaimError):  # its code has written that itself
                 insist(self._runtime, stopped, run_id=message.run_id)
 
     def _leniently(self, operation: Operation[int], shard: int) -> int:

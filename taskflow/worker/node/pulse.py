@@ -1,67 +1,59 @@
-"""The thread that keeps a node's lease and reads its inbox. Nothing else runs on it."""
+"""The thread that keeps a node's lease and reads its inbox. Nothing else runs on this thread."""
 
 import logging
-import threading
 import time
 from collections.abc import Callable
+from typing import Final
 
 from taskflow.errors import NodeUnregisteredError, StoreUnavailableError
 from taskflow.store import operations
 from taskflow.store.operations.nodes import InboxEntry, inbox_entry
 from taskflow.worker.attempt.runtime import Runtime
+from taskflow.worker.loop_thread import LoopThread
 
 log = logging.getLogger("taskflow.node")
+_PAUSE_SECONDS: Final = 0.2
+_FAILURE_PAUSE_SECONDS: Final = 1.0
 
 
-class Pulse:
-    """Renews the lease every heartbeat and between two heartbeats waits for inbox messages, which act at once.
+class Pulse(LoopThread):
+    """Renews the lease every heartbeat. Between two heartbeats it waits for inbox messages, which act at once.
 
     Args:
-        on_message: Acts on one message. What it was told twice it must do once.
-        on_lost: The lease is over: stop everything, then register under a new id and return.
+        on_message: Acts on one message. A message may come twice and must act once.
+        on_lost: Called when the lease has ended. It stops everything, registers under a new id and returns.
     """
 
     def __init__(
         self, runtime: Runtime, shard: int, on_message: Callable[[InboxEntry], None], on_lost: Callable[[], None]
     ) -> None:
+        super().__init__(f"taskflow-pulse-{shard}")
         self._runtime = runtime
         self._shard = shard
         self._on_message = on_message
         self._on_lost = on_lost
         self._handled: list[str] = []
         self._seen = "0"
-        self._is_stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"taskflow-pulse-{shard}", daemon=True)
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Ask the thread to end."""
-        self._is_stopping.set()
-
-    def _run(self) -> None:
-        while not self._is_stopping.is_set():
-            try:
-                self._turn()
-            except StoreUnavailableError as error:
-                log.warning("store.unavailable: %s", error)
-                self._is_stopping.wait(0.2)
-            except Exception:
-                log.exception("pulse.failed")
-                self._is_stopping.wait(1)
-
-    def _turn(self) -> None:
-        """Beat and listen. A lease that is over is dealt with here, so that the store's absence then ends nothing."""
+    def turn(self) -> float:
+        """Beat and listen. An ended lease is handled here, so that ``on_lost`` may fail and be called again."""
         try:
             self._beat()
             self._listen(time.monotonic() + self._runtime.settings.heartbeat.total_seconds())
         except NodeUnregisteredError as lost:
-            if not self._is_stopping.is_set():
+            if not self.is_stopping:
                 log.warning("node.lost: %s", lost)
                 self._handled, self._seen = [], "0"
                 self._on_lost()
+        return 0.0
+
+    def handle_error(self, error: Exception) -> float:
+        """Log it and beat again soon: the lease runs meanwhile."""
+        if isinstance(error, StoreUnavailableError):
+            log.warning("store.unavailable: %s", error)
+            return _PAUSE_SECONDS
+        log.error("pulse.failed", exc_info=error)
+        return _FAILURE_PAUSE_SECONDS
 
     def _beat(self) -> None:
         handled = self._handled
@@ -74,7 +66,7 @@ class Pulse:
             self._handle(message)
 
     def _listen(self, until: float) -> None:
-        while (left := until - time.monotonic()) > 0 and not self._is_stopping.is_set():
+        while (left := until - time.monotonic()) > 0 and not self.is_stopping:
             name = f"node:{self._runtime.node.id}:inbox"
             block_ms = max(1, int(left * 1000))
             entries = self._runtime.store.read_stream(name, self._seen, shard=self._shard, block_ms=block_ms)

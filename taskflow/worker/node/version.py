@@ -1,4 +1,4 @@
-"""Which version of the code a worker runs: the setting, or the git commit of the folder that declares its tasks."""
+"""The version of the code that a worker runs: the setting, or the git commit of the folder that declares its tasks."""
 
 import contextlib
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ def code_version(setting: str | None, sources: Iterable[str]) -> str | None:
 
 
 def _commit(source: Path) -> str | None:
-    """Read the commit that is checked out where a file is, without the git program: images seldom have it."""
+    """Read the commit that is checked out around a file. Without the git program, because images seldom have it."""
     if _INSTALLED.intersection(source.parts):  # installed: the work tree around it is another project's
         return None
     for folder in source.absolute().parents:

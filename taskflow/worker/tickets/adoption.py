@@ -1,4 +1,4 @@
-"""Plain Celery messages become runs: same id, same payload, and from then on taskflow's rules."""
+"""Plain Celery messages become runs, with the same id and payload. From then on taskflow's rules hold."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ log = logging.getLogger("taskflow.node")
 def adopt(runtime: Runtime, definition: TaskDefinition, consumer: Any, message: Any) -> None:
     """Make a run of a message and acknowledge it. Called on the hub's thread.
 
-    A payload that does not fit is refused with a log line and a ``task-failed`` event; a message that the store could
+    A payload that does not fit is refused with a log line and a ``task-failed`` event. A message that the store could
     not take goes back to the broker.
     """
     args, kwargs, embed = message.payload
@@ -45,25 +45,25 @@ def _trigger(
     runtime: Runtime,
     definition: TaskDefinition,
     headers: Mapping[str, Any],
-    given: Sequence[object],
+    values: Sequence[object],
     canvas: str | None,
 ) -> None:
-    if len(given) > 1:
+    if len(values) > 1:
         raise PayloadError(
             definition.id,
-            f"a task takes one payload, and the message has {len(given)} arguments. In a chain or chord the payload is "
-            "the result before: give the signature no arguments of its own, or make it immutable with .si(payload).",
+            f"a task takes one payload, and the message has {len(values)} arguments. In a chain or chord the payload "
+            "is the result before: give the signature no arguments of its own, or make it immutable with .si(payload).",
         )
     eta = headers.get("eta")
     due = datetime.fromisoformat(eta) if isinstance(eta, str) else None
     if due is not None and due.tzinfo is None:
         due = due.replace(tzinfo=UTC)
-    run_id = runtime.adopt(definition.id, given[0] if given else None, headers["id"], due, canvas)
+    run_id = runtime.adopt(definition.id, values[0] if values else None, headers["id"], due, canvas)
     log.info("message.adopted: %s as a run of %s", run_id, definition.id)
 
 
 def _refuse(runtime: Runtime, consumer: Any, message: Any, status: RunStatus, error: RunError) -> None:
-    """Let whoever waits for the message's result, or for what was to follow, know."""
+    """End what waits for the message's result, or was to follow it, and reject the message."""
     embed: dict[str, Any] = message.payload[2] or {}
     try:
         runtime.canvas.refuse(message.headers, embed, status, error)
@@ -71,18 +71,18 @@ def _refuse(runtime: Runtime, consumer: Any, message: Any, status: RunStatus, er
         log.warning("message.returned: %s", failed)
         message.requeue()
         return
-    except Exception:  # such as a malformed errback: it would not get better
+    except Exception:  # for example a malformed errback: a second try would not help
         log.exception("canvas.broken: message %s", message.headers["id"])
-    _tell_refused(consumer, message, status, error)
+    _send_refused_events(consumer, message, status, error)
     message.reject_log_error(log, consumer.connection_errors)
 
 
-def _tell_refused(consumer: Any, message: Any, status: RunStatus, error: RunError) -> None:
+def _send_refused_events(consumer: Any, message: Any, status: RunStatus, error: RunError) -> None:
     events = consumer.event_dispatcher
     if events and events.enabled:
-        found = {"uuid": message.headers["id"], "name": message.headers["task"]}
-        events.send("task-received", **found)
+        fields = {"uuid": message.headers["id"], "name": message.headers["task"]}
+        events.send("task-received", **fields)
         if status is RunStatus.CANCELED:
-            events.send("task-revoked", terminated=False, signum=None, expired=False, **found)
+            events.send("task-revoked", terminated=False, signum=None, expired=False, **fields)
         else:
-            events.send("task-failed", exception=f"{error.type}: {error.message}", traceback="", **found)
+            events.send("task-failed", exception=f"{error.type}: {error.message}", traceback="", **fields)

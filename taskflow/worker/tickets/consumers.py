@@ -1,11 +1,11 @@
-"""What RabbitMQ may send to a prefork node: one message to each of its consumers, and a consumer for each free place.
+"""The consumers of a prefork node on RabbitMQ: one for each free slot, and each may have one message.
 
-A quorum queue's window is a consumer's for its life, and what a canceled consumer still has counts for no other one
-(measured, RabbitMQ 3.10). So places come and go as consumers of one message each.
+A quorum queue's window belongs to a consumer for its life, and the messages that a canceled consumer still has count
+for no other consumer (measured, RabbitMQ 3.10). So slots come and go as consumers of one message each.
 
-Only the broker knows which queue has messages, so there may be more consumers than places: those of queues for runs
-that others wait for stay when the node is full. A message that comes too much is given back, and a place is kept for
-its queue until one has come, or none came for a moment: what others wait for comes next.
+The node can't see which queue has messages. So the consumers of queues for runs that others wait for stay when the node
+is full, and there may be more consumers than slots. A message too many is given back. A slot is then kept for its
+queue until a message has come or none came for a moment, because what others wait for comes next.
 """
 
 import logging
@@ -26,7 +26,7 @@ _KEPT_SECONDS: Final = 0.2
 class TicketConsumers:
     """The AMQP consumers of one node. On the hub's thread.
 
-    Those that Celery does not know are entered among its own: it cancels them all when the node stops.
+    They are entered among Celery's own, so that Celery cancels them all when the node stops.
     """
 
     def __init__(self, consumer: Any) -> None:
@@ -35,29 +35,29 @@ class TicketConsumers:
         self._kept_until: dict[str, float] = {}
 
     def connect(self) -> None:
-        """A connection was made. Celery is about to make a consumer for each queue: one message each."""
+        """Begin a connection. Celery is about to make a consumer for each queue; each may have one message."""
         self._kept_until.clear()
         self._consumer.task_consumer.qos(prefetch_count=1)
 
     def queues(self) -> list[str]:
-        """Return the Celery queues to consume, those for runs that others wait for first. None while not connected."""
+        """Return the Celery queues to consume, those for runs that others wait for first; [] while not connected."""
         consumer = self._consumer.task_consumer
         if consumer is None or self._consumer.blueprint.state != _RUN:
             return []
         return sorted(consumer._queues, key=is_subtask_queue, reverse=True)
 
-    def delivered(self, queue: str) -> None:
-        """A message came that may start."""
+    def note_delivery(self, queue: str) -> None:
+        """Keep no slot for a queue any more: a message of it came, and may start."""
         self._kept_until.pop(queue, None)
 
     def close(self, queue: str, busy: set[str]) -> None:
-        """Have no more messages of a queue until there is a place."""
+        """Take no more messages of a queue until there is a slot."""
         self._cancel(queue, self._idle(queue, busy))
         if is_subtask_queue(queue):
             self._kept_until[queue] = float("inf")
 
     def fit(self, queue: str, busy: set[str], free: int) -> None:
-        """Have a consumer for each free place.
+        """Keep one consumer for each free slot.
 
         Args:
             busy: The tags of consumers whose message is not acknowledged.

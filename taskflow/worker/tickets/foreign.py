@@ -1,4 +1,4 @@
-"""Tickets of tasks that this node's code does not declare: left for nodes that do, as while a new version rolls out."""
+"""Tickets of tasks that this node does not declare, as while a new version rolls out: they are left for other nodes."""
 
 import logging
 from contextlib import suppress
@@ -8,13 +8,13 @@ from taskflow.broker.messages import ticket_from_headers
 
 log = logging.getLogger("taskflow.node")
 RETURN_AFTER_SECONDS: Final = 0.5
-"""How long such a ticket is held: nodes that don't know it would hand it to each other all the time."""
+"""Time for which such a ticket is held. Without it, nodes that don't declare the task would pass it back and forth."""
 
 
 def give_back_foreign_tickets(consumer: Any) -> None:
-    """Have a consumer give the tickets back that Celery would refuse and call failed: some other node runs them.
+    """Have a consumer give back the tickets that Celery would refuse and report as failed. Another node runs them.
 
-    The queue's nodes have tried them one after the other within seconds. Other unknown messages are Celery's matter.
+    Within seconds each node of the queue has had such a ticket. Other unknown messages stay with Celery.
     """
     if hasattr(consumer, "refuse_unknown_task"):
         return
@@ -30,7 +30,7 @@ def give_back_foreign_tickets(consumer: Any) -> None:
         consumer.hub.call_later(RETURN_AFTER_SECONDS, give_back, message)
 
     def give_back(message: Any) -> None:
-        with suppress(*consumer.connection_errors):  # gone: it comes again by itself
+        with suppress(*consumer.connection_errors):  # the connection is gone: the ticket comes again by itself
             if not message.acknowledged:
                 message.requeue()
 

@@ -1,8 +1,8 @@
-"""When a RabbitMQ ticket is acknowledged: once its run's code is over or waits, or before the broker's patience is.
+"""RabbitMQ tickets, each held until its run's code has ended or waits, or until it has been held for long.
 
-What is unacknowledged bounds what RabbitMQ sends, so no ticket waits in a busy node. But it closes the channel of a
+RabbitMQ sends no more than the window allows, so that no ticket waits in a busy node. But it closes the channel of a
 message that stays unacknowledged for ``consumer_timeout`` (30 min), and runs may take days. So an old ticket is
-acknowledged early, and from then on its run narrows the window by hand.
+acknowledged early. From then on its run narrows the window by hand.
 """
 
 import logging
@@ -24,30 +24,30 @@ _RUN: Final[int] = cast("Any", bootsteps).RUN  # not in the stubs
 
 
 @dataclass(slots=True, eq=False)
-class _Held:
+class _HeldTicket:
     message: Any
     since: float
     is_counted: bool = True
-    """Whether the broker counts it: it is not acknowledged, and came over the present connection."""
+    """Whether the broker counts the ticket: it is unacknowledged and came over the present connection."""
 
     @property
     def queue(self) -> str:
-        """The Celery queue it came from."""
+        """The Celery queue that the ticket came from."""
         return queue_of(self.message)
 
 
 class HeldTickets:
-    """The tickets of one consumer whose runs are not over. On the hub's thread, but for what ``hold`` returns.
+    """The tickets of one consumer whose runs have not ended. On the hub's thread, except what ``hold`` returns.
 
     Args:
         consumer: Celery's consumer, which outlives its connections.
-        longest: After how long a ticket is acknowledged although its run is not over.
+        longest: The time after which a ticket is acknowledged although its run has not ended.
     """
 
     def __init__(self, consumer: Any, longest: timedelta) -> None:
         self._consumer = consumer
         self._longest = longest.total_seconds()
-        self._held: set[_Held] = set()
+        self._held: set[_HeldTicket] = set()
         self._window = 0
         self._consumers = TicketConsumers(consumer)
         self._waiting: WaitingPool | None = None
@@ -55,13 +55,13 @@ class HeldTickets:
         self._timer: Any = None
 
     def hold(self, message: Any) -> Callable[[], object]:
-        """Keep a ticket unacknowledged. Returns what to call, from any thread, when its run's code is over."""
-        held = _Held(message, time.monotonic())
-        self._held.add(held)
-        self._consumers.delivered(held.queue)
-        if self._waiting is not None:  # once it is in Celery's books
+        """Keep a ticket unacknowledged. Return what to call, from any thread, when its run's code has ended."""
+        ticket = _HeldTicket(message, time.monotonic())
+        self._held.add(ticket)
+        self._consumers.note_delivery(ticket.queue)
+        if self._waiting is not None:  # soon: then the ticket is in Celery's books
             self._consumer.hub.call_soon(self._fit)
-        return partial(self._consumer.hub.call_soon, partial(self._end, held))
+        return partial(self._consumer.hub.call_soon, partial(self._end, ticket))
 
     def refuse(self, message: Any) -> bool:
         """Give a ticket back to the broker if it may not start now, and take none of its queue until one may."""
@@ -72,16 +72,16 @@ class HeldTickets:
         return True
 
     def connect(self, waiting: WaitingPool | None) -> None:
-        """A connection was made: the broker will send again what came over the one before.
+        """Begin a connection: the broker sends again what came over the one before.
 
         Args:
-            waiting: Says of a prefork pool how many tickets of which queue may start.
+            waiting: How many tickets of each queue may start, in a prefork pool. None in an asyncio pool.
         """
         self._waiting = waiting
         if waiting is not None:
             waiting.on_parked, waiting.on_change = self._acknowledge_parked, self._fit
-        for held in self._held:
-            held.is_counted = False
+        for ticket in self._held:
+            ticket.is_counted = False
         self._refused.clear()
         if waiting is not None:
             self._consumers.connect()
@@ -89,51 +89,53 @@ class HeldTickets:
             self._window = max(1, self._room())
             with suppress(*self._consumer.connection_errors):
                 self._consumer.task_consumer.qos(prefetch_count=self._window)
-        # Celery starts to consume with its loop. What came before that would find no handler, and end the node.
+        # Celery starts to consume with its loop. A message before that would find no handler and end the node.
         self._consumer.hub.call_soon(self._fit)
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._consumer.hub.call_repeatedly(max(0.2, self._longest / 10), self._acknowledge_old)
 
     def _room(self) -> int:
-        return max(0, int(self._consumer.pool.num_processes) - sum(not held.is_counted for held in self._held))
+        return max(0, int(self._consumer.pool.num_processes) - sum(not ticket.is_counted for ticket in self._held))
 
-    def _end(self, held: _Held) -> None:
-        if held not in self._held:  # told before: when its run began to wait, or by Celery and by us
+    def _end(self, ticket: _HeldTicket) -> None:
+        if ticket not in self._held:  # called twice: when the run began to wait and at its end, or by Celery and by us
             return
-        self._held.discard(held)
-        if self._waiting is not None or not held.is_counted:
+        self._held.discard(ticket)
+        if self._waiting is not None or not ticket.is_counted:
             self._fit()
-        if held.is_counted:  # after that: the broker sends the next one at once to a consumer that is left
-            self._acknowledge(held.message)
+        if ticket.is_counted:  # last, because the broker sends the next one at once to a consumer that is left
+            self._acknowledge(ticket.message)
 
     def _acknowledge_old(self) -> None:
         before = time.monotonic() - self._longest
-        old = [held for held in self._held if held.is_counted and held.since < before]
+        old = [ticket for ticket in self._held if ticket.is_counted and ticket.since < before]
         self._acknowledge_early(old)
-        for held in old:
-            log.info("ticket.acknowledged_early: %s", held.message.headers["id"])
+        for ticket in old:
+            log.info("ticket.acknowledged_early: %s", ticket.message.headers["id"])
 
     def _acknowledge_parked(self, run_id: str) -> None:
-        """A run only waits: another one may have its place."""
-        self._acknowledge_early([held for held in self._held if held.message.headers["id"] == run_id])
+        """Acknowledge the ticket of a run that only waits, so that another run may start."""
+        self._acknowledge_early([ticket for ticket in self._held if ticket.message.headers["id"] == run_id])
 
-    def _acknowledge_early(self, tickets: list[_Held]) -> None:
-        counted = [held for held in tickets if held.is_counted]
-        for held in counted:
-            held.is_counted = False
+    def _acknowledge_early(self, tickets: list[_HeldTicket]) -> None:
+        counted = [ticket for ticket in tickets if ticket.is_counted]
+        for ticket in counted:
+            ticket.is_counted = False
         self._fit()
-        for held in counted:
-            self._acknowledge(held.message)
+        for ticket in counted:
+            self._acknowledge(ticket.message)
 
     def _acknowledge(self, message: Any) -> None:
-        with suppress(*self._consumer.connection_errors):  # gone: the ticket comes again and is dropped
+        with suppress(
+            *self._consumer.connection_errors
+        ):  # the connection is gone: the ticket comes again and is dropped
             message.ack()
 
     def _return_refused(self) -> None:
         refused, self._refused = self._refused, []
         for queue in {queue_of(message) for message in refused}:
-            self._consumers.close(queue, self._busy())  # first, or the broker sends them here again
+            self._consumers.close(queue, self._busy())  # first, so that the broker does not send them here again
         for message in refused:
             with suppress(*self._consumer.connection_errors):
                 message.requeue()
@@ -149,12 +151,14 @@ class HeldTickets:
 
     def _busy(self) -> set[str]:
         """Return the tags of consumers that have a message."""
-        return {held.message.delivery_info.get("consumer_tag") for held in self._held if held.is_counted}
+        return {ticket.message.delivery_info.get("consumer_tag") for ticket in self._held if ticket.is_counted}
 
     def _narrow(self) -> None:
-        """A quorum queue's window is a consumer's for its life: consume anew."""
+        """Consume anew with the present window, because a quorum queue's window is a consumer's for its life."""
         consumer = self._consumer.task_consumer
-        if consumer is None or self._consumer.blueprint.state != _RUN:  # it is being closed, and so may be the pool
+        if (
+            consumer is None or self._consumer.blueprint.state != _RUN
+        ):  # the consumer is being closed, and the pool may be as well
             return
         window = self._room()
         if window == self._window:

@@ -1,4 +1,4 @@
-"""What a node does with a message of ours: a ticket goes to its executor, a plain Celery message becomes a run."""
+"""The handler of messages of our tasks: a ticket goes to its executor, a plain Celery message becomes a run."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A node also consumes the Celery queues of runs that others wait for, whatever ``-Q`` says."""
+"""The Celery queues of runs that others wait for. A node consumes them as well, whatever ``-Q`` names."""
 
 from celery import Celery
 
@@ -6,12 +6,12 @@ from taskflow.broker.queues import is_subtask_queue, parse_queue, subtask_queue
 
 
 def consume_subtasks(app: Celery, code: str) -> None:
-    """Add to each Celery queue that this worker consumes those for runs that others wait for.
+    """Add, to each Celery queue that this worker consumes, the queues of runs that others wait for.
 
-    Coroutines have none for runs of every version: their node takes tickets however many of them wait.
+    An async node has none for runs of every version, because it takes tickets however many coroutines wait.
 
     Args:
-        code: The node's code, for what runs of its version wait for, "" when its version is unknown.
+        code: The name of the node's code, for the queue of its version; "" when the version is unknown.
     """
     queues = app.amqp.queues
     for name in [str(name) for name in queues.consume_from if not is_subtask_queue(str(name))]:

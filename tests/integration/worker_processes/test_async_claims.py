@@ -57,9 +57,9 @@ def started(store: AsyncStore, folder: Path) -> AsyncRuns:
         make_async_store=lambda: store,
         reports=Reports(writer, Spool(folder), LineLimits(10, 1000)),
         presets=PRESETS,
-        values=None,
+        large_values=None,
     )
-    watcher: Any = SimpleNamespace(started=nothing, ended=nothing, dropped=nothing)
+    watcher: Any = SimpleNamespace(on_start=nothing, on_end=nothing, on_drop=nothing)
     runs = AsyncRuns(runtime, watcher, nothing)
     runs.start()
     return runs
@@ -133,7 +133,7 @@ def test_what_a_node_hears_between_the_end_of_its_loop_and_of_its_lease_is_no_er
     runs = started(AsyncStore(bench.config, bench), tmp_path)
     runs.stop()
     assert runs.loop.is_closed()
-    runs.tell("run_waited_here")
+    runs.notify("run_waited_here")
     runs.cancel_all()
     assert runs.wait_idle(0)
 

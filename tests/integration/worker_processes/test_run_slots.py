@@ -84,9 +84,9 @@ def make_runs(bench: Bench, folder: Path, on_parked: Parked) -> AsyncRuns:
         make_async_store=lambda: Store(bench.config, bench),
         reports=Reports(writer, Spool(folder), LineLimits(10, 1000)),
         presets=PRESETS,
-        values=None,
+        large_values=None,
     )
-    watcher: Any = SimpleNamespace(started=nothing, ended=nothing, dropped=nothing)
+    watcher: Any = SimpleNamespace(on_start=nothing, on_end=nothing, on_drop=nothing)
     runs = AsyncRuns(runtime, watcher, nothing)
     runs.start()
     return runs
@@ -108,7 +108,7 @@ def test_a_cancel_that_overtakes_the_reply_to_a_wait_gives_one_place_back(
     try:
         runs.take(TakenTicket(waits.definition, run_id, 1))
         wait_until(lambda: bench.status(run_id) is RunStatus.CANCELED and not bench.slots("a"), "the run to be left")
-        wait_until(lambda: runs.wait_idle(0) and not runs._held._held, "the coroutine to stop")  # pyright: ignore[reportPrivateUsage]
+        wait_until(lambda: runs.wait_idle(0) and not runs._running._runs, "the coroutine to stop")  # pyright: ignore[reportPrivateUsage]
         wait_until(lambda: runs.busy == 0, "no place to be taken, or given back twice")
     finally:
         runs.stop()
@@ -131,9 +131,9 @@ def test_a_run_resumed_while_its_node_interrupts_it_starts_again_and_leaves_no_p
         wait_until(lambda: runs.busy == 1, "the coroutine to clean up")
         bench.run(resume_run(run_id, 1))
         if is_told:
-            runs.tell(run_id)
+            runs.notify(run_id)
         may_leave.set()
-        wait_until(lambda: not runs._held._held, "the coroutine to stop")  # pyright: ignore[reportPrivateUsage]
+        wait_until(lambda: not runs._running._runs, "the coroutine to stop")  # pyright: ignore[reportPrivateUsage]
         wait_until(lambda: runs.busy == 0, "its place to be free")
         assert bench.status(run_id) is RunStatus.QUEUED
     finally:
@@ -162,7 +162,7 @@ def test_a_wait_in_a_final_hook_does_not_let_the_runs_time_go_on(bench: Bench, t
         wait_until(lambda: bench.status(run_id) is RunStatus.WAITING and runs.busy == 0, "the hook to wait")
         bench.run(complete_item(Waiter(run_id, "1.1"), b"null"))
         assert not bench.redis("ZSCORE", bench.key("timers"), f"stop:{run_id}")
-        runs.tell(run_id)
+        runs.notify(run_id)
         wait_until(lambda: bench.status(run_id).is_finished, "the run to end")
         wait_until(lambda: runs.busy == 0, "its place to be free")
     finally:

@@ -12,7 +12,7 @@ class Line:
     def __init__(self) -> None:
         self.told: list[bool] = []
 
-    def tell(self, run_id: str, *, is_waiting: bool) -> None:
+    def send(self, run_id: str, *, is_waiting: bool) -> None:
         self.told.append(is_waiting)
 
 
@@ -22,9 +22,9 @@ def test_a_child_left_by_a_waiting_run_counts_as_waiting_no_more() -> None:
     runtime: Any = SimpleNamespace(parking=line)
     claimed: Any = SimpleNamespace(run_id="run_a")
     child_waits = ChildWaits(runtime, claimed)
-    child_waits._parked()  # pyright: ignore[reportPrivateUsage]
-    child_waits._resumed()  # pyright: ignore[reportPrivateUsage]
-    child_waits._parked()  # pyright: ignore[reportPrivateUsage]
+    child_waits.park()
+    child_waits.resume()
+    child_waits.park()
     child_waits.leave()
     child_waits.leave()
     assert line.told == [True, False, True, False]

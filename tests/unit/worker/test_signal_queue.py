@@ -1,19 +1,19 @@
-"""The inbox wakes its thread for every event and every signal."""
+"""The queue wakes its thread for every event and every signal."""
 
 import signal
 import subprocess
 import sys
 import time
 
-from taskflow.worker.launch.signal_queue import Inbox
+from taskflow.worker.launch.signal_queue import SignalQueue
 
 
 def test_events_come_out_in_the_order_of_their_arrival() -> None:
     """What was put first is handled first."""
-    inbox: Inbox[str] = Inbox()
+    events: SignalQueue[str] = SignalQueue()
     for event in ("first", "second"):
-        inbox.put(event)
-    assert [inbox.get(0), inbox.get(0), inbox.get(0)] == ["first", "second", None]
+        events.put(event)
+    assert [events.get(0), events.get(0), events.get(0)] == ["first", "second", None]
 
 
 SENDER = """
@@ -31,17 +31,17 @@ def test_no_signal_is_slept_through() -> None:
 
     With ``queue.SimpleQueue``, whose ``get`` sleeps on a lock, about one in 10,000 waited for the timeout.
     """
-    inbox: Inbox[str] = Inbox()
+    events: SignalQueue[str] = SignalQueue()
     late = 0
     with (
-        inbox.signals([signal.SIGUSR1]),
+        events.signals([signal.SIGUSR1]),
         subprocess.Popen([sys.executable, "-c", SENDER], stdin=subprocess.PIPE, bufsize=0) as sender,
     ):
         assert sender.stdin is not None
         for _ in range(20_000):
             sender.stdin.write(b"\n")
             asked_at = time.monotonic()
-            while inbox.get(5) is None:
+            while events.get(5) is None:
                 late += time.monotonic() - asked_at > 4
         sender.stdin.close()
     assert not late
@@ -50,7 +50,7 @@ def test_no_signal_is_slept_through() -> None:
 def test_the_handlers_from_before_come_back() -> None:
     """A caller's own Ctrl-C works again afterwards."""
     before = signal.getsignal(signal.SIGUSR1)
-    inbox: Inbox[str] = Inbox()
-    with inbox.signals([signal.SIGUSR1]):
+    events: SignalQueue[str] = SignalQueue()
+    with events.signals([signal.SIGUSR1]):
         assert signal.getsignal(signal.SIGUSR1) != before
     assert signal.getsignal(signal.SIGUSR1) == before

@@ -27,7 +27,7 @@ def test_a_node_reads_whole_lines_of_its_children() -> None:
     """Each as it was said, in order."""
     line = ParkingLine()
     assert line.read() == []
-    line.tell("run_1", is_waiting=True)
-    line.tell("run_1", is_waiting=False)
+    line.send("run_1", is_waiting=True)
+    line.send("run_1", is_waiting=False)
     assert line.read() == [Parked(os.getpid(), "run_1", True), Parked(os.getpid(), "run_1", False)]
     assert line.read() == []
