@@ -1,4 +1,4 @@
--- What every script begins with: the store's clock and the names of keys under one hash tag. The server makes a script's
+-- The beginning of every script: the clock of the store, and keys under one hash tag. The server makes a script's
 -- closures once, when it loads the library; `begin` sets what changes from call to call.
 -- KEYS[1] "{tf:<environment>:<shard>}", from which every other key is built. Derives :run:<id>.
 -- ARGV[1] clock in microseconds, "" for the server's own (only tests set it)

@@ -1,4 +1,4 @@
--- Which code executes a run, and where. Derives :run:<id>, :node:<node>:runs.
+-- The execution of a run: its code, and the node that has it. Derives :run:<id>, :node:<node>:runs.
 local function read_execution(id)
   local run = fields(
     run_key(id), "status", "claim", "node", "attempt", "attempt_started", "pid", "queue", "max_duration", "settled", "slot",
