@@ -2,29 +2,23 @@
 
 import asyncio
 import os
-import re
 import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
-import taskflow.store
 from taskflow.errors import StoreUnavailableError
 from taskflow.models import RunStatus
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.connections import scripts
 from taskflow.store.operations.making import NewRun
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig, new_run_id, shard_of_queue, shard_of_run
 from tests.support.bench import CLASS, Bench, real_time
 from tests.support.servers import RedisServer, free_port
-
-LUA = Path(taskflow.store.__file__).parent / "lua"
 
 
 def a_run(shard: int = 0) -> NewRun:
@@ -186,13 +180,6 @@ def test_a_full_store_takes_no_new_runs_and_lets_the_others_end(one_bench: Bench
         impatient.close()
 
 
-def test_no_part_of_a_script_remembers_one_call_in_the_next() -> None:
-    """The server makes a script once: what stands outside of its functions is constant, or set by ``begin``."""
-    parts = [scripts.source(f"lib/{part.stem}") for part in (LUA / "lib").glob("*.lua") if part.stem != "base"]
-    kept = {name for part in parts for name in re.findall(r"^local ([^A-Z\s]\w*) ", part, re.MULTILINE)} - {"function"}
-    assert kept == {"cut_templates"}
-
-
 def test_forked_processes_make_different_ids() -> None:
     """Random digits are read in blocks, which a child must not go on with."""
     new_run_id(0)
@@ -202,16 +189,3 @@ def test_forked_processes_make_different_ids() -> None:
         os._exit(0)
     assert os.read(reading, 100).decode()[-20:] != new_run_id(0)[-20:]
     os.wait()
-
-
-@pytest.mark.parametrize("name", scripts.names())
-def test_a_script_is_short_and_documents_what_it_gets(name: str) -> None:
-    """At most 60 lines, every argument it reads in its header, and its replies."""
-    text = scripts.source(name)
-    header = "\n".join(line for line in text.splitlines() if line.startswith("--"))
-    body = text.removeprefix(header)
-    used = {int(number) for number in re.findall(r"ARGV\[(\d+)\]", body)}
-    assert len(text.splitlines()) <= 60
-    assert "Returns {" in header
-    assert all(f"[{number}]" in header for number in used)
-    assert scripts.script(name).function

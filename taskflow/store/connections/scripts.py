@@ -1,17 +1,14 @@
-"""Join the Lua files to functions that the server keeps, named by their SHA-1. No I/O but reading package files."""
+"""Join the Lua files to functions that the server keeps, named by their SHA-1. Reads package files, no other I/O."""
 
 import hashlib
-import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from redis.exceptions import ResponseError
 
-_INCLUDE = re.compile(r"^-- include: (.+)$", re.MULTILINE)
-_MORE = re.compile(r"^-- more: (.+)$", re.MULTILINE)
-_LAST = re.compile(r"^-- last: (.+)$", re.MULTILINE)
-_FUNCTION = re.compile(r"^local function (\w+)", re.MULTILINE)
+from taskflow.store.connections import lua_code
+
 _REGISTER = """local function callback(keys, args)
   begin(keys, args)
   return operation()
@@ -21,11 +18,6 @@ _BRING_DATA = {  # refused, whole, by a store that is full; what reads, ends run
     "trigger_run", "trigger_runs", "write_batch", "keep_value", "append_logs", "update_metadata", "add_tags",
     "reschedule_run",
 }  # fmt: skip
-_ORDER = [
-    "event", "queue", "push", "reserve", "timers", "limits", "slots", "pending", "grant", "dispatch", "enqueue",
-    "move", "waits", "tokens", "delay", "debounce", "versions", "make", "claimed", "admit", "executing", "close",
-    "release", "hooks", "attempt", "cancel", "nodes", "json_text", "metadata", "append",
-]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +36,15 @@ class Script:
 
 @cache
 def script(name: str) -> Script:
-    """Return the script of an operation: ``lib/base.lua``, what its header includes, and itself.
+    """Return the script of an operation: the parts of ``lib/`` that it calls, and itself.
 
     The server makes its closures once, when the library is loaded (EVALSHA would make them at every call: 16 us for
-    all of them on Valkey 9.1). A change to the text is another library: versions of taskflow share a server.
-
-    What the header names under ``more`` is made by calling ``more()``, which returns those functions by name. What it
-    names under ``last`` may call ``more()`` itself.
+    all of them on Valkey 9.1). A change to the code is another library: versions of taskflow share a server.
     """
-    body = source(name)
-    parts = [source("lib/base"), *_parts(body, _INCLUDE)]
-    rest = _parts(body, _MORE)
-    if rest:
-        functions = [found for part in rest for found in _FUNCTION.findall(part)]
-        table = ", ".join(f"{function} = {function}" for function in functions)
-        parts += ["more = function()", "if made then return made end", *rest]
-        parts += [f"made = {{ {table} }}", "return made", "end"]
-    text = "\n".join([*parts, *_parts(body, _LAST), "local function operation()", body, "end"])
+    library = parts()
+    operation = lua_code.operation(source(name))
+    called = lua_code.joined(operation, library)
+    text = "\n".join([*(library[part] for part in called), operation])
     function = f"taskflow_{name}_{hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()}"
     register = _REGISTER % (function, "" if name in _BRING_DATA else '"allow-oom"')
     return Script(name, f"#!lua name={function}\n{text}\n{register}", function)
@@ -71,9 +55,10 @@ def is_unknown(reply: object) -> bool:
     return isinstance(reply, ResponseError) and str(reply) == "Function not found"
 
 
-def _parts(body: str, header: re.Pattern[str]) -> list[str]:
-    found = header.search(body)
-    return [source(f"lib/{part}") for part in sorted(found.group(1).split() if found else [], key=_ORDER.index)]
+@cache
+def parts() -> dict[str, str]:
+    """Return the code of every part of ``lib/`` by its name."""
+    return {name: lua_code.code(source(f"lib/{name}")) for name in names("lib")}
 
 
 def source(name: str) -> str:
@@ -81,7 +66,7 @@ def source(name: str) -> str:
     return (files("taskflow.store") / "lua" / f"{name}.lua").read_text("utf-8")
 
 
-def names() -> list[str]:
-    """Return every operation that has a script."""
-    folder = files("taskflow.store") / "lua"
-    return sorted(entry.name.removesuffix(".lua") for entry in folder.iterdir() if entry.name.endswith(".lua"))
+def names(folder: str = "") -> list[str]:
+    """Return every operation that has a script, or every part when ``folder`` is "lib"."""
+    entries = (files("taskflow.store") / "lua" / folder).iterdir()
+    return sorted(entry.name.removesuffix(".lua") for entry in entries if entry.name.endswith(".lua"))

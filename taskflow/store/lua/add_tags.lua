@@ -1,32 +1,30 @@
--- Add tags to a run, up to a number in all; what is over it is ignored.
--- include: event
--- ARGV[7] run id  [8] claim of the run itself, "" when it is told from outside  [9] tags, JSON list  [10] most tags
+-- Add tags to a run, up to a number in all; further ones are ignored.
+-- ARGV[7] id of the run  [8] claim of the run itself, "" for another caller  [9] tags, JSON list  [10] most: of a run, in all
 -- Derives :run:<id>, :events.
--- Returns {1, how many were ignored}, {0, status} when the claim is over or the run unknown ("MISSING").
-local id, claim = ARGV[7], ARGV[8]
+-- Returns {1, how many were ignored}, {0, status} when the claim has ended or the run is unknown ("MISSING").
 local key = run_key(id)
-local run = redis.call("HMGET", key, "status", "claim", "finished", "tags")
-if not run[1] then
+local run = fields(key, "status", "claim", "finished", "tags")
+if not run.status then
   return { 0, "MISSING", outbox }
 end
-if claim ~= "" and (run[3] or run[2] ~= claim) then
-  return { 0, run[3] and run[1] or "STALE", outbox }
+if claim ~= "" and (run.finished or run.claim ~= claim) then
+  return { 0, run.finished and run.status or "STALE", outbox }
 end
-local tags, known, ignored = run[4] and cjson.decode(run[4]) or {}, {}, 0
-for _, tag in ipairs(tags) do
-  known[tag] = true
+local own, has_tag, ignored = run.tags and cjson.decode(run.tags) or {}, {}, 0
+for _, tag in ipairs(own) do
+  has_tag[tag] = true
 end
-local before = #tags
-for _, tag in ipairs(cjson.decode(ARGV[9])) do
-  if not known[tag] and #tags >= tonumber(ARGV[10]) then
+local before = #own
+for _, tag in ipairs(cjson.decode(tags)) do
+  if not has_tag[tag] and #own >= tonumber(most) then
     ignored = ignored + 1
-  elseif not known[tag] then
-    known[tag] = true
-    tags[#tags + 1] = tag
+  elseif not has_tag[tag] then
+    has_tag[tag] = true
+    own[#own + 1] = tag
   end
 end
-if #tags > before then
-  redis.call("HSET", key, "tags", cjson.encode(tags))
-  event(id, "tags", cjson.encode(tags))
+if #own > before then
+  redis.call("HSET", key, "tags", cjson.encode(own))
+  event(id, "tags", cjson.encode(own))
 end
 return { 1, ignored, outbox }

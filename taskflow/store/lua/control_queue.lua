@@ -1,9 +1,7 @@
--- Pause, resume or limit a queue, or the whole environment when no queue is named.
--- include: event push reserve timers queue limits slots pending grant dispatch
--- ARGV[7] queue or ""  [8] "pause", "resume", "override" or "reset"  [9] the limit of an override
+-- Pause, resume or limit a queue, or the whole environment when the queue is "".
+-- ARGV[7] queue or ""  [8] command: "pause", "resume", "override" or "reset"  [9] limit of an override
 -- Derives :queue:<queue>, :queues, :environment, :load.
--- Returns {1, 1} when done, {0, "MISSING"} for a queue that nobody has declared and no run has used.
-local queue, order = ARGV[7], ARGV[8]
+-- Returns {1, 1} when done, {0, "MISSING"} for a queue that was never declared and that no run has used.
 local key = queue == "" and base .. ":environment" or queue_key(queue)
 if queue ~= "" and redis.call("SISMEMBER", base .. ":queues", queue) == 0 then
   if not redis.call("HGET", base .. ":load", "queued:" .. queue) then
@@ -11,16 +9,16 @@ if queue ~= "" and redis.call("SISMEMBER", base .. ":queues", queue) == 0 then
   end
   redis.call("SADD", base .. ":queues", queue)
 end
-if order == "pause" then
+if command == "pause" then
   redis.call("HSET", key, "paused", now)
-elseif order == "resume" then
+elseif command == "resume" then
   redis.call("HDEL", key, "paused")
-elseif order == "override" then
-  redis.call("HSET", key, "override", ARGV[9], "overridden", now)
+elseif command == "override" then
+  redis.call("HSET", key, "override", limit, "overridden", now)
 else
   redis.call("HDEL", key, "override", "overridden")
 end
-if queue ~= "" and order ~= "pause" then
+if queue ~= "" and command ~= "pause" then
   rouse(queue)
 end
 return { 1, 1, outbox }

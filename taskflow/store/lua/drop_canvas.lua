@@ -1,10 +1,10 @@
--- A run's canvas was honoured.
--- ARGV[7] run id
+-- Forget a run's canvas, which was honoured.
+-- ARGV[7] id of the run
 -- Derives :run:<id>, :canvas.
 -- Returns {1, 1}, {0, "MISSING"} when there is no such run (any more).
-local waited = redis.call("ZREM", base .. ":canvas", ARGV[7])
-if redis.call("EXISTS", run_key(ARGV[7])) == 0 and waited == 0 then
+local was_due = redis.call("ZREM", base .. ":canvas", id)
+if redis.call("EXISTS", run_key(id)) == 0 and was_due == 0 then
   return { 0, "MISSING", outbox }
 end
-redis.call("HDEL", run_key(ARGV[7]), "canvas", "canvas_until")
+redis.call("HDEL", run_key(id), "canvas", "canvas_until")
 return { 1, 1, outbox }

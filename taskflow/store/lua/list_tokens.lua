@@ -1,14 +1,14 @@
 -- List tokens, newest first. Looks at 200 at most.
--- ARGV[7] "<score>:<token>" behind which to begin, or ""  [8] at most how many  [9] status or ""  [10] JSON list of tags, of
---   which a token has one, or ""
+-- ARGV[7] after: "<score>:<token>" behind which to begin, or ""  [8] most: at most how many  [9] status or ""  [10] tags: JSON
+--   list, of which a token has one, or ""
 -- Derives :tokens, :token:<id>.
 -- Returns {1, {where to go on, "" at the end, {token id, score, field, value, ...}, ...}}.
 local LOOKED_AT = 200
-local score, last = ARGV[7]:match("^(%d+):(.+)$")
-local wanted = ARGV[10] ~= "" and cjson.decode(ARGV[10])
+local first, last = after:match("^(%d+):(.+)$")
+local wanted = tags ~= "" and cjson.decode(tags)
 
-local function has_tag(tags)
-  for _, tag in ipairs(tags and cjson.decode(tags) or {}) do
+local function has_tag(own)
+  for _, tag in ipairs(own and cjson.decode(own) or {}) do
     for _, each in ipairs(wanted) do
       if tag == each then
         return true
@@ -17,20 +17,20 @@ local function has_tag(tags)
   end
 end
 
-local entries = redis.call("ZREVRANGEBYSCORE", base .. ":tokens", score or "+inf", "-inf", "WITHSCORES", "LIMIT", 0, LOOKED_AT)
-local found = { #entries == 2 * LOOKED_AT and entries[#entries] .. ":" .. entries[#entries - 1] or "" }
-for place = 1, #entries, 2 do
-  local id, at = entries[place], entries[place + 1]
-  local key = base .. ":token:" .. id
-  local token = redis.call("HMGET", key, "status", "tags")
-  if not token[1] then
+local entries = redis.call("ZREVRANGEBYSCORE", base .. ":tokens", first or "+inf", "-inf", "WITHSCORES", "LIMIT", 0, LOOKED_AT)
+local page = { #entries == 2 * LOOKED_AT and entries[#entries] .. ":" .. entries[#entries - 1] or "" }
+for index = 1, #entries, 2 do
+  local id, score = entries[index], entries[index + 1]
+  local token = fields(token_key(id), "status", "tags")
+  local is_before = score == first and id >= last
+  if not token.status then
     redis.call("ZREM", base .. ":tokens", id)
-  elseif not (at == score and id >= last) and (ARGV[9] == "" or token[1] == ARGV[9]) and (not wanted or has_tag(token[2])) then
-    found[#found + 1] = { id, at, unpack(redis.call("HGETALL", key)) }
-    if #found > tonumber(ARGV[8]) then
-      found[1] = at .. ":" .. id
+  elseif not is_before and (status == "" or token.status == status) and (not wanted or has_tag(token.tags)) then
+    page[#page + 1] = { id, score, unpack(redis.call("HGETALL", token_key(id))) }
+    if #page > tonumber(most) then
+      page[1] = score .. ":" .. id
       break
     end
   end
 end
-return { 1, found, outbox }
+return { 1, page, outbox }

@@ -1,5 +1,5 @@
--- Read what scripts have left to do on all shards.
--- ARGV[7] at most how many
+-- Read effects: work on all shards that scripts could not do themselves.
+-- ARGV[7] most: at most how many
 -- Derives :effects.
--- Returns {1, entries such as "cancel-children:<run>"}.
-return { 1, redis.call("SRANDMEMBER", base .. ":effects", tonumber(ARGV[7])), outbox }
+-- Returns {1, entries, for example "cancel-children:<run>"}.
+return { 1, redis.call("SRANDMEMBER", base .. ":effects", tonumber(most)), outbox }

@@ -1,9 +1,9 @@
 -- Read the statuses of several runs.
--- ARGV[7] and further: run ids
+-- ARGV[7...] ids of the runs
 -- Derives :run:<id>.
 -- Returns {1, list of statuses}, "" for a run that is unknown.
-local found = {}
-for index = 7, #ARGV do
-  found[#found + 1] = redis.call("HGET", run_key(ARGV[index]), "status") or ""
+local statuses = {}
+for _, id in ipairs(ids) do
+  statuses[#statuses + 1] = redis.call("HGET", run_key(id), "status") or ""
 end
-return { 1, found, outbox }
+return { 1, statuses, outbox }

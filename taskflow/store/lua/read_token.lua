@@ -1,6 +1,9 @@
 -- Read a token.
--- ARGV[7] token id
+-- ARGV[7] id of the token
 -- Derives :token:<id>.
 -- Returns {1, {field, value, ...}}, {0, "MISSING"}.
-local fields = redis.call("HGETALL", base .. ":token:" .. ARGV[7])
-return { #fields > 0 and 1 or 0, #fields > 0 and fields or "MISSING", outbox }
+local record = redis.call("HGETALL", token_key(id))
+if #record == 0 then
+  return { 0, "MISSING", outbox }
+end
+return { 1, record, outbox }

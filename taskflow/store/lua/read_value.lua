@@ -1,9 +1,9 @@
--- Read what keep_value kept.
--- ARGV[7] kind  [8] task or group id
+-- Read a value that keep_value kept.
+-- ARGV[7] kind  [8] id of the task or group
 -- Derives :kept:<kind>:<id>.
 -- Returns {1, JSON}, {0, "MISSING"}.
-local found = redis.call("GET", base .. ":kept:" .. ARGV[7] .. ":" .. ARGV[8])
-if not found then
+local value = redis.call("GET", base .. ":kept:" .. kind .. ":" .. id)
+if not value then
   return { 0, "MISSING", outbox }
 end
-return { 1, found, outbox }
+return { 1, value, outbox }

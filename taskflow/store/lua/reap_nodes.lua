@@ -1,15 +1,13 @@
--- Take the runs of nodes whose lease is over. After a pause in reaping, or a jump of the clock, every node first gets a
--- full lease: a store that was away must not make running work run twice.
--- include: event push reserve timers queue limits slots pending grant dispatch enqueue close release hooks executing attempt nodes
--- more: waits
--- ARGV[7] lease ms  [8] heartbeat ms  [9] at most how many runs  [10] error JSON for the lost attempts
+-- Take the runs of nodes whose lease has ended. After a pause in reaping, or a jump of the clock, every node first gets a
+-- full lease, so that a store that was away does not make running work run twice.
+-- ARGV[7] lease_ms  [8] heartbeat_ms  [9] most: at most how many runs  [10] error JSON for the lost attempts
 -- Derives :nodes, :node:<id>, :node:<id>:runs, :upkeep.
 -- Returns {1, runs taken, or -1 when leases were granted instead}: as many as asked for means that more are left.
 local upkeep = base .. ":upkeep"
-local lease, count = tonumber(ARGV[7]), tonumber(ARGV[9])
+local lease, count = tonumber(lease_ms), tonumber(most)
 local before = tonumber(redis.call("HGET", upkeep, "reaped"))
 redis.call("HSET", upkeep, "reaped", now)
-if not before or now - before > 2 * tonumber(ARGV[8]) or now < before then
+if not before or now - before > 2 * tonumber(heartbeat_ms) or now < before then
   for _, node in ipairs(redis.call("ZRANGEBYSCORE", base .. ":nodes", "(0", "+inf")) do
     redis.call("ZADD", base .. ":nodes", now + lease, node)
   end
@@ -20,14 +18,14 @@ for _, node in ipairs(redis.call("ZRANGEBYSCORE", base .. ":nodes", "-inf", now,
   if taken >= count then
     break
   end
-  redis.call("ZADD", base .. ":nodes", 0, node) -- its lease is over for good, whatever it says from now on
-  desert(node)
+  redis.call("ZADD", base .. ":nodes", 0, node) -- 0 is an ended lease: a late heartbeat does not renew it
+  desert_queues(node)
   local had = redis.call("HLEN", base .. ":node:" .. node .. ":runs")
-  local left = give_up_node(node, count - taken, "LOST", ARGV[10])
+  local left = give_up_node(node, count - taken, "LOST", error)
   taken = taken + had - left
   if left > 0 then
     break
   end
-  forget(node)
+  forget_node(node)
 end
 return { 1, taken, outbox }

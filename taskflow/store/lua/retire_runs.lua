@@ -1,16 +1,15 @@
--- Finished runs are in the history: from now on the store keeps them for the retention only.
--- include: close
--- ARGV[7] retention ms  [8...] run ids
+-- Keep finished runs for the retention only, from now on: they are in the history.
+-- ARGV[7] kept_ms: the retention  [8...] ids of the runs
 -- Derives :run:<id>, :streams:<run>, :stream:<run>:<name>, :input:<run>:<name>.
 -- Returns {1, how many of them are finished and still here}.
 local retired = 0
-for index = 8, #ARGV do
-  local key = run_key(ARGV[index])
-  local run = redis.call("HMGET", key, "finished", "streams")
-  if run[1] then
-    redis.call("PEXPIRE", key, ARGV[7])
-    if run[2] then
-      keep_streams(ARGV[index], ARGV[7])
+for _, id in ipairs(ids) do
+  local key = run_key(id)
+  local run = fields(key, "finished", "streams")
+  if run.finished then
+    redis.call("PEXPIRE", key, kept_ms)
+    if run.streams then
+      expire_streams(id, kept_ms)
     end
     retired = retired + 1
   end

@@ -1,29 +1,32 @@
--- Append items to an input stream of a run, and let a wait for one of them go on.
--- include: event push reserve timers queue limits slots pending grant dispatch append
--- more: enqueue waits
--- ARGV[7] run id  [10] name  [15] 1 to close  [16...] items; [8] is "", [9] is input, and all as of append_items
--- Derives :run:<id>: the wait for an item is its field "asked:<name>:<index>".
+-- Append items to an input stream of a run, and complete the waits for them.
+-- ARGV[7] id of the run  [8] claim: ""  [9] kind: input  [10] name of the stream
+--   [11] nonce of this call, 8 characters, so that a repeated call changes nothing  [12] most_items  [13] most_bytes
+--   [14] most_streams of a run  [15] is_last: 1 when nothing is to follow  [16...] items, JSON
+-- Derives :run:<id>: the wait for an item is its field "asked:<name>:<index>"; and what append_items derives.
 -- Returns {code, count} as append_items does.
-local id, name, is_closing = ARGV[7], ARGV[10], ARGV[15] == "1"
-local reply, is_repeated = append()
+local reply, is_repeated = append({
+  id = id, claim = claim, kind = kind, name = name, nonce = nonce, most_items = most_items, most_bytes = most_bytes,
+  most_streams = most_streams, is_last = is_last == "1", items = items,
+})
 if reply[1] ~= 1 or is_repeated then
   return reply
 end
+local prefix = "asked:" .. name .. ":"
+
 local function answer(index, value)
-  local field = "asked:" .. name .. ":" .. string.format("%d", index)
+  local field = prefix .. string.format("%d", index)
   local wait = redis.call("HGET", run_key(id), field)
   if wait then
     redis.call("HDEL", run_key(id), field)
-    more().deliver(id, wait, "0", value)
+    deliver(id, wait, "0", value)
   end
-  return wait
 end
-local first = reply[2] - (#ARGV - 15)
-for at = 16, #ARGV do
-  answer(first + at - 16, string.format('{"index":%d,"item":%s}', first + at - 16, ARGV[at]))
+local first = reply[2] - #items
+for offset, item in ipairs(items) do
+  local index = first + offset - 1
+  answer(index, string.format('{"index":%d,"item":%s}', index, item))
 end
-local prefix = "asked:" .. name .. ":"
-for _, field in ipairs(is_closing and redis.call("HKEYS", run_key(id)) or {}) do
+for _, field in ipairs(is_last == "1" and redis.call("HKEYS", run_key(id)) or {}) do
   local index = field:sub(1, #prefix) == prefix and field:sub(#prefix + 1):match("^%d+$")
   if index then
     answer(tonumber(index), '{"closed":true}')

@@ -1,16 +1,15 @@
--- Say that a node takes from Celery queues it consumes again, or for now no longer: a node full of waiting runs leaves the
--- ordinary ones alone. What is reserved on a queue that nobody takes from gives its slots back, as when its last node ends.
--- include: event push reserve timers queue limits slots pending grant dispatch
--- ARGV[7] node id  [8] JSON list of Celery queues  [9] capacity, 0 to leave them alone  [10] JSON list of the node's classes
+-- Have a node take from Celery queues that it consumes again, or leave them alone for now: a node full of waiting runs takes
+-- no ordinary ones. Reservations on a queue from which no node takes give their slots back, as when its last node ends.
+-- ARGV[7] node  [8] queues: JSON list of Celery queues  [9] capacity, 0 to leave them alone  [10] classes of the node, JSON
 -- Derives :nodes, :node:<id>, :serving:<Celery queue>, :deserted, :blocked:<class>.
 -- Returns {1, 1}, {0, "UNREGISTERED"} when the node takes no runs any more.
-local node, capacity = ARGV[7], tonumber(ARGV[9])
+local is_serving = tonumber(capacity) > 0
 if redis.call("HEXISTS", base .. ":node:" .. node, "queues") == 0 then
   return { 0, "UNREGISTERED", outbox }
 end
-for _, queue in ipairs(cjson.decode(ARGV[8])) do
+for _, queue in ipairs(cjson.decode(queues)) do
   local serving = base .. ":serving:" .. queue
-  if capacity > 0 then
+  if is_serving then
     redis.call("HSET", serving, node, capacity)
     redis.call("SREM", base .. ":deserted", queue)
   else
@@ -20,8 +19,8 @@ for _, queue in ipairs(cjson.decode(ARGV[8])) do
     end
   end
 end
-if capacity > 0 then
-  for _, class in ipairs(cjson.decode(ARGV[10])) do
+if is_serving then
+  for _, class in ipairs(cjson.decode(classes)) do
     unblock(class, 100)
   end
 end

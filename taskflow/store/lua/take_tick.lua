@@ -1,12 +1,12 @@
--- Let one node do the upkeep that is due, and tell the others when to look again.
--- ARGV[7] node id  [8] heartbeat ms  [9] sweep interval ms  [10] how long the tick is held, ms
+-- Let one node do the upkeep that is due; the reply to another is when to look again.
+-- ARGV[7] node  [8] heartbeat_ms  [9] sweep_ms: the interval of sweeps  [10] hold_ms: how long the tick is held
 -- Derives :tick, :delayed, :timers, :effects, :nodes, :ticket_queues, :canvas, :deserted, :upkeep.
 -- Returns {1, what is due, e.g. "runs nodes sweep"} when this node has the tick, {0, ms to wait} when nothing is due or
 --   another node has it.
-local upkeep = redis.call("HMGET", base .. ":upkeep", "reaped", "swept")
+local upkeep = fields(base .. ":upkeep", "reaped", "swept")
 local instants = {
-  nodes = tonumber(upkeep[1] or "0") + tonumber(ARGV[8]),
-  sweep = tonumber(upkeep[2] or "0") + tonumber(ARGV[9]),
+  nodes = tonumber(upkeep.reaped or "0") + tonumber(heartbeat_ms),
+  sweep = tonumber(upkeep.swept or "0") + tonumber(sweep_ms),
 }
 for name, key in pairs({ runs = ":delayed", timers = ":timers", nodes = ":nodes", tickets = ":ticket_queues", canvas = ":canvas" }) do
   local head = redis.call("ZRANGE", base .. key, 0, 0, "WITHSCORES")[2]
@@ -25,7 +25,7 @@ end
 if #due == 0 then
   return { 0, math.ceil(first - now), outbox }
 end
-if redis.call("SET", base .. ":tick", ARGV[7], "NX", "PX", ARGV[10]) then
+if redis.call("SET", base .. ":tick", node, "NX", "PX", hold_ms) then
   return { 1, table.concat(due, " "), outbox }
 end
-return { 0, tonumber(ARGV[10]), outbox }
+return { 0, tonumber(hold_ms), outbox }

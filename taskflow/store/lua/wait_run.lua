@@ -1,49 +1,45 @@
--- Open waits of a run, and let it wait: its slot is given back until one of its waits is done.
--- include: event push reserve timers queue limits slots pending grant dispatch executing
--- more: enqueue release waits
--- ARGV[7] run id  [8] claim  [9] waits to open, JSON list of [name, items, due ms, "+<ms>" or ""]  [10] the waits that keep
---   it waiting, JSON list of names; "" when its code goes on for now  [11] 1 when they outlive the attempt (durable)
---   [12] entries of its journal, JSON object, or ""  [13...] names of waits to forget
+-- Open waits of a run, and let it wait: it gives its slot back until one of its waits is done.
+-- ARGV[7] id of the run  [8] claim  [9] opened: JSON list of [name, items, due ms, "+<ms>" or ""]  [10] awaited: the waits
+--   that keep it waiting, JSON list of names; "" when its code goes on for now  [11] is_durable: 1 when they outlive the
+--   attempt  [12] entries of its journal, JSON object, or ""  [13...] forgotten: names of waits
 -- Derives :waits:<run>, :journal:<run>.
 -- Returns {1, "OPEN"}; {1, "WAITING"} when it waits, also when it did already; {1, "DONE"} when one of the waits is done;
---   {0, status} when the claim is over.
-local id = ARGV[7]
-local key, run = run_key(id), executing(id)
-if ARGV[10] ~= "" and run.status == "EXECUTING" and is_grant_of(run.claim, run.granted, ARGV[8]) then
-  return { 1, "WAITING", outbox } -- a repeated call: it waited, and was let go on already
+--   {0, status} when the claim has ended.
+local key, run = run_key(id), read_execution(id)
+if awaited ~= "" and run.status == "EXECUTING" and is_grant_of(run.claim, run.granted, claim) then
+  return { 1, "WAITING", outbox } -- a repeated call: it waited, and was resumed already
 end
-if run.claim ~= ARGV[8] or not (run.status == "EXECUTING" or is_parked(run)) then
+if run.claim ~= claim or not (run.status == "EXECUTING" or is_parked(run)) then
   return { 0, run.status, outbox }
 end
-local waits = base .. ":waits:" .. id
-if ARGV[12] ~= "" then
-  more().write_journal(id, cjson.decode(ARGV[12]))
+local waits = waits_key(id)
+if entries ~= "" then
+  add_entries(id, cjson.decode(entries))
 end
-for at = 13, #ARGV do
-  more().forget_wait(id, ARGV[at])
+for _, name in ipairs(forgotten) do
+  forget_wait(id, name)
 end
-for _, wait in ipairs(cjson.decode(ARGV[9])) do
-  local name, items, due = wait[1], wait[2], wait[3]
+for _, wait in ipairs(cjson.decode(opened)) do
+  local name, items, due = wait[1], wait[2], instant_of(wait[3])
   if redis.call("HSETNX", waits, name .. ":left", items) == 1 then
     redis.call("HSET", waits, name .. ":items", items)
     redis.call("HSET", key, "waits", 1)
-    if ARGV[11] == "1" then
+    if is_durable == "1" then
       redis.call("HSET", key, "durable", 1)
     end
-    if due ~= "" then
-      due = due:sub(1, 1) == "+" and now + tonumber(due) or tonumber(due)
+    if due then
       redis.call("HSET", waits, name .. ":due", string.format("%d", due))
-      set_timer(more().wait_timer(id, name), due)
+      set_timer(wait_timer(id, name), due)
     end
   end
 end
-if ARGV[10] == "" then
+if awaited == "" then
   return { 1, "OPEN", outbox }
 end
 if run.status ~= "EXECUTING" then
   return { 1, "WAITING", outbox }
 end
-for _, name in ipairs(cjson.decode(ARGV[10])) do
+for _, name in ipairs(cjson.decode(awaited)) do
   if redis.call("HGET", waits, name .. ":left") == "0" then
     return { 1, "DONE", outbox }
   end
@@ -54,6 +50,6 @@ if run.max_duration then
 end
 set_status(id, run.queue, "EXECUTING", "WAITING", "parked", 1, "computed", string.format("%d", computed))
 if run.slot then
-  more().release_slot(id)
+  release_slot(id)
 end
 return { 1, "WAITING", outbox }

@@ -1,20 +1,19 @@
--- Take unclaimed reservations back from Celery queues that lost their last node: slot back, place kept. Runs that preferred
--- a version which is gone go to another one.
--- include: event push reserve timers queue limits slots pending grant dispatch enqueue move
--- ARGV[7] at most how many
+-- Withdraw unclaimed reservations on Celery queues that lost their last node. The runs give their slots back and keep their
+-- places in the order. Runs that preferred a version which is gone go to another one.
+-- ARGV[7] most: at most how many
 -- Derives :deserted, :unclaimed:<Celery queue>, :run:<id>.
 -- Returns {1, how many were withdrawn}: as many as asked for means that more may be left.
-local left, freed = tonumber(ARGV[7]), {}
+local left, freed = tonumber(most), {}
 for _, celery_queue in ipairs(redis.call("SRANDMEMBER", base .. ":deserted", 10)) do
   local ids = redis.call("SRANDMEMBER", base .. ":unclaimed:" .. celery_queue, left)
   for _, id in ipairs(ids) do
-    local run = redis.call("HMGET", run_key(id), "slot", "class", "order", "ckey")
+    local run = fields(run_key(id), "slot", "class", "order")
     withdraw(id)
     redis.call("SREM", base .. ":unclaimed:" .. celery_queue, id)
-    if run[1] then
+    if run.slot then
       local queue, concurrency_key = free_slot(id)
       rate_give_back(queue, read_limits(queue), concurrency_key)
-      pend(id, queue, order_class(id, run[2]), concurrency_key, run[3], true)
+      pend(id, queue, order_class(id, run.class), concurrency_key, run.order, true)
       freed[queue] = true
     end
   end
@@ -34,4 +33,4 @@ end
 for queue in pairs(freed) do
   dispatch(queue)
 end
-return { 1, tonumber(ARGV[7]) - left, outbox }
+return { 1, tonumber(most) - left, outbox }

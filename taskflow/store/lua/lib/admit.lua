@@ -1,7 +1,7 @@
--- What a claim must know besides that its ticket is good: may the run start now?
+-- Admit a claim only while its queue allows it. Derives :environment:waiting.
 
--- A ticket may have been published before its queue was paused or got a limit. Returns whether the run holds a slot or
--- got one; a run that may not start is pending again, before all others.
+-- A ticket may have been published before its queue was paused or got a limit. Returns whether the run has a slot, or got
+-- one now. A run that may not start is pending again, before all others.
 local function admit(id, queue, class, slot, concurrency_key, order)
   local limits = read_limits(queue)
   local full = not slot and is_full(queue, limits)

@@ -1,45 +1,46 @@
--- Append items to a stream of a run. Arguments and what is returned: append_items. Derives :stream:<run>:<name>,
--- :input:<run>:<name>, :streams:<run>. The second value is true when the call is a repeated one.
-local OVERHEAD, REMEMBERED = 16, 128 * 8 -- a stream's field: bytes, the claim under which it was closed, last calls
+-- Append items to a stream of a run. Derives :run:<id>, :stream:<run>:<name>, :input:<run>:<name>, :streams:<run>.
+-- A stream's state, its field in :streams:<run>: bytes, the claim under which it was closed or "-", nonces of the last calls.
+local OVERHEAD, REMEMBERED = 16, 128 * 8
 
-local function append()
-  local id, claim, nonce = ARGV[7], ARGV[8], ARGV[11]
-  local run = redis.call("HMGET", run_key(id), "status", "claim", "finished", "streams")
-  if not run[1] then
+-- `call` has the arguments of append_items by name. Returns the reply of append_items, and true for a repeated call.
+local function append(call)
+  local id, claim, items = call.id, call.claim, call.items
+  local run = fields(run_key(id), "status", "claim", "finished", "streams")
+  if not run.status then
     return { 0, "MISSING", outbox }
   end
-  local name = ARGV[9] .. ":" .. id .. ":" .. ARGV[10]
+  local name = call.kind .. ":" .. id .. ":" .. call.name
   local key, states = base .. ":" .. name, base .. ":streams:" .. id
   local state = redis.call("HGET", states, name)
-  local bytes, closed, calls = (state or "0 - "):match("^(%d+) (%S+) (.*)$")
+  local bytes, closed, nonces = (state or "0 - "):match("^(%d+) (%S+) (.*)$")
   local count = redis.call("XLEN", key)
-  if calls:find(nonce, 1, true) then
+  if nonces:find(call.nonce, 1, true) then
     return { 1, count, outbox }, true
   end
-  if run[3] or (claim ~= "" and run[2] ~= claim) then
-    return { 0, run[3] and run[1] or "STALE", outbox }
+  if run.finished or (claim ~= "" and run.claim ~= claim) then
+    return { 0, run.finished and run.status or "STALE", outbox }
   end
-  if closed ~= "-" and (claim == "" or tonumber(claim) <= tonumber(closed)) then -- an attempt may reopen what one before closed
+  if closed ~= "-" and (claim == "" or tonumber(claim) <= tonumber(closed)) then -- a later attempt may reopen a stream
     return { 5, 0, outbox }
   end
   local added = 0
-  for index = 16, #ARGV do
-    added = added + #ARGV[index] + OVERHEAD
+  for _, item in ipairs(items) do
+    added = added + #item + OVERHEAD
   end
-  if count + #ARGV - 15 > tonumber(ARGV[12]) then
-    return { 2, count + #ARGV - 15, outbox }
-  elseif bytes + added > tonumber(ARGV[13]) then
+  if count + #items > tonumber(call.most_items) then
+    return { 2, count + #items, outbox }
+  elseif bytes + added > tonumber(call.most_bytes) then
     return { 3, bytes + added, outbox }
-  elseif not state and redis.call("HLEN", states) >= tonumber(ARGV[14]) then
+  elseif not state and redis.call("HLEN", states) >= tonumber(call.most_streams) then
     return { 4, redis.call("HLEN", states) + 1, outbox }
   end
-  for index = 16, #ARGV do
+  for _, item in ipairs(items) do
     count = count + 1
-    redis.call("XADD", key, string.format("%d-0", count), "item", ARGV[index])
+    redis.call("XADD", key, string.format("%d-0", count), "item", item)
   end
-  closed = ARGV[15] == "1" and (run[2] or "0") or "-"
-  redis.call("HSET", states, name, string.format("%d %s ", bytes + added, closed) .. (calls .. nonce):sub(-REMEMBERED))
-  if not run[4] then
+  closed = call.is_last and (run.claim or "0") or "-"
+  redis.call("HSET", states, name, string.format("%d %s ", bytes + added, closed) .. (nonces .. call.nonce):sub(-REMEMBERED))
+  if not run.streams then
     redis.call("HSET", run_key(id), "streams", "1")
   end
   redis.call("PUBLISH", key, "")

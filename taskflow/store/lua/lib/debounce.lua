@@ -1,15 +1,16 @@
--- Put off a delayed run of the same key instead of making another. Derives :debounce:<task>:<digest>, :delayed.
--- Uses the call's arguments from `at` on, see make.lua. Returns the id of the run that was put off; otherwise `id` takes the key.
-local function replace_with_call(key, at)
-  local further = ARGV[at + 12] ~= "" and cjson.decode(ARGV[at + 12]) or {}
-  local given = {
-    payload = ARGV[at + 2], args = ARGV[at + 3], class = ARGV[at + 6], max_attempts = ARGV[at + 7], tags = ARGV[at + 8],
+-- Put off a delayed run with the same debounce key instead of making another. Derives :debounce:<task>:<digest>, :run:<id>.
+
+-- `call` has the values of the new trigger by field, "" for a field to remove, and `further` as in make.
+local function replace_with_call(key, call)
+  local further = call.further
+  local values = {
+    payload = call.payload, args = call.args, class = call.class, max_attempts = call.max_attempts, tags = call.tags,
     metadata = further.metadata or "", max_duration = further.max_duration or "",
   }
-  if further.foreign then -- what a worker has said of the task, or will say, counts
-    given.class, given.max_attempts = nil, nil
+  if further.foreign then -- a worker registers these two, or has registered them
+    values.class, values.max_attempts = nil, nil
   end
-  for name, value in pairs(given) do
+  for name, value in pairs(values) do
     if value == "" then
       redis.call("HDEL", key, name)
     else
@@ -18,26 +19,28 @@ local function replace_with_call(key, at)
   end
 end
 
-local function debounce(id, told, at)
-  local holder_key = base .. ":debounce:" .. told.key
+-- `options` has key, trailing and max_delay (ms, or null). Returns the id of the run that was put off, nothing when the run
+-- `id` takes the key and is to be made.
+local function debounce(id, options, call)
+  local holder_key = base .. ":debounce:" .. options.key
   local holder = redis.call("GET", holder_key)
-  local due = now + tonumber(ARGV[at + 9])
+  local due = now + tonumber(call.due)
   if holder then
-    local run = redis.call("HMGET", run_key(holder), "status", "created", "due")
-    local is_within = told.max_delay == cjson.null or run[2] and due <= tonumber(run[2]) + told.max_delay
-    if (run[1] == "DELAYED" or run[1] == "PENDING_VERSION") and is_within then
-      if due > tonumber(run[3]) then
+    local run = fields(run_key(holder), "status", "created", "due")
+    local is_within = options.max_delay == cjson.null or run.created and due <= tonumber(run.created) + options.max_delay
+    if (run.status == "DELAYED" or run.status == "PENDING_VERSION") and is_within then
+      if due > tonumber(run.due) then
         redis.call("HSET", run_key(holder), "due", string.format("%d", due))
-        if run[1] == "DELAYED" then
-          delay(holder, due)
+        if run.status == "DELAYED" then
+          delay_run(holder, due)
         end
       end
-      if told.trailing then
-        replace_with_call(run_key(holder), at)
+      if options.trailing then
+        replace_with_call(run_key(holder), call)
       end
       return holder
     end
   end
   redis.call("SET", holder_key, id)
-  redis.call("HSET", run_key(id), "debounce", told.key)
+  redis.call("HSET", run_key(id), "debounce", options.key)
 end

@@ -1,12 +1,12 @@
--- Tell history and whoever watches that a run changed; count the queue's load. Derives :events, :load.
-local EVENTS_KEPT = "200000" -- a number would be written with 17 digits, which takes longer than the command
+-- Write events, which history and subscribers read, and count the load of queues. Derives :events, :load.
+local EVENTS_KEPT = "200000" -- a text, because Lua writes a number with 17 digits, which takes longer than the command
 local LOADS = { QUEUED = "queued", EXECUTING = "running", DELAYED = "delayed", REATTEMPTING = "delayed", PENDING_VERSION = "pending" }
 
 local function event(id, kind, value)
   redis.call("XADD", base .. ":events", "MAXLEN", "~", EVENTS_KEPT, "*", "run", id, "kind", kind, "value", value)
 end
 
--- Every change of a run's status goes through here, with further fields. `before` is "" for a new run.
+-- Change a run's status, and further fields with it. Every change of a status is made here. `before` is "" for a new run.
 local function set_status(id, queue, before, after, ...)
   redis.call("HSET", run_key(id), "status", after, ...)
   local left, entered = LOADS[before], LOADS[after]

@@ -1,10 +1,10 @@
--- Apply one operation {kind, path, value as JSON text} to metadata taken apart by `members`.
-
-local function is_same(one, other)
+-- Apply an operation {kind, path, value as JSON text} to metadata, which `members_of` has cut into names and values.
+local function is_same_json(one, other)
   return one == other or cjson.decode("[" .. one .. "]")[1] == cjson.decode("[" .. other .. "]")[1]
 end
 
--- Each gets the old value's text (nil for none) and returns the new one (nil for none), or nothing fitting and true.
+-- Each takes the old value's text (nil for none) and returns the new one (nil for none); and true as well when the old value
+-- does not fit the operation.
 local ACTS = {}
 
 function ACTS.set(_, value)
@@ -27,8 +27,8 @@ function ACTS.remove(old, value)
     return old, true
   end
   local kept = {}
-  for _, one in ipairs(old and parts(old) or {}) do
-    kept[#kept + 1] = not is_same(one, value) and one or nil
+  for _, element in ipairs(old and elements_of(old) or {}) do
+    kept[#kept + 1] = not is_same_json(element, value) and element or nil
   end
   return old and "[" .. table.concat(kept, ",") .. "]"
 end
@@ -43,29 +43,30 @@ function ACTS.increment(old, value)
   return string.format(is_whole and "%.0f" or "%.17g", sum)
 end
 
--- Returns true when the operation does not fit what is there, which then stays.
-local function change(names, values, operation, level)
+-- Apply an operation to the member that its path names from `level` on. Returns true when it does not fit the old value,
+-- which then stays.
+local function apply(names, values, operation, level)
   local name = operation[2][level]
-  local old, new, misfit = values[name], nil, nil
+  local old, new, is_misfit = values[name], nil, nil
   if level == #operation[2] then
-    new, misfit = ACTS[operation[1]](old, operation[3])
+    new, is_misfit = ACTS[operation[1]](old, operation[3])
   elseif old and old:sub(1, 1) ~= "{" then
     return true
   elseif old or (operation[1] ~= "delete" and operation[1] ~= "remove") then
-    local inner_names, inner_values = members(old or "{}")
-    misfit = change(inner_names, inner_values, operation, level + 1)
-    new = object(inner_names, inner_values)
+    local inner_names, inner_values = members_of(old or "{}")
+    is_misfit = apply(inner_names, inner_values, operation, level + 1)
+    new = object_text(inner_names, inner_values)
   end
-  if misfit then
+  if is_misfit then
     return true
   end
   values[name] = new
   if new and not old then
     names[#names + 1] = name
   elseif old and not new then
-    for place, other in ipairs(names) do
+    for index, other in ipairs(names) do
       if other == name then
-        table.remove(names, place)
+        table.remove(names, index)
         break
       end
     end

@@ -1,7 +1,7 @@
--- Publish a ticket: push Celery's own message onto the broker's list, or leave it to the caller.
--- Derives :templates and the broker's list <prefix><Celery queue>, which is outside the hash tag (one server, no cluster).
+-- Push a ticket, Celery's own message, onto the broker's list, or leave it to the caller.
+-- Derives :templates and the broker's list <prefix><Celery queue>, which is outside the hash tag (one server, not a cluster).
 local ARGS_SHOWN = 1000
-local cut_templates = {} -- outlives the call: what a template's text is cut into depends on nothing else
+local cut_templates = {} -- outlives the call, because the pieces of a template depend on its text alone
 
 local function shown_args(payload, redacted)
   local args = redacted or payload or ""
@@ -11,41 +11,41 @@ local function shown_args(payload, redacted)
   return args
 end
 
--- Returns the text between a template's tokens at odd places, and the tokens' names at even ones.
-local function cut(template)
-  local parts, place = cut_templates[template], 1
-  if parts then
-    return parts
+-- Returns a template's pieces: text at odd indices, the name of the token behind it at even ones.
+local function cut_template(template)
+  local pieces, rest = cut_templates[template], 1
+  if pieces then
+    return pieces
   end
-  parts = {}
+  pieces = {}
   for text, token, after in template:gmatch("(.-)@(%u+)@()") do
-    parts[#parts + 1], parts[#parts + 2], place = text, token, after
+    pieces[#pieces + 1], pieces[#pieces + 2], rest = text, token, after
   end
-  parts[#parts + 1] = template:sub(place)
-  cut_templates[template] = parts
-  return parts
+  pieces[#pieces + 1] = template:sub(rest)
+  cut_templates[template] = pieces
+  return pieces
 end
 
-local function fill_in(template, values)
+local function fill_template(template, values)
   local filled = {}
-  for place, part in ipairs(cut(template)) do
-    filled[place] = place % 2 == 1 and part or values[part]
+  for index, piece in ipairs(cut_template(template)) do
+    filled[index] = index % 2 == 1 and piece or values[piece]
   end
   return table.concat(filled)
 end
 
--- `run` is {task, payload, redacted args}. `is_front` puts it before what waits in the list already.
+-- `run` has a task, a payload, and redacted args when its payload is not to be shown. `is_front`: before all other tickets.
 local function push(id, run, reservation, queue, is_front)
-  local args = shown_args(run[2], run[3])
-  local task = run[1]
-  local known = "template:" .. task -- a script that makes many runs asks once
-  memo[known] = memo[known] or delivery ~= "" and redis.call("HGET", base .. ":templates", task)
-  local template = memo[known]
+  local args = shown_args(run.payload, run.args)
+  local task = run.task
+  local name = "template:" .. task -- read once a call, because a script may make many runs
+  memo[name] = memo[name] or delivery ~= "" and redis.call("HGET", base .. ":templates", task)
+  local template = memo[name]
   if not template then
     outbox[#outbox + 1] = { id, task, reservation, queue, args }
     return
   end
-  local message = fill_in(template, {
+  local message = fill_template(template, {
     RUN = id,
     RESERVATION = reservation,
     QUEUE = queue,

@@ -1,4 +1,4 @@
--- A queue is governed when it has a hash, or the environment has: its runs wait in its pending order.
+-- Keys of queues. A queue is governed when it has a hash, or the environment has one: its runs wait in its pending order.
 -- Derives :queue:<queue>, :environment.
 local function queue_key(queue)
   if queue:find(":", 1, true) then -- a task's id may hold colons, which separate the parts of keys

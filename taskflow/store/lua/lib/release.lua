@@ -1,4 +1,4 @@
--- Give the slot back and let what waited for it have it.
+-- Give a run's slot back and start the runs that waited for it.
 local function release_slot(id)
   local queue, concurrency_key = free_slot(id)
   if not queue then

@@ -1,11 +1,12 @@
--- Give a run a new reservation and publish its ticket. Derives :tickets:<Celery queue>, :ticket_queues.
+-- Give a run a reservation and publish its ticket, or withdraw the reservation.
+-- Derives :tickets:<Celery queue>, :ticket_queues, :unclaimed:<Celery queue>.
 local function publish(id, run, reservation, queue, is_front)
   local due = string.format("%d", now + reservation_ms)
   redis.call("ZADD", base .. ":tickets:" .. queue, due, id)
-  local said = "announced:" .. queue -- a script that makes many runs says once that a queue is to be looked at
-  if not memo[said] then
+  local name = "announced:" .. queue -- once a call, because a script may make many runs
+  if not memo[name] then
     redis.call("ZADD", base .. ":ticket_queues", "NX", due, queue)
-    memo[said] = true
+    memo[name] = true
   end
   push(id, run, reservation, queue, is_front)
 end
@@ -17,8 +18,8 @@ local function reserve(id, run, queue, is_front)
   publish(id, run, reservation, queue, is_front)
 end
 
--- Take back whatever reservation a run has: its ticket, wherever it is, will be refused.
--- Returns whether that leaves room in its class.
+-- Withdraw a run's reservation, if it has one. A claim with its ticket is refused from now on.
+-- Returns whether that leaves room in the run's class.
 local function withdraw(id)
   local key = run_key(id)
   local queue = redis.call("HGET", key, "ticket")

@@ -1,4 +1,4 @@
--- Slots are members of sets, so that giving one back twice is harmless.
+-- Slots of a queue and of the environment. They are members of sets, so that giving one back twice is harmless.
 -- Derives :queue:<queue>:slots, :queue:<queue>:slots:<key>, :queue:<queue>:holders, :environment:slots.
 local function slots_used(queue, concurrency_key)
   local key = queue_key(queue)
@@ -8,7 +8,7 @@ local function slots_used(queue, concurrency_key)
   return redis.call("SCARD", key .. ":slots") - redis.call("HLEN", key .. ":holders")
 end
 
--- Whether another run of the queue may hold a slot: "queue" or "environment" say what is full.
+-- Returns "queue" or "environment" when it is full, so that no run of the queue may take a slot; else nothing.
 local function is_full(queue, limits)
   if limits.total and redis.call("SCARD", queue_key(queue) .. ":slots") >= limits.total then
     return "queue"
@@ -35,10 +35,10 @@ local function take_slot(id, queue, limits, concurrency_key)
   redis.call("HSET", run_key(id), "slot", queue)
 end
 
--- Returns the queue and concurrency key whose slot the run gave back, nothing when it held none.
+-- Returns the queue and the concurrency key of the slot that the run has given back, nothing when it had no slot.
 local function free_slot(id)
-  local held = redis.call("HMGET", run_key(id), "slot", "ckey")
-  local queue, concurrency_key = held[1], held[2] or ""
+  local run = fields(run_key(id), "slot", "ckey")
+  local queue, concurrency_key = run.slot, run.ckey or ""
   if not queue then
     return
   end

@@ -1,8 +1,9 @@
--- Instants at which upkeep has something to do. Derives :timers, :wake.
+-- Timers: instants at which upkeep has something to do. Derives :timers, :wake, :awaiting:<task or queue>.
 -- Members: "ttl:<run>" (expires unless it has started), "stop:<run>" (has computed long enough), "rate:<queue>\n<key>",
--- "wait:<run>\n<wait>", "token:<token>" (times out, or is forgotten), "look:<queue>" and "room:<class>" (a dispatch had more to look at than one script may), "patience:<run>" (ends it unless a
--- worker knows it by now), "task:<task>" and "queue:<queue>" (registered just now: runs may have waited for it).
-local STOP_GRACE_MS = 2000 -- beyond max_duration: the code stops itself first
+-- "wait:<run>\n<wait>", "token:<token>" (times out, or is forgotten), "look:<queue>" and "room:<class>" (a dispatch had
+-- more to look at than one script may), "patience:<run>" (expires unless a worker has registered its task and queue),
+-- "task:<task>" and "queue:<queue>" (a worker has just registered it: runs may wait for it).
+local STOP_GRACE_MS = 2000 -- beyond max_duration, because the code stops itself first
 
 local function wake(due)
   redis.call("XADD", base .. ":wake", "MAXLEN", "~", 16, "*", "due", due)
@@ -16,10 +17,10 @@ local function set_timer(member, due)
   end
 end
 
--- A task or queue ("task:<task>", "queue:<queue>") is known from now on.
-local function awaken(part)
-  if redis.call("EXISTS", base .. ":awaiting:" .. part) == 1 then
-    set_timer(part, now)
+-- Have upkeep start the runs that wait for a task or queue: "task:<task>", "queue:<queue>".
+local function awaken(awaited)
+  if redis.call("EXISTS", base .. ":awaiting:" .. awaited) == 1 then
+    set_timer(awaited, now)
   end
 end
 
