@@ -9,7 +9,7 @@ import pytest
 
 import taskflow.store
 from taskflow.store.connections import lua_code, scripts
-from tests.store.conftest import Bench
+from tests.support.bench import Bench
 
 OPERATIONS = Path(taskflow.store.__file__).parent / "operations"
 FIRST = 7
