@@ -1,4 +1,4 @@
-"""``python -m tests.faults SEED...``: drive each seed and say what it came to. See ``make faults``."""
+"""``python -m tests.faults SEED...``: drive each seed and print its result. See ``make faults``."""
 
 import argparse
 import contextlib
@@ -17,7 +17,7 @@ PACE = 20.0
 
 
 def main() -> int:
-    """Drive the seeds that are named, or a new one. Returns 1 when anything did not hold."""
+    """Drive the seeds that are named, or a new one. Returns 1 when any check failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
     parser.add_argument("seeds", nargs="*", type=int, help="default: a new one")
     parser.add_argument("--seconds", type=float, default=120)

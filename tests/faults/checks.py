@@ -1,4 +1,4 @@
-"""What must be true of the runs when everything is over."""
+"""Checks of the runs after the end of a drive."""
 
 import contextlib
 from collections import defaultdict
@@ -15,11 +15,11 @@ BAD_EVENTS = (
     "slots.swept", "run.broken", "pulse.failed", "upkeep.failed", "children.failed", "children.remain",
     "inbox.unknown", "node.leaving", "history.failed", "Exception in thread",
 )  # fmt: skip
-"""Log events that say that something of ours failed, though upkeep may have healed it."""
+"""Log events of a failure within taskflow, which upkeep may have repaired."""
 
 
 def read_runs(flow: TaskFlow, run_ids: Iterable[str]) -> dict[str, Run]:
-    """Return the records of those that exist."""
+    """Return the records of the runs that exist."""
     found: dict[str, Run] = {}
     with flow:
         for run_id in run_ids:
@@ -29,7 +29,7 @@ def read_runs(flow: TaskFlow, run_ids: Iterable[str]) -> dict[str, Run]:
 
 
 def check_ends(found: Mapping[str, Run], workload: Workload, ledger: Ledger) -> list[str]:
-    """Every run that was triggered is final; none exists whose trigger said that it was not made."""
+    """Check that every triggered run is final, and that no run exists whose trigger reported that it was not made."""
     certain = {*workload.certain, *(run_id for run_id, is_certain in ledger.made.items() if is_certain)}
     problems = [f"{run_id} is gone" for run_id in certain if run_id not in found]
     problems += [f"{run_id} is {run.status}" for run_id, run in found.items() if not run.is_finished]
@@ -39,7 +39,7 @@ def check_ends(found: Mapping[str, Run], workload: Workload, ledger: Ledger) -> 
 
 
 def check_statuses(server: RedisServer, bases: Sequence[str]) -> list[str]:
-    """Every change of a status was legal, and no final one changed, by the stream of events."""
+    """Check, by the stream of events, that every change of a status was legal and that no final one changed."""
     problems: list[str] = []
     statuses: dict[str, RunStatus] = {}
     finals: dict[str, int] = defaultdict(int)
@@ -59,7 +59,7 @@ def check_statuses(server: RedisServer, bases: Sequence[str]) -> list[str]:
 
 
 def check_claims(found: Mapping[str, Run], ledger: Ledger) -> list[str]:
-    """No claim twice, and nothing of a claim that was over was taken: neither an output nor metadata."""
+    """Check that no claim began twice, and that the store took neither output nor metadata of an older claim."""
     problems = list(ledger.twice)
     for run_id, run in found.items():
         over = {attempt.claim for attempt in run.attempts if attempt.outcome is not AttemptOutcome.COMPLETED}
@@ -77,7 +77,7 @@ def check_claims(found: Mapping[str, Run], ledger: Ledger) -> list[str]:
 
 
 def check_budgets(found: Mapping[str, Run], max_lost: int) -> list[str]:
-    """No run had more failed attempts than it may, nor more lost ones."""
+    """Check that no run had more failed or more lost attempts than its budgets allow."""
     problems: list[str] = []
     for run_id, run in found.items():
         failed = sum(attempt.outcome is AttemptOutcome.FAILED for attempt in run.attempts)
@@ -92,7 +92,7 @@ def check_budgets(found: Mapping[str, Run], max_lost: int) -> list[str]:
 
 
 def check_failures(found: Mapping[str, Run]) -> list[str]:
-    """Runs fail as they were told to, or because the store was away, and for no other reason."""
+    """Check that runs fail only because they were to fail, or because the store was away."""
     reasons = {"ConnectionError": "as told", "AbortRun": "as told", "StoreUnavailableError": ""}
     return [
         f"{run.id} of {run.task_id} failed: {run.error}"
@@ -104,13 +104,13 @@ def check_failures(found: Mapping[str, Run]) -> list[str]:
 
 
 def check_hooks(found: Mapping[str, Run], ledger: Ledger) -> list[str]:
-    """The final hook of every run that has one ran."""
+    """Check that the final hook of every run that has one ran."""
     hooked = [run for run in found.values() if run.task_id in ("f-hooked", "f-ahooked") and run.is_finished]
     return [f"the final hook of {run.id} ({run.status}) did not run" for run in hooked if not ledger.hooks[run.id]]
 
 
 def check_logs(logs: Mapping[str, str]) -> list[str]:
-    """No node logged that something of ours failed."""
+    """Check that no node logged a failure within taskflow."""
     return [
         f"{name}: {line}"
         for name, log in logs.items()

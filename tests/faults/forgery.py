@@ -1,4 +1,4 @@
-"""Writes under claims that are over, as a node makes them that has missed it: the store must refuse every one."""
+"""Writes under older claims, like those of a node that missed the newer claim. The store must refuse every one."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ def forge(store: Store, ledger: Path) -> tuple[int, list[str]]:
     """Try stale writes of every kind to the newest runs that have been claimed again.
 
     Returns:
-        How many were refused, and those that were not.
+        The number of refused writes, and a problem for each write that was accepted.
     """
     refused, problems = 0, list[str]()
     for run_id, claim in list(_stale(ledger))[-MOST:]:
@@ -45,7 +45,7 @@ def forge(store: Store, ledger: Path) -> tuple[int, list[str]]:
 
 
 def _stale(ledger: Path) -> Iterator[tuple[str, int]]:
-    """Runs with a claim that is not their newest: of an attempt before, or from before a wait."""
+    """Yield runs, each with a claim that is not its newest: of an earlier attempt, or from before a wait."""
     stints: dict[str, list[Stint]] = defaultdict(list)
     for stint in read_ledger(ledger, {}).stints:
         stints[stint.run_id].append(stint)

@@ -1,4 +1,4 @@
-"""Whether durable runs did each step once, by what their code said: a call that has returned has its journal entry."""
+"""The judge of durable runs: each step ran once. A call that has returned has its journal entry."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ from tests.faults.ledger import Ledger, Note
 
 @dataclass(slots=True)
 class Journals:
-    """What the journals of a drive came to.
+    """The journals' part of a drive's result.
 
     Attributes:
-        kept: How many calls returned, so that the journal has them.
-        unloaded: How often an attempt went on from its top, after it had waited without a process.
+        kept: The number of calls that returned, so that the journal has them.
+        unloaded: The number of times that an attempt went on from its top, after a wait without a process.
         twice: Steps that were in progress when their process died or lost its run, and ran again.
-        late: Steps that code whose claim was over began when another claim had done them: as a frozen node's does until
-            it hears of it. ``check_limits`` judges whether it could have heard.
-        problems: Steps that ran again, and calls that returned something else.
+        late: Steps that code under an older claim began after a newer claim had done them, like a frozen node's code
+            before it is notified. ``check_limits`` judges whether it could have stopped earlier.
+        problems: Steps that ran again, and calls that returned another value.
     """
 
     kept: int = 0
@@ -28,13 +28,13 @@ class Journals:
     problems: list[str] = field(default_factory=list[str])
 
     def told(self) -> str:
-        """Return it for people."""
+        """Return it as lines for people."""
         again = f"{self.twice} steps in progress ran twice, {self.late} late"
         return f"journals  {self.kept} calls kept, {self.unloaded} times unloaded; {again}"
 
 
 def check_journals(runs: Mapping[str, Run], ledger: Ledger) -> Journals:
-    """No step whose call has returned is executed by that claim or a later one; each call returns the same again."""
+    """Check that no step whose call has returned is executed again, and that each call returns the same value again."""
     found = Journals()
     kept: dict[tuple[str, str], Note] = {}
     executed: dict[tuple[str, str], int] = defaultdict(int)
@@ -74,7 +74,7 @@ def _judge_again(found: Journals, kept: Note, again: Note) -> None:
 
 
 def _check_children(runs: Mapping[str, Run], kept: Mapping[tuple[str, str], Note]) -> list[str]:
-    """The legs "child" of a run have one child each, and none besides."""
+    """Check that each leg "child" of a run has exactly one child."""
     waited: dict[str, set[str]] = defaultdict(set)
     for (run_id, call), note in kept.items():
         if call.startswith("child-"):

@@ -1,4 +1,4 @@
-"""What is true of journals, tokens and streams when everything is over: their records, and their judges."""
+"""Records and judges of journals, tokens and streams, at the end of a drive."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from tests.faults.tokens import check_tokens, read_tokens, token_ids
 
 @dataclass(slots=True)
 class Talks:
-    """What they came to: how many tokens ended how, how many items there are, and what did not hold."""
+    """Their part of the result: the ends of tokens, the number of items, and the checks that failed."""
 
     journals: Journals = field(default_factory=Journals)
     tokens: Counter[str] = field(default_factory=Counter[str])
@@ -23,13 +23,13 @@ class Talks:
     problems: list[str] = field(default_factory=list[str])
 
     def told(self) -> str:
-        """Return it for people."""
+        """Return it as lines for people."""
         ends = ", ".join(f"{count} {status}" for status, count in self.tokens.most_common())
         return f"tokens    {ends}; items {', '.join(f'{count} {kind}' for kind, count in self.items.items())}"
 
 
 def check_talks(flow: TaskFlow, runs: Mapping[str, Run], letters: Letters, ledger: Ledger) -> Talks:
-    """Read what the store has of them, and compare it with what runs and workload say."""
+    """Read them from the store, and compare them with the records of runs and workload."""
     late_readers = letters.readers.ended()
     with flow:
         tokens = read_tokens(token_ids(letters.completions, ledger))

@@ -214,7 +214,7 @@ def test_a_failed_run_shows_its_error_and_no_traceback(site: Site, failed_run: s
 
 @pytest.mark.usefixtures("worker")
 def test_hostile_input_is_shown_as_text(site: Site) -> None:
-    """What one visitor types is never code in another's browser."""
+    """One visitor's input is never code in another visitor's browser."""
     address = site.submit(HOSTILE).headers["location"]
     assert HOSTILE.upper() in site.finished(address)["output"]
     result = Page(site.client.get(address))

@@ -1,4 +1,4 @@
-"""What the shells do when the store does not answer."""
+"""The store's two shells when the store does not answer."""
 
 import asyncio
 import os
