@@ -24,7 +24,7 @@ def main() -> int:
     parser.add_argument("--pace", type=float, default=PACE, help="triggers a second")
     parser.add_argument("--broker", choices=["store", "rabbitmq"], help="default: odd seeds RabbitMQ, even the store")
     given = parser.parse_args()
-    logging.getLogger("taskflow").setLevel(logging.ERROR)  # that servers are away is what is wanted
+    logging.getLogger("taskflow").setLevel(logging.ERROR)  # servers are away on purpose
     if find_faketime() is None:
         print("WITHOUT jumps of the clock: libfaketime is not installed")
     failed = [seed for seed in given.seeds or [secrets.randbelow(1 << 20)] if not _drive(seed, given)]

@@ -11,7 +11,7 @@ LIBRARY = "faketime/libfaketimeMT.so.1"
 
 def find_faketime() -> Path | None:
     """Return Debian's libfaketime, None where it is not installed."""
-    return next((found for found in Path("/usr/lib").glob(f"*/{LIBRARY}")), None)
+    return next((path for path in Path("/usr/lib").glob(f"*/{LIBRARY}")), None)
 
 
 class StoreClock:
@@ -39,8 +39,8 @@ class StoreClock:
         """Return the host's times at which the store's clock showed an instant: more than one after a jump back."""
         ends = [since for since, _ in self.moves[1:]] + [float("inf")]
         candidates = [(store_time - offset, since, end) for (since, offset), end in zip(self.moves, ends, strict=True)]
-        found = [at for at, since, end in candidates if since - 0.001 <= at <= end + 0.001]
-        return found or [since for _, since, _ in candidates[-1:]]  # jumped over
+        times = [at for at, since, end in candidates if since - 0.001 <= at <= end + 0.001]
+        return times or [since for _, since, _ in candidates[-1:]]  # a jump has skipped the instant
 
     def _set(self, offset: float) -> None:
         part = self.file.with_suffix(".part")

@@ -134,7 +134,7 @@ class Crew:
         for node in self.nodes:
             node.process.terminate()
         for node in self.nodes:
-            with contextlib.suppress(subprocess.TimeoutExpired):  # a second SIGTERM would be another wish
+            with contextlib.suppress(subprocess.TimeoutExpired):  # a second SIGTERM would ask for a cold shutdown
                 node.process.wait(STOP_SECONDS)
             code = node.process.poll()
             if code is None:

@@ -131,26 +131,26 @@ class Drive:
         ledger = read_ledger(self._folder / "ledger", watch.deaths)
         result = self._result
         ids = {*workload.certain, *workload.maybe, *workload.refused, *ledger.made, *(s.run_id for s in ledger.stints)}
-        found: dict[str, Run] = checks.read_runs(fleet.flow, sorted(ids))
+        records: dict[str, Run] = checks.read_runs(fleet.flow, sorted(ids))
         overlaps = check_limits(
-            ledger.stints, found, self._store.clock, crew.freezes, injector.outages, workload.keyed, self._limit, now
+            ledger.stints, records, self._store.clock, crew.freezes, injector.outages, workload.keyed, self._limit, now
         )
-        result.talks = check_talks(fleet.flow, found, workload.letters, ledger)
+        result.talks = check_talks(fleet.flow, records, workload.letters, ledger)
         result.faults, result.triggered, result.late = injector.injected, workload.counts(), overlaps.late
         result.refused = injector.refused
         result.completed = Counter(
             kind
             for run_id, kind in workload.certain.items()
-            if run_id in found and found[run_id].status is RunStatus.COMPLETED
+            if run_id in records and records[run_id].status is RunStatus.COMPLETED
         )
-        result.statuses = Counter(run.status.value for run in found.values())
+        result.statuses = Counter(run.status.value for run in records.values())
         result.problems += [
-            *checks.check_ends(found, workload, ledger),
+            *checks.check_ends(records, workload, ledger),
             *checks.check_statuses(self._store, self._bases(fleet)),
-            *checks.check_claims(found, ledger),
-            *checks.check_budgets(found, MAX_LOST),
-            *checks.check_failures(found),
-            *checks.check_hooks(found, ledger),
+            *checks.check_claims(records, ledger),
+            *checks.check_budgets(records, MAX_LOST),
+            *checks.check_failures(records),
+            *checks.check_hooks(records, ledger),
             *overlaps.problems,
             *result.talks.problems,
         ]

@@ -136,7 +136,7 @@ class Injector:
         if self._restarting is not None and self._restarting.is_alive():
             return False
         self._restarting = threading.Thread(target=self._broker.restart, name="broker-restart")
-        self._restarting.start()  # it takes its time, in which further things may happen
+        self._restarting.start()  # in a thread, because other faults may happen meanwhile
         return None
 
     def _drop(self, fault: Fault) -> None:

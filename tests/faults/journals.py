@@ -35,7 +35,7 @@ class Journals:
 
 def check_journals(runs: Mapping[str, Run], ledger: Ledger) -> Journals:
     """Check that no step whose call has returned is executed again, and that each call returns the same value again."""
-    found = Journals()
+    journals = Journals()
     kept: dict[tuple[str, str], Note] = {}
     executed: dict[tuple[str, str], int] = defaultdict(int)
     for note in ledger.notes:
@@ -43,31 +43,31 @@ def check_journals(runs: Mapping[str, Run], ledger: Ledger) -> Journals:
             continue
         call = (note.run_id, note.words[0])
         if note.kind == "stepped":
-            _check_value(found, kept.setdefault(call, note), note)
+            _check_value(journals, kept.setdefault(call, note), note)
             continue
         executed[call] += note.words[1] == "goes"
         if call in kept:
-            _judge_again(found, kept[call], note)
+            _judge_again(journals, kept[call], note)
     passes = [(note.run_id, note.attempt) for note in ledger.notes if note.kind == "pass"]
-    found.kept, found.unloaded = len(kept), len(passes) - len(set(passes))
-    found.twice = sum(times - 1 for times in executed.values() if times > 1) - found.late
-    found.problems += _check_children(runs, kept)
-    return found
+    journals.kept, journals.unloaded = len(kept), len(passes) - len(set(passes))
+    journals.twice = sum(times - 1 for times in executed.values() if times > 1) - journals.late
+    journals.problems += _check_children(runs, kept)
+    return journals
 
 
-def _check_value(found: Journals, first: Note, again: Note) -> None:
+def _check_value(journals: Journals, first: Note, again: Note) -> None:
     if first.words != again.words:
-        found.problems.append(
+        journals.problems.append(
             f"{first.words[0]} of {first.run_id} was {first.words[1]} under claim {first.claim}, and {again.words[1]}"
             f" under claim {again.claim}"
         )
 
 
-def _judge_again(found: Journals, kept: Note, again: Note) -> None:
+def _judge_again(journals: Journals, kept: Note, again: Note) -> None:
     if again.claim < kept.claim:
-        found.late += again.words[1] == "goes"
+        journals.late += again.words[1] == "goes"
         return
-    found.problems.append(
+    journals.problems.append(
         f"{again.words[0]} of {again.run_id} ran under claim {again.claim}, though the journal had it under claim"
         f" {kept.claim}"
     )

@@ -71,8 +71,8 @@ def read_ledger(path: Path, deaths: dict[int, float]) -> Ledger:
         elif kind == "made":
             ledger.made[run_id] = ledger.made.get(run_id, False) or words[1] == "certain"
         else:
-            attempt, claim, _, _, *told = words
-            ledger.notes.append(Note(kind, run_id, int(attempt), int(claim), tuple(told)))
+            attempt, claim, _, _, *details = words
+            ledger.notes.append(Note(kind, run_id, int(attempt), int(claim), tuple(details)))
     return ledger
 
 
@@ -129,6 +129,6 @@ class DeathWatch:
             text = lines.read()
             whole = text[: text.rfind(b"\n") + 1]
             self._place += len(whole)
-            found = [line.split() for line in whole.splitlines()]
-            return [(int(words[4]), float(words[5])) for words in found if words[0] in (b"start", b"resume")]
+            whole_lines = [line.split() for line in whole.splitlines()]
+            return [(int(words[4]), float(words[5])) for words in whole_lines if words[0] in (b"start", b"resume")]
         return []

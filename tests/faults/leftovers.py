@@ -31,41 +31,41 @@ def permanent_keys() -> re.Pattern[str]:
 
 
 def _patterns(names: str) -> list[str]:
-    found: list[str] = []
+    keys: list[str] = []
     first = ""
     for name in cast("list[str]", re.findall(r"`([^`]+)`", names)):
         first = first or name
         full = first + name[1:] if name.startswith("…") else name
         text = re.sub(r"\\\[(.+?)\\\]", r"(?:\1)?", re.escape(full))
-        found.append(re.sub(r"<[^>]*>", "[^:]+", text.replace(r"\ ", " ")))
-    return found
+        keys.append(re.sub(r"<[^>]*>", "[^:]+", text.replace(r"\ ", " ")))
+    return keys
 
 
 def leftovers(client: Client, environment: str, shards: int) -> list[str]:
     """Return the keys that are left in the store. Empty when the store is idle as it should be."""
-    found: list[str] = []
+    problems: list[str] = []
     permanent = permanent_keys()
     live = {run for shard in range(shards) for run in _members(client, f"{{tf:{environment}:{shard}}}:live")}
     nodes = {node for shard in range(shards) for node in _members(client, f"{{tf:{environment}:{shard}}}:nodes")}
     for key in cast("list[str]", client.execute_command("KEYS", f"{{tf:{environment}:*")):
         name = key.partition("}")[2]
         if name == ":timers":
-            found += _timers_left(client, key)
+            problems += _timers_left(client, key)
         elif name.startswith((":stream:", ":input:", ":streams:")):
-            found += _stream_left(client, key)
+            problems += _stream_left(client, key)
         elif name.startswith((":token:", ":token_key:")):
-            found += _token_left(client, key)
+            problems += _token_left(client, key)
         elif EMPTY.fullmatch(name):
-            found.append(f"{name} is left: {_shown(client, key)}")
+            problems.append(f"{name} is left: {_shown(client, key)}")
         elif client.execute_command("PTTL", key) == -1 and not permanent.fullmatch(name) and name[5:] not in live:
-            found.append(f"{name} has no TTL")
+            problems.append(f"{name} has no TTL")
         elif name.startswith(":node:") and name.split(":")[2] not in nodes:
-            found.append(f"{name} is of a node that is gone")
+            problems.append(f"{name} is of a node that is gone")
     for key in cast("list[str]", client.execute_command("KEYS", f"{environment}.*")):
-        found.append(f"{client.execute_command('LLEN', key)} messages are left in {key}")
+        problems.append(f"{client.execute_command('LLEN', key)} messages are left in {key}")
     if client.execute_command("EXISTS", "unacked"):
-        found.append(f"{client.execute_command('HLEN', 'unacked')} messages are left unacknowledged")
-    return found
+        problems.append(f"{client.execute_command('HLEN', 'unacked')} messages are left unacknowledged")
+    return problems
 
 
 def _timers_left(client: Client, key: str) -> list[str]:

@@ -85,11 +85,11 @@ class Letters:
     def tale(self) -> None:
         """Trigger a run that writes items."""
         task = self._dice.choice((talking_tasks.teller, talking_tasks.ateller))
-        told = Tale(
+        payload = Tale(
             items=self._dice.randint(1, 60), seconds=self._dice.uniform(0, 3), fails=self._dice.choice((0, 0, 1, 2))
         )
-        handle = self._trigger("tale", lambda: task.trigger(told))
-        self.tales[handle.id] = told.items
+        handle = self._trigger("tale", lambda: task.trigger(payload))
+        self.tales[handle.id] = payload.items
         self.readers.follow(handle.id)
 
     def exam(self) -> None:
@@ -109,7 +109,7 @@ class Letters:
     def tell_all(self) -> None:
         """Send all that remain, at once, because the store is there again."""
         while self._due:
-            with contextlib.suppress(StoreUnavailableError):  # what was not answered is told again
+            with contextlib.suppress(StoreUnavailableError):  # an unanswered call is sent again
                 heapq.heappop(self._due)[2]()
 
     def _durable(self, kind: str, legs: Sequence[Leg], token: str = "") -> RunHandle[Done]:
@@ -178,7 +178,7 @@ class Letters:
             again = Question(number=question.number, send=question.send + 1)
             self._later(AGAIN_SECONDS, lambda: self._send(run_id, again, last))
             raise
-        except (StreamClosedError, RunNotFoundError):  # it has failed, got the last one unanswered, or was never made
+        except (StreamClosedError, RunNotFoundError):  # the run has failed, has all items, or was never made
             self.sends[run_id].remove(send)
             return
         send.is_certain = True

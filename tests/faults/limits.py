@@ -37,7 +37,7 @@ def check_limits(
     now: float,
 ) -> Overlaps:
     """Check that no more runs executed at a time than each limit allows."""
-    found = Overlaps()
+    overlaps = Overlaps()
     spans: list[tuple[str, float, float]] = []
     for stint in stints:
         ended = now if stint.ended is None else max(stint.ended, stint.began)
@@ -45,7 +45,7 @@ def check_limits(
             stint, ended, runs[stint.run_id], clock, [*((one.since, one.until) for one in freezes), *outages]
         )
         if over is not None and over < ended:
-            _explain(found, stint, over, ended, freezes, outages)
+            _explain(overlaps, stint, over, ended, freezes, outages)
             ended = max(over, stint.began)
         if ended > stint.began:
             spans.append((stint.run_id, stint.began, ended))
@@ -53,8 +53,8 @@ def check_limits(
     for what, most, run_ids in _limits(runs, keyed, environment):
         alive = most_alive(span for span in spans if span[0] in run_ids)
         if len(alive) > most:
-            found.problems.append(f"{what}: {len(alive)} at a time, and the limit is {most}: {', '.join(alive)}")
-    return found
+            overlaps.problems.append(f"{what}: {len(alive)} at a time, and the limit is {most}: {', '.join(alive)}")
+    return overlaps
 
 
 def _limits(
@@ -107,14 +107,14 @@ def _slot_lost(
     if run.status not in (RunStatus.CANCELED, RunStatus.TIMED_OUT) or run.finished_at is None:
         return None
     for finished in clock.host_times(run.finished_at.timestamp()):
-        found = [max(finished, since) for since, until in absences if since <= ended and until >= finished]
-        if finished >= stint.began and found:
-            return min(found)
+        losses = [max(finished, since) for since, until in absences if since <= ended and until >= finished]
+        if finished >= stint.began and losses:
+            return min(losses)
     return None
 
 
 def _explain(
-    found: Overlaps,
+    overlaps: Overlaps,
     stint: Stint,
     over: float,
     ended: float,
@@ -122,11 +122,11 @@ def _explain(
     outages: Sequence[tuple[float, float]],
 ) -> None:
     """Record a stint that went on without its claim, with the reason, and a problem when it stopped too late."""
-    told = f"{stint.run_id} under claim {stint.claim} went on for {ended - over:.2f} s"
+    text = f"{stint.run_id} under claim {stint.claim} went on for {ended - over:.2f} s"
     frozen = [one.until for one in freezes if stint.pid in one.pids and one.since <= ended and one.until >= over]
     cut_off = [until for since, until in outages if since <= ended and until >= over - STOP_SECONDS]
     could_hear = max([over, *frozen, *cut_off])
     why = "frozen" if frozen else "cut off" if cut_off else "slow"
-    found.late.append(f"{told} ({why})")
+    overlaps.late.append(f"{text} ({why})")
     if ended - could_hear > STOP_SECONDS:
-        found.problems.append(f"{told}, {ended - could_hear:.2f} s of them when it could know ({why})")
+        overlaps.problems.append(f"{text}, {ended - could_hear:.2f} s of them when it could know ({why})")

@@ -61,7 +61,7 @@ class Proxy:
         thread.start()
 
     def _serve(self) -> None:
-        with self._listener, contextlib.suppress(OSError):  # it was shut down
+        with self._listener, contextlib.suppress(OSError):  # the socket was shut down
             while not self._is_closed:
                 client, _ = self._listener.accept()
                 self._accept(client)
@@ -77,7 +77,7 @@ class Proxy:
         server.settimeout(None)
         with self._lock:
             self._open |= {client, server}
-            if self._is_closed:  # it was dropped before it was known
+            if self._is_closed:  # drop() ran before this connection was registered
                 _end(client)
         self._start(self._carry, client, server)
 

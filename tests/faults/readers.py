@@ -35,11 +35,11 @@ class Readers:
         return [f"the reader of {run_id} did not end" for run_id, one in self._threads.items() if one.is_alive()]
 
     def _follow(self, run_id: str) -> None:
-        found = self.read[run_id]
+        lines = self.read[run_id]
         while True:
             try:
-                for line in tale.read(run_id, start_index=len(found)):
-                    found.append(line)
+                for line in tale.read(run_id, start_index=len(lines)):
+                    lines.append(line)
                 return
-            except StoreUnavailableError:  # at its beginning; later on it is waited for
+            except StoreUnavailableError:  # only at the beginning; later the reader waits for the store
                 time.sleep(0.2)

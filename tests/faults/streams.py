@@ -30,29 +30,29 @@ def check_tales(
     Args:
         most: The number of items of an attempt that ends by itself.
     """
-    told: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    counts: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     for note in ledger.notes:
         if note.kind == "told":
             started, count = map(int, note.words)
-            told[note.run_id][started] = max(count, told[note.run_id][started])
+            counts[note.run_id][started] = max(count, counts[note.run_id][started])
     return [
         problem
         for run_id, tale in tales.items()
-        for problem in _check_tale(runs[run_id], tale, most[run_id], told[run_id])
+        for problem in _check_tale(runs[run_id], tale, most[run_id], counts[run_id])
     ]
 
 
-def _check_tale(run: Run, tale: Sequence[Line], most: int, told: Mapping[int, int]) -> Iterator[str]:
+def _check_tale(run: Run, tale: Sequence[Line], most: int, confirmed: Mapping[int, int]) -> Iterator[str]:
     blocks = [(started, [line.number for line in lines]) for started, lines in groupby(tale, lambda line: line.started)]
     order = [started for started, _ in blocks]
     if order != sorted(set(order)):
         yield f"{run.id} has items of claims in the order {order}"
-    counts = dict.fromkeys((*told, *_uncut(run)), 0) | {started: len(numbers) for started, numbers in blocks}
+    counts = dict.fromkeys((*confirmed, *_uncut(run)), 0) | {started: len(numbers) for started, numbers in blocks}
     for started, numbers in blocks:
         if numbers != list(range(len(numbers))):
             yield f"{run.id} has the items {numbers} of claim {started}"
     for started, count in counts.items():
-        expected = most if started in _uncut(run) else told.get(started, 0)
+        expected = most if started in _uncut(run) else confirmed.get(started, 0)
         if count < expected or count > most:
             yield f"{run.id} has {count} items of claim {started}, of {expected} that were written"
 

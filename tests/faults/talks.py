@@ -33,9 +33,9 @@ def check_talks(flow: TaskFlow, runs: Mapping[str, Run], letters: Letters, ledge
     late_readers = letters.readers.ended()
     with flow:
         tokens = read_tokens(token_ids(letters.completions, ledger))
-    told = read_stream(flow, (run_id for run_id in letters.tales if run_id in runs), "stream", tale.name)
+    written = read_stream(flow, (run_id for run_id in letters.tales if run_id in runs), "stream", tale.name)
     sent = read_stream(flow, (run_id for run_id in letters.sends if run_id in runs), "input", questions.name)
-    tales = {run_id: [Line.model_validate_json(item) for item in items] for run_id, items in told.items()}
+    tales = {run_id: [Line.model_validate_json(item) for item in items] for run_id, items in written.items()}
     held = {run_id: [Question.model_validate_json(item) for item in items] for run_id, items in sent.items()}
     journals = check_journals(runs, ledger)
     followed = letters.readers.read
@@ -54,5 +54,5 @@ def check_talks(flow: TaskFlow, runs: Mapping[str, Run], letters: Letters, ledge
     )
 
 
-def _items(found: Mapping[str, Sequence[object]]) -> int:
-    return sum(map(len, found.values()))
+def _items(items: Mapping[str, Sequence[object]]) -> int:
+    return sum(map(len, items.values()))

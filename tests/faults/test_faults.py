@@ -80,7 +80,7 @@ def test_a_frozen_worker_that_wakes_is_refused_and_stopped(
     handle = task.trigger(tasks.Nap(seconds=8))
     wait_until(lambda: starts(fleet, handle.id), "the run to start")
     fleet.start_node(executor=executor)
-    frozen.freeze()  # for less than its run naps: a nap goes on by the clock
+    frozen.freeze()  # for a shorter time than the nap, which goes on by the clock
     wait_until(lambda: len(starts(fleet, handle.id)) == 2, "the run to start elsewhere", timeout=10)
     frozen.wake()
     wait_until(lambda: "node.back" in frozen.output(), "the woken node to register anew", timeout=5)

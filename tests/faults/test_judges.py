@@ -53,8 +53,8 @@ def test_two_runs_at_once_in_a_queue_of_one_are_found(tmp_path: Path) -> None:
     """Each run counts from its start to its end, or to its process's death."""
     runs = {name: a_run(name) for name in "ab"}
     both = [a_stint("a", 0, 2), a_stint("b", 1, 3)]
-    found = check_limits(both, runs, a_clock(tmp_path), [], [], {}, None, ZERO + 10)
-    assert found.problems == ["queue f-one, key None: 2 at a time, and the limit is 1: a, b"]
+    overlaps = check_limits(both, runs, a_clock(tmp_path), [], [], {}, None, ZERO + 10)
+    assert overlaps.problems == ["queue f-one, key None: 2 at a time, and the limit is 1: a, b"]
     after = [a_stint("a", 0, 1), a_stint("b", 1, 3)]
     assert not check_limits(after, runs, a_clock(tmp_path), [], [], {}, None, ZERO + 10).problems
     assert most_alive([("a", 0, 4), ("b", 1, 2), ("c", 1, 3), ("d", 3, 4)]) == ["a", "b", "c"]
@@ -67,8 +67,8 @@ def test_the_code_of_a_frozen_node_is_counted_apart_until_it_could_know(tmp_path
 
     def judged(ended: float) -> tuple[int, int]:
         stints = [a_stint("a", 0, ended), a_stint("b", 4, 5)]
-        found = check_limits(stints, runs, a_clock(tmp_path), freezes, [], {}, None, ZERO + 60)
-        return len(found.late), len(found.problems)
+        overlaps = check_limits(stints, runs, a_clock(tmp_path), freezes, [], {}, None, ZERO + 60)
+        return len(overlaps.late), len(overlaps.problems)
 
     assert judged(10) == (1, 0)
     assert judged(30) == (1, 1)

@@ -187,17 +187,17 @@ def test_what_is_left_of_tokens_streams_and_journals_is_found(valkey: RedisServe
         return leftovers(client, "left", 1)
 
     done = ("HSET @:token:t status COMPLETED", "ZADD @:tokens 1 t", "ZADD @:timers 9 token:t")
-    told = ("SET @:run:a x PX 60000", "XADD @:stream:a:tale 1-0 item 1")
+    stream_keys = ("SET @:run:a x PX 60000", "XADD @:stream:a:tale 1-0 item 1")
     assert not left("HSET @:token:t status WAITING", "ZADD @:tokens 1 t")
     assert not left(*done, "PEXPIRE @:token:t 60000")
-    assert not left(*told, "PEXPIRE @:stream:a:tale 60000")
+    assert not left(*stream_keys, "PEXPIRE @:stream:a:tale 60000")
     assert left(*done) == [":token:t of a token that is COMPLETED has no TTL"]
     assert left(*done, "PEXPIRE @:token:t 60000", "SET @:token_key:d t") == [
         ":token_key:d of a token that is COMPLETED has no TTL"
     ]
     assert left("ZADD @:timers 9 token:t") == ["the timer 'token:t' is left"]
-    assert len(left(*told)) == 1
-    assert len(left(*told, "PEXPIRE @:stream:a:tale 90000")) == 1
-    assert len(left(told[1], "PEXPIRE @:stream:a:tale 60000")) == 1
+    assert len(left(*stream_keys)) == 1
+    assert len(left(*stream_keys, "PEXPIRE @:stream:a:tale 90000")) == 1
+    assert len(left(stream_keys[1], "PEXPIRE @:stream:a:tale 60000")) == 1
     assert len(left("HSET @:journal:a 0.1 x")) == 1
     client.close()

@@ -11,13 +11,13 @@ from tests.faults.talking_tasks import TIMEOUT
 
 def read_tokens(token_ids: Iterable[str]) -> dict[str, Token | None]:
     """Return the record of each token, None for an unknown one. The flow must be entered."""
-    found: dict[str, Token | None] = {}
+    tokens: dict[str, Token | None] = {}
     for token_id in token_ids:
         try:
-            found[token_id] = wait.retrieve_token(token_id)
+            tokens[token_id] = wait.retrieve_token(token_id)
         except TokenNotFoundError:
-            found[token_id] = None
-    return found
+            tokens[token_id] = None
+    return tokens
 
 
 def token_ids(completions: Mapping[str, Sequence[Completion]], ledger: Ledger) -> set[str]:
@@ -47,16 +47,16 @@ def check_tokens(
 
 def _tries(completions: Mapping[str, Sequence[Completion]], ledger: Ledger) -> Mapping[str, list[Completion]]:
     """Return all tries to complete a token, those of tasks too."""
-    found: dict[str, list[Completion]] = defaultdict(list, {token: list(of_it) for token, of_it in completions.items()})
+    tries: dict[str, list[Completion]] = defaultdict(list, {token: list(of_it) for token, of_it in completions.items()})
     by_value: dict[str, Completion] = {}
     for note in ledger.notes:
         if note.kind == "completing":
             token, value = note.words
             by_value[value] = Completion(token, value)
-            found[token].append(by_value[value])
+            tries[token].append(by_value[value])
         elif note.kind == "completed":
             by_value[note.words[1]].was_first = note.words[2] == "yes"
-    return found
+    return tries
 
 
 def _check_end(token: Token, tries: Sequence[Completion]) -> Iterator[str]:

@@ -101,11 +101,11 @@ class Workload:
         self.certain[handle.id] = kind
         return handle
 
-    def _task(self, *found: Task[Work, Done]) -> Task[Work, Done]:
-        return self._dice.choice(found)
+    def _task(self, *choices: Task[Work, Done]) -> Task[Work, Done]:
+        return self._dice.choice(choices)
 
-    def _any(self, *found: ResultT) -> ResultT:
-        return self._dice.choice(found)
+    def _any(self, *choices: ResultT) -> ResultT:
+        return self._dice.choice(choices)
 
     def _brief(self) -> Work:
         return Work(seconds=self._dice.uniform(0, 0.3))

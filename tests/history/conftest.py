@@ -82,9 +82,9 @@ def bench(valkey: RedisServer) -> Iterator[Bench]:
 
 def open_database(url: str) -> Database:
     """Return the database at an address."""
-    found = database_url(Settings.read(database_url=url))
-    assert found is not None
-    return Database(found)
+    address = database_url(Settings.read(database_url=url))
+    assert address is not None
+    return Database(address)
 
 
 def a_record(number: int = 0, /, **fields: str) -> dict[str, bytes]:

@@ -57,9 +57,9 @@ def is_exact(bench: Bench, reader: Reader, ledger: Ledger) -> bool:
     if listed != ledger:
         return False
     for run_id in ledger:
-        found, known = reader.retrieve(run_id), bench.run(operations.runs.read_run(run_id))
+        stored, known = reader.retrieve(run_id), bench.run(operations.runs.read_run(run_id))
         statuses = [event.value for event in reader.events(run_id) if event.kind == "status"]
-        if found != known or statuses[-1:] != [known.status.value] or statuses.count("QUEUED") < len(known.attempts):
+        if stored != known or statuses[-1:] != [known.status.value] or statuses.count("QUEUED") < len(known.attempts):
             return False
     return True
 
@@ -125,7 +125,7 @@ def test_a_feeder_that_dies_with_a_batch_in_hand_loses_nothing(
     wait_until(lambda: is_exact(bench, fed, ledger), "the first runs")
     end(first)
     ledger |= run_some(bench, 5)
-    _, taken = EventGroup(Store(real_time(bench), bench), 0).read("n1", 500)  # and dies
+    _, taken = EventGroup(Store(real_time(bench), bench), 0).read("n1", 500)  # the feeder dies with this batch
     assert taken
     ledger |= run_some(bench, 5)
     start_feed("n2")
@@ -148,7 +148,7 @@ def test_two_feeders_at_a_time_do_no_harm(
         start_feed(f"n{number}")
     with load(bench) as ledger:
         wait_until(lambda: len(ledger) > 100, "a hundred runs")
-    # a lock for each seven entries, for which three feeders contend: several seconds on SQLite
+    # three feeders contend for one lock for each seven entries, which takes seconds on SQLite
     wait_until(lambda: is_exact(bench, fed, ledger), "the history to be exact", timeout=40)
 
 

@@ -58,7 +58,7 @@ def test_each_filter_finds_the_run_by_an_index(filled: Reader, database: Databas
         assert [run.id for run in filled.list_runs(wanted)] == ["run_special"], index
         with database.reading() as connection:
             if not database.is_sqlite:
-                connection.execute(text("SET LOCAL enable_seqscan = off"))  # so few rows are read at once otherwise
+                connection.execute(text("SET LOCAL enable_seqscan = off"))  # otherwise PostgreSQL scans so few rows
                 index = index.replace("error_trigrams", "run_errors")
             is_rare = query.is_rare(connection, wanted.error)
             statement = query.listing(ENVIRONMENT, wanted, 51, None, is_error_rare=is_rare)
@@ -87,21 +87,21 @@ COMBINED = [
 def test_filters_combine(filled: Reader) -> None:
     """Conditions are joined by and, the values of one by or. A run with two of the tags is listed once."""
     for wanted, count in COMBINED:
-        found = everything(filled, wanted, page=700)
-        assert len(found) == len(set(found)) == count, wanted
-        assert found == sorted(found, key=lambda run_id: "" if run_id == "run_special" else run_id, reverse=True)
+        ids = everything(filled, wanted, page=700)
+        assert len(ids) == len(set(ids)) == count, wanted
+        assert ids == sorted(ids, key=lambda run_id: "" if run_id == "run_special" else run_id, reverse=True)
 
 
 def everything(reader: Reader, wanted: RunFilter, page: int) -> list[str]:
     """Return the ids of all pages."""
-    found: list[str] = []
+    ids: list[str] = []
     cursor = None
     while True:
         listed = reader.list_runs(wanted, page, cursor)
-        found += [run.id for run in listed]
+        ids += [run.id for run in listed]
         cursor = listed.cursor
         if cursor is None:
-            return found
+            return ids
 
 
 def test_pages_are_stable_while_runs_are_made(writer: Writer, reader: Reader) -> None:

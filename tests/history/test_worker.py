@@ -55,7 +55,7 @@ def test_runs_are_found_before_during_and_after_they_leave_the_store(
     first = runs.list(2, where=RunFilter(status=RunStatus.FAILED, tag=["n0", "n1", "n2"]))
     second = asyncio.run(runs.alist(2, where=RunFilter(status=RunStatus.FAILED), cursor=first.cursor))
     newest = sorted((handle.retrieve() for handle in later), key=lambda run: (run.created_at, run.id), reverse=True)
-    assert [run.id for run in (*first, *second)] == [run.id for run in newest]  # some are of one millisecond
+    assert [run.id for run in (*first, *second)] == [run.id for run in newest]  # some runs have the same millisecond
     with pytest.raises(RunNotFoundError):
         runs.retrieve("run_unknown")
     assert node.stop() == 0

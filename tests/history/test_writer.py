@@ -76,10 +76,10 @@ def test_batches_in_any_order_and_number_leave_the_same_rows(database: Database,
     random.shuffle(again)
     for batch in again:
         writer.write(batch, 0)
-    found = dump(database)
-    for table in found:  # the numbers of searchable errors are the database's own
+    tables = dump(database)
+    for table in tables:  # the database chooses the numbers of searchable errors
         if table != "taskflow_run_errors":
-            assert found[table] == expected[table]
+            assert tables[table] == expected[table]
 
 
 def test_a_run_comes_back_as_it_was(writer: Writer, reader: Reader) -> None:
@@ -137,9 +137,9 @@ def test_retention_deletes_every_row_of_what_is_old_and_nothing_else(database: D
         connection.execute(text("UPDATE taskflow_runs SET finished = NULL WHERE id = 'run_live'"))
     assert [writer.trim(2000), writer.trim(2000), writer.trim(2000)] == [500, 1, 0]
     writer.tidy()
-    found = dump(database)
-    assert len(found["taskflow_runs"]) == len(found["taskflow_attempts"]) == 2
-    assert found["taskflow_run_tags"] == found["taskflow_run_errors"] == []
+    tables = dump(database)
+    assert len(tables["taskflow_runs"]) == len(tables["taskflow_attempts"]) == 2
+    assert tables["taskflow_run_tags"] == tables["taskflow_run_errors"] == []
 
 
 def test_environments_in_one_database_do_not_meet(database: Database, reader: Reader, writer: Writer) -> None:

@@ -259,7 +259,7 @@ def test_a_lost_connection_gives_unstarted_tickets_back(celery: Celery, client: 
         node.free = 1
         with pytest.raises(node.connection.connection_errors):
             node.turn()
-        node.connection.collect()  # what the worker does then
+        node.connection.collect()  # as the worker does after a lost connection
         assert waiting(client) == ["run_1", "run_2", "run_3", "run_4"]
 
 
@@ -270,7 +270,7 @@ def test_a_connection_that_could_not_be_closed_while_the_server_was_away_closes_
     """Celery closes it again when kombu no longer has its address. Upkeep publishes the tickets again."""
     with contextlib.closing(Proxy(store_server.port)) as proxy:
         with a_node(a_celery(through(proxy, store_server.url)), 6) as node:
-            inbox = Queue("inbox", Exchange("inbox", type="fanout"), auto_delete=True)  # as that of control commands
+            inbox = Queue("inbox", Exchange("inbox", type="fanout"), auto_delete=True)  # like that of control commands
             node.consumer.add_queue(inbox)
             node.consumer.consume()
             channel: Any = node.channel

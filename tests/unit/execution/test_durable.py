@@ -149,7 +149,7 @@ def test_parallel_calls_have_places_that_timing_does_not_change() -> None:
     done: list[str] = []
 
     async def note(what: str) -> str:
-        await asyncio.gather(asyncio.sleep(0), asyncio.sleep(0))  # tasks of the step's own
+        await asyncio.gather(asyncio.sleep(0), asyncio.sleep(0))  # the step makes tasks of its own
         done.append(what)
         return what
 
