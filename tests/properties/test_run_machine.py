@@ -35,7 +35,7 @@ MOST_ATTEMPTS = 3
 LEFTOVERS = (":tickets:", ":unclaimed:", ":pending:", ":delayed", ":live", ":waits:", ":journal:", ":timers")
 VERSIONS = st.sampled_from([None, "1"])
 PICK = st.integers(0, 1 << 16)
-"""Which of several: drawn without looking at them, for the server's own choices (SPOP) are not Hypothesis's."""
+"""The index of one of several. It is drawn without a look at them, because the server's choices (SPOP) are random."""
 T = TypeVar("T")
 
 

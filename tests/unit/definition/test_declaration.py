@@ -15,7 +15,7 @@ from taskflow.testing import context
 from taskflow.verbs.decorator import task
 
 untyped: Callable[..., Any] = task
-"""How callers without a type checker see the decorator."""
+"""The decorator as callers without a type checker use it."""
 
 
 class Greeting(BaseModel):

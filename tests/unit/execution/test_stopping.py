@@ -23,7 +23,7 @@ from taskflow.verbs.task import Task
 from tests.unit.execution.conftest import an_attempt
 
 SIGTERM_EXIT = -(256 - signals.SIGTERM)
-"""What billiard's children exit with."""
+"""The exit code of a billiard child that SIGTERM has ended."""
 
 
 @pytest.fixture
