@@ -1,4 +1,4 @@
-"""Measure taskflow and plain Celery in the same run, interleaved, and print medians and ratios."""
+"""Measures taskflow and plain Celery in the same run, interleaved, and prints medians and ratios."""
 
 import argparse
 import os
@@ -50,7 +50,7 @@ class Bench:
         return subprocess.Popen([str(bundled_binary()), *options], stdout=subprocess.DEVNULL)
 
     def restart_server(self) -> None:
-        """End the server and start it again with what it had."""
+        """Stop the server and start it again with its data."""
         self.redis.shutdown(save=True)
         self._server.wait(60)
         self._server = self._start_server()
@@ -87,14 +87,14 @@ class Bench:
         return (len(times) - 1) / ((max(times) - min(times)) / 1e9)
 
     def wait_for_marks(self, count: int, timeout: float) -> None:
-        """Wait until so many marks are made."""
+        """Wait until there are so many marks."""
         until(lambda: len(self._lines()) >= count, timeout)
 
     def _lines(self) -> list[bytes]:
         return self.marks.read_bytes().splitlines() if self.marks.exists() else []
 
     def reset(self) -> None:
-        """Forget everything but that workers have registered the tasks: their runs are not PENDING_VERSION."""
+        """Remove all data, but register the tasks again, so that their runs are not PENDING_VERSION."""
         self.redis.flushall()
         runtime_of(TaskFlow.current().celery).declare()
         self.forget_marks()
@@ -104,12 +104,12 @@ class Bench:
         self.marks.write_bytes(b"")
 
     def settle(self) -> None:
-        """Wait until no run is left, and the worker has told what it had to tell of the last ones."""
+        """Wait until no run is left and the worker has sent its last reports."""
         until(lambda: not self.redis.exists("{tf:dev:0}:live"), 60)
         time.sleep(2)
 
     def commands(self) -> int:
-        """Return how many commands clients have sent, those within scripts not counted."""
+        """Return the number of commands that clients have sent, without those of scripts."""
         stats = bench_stats(self.redis.info("commandstats"))
         return sum(stats.get(name, 0) for name in ("fcall", "blmpop", "brpop", "xread", "xreadgroup", "lpush", "rpush"))
 
@@ -118,9 +118,9 @@ class Bench:
         return int(self.redis.info("memory")["used_memory"])
 
 
-def bench_stats(found: dict[str, dict[str, int]]) -> dict[str, int]:
+def bench_stats(commandstats: dict[str, dict[str, int]]) -> dict[str, int]:
     """Return the calls of each command."""
-    return {name.removeprefix("cmdstat_"): stat["calls"] for name, stat in found.items()}
+    return {name.removeprefix("cmdstat_"): stat["calls"] for name, stat in commandstats.items()}
 
 
 def main() -> int:
@@ -170,7 +170,7 @@ def _measure(bench: Bench, rounds: int, runs: int) -> None:
         with bench.worker("benchmarks.bench_tasks:plain", celery_queue, *prefork):
             note("celery runs/s", bench.drained(runs))
         for history, label in (("none", ""), (f"sqlite:///{bench.folder}/history.db", " with history")):
-            os.environ["TASKFLOW_DATABASE_URL"] = history  # what the workers read
+            os.environ["TASKFLOW_DATABASE_URL"] = history  # the workers read it
             bench.reset()
             for _ in range(runs):
                 tasks.noop.trigger(PAYLOAD)
@@ -233,7 +233,7 @@ def _timed(call: Callable[[], object]) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def _report(found: dict[str, float]) -> None:
+def _report(figures: dict[str, float]) -> None:
     table = Table(title=f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for heading in ("what", "taskflow", "Celery", "ratio", "target"):
         table.add_column(heading, justify="left" if heading == "what" else "right")
@@ -250,18 +250,18 @@ def _report(found: dict[str, float]) -> None:
     ]
     rows.append(("import, CPU ms, against pydantic and its settings", "import ms", "pydantic import ms", "at most 1.5"))
     for what, ours, theirs, target in rows:
-        ratio = found[ours] / found[theirs]
-        table.add_row(what, f"{found[ours]:,.2f}", f"{found[theirs]:,.2f}", f"{ratio:.2f}", target)
+        ratio = figures[ours] / figures[theirs]
+        table.add_row(what, f"{figures[ours]:,.2f}", f"{figures[theirs]:,.2f}", f"{ratio:.2f}", target)
     for name in ("trigger+result ms", "2000 sleeps s", "idle commands/s", "bytes a queued run", "bytes a finished run"):
-        table.add_row(name, f"{found[name]:,.2f}", "", "", "reported")
+        table.add_row(name, f"{figures[name]:,.2f}", "", "", "reported")
     console.print(table)
 
 
 def until(predicate: Callable[[], bool], seconds: float, pause: float = 0.01) -> None:
-    """Return when something is the case.
+    """Return when a condition is true.
 
     Raises:
-        TimeoutError: It was not within the seconds.
+        TimeoutError: It was not true within the seconds.
     """
     deadline = time.monotonic() + seconds
     while not predicate():

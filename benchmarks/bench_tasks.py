@@ -1,4 +1,4 @@
-"""The same no-op for both systems: it writes one line of monotonic time to a file that neither of them knows."""
+"""The same no-op for both systems. It writes one line of monotonic time to a file that neither system reads."""
 
 import asyncio
 import os
@@ -60,7 +60,7 @@ async def sleep(payload: float) -> None:
 
 @task(id="bench-tenant", queue=Queue("bench-tenants", per_key_limit=2, total_limit=4, rate_limit="100/s"))
 async def tenant(payload: float, ctx: Context) -> None:
-    """Work for a tenant, the concurrency key, and write down when: ``start|end tenant clock``."""
+    """Work for a tenant, the concurrency key, and write the times: ``start|end tenant clock``."""
     note(f"start {ctx.run.concurrency_key}")
     await asyncio.sleep(payload)
     note(f"end {ctx.run.concurrency_key}")
@@ -68,7 +68,7 @@ async def tenant(payload: float, ctx: Context) -> None:
 
 @task(id="bench-alarm", durable=True, suspend_after=0)
 async def alarm(payload: datetime) -> None:
-    """Wait until an instant without a process, and note how late it is then, in nanoseconds."""
+    """Wait until an instant without a process, and write how late the run went on, in nanoseconds."""
     await astep("begun", int)
     await wait.auntil(payload)
     late = time.time() - payload.timestamp()

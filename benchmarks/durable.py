@@ -1,6 +1,6 @@
-"""Let durable runs wait in the store alone, restart store and workers, and print what they cost and how late they wake.
+"""Durable runs that wait in the store alone: restarts store and workers, and prints the runs' cost and delay.
 
-``python -m benchmarks.durable --runs 10000 --wait 3600`` is the promise; a shorter wait measures the same.
+``python -m benchmarks.durable --runs 10000 --wait 3600`` measures the documented figures. A shorter wait also does.
 """
 
 import argparse
@@ -58,28 +58,30 @@ def measure(bench: Bench, runs: int, wait: float, spread: float) -> None:
         used = cpu_seconds(node)
         until(lambda: len(lateness(bench)) >= runs, wait + spread + 300)
         used = cpu_seconds(node) - used
-    found = lateness(bench)
-    assert len(found) == runs, f"{len(found)} runs woke"
-    told = [f"p{each:g} {found[min(runs - 1, int(runs * each / 100))] * 1000:.0f} ms" for each in PERCENTILES]
+    delays = lateness(bench)
+    assert len(delays) == runs, f"{len(delays)} runs woke"
+    texts = [f"p{each:g} {delays[min(runs - 1, int(runs * each / 100))] * 1000:.0f} ms" for each in PERCENTILES]
     console.print(f"{used / runs * 1000:.2f} ms of the worker's CPU a wake; load average {os.getloadavg()[0]:.1f}")
-    console.print(f"after a restart of store and workers, {runs / spread:,.0f} due a second: late by {', '.join(told)}")
+    console.print(
+        f"after a restart of store and workers, {runs / spread:,.0f} due a second: late by {', '.join(texts)}"
+    )
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return how long a process has computed."""
+    """Return the CPU seconds of a process."""
     times = psutil.Process(pid).cpu_times()
     return times.user + times.system
 
 
 def waiting(bench: Bench) -> int:
-    """Return how many runs wait and are on no node: their timers, when no node holds any."""
+    """Return the number of waiting runs that are on no node. It is the number of timers, when no node holds a run."""
     timers = int(bench.redis.zcard("{tf:dev:0}:timers"))
     held = [int(bench.redis.hlen(key)) for key in bench.redis.scan_iter("{tf:dev:0}:node:*:runs", count=1000)]
     return timers if not any(held) else 0
 
 
 def report_memory(bench: Bench, runs: int, before: int) -> None:
-    """Print what a waiting run takes in the store."""
+    """Print the bytes of a waiting run in the store."""
     client = bench.redis
     kinds = ("run", "waits", "journal")
     keys = [key for kind in kinds for key in client.scan_iter(f"{{tf:dev:0}}:{kind}:*", count=1000)]
@@ -91,7 +93,7 @@ def report_memory(bench: Bench, runs: int, before: int) -> None:
 
 
 def lateness(bench: Bench) -> list[float]:
-    """Return how late each run woke, in seconds, sorted."""
+    """Return the delay of each run's wake-up, in seconds, sorted."""
     return sorted(int(line) / 1e9 for line in bench.marks.read_bytes().split())
 
 

@@ -1,4 +1,4 @@
-"""List 50 of a million runs by each filter and print how long it takes and which indexes the database uses.
+"""Lists 50 of a million runs by each filter, and prints the times and the indexes that the database uses.
 
 ``python -m benchmarks.history sqlite:////tmp/history.db --runs 1000000`` fills the database first when it is empty.
 """
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def fill(database: Database, count: int) -> None:
-    """Write runs as the feed does, when there are none."""
+    """Write runs as the feed does, when the database has none."""
     writer = Writer(database, ENVIRONMENT)
     with database.reading() as connection:
         if connection.execute(select(RUNS.c.id).limit(1)).first():
@@ -106,7 +106,7 @@ def _some(start: int, end: int) -> Iterator[Rows]:
 
 
 def filters(count: int) -> dict[str, RunFilter]:
-    """Return one filter of each kind, common and rare values."""
+    """Return one filter of each kind, with common and rare values."""
     middle = instant(START + count * 5)
     return {
         "none": RunFilter(),
@@ -140,7 +140,7 @@ def filters(count: int) -> dict[str, RunFilter]:
 
 
 def report(database: Database, repeat: int, count: int) -> None:
-    """Print a line a filter: first page, a page in the middle, and what the plan uses."""
+    """Print a line for each filter: the times of the first page and a middle page, and the indexes of the plan."""
     table = Table("filter", "rows", "first page, ms", "middle page, ms", "indexes", box=None, pad_edge=False)
     middle = query.Cursor(START + count * 5, "")
     with database.reading() as connection:
@@ -169,14 +169,14 @@ def measure(
 
 def indexes(connection: Connection, statement: Select[Any]) -> list[str]:
     """Return the indexes that a statement's plan names."""
-    found: set[str] = set()
+    names: set[str] = set()
     for line in query.explain(connection, statement):
         words = [word.strip("(),") for word in line.split()]
-        found |= {word for word in words if word.startswith(("ix_", "sqlite_autoindex", "taskflow_error_trigrams"))}
-        found |= {word for word in words if word.endswith("_pkey")}
+        names |= {word for word in words if word.startswith(("ix_", "sqlite_autoindex", "taskflow_error_trigrams"))}
+        names |= {word for word in words if word.endswith("_pkey")}
         if "USING PRIMARY KEY" in line:
-            found.add(f"{words[1]}'s key")
-    return sorted(found)
+            names.add(f"{words[1]}'s key")
+    return sorted(names)
 
 
 if __name__ == "__main__":

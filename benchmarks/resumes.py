@@ -1,4 +1,4 @@
-"""A waiting parent goes on exactly once, however many of its children finish at the same instant: counted, many times.
+"""Counts that a waiting parent goes on exactly once, however many of its children finish at the same instant.
 
 ``python -m benchmarks.resumes URL --repetitions 1000`` against an empty server; the suite repeats it a few times.
 """
@@ -29,16 +29,16 @@ from taskflow.store.wire import StoreConfig, new_run_id
 CLASS, NODE = "small-1x.process", "node"
 CHILDREN, CLIENTS = 200, 4
 PIECE = 10
-"""How many of its children a client finishes in one write."""
+"""The number of children that a client finishes in one write."""
 
 
 class _NoBroker:
     def publish(self, tickets: Sequence[Ticket]) -> None:
-        """Forget the tickets: runs are claimed without them."""
+        """Drop the tickets, because runs are claimed without them."""
 
 
 class Race:
-    """One node, and clients of their own connection each that finish children at the same instant."""
+    """One node, and clients with a connection each that finish children at the same instant."""
 
     def __init__(self, url: str, children: int = CHILDREN, clients: int = CLIENTS) -> None:
         config = StoreConfig(url, f"r{uuid4().hex[:6]}")
@@ -66,21 +66,21 @@ class Race:
     def repeat(self, repetitions: int) -> Counter[str]:
         """Let parents wait and their children finish. Returns how often a parent went on how many times, by kind."""
         kinds = [self._items, self._items_while_it_parks, self._runs]
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for number in range(repetitions):
             kind = kinds[number % len(kinds)]
-            found[f"{kind.__name__.strip('_')}: {kind()}"] += 1
-        return found
+            counts[f"{kind.__name__.strip('_')}: {kind()}"] += 1
+        return counts
 
     def _items(self) -> int:
-        """Every item is completed at once."""
+        """Complete every item at once."""
         parent = self._parent()
         self._park(parent)
         self._at_once([complete_item(waiter, b"1") for waiter in self._waiters(parent)], 1)
         return self._went_on(parent)
 
     def _items_while_it_parks(self) -> int:
-        """... and the parent begins to wait meanwhile: it waits and is resumed, or is told that all is done."""
+        """Complete them while the parent begins to wait: it waits and is resumed, or its wait is answered at once."""
         parent = self._parent()
         completions = [complete_item(waiter, b"1") for waiter in self._waiters(parent)]
         answers: list[str] = []
@@ -88,7 +88,7 @@ class Race:
         return self._went_on(parent) + (answers == ["DONE"])
 
     def _runs(self) -> int:
-        """Runs finish that the parent waits for."""
+        """Finish all runs that the parent waits for."""
         parent = self._parent()
         news = [trigger_run(self._new("child", waiter)) for waiter in self._waiters(parent)]
         made = [run_id for run_id, _ in self._store.run_many([(new, 0) for new in news])]
@@ -136,17 +136,17 @@ class Race:
             each.result()
 
     def _went_on(self, parent: ClaimedRun) -> int:
-        """Count how often the node was told to resume the parent under a new claim; then end the parent."""
-        told = self._store.run(operations.nodes.heartbeat_node(NODE, lease=timedelta(hours=1), handled=self._handled))
-        self._handled = [entry.id for entry in told]
-        resumes = [entry.claim for entry in told if entry.kind == "resume" and entry.claim > parent.claim]
+        """Count the orders to the node to resume the parent under a new claim, then end the parent."""
+        inbox = self._store.run(operations.nodes.heartbeat_node(NODE, lease=timedelta(hours=1), handled=self._handled))
+        self._handled = [entry.id for entry in inbox]
+        resumes = [entry.claim for entry in inbox if entry.kind == "resume" and entry.claim > parent.claim]
         claim = max([parent.claim, *resumes])
         self._store.run(operations.runs.finish_run(parent.run_id, claim, RunStatus.COMPLETED, output=b"1"))
         return len(resumes)
 
 
 def main() -> int:
-    """Repeat it and print what was counted."""
+    """Repeat it and print the counts."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.resumes", description=__doc__)
     parser.add_argument("url", help="an empty Redis or Valkey, e.g. redis://localhost:6379/15")
     parser.add_argument("--repetitions", type=int, default=1000)
@@ -154,13 +154,13 @@ def main() -> int:
     race = Race(options.url)
     began = time.perf_counter()
     try:
-        found = race.repeat(options.repetitions)
+        counts = race.repeat(options.repetitions)
     finally:
         race.close()
     print(f"{options.repetitions} parents of {CHILDREN} children, {time.perf_counter() - began:.0f} s")
-    for what, count in sorted(found.items()):
+    for what, count in sorted(counts.items()):
         print(f"  {what} time(s): {count} parents")
-    return 0 if all(what.endswith(": 1") for what in found) else 1
+    return 0 if all(what.endswith(": 1") for what in counts) else 1
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Three tenants with 5,000, 50 and 1 queued runs in one limited queue: is each limit kept, and is the rate reached?
+"""Three tenants with 5,000, 50 and 1 queued runs in one limited queue: checks each limit, and that the rate is reached.
 
-``python -m benchmarks.tenants`` (about a minute). Per key 2 at a time, 4 in all, 100 starts a second of each key; what
-started and ended when is told by the tasks themselves. Exits 1 when a limit was exceeded, the throughput is more than
-10% below the rate, or the single run did not start within one pass.
+``python -m benchmarks.tenants`` (about a minute). Per key 2 at a time, 4 in all, 100 starts a second of each key. The
+tasks themselves write their starts and ends. Exits 1 when a limit was exceeded, the throughput is more than 10% below
+the rate, or the single run did not start within one pass.
 """
 
 import os
@@ -25,7 +25,7 @@ console = Console(width=None if sys.stdout.isatty() else 110)
 
 
 class Line(NamedTuple):
-    """What a run told."""
+    """A line that a run wrote."""
 
     what: str
     tenant: str
@@ -33,7 +33,7 @@ class Line(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What was looked at."""
+    """The result of one check."""
 
     what: str
     found: str
@@ -42,7 +42,7 @@ class Finding(NamedTuple):
 
 
 def main() -> int:
-    """Run it and print what was found."""
+    """Run the tenants and print the results."""
     with tempfile.TemporaryDirectory(prefix="tfb-") as folder:
         bench = Bench(Path(folder))
         try:

@@ -1,4 +1,4 @@
-"""Tasks that wait, for ``benchmarks.waits``: each writes when its next line came to a file of its own."""
+"""Tasks that wait, for ``benchmarks.waits``. Each writes the time of its next line to a file of its own."""
 
 import os
 import time
@@ -10,7 +10,7 @@ _marks = -1
 
 
 def mark(what: str, number: int) -> None:
-    """Append what happened and the clock in one write."""
+    """Append an event and the clock in one write."""
     global _marks
     if _marks < 0:
         _marks = os.open(os.environ["BENCH_MARKS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -19,19 +19,19 @@ def mark(what: str, number: int) -> None:
 
 @task(id="bench-start")
 def start(payload: int) -> None:
-    """Say when it started, in a child."""
+    """Write the time of the start, in a child."""
     mark("start", payload)
 
 
 @task(id="bench-async-start")
 async def async_start(payload: int) -> None:
-    """Say when it started, as a coroutine."""
+    """Write the time of the start, as a coroutine."""
     mark("start", payload)
 
 
 @task(id="bench-token")
 async def for_token(payload: tuple[int, str]) -> None:
-    """Wait for a token and say when it went on."""
+    """Wait for a token, and write the time at which the run went on."""
     number, token = payload
     mark("waits", number)
     await wait.afor_token(token)
@@ -48,21 +48,21 @@ async def an_hour(payload: int) -> None:
 
 @task(id="bench-child")
 def child(payload: int) -> int:
-    """Say when it ended, in a child."""
+    """Write the time of the end, in a child."""
     mark("end", payload)
     return payload
 
 
 @task(id="bench-async-child")
 async def async_child(payload: int) -> int:
-    """Say when it ended, as a coroutine."""
+    """Write the time of the end, as a coroutine."""
     mark("end", payload)
     return payload
 
 
 @task(id="bench-parent")
 def parent(payload: int) -> None:
-    """Wait for one child after the other and say when it went on."""
+    """Wait for one child after the other, and write the times at which the run went on."""
     for number in range(payload):
         child.trigger_and_wait(number)
         mark("next", number)
@@ -71,7 +71,7 @@ def parent(payload: int) -> None:
 
 @task(id="bench-async-parent")
 async def async_parent(payload: int) -> None:
-    """Wait for one child after the other and say when it went on."""
+    """Wait for one child after the other, and write the times at which the run went on."""
     for number in range(payload):
         await async_child.atrigger_and_wait(number)
         mark("next", number)

@@ -1,4 +1,4 @@
-"""Measure waits: how soon a token or a child wakes its run, and what 10,000 waiting runs cost.
+"""Measures waits: the time from a token or a child's end to the run's next line, and the cost of 10,000 waiting runs.
 
 ``python -m benchmarks.waits [--only tokens children hour]``
 """
@@ -27,9 +27,9 @@ POOL = ("-P", "custom", "-c", "2000")
 HOUR = 3600
 ASYNC, PROCESS = "dev.small-1x.async", "dev.small-1x.process"
 Rows = list[tuple[str, str, str]]
-"""What, its value, its target."""
+"""A measurement's name, its value, its target."""
 Marks = dict[str, dict[int, int]]
-"""What happened, to which number, when."""
+"""An event's name, its number and its time."""
 
 
 def main() -> int:
@@ -96,14 +96,14 @@ def _token_round(bench: Bench, node: psutil.Process, waiting: int, completed: in
         wait.complete_token(tokens[number])
     rate = completed / ((time.monotonic_ns() - began) / 1e9)
     until(lambda: len(_marks(bench)["next"]) >= completed, 60)
-    found = _marks(bench)["next"]
-    taken = sorted((found[number] - called[number]) / 1e6 for number in range(completed))
+    marks = _marks(bench)["next"]
+    taken = sorted((marks[number] - called[number]) / 1e6 for number in range(completed))
     each = (sum(node.cpu_times()[:2]) - computed) / completed * 1e6
     return statistics.median(taken), taken[int(completed * 0.99)], rate, each
 
 
 def _children(bench: Bench, rounds: int, children: int = 40) -> Rows:
-    """Compare how soon a child's end wakes its parent with how soon an idle node starts a run."""
+    """Compare the time in which a child's end wakes its parent with that in which an idle node starts a run."""
     from benchmarks import wait_tasks
 
     rows: Rows = []
@@ -117,16 +117,16 @@ def _children(bench: Bench, rounds: int, children: int = 40) -> Rows:
                 bench.forget_marks()
                 wait_tasks.PARENTS[kind].trigger(children)
                 until(lambda: bool(_marks(bench)["done"]), 60)
-                found = _marks(bench)
-                ends.append(statistics.median((found["next"][n] - found["end"][n]) / 1e6 for n in range(children)))
+                marks = _marks(bench)
+                ends.append(statistics.median((marks["next"][n] - marks["end"][n]) / 1e6 for n in range(children)))
         ratio = statistics.median(end / start for end, start in zip(ends, starts, strict=True))
-        told = f"{statistics.median(ends):.2f} / {statistics.median(starts):.2f} = {ratio:.2f}"
-        rows.append((f"child's last line to parent's next / trigger to first line, ms, {kind}", told, "at most 2"))
+        value = f"{statistics.median(ends):.2f} / {statistics.median(starts):.2f} = {ratio:.2f}"
+        rows.append((f"child's last line to parent's next / trigger to first line, ms, {kind}", value, "at most 2"))
     return rows
 
 
 def _hour(bench: Bench, waiting: int, *, stay: bool) -> Rows:
-    """Let runs wait in one node: what they weigh, and how soon others start."""
+    """Let runs wait in one node, and measure their memory and how soon other runs start."""
     from benchmarks import wait_tasks
 
     bench.reset()
@@ -142,17 +142,17 @@ def _hour(bench: Bench, waiting: int, *, stay: bool) -> Rows:
         start = _starts(bench, wait_tasks.async_start, 40)
         each = (node.memory_info().rss - before) / waiting / 1024
         slept = _sleep_an_hour(bench, node, began) if stay else []
-    told = f"{statistics.median(start):.2f} (with none: {before_start:.2f})"
+    value = f"{statistics.median(start):.2f} (with none: {before_start:.2f})"
     return [
         (f"KB of the node's memory a run, {waiting:,} waiting for an hour", f"{each:.1f}", "under 20"),
-        ("trigger to first line meanwhile, ms, p50", told, "the same"),
+        ("trigger to first line meanwhile, ms, p50", value, "the same"),
         ("trigger to first line meanwhile, ms, worst of 40", f"{max(start):.2f}", "reported"),
         *slept,
     ]
 
 
 def _sleep_an_hour(bench: Bench, node: psutil.Process, began: dict[int, int]) -> Rows:
-    """Stay until the runs woke: how late, how soon others start just before, and what waiting took."""
+    """Stay until the runs woke. Measures their delay, how soon others start just before, and the cost of waiting."""
     from benchmarks import wait_tasks
 
     computed, since = sum(node.cpu_times()[:2]), time.monotonic()
@@ -164,16 +164,16 @@ def _sleep_an_hour(bench: Bench, node: psutil.Process, began: dict[int, int]) ->
     until(lambda: len(_marks(bench)["woke"]) == len(began), HOUR, pause=1)
     woke = _marks(bench)["woke"]
     late = sorted((woke[number] - at) / 1e9 - HOUR for number, at in began.items())
-    told = ", ".join(f"{late[int((len(late) - 1) * part)] * 1000:.0f}" for part in (0, 0.5, 0.99, 1))
+    value = ", ".join(f"{late[int((len(late) - 1) * part)] * 1000:.0f}" for part in (0, 0.5, 0.99, 1))
     return [
         ("trigger to first line at the hour's end, ms, p50", f"{statistics.median(start):.2f}", "the same"),
-        ("woke late by, ms, min, p50, p99, max", told, "under 1000"),
+        ("woke late by, ms, min, p50, p99, max", value, "under 1000"),
         ("CPU of the node while they wait, percent of a core", f"{idle * 100:.2f}", "reported"),
     ]
 
 
 def _starts(bench: Bench, task: "Task[int, None]", count: int) -> Sequence[float]:
-    """Return milliseconds from trigger to the first line, run by run."""
+    """Return milliseconds from the trigger to the first line, run by run."""
     taken: list[float] = []
     for number in range(count):
         began = time.monotonic_ns()
@@ -188,15 +188,15 @@ def _has_started(bench: Bench, number: int) -> bool:
 
 
 def _marks(bench: Bench) -> Marks:
-    found: Marks = defaultdict(dict)
+    times: Marks = defaultdict(dict)
     for line in bench.marks.read_text().splitlines() if bench.marks.exists() else ():
         what, number, at = line.split()
-        found[what][int(number)] = int(at)
-    return found
+        times[what][int(number)] = int(at)
+    return times
 
 
 def _waiting(bench: Bench) -> int:
-    """Count the runs that wait."""
+    """Return the number of runs that wait."""
     keys = list(bench.redis.scan_iter("{tf:dev:0}:waits:*", count=5000))
     pipe = bench.redis.pipeline(transaction=False)
     for key in keys:

@@ -28,7 +28,7 @@ document.forms[0].onsubmit = async event => {
 
 
 def think(question: str) -> Iterator[str]:
-    """Stand in for a model: say something, a word every 50 ms."""
+    """Yield an answer word by word, one every 50 ms, in place of a model."""
     for word in f"You ask: {question} That is a good question.".split():
         time.sleep(0.05)
         yield f"{word} "
@@ -36,7 +36,7 @@ def think(question: str) -> Iterator[str]:
 
 @task(id="answer")
 def answer(payload: str) -> str:
-    """Answer a question; whoever reads the stream sees each word as it comes."""
+    """Answer a question. Readers of the stream get each word as it comes."""
     return "".join(tokens.pipe(think(payload)))
 
 
@@ -54,7 +54,7 @@ def ask() -> str:
 
 @app.get("/tokens/<run_id>")
 def send_tokens(run_id: str) -> Response:
-    """Send the words as they come (SSE). A browser that lost its connection goes on behind the last one it has."""
+    """Send the words as they come (SSE). A browser that reconnects goes on behind its last word."""
     start = int(request.headers.get("Last-Event-ID", 0))
 
     def events() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The fleet: what a user's own project looks like. ``celery -A workers worker|flower|inspect`` finds ``app`` here."""
+"""An example project, as a user would write it. ``celery -A workers worker|flower|inspect`` finds ``app`` here."""
 
 from taskflow import TaskFlow
 

@@ -24,7 +24,7 @@ COLORS = {RunStatus.COMPLETED: "green", RunStatus.EXECUTING: "cyan", RunStatus.R
 
 
 def main() -> int:
-    """Run the demonstration. Returns 0 when every run has completed."""
+    """Run the demonstration. Returns 0 when every run has completed, else 1."""
     began = time.monotonic()
     with workers():
         handles = trigger_all()
@@ -36,7 +36,7 @@ def main() -> int:
 
 @contextlib.contextmanager
 def workers() -> Generator[None]:
-    """Keep a worker for each machine class in use, as ``taskflow worker --machine all`` does."""
+    """Run ``taskflow worker --machine all`` while the block executes: a worker for each machine class in use."""
     console.print("[bold]Starting workers[/]: taskflow worker --machine all  [dim](log: .taskflow/demo.log)[/]")
     with open(".taskflow/demo.log", "w") as log:
         command = [sys.executable, "-m", "taskflow.cli.main", "worker", "-A", "workers", "--machine", "all"]
@@ -69,13 +69,13 @@ def watch(handles: list[Handle]) -> list[Run]:
     deadline = time.monotonic() + DEADLINE_SECONDS
     with Live(console=console, refresh_per_second=8) as live:
         while True:
-            found = [handle.retrieve() for handle in handles]
-            found += [
-                runs.retrieve(run_id) for run in found if run.task_id == "greet-everyone" for run_id in triggered(run)
+            shown = [handle.retrieve() for handle in handles]
+            shown += [
+                runs.retrieve(run_id) for run in shown if run.task_id == "greet-everyone" for run_id in triggered(run)
             ]
-            live.update(table(found))
-            if all(run.is_finished for run in found) or time.monotonic() > deadline:
-                return found
+            live.update(table(shown))
+            if all(run.is_finished for run in shown) or time.monotonic() > deadline:
+                return shown
             time.sleep(0.2)
 
 
@@ -85,7 +85,7 @@ def triggered(run: Run) -> list[str]:
 
 
 def table(watched: list[Run]) -> Table:
-    """Return the live table: one row a task, with what its runs do."""
+    """Return the live table: one row for each task, with the statuses of its runs."""
     shown = Table(title="Example runs", header_style="bold")
     for heading in ("task", "machine", "runs", "status", "attempts", "took"):
         shown.add_column(heading, no_wrap=True)
@@ -106,7 +106,7 @@ def table(watched: list[Run]) -> Table:
 
 
 def statuses(group: list[Run]) -> str:
-    """Return how many runs are in which status, colored."""
+    """Return the number of runs in each status, colored."""
     counts = {status: sum(run.status is status for run in group) for status in RunStatus}
     return " ".join(
         f"[{COLORS.get(status, 'red' if status.is_failed else 'blue')}]{status.value} {count}[/]"
@@ -121,7 +121,7 @@ def took(run: Run) -> float:
 
 
 def summary(watched: list[Run], seconds: float) -> str:
-    """Return the last line."""
+    """Return the last line of the output."""
     completed = sum(run.status is RunStatus.COMPLETED for run in watched)
     retried = sum(len(run.attempts) > 1 for run in watched)
     color = "green" if completed == len(watched) else "red"

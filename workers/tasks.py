@@ -1,4 +1,4 @@
-"""Example tasks, one for each thing to learn. Public API only."""
+"""Example tasks, each of which shows one feature. They use the public API only."""
 
 import asyncio
 import time
@@ -9,13 +9,13 @@ from taskflow import Context, Queue, Retry, task
 
 
 class Greeting(BaseModel):
-    """What hello-world says."""
+    """The payload of hello-world."""
 
     message: str = "world"
 
 
 class Work(BaseModel):
-    """How long a task works, in seconds."""
+    """The time for which a task works, in seconds."""
 
     seconds: float = 0.2
 
@@ -36,21 +36,21 @@ def flaky(payload: int, ctx: Context) -> str:
 
 @task(id="one-at-a-time", queue=Queue("one-at-a-time", concurrency_limit=1))
 def one_at_a_time(payload: Work) -> float:
-    """Work alone: the queue's limit holds over every worker."""
+    """Work alone, because the queue's limit of 1 holds over all workers."""
     time.sleep(payload.seconds)
     return time.time()
 
 
 @task(id="heavy-task", machine="large-1x")
 def heavy_task(payload: Work, ctx: Context) -> str:
-    """Work on a large machine only."""
+    """Work on a large machine."""
     time.sleep(payload.seconds)
     return f"worked on {ctx.machine.name} ({ctx.machine.cpu:g} vCPU, {ctx.machine.memory:g} GB)"
 
 
 @task(id="fetch-all")
 async def fetch_all(payload: Work) -> int:
-    """Wait for many things at once, in a worker that runs a thousand such tasks in one process."""
+    """Await ten things at once, in a worker that executes a thousand such runs in one process."""
     waits = [asyncio.sleep(payload.seconds) for _ in range(10)]
     await asyncio.gather(*waits)
     return len(waits)

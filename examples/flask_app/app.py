@@ -16,13 +16,13 @@ pages = Blueprint("pages", __name__)
 
 
 class GreetingForm(Greeting):
-    """The task's payload as the page accepts it: people type it, so it has limits."""
+    """The task's payload as the page accepts it, with limits, because people type it."""
 
     message: str = Field(min_length=1, max_length=200)
 
 
 def create_app() -> Flask:
-    """Make the site. ``TASKFLOW_SECRET_KEY`` signs its cookie; without it, forms open at a restart are refused."""
+    """Make the site. ``TASKFLOW_SECRET_KEY`` signs its cookie; without it, a restart makes open forms invalid."""
     app = Flask(__name__)
     app.config.from_mapping(
         SECRET_KEY=os.environ.get("TASKFLOW_SECRET_KEY") or secrets.token_urlsafe(32),
@@ -42,7 +42,7 @@ def show_form() -> str:
 
 @pages.post("/")
 def trigger_greeting() -> ResponseReturnValue:
-    """Trigger a run and show it, or show the form again with what is wrong."""
+    """Trigger a run and show it, or show the form again with its errors."""
     _check_csrf_token()
     message = request.form.get("message", "").strip()
     try:
@@ -56,7 +56,7 @@ def trigger_greeting() -> ResponseReturnValue:
 
 @pages.get("/runs/<run_id>")
 def show_run(run_id: str) -> str:
-    """Show where a run stands. The page loads itself again until the run has ended."""
+    """Show the status of a run. The page reloads itself until the run has ended."""
     run = runs.retrieve(run_id)
     output = run.output if isinstance(run.output, str) else json.dumps(run.output, indent=2, ensure_ascii=False)
     return render_template("run.html", run=run, output=output)
@@ -64,7 +64,7 @@ def show_run(run_id: str) -> str:
 
 @pages.get("/api/runs/<run_id>")
 def get_run(run_id: str) -> dict[str, object]:
-    """Return a run as JSON. Tracebacks are for the people who operate the site, not for its visitors."""
+    """Return a run as JSON, without tracebacks, which are not meant for visitors."""
     run = runs.retrieve(run_id)
     return {
         "id": run.id,
@@ -78,14 +78,14 @@ def get_run(run_id: str) -> dict[str, object]:
 
 @pages.app_errorhandler(RunNotFoundError)
 def answer_unknown_run(error: RunNotFoundError) -> ResponseReturnValue:
-    """404: never made, or ended so long ago that it is forgotten."""
+    """Answer 404: the run was never made, or its record has expired."""
     return _problem(404, f"There is no run {error.run_id}, or it ended so long ago that it is forgotten.")
 
 
 @pages.app_errorhandler(StoreUnavailableError)
 @pages.app_errorhandler(BrokerUnavailableError)
 def answer_unavailable(error: StoreUnavailableError | BrokerUnavailableError) -> ResponseReturnValue:
-    """503: the store is down. A run whose fate is unknown is named, so that nobody triggers it twice."""
+    """Answer 503: the store is down. The page names a run that may exist, so that it is not triggered twice."""
     text = "Background work is not available at the moment. Please try again in a minute."
     if isinstance(error, BrokerUnavailableError):
         text = "Your request was taken, but it starts later than usual. There is no need to send it again."
@@ -96,7 +96,7 @@ def answer_unavailable(error: StoreUnavailableError | BrokerUnavailableError) ->
 
 @pages.app_errorhandler(HTTPException)
 def answer_refused(error: HTTPException) -> ResponseReturnValue:
-    """Programs get every other refusal as JSON too; people get Flask's own page."""
+    """Answer any other error: programs get JSON, people get Flask's own page."""
     if request.path.startswith("/api/"):
         return {"error": error.description or error.name}, error.code or 500
     return error

@@ -1,4 +1,4 @@
-"""``python -m tests.faults SEED...``: drive each seed and say what it came to. See ``make faults``."""
+"""``python -m tests.faults SEED...``: drive each seed and print its result. See ``make faults``."""
 
 import argparse
 import contextlib
@@ -17,14 +17,14 @@ PACE = 20.0
 
 
 def main() -> int:
-    """Drive the seeds that are named, or a new one. Returns 1 when anything did not hold."""
+    """Drive the seeds that are named, or a new one. Returns 1 when any check failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
     parser.add_argument("seeds", nargs="*", type=int, help="default: a new one")
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--pace", type=float, default=PACE, help="triggers a second")
     parser.add_argument("--broker", choices=["store", "rabbitmq"], help="default: odd seeds RabbitMQ, even the store")
     given = parser.parse_args()
-    logging.getLogger("taskflow").setLevel(logging.ERROR)  # that servers are away is what is wanted
+    logging.getLogger("taskflow").setLevel(logging.ERROR)  # servers are away on purpose
     if find_faketime() is None:
         print("WITHOUT jumps of the clock: libfaketime is not installed")
     failed = [seed for seed in given.seeds or [secrets.randbelow(1 << 20)] if not _drive(seed, given)]

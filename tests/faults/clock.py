@@ -11,14 +11,14 @@ LIBRARY = "faketime/libfaketimeMT.so.1"
 
 def find_faketime() -> Path | None:
     """Return Debian's libfaketime, None where it is not installed."""
-    return next((found for found in Path("/usr/lib").glob(f"*/{LIBRARY}")), None)
+    return next((path for path in Path("/usr/lib").glob(f"*/{LIBRARY}")), None)
 
 
 class StoreClock:
-    """The store's clock: the host's, plus an offset that moves.
+    """The store's clock: the host's, plus an offset that the driver changes.
 
     Attributes:
-        moves: Since when (host time) which offset counts, in seconds.
+        moves: The offsets in seconds, each with the host's time from which it counts.
     """
 
     def __init__(self, file: Path) -> None:
@@ -28,19 +28,19 @@ class StoreClock:
 
     @property
     def offset(self) -> float:
-        """How far the store is ahead of the host."""
+        """The seconds by which the store is ahead of the host."""
         return self.moves[-1][1]
 
     def jump(self, seconds: float) -> None:
-        """Move the clock, back when negative."""
+        """Move the clock. A negative offset moves it back."""
         self._set(self.offset + seconds)
 
     def host_times(self, store_time: float) -> list[float]:
-        """Return when, by the host's clock, the store's showed an instant: more than once after a jump back."""
+        """Return the host's times at which the store's clock showed an instant: more than one after a jump back."""
         ends = [since for since, _ in self.moves[1:]] + [float("inf")]
         candidates = [(store_time - offset, since, end) for (since, offset), end in zip(self.moves, ends, strict=True)]
-        found = [at for at, since, end in candidates if since - 0.001 <= at <= end + 0.001]
-        return found or [since for _, since, _ in candidates[-1:]]  # jumped over
+        times = [at for at, since, end in candidates if since - 0.001 <= at <= end + 0.001]
+        return times or [since for _, since, _ in candidates[-1:]]  # a jump has skipped the instant
 
     def _set(self, offset: float) -> None:
         part = self.file.with_suffix(".part")
@@ -50,7 +50,7 @@ class StoreClock:
 
 
 class ClockedServer(RedisServer):
-    """A Valkey whose clock is ``clock``; the host's for good where libfaketime is missing."""
+    """A Valkey whose clock is ``clock``. Without libfaketime it always has the host's clock."""
 
     def __init__(self, directory: Path, *, appendfsync: Fsync) -> None:
         super().__init__(directory, find_valkey(), name="Valkey", appendfsync=appendfsync)
@@ -60,7 +60,7 @@ class ClockedServer(RedisServer):
 
     @property
     def can_jump(self) -> bool:
-        """Whether its clock can be set."""
+        """Whether the server's clock can be set."""
         return self._library is not None
 
     def _env(self) -> dict[str, str]:

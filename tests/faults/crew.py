@@ -1,4 +1,4 @@
-"""The nodes of the fault driver: always as many as at the start, whatever happens to them."""
+"""The nodes of the fault driver. Their number stays the same, whatever fault hits them."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ STOP_SECONDS = 60
 
 @dataclass(slots=True)
 class Freeze:
-    """When a node's processes stood still, by the host's clock. ``until`` is infinite while they do."""
+    """The time for which a node's processes stood still, by the host's clock. ``until`` is infinite while they do."""
 
     pids: tuple[int, ...]
     since: float
@@ -33,7 +33,7 @@ class Freeze:
 
 @dataclass
 class Crew:
-    """A node at each post.
+    """One node at each post.
 
     Attributes:
         errors: Nodes that ended on their own, or that did not end when asked to.
@@ -57,7 +57,7 @@ class Crew:
         return post in self._frozen
 
     def kill(self, post: int, *, with_children: bool) -> None:
-        """``kill -9`` a node, or its parent process only, and start another."""
+        """``kill -9`` a node, or only its parent process, and start another."""
         node = self.nodes[post]
         if with_children:
             for pid in reversed(_family(node)):
@@ -67,14 +67,14 @@ class Crew:
         self.nodes[post] = self._start(post)
 
     def terminate(self, post: int) -> None:
-        """SIGTERM a node and start another, without waiting for the first to have drained."""
+        """Send SIGTERM to a node and start another, without waiting until the first has drained."""
         node = self.nodes[post]
         node.process.terminate()
         self._leaving.append((node, time.monotonic()))
         self.nodes[post] = self._start(post)
 
     def kill_child(self, post: int, choice: float) -> bool:
-        """``kill -9`` one of a node's children; False when it has none."""
+        """``kill -9`` one of a node's children. Returns False when it has none."""
         children = _family(self.nodes[post])[1:]
         if not children:
             return False
@@ -82,7 +82,7 @@ class Crew:
         return True
 
     def freeze(self, post: int) -> None:
-        """SIGSTOP a node and its children."""
+        """Send SIGSTOP to a node and its children."""
         pids = _family(self.nodes[post])
         for pid in pids:
             _signal(pid, signal.SIGSTOP)
@@ -90,14 +90,14 @@ class Crew:
         self.freezes.append(self._frozen[post])
 
     def wake(self, post: int) -> None:
-        """SIGCONT them."""
+        """Send SIGCONT to the processes that ``freeze`` has stopped."""
         freeze = self._frozen.pop(post)
         for pid in reversed(freeze.pids):
             _signal(pid, signal.SIGCONT)
         freeze.until = time.time()
 
     def look(self) -> None:
-        """Start what ended on its own anew, and note it."""
+        """Start a node for each that ended on its own, and record an error."""
         for post, node in enumerate(self.nodes):
             code = node.process.poll()
             if code is not None:
@@ -116,7 +116,7 @@ class Crew:
                 node.kill()
 
     def gather(self) -> None:
-        """Wake whoever stands still, and wait until every node has a lease and those asked to stop have."""
+        """Wake frozen nodes, and wait until every node has a lease and those asked to stop have ended."""
         for post in list(self._frozen):
             self.wake(post)
         self.look()
@@ -130,11 +130,11 @@ class Crew:
         wait_until(have_left, "the nodes that were asked to stop to end", timeout=STOP_SECONDS + 10, interval=0.1)
 
     def leave(self) -> None:
-        """SIGTERM every node, and note who does not end well, or leaves a process behind."""
+        """Send SIGTERM to every node. Records an error for a node that does not end well or leaves a process behind."""
         for node in self.nodes:
             node.process.terminate()
         for node in self.nodes:
-            with contextlib.suppress(subprocess.TimeoutExpired):  # a second SIGTERM would be another wish
+            with contextlib.suppress(subprocess.TimeoutExpired):  # a second SIGTERM would ask for a cold shutdown
                 node.process.wait(STOP_SECONDS)
             code = node.process.poll()
             if code is None:
@@ -144,7 +144,7 @@ class Crew:
         self.errors += [f"{node.name} left processes behind" for node in self.fleet.nodes if group_is_alive(node.pid)]
 
     def logs(self) -> dict[str, str]:
-        """Return the log of every node there was, by its name."""
+        """Return the log of every node that there was, by its name."""
         return {node.name: node.output() for node in self.fleet.nodes}
 
     def _start(self, post: int) -> Node:
@@ -152,13 +152,13 @@ class Crew:
 
 
 def _could_not_start(node: Node) -> bool:
-    """Whether a node ended before it was one: it found no store, or was asked to stop before it could know how to."""
+    """Whether a node ended before it had started: it found no store, or was asked to stop before it handled signals."""
     was_killed = node.process.returncode == -signal.SIGTERM
     return "node.ready" not in node.output() and (was_killed or "StoreUnavailableError" in node.output())
 
 
 def _cry(node: Node) -> None:
-    """Have a node that hangs say in its log where each of its threads is: Celery's answer to SIGUSR1."""
+    """Make a node that hangs log the stack of each of its threads: Celery's answer to SIGUSR1."""
     size = len(node.output())
     node.process.send_signal(signal.SIGUSR1)
     with contextlib.suppress(AssertionError):

@@ -1,4 +1,4 @@
-"""The fault driver: a seeded mixture of runs on real nodes, while a seeded plan has everything fail that can."""
+"""The fault driver: a seeded mixture of runs on real nodes, and a seeded plan of faults for servers and processes."""
 
 import contextlib
 import random
@@ -37,7 +37,7 @@ IDLE_SECONDS = 25
 
 @dataclass(slots=True)
 class Result:
-    """What a seed came to. ``problems`` is empty when everything held."""
+    """The result of a seed. ``problems`` is empty when all checks passed."""
 
     seed: int
     folder: Path
@@ -64,7 +64,7 @@ class Drive:
         self._result = Result(seed, folder)
 
     def run(self, pace: float) -> Result:
-        """Drive, and check. ``pace`` is how many triggers a second."""
+        """Drive the seed, and check the result. ``pace`` is the number of triggers a second."""
         with contextlib.ExitStack() as ends:
             ends.callback(self._store.close)
             self._store.start()
@@ -100,7 +100,7 @@ class Drive:
         problems += [*workload.errors, *injector.errors, *crew.errors, *checks.check_logs(crew.logs())]
 
     def _wait_for_the_end(self, fleet: Fleet) -> list[str]:
-        """Wait as long as runs go on ending, then for nothing to be left."""
+        """Wait while runs go on ending, then until nothing is left of them."""
         with contextlib.closing(self._store.client()) as client:
             live, since = -1, time.monotonic()
             while (now := self._live(client, fleet)) and time.monotonic() - since < STANDSTILL_SECONDS:
@@ -131,33 +131,33 @@ class Drive:
         ledger = read_ledger(self._folder / "ledger", watch.deaths)
         result = self._result
         ids = {*workload.certain, *workload.maybe, *workload.refused, *ledger.made, *(s.run_id for s in ledger.stints)}
-        found: dict[str, Run] = checks.read_runs(fleet.flow, sorted(ids))
+        records: dict[str, Run] = checks.read_runs(fleet.flow, sorted(ids))
         overlaps = check_limits(
-            ledger.stints, found, self._store.clock, crew.freezes, injector.outages, workload.keyed, self._limit, now
+            ledger.stints, records, self._store.clock, crew.freezes, injector.outages, workload.keyed, self._limit, now
         )
-        result.talks = check_talks(fleet.flow, found, workload.letters, ledger)
+        result.talks = check_talks(fleet.flow, records, workload.letters, ledger)
         result.faults, result.triggered, result.late = injector.injected, workload.counts(), overlaps.late
         result.refused = injector.refused
         result.completed = Counter(
             kind
             for run_id, kind in workload.certain.items()
-            if run_id in found and found[run_id].status is RunStatus.COMPLETED
+            if run_id in records and records[run_id].status is RunStatus.COMPLETED
         )
-        result.statuses = Counter(run.status.value for run in found.values())
+        result.statuses = Counter(run.status.value for run in records.values())
         result.problems += [
-            *checks.check_ends(found, workload, ledger),
+            *checks.check_ends(records, workload, ledger),
             *checks.check_statuses(self._store, self._bases(fleet)),
-            *checks.check_claims(found, ledger),
-            *checks.check_budgets(found, MAX_LOST),
-            *checks.check_failures(found),
-            *checks.check_hooks(found, ledger),
+            *checks.check_claims(records, ledger),
+            *checks.check_budgets(records, MAX_LOST),
+            *checks.check_failures(records),
+            *checks.check_hooks(records, ledger),
             *overlaps.problems,
             *result.talks.problems,
         ]
 
 
 def drive(seed: int, seconds: float, pace: float, broker: RabbitServer | None) -> Result:
-    """Drive a seed in a folder of its own, which is left behind when anything did not hold."""
+    """Drive a seed in a folder of its own, which stays when any check failed."""
     folder = Path(tempfile.mkdtemp(prefix=f"taskflow-faults-{seed}-"))
     result = Drive(seed, seconds, folder, broker).run(pace)
     if not result.problems:

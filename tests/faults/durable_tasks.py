@@ -1,4 +1,4 @@
-"""The fault driver's durable tasks. What they do is a list of legs; each call that the journal answers is noted.
+"""The fault driver's durable tasks. A task is a list of legs. Each call that the journal answers is written down.
 
 Lines, behind ``kind run attempt claim pid time`` (see ``tasks``): ``pass``, the code begins at its top;
 ``step name goes|fails``, the function of a step is being called; ``stepped name value``, a call has returned with a
@@ -27,12 +27,12 @@ OWN_TIMEOUT = 12
 
 
 class Trip(BaseModel):
-    """What a durable run does.
+    """The legs of a durable run.
 
     Attributes:
-        token: What the leg "token" waits for.
+        token: The token of the leg "token".
         waits: Seconds of the leg "wait": long enough to be unloaded.
-        falters_at: Before which leg attempts fail or die.
+        falters_at: The leg before which attempts fail or die.
     """
 
     legs: Sequence[Leg]
@@ -45,7 +45,7 @@ class Trip(BaseModel):
 
 
 class RefusedError(Exception):
-    """What a step raises that the code goes on from."""
+    """The error of a step that the code catches."""
 
 
 class Verbs(Protocol):
@@ -122,7 +122,7 @@ class Traveller:
         }  # fmt: skip
 
     async def go(self) -> Done:
-        """Go all legs."""
+        """Execute all legs."""
         with noted(self._ctx):
             note("pass", self._ctx)
             for number, leg in enumerate(self._trip.legs):
@@ -149,7 +149,7 @@ class Traveller:
         return await self._verbs.step(name, flaky, self._ctx, name, retry=AGAIN)
 
     async def _wrong(self, name: str) -> str:
-        """What it raises is kept once the code has gone on, which the step behind it does."""
+        """Call a step that raises. Its error is in the journal after the code has gone on, which the next step does."""
         try:
             return await self._verbs.step(name, wrong, self._ctx, name, retry=Retry(max_attempts=1))
         except RefusedError as refused:
@@ -157,13 +157,13 @@ class Traveller:
             return str(refused)
 
     async def _chance(self, name: str) -> str:
-        """Values are kept when the step behind them begins."""
+        """Return values of chance. The journal has them when the next step begins."""
         values = durable.now().isoformat(), durable.random(), durable.uuid4()
         self._stepped(f"{name}.after", await self._step(f"{name}.after"))
         return "/".join(map(str, values))
 
     async def _both(self, name: str) -> str:
-        """Two branches with two steps each, at a time in a coroutine."""
+        """Execute two branches of two steps each, at the same time in a coroutine."""
         return "/".join(await self._verbs.both(self._branch(f"{name}.left"), self._branch(f"{name}.right")))
 
     async def _branch(self, name: str) -> str:
@@ -185,7 +185,7 @@ class Traveller:
         return await self._for_token(self._trip.token)
 
     async def _own(self, name: str) -> str:
-        """A token of its own, which two other runs complete."""
+        """Wait for a token of the run's own, which two other runs complete."""
         token = self._stepped(f"{name}.create", await self._verbs.create_token())
         for delay in (0.5, 1.0):
             named = f"{name}.{delay}"
@@ -208,18 +208,18 @@ class Traveller:
 
 @task(id="f-durable", durable=True, suspend_after=SUSPEND_AFTER, retry=FAST)
 def trip(payload: Trip, ctx: Context) -> Done:
-    """Go all legs in a child."""
+    """Execute all legs in a child."""
     return run_unsuspended(Traveller(Blocking(), payload, ctx).go())
 
 
 @task(id="f-adurable", durable=True, suspend_after=SUSPEND_AFTER, retry=FAST)
 async def atrip(payload: Trip, ctx: Context) -> Done:
-    """Go all legs as a coroutine."""
+    """Execute all legs as a coroutine."""
     return await Traveller(Awaiting(), payload, ctx).go()
 
 
 def effect(seconds: float, ctx: Context, name: str) -> str:
-    """Be seen by the ledger, take a while, and return something else each time."""
+    """Write to the ledger, take a while, and return another value each time."""
     note("step", ctx, name, "goes")
     time.sleep(seconds)
     return _unique()
@@ -235,13 +235,13 @@ def flaky(ctx: Context, name: str) -> str:
 
 
 def wrong(ctx: Context, name: str) -> str:
-    """Fail in any case."""
+    """Raise in any case."""
     note("step", ctx, name, "goes")
     raise RefusedError(_unique())
 
 
 def start_completer(token: str, delay: float, ctx: Context, name: str) -> str:
-    """Have a token completed by another run."""
+    """Start a run that completes a token."""
     note("step", ctx, name, "goes")
     handle = completer.trigger(Letter(token=token), delay=delay)
     write("made", handle.id, ctx.run.id, "certain")

@@ -1,4 +1,4 @@
-"""What goes wrong, planned from a seed: which fault, when, at whom and for how long."""
+"""The faults of a drive, planned from a seed: kind, time, post and duration of each."""
 
 import contextlib
 import random
@@ -26,7 +26,7 @@ PAUSE_SECONDS = (0.8, 2.8)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One planned fault. ``choice`` (from 0 to 1) says which of several, ``seconds`` how long it lasts."""
+    """One planned fault. ``choice`` (from 0 to 1) selects one of several targets; the fault lasts ``seconds``."""
 
     at: float
     kind: str
@@ -36,7 +36,7 @@ class Fault:
 
 
 def plan(seed: int, seconds: float, *, has_broker: bool) -> list[Fault]:
-    """Return the faults of a seed in their order; the same for the same arguments."""
+    """Return the faults of a seed in their order. The same arguments give the same faults."""
     dice = random.Random(f"faults-{seed}")
     faults, deck = list[Fault](), list[str]()
     at = dice.uniform(*PAUSE_SECONDS)
@@ -51,13 +51,13 @@ def plan(seed: int, seconds: float, *, has_broker: bool) -> list[Fault]:
 
 
 class Injector:
-    """Does what is planned.
+    """Executes the plan.
 
     Attributes:
-        injected: How many faults of each kind.
-        refused: How many stale writes the store refused.
-        errors: Those that it took.
-        outages: From when to when the store could not be reached, or only badly.
+        injected: The number of faults of each kind.
+        refused: The number of stale writes that the store refused.
+        errors: The stale writes that it accepted.
+        outages: Start and end of the times in which the store could not be reached, or only badly.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Injector:
         }  # fmt: skip
 
     def run(self, faults: list[Fault], seconds: float) -> None:
-        """Inject faults at their times, and return after ``seconds`` with everything healed."""
+        """Inject faults at their times, and return after ``seconds``, when all faults are healed."""
         began = time.monotonic()
         for fault in faults:
             self._rest_until(began + fault.at)
@@ -136,7 +136,7 @@ class Injector:
         if self._restarting is not None and self._restarting.is_alive():
             return False
         self._restarting = threading.Thread(target=self._broker.restart, name="broker-restart")
-        self._restarting.start()  # it takes its time, in which further things may happen
+        self._restarting.start()  # in a thread, because other faults may happen meanwhile
         return None
 
     def _drop(self, fault: Fault) -> None:

@@ -1,4 +1,4 @@
-"""Writes under claims that are over, as a node makes them that has missed it: the store must refuse every one."""
+"""Writes under older claims, like those of a node that missed the newer claim. The store must refuse every one."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ def forge(store: Store, ledger: Path) -> tuple[int, list[str]]:
     """Try stale writes of every kind to the newest runs that have been claimed again.
 
     Returns:
-        How many were refused, and those that were not.
+        The number of refused writes, and a problem for each write that was accepted.
     """
     refused, problems = 0, list[str]()
     for run_id, claim in list(_stale(ledger))[-MOST:]:
@@ -35,9 +35,9 @@ def forge(store: Store, ledger: Path) -> tuple[int, list[str]]:
                 was_taken = store.run_for(run_id, write())
             except (StaleClaimError, RunNotFoundError):
                 was_taken = False
-            except StoreUnavailableError:  # whoever heals it waits for this to return
+            except StoreUnavailableError:  # the thread that heals the store waits for this call
                 return refused, problems
-            if was_taken is False:  # some say it so
+            if was_taken is False:  # some operations return False instead of raising
                 refused += 1
             else:
                 problems.append(f"{name} of {run_id} under claim {claim}, which was over, was taken")
@@ -45,7 +45,7 @@ def forge(store: Store, ledger: Path) -> tuple[int, list[str]]:
 
 
 def _stale(ledger: Path) -> Iterator[tuple[str, int]]:
-    """Runs with a claim that is not their newest: of an attempt before, or from before a wait."""
+    """Yield runs, each with a claim that is not its newest: of an earlier attempt, or from before a wait."""
     stints: dict[str, list[Stint]] = defaultdict(list)
     for stint in read_ledger(ledger, {}).stints:
         stints[stint.run_id].append(stint)
@@ -69,7 +69,7 @@ def _writes(run_id: str, claim: int) -> dict[str, Callable[[], Operation[Any]]]:
         "write_journal": lambda: operations.journal.write_journal(run_id, claim, {"0.1": b"sstep\tforged\nnull"}),
         "suspend_run": lambda: operations.journal.suspend_run(run_id, claim),
         "unload_run": lambda: operations.journal.unload_run(run_id, claim),
-        # with what it is parked on it might repeat a call that was done, which is answered as before and writes nothing
+        # Not with a wait of its own: the call could be a repetition, which is answered as before and writes nothing.
         "wait_run": lambda: operations.waits.wait_run(run_id, claim, [OpenedWait("forged", 1)]),
         "append_items": lambda: operations.streams.append_items(place, [b'{"started":0,"number":0}'], LIMITS),
     }

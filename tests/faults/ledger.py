@@ -1,4 +1,4 @@
-"""What the tasks wrote, and when their processes died: the driver's own knowledge of what happened."""
+"""The lines that the tasks wrote, and the deaths of their processes: the driver's own record of a drive."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ LOOK_SECONDS = 0.02
 
 @dataclass(slots=True)
 class Stint:
-    """What was executed under one claim, by the host's clock."""
+    """The execution of a run under one claim, by the host's clock."""
 
     run_id: str
     attempt: int
@@ -22,12 +22,12 @@ class Stint:
     pid: int
     began: float
     ended: float | None = None
-    """When it said that it ended, or was last seen alive; None: it is alive."""
+    """The end by its own line, or the time at which its process was last seen alive; None while it executes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something else that a run's code said, with its claim at that moment. Which comes first, their order says."""
+    """Another line of a run's code, with its claim at that moment. The order of the notes is that of the ledger."""
 
     kind: str
     run_id: str
@@ -38,19 +38,19 @@ class Note:
 
 @dataclass(slots=True)
 class Ledger:
-    """A ledger as it was when it was read."""
+    """The content of a ledger at one time."""
 
     stints: list[Stint] = field(default_factory=list[Stint])
     hooks: dict[str, int] = field(default_factory=lambda: defaultdict[str, int](int))
     made: dict[str, bool] = field(default_factory=dict[str, bool])
-    """Runs that tasks have triggered, and whether for certain."""
+    """Runs that tasks have triggered, each with whether its trigger was answered."""
     twice: list[str] = field(default_factory=list[str])
     """Claims under which two attempts began."""
     notes: list[Note] = field(default_factory=list[Note])
 
 
 def read_ledger(path: Path, deaths: dict[int, float]) -> Ledger:
-    """Read the ledger. What did not end by itself ended with its process."""
+    """Read the ledger. A stint without a line for its end ended with its process."""
     ledger, began = Ledger(), set[tuple[str, str]]()
     stints: dict[tuple[str, str, str], Stint] = {}  # a durable run's attempt goes on in another process
     for line in path.read_text().splitlines() if path.exists() else ():
@@ -71,17 +71,17 @@ def read_ledger(path: Path, deaths: dict[int, float]) -> Ledger:
         elif kind == "made":
             ledger.made[run_id] = ledger.made.get(run_id, False) or words[1] == "certain"
         else:
-            attempt, claim, _, _, *told = words
-            ledger.notes.append(Note(kind, run_id, int(attempt), int(claim), tuple(told)))
+            attempt, claim, _, _, *details = words
+            ledger.notes.append(Note(kind, run_id, int(attempt), int(claim), tuple(details)))
     return ledger
 
 
 class DeathWatch:
-    """Learns when the processes of a ledger die.
+    """Records the deaths of the processes in a ledger.
 
     Attributes:
-        deaths: When each dead process was last seen alive. Its code may have gone on for a moment, not a moment less:
-            what is computed from it never accuses without reason.
+        deaths: The time at which each dead process was last seen alive. Its code may have gone on for a moment longer,
+            never shorter, so no check based on it reports a problem that was none.
     """
 
     def __init__(self, path: Path) -> None:
@@ -95,7 +95,7 @@ class DeathWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the watch, after a last look."""
+        """End the watch, after a last check."""
         self._is_stopping.set()
         self._thread.join(5)
         self._look()
@@ -129,6 +129,6 @@ class DeathWatch:
             text = lines.read()
             whole = text[: text.rfind(b"\n") + 1]
             self._place += len(whole)
-            found = [line.split() for line in whole.splitlines()]
-            return [(int(words[4]), float(words[5])) for words in found if words[0] in (b"start", b"resume")]
+            whole_lines = [line.split() for line in whole.splitlines()]
+            return [(int(words[4]), float(words[5])) for words in whole_lines if words[0] in (b"start", b"resume")]
         return []

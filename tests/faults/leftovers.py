@@ -1,4 +1,4 @@
-"""What is left in store and broker when no run is: keys and messages, compared with the table in ARCHITECTURE.md."""
+"""The rest in store and broker when no run is left: keys and messages, compared with the table in ARCHITECTURE.md."""
 
 import re
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ EMPTY = re.compile(
     r"|:children:.*|:tickets:.*|:unclaimed:.*|:deserted|:waits?:.*|:waiters:.*"
     r"|:journal:.*)"
 )
-"""Keys that stand for something that goes on: slots, tickets, reservations, children, waits, journals."""
+"""Keys of things in progress: slots, tickets, reservations, children, waits, journals."""
 SLACK_MS = 1000
 
 
 def permanent_keys() -> re.Pattern[str]:
-    """Return what the table of keys calls permanent without a condition, and what lives as long as a node."""
+    """Return the keys that the table calls permanent without a condition, and those that live as long as a node."""
     patterns: list[str] = []
     for row in ARCHITECTURE.read_text().splitlines():
         if not row.startswith("| `:"):
@@ -31,51 +31,51 @@ def permanent_keys() -> re.Pattern[str]:
 
 
 def _patterns(names: str) -> list[str]:
-    found: list[str] = []
+    keys: list[str] = []
     first = ""
     for name in cast("list[str]", re.findall(r"`([^`]+)`", names)):
         first = first or name
         full = first + name[1:] if name.startswith("…") else name
         text = re.sub(r"\\\[(.+?)\\\]", r"(?:\1)?", re.escape(full))
-        found.append(re.sub(r"<[^>]*>", "[^:]+", text.replace(r"\ ", " ")))
-    return found
+        keys.append(re.sub(r"<[^>]*>", "[^:]+", text.replace(r"\ ", " ")))
+    return keys
 
 
 def leftovers(client: Client, environment: str, shards: int) -> list[str]:
-    """Return what is left in the store. Empty when it is idle as it should be."""
-    found: list[str] = []
+    """Return the keys that are left in the store. Empty when the store is idle as it should be."""
+    problems: list[str] = []
     permanent = permanent_keys()
     live = {run for shard in range(shards) for run in _members(client, f"{{tf:{environment}:{shard}}}:live")}
     nodes = {node for shard in range(shards) for node in _members(client, f"{{tf:{environment}:{shard}}}:nodes")}
     for key in cast("list[str]", client.execute_command("KEYS", f"{{tf:{environment}:*")):
         name = key.partition("}")[2]
         if name == ":timers":
-            found += _timers_left(client, key)
+            problems += _timers_left(client, key)
         elif name.startswith((":stream:", ":input:", ":streams:")):
-            found += _stream_left(client, key)
+            problems += _stream_left(client, key)
         elif name.startswith((":token:", ":token_key:")):
-            found += _token_left(client, key)
+            problems += _token_left(client, key)
         elif EMPTY.fullmatch(name):
-            found.append(f"{name} is left: {_shown(client, key)}")
+            problems.append(f"{name} is left: {_shown(client, key)}")
         elif client.execute_command("PTTL", key) == -1 and not permanent.fullmatch(name) and name[5:] not in live:
-            found.append(f"{name} has no TTL")
+            problems.append(f"{name} has no TTL")
         elif name.startswith(":node:") and name.split(":")[2] not in nodes:
-            found.append(f"{name} is of a node that is gone")
+            problems.append(f"{name} is of a node that is gone")
     for key in cast("list[str]", client.execute_command("KEYS", f"{environment}.*")):
-        found.append(f"{client.execute_command('LLEN', key)} messages are left in {key}")
+        problems.append(f"{client.execute_command('LLEN', key)} messages are left in {key}")
     if client.execute_command("EXISTS", "unacked"):
-        found.append(f"{client.execute_command('HLEN', 'unacked')} messages are left unacknowledged")
-    return found
+        problems.append(f"{client.execute_command('HLEN', 'unacked')} messages are left unacknowledged")
+    return problems
 
 
 def _timers_left(client: Client, key: str) -> list[str]:
-    """At rest nothing is to happen yet, but that open tokens time out and done ones are forgotten."""
+    """Return the timers that are left. Only timeouts of open tokens and expiries of completed ones may be."""
     tokens = {f"token:{token}" for token in _members(client, f"{key.removesuffix(':timers')}:tokens")}
     return [f"the timer {timer!r} is left" for timer in _members(client, key) if timer not in tokens]
 
 
 def _stream_left(client: Client, key: str) -> list[str]:
-    """A stream stays as long as the record of its run."""
+    """Return a problem when a stream does not expire with the record of its run."""
     base, _, name = key.partition("}")
     record = f"{base}}}:run:{name.split(':')[2]}"
     left, kept = (client.execute_command("PTTL", each) for each in (key, record))
@@ -83,7 +83,7 @@ def _stream_left(client: Client, key: str) -> list[str]:
 
 
 def _token_left(client: Client, key: str) -> list[str]:
-    """A token stays while it is open; then it and its idempotency key have a TTL."""
+    """Return a problem when a completed token, or its idempotency key, has no TTL. An open token needs none."""
     base, _, name = key.partition("}")
     token = client.execute_command("GET", key) if name.startswith(":token_key:") else name.removeprefix(":token:")
     status = client.execute_command("HGET", f"{base}}}:token:{token}", "status")

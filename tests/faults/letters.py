@@ -1,4 +1,4 @@
-"""Runs that wait to be told something, and what they are told when: completions of tokens, items of input streams."""
+"""Runs that wait for tokens and items, and the completions and items that the driver sends them."""
 
 import contextlib
 import heapq
@@ -24,7 +24,7 @@ CANCELED = 0.1
 
 @dataclass(slots=True)
 class Completion:
-    """One try to complete a token. ``was_first`` is what it was answered, None when it was not."""
+    """One try to complete a token. ``was_first`` is the answer, None when there was none."""
 
     token: str
     value: str
@@ -33,21 +33,21 @@ class Completion:
 
 @dataclass(slots=True)
 class Send:
-    """One item that was sent to a run. It is there if ``is_certain``, and else it may be."""
+    """One item that was sent to a run. The run has it if ``is_certain``, and otherwise may have it."""
 
     question: Question
     is_certain: bool = False
 
 
 class Letters:
-    """Triggers those runs, and tells them. The seed decides what and when.
+    """Triggers those runs, and sends them completions and items. The seed decides which and when.
 
     Attributes:
         completions: All tries to complete a token, by token.
-        sends: What each run was sent, in order.
-        tales: How many items each run tells in an attempt.
-        exams: Up to which number each run takes questions.
-        readers: Follow some of the tales.
+        sends: The items that each run was sent, in order.
+        tales: The number of items that each run writes in an attempt.
+        exams: The number up to which each run takes questions.
+        readers: Readers of some of the tales.
     """
 
     def __init__(self, dice: random.Random, trigger: Trigger) -> None:
@@ -83,13 +83,13 @@ class Letters:
             self._waiter(token)
 
     def tale(self) -> None:
-        """Trigger a run that tells items."""
+        """Trigger a run that writes items."""
         task = self._dice.choice((talking_tasks.teller, talking_tasks.ateller))
-        told = Tale(
+        payload = Tale(
             items=self._dice.randint(1, 60), seconds=self._dice.uniform(0, 3), fails=self._dice.choice((0, 0, 1, 2))
         )
-        handle = self._trigger("tale", lambda: task.trigger(told))
-        self.tales[handle.id] = told.items
+        handle = self._trigger("tale", lambda: task.trigger(payload))
+        self.tales[handle.id] = payload.items
         self.readers.follow(handle.id)
 
     def exam(self) -> None:
@@ -102,14 +102,14 @@ class Letters:
         self._ask(handle.id, exam.last)
 
     def tell_due(self) -> None:
-        """Tell what is due."""
+        """Send the completions and items that are due."""
         while self._due and self._due[0][0] <= time.monotonic():
             heapq.heappop(self._due)[2]()
 
     def tell_all(self) -> None:
-        """Tell all that is left, at once: the store is there again."""
+        """Send all that remain, at once, because the store is there again."""
         while self._due:
-            with contextlib.suppress(StoreUnavailableError):  # what was not answered is told again
+            with contextlib.suppress(StoreUnavailableError):  # an unanswered call is sent again
                 heapq.heappop(self._due)[2]()
 
     def _durable(self, kind: str, legs: Sequence[Leg], token: str = "") -> RunHandle[Done]:
@@ -136,7 +136,7 @@ class Letters:
         self._maybe_cancel(self._trigger("token", lambda: task.trigger(letter)))
 
     def _token(self) -> str:
-        """Make a token that is completed once or twice, in time or about when it times out, or by nobody."""
+        """Make a token that is completed once or twice, in time, at about its timeout, or never."""
         times = self._dice.choices(((0, 4), (4, 8), (6, 7)), k=self._dice.choice((0, 1, 1, 2, 2)))
         timeout = 6.5 if not times or self._dice.random() < 0.4 else None
         token = wait.create_token(timeout=timeout).id
@@ -155,7 +155,7 @@ class Letters:
 
     @contextlib.contextmanager
     def _asking(self, last: int) -> Generator[None]:
-        """Ask also a run whose trigger was not answered: if it exists, it waits to be asked."""
+        """Send questions also to a run whose trigger was not answered, because it may exist."""
         try:
             yield
         except StoreUnavailableError as error:
@@ -164,12 +164,12 @@ class Letters:
             raise
 
     def _ask(self, run_id: str, last: int) -> None:
-        """Begin soon to send the questions up to a number."""
+        """Schedule the questions up to a number."""
         if last >= 0:
             self._later(2, lambda: self._send(run_id, Question(number=0), last))
 
     def _send(self, run_id: str, question: Question, last: int) -> None:
-        """Send a question, and later the next one; the same again when it may not have been sent."""
+        """Send a question, and later the next one. Sends the same one again when it may not have arrived."""
         send = Send(question)
         self.sends[run_id].append(send)
         try:
@@ -178,7 +178,7 @@ class Letters:
             again = Question(number=question.number, send=question.send + 1)
             self._later(AGAIN_SECONDS, lambda: self._send(run_id, again, last))
             raise
-        except (StreamClosedError, RunNotFoundError):  # it has failed, got the last one unanswered, or was never made
+        except (StreamClosedError, RunNotFoundError):  # the run has failed, has all items, or was never made
             self.sends[run_id].remove(send)
             return
         send.is_certain = True

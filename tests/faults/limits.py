@@ -1,4 +1,4 @@
-"""Whether limits held, computed from what was executed when."""
+"""The judge of limits, computed from the times at which code executed."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ STOP_SECONDS = 6.0
 
 @dataclass(slots=True)
 class Overlaps:
-    """What limits came to.
+    """The limits' part of a drive's result.
 
     Attributes:
-        late: Stints that went on when their claim was over, as a frozen node's do until it wakes: each explained.
-        problems: Limits that were exceeded, and late stints that nothing explains.
+        late: Stints that went on after their claim had ended, as a frozen node's do until it wakes, with the reason.
+        problems: Limits that were exceeded, and late stints without a reason.
     """
 
     late: list[str] = field(default_factory=list[str])
@@ -36,8 +36,8 @@ def check_limits(
     environment: int | None,
     now: float,
 ) -> Overlaps:
-    """Return where more was executed at a time than a limit allows."""
-    found = Overlaps()
+    """Check that no more runs executed at a time than each limit allows."""
+    overlaps = Overlaps()
     spans: list[tuple[str, float, float]] = []
     for stint in stints:
         ended = now if stint.ended is None else max(stint.ended, stint.began)
@@ -45,7 +45,7 @@ def check_limits(
             stint, ended, runs[stint.run_id], clock, [*((one.since, one.until) for one in freezes), *outages]
         )
         if over is not None and over < ended:
-            _explain(found, stint, over, ended, freezes, outages)
+            _explain(overlaps, stint, over, ended, freezes, outages)
             ended = max(over, stint.began)
         if ended > stint.began:
             spans.append((stint.run_id, stint.began, ended))
@@ -53,14 +53,14 @@ def check_limits(
     for what, most, run_ids in _limits(runs, keyed, environment):
         alive = most_alive(span for span in spans if span[0] in run_ids)
         if len(alive) > most:
-            found.problems.append(f"{what}: {len(alive)} at a time, and the limit is {most}: {', '.join(alive)}")
-    return found
+            overlaps.problems.append(f"{what}: {len(alive)} at a time, and the limit is {most}: {', '.join(alive)}")
+    return overlaps
 
 
 def _limits(
     runs: Mapping[str, Run], keyed: Mapping[str, str], environment: int | None
 ) -> Iterator[tuple[str, int, set[str]]]:
-    """What is limited, to how many at a time, and the runs that it is about. A limit counts for each key."""
+    """Yield each limit: its name, the number of runs at a time, and its runs. A limit counts for each key."""
     for queue, most in ((tasks.ONE, 1), (tasks.THREE, 3), (tasks.TENANTS, 1)):
         of_it = [run for run in runs.values() if run.queue == queue.name]
         for key in {run.concurrency_key for run in of_it}:
@@ -74,7 +74,7 @@ def _limits(
 
 
 def most_alive(spans: Iterable[tuple[str, float, float]]) -> list[str]:
-    """Return which of the spans (name, start, end) are there at the instant with the most of them."""
+    """Return the names of the spans (name, start, end) at the instant with the most of them."""
     changes = [change for name, began, ended in spans for change in ((began, 1, name), (ended, -1, name))]
     alive: list[str] = []
     most: list[str] = []
@@ -89,7 +89,7 @@ def most_alive(spans: Iterable[tuple[str, float, float]]) -> list[str]:
 
 
 def _claim_over(stint: Stint, run: Run, clock: StoreClock) -> float | None:
-    """Return when the store took a stint's claim away because its node was not heard of, None when it did not."""
+    """Return the time at which the store ended a stint's claim because its node was silent, None when it did not."""
     for attempt in run.attempts:
         if attempt.claim == stint.claim and attempt.outcome is AttemptOutcome.LOST and attempt.finished_at:
             times = [at for at in clock.host_times(attempt.finished_at.timestamp()) if at >= stint.began]
@@ -100,33 +100,33 @@ def _claim_over(stint: Stint, run: Run, clock: StoreClock) -> float | None:
 def _slot_lost(
     stint: Stint, ended: float, run: Run, clock: StoreClock, absences: Sequence[tuple[float, float]]
 ) -> float | None:
-    """Return from when on a run that was ended from outside may have lost its slot before its code had stopped.
+    """Return the time from which a canceled or timed out run may have lost its slot before its code had stopped.
 
-    That leaves no trace in its record: it had ended before its node was not heard of.
+    Its record does not show this, because the run had ended before its node fell silent.
     """
     if run.status not in (RunStatus.CANCELED, RunStatus.TIMED_OUT) or run.finished_at is None:
         return None
     for finished in clock.host_times(run.finished_at.timestamp()):
-        found = [max(finished, since) for since, until in absences if since <= ended and until >= finished]
-        if finished >= stint.began and found:
-            return min(found)
+        losses = [max(finished, since) for since, until in absences if since <= ended and until >= finished]
+        if finished >= stint.began and losses:
+            return min(losses)
     return None
 
 
 def _explain(
-    found: Overlaps,
+    overlaps: Overlaps,
     stint: Stint,
     over: float,
     ended: float,
     freezes: Sequence[Freeze],
     outages: Sequence[tuple[float, float]],
 ) -> None:
-    """A stint went on without its claim: was its node frozen or cut off, and did it stop soon after?"""
-    told = f"{stint.run_id} under claim {stint.claim} went on for {ended - over:.2f} s"
+    """Record a stint that went on without its claim, with the reason, and a problem when it stopped too late."""
+    text = f"{stint.run_id} under claim {stint.claim} went on for {ended - over:.2f} s"
     frozen = [one.until for one in freezes if stint.pid in one.pids and one.since <= ended and one.until >= over]
     cut_off = [until for since, until in outages if since <= ended and until >= over - STOP_SECONDS]
     could_hear = max([over, *frozen, *cut_off])
     why = "frozen" if frozen else "cut off" if cut_off else "slow"
-    found.late.append(f"{told} ({why})")
+    overlaps.late.append(f"{text} ({why})")
     if ended - could_hear > STOP_SECONDS:
-        found.problems.append(f"{told}, {ended - could_hear:.2f} s of them when it could know ({why})")
+        overlaps.problems.append(f"{text}, {ended - could_hear:.2f} s of them when it could know ({why})")

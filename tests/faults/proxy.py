@@ -1,4 +1,4 @@
-"""A TCP proxy between workers and a server, which can be told to delay, to stand still, to lose replies and to drop."""
+"""A TCP proxy between workers and a server. It can delay, stall and drop connections, and lose replies."""
 
 import contextlib
 import socket
@@ -14,13 +14,13 @@ POLL_SECONDS = 0.02
 
 
 class Proxy:
-    """Listens on a port of its own for as long as it is open. Two threads a connection, which end with it.
+    """A proxy that listens on a port of its own until it is closed. Two threads a connection, which end with it.
 
     Attributes:
         delay: Seconds that every piece waits, in both directions.
-        is_stalled: Nothing passes until it is False again: connections stay open.
-        loses_replies: What the server answers vanishes with its connection: the command was executed.
-        refuses: New connections are closed at once.
+        is_stalled: Whether nothing passes. Connections stay open.
+        loses_replies: Whether a reply is lost and its connection closed. The command was executed.
+        refuses: Whether new connections are closed at once.
     """
 
     def __init__(self, target: int) -> None:
@@ -38,7 +38,7 @@ class Proxy:
         self._start(self._serve)
 
     def drop(self) -> None:
-        """Close every connection, at once and without a word."""
+        """Close every connection, at once and without a reply."""
         with self._lock:
             for end in self._open:
                 _end(end)
@@ -48,7 +48,7 @@ class Proxy:
         self.delay, self.is_stalled, self.loses_replies, self.refuses = 0.0, False, False, False
 
     def close(self) -> None:
-        """Stop listening, close every connection and wait until nothing of it is left."""
+        """Stop listening, close every connection and wait until all its threads have ended."""
         self._is_closed = True
         _end(self._listener)
         self.drop()
@@ -61,7 +61,7 @@ class Proxy:
         thread.start()
 
     def _serve(self) -> None:
-        with self._listener, contextlib.suppress(OSError):  # it was shut down
+        with self._listener, contextlib.suppress(OSError):  # the socket was shut down
             while not self._is_closed:
                 client, _ = self._listener.accept()
                 self._accept(client)
@@ -77,7 +77,7 @@ class Proxy:
         server.settimeout(None)
         with self._lock:
             self._open |= {client, server}
-            if self._is_closed:  # it was dropped before it was known
+            if self._is_closed:  # drop() ran before this connection was registered
                 _end(client)
         self._start(self._carry, client, server)
 
@@ -107,13 +107,13 @@ class Proxy:
 
 
 def _end(end: socket.socket) -> None:
-    """Shut a socket down: whoever blocks on it goes on. Its thread closes it."""
+    """Shut a socket down, so that the thread that blocks on it goes on and closes it."""
     with contextlib.suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
 
 
 def through(proxy: Proxy, url: str) -> str:
-    """Return a server's URL with the proxy's address instead of its own."""
+    """Return a server's URL with the proxy's address instead of the server's."""
     parts = urlsplit(url)
     user = f"{parts.username}:{parts.password}@" if parts.username else ""
     return urlunsplit(parts._replace(netloc=f"{user}{HOST}:{proxy.port}"))

@@ -1,4 +1,4 @@
-"""Whether streams hold what was told, in order, and runs got what they were sent."""
+"""The judge of streams: all items are there in order, and runs got the items that they were sent."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ from tests.faults.talking_tasks import Line, Question
 def read_stream(
     flow: TaskFlow, run_ids: Iterable[str], kind: Literal["stream", "input"], name: str
 ) -> dict[str, list[bytes]]:
-    """Return the items that runs have told, or were told, as they are by now."""
+    """Return the items of a run's output or input stream that are there now."""
     read = flow.engine.streams.read
     return {run_id: [*read(StreamAddress(run_id, kind, name), 0, follow=False)] for run_id in run_ids}
 
@@ -23,42 +23,42 @@ def read_stream(
 def check_tales(
     runs: Mapping[str, Run], tales: Mapping[str, Sequence[Line]], most: Mapping[str, int], ledger: Ledger
 ) -> list[str]:
-    """Items stand in order, those of each attempt behind those before. None is double, none missing that was written.
+    """Check that items are in order, attempt behind attempt, and that no written item is double or missing.
 
-    What a killed worker had not written is lost: the last ones of its attempt.
+    A killed worker loses the items that it had not written: the last ones of its attempt.
 
     Args:
-        most: How many items an attempt tells that is not cut off.
+        most: The number of items of an attempt that ends by itself.
     """
-    told: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    counts: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     for note in ledger.notes:
         if note.kind == "told":
             started, count = map(int, note.words)
-            told[note.run_id][started] = max(count, told[note.run_id][started])
+            counts[note.run_id][started] = max(count, counts[note.run_id][started])
     return [
         problem
         for run_id, tale in tales.items()
-        for problem in _check_tale(runs[run_id], tale, most[run_id], told[run_id])
+        for problem in _check_tale(runs[run_id], tale, most[run_id], counts[run_id])
     ]
 
 
-def _check_tale(run: Run, tale: Sequence[Line], most: int, told: Mapping[int, int]) -> Iterator[str]:
+def _check_tale(run: Run, tale: Sequence[Line], most: int, confirmed: Mapping[int, int]) -> Iterator[str]:
     blocks = [(started, [line.number for line in lines]) for started, lines in groupby(tale, lambda line: line.started)]
     order = [started for started, _ in blocks]
     if order != sorted(set(order)):
         yield f"{run.id} has items of claims in the order {order}"
-    counts = dict.fromkeys((*told, *_uncut(run)), 0) | {started: len(numbers) for started, numbers in blocks}
+    counts = dict.fromkeys((*confirmed, *_uncut(run)), 0) | {started: len(numbers) for started, numbers in blocks}
     for started, numbers in blocks:
         if numbers != list(range(len(numbers))):
             yield f"{run.id} has the items {numbers} of claim {started}"
     for started, count in counts.items():
-        expected = most if started in _uncut(run) else told.get(started, 0)
+        expected = most if started in _uncut(run) else confirmed.get(started, 0)
         if count < expected or count > most:
             yield f"{run.id} has {count} items of claim {started}, of {expected} that were written"
 
 
 def _uncut(run: Run) -> set[int]:
-    """The claims of attempts whose code came to its end: these have told everything."""
+    """Return the claims of attempts whose code came to its end and so wrote all items."""
     return {
         attempt.claim
         for attempt in run.attempts
@@ -67,7 +67,7 @@ def _uncut(run: Run) -> set[int]:
 
 
 def check_readings(tales: Mapping[str, Sequence[Line]], read: Mapping[str, Sequence[Line]]) -> list[str]:
-    """Who followed a tale while it was told has read every item once, and in order."""
+    """Check that each reader got every item once, and in order."""
     return [
         f"the reader of {run_id} has {len(lines)} items, which are not the {len(tales[run_id])} that were told"
         for run_id, lines in read.items()
@@ -82,7 +82,7 @@ def check_exams(
     lasts: Mapping[str, int],
     ledger: Ledger,
 ) -> list[str]:
-    """Input streams hold what was sent, in order and once, and every attempt got it from the first item on."""
+    """Check that input streams have the items once, in order, and that every attempt got them from the first on."""
     problems: list[str] = []
     for run_id, of_it in sends.items():
         there = held.get(run_id, [])

@@ -1,6 +1,6 @@
-"""The fault driver's tasks that are told something and tell something: tokens, input and output streams.
+"""The fault driver's tasks with tokens, input streams and output streams.
 
-Lines, behind ``kind run attempt claim pid time`` (see ``tasks``): ``token id outcome``, what the run has seen;
+Lines, behind ``kind run attempt claim pid time`` (see ``tasks``): ``token id outcome``, the outcome that the run got;
 ``completing id value`` and ``completed id value yes|no``; ``got index number send``, an item of the input stream;
 ``told started count``, so many items of the output stream of what started under that claim are written.
 """
@@ -17,28 +17,28 @@ TIMEOUT = "timeout"
 
 
 class Line(BaseModel):
-    """An item of the output stream: under which claim its code has started, and its number there, from 0."""
+    """An item of the output stream: the claim under which its code has started, and its number there, from 0."""
 
     started: int
     number: int
 
 
 class Question(BaseModel):
-    """An item of the input stream: a number, sent again when it is not known whether it was."""
+    """An item of the input stream: a number. It is sent again when the first may not have arrived."""
 
     number: int
     send: int = 1
 
 
 class Letter(BaseModel):
-    """Which token to wait for, or to complete, and how many attempts fail behind it."""
+    """The token to wait for, or to complete, and the number of attempts that fail after it."""
 
     token: str
     fails: int = 0
 
 
 class Tale(BaseModel):
-    """How many items to tell, in which time, and how many attempts fail when they have told them."""
+    """The number of items, the time in which to write them, and the number of attempts that fail after them."""
 
     items: int
     seconds: float = 0.0
@@ -46,7 +46,7 @@ class Tale(BaseModel):
 
 
 class Exam(BaseModel):
-    """Up to which number to take questions, and whether the slot is kept meanwhile."""
+    """The number up to which to take questions, and whether the run keeps its slot meanwhile."""
 
     last: int
     holds: bool = False
@@ -57,7 +57,7 @@ questions = streams.input("questions", Question)
 
 
 def outcome_of(result: TokenResult[object]) -> str:
-    """Return what a run has seen of a token, as one word."""
+    """Return the outcome of a token for a run, as one word."""
     return str(result.output) if result.ok else TIMEOUT
 
 
@@ -102,7 +102,7 @@ async def completer(payload: Letter, ctx: Context) -> Done:
 
 @task(id="f-teller", retry=FAST)
 def teller(payload: Tale, ctx: Context) -> Done:
-    """Tell items in a child: some in the background, some with a writer."""
+    """Write items in a child: some in the background, some with a writer."""
     with noted(ctx) as started:
         for number in range(payload.items):
             if number % 7 == 6:
@@ -118,7 +118,7 @@ def teller(payload: Tale, ctx: Context) -> Done:
 
 @task(id="f-ateller", retry=FAST)
 async def ateller(payload: Tale, ctx: Context) -> Done:
-    """The same as a coroutine."""
+    """Do the same as a coroutine."""
     with noted(ctx) as started:
         for number in range(payload.items):
             if number % 7 == 6:
@@ -150,7 +150,7 @@ def examined(payload: Exam, ctx: Context) -> Done:
 
 @task(id="f-aexamined", retry=FAST)
 async def aexamined(payload: Exam, ctx: Context) -> Done:
-    """The same as a coroutine."""
+    """Do the same as a coroutine."""
     with noted(ctx):
         number, index = -1, 0
         while number < payload.last:

@@ -1,4 +1,4 @@
-"""What is true of journals, tokens and streams when everything is over: their records, and their judges."""
+"""Records and judges of journals, tokens and streams, at the end of a drive."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from tests.faults.tokens import check_tokens, read_tokens, token_ids
 
 @dataclass(slots=True)
 class Talks:
-    """What they came to: how many tokens ended how, how many items there are, and what did not hold."""
+    """Their part of the result: the ends of tokens, the number of items, and the checks that failed."""
 
     journals: Journals = field(default_factory=Journals)
     tokens: Counter[str] = field(default_factory=Counter[str])
@@ -23,19 +23,19 @@ class Talks:
     problems: list[str] = field(default_factory=list[str])
 
     def told(self) -> str:
-        """Return it for people."""
+        """Return it as lines for people."""
         ends = ", ".join(f"{count} {status}" for status, count in self.tokens.most_common())
         return f"tokens    {ends}; items {', '.join(f'{count} {kind}' for kind, count in self.items.items())}"
 
 
 def check_talks(flow: TaskFlow, runs: Mapping[str, Run], letters: Letters, ledger: Ledger) -> Talks:
-    """Read what the store has of them, and compare it with what runs and workload say."""
+    """Read them from the store, and compare them with the records of runs and workload."""
     late_readers = letters.readers.ended()
     with flow:
         tokens = read_tokens(token_ids(letters.completions, ledger))
-    told = read_stream(flow, (run_id for run_id in letters.tales if run_id in runs), "stream", tale.name)
+    written = read_stream(flow, (run_id for run_id in letters.tales if run_id in runs), "stream", tale.name)
     sent = read_stream(flow, (run_id for run_id in letters.sends if run_id in runs), "input", questions.name)
-    tales = {run_id: [Line.model_validate_json(item) for item in items] for run_id, items in told.items()}
+    tales = {run_id: [Line.model_validate_json(item) for item in items] for run_id, items in written.items()}
     held = {run_id: [Question.model_validate_json(item) for item in items] for run_id, items in sent.items()}
     journals = check_journals(runs, ledger)
     followed = letters.readers.read
@@ -54,5 +54,5 @@ def check_talks(flow: TaskFlow, runs: Mapping[str, Run], letters: Letters, ledge
     )
 
 
-def _items(found: Mapping[str, Sequence[object]]) -> int:
-    return sum(map(len, found.values()))
+def _items(items: Mapping[str, Sequence[object]]) -> int:
+    return sum(map(len, items.values()))

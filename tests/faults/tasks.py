@@ -1,4 +1,4 @@
-"""The tasks of the fault driver. Each notes what it does in a ledger that taskflow knows nothing of.
+"""The tasks of the fault driver. Each writes to a ledger that taskflow does not read.
 
 Lines: ``start|end|pause|resume run attempt claim pid time``, ``hook run kind pid time``,
 ``made child parent certain|maybe``; those of other kinds (``note``) begin like a start and have words of their own.
@@ -25,7 +25,7 @@ RATED = Queue("f-rated", rate_limit="10/s")
 
 
 class Work(BaseModel):
-    """What a run does: it sleeps in two halves, fails or dies at its first attempts, has children."""
+    """The payload of a run: it sleeps in two halves, fails or dies at its first attempts, and has children."""
 
     seconds: float = 0.0
     fails: int = 0
@@ -36,14 +36,14 @@ class Work(BaseModel):
 
 
 class Done(BaseModel):
-    """What a run returns: under which claim it was done."""
+    """The result of a run: the claim under which it ended."""
 
     claim: int
     attempt: int
 
 
 def note(kind: str, ctx: Context, *words: object) -> int:
-    """Note what happens, with the claim, which user code does not see otherwise."""
+    """Write a line, with the claim, which user code cannot read otherwise."""
     claim = require_live_run("the ledger").identity.claim
     write(kind, ctx.run.id, ctx.attempt.number, claim, os.getpid(), f"{time.time():.6f}", *words)
     return claim
@@ -51,7 +51,7 @@ def note(kind: str, ctx: Context, *words: object) -> int:
 
 @contextmanager
 def noted(ctx: Context) -> Generator[int]:
-    """Note the start and the end of what is inside, and tell it the claim under which it started."""
+    """Write the start and the end of the block, and yield the claim under which it started."""
     claim = note("start", ctx)
     metadata.set("claim", claim)
     try:
@@ -62,7 +62,7 @@ def noted(ctx: Context) -> Generator[int]:
 
 @contextmanager
 def away(ctx: Context) -> Generator[None]:
-    """Note that the run only waits meanwhile, and holds no slot."""
+    """Write that the run only waits while the block executes, and holds no slot."""
     note("pause", ctx)
     yield
     metadata.set("claim", note("resume", ctx))
@@ -76,7 +76,7 @@ def _begin(work: Work, ctx: Context) -> None:
 
 
 def done(ctx: Context) -> Done:
-    """Return what a run returns, and say so in its metadata and log."""
+    """Return the result of a run, and write it into its metadata and log."""
     claim = require_live_run("the ledger").identity.claim
     metadata.set("claim", claim).increment("halves")
     logger.info("half done")
@@ -166,7 +166,7 @@ async def rated(payload: Work, ctx: Context) -> Done:
 
 
 def note_hook(ctx: Context) -> None:
-    """Note that a final hook runs."""
+    """Write that a final hook runs."""
     write("hook", ctx.run.id, "complete", os.getpid(), f"{time.time():.6f}")
 
 
@@ -184,7 +184,7 @@ async def ahooked(payload: Work, ctx: Context) -> Done:
 
 @task(id="f-parent", queue=THREE, retry=FAST)
 def parent(payload: Work, ctx: Context) -> Done:
-    """Wait for one child after the other, in a child of the node; some of them need such a place themselves."""
+    """Wait for one child after the other, in a child of the node. Some of them need a child of the node themselves."""
     with noted(ctx):
         for number in range(payload.children):
             with away(ctx):

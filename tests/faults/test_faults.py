@@ -1,4 +1,4 @@
-"""What a run survives: its worker, its child, its broker and its store. Judged by a ledger that taskflow never sees."""
+"""Runs survive faults of worker, child, broker and store. The judge is a ledger that taskflow never reads."""
 
 import contextlib
 import random
@@ -24,12 +24,12 @@ QUICK = {"lease": 3, "heartbeat": 1, "reservation_timeout": 2}
 
 
 def starts(fleet: Fleet, run_id: str) -> list[float]:
-    """Return when a run's attempts started, by the ledger."""
+    """Return the times at which a run's attempts started, from the ledger."""
     return [float(line[4]) for line in fleet.ledger() if line[0] == "start" and line[1] == run_id]
 
 
 def assert_nothing_is_left(fleet: Fleet, server: RedisServer) -> None:
-    """No slot, ticket, timer or live run; no key without TTL except the listed ones."""
+    """Check that no slot, ticket, timer or live run is left, and no key without TTL except the listed ones."""
     client = server.client()
     base = f"{{tf:{fleet.environment}:0}}"
     try:
@@ -48,7 +48,7 @@ def assert_nothing_is_left(fleet: Fleet, server: RedisServer) -> None:
 def test_a_run_of_a_killed_worker_starts_again_within_ten_seconds(
     start_fleet: StartFleet, valkey: RedisServer, executor: str
 ) -> None:
-    """At the default lease. Celery loses it, or starts it again after an hour."""
+    """It does so at the default lease. Celery loses it, or starts it again after an hour."""
     fleet = start_fleet(valkey.url)
     first = fleet.start_node(executor=executor)
     task = tasks.sleep if executor == "process" else tasks.async_sleep
@@ -73,14 +73,14 @@ def test_a_run_of_a_killed_worker_starts_again_within_ten_seconds(
 def test_a_frozen_worker_that_wakes_is_refused_and_stopped(
     start_fleet: StartFleet, valkey: RedisServer, executor: str
 ) -> None:
-    """Its lease is over: another has the run. Its code stops within a heartbeat."""
+    """Its lease has ended, and another node has the run. The code stops within a heartbeat."""
     fleet = start_fleet(valkey.url, **QUICK)
     frozen = fleet.start_node(executor=executor)
     task = tasks.sleep if executor == "process" else tasks.async_sleep
     handle = task.trigger(tasks.Nap(seconds=8))
     wait_until(lambda: starts(fleet, handle.id), "the run to start")
     fleet.start_node(executor=executor)
-    frozen.freeze()  # for less than its run naps: a nap goes on by the clock
+    frozen.freeze()  # for a shorter time than the nap, which goes on by the clock
     wait_until(lambda: len(starts(fleet, handle.id)) == 2, "the run to start elsewhere", timeout=10)
     frozen.wake()
     wait_until(lambda: "node.back" in frozen.output(), "the woken node to register anew", timeout=5)
@@ -94,7 +94,7 @@ def test_a_frozen_worker_that_wakes_is_refused_and_stopped(
 
 @pytest.mark.timeout(60)
 def test_children_and_what_they_spawned_die_with_their_node(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """Only the parent is killed."""
+    """Only the parent process is killed."""
     fleet = start_fleet(valkey.url)
     node = fleet.start_node()
     tasks.spawn_sleep.trigger(60.0)
@@ -107,7 +107,7 @@ def test_children_and_what_they_spawned_die_with_their_node(start_fleet: StartFl
 
 @pytest.mark.timeout(150)
 def test_a_limit_holds_while_nodes_are_killed_at_random(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """200 runs, limit 3, four nodes, one of them killed every 2 s: never more than 3 alive, all complete."""
+    """200 runs, limit 3, four nodes, one of them killed every 2 s: at most 3 are alive at a time, and all complete."""
     seed = random.SystemRandom().randrange(1 << 32)
     print(f"seed {seed}")
     dice = random.Random(seed)
@@ -135,7 +135,7 @@ def test_a_limit_holds_while_nodes_are_killed_at_random(start_fleet: StartFleet,
 def test_a_restart_of_the_store_loses_and_repeats_nothing(
     start_fleet: StartFleet, start_valkey: MakeServer, fsync: str, is_killed: bool
 ) -> None:
-    """Under load, with runs in every state; what kept running is not started twice."""
+    """There is load, and runs are in every state. Runs that kept executing do not start twice."""
     server = start_valkey(appendfsync=fsync)
     fleet = start_fleet(server.url, connect_timeout=10, **(QUICK | {"lease": 9, "heartbeat": 3}))
     fleet.start_node(concurrency=4)
@@ -156,7 +156,7 @@ def test_a_restart_of_the_store_loses_and_repeats_nothing(
 @pytest.mark.slow
 @pytest.mark.timeout(150)
 def test_thirty_seconds_without_the_store_take_no_run_away(start_fleet: StartFleet, start_valkey: MakeServer) -> None:
-    """Nodes live on; a trigger says that it failed; nothing is started twice when the store is back."""
+    """Nodes go on. A trigger raises an error. No run starts twice when the store is back."""
     server = start_valkey()
     fleet = start_fleet(server.url, connect_timeout=2)
     fleet.start_node(concurrency=2)
@@ -179,7 +179,7 @@ def test_thirty_seconds_without_the_store_take_no_run_away(start_fleet: StartFle
 
 
 def test_a_trigger_that_fails_before_its_run_is_made_says_so(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """The first trigger of a task tells the store of the task first, which may go unanswered."""
+    """The first trigger of a task registers the task in the store before, which may stay unanswered."""
     with contextlib.closing(Proxy(valkey.port)) as proxy:
         start_fleet(through(proxy, valkey.url), connect_timeout=0.3)
         proxy.is_stalled = True
@@ -219,7 +219,7 @@ def test_a_restart_of_rabbitmq_loses_nothing(
 def test_a_node_that_loses_rabbitmq_in_the_midst_of_runs_goes_on(
     start_fleet: StartFleet, valkey: RedisServer, rabbitmq: RabbitServer
 ) -> None:
-    """Tickets that wait come at once when it is back, to a node whose consumer is not complete yet."""
+    """Waiting tickets arrive as soon as it is back, at a node whose consumer is not complete yet."""
     with contextlib.closing(Proxy(rabbitmq.port)) as proxy:
         fleet = start_fleet(valkey.url, rabbitmq.url, **QUICK)
         url = through(proxy, rabbitmq.url)
@@ -240,7 +240,7 @@ def test_a_node_that_loses_rabbitmq_in_the_midst_of_runs_goes_on(
 def test_what_needs_no_broker_goes_on_without_rabbitmq(
     start_fleet: StartFleet, valkey: RedisServer, rabbitmq: RabbitServer
 ) -> None:
-    """The children of a canceled run are canceled, though tickets can't be published."""
+    """The children of a canceled run are canceled, although no ticket can be published."""
     with contextlib.closing(Proxy(rabbitmq.port)) as proxy:
         fleet = start_fleet(valkey.url, through(proxy, rabbitmq.url), connect_timeout=1, **QUICK)
         node = fleet.start_node()
@@ -262,7 +262,7 @@ def test_what_needs_no_broker_goes_on_without_rabbitmq(
 def test_a_ticket_that_comes_again_while_its_run_waits_is_acknowledged_once(
     start_fleet: StartFleet, valkey: RedisServer, rabbitmq: RabbitServer
 ) -> None:
-    """The first was acknowledged when the wait began. Twice would end the node, never would narrow it for good."""
+    """Its first ticket was acknowledged when the wait began. A second acknowledgement would end the node."""
     fleet = start_fleet(valkey.url, rabbitmq.url, **QUICK)
     node = fleet.start_node(executor="async", concurrency=2)
     handle = waiting_tasks.async_sleeper.trigger(6.0)
@@ -279,7 +279,7 @@ def test_a_ticket_that_comes_again_while_its_run_waits_is_acknowledged_once(
 
 @pytest.mark.timeout(60)
 def test_tickets_that_come_twice_start_nothing_twice(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """Every ticket is duplicated on the broker."""
+    """The broker has two of every ticket."""
     fleet = start_fleet(valkey.url)
     handles = [tasks.echo.trigger(number) for number in range(50)]
     client = valkey.client()
@@ -296,7 +296,7 @@ def test_tickets_that_come_twice_start_nothing_twice(start_fleet: StartFleet, va
 
 @pytest.mark.timeout(60)
 def test_tickets_taken_by_a_node_that_dies_are_not_lost(start_fleet: StartFleet, valkey: RedisServer) -> None:
-    """500 of them: some claimed, some not, all run in the end."""
+    """There are 500 of them, some claimed, some not. All runs execute in the end."""
     fleet = start_fleet(valkey.url, **QUICK)
     handles = [tasks.async_sleep.trigger(tasks.Nap(seconds=0.3)) for _ in range(500)]
     node = fleet.start_node(executor="async", concurrency=500)
@@ -315,7 +315,7 @@ def _kill(node: Node, deaths: dict[int, float]) -> None:
 
 
 def _most_alive(fleet: Fleet, deaths: dict[int, float]) -> int:
-    """Return the most runs alive at one instant: from start to end, or to the death of their process."""
+    """Return the most runs alive at one instant. A run is alive from its start to its end or to its process's death."""
     ends = {(line[1], line[2]): float(line[4]) for line in fleet.ledger() if line[0] == "end"}
     changes: list[tuple[float, int]] = []
     for _, run_id, attempt, pid, began in (line for line in fleet.ledger() if line[0] == "start"):

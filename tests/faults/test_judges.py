@@ -1,4 +1,4 @@
-"""The fault driver's own judgement: what must be found is found."""
+"""The fault driver's judges find every fault that they are for."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ def an_attempt(claim: int, outcome: AttemptOutcome, at: float = 0.0) -> Attempt:
 
 
 def a_stint(run_id: str, began: float, ended: float, claim: int = 1) -> Stint:
-    """Return what process 7 executed from one instant to another."""
+    """Return the stint of process 7 from one instant to another."""
     return Stint(run_id, claim, claim, 7, ZERO + began, ZERO + ended)
 
 
@@ -43,39 +43,39 @@ def a_clock(folder: Path) -> StoreClock:
 
 
 def test_one_plan_belongs_to_a_seed_and_has_every_kind() -> None:
-    """A seed that does not replay is of no use."""
+    """A seed must give the same plan each time."""
     assert plan(7, 60, has_broker=True) == plan(7, 60, has_broker=True) != plan(8, 60, has_broker=True)
     assert len({fault.kind for fault in plan(7, 60, has_broker=True)}) == 15
     assert "restart broker" not in {fault.kind for fault in plan(7, 60, has_broker=False)}
 
 
 def test_two_runs_at_once_in_a_queue_of_one_are_found(tmp_path: Path) -> None:
-    """From start to end, or to the death of their process."""
+    """Each run counts from its start to its end, or to its process's death."""
     runs = {name: a_run(name) for name in "ab"}
     both = [a_stint("a", 0, 2), a_stint("b", 1, 3)]
-    found = check_limits(both, runs, a_clock(tmp_path), [], [], {}, None, ZERO + 10)
-    assert found.problems == ["queue f-one, key None: 2 at a time, and the limit is 1: a, b"]
+    overlaps = check_limits(both, runs, a_clock(tmp_path), [], [], {}, None, ZERO + 10)
+    assert overlaps.problems == ["queue f-one, key None: 2 at a time, and the limit is 1: a, b"]
     after = [a_stint("a", 0, 1), a_stint("b", 1, 3)]
     assert not check_limits(after, runs, a_clock(tmp_path), [], [], {}, None, ZERO + 10).problems
     assert most_alive([("a", 0, 4), ("b", 1, 2), ("c", 1, 3), ("d", 3, 4)]) == ["a", "b", "c"]
 
 
 def test_the_code_of_a_frozen_node_is_counted_apart_until_it_could_know(tmp_path: Path) -> None:
-    """Its claim was taken at 3 s; it woke at 9 s, and may take a heartbeat and its grace to stop."""
+    """Its claim ended at 3 s. It woke at 9 s, and may take a heartbeat and its grace to stop."""
     runs = {"a": a_run("a", an_attempt(1, AttemptOutcome.LOST, 3), claim=2), "b": a_run("b")}
     freezes = [Freeze((7,), ZERO + 1, ZERO + 9)]
 
     def judged(ended: float) -> tuple[int, int]:
         stints = [a_stint("a", 0, ended), a_stint("b", 4, 5)]
-        found = check_limits(stints, runs, a_clock(tmp_path), freezes, [], {}, None, ZERO + 60)
-        return len(found.late), len(found.problems)
+        overlaps = check_limits(stints, runs, a_clock(tmp_path), freezes, [], {}, None, ZERO + 60)
+        return len(overlaps.late), len(overlaps.problems)
 
     assert judged(10) == (1, 0)
     assert judged(30) == (1, 1)
 
 
 def test_what_a_claim_that_was_over_has_written_is_found() -> None:
-    """An output, and metadata."""
+    """The writes are an output and metadata."""
     lost = an_attempt(1, AttemptOutcome.LOST)
     assert not check_claims({"a": a_run("a", lost, an_attempt(2, AttemptOutcome.COMPLETED), claim=2)}, Ledger())
     assert len(check_claims({"a": a_run("a", lost, claim=1)}, Ledger())) == 1
@@ -85,7 +85,7 @@ def test_what_a_claim_that_was_over_has_written_is_found() -> None:
 
 
 def test_a_claim_that_began_twice_and_a_hook_that_did_not_run_are_found(tmp_path: Path) -> None:
-    """By what the tasks themselves wrote."""
+    """The lines of the tasks show it."""
     path = tmp_path / "ledger"
     path.write_text("start a 1 1 7 1.0\nstart b 1 1 8 1.0\nend b 1 1 8 2.0\nstart a 1 1 9 3.0\nhook b complete 8 2.0\n")
     ledger = read_ledger(path, {7: 2.5})
@@ -95,7 +95,7 @@ def test_a_claim_that_began_twice_and_a_hook_that_did_not_run_are_found(tmp_path
 
 
 def test_more_attempts_than_a_run_may_have_are_found() -> None:
-    """Failed ones and lost ones have budgets of their own."""
+    """Failed attempts and lost ones have budgets of their own."""
     failed = [an_attempt(number, AttemptOutcome.FAILED) for number in range(4)]
     lost = [an_attempt(number, AttemptOutcome.LOST) for number in range(12)]
     assert not check_budgets({"a": a_run("a", *failed[:3], *lost[:11])}, 10)
@@ -103,7 +103,7 @@ def test_more_attempts_than_a_run_may_have_are_found() -> None:
 
 
 def test_a_clock_that_jumped_back_showed_an_instant_twice(tmp_path: Path) -> None:
-    """When something happened by the store's clock has several answers then."""
+    """An instant of the store's clock then has several host times."""
     clock = a_clock(tmp_path)
     clock.moves += [(ZERO + 10, 60.0), (ZERO + 20, 55.0)]
     assert clock.host_times(ZERO + 5) == [ZERO + 5]
@@ -111,7 +111,7 @@ def test_a_clock_that_jumped_back_showed_an_instant_twice(tmp_path: Path) -> Non
 
 
 def test_the_table_of_keys_says_which_need_no_time_to_live() -> None:
-    """A run's hash does while the run is live; at rest nothing does that stands for one."""
+    """A run's hash needs none while the run is live. At rest no key of a run may be without."""
     permanent = permanent_keys()
     names = [
         ":finished",

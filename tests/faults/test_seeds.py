@@ -16,8 +16,8 @@ SECONDS, PACE = 30, 10.0
 def test_whatever_fails_every_run_ends_once_within_its_limits(
     request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture, broker: str, seed: int
 ) -> None:
-    """Nodes, children, servers, connections and clocks, from a seeded plan; judged by a ledger of the tasks' own."""
-    caplog.set_level(logging.ERROR, "taskflow")  # that servers are away is what is wanted
+    """A seeded plan faults nodes, children, servers, connections and clocks. A ledger of the tasks' own judges."""
+    caplog.set_level(logging.ERROR, "taskflow")  # servers are away on purpose
     rabbit: RabbitServer | None = request.getfixturevalue("rabbitmq") if broker == "RabbitMQ" else None
     result = drive(seed, SECONDS, PACE, rabbit)
     print(told(result))

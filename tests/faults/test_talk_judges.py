@@ -1,4 +1,4 @@
-"""The judges of journals, tokens and streams: what must be found is found."""
+"""The judges of journals, tokens and streams find every fault that they are for."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def a_ledger(path: Path, *lines: str) -> Ledger:
-    """Return what ``kind run claim words`` make: each in its first attempt, in process 7."""
+    """Return a ledger of lines ``kind run claim words``, each of a first attempt in process 7."""
     whole = [
         f"{kind} {run} 1 {claim} 7 1.0 {words}"
         for kind, run, claim, words in (f"{line} ".split(" ", 3) for line in lines)
@@ -41,12 +41,12 @@ def a_run(run_id: str, *attempts: Attempt, task_id: str = "f-durable", parent: s
 
 
 def judged(path: Path, *lines: str, runs: tuple[Run, ...] = ()) -> Journals:
-    """Return what the journals' judge says of a ledger."""
+    """Return the result of the journals' judge for a ledger."""
     return check_journals({run.id: run for run in (a_run("a"), *runs)}, a_ledger(path, *lines))
 
 
 def test_a_step_that_runs_though_the_journal_has_it_is_found(path: Path) -> None:
-    """By the claim that had it, and by a later one."""
+    """The repetition is under the claim that has the entry, or under a later one."""
     began, kept = "step a 1 s-0 goes", "stepped a 1 s-0 x"
     assert judged(path, began, kept, "stepped a 2 s-0 x") == Journals(kept=1)
     for claim in (1, 2):
@@ -55,19 +55,19 @@ def test_a_step_that_runs_though_the_journal_has_it_is_found(path: Path) -> None
 
 
 def test_a_step_that_was_in_progress_may_run_twice_and_is_counted(path: Path) -> None:
-    """So is one that begins under a claim that is over; one that failed in place was not done."""
+    """So is a step that begins under an older claim. A step that failed in place was not done."""
     assert judged(path, "step a 1 s-0 goes", "step a 2 s-0 goes", "stepped a 2 s-0 x") == Journals(kept=1, twice=1)
     assert judged(path, "step a 2 s-0 goes", "stepped a 2 s-0 x", "step a 1 s-0 goes") == Journals(kept=1, late=1)
     assert judged(path, "step a 1 s-0 fails", "step a 1 s-0 goes", "stepped a 1 s-0 x") == Journals(kept=1)
 
 
 def test_a_pass_that_follows_in_the_same_attempt_was_unloaded_before(path: Path) -> None:
-    """So it is seen whether the mixture unloads any."""
+    """The report shows whether the mixture unloads any run."""
     assert judged(path, "pass a 1", "pass a 2", "pass b 1") == Journals(unloaded=1)
 
 
 def test_a_call_that_returns_something_else_is_found(path: Path) -> None:
-    """A step's result, a value of time or chance, the id of a child."""
+    """The value is a step's result, a time, a random number, or the id of a child."""
     (problem,) = judged(path, "stepped a 1 chance-0 x", "stepped a 2 chance-0 y").problems
     assert problem == "chance-0 of a was x under claim 1, and y under claim 2"
 
@@ -87,13 +87,13 @@ def a_token(status: TokenStatus, output: object = None, completed: int = 5) -> T
 
 
 def tokens_judged(path: Path, token: Token | None, *lines: str, **answers: bool | None) -> list[str]:
-    """Return what the judge says of a token that the driver tried to complete with these values."""
+    """Return the result of the judge for a token that the driver tried to complete with these values."""
     tries = {"t": [Completion("t", value, was_first) for value, was_first in answers.items()]}
     return check_tokens({"t": token}, tries, a_ledger(path, *lines))
 
 
 def test_a_run_that_sees_another_end_of_its_token_is_found(path: Path) -> None:
-    """The second value, or a timeout, where the first completed it; a value where it timed out."""
+    """It sees the second value, or a timeout, although the first completed it; or a value although it timed out."""
     done, timed_out = a_token(TokenStatus.COMPLETED, "x"), a_token(TokenStatus.TIMED_OUT)
     assert not tokens_judged(path, done, "token a 1 t x", "token b 1 t x", x=True, y=False)
     assert tokens_judged(path, done, "token a 1 t x", "token b 1 t y", x=True, y=False) == ["t is x, and runs saw y"]
@@ -103,7 +103,7 @@ def test_a_run_that_sees_another_end_of_its_token_is_found(path: Path) -> None:
 
 
 def test_a_token_that_ended_otherwise_than_the_first_was_told_is_found(path: Path) -> None:
-    """Tries that were not answered may have been the first, those that were told no were not."""
+    """Unanswered tries may have been the first. Tries with the answer no were not."""
     done = a_token(TokenStatus.COMPLETED, "x")
     by_task = ("completing a 1 t x", "completed a 1 t x yes")
     assert not tokens_judged(path, done, x=None, y=False)
@@ -120,7 +120,7 @@ def test_a_token_that_ended_otherwise_than_the_first_was_told_is_found(path: Pat
 
 
 def tale_judged(path: Path, tale: str, *lines: str) -> list[str]:
-    """Return what the judge says of items ``started.number``; claim 2 told all of its three, claim 1 was cut off."""
+    """Return the judge's result for items ``started.number``; claim 2 wrote all of its three, claim 1 was cut off."""
     items = [Line(started=int(item[0]), number=int(item[2])) for item in tale.split()]
     attempts = [
         Attempt(1, 1, "node", AT, AT, AttemptOutcome.LOST),
@@ -130,7 +130,7 @@ def tale_judged(path: Path, tale: str, *lines: str) -> list[str]:
 
 
 def test_items_of_a_stream_that_are_missing_double_or_out_of_order_are_found(path: Path) -> None:
-    """The last ones of an attempt that was cut off may be missing, if it was not told that they are written."""
+    """The last items of an attempt that was cut off may be missing, unless their write was confirmed."""
     assert not tale_judged(path, "1.0 2.0 2.1 2.2")
     assert not tale_judged(path, "1.0 1.1 2.0 2.1 2.2", "told a 1 1 2")
     assert tale_judged(path, "1.0 2.0 2.1 2.2", "told a 1 1 2") == ["a has 1 items of claim 1, of 2 that were written"]
@@ -144,7 +144,7 @@ def test_items_of_a_stream_that_are_missing_double_or_out_of_order_are_found(pat
 
 
 def test_a_reader_that_misses_an_item_is_found() -> None:
-    """Or reads one twice."""
+    """Reading an item twice is found too."""
     tale = [Line(started=1, number=number) for number in range(3)]
     assert not check_readings({"a": tale}, {"a": [*tale]})
     assert len(check_readings({"a": tale}, {"a": tale[1:]})) == 1
@@ -152,7 +152,7 @@ def test_a_reader_that_misses_an_item_is_found() -> None:
 
 
 def exam_judged(path: Path, held: str, sent: str, *lines: str) -> list[str]:
-    """Return what the judge says of items ``number.send``, sent ones with a ? when that was not answered."""
+    """Return the judge's result for items ``number.send``. A sent item with a ? was not answered."""
     sends = [Send(a_question(each), is_certain=not each.endswith("?")) for each in sent.split()]
     items = [a_question(each) for each in held.split()]
     return check_exams({"a": a_run("a")}, {"a": items}, {"a": sends}, {"a": 1}, a_ledger(path, *lines))
@@ -164,7 +164,7 @@ def a_question(text: str) -> Question:
 
 
 def test_items_that_a_run_was_sent_and_did_not_get_are_found(path: Path) -> None:
-    """Each in its place, none twice; one whose sending was not answered may be there or not."""
+    """Each must be there in order and once. An item whose sending was not answered may be missing."""
     got = ("got a 1 0 0 1", "got a 1 1 1 1")
     assert not exam_judged(path, "0.1 1.1", "0.1 1.1", *got)
     assert not exam_judged(path, "0.1 1.1", "0.1 1.1? 1.2?", *got)
@@ -177,7 +177,7 @@ def test_items_that_a_run_was_sent_and_did_not_get_are_found(path: Path) -> None
 
 
 def test_what_is_left_of_tokens_streams_and_journals_is_found(valkey: RedisServer) -> None:
-    """As the table of keys says: an open token may be there, a done one for a while; a stream as long as its run."""
+    """By the table of keys an open token may be left, a completed one for a while, and a stream as long as its run."""
     client, base = valkey.client(), "{tf:left:0}"
 
     def left(*commands: str) -> list[str]:
@@ -187,17 +187,17 @@ def test_what_is_left_of_tokens_streams_and_journals_is_found(valkey: RedisServe
         return leftovers(client, "left", 1)
 
     done = ("HSET @:token:t status COMPLETED", "ZADD @:tokens 1 t", "ZADD @:timers 9 token:t")
-    told = ("SET @:run:a x PX 60000", "XADD @:stream:a:tale 1-0 item 1")
+    stream_keys = ("SET @:run:a x PX 60000", "XADD @:stream:a:tale 1-0 item 1")
     assert not left("HSET @:token:t status WAITING", "ZADD @:tokens 1 t")
     assert not left(*done, "PEXPIRE @:token:t 60000")
-    assert not left(*told, "PEXPIRE @:stream:a:tale 60000")
+    assert not left(*stream_keys, "PEXPIRE @:stream:a:tale 60000")
     assert left(*done) == [":token:t of a token that is COMPLETED has no TTL"]
     assert left(*done, "PEXPIRE @:token:t 60000", "SET @:token_key:d t") == [
         ":token_key:d of a token that is COMPLETED has no TTL"
     ]
     assert left("ZADD @:timers 9 token:t") == ["the timer 'token:t' is left"]
-    assert len(left(*told)) == 1
-    assert len(left(*told, "PEXPIRE @:stream:a:tale 90000")) == 1
-    assert len(left(told[1], "PEXPIRE @:stream:a:tale 60000")) == 1
+    assert len(left(*stream_keys)) == 1
+    assert len(left(*stream_keys, "PEXPIRE @:stream:a:tale 90000")) == 1
+    assert len(left(stream_keys[1], "PEXPIRE @:stream:a:tale 60000")) == 1
     assert len(left("HSET @:journal:a 0.1 x")) == 1
     client.close()

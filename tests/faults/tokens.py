@@ -1,4 +1,4 @@
-"""Whether every run saw how its token ended first."""
+"""The judge of tokens: every run got the first end of its token."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,25 +10,25 @@ from tests.faults.talking_tasks import TIMEOUT
 
 
 def read_tokens(token_ids: Iterable[str]) -> dict[str, Token | None]:
-    """Return the record of each, None of one that is unknown. For a flow that is entered."""
-    found: dict[str, Token | None] = {}
+    """Return the record of each token, None for an unknown one. The flow must be entered."""
+    tokens: dict[str, Token | None] = {}
     for token_id in token_ids:
         try:
-            found[token_id] = wait.retrieve_token(token_id)
+            tokens[token_id] = wait.retrieve_token(token_id)
         except TokenNotFoundError:
-            found[token_id] = None
-    return found
+            tokens[token_id] = None
+    return tokens
 
 
 def token_ids(completions: Mapping[str, Sequence[Completion]], ledger: Ledger) -> set[str]:
-    """Return the tokens that anybody has waited for or completed."""
+    """Return the tokens that any run or the driver has waited for or completed."""
     return {*completions, *(note.words[0] for note in ledger.notes if note.kind in ("token", "completing"))}
 
 
 def check_tokens(
     tokens: Mapping[str, Token | None], completions: Mapping[str, Sequence[Completion]], ledger: Ledger
 ) -> list[str]:
-    """Each token ended once, as the first said that completed it or by its timeout, and all runs saw that."""
+    """Check that each token ended once, by its first completion or its timeout, and that all runs got that end."""
     tries, seen = _tries(completions, ledger), defaultdict[str, set[str]](set)
     for note in ledger.notes:
         if note.kind == "token":
@@ -46,17 +46,17 @@ def check_tokens(
 
 
 def _tries(completions: Mapping[str, Sequence[Completion]], ledger: Ledger) -> Mapping[str, list[Completion]]:
-    """All tries to complete a token, those by tasks too."""
-    found: dict[str, list[Completion]] = defaultdict(list, {token: list(of_it) for token, of_it in completions.items()})
+    """Return all tries to complete a token, those of tasks too."""
+    tries: dict[str, list[Completion]] = defaultdict(list, {token: list(of_it) for token, of_it in completions.items()})
     by_value: dict[str, Completion] = {}
     for note in ledger.notes:
         if note.kind == "completing":
             token, value = note.words
             by_value[value] = Completion(token, value)
-            found[token].append(by_value[value])
+            tries[token].append(by_value[value])
         elif note.kind == "completed":
             by_value[note.words[1]].was_first = note.words[2] == "yes"
-    return found
+    return tries
 
 
 def _check_end(token: Token, tries: Sequence[Completion]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What the driver triggers: a seeded mixture of every kind of run, and the cancels that follow."""
+"""The triggers of the driver: a seeded mixture of every kind of run, and the cancels that follow."""
 
 import heapq
 import random
@@ -18,15 +18,15 @@ LONG_SECONDS = (2.0, 6.0)
 
 
 class Workload:
-    """Triggers from a thread of its own until it is stopped. The seed decides what and in which order.
+    """Triggers in a thread of its own until it is stopped. The seed decides the runs and their order.
 
     Attributes:
         certain: Runs that exist, with their kind.
-        maybe: Runs whose trigger failed and said that they may exist.
-        refused: Runs whose trigger failed and said that they were not made.
-        errors: What went wrong that must not.
+        maybe: Runs whose trigger failed with the error that they may exist.
+        refused: Runs whose trigger failed with the error that they were not made.
+        errors: Errors that must not occur.
         keyed: The idempotency key of runs that were triggered with one.
-        letters: Tells runs what they wait for.
+        letters: Sends runs the tokens and items that they wait for.
     """
 
     def __init__(self, seed: int, pace: float) -> None:
@@ -55,20 +55,20 @@ class Workload:
         self._weights = [weight for weight, _ in kinds]
 
     def start(self) -> None:
-        """Start to trigger."""
+        """Start triggering."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Trigger no more; returns when the last trigger has."""
+        """Stop triggering. Returns after the last trigger."""
         self._is_stopping.set()
         self._thread.join(30)
         if self._thread.is_alive():
             self.errors.append("a trigger did not return within 30 s")
 
     def resume(self) -> None:
-        """Resume the queue that is paused now and then, once everything is healed.
+        """Resume the queue that is paused now and then, after all faults are healed.
 
-        Also when no pause is known: one that was not answered may be carried out late, after the resume that followed.
+        It also does so without a known pause, because an unanswered pause may be executed late, after the next resume.
         """
         queues.resume(tasks.THREE)
 
@@ -101,11 +101,11 @@ class Workload:
         self.certain[handle.id] = kind
         return handle
 
-    def _task(self, *found: Task[Work, Done]) -> Task[Work, Done]:
-        return self._dice.choice(found)
+    def _task(self, *choices: Task[Work, Done]) -> Task[Work, Done]:
+        return self._dice.choice(choices)
 
-    def _any(self, *found: ResultT) -> ResultT:
-        return self._dice.choice(found)
+    def _any(self, *choices: ResultT) -> ResultT:
+        return self._dice.choice(choices)
 
     def _brief(self) -> Work:
         return Work(seconds=self._dice.uniform(0, 0.3))

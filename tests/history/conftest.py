@@ -76,15 +76,15 @@ def reader(database: Database, writer: Writer) -> Reader:
 
 @pytest.fixture
 def bench(valkey: RedisServer) -> Iterator[Bench]:
-    """A store whose scripts write events."""
+    """A store whose scripts write events to the stream."""
     yield from make_bench(valkey)
 
 
 def open_database(url: str) -> Database:
     """Return the database at an address."""
-    found = database_url(Settings.read(database_url=url))
-    assert found is not None
-    return Database(found)
+    address = database_url(Settings.read(database_url=url))
+    assert address is not None
+    return Database(address)
 
 
 def a_record(number: int = 0, /, **fields: str) -> dict[str, bytes]:
@@ -109,7 +109,7 @@ def a_record(number: int = 0, /, **fields: str) -> dict[str, bytes]:
 
 
 def rows(run_id: str, revision: int = 1, number: int = 0, /, **fields: str) -> Rows:
-    """Return the rows of such a record."""
+    """Return the rows of a run's record."""
     return rows_of(ENVIRONMENT, run_id, revision, a_record(number, **fields))
 
 
@@ -128,7 +128,7 @@ StartFeed = Callable[..., FeedThread]
 
 
 def feed_thread(bench: Bench, url: str, node: str = "n1") -> FeedThread:
-    """Start a thread that feeds; ``end`` it."""
+    """Start a thread that feeds. ``end`` ends it."""
     store = Store(real_time(bench), bench)
     thread = FeedThread(
         store, 0, node, lambda: open_database(url), bench.config.environment, timedelta(days=30), RETENTION
@@ -138,7 +138,7 @@ def feed_thread(bench: Bench, url: str, node: str = "n1") -> FeedThread:
 
 
 def end(thread: FeedThread) -> None:
-    """Stop a thread that feeds, and wait until it has closed what it opened."""
+    """Stop a thread that feeds, and wait until it has closed its connections."""
     thread.stop()
     wait_until(lambda: not thread.is_alive, "the feed to end")
 
@@ -159,7 +159,7 @@ def start_feed(bench: Bench, url: str) -> Iterator[StartFeed]:
 
 @pytest.fixture
 def fed(bench: Bench, url: str) -> Iterator[Reader]:
-    """A reader of what is fed."""
+    """A reader of the database that is fed."""
     made = open_database(url)
     yield Reader(made, bench.config.environment)
     made.close()

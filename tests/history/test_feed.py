@@ -1,4 +1,4 @@
-"""What happens to runs reaches the database, whatever dies in between, and exactly as it happened."""
+"""The history has every run exactly as the store has it, whatever fails on the way."""
 
 import logging
 import threading
@@ -29,7 +29,7 @@ Ledger = dict[str, RunStatus]
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What takes half a minute in earnest."""
+    """Shorten times that take half a minute in production."""
     monkeypatch.setattr(feed, "CLAIM_AFTER", timedelta(seconds=0.5))
     monkeypatch.setattr(feed, "LEAD", timedelta(seconds=1))
     monkeypatch.setattr(feed, "BLOCK_MS", 200)
@@ -48,7 +48,7 @@ def run_some(bench: Bench, count: int) -> Ledger:
 
 
 def is_exact(bench: Bench, reader: Reader, ledger: Ledger) -> bool:
-    """Whether the history says of every run what the store says, attempts and events included."""
+    """Whether the history agrees with the store about every run, attempts and events included."""
     page = reader.list_runs(RunFilter(), 1000)
     listed = {run.id: run.status for run in page}
     while page.cursor:
@@ -57,16 +57,16 @@ def is_exact(bench: Bench, reader: Reader, ledger: Ledger) -> bool:
     if listed != ledger:
         return False
     for run_id in ledger:
-        found, known = reader.retrieve(run_id), bench.run(operations.runs.read_run(run_id))
+        stored, known = reader.retrieve(run_id), bench.run(operations.runs.read_run(run_id))
         statuses = [event.value for event in reader.events(run_id) if event.kind == "status"]
-        if found != known or statuses[-1:] != [known.status.value] or statuses.count("QUEUED") < len(known.attempts):
+        if stored != known or statuses[-1:] != [known.status.value] or statuses.count("QUEUED") < len(known.attempts):
             return False
     return True
 
 
 @contextmanager
 def load(bench: Bench) -> Generator[Ledger]:
-    """Make runs all the while."""
+    """Make runs until the test ends."""
     ledger: Ledger = {}
     is_over = threading.Event()
 
@@ -84,7 +84,7 @@ def load(bench: Bench) -> Generator[Ledger]:
 
 
 def test_everything_about_runs_is_there_soon(bench: Bench, start_feed: StartFeed, fed: Reader) -> None:
-    """Live ones too: the history is not an archive."""
+    """Live runs are there too, because the history is not an archive."""
     bench.node()
     start_feed()
     ledger = run_some(bench, 40)
@@ -98,7 +98,7 @@ def test_everything_about_runs_is_there_soon(bench: Bench, start_feed: StartFeed
 def test_a_finished_run_leaves_the_store_after_it_is_in_the_history(
     bench: Bench, start_feed: StartFeed, fed: Reader
 ) -> None:
-    """Not before: a database that is away may be away for long. What lives stays in any case."""
+    """It does not leave before, because a database may be away for long. Live runs stay in any case."""
     bench.node()
     ledger = run_some(bench, 2)
     living = bench.trigger(due=timedelta(hours=1))
@@ -118,14 +118,14 @@ def test_a_finished_run_leaves_the_store_after_it_is_in_the_history(
 def test_a_feeder_that_dies_with_a_batch_in_hand_loses_nothing(
     bench: Bench, start_feed: StartFeed, fed: Reader, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What it read and did not acknowledge is claimed by the next one."""
+    """The next feeder claims the entries that it read and did not acknowledge."""
     bench.node()
     first = start_feed("n1")
     ledger = run_some(bench, 3)
     wait_until(lambda: is_exact(bench, fed, ledger), "the first runs")
     end(first)
     ledger |= run_some(bench, 5)
-    _, taken = EventGroup(Store(real_time(bench), bench), 0).read("n1", 500)  # and dies
+    _, taken = EventGroup(Store(real_time(bench), bench), 0).read("n1", 500)  # the feeder dies with this batch
     assert taken
     ledger |= run_some(bench, 5)
     start_feed("n2")
@@ -136,7 +136,7 @@ def test_a_feeder_that_dies_with_a_batch_in_hand_loses_nothing(
 def test_two_feeders_at_a_time_do_no_harm(
     bench: Bench, start_feed: StartFeed, fed: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A frozen leader comes back after another took over."""
+    """A frozen leader may wake after another feeder has taken over."""
 
     def everybody(group: EventGroup, consumer: str, hold: timedelta) -> bool:
         return True
@@ -148,7 +148,7 @@ def test_two_feeders_at_a_time_do_no_harm(
         start_feed(f"n{number}")
     with load(bench) as ledger:
         wait_until(lambda: len(ledger) > 100, "a hundred runs")
-    # a lock for each seven entries, for which three feeders contend: several seconds on SQLite
+    # three feeders contend for one lock for each seven entries, which takes seconds on SQLite
     wait_until(lambda: is_exact(bench, fed, ledger), "the history to be exact", timeout=40)
 
 
@@ -185,7 +185,7 @@ def test_a_database_that_is_away_under_load_loses_nothing(
 def test_a_deleted_sqlite_file_is_rebuilt_under_load(
     bench: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """From the store's runs and the stream's remainder, with an error in the log that says so."""
+    """It is rebuilt from the store's runs and the rest of the stream, and the log has an error about it."""
     bench.node()
     url = f"sqlite:///{tmp_path}/history.db"
     reading = open_database(url)
@@ -204,7 +204,7 @@ def test_a_deleted_sqlite_file_is_rebuilt_under_load(
 
 
 def test_a_damaged_sqlite_file_is_put_aside(tmp_path: Path) -> None:
-    """A full disk or a copy under way leaves files that are none."""
+    """A full disk or a copy in progress leaves files that are not databases."""
     path = tmp_path / "history.db"
     path.write_bytes(b"this is not a database, though it is long enough to be taken for one" * 100)
     database: Database = open_database(f"sqlite:///{path}")
@@ -217,7 +217,7 @@ def test_a_damaged_sqlite_file_is_put_aside(tmp_path: Path) -> None:
 def test_entries_that_were_trimmed_unread_are_made_up_for(
     bench: Bench, start_feed: StartFeed, fed: Reader, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The stream is bounded: a feeder that was away for too long rebuilds from the runs themselves."""
+    """The stream is bounded. A feeder that was away for too long rebuilds the history from the runs themselves."""
     bench.node()
     first = start_feed("n1")
     run_some(bench, 3)
@@ -231,7 +231,7 @@ def test_entries_that_were_trimmed_unread_are_made_up_for(
 
 
 def test_an_emptied_store_begins_again_beside_what_is_known(bench: Bench, start_feed: StartFeed, fed: Reader) -> None:
-    """History outlives the store; it also survives a FLUSHALL."""
+    """The history outlives the store. It also survives a FLUSHALL."""
     bench.node()
     start_feed()
     old = run_some(bench, 3)

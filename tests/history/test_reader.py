@@ -33,12 +33,12 @@ FILTERS = {
     "run_tags": RunFilter(tag="special"),
     "error_trigrams": RunFilter(error="N EEDLE 100%"),
 }
-"""One run has all of it. Keyed by a part of the name of the index that must answer."""
+"""Filters that one run matches, each keyed by a part of the name of the index that must answer it."""
 
 
 @pytest.fixture
 def filled(database: Database, writer: Writer, reader: Reader) -> Reader:
-    """A history of 2,000 plain runs, and the oldest, which is special in everything."""
+    """A history of 2,000 plain runs, and an oldest run that matches every filter."""
     special = rows("run_special", 1, 0, task="special", status="FAILED", queue="special", version="v1",
                    batch="batch_1", schedule="nightly", parent="run_p", root="run_r", key="k", test="1",
                    tags='["special", "x"]', error=an_error("a n eedle 100% Found"), **{"class": "large-1x.process"},
@@ -52,13 +52,13 @@ def filled(database: Database, writer: Writer, reader: Reader) -> Reader:
 
 
 def test_each_filter_finds_the_run_by_an_index(filled: Reader, database: Database) -> None:
-    """Reading a million runs to find one would take seconds. PostgreSQL's indexes are named, SQLite's too."""
+    """Reading a million runs to find one would take seconds. Both databases name the index that they use."""
     unread: list[str] = []
     for index, wanted in FILTERS.items():
         assert [run.id for run in filled.list_runs(wanted)] == ["run_special"], index
         with database.reading() as connection:
             if not database.is_sqlite:
-                connection.execute(text("SET LOCAL enable_seqscan = off"))  # so few rows are read at once otherwise
+                connection.execute(text("SET LOCAL enable_seqscan = off"))  # otherwise PostgreSQL scans so few rows
                 index = index.replace("error_trigrams", "run_errors")
             is_rare = query.is_rare(connection, wanted.error)
             statement = query.listing(ENVIRONMENT, wanted, 51, None, is_error_rare=is_rare)
@@ -85,27 +85,27 @@ COMBINED = [
 
 
 def test_filters_combine(filled: Reader) -> None:
-    """Conditions are joined by and, the values of one by or; a run with two of the tags is there once."""
+    """Conditions are joined by and, the values of one by or. A run with two of the tags is listed once."""
     for wanted, count in COMBINED:
-        found = everything(filled, wanted, page=700)
-        assert len(found) == len(set(found)) == count, wanted
-        assert found == sorted(found, key=lambda run_id: "" if run_id == "run_special" else run_id, reverse=True)
+        ids = everything(filled, wanted, page=700)
+        assert len(ids) == len(set(ids)) == count, wanted
+        assert ids == sorted(ids, key=lambda run_id: "" if run_id == "run_special" else run_id, reverse=True)
 
 
 def everything(reader: Reader, wanted: RunFilter, page: int) -> list[str]:
     """Return the ids of all pages."""
-    found: list[str] = []
+    ids: list[str] = []
     cursor = None
     while True:
         listed = reader.list_runs(wanted, page, cursor)
-        found += [run.id for run in listed]
+        ids += [run.id for run in listed]
         cursor = listed.cursor
         if cursor is None:
-            return found
+            return ids
 
 
 def test_pages_are_stable_while_runs_are_made(writer: Writer, reader: Reader) -> None:
-    """A page must neither repeat nor skip a run, those of the same millisecond included."""
+    """A page must neither repeat nor skip a run, not even one of the same millisecond."""
     write(writer, *(rows(f"run_{n:03}", 1, n // 10) for n in range(100)))
     first = reader.list_runs(RunFilter(), 25)
     write(writer, *(rows(f"run_{n:03}", 1, n) for n in range(100, 130)))
@@ -124,14 +124,14 @@ def test_lists_leave_out_what_is_large(writer: Writer, reader: Reader) -> None:
 
 
 def test_a_cursor_that_no_page_gave_is_refused(reader: Reader) -> None:
-    """It comes from a URL, sooner or later."""
+    """Cursors come from URLs, so wrong ones will come."""
     for cursor in ("", "nonsense", "bnVsbA", "WzEsMiwzXQ"):
         with pytest.raises(RunFilterError, match="Pass the cursor of the page before"):
             reader.list_runs(RunFilter(), 10, cursor)
 
 
 def test_too_many_combinations_are_refused(reader: Reader) -> None:
-    """Each is a query of its own."""
+    """Each combination is a query of its own."""
     with pytest.raises(RunFilterError, match="at most 100"):
         reader.list_runs(RunFilter(task=[str(n) for n in range(101)]))
 

@@ -1,4 +1,4 @@
-"""The history with a real worker: lists, and runs that the store has forgotten."""
+"""The history with a real worker: lists, and runs that have left the store."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 
 
 def count(wanted: RunFilter) -> int:
-    """Return how many runs the history has, none while there is no history yet."""
+    """Return the number of runs in the history, 0 while there is no history yet."""
     with contextlib.suppress(RunFilterError):
         return len(runs.list(where=wanted))
     return 0
@@ -27,7 +27,7 @@ def count(wanted: RunFilter) -> int:
 def test_runs_are_found_before_during_and_after_they_leave_the_store(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
-    """``runs.retrieve`` and ``runs.list`` say the same wherever a run is."""
+    """``runs.retrieve`` and ``runs.list`` give the same, wherever a run is."""
     fleet = start_fleet(valkey.url, database_url=None)
     early = tasks.echo.trigger(1, tags="early")
     assert [run.id for run in runs.list(where=RunFilter(tag="early"))] == [early.id]
@@ -55,7 +55,7 @@ def test_runs_are_found_before_during_and_after_they_leave_the_store(
     first = runs.list(2, where=RunFilter(status=RunStatus.FAILED, tag=["n0", "n1", "n2"]))
     second = asyncio.run(runs.alist(2, where=RunFilter(status=RunStatus.FAILED), cursor=first.cursor))
     newest = sorted((handle.retrieve() for handle in later), key=lambda run: (run.created_at, run.id), reverse=True)
-    assert [run.id for run in (*first, *second)] == [run.id for run in newest]  # some are of one millisecond
+    assert [run.id for run in (*first, *second)] == [run.id for run in newest]  # some runs have the same millisecond
     with pytest.raises(RunNotFoundError):
         runs.retrieve("run_unknown")
     assert node.stop() == 0

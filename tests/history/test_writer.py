@@ -1,4 +1,4 @@
-"""Writing is idempotent, whatever comes twice, late or broken."""
+"""Writing is idempotent, also when entries come twice, late or broken."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ STEPS = [
 
 
 def dump(database: Database) -> dict[str, list[Any]]:
-    """Return everything in the tables."""
+    """Return all rows of all tables."""
     with database.reading() as connection:
         return {
             name: sorted(map(repr, connection.execute(text(f"SELECT * FROM {name}")))) for name in Base.metadata.tables
@@ -35,7 +35,7 @@ def dump(database: Database) -> dict[str, list[Any]]:
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(database: Database) -> None:
-    """A column that only one of the two has breaks on the users' machines, not here."""
+    """A column that only one of the two has must fail here, not on users' machines."""
 
     def is_ours(_: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
         return not (reflected and other is None and ("trigrams" in str(name) or name == "ix_taskflow_run_errors_text"))
@@ -76,14 +76,14 @@ def test_batches_in_any_order_and_number_leave_the_same_rows(database: Database,
     random.shuffle(again)
     for batch in again:
         writer.write(batch, 0)
-    found = dump(database)
-    for table in found:  # the numbers of searchable errors are the database's own
+    tables = dump(database)
+    for table in tables:  # the database chooses the numbers of searchable errors
         if table != "taskflow_run_errors":
-            assert found[table] == expected[table]
+            assert tables[table] == expected[table]
 
 
 def test_a_run_comes_back_as_it_was(writer: Writer, reader: Reader) -> None:
-    """Retrieving must not change when a run moves."""
+    """Retrieving a run must not change when the run moves to the history."""
     lost = '{"claim":1,"node":"n0","started":1,"finished":2,"outcome":"LOST","error":null}'
     write(writer, rows("run_1", attempt="2", claim="2", **{"attempt:1": lost, "priority": "5000000", "test": "1"},
                        key="k", metadata='{"a":[1]}', parent="run_0"))  # fmt: skip
@@ -96,7 +96,7 @@ def test_a_run_comes_back_as_it_was(writer: Writer, reader: Reader) -> None:
 
 
 def test_text_that_a_database_cannot_hold_stops_nothing(writer: Writer, reader: Reader) -> None:
-    """NUL and lone surrogates are JSON, and neither PostgreSQL's text nor UTF-8 has them."""
+    """NUL and lone surrogates are valid JSON, but neither PostgreSQL's text nor UTF-8 can hold them."""
     write(writer, rows("run_1", tags='["a\\u0000b", "\\ud800"]', key="k\0", error=an_error("x\0y"), status="FAILED"),
           events=[("run_1", 1, "log", "\0")])  # fmt: skip
     run = reader.retrieve("run_1")
@@ -107,7 +107,7 @@ def test_text_that_a_database_cannot_hold_stops_nothing(writer: Writer, reader: 
 
 
 def test_a_run_that_is_refused_does_not_keep_the_others_out(database: Database) -> None:
-    """One poisoned row in a batch of five hundred."""
+    """One row in a batch of five hundred may be refused."""
     writer = Writer(database, ENVIRONMENT)
     writer.set_position(0, 0, is_complete=True)
     bad = rows("run_bad")
@@ -119,7 +119,7 @@ def test_a_run_that_is_refused_does_not_keep_the_others_out(database: Database) 
 
 
 def test_the_end_of_a_run_that_left_the_store_is_kept(writer: Writer, reader: Reader) -> None:
-    """The database was away for longer than the store keeps runs: the entry still says how it ended."""
+    """The database was away for longer than the store keeps runs. The entry still has the end of the run."""
     write(writer, rows("run_1", 1, status="EXECUTING"))
     write(writer, gone={"run_1": ("COMPLETED", 1_800_000_000_500, 2)})
     write(writer, gone={"run_1": ("EXECUTING", 1_800_000_000_400, 1)})
@@ -130,20 +130,20 @@ def test_the_end_of_a_run_that_left_the_store_is_kept(writer: Writer, reader: Re
 
 
 def test_retention_deletes_every_row_of_what_is_old_and_nothing_else(database: Database, writer: Writer) -> None:
-    """Bounded batches: 500 runs a transaction."""
+    """It deletes in bounded batches of 500 runs a transaction."""
     old = [rows(f"run_{n:04}", finished="1000", tags='["a"]', error=an_error("x"), status="FAILED") for n in range(501)]
     write(writer, *old, rows("run_new"), rows("run_live", **{"status": "FAILED"}))
     with database.writing() as connection:
         connection.execute(text("UPDATE taskflow_runs SET finished = NULL WHERE id = 'run_live'"))
     assert [writer.trim(2000), writer.trim(2000), writer.trim(2000)] == [500, 1, 0]
     writer.tidy()
-    found = dump(database)
-    assert len(found["taskflow_runs"]) == len(found["taskflow_attempts"]) == 2
-    assert found["taskflow_run_tags"] == found["taskflow_run_errors"] == []
+    tables = dump(database)
+    assert len(tables["taskflow_runs"]) == len(tables["taskflow_attempts"]) == 2
+    assert tables["taskflow_run_tags"] == tables["taskflow_run_errors"] == []
 
 
 def test_environments_in_one_database_do_not_meet(database: Database, reader: Reader, writer: Writer) -> None:
-    """One PostgreSQL for dev and prod is common."""
+    """One PostgreSQL often serves dev and prod."""
     write(writer, rows("run_1"))
     Writer(database, "prod").set_position(0, 0, is_complete=True)
     other = Reader(database, "prod")
@@ -152,7 +152,7 @@ def test_environments_in_one_database_do_not_meet(database: Database, reader: Re
 
 
 def test_a_schema_of_a_newer_version_is_left_alone(database: Database) -> None:
-    """During a rolling update the old workers wait; their entries stay in the stream."""
+    """During a rolling update the old workers wait, and their entries stay in the stream."""
     with database.writing() as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(HistoryUnavailableError, match="not one that this version knows"):

@@ -44,7 +44,7 @@ class Kills:
             for _ in range(RUNS_A_KILL):
                 task = tasks.hardy if self._executor == "process" else tasks.async_hardy
                 self._handles.append(task.trigger("x"))
-            time.sleep(self._random.uniform(0.2, 4.0))  # the instant, by the seed
+            time.sleep(self._random.uniform(0.2, 4.0))  # the seed decides the instant of the kill
             node.kill()
             self._kills += 1
             self._kept.append((len(self._fleet.ledger()), self._journaled()))
@@ -56,14 +56,14 @@ class Kills:
     def _journaled(self) -> set[tuple[str, str]]:
         client = self._server.client()
         base = f"{{tf:{self._fleet.environment}:0}}:journal:"
-        found: set[tuple[str, str]] = set()
+        steps: set[tuple[str, str]] = set()
         for handle in self._handles:
             for entry in client.execute_command("HVALS", f"{base}{handle.id}"):
                 kind, _, name = str(entry).split("\n", 1)[0].partition("\t")
                 if kind == "sstep":
-                    found.add((handle.id, name))
+                    steps.add((handle.id, name))
         client.close()
-        return found
+        return steps
 
     def _judge(self) -> None:
         lines = self._fleet.ledger()

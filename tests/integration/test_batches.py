@@ -176,7 +176,7 @@ def test_a_store_that_dies_in_the_middle_says_how_far_it_came(
     record = batch.retrieve(broken.value.batch_id)
     assert record.status is BatchStatus.PENDING
     key = f"{{tf:{fleet.environment}:0}}:batch:{record.id}"
-    server.client().execute_command("HINCRBY", key, "written", -31 * 60_000)  # nobody has gone on with it since
+    server.client().execute_command("HINCRBY", key, "written", -31 * 60_000)  # as if left alone for 31 minutes
     assert batch.retrieve(record.id).status is BatchStatus.ABORTED
     made = echo.batch_trigger(range(2_000), idempotency_key="nightly")
     assert made.id == broken.value.batch_id
@@ -191,7 +191,7 @@ def test_one_key_in_many_threads_and_processes_makes_one_run(start_fleet: StartF
     fleet = start_fleet(valkey.url)
     command = [sys.executable, "-m", "tests.integration.one_key", "16", "250"]
     started = [spawn(command, env=fleet.env(), cwd=ROOT, output=subprocess.PIPE) for _ in range(4)]
-    told = [process.communicate(timeout=50)[0].decode().split() for process in started]
-    assert [process.returncode for process in started] == [0] * 4, told
-    assert len({run_id for ids in told for run_id in ids}) == 1
+    printed = [process.communicate(timeout=50)[0].decode().split() for process in started]
+    assert [process.returncode for process in started] == [0] * 4, printed
+    assert len({run_id for ids in printed for run_id in ids}) == 1
     assert len(runs.list()) == 1

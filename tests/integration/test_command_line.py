@@ -31,8 +31,8 @@ def invoke(*arguments: str, expect: int = 0) -> str:
     """Return the output of a command that is called in this process with the current app, which saves a second."""
     done = CliRunner().invoke(app, [*arguments, "-A", TASKS.partition(",")[0]])
     assert done.exit_code == expect, done.output
-    told = str(done.exception) if isinstance(done.exception, TaskflowError) else ""
-    return done.stdout if not expect else done.output + told
+    error = str(done.exception) if isinstance(done.exception, TaskflowError) else ""
+    return done.stdout if not expect else done.output + error
 
 
 @pytest.mark.timeout(90)
@@ -74,9 +74,9 @@ def test_a_misspelt_task_is_pending_with_a_hint_and_workers_are_listed(
     assert json.loads(call(fleet, "runs", "get", done.stdout.strip(), "--json"))["status"] == "PENDING_VERSION"
     assert "No worker is up" in invoke("workers", "list")
     fleet.start_node(executor="async", TASKFLOW_VERSION="20260701.1")
-    found = json.loads(invoke("workers", "list", "--json"))
-    assert [worker["version"] for worker in found["workers"]] == ["20260701.1"]
-    assert {task["id"] for task in found["tasks"]} >= {"t-echo", "t-one"}
+    listed = json.loads(invoke("workers", "list", "--json"))
+    assert [worker["version"] for worker in listed["workers"]] == ["20260701.1"]
+    assert {task["id"] for task in listed["tasks"]} >= {"t-echo", "t-one"}
     assert "20260701.1" in invoke("workers", "list")
 
 
@@ -89,9 +89,9 @@ def test_mistakes_are_told_with_a_remedy(start_fleet: StartFleet, valkey: RedisS
         (("runs", "get", "run_nothing"), "TASKFLOW_RETENTION"),
         (("worker", "--queue", "t-tree", "--show"), "t-three"),
     ):
-        told = call(fleet, *arguments, expect=1)
-        assert remedy in told.replace("\n", " ")
-        assert "Traceback" not in told
+        error = call(fleet, *arguments, expect=1)
+        assert remedy in error.replace("\n", " ")
+        assert "Traceback" not in error
 
 
 def commands(group: Group, *path: str) -> Iterator[tuple[str, ...]]:
@@ -146,8 +146,8 @@ def test_many_runs_are_triggered_from_a_file_listed_canceled_and_replayed(
     options = ("--queue", "t-three", "--tag", "x", "--ttl", "0", "--priority", "5", "--metadata", '{"a": 1}', "--test")
     other = invoke("trigger", "t-echo", "1", *options, "--concurrency-key", "c", "--max-duration", "1m").strip()
     shown = json.loads(invoke("runs", "get", other, "--json"))
-    found = [shown[name] for name in ("queue", "tags", "priority", "metadata", "is_test", "concurrency_key")]
-    assert found == ["t-three", ["x"], 5.0, {"a": 1}, True, "c"]
+    values = [shown[name] for name in ("queue", "tags", "priority", "metadata", "is_test", "concurrency_key")]
+    assert values == ["t-three", ["x"], 5.0, {"a": 1}, True, "c"]
     for filters in (
         ("--tag", "x"),
         ("--queue", "t-three", "--status", "queued"),

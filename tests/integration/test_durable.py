@@ -148,8 +148,8 @@ def test_a_hundred_runs_wait_in_the_store_alone_and_wake_on_time(start_fleet: St
     client, base = valkey.client(), f"{{tf:{fleet.environment}:0}}"
 
     def is_unloaded(run_id: str) -> bool:
-        found = client.execute_command("HMGET", f"{base}:run:{run_id}", "status", "node")
-        return list(found) == ["WAITING", None]
+        fields = client.execute_command("HMGET", f"{base}:run:{run_id}", "status", "node")
+        return list(fields) == ["WAITING", None]
 
     wait_until(lambda: all(map(is_unloaded, batch.run_ids)), "all runs to be unloaded", timeout=20)
     kinds = ("run", "waits", "journal")

@@ -91,7 +91,7 @@ def test_processes_that_start_at_once_get_one_server(home: Path) -> None:
         print(store.pid, store.started)
     """
     with ThreadPoolExecutor(5) as pool:
-        outputs = [found.stdout.split() for found in pool.map(in_python, [code] * 5, [home] * 5)]
+        outputs = [process.stdout.split() for process in pool.map(in_python, [code] * 5, [home] * 5)]
     assert len({pid for pid, _ in outputs}) == 1
     assert sorted(started for _, started in outputs) == ["False"] * 4 + ["True"]
 
@@ -345,7 +345,7 @@ def test_a_disk_that_is_full_and_one_that_fills_up_are_reported(small_disk: Path
     filler.unlink()
     store = ensure_store(home)
     fill(filler)
-    with contextlib.suppress(redis.ResponseError):  # refused when it found the disk full already
+    with contextlib.suppress(redis.ResponseError):  # the server has noticed the full disk already
         execute(store, "SET", "large", "x" * 5_000_000)
     with pytest.raises(EmbeddedStoreError, match="cannot write its file"):
         wait_until(lambda: ensure_store(home).started, "the server to notice")

@@ -41,13 +41,13 @@ class Page(HTMLParser):
         self.feed(response.text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
+        attributes = dict(attrs)
         self.tags.add(tag)
-        self.reloads |= tag == "meta" and found.get("http-equiv") == "refresh"
+        self.reloads |= tag == "meta" and attributes.get("http-equiv") == "refresh"
         if tag == "input":
-            self.fields[found["name"] or ""] = found.get("value") or ""
-        elif "id" in found:
-            self._open = found["id"]
+            self.fields[attributes["name"] or ""] = attributes.get("value") or ""
+        elif "id" in attributes:
+            self._open = attributes["id"]
 
     def handle_endtag(self, tag: str) -> None:
         self._open = None
@@ -86,8 +86,8 @@ class Site:
         """Return the JSON of the run whose page is at an address."""
         response = self.client.get(f"/api{address}")
         assert response.status_code == 200, response.text
-        found: dict[str, Any] = response.json()
-        return found
+        document: dict[str, Any] = response.json()
+        return document
 
     def finished(self, address: str) -> dict[str, Any]:
         """Return the JSON of a run after its end."""
@@ -157,9 +157,9 @@ def run_ids(store: RedisServer) -> set[str]:
     """Return the ids of all runs, as the public API lists them."""
     flow = TaskFlow(Settings.read(redis_url=store.url))
     with flow:
-        found = {run.id for run in runs.list(limit=1000)}
+        ids = {run.id for run in runs.list(limit=1000)}
     flow.close()
-    return found
+    return ids
 
 
 @pytest.mark.usefixtures("worker")
@@ -214,7 +214,7 @@ def test_a_failed_run_shows_its_error_and_no_traceback(site: Site, failed_run: s
 
 @pytest.mark.usefixtures("worker")
 def test_hostile_input_is_shown_as_text(site: Site) -> None:
-    """What one visitor types is never code in another's browser."""
+    """One visitor's input is never code in another visitor's browser."""
     address = site.submit(HOSTILE).headers["location"]
     assert HOSTILE.upper() in site.finished(address)["output"]
     result = Page(site.client.get(address))
@@ -302,9 +302,9 @@ def test_a_run_whose_fate_is_unknown_is_named(name: str, tmp_path: Path, start_v
         response = site.client.post("/", data=fields | {"message": "maybe"})
         os.kill(store.pid, signal.SIGCONT)
         assert response.status_code == 503
-        found = re.search(r"may have been taken: look at run (\S+) before", response.text)
-        assert found, response.text
-        address = f"/runs/{found.group(1)}"
+        named = re.search(r"may have been taken: look at run (\S+) before", response.text)
+        assert named, response.text
+        address = f"/runs/{named.group(1)}"
         wait_until(lambda: site.client.get(address).status_code == 200, "the run that was taken", interval=0.1)
     finally:
         site.close()

@@ -93,5 +93,5 @@ def test_a_worker_that_dies_in_a_final_hook_executes_nothing_again(
     assert handle.result(timeout=20) == "done"
     wait_until(lambda: len(hooks_of(fleet, handle)) >= 5, "the hooks to run again", timeout=15)
     kinds = [kind for kind, _ in hooks_of(fleet, handle)]
-    assert kinds == ["on_success", "on_success", "on_complete", "on_success", "on_complete"]  # each has died once
+    assert kinds == ["on_success", "on_success", "on_complete", "on_success", "on_complete"]  # each hook has died once
     assert started(fleet, handle) == 1

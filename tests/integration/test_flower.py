@@ -52,11 +52,11 @@ def _answers(client: httpx.Client) -> bool:
 
 
 def _workers(client: httpx.Client) -> dict[str, object]:
-    found: dict[str, object] = client.get("/api/workers", params={"refresh": "true"}).json()
-    return found
+    document: dict[str, object] = client.get("/api/workers", params={"refresh": "true"}).json()
+    return document
 
 
 def _task(client: httpx.Client, run_id: str) -> dict[str, object]:
     reply = client.get(f"/api/task/info/{run_id}")
-    found: dict[str, object] = reply.json() if reply.status_code == 200 else {}
-    return found
+    document: dict[str, object] = reply.json() if reply.status_code == 200 else {}
+    return document

@@ -187,14 +187,14 @@ def test_objects_go_when_their_run_is_gone_and_what_no_record_names_goes_too(
         assert large
         fleet.flow.large_values.write(large)
     sweep(fleet)
-    assert len(objects(fleet)) == 2 + 2 + 2  # of the living one, all are kept
+    assert len(objects(fleet)) == 2 + 2 + 2  # all objects of the live run are kept
     redis(valkey, "DEL", key(fleet, gone.id))
     ObjectSweep(fleet.flow.store, fleet.flow.large_values, fleet.flow.lookup).sweep(datetime.now(UTC))
-    assert len(objects(fleet)) == 6  # young ones are not looked at
+    assert len(objects(fleet)) == 6  # the sweep skips young objects
     sweep(fleet)
     assert len(objects(fleet)) == 4
-    found: list[Run] = [handle.retrieve() for handle in (done, waiting)]
-    assert [run.payload for run in found] == [LARGE, LARGE]
+    retrieved: list[Run] = [handle.retrieve() for handle in (done, waiting)]
+    assert [run.payload for run in retrieved] == [LARGE, LARGE]
 
 
 @pytest.mark.timeout(60)

@@ -24,7 +24,7 @@ def store_fleet(start_fleet: StartFleet, valkey: RedisServer) -> Fleet:
     """Nodes on one server, which take tickets ahead."""
     return start_fleet(
         valkey.url, None, cancel_grace=1, reservation_timeout=2
-    )  # what a lost reply took along is back soon
+    )  # runs of a lost reply are published again soon
 
 
 def starts(fleet: Fleet) -> Counter[str]:
@@ -67,9 +67,9 @@ def test_a_cancel_stops_its_run_and_no_other(store_fleet: Fleet) -> None:
 
     with beside(cancel_the_newest, 0.03):
         wait_until(ended(handles), "all runs to end", timeout=60)
-    found = [handle.retrieve() for handle in handles]
-    assert {run.id for run in found if run.status is RunStatus.CANCELED} <= canceled
-    others = [run for run in found if run.status is not RunStatus.CANCELED]
+    retrieved = [handle.retrieve() for handle in handles]
+    assert {run.id for run in retrieved if run.status is RunStatus.CANCELED} <= canceled
+    others = [run for run in retrieved if run.status is not RunStatus.CANCELED]
     assert {run.status for run in others} == {RunStatus.COMPLETED}
     assert [run.id for run in others if len(run.attempts) > 1] == []
     assert set(starts(store_fleet).values()) == {1}
@@ -90,9 +90,9 @@ def test_a_killed_child_loses_one_run_at_most(store_fleet: Fleet) -> None:
 
     with beside(kill_a_child, 0.2):
         wait_until(ended(handles), "all runs to end", timeout=60)
-    found = [handle.retrieve() for handle in handles]
-    assert {run.status for run in found} == {RunStatus.COMPLETED}
-    lost = [attempt for run in found for attempt in run.attempts if attempt.outcome is AttemptOutcome.LOST]
+    retrieved = [handle.retrieve() for handle in handles]
+    assert {run.status for run in retrieved} == {RunStatus.COMPLETED}
+    lost = [attempt for run in retrieved for attempt in run.attempts if attempt.outcome is AttemptOutcome.LOST]
     assert kills > 3
     assert len(lost) <= kills
 

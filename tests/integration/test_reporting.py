@@ -28,9 +28,9 @@ def fleet(start_fleet: StartFleet, valkey: RedisServer) -> Fleet:
 def lines(server: RedisServer, fleet: Fleet, run_id: str, kind: str = "log") -> list[dict[str, Any]]:
     """Return a run's log lines as the stream of events has them, each once, by attempt and number."""
     client: Any = server.client()
-    found = client.xrange(f"{{tf:{fleet.environment}:0}}:events", "-", "+")
+    entries = client.xrange(f"{{tf:{fleet.environment}:0}}:events", "-", "+")
     client.close()
-    kept = [json.loads(each["value"]) for _, each in found if (each["kind"], each["run"]) == (kind, run_id)]
+    kept = [json.loads(each["value"]) for _, each in entries if (each["kind"], each["run"]) == (kind, run_id)]
     return list({(each["claim"], each["seq"]): each for each in kept}.values())
 
 
@@ -39,7 +39,7 @@ def test_a_process_run_tells_metadata_tags_and_every_kind_of_log_line(fleet: Fle
     """All of it is in the store when the result is, because it is sent before the outcome."""
     fleet.start_node(TASKFLOW_TASKS=BOTH)
     handle = tasks.tell.trigger(7, metadata={"given": [], "tries": 40}, tags=["first"])
-    told = handle.result(timeout=20)
+    returned = handle.result(timeout=20)
     run = handle.retrieve()
     expected = {
         "given": [],
@@ -48,11 +48,11 @@ def test_a_process_run_tells_metadata_tags_and_every_kind_of_log_line(fleet: Fle
         "log": [1, 2],
         "progress": {"done": 0.1 + 0.2, "left": -14},
     }
-    assert run.metadata == told == expected
+    assert run.metadata == returned == expected
     assert run.tags == ("first", "told", "attempt/1", "attempt/2")
     for attempt in (1, 2):
-        found = [each for each in lines(valkey, fleet, handle.id) if each["attempt"] == attempt]
-        assert [(each["level"], each["logger"], each["message"]) for each in found] == [
+        logged = [each for each in lines(valkey, fleet, handle.id) if each["attempt"] == attempt]
+        assert [(each["level"], each["logger"], each["message"]) for each in logged] == [
             ("INFO", "taskflow.logger", "hello"),
             ("DEBUG", "taskflow.logger", "only kept"),
             ("WARNING", "shop.orders", "from logging"),
@@ -60,8 +60,8 @@ def test_a_process_run_tells_metadata_tags_and_every_kind_of_log_line(fleet: Fle
             ("ERROR", "shop.celery", "by Celery's"),
             ("ERROR", "shop.orders", "from a thread"),
         ]
-        assert [each["seq"] for each in found] == [1, 2, 3, 4, 5, 6]
-        assert found[0]["fields"] == {"payload": 7}
+        assert [each["seq"] for each in logged] == [1, 2, 3, 4, 5, 6]
+        assert logged[0]["fields"] == {"payload": 7}
     assert "hello payload=7" in fleet.nodes[0].output()
     spans = lines(valkey, fleet, handle.id, kind="span")
     assert [(each["attempt"], each["message"], each["fields"]) for each in spans] == [
@@ -128,8 +128,8 @@ def test_the_last_lines_of_a_killed_child_are_not_lost(fleet: Fleet, valkey: Red
     wait_until(lambda: len(lines(valkey, fleet, handle.id)) == 600, "every line of both attempts")
     assert "log.rescued" in node.output()
     for attempt in (1, 2):
-        found = [each for each in lines(valkey, fleet, handle.id) if each["attempt"] == attempt]
-        assert [each["fields"]["number"] for each in found] == list(range(300))
+        logged = [each for each in lines(valkey, fleet, handle.id) if each["attempt"] == attempt]
+        assert [each["fields"]["number"] for each in logged] == list(range(300))
     wait_until(lambda: not list(fleet.folder.glob("spool/*/*.lines")), "the spool to be empty")
 
 

@@ -19,7 +19,7 @@ from tests.support.servers import RedisServer, free_port
 from tests.support.waiting import wait_until
 
 S = 10
-# Half of it is missing in the stubs.
+# The stubs lack half of these calls.
 chain, chord, group = (cast("Any", kind) for kind in (canvas.chain, canvas.chord, canvas.group))
 
 
@@ -92,7 +92,7 @@ def test_a_failure_reaches_everything_that_waits_for_it(fleet: Fleet) -> None:
 
     rest = chain(fails, echo, echo).apply_async()
     with pytest.raises(ConnectionError, match="attempt 3"):
-        celery.AsyncResult(rest.id).get(timeout=S)  # without its parents: it learns by itself
+        celery.AsyncResult(rest.id).get(timeout=S)  # without its parents
     assert celery.AsyncResult(rest.parent.id).state == states.FAILURE
 
     after = sig(fleet, "t-echo")

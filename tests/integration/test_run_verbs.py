@@ -203,7 +203,7 @@ async def test_a_bulk_replay_may_be_stopped(start_fleet: StartFleet, valkey: Red
     assert (action.total, action.success, action.status) == (150, 100, BulkStatus.ABORTED)
     assert {run.replay_of for run in [await runs.aretrieve(run_id) for run_id in action.run_ids]} < set(made.run_ids)
     bad = (await heavy.atrigger(Nap())).id
-    record = f"{{tf:{fleet.environment}:0}}:run:{bad}"  # as if the task had been another one when the run was made
+    record = f"{{tf:{fleet.environment}:0}}:run:{bad}"  # as if the task had had another payload when the run was made
     valkey.client().execute_command("HSET", record, "payload", '{"seconds": "x"}')
     with pytest.raises(PayloadError):
         await runs.areplay(bad)

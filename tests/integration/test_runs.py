@@ -181,7 +181,7 @@ def test_a_plain_celery_message_is_adopted_while_replicas_are_away(
     start_fleet: StartFleet, valkey: RedisServer
 ) -> None:
     """Its node must not wait for replicas, because control commands and other tickets would wait too."""
-    fleet = start_fleet(valkey.url, store_replicas=1, connect_timeout=60)  # how long a trigger waits for them
+    fleet = start_fleet(valkey.url, store_replicas=1, connect_timeout=60)  # a trigger waits so long for replicas
     node = fleet.start_node()
     sent = fleet.flow.celery.send_task("t-echo", args=[1])
     wait_until(lambda: _is_completed(sent.id), "the adopted run to complete")
@@ -218,7 +218,7 @@ def test_trigger_options_make_the_run_that_they_say(start_fleet: StartFleet, val
     assert abs(delayed.due_at - at) <= timedelta(milliseconds=1)
     first = tasks.echo.trigger(1, idempotency_key="k")
     assert tasks.echo.trigger(2, idempotency_key="k") == first
-    assert {found.id for found in runs.list()} >= {first.id, delayed.id}
+    assert {listed.id for listed in runs.list()} >= {first.id, delayed.id}
     assert runs.cancel(first.id)
     assert runs.retrieve(first.id).status is RunStatus.CANCELED
 
@@ -253,8 +253,8 @@ def test_heavy_work_runs_on_its_machine_class_and_a_limited_queue_has_its_node(f
     assert [handle.result(timeout=10) for handle in limited] == [1] * 6
     assert all(handle.retrieve().attempts[0].node.startswith(own.name) for handle in limited)
     stats = fleet.flow.celery.control.inspect(timeout=3).stats() or {}
-    found = {name.split("@")[0]: stat["pool"]["max-concurrency"] for name, stat in stats.items()}
-    assert found[own.name] == 3
+    sizes = {name.split("@")[0]: stat["pool"]["max-concurrency"] for name, stat in stats.items()}
+    assert sizes[own.name] == 3
     assert small.process.poll() is None
 
 

@@ -96,5 +96,5 @@ def test_a_rolling_restart_of_every_worker_loses_nothing(
     assert {record.status for record in records} == {RunStatus.COMPLETED}
     assert set(earlier) == {AttemptOutcome.INTERRUPTED}
     starts = sum(line[0] == "start" for line in ledger)
-    assert len(handles) <= starts <= len(handles) + len(earlier)  # one may be interrupted before its first line
+    assert len(handles) <= starts <= len(handles) + len(earlier)  # a run may be interrupted before its first line
     assert {line[1] for line in ledger if line[0] == "end"} == {handle.id for handle in handles}

@@ -49,9 +49,9 @@ def test_all_that_a_process_run_tells_is_read_in_order_across_its_attempts(fleet
     """The failed attempt's items stay. Reading ends with the run."""
     fleet.start_node(TASKFLOW_TASKS=BOTH)
     handle = tasks.tell.trigger(5000)
-    told = [f"word-{number}" for number in range(5000)]
-    assert [*tokens.read(handle.id, timeout=20)] == [*told, *told, "written", "last"]
-    assert handle.result(timeout=20) == "".join(told)
+    words = [f"word-{number}" for number in range(5000)]
+    assert [*tokens.read(handle.id, timeout=20)] == [*words, *words, "written", "last"]
+    assert handle.result(timeout=20) == "".join(words)
     assert [*tokens.read(handle.id, start_index=10_000)] == ["written", "last"]
     assert [*shared.read(handle.id)] == []
 
@@ -79,8 +79,8 @@ def test_an_item_reaches_its_readers_while_the_run_goes_on(fleet: Fleet, task: T
     fleet.start_node(executor=executor_of(task), TASKFLOW_TASKS=BOTH)
     handle = task.trigger(50)
     late: list[float] = []
-    for told in times.read(handle.id, timeout=20):
-        late.append(time.time() - told)
+    for written in times.read(handle.id, timeout=20):
+        late.append(time.time() - written)
         if len(late) == 50:
             assert handle.status() is RunStatus.EXECUTING
             approval.send(handle.id, Approval(by="me", yes=True))
@@ -133,13 +133,13 @@ def test_a_worker_that_lost_its_run_tells_nothing_more(start_fleet: StartFleet, 
     first = next(reading)
     node.freeze()
     fleet.start_node(executor="async", TASKFLOW_TASKS=BOTH)
-    found = [first]
+    items = [first]
     for item in reading:
-        found.append(item)
+        items.append(item)
         if item == 200_001:
             node.wake()
-    assert found == sorted(found)
-    assert found[-1] == 200_021
+    assert items == sorted(items)
+    assert items[-1] == 200_021
 
 
 @pytest.mark.timeout(60)
@@ -148,10 +148,10 @@ def test_children_tell_their_parent_and_the_root(start_fleet: StartFleet, valkey
     """The items of each child are in order. The parent reads them while it goes on, on any shard."""
     fleet = start_fleet(valkey.url, shards=shards)
     fleet.start_node(concurrency=4, TASKFLOW_TASKS=BOTH)
-    found = tasks.parent.trigger(3).result(timeout=30)
-    assert sorted(found) == sorted([each * 1000 + n for each in (1, 2, 3) for n in range(100)] + [-1, -2, -3])
+    items = tasks.parent.trigger(3).result(timeout=30)
+    assert sorted(items) == sorted([each * 1000 + n for each in (1, 2, 3) for n in range(100)] + [-1, -2, -3])
     for each in (1, 2, 3):
-        own = [item for item in found if item // 1000 == each]
+        own = [item for item in items if item // 1000 == each]
         assert own == sorted(own)
 
 
@@ -249,7 +249,7 @@ def test_a_run_waits_for_answers_without_a_slot(fleet: Fleet, task: Task[float, 
     for handle in handles:
         reading = tokens.read(handle.id, timeout=20)
         assert [next(reading), next(reading)] == ["before", "after"]
-    time.sleep(0.5)  # longer than they wait for the second
+    time.sleep(0.5)  # longer than the runs wait for the second answer
     for handle in handles:
         answer(handle.id, "b", "c", "d")
     expected = ["first", "no 1", "b", "c", "d", "heard first", "heard b", "heard c", "heard d"]

@@ -33,9 +33,9 @@ def everyone() -> dict[str, Run]:
     return {run.id: runs.retrieve(run.id) for run in runs.list(100)}
 
 
-def strays(found: dict[str, Run]) -> list[tuple[str | None, str | None]]:
+def strays(retrieved: dict[str, Run]) -> list[tuple[str | None, str | None]]:
     """Return the versions of parents and children, where they differ."""
-    pairs = [(found[run.parent_id], run) for run in found.values() if run.parent_id in found]
+    pairs = [(retrieved[run.parent_id], run) for run in retrieved.values() if run.parent_id in retrieved]
     assert pairs
     return [(parent.version, child.version) for parent, child in pairs if parent.version != child.version]
 
@@ -47,14 +47,14 @@ def test_children_execute_in_their_parents_version(
 ) -> None:
     """This holds over two generations, although workers of the other version are free."""
     start_versions(fleet, executor, "1", "2", "2")
-    found: set[str | None] = set()
+    seen: set[str | None] = set()
 
     def have_both_parents() -> bool:
         handles = [family.trigger(tasks.Family(children=2, depth=2, seconds=0.1)) for _ in range(8)]
         assert [handle.result(timeout=60) for handle in handles] == [7] * 8
         assert strays(everyone()) == []
-        found.update(handle.retrieve().version for handle in handles)
-        return found == {"1", "2"}
+        seen.update(handle.retrieve().version for handle in handles)
+        return seen == {"1", "2"}
 
     wait_until(have_both_parents, "both versions to have parents", timeout=60)
 

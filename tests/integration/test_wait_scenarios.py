@@ -79,7 +79,7 @@ def test_14_and_15_parents_wait_for_shared_children_and_for_batches(both: Fleet)
     sharing = [task.trigger(7) for task in (tasks.sharing, tasks.async_sharing) for _ in range(2)]
     assert [handle.result(timeout=20) for handle in sharing] == ["14"] * 4
     assert len([line for line in _lines(both, "child") if line[2] == "7"]) == 1
-    assert tasks.sharing.trigger(7).result(timeout=20) == "14"  # it had ended before anybody waited
+    assert tasks.sharing.trigger(7).result(timeout=20) == "14"  # the child had ended before the wait
     assert tasks.async_sharing.trigger(-1).result(timeout=20) == "FAILED"
     for _, tokens in batches:
         wait.complete_token(tokens[1], "b")
@@ -121,8 +121,8 @@ def _lines(fleet: Fleet, kind: str) -> list[list[str]]:
 
 
 def _gated() -> dict[RunStatus, int]:
-    found: dict[RunStatus, int] = {}
+    ends: dict[RunStatus, int] = {}
     for run in runs.list(100):
         if run.task_id == "s-gated":
-            found[run.status] = found.get(run.status, 0) + 1
-    return found
+            ends[run.status] = ends.get(run.status, 0) + 1
+    return ends

@@ -58,10 +58,10 @@ def session(pid: int) -> int | None:
 def stats(fleet: Fleet, node: Node) -> Mapping[str, int]:
     """Return what ``celery inspect stats`` shows of a node's pool."""
     name = f"{node.name}@{socket.gethostname()}"
-    with fleet.flow.celery.connection_for_write() as connection:  # not the pool's, which may be lost
+    with fleet.flow.celery.connection_for_write() as connection:  # not a pooled connection, which may be lost
         asked = fleet.flow.celery.control.inspect(destination=[name], timeout=5, connection=connection)
-        found: Any = asked.stats()
-    shown: Mapping[str, int] = found[name]["taskflow"] if found else {}
+        reply: Any = asked.stats()
+    shown: Mapping[str, int] = reply[name]["taskflow"] if reply else {}
     return shown
 
 

@@ -53,8 +53,8 @@ def test_time_is_waited_for_without_counting_as_computing(waiting_fleet: Fleet) 
 def test_hooks_surround_a_wait(waiting_fleet: Fleet) -> None:
     """They get the reason of the wait."""
     assert tasks.hooked_parent.trigger(4).result(timeout=30) == 8
-    found = [line for line in waiting_fleet.ledger() if line[0].startswith("on_")]
-    assert found == [["on_wait", "task", "1"], ["on_resume", "task", "1"]]
+    hooks = [line for line in waiting_fleet.ledger() if line[0].startswith("on_")]
+    assert hooks == [["on_wait", "task", "1"], ["on_resume", "task", "1"]]
 
 
 @pytest.mark.timeout(60)

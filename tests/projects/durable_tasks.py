@@ -50,8 +50,8 @@ def shop(payload: Order, ctx: Context) -> list[str]:
         paid = step("charge", charge, payload, 5)
         write("key", payload.id, durable.uuid4())
         wait.for_(5 + payload.wait)
-        found = [child.trigger_and_wait(value).unwrap().value for value in payload.children]
-        again = step("receipt", lambda: f"{paid.cents} {sum(found)}")
+        values = [child.trigger_and_wait(value).unwrap().value for value in payload.children]
+        again = step("receipt", lambda: f"{paid.cents} {sum(values)}")
         return [type(paid).__name__, again]
     finally:
         metadata.increment("left", 1)
@@ -65,8 +65,8 @@ async def async_shop(payload: Order, ctx: Context) -> list[str]:
     try:
         paid = await astep("charge", charge, payload, 5)
         await wait.afor_(5 + payload.wait)
-        found = await asyncio.gather(*(child.atrigger_and_wait(value) for value in payload.children))
-        total = sum(each.unwrap().value for each in found)
+        values = await asyncio.gather(*(child.atrigger_and_wait(value) for value in payload.children))
+        total = sum(each.unwrap().value for each in values)
         return [type(paid).__name__, f"{paid.cents} {total}", await ship(payload)]
     finally:
         metadata.increment("left", 1)
@@ -116,7 +116,7 @@ async def aeffect(run_id: str, number: int) -> int:
 def retrying(payload: Order, ctx: Context) -> list[object]:
     """Fail twice, after a step, children and a step that is retried."""
     first = step("charge", charge, payload, ctx.attempt.number)
-    found = child.trigger_and_wait(payload.children[0]).unwrap().value
+    doubled = child.trigger_and_wait(payload.children[0]).unwrap().value
     batches = [
         *child.batch_trigger_and_wait(payload.children),
         *batch.trigger_and_wait([(child, 1), ("w-child", "not a number"), ("d-slow-child", 0.01)]),
@@ -127,7 +127,7 @@ def retrying(payload: Order, ctx: Context) -> list[object]:
     second = step("flaky", flaky, payload.id, retry=FAST)
     if ctx.attempt.number == 2:
         raise ValueError("after the flaky one")
-    return [first.cents, found, second, ctx.attempt.number, *kinds]
+    return [first.cents, doubled, second, ctx.attempt.number, *kinds]
 
 
 def flaky(order: str) -> str:

@@ -88,9 +88,9 @@ async def aslow(payload: int) -> None:
 @task(id="s-child", retry=FAST)
 def child(payload: int) -> None:
     """Write to the parent's stream."""
-    with shared.writer(target="parent") as told:
+    with shared.writer(target="parent") as write_item:
         for number in range(100):
-            told(payload * 1000 + number)
+            write_item(payload * 1000 + number)
     shared.append(-payload, target="root")
 
 
@@ -98,14 +98,14 @@ def child(payload: int) -> None:
 def parent(payload: int, ctx: Context) -> list[int]:
     """Read the items of the children while they write them."""
     handles: list[RunHandle[None]] = [child.trigger(number) for number in range(1, payload + 1)]
-    found: list[int] = []
+    items: list[int] = []
     for item in shared.read(ctx.run.id, timeout=20):
-        found.append(item)
-        if len(found) == 101 * payload:
+        items.append(item)
+        if len(items) == 101 * payload:
             break
     for handle in handles:
         handle.result(timeout=20)
-    return found
+    return items
 
 
 @task(id="s-fill", retry=FAST)
@@ -147,8 +147,8 @@ async def aask(payload: int, ctx: Context) -> list[str]:
     """Do the same in coroutines, which share the items."""
     assert await approval.apeek() is None
     write("asks", ctx.run.id, ctx.attempt.number)
-    found = [answer.by for answer in await asyncio.gather(*(approval.aonce(timeout=20) for _ in range(payload)))]
-    return [*sorted(found), *[answer.by async for answer in approval]]
+    names = [answer.by for answer in await asyncio.gather(*(approval.aonce(timeout=20) for _ in range(payload)))]
+    return [*sorted(names), *[answer.by async for answer in approval]]
 
 
 @task(id="s-on", retry=FAST)
@@ -198,18 +198,18 @@ def wait_for_answers(payload: float, ctx: Context) -> list[str]:
     heard: list[str] = []
     approval.on(lambda answer: heard.append(answer.by))
     tokens.append("before")
-    found = [approval.wait().by]
+    names = [approval.wait().by]
     tokens.append("after")
     try:
         approval.wait(timeout=payload)
     except StreamTimeoutError as late:
-        found.append(f"no {late.index}")
-    found.append(approval.once().by)
+        names.append(f"no {late.index}")
+    names.append(approval.once().by)
     try:
         while True:
-            found.append(approval.wait(timeout=20).by)
+            names.append(approval.wait(timeout=20).by)
     except StreamClosedError:
-        return [*found, *(f"heard {name}" for name in heard)]
+        return [*names, *(f"heard {name}" for name in heard)]
 
 
 @task(id="s-await", retry=FAST, queue=ONE_DESK)
@@ -218,19 +218,19 @@ async def await_answers(payload: float, ctx: Context) -> list[str]:
     heard: list[str] = []
     approval.on(lambda answer: heard.append(answer.by))
     await tokens.aappend("before")
-    found = [(await approval.await_next()).by]
+    names = [(await approval.await_next()).by]
     await tokens.aappend("after")
     try:
         await approval.await_next(timeout=payload)
     except StreamTimeoutError as late:
-        found.append(f"no {late.index}")
-    found.append((await approval.aonce()).by)
+        names.append(f"no {late.index}")
+    names.append((await approval.aonce()).by)
     try:
         while True:
             both = await asyncio.gather(*(approval.await_next(timeout=20) for _ in range(2)))
-            found += sorted(answer.by for answer in both)
+            names += sorted(answer.by for answer in both)
     except StreamClosedError:
-        return [*found, *(f"heard {name}" for name in heard)]
+        return [*names, *(f"heard {name}" for name in heard)]
 
 
 @task(id="s-wait-told", retry=FAST)
@@ -243,4 +243,4 @@ async def tell_while_waiting(payload: int) -> None:
     approval.on(repeat)
     for _ in range(payload):
         await approval.await_next()
-    await asyncio.sleep(0.2)  # what was heard last is told, too
+    await asyncio.sleep(0.2)  # so that the last item is also written

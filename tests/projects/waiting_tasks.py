@@ -42,13 +42,13 @@ def child(payload: int, ctx: Context) -> Sum:
 @task(id="w-parent", queue=SINGLE, retry=FAST)
 def parent(payload: Plan, ctx: Context) -> list[int]:
     """Wait for one child after the other, on the same queue of limit 1."""
-    found: list[int] = []
+    sums: list[int] = []
     for value in payload.values:
         result = child.trigger_and_wait(value, ttl=payload.ttl, idempotency_key=payload.key)
         write("next", ctx.run.id, f"{time.time():.6f}")
-        found.append(result.unwrap().value if result.ok else -1)
-    metadata.set("done", len(found))
-    return found
+        sums.append(result.unwrap().value if result.ok else -1)
+    metadata.set("done", len(sums))
+    return sums
 
 
 @task(id="w-async-parent", queue=SINGLE, retry=FAST)

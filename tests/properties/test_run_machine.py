@@ -35,7 +35,7 @@ MOST_ATTEMPTS = 3
 LEFTOVERS = (":tickets:", ":unclaimed:", ":pending:", ":delayed", ":live", ":waits:", ":journal:", ":timers")
 VERSIONS = st.sampled_from([None, "1"])
 PICK = st.integers(0, 1 << 16)
-"""Which of several: drawn without looking at them, for the server's own choices (SPOP) are not Hypothesis's."""
+"""The index of one of several. It is drawn without a look at them, because the server's choices (SPOP) are random."""
 T = TypeVar("T")
 
 
@@ -45,7 +45,7 @@ def _one_of(several: list[T], pick: int) -> T:
 
 @dataclass
 class Model:
-    """What we know of one run without asking the store."""
+    """The expected state of one run, kept without reading the store."""
 
     queue: str
     class_name: str
@@ -232,7 +232,7 @@ class RunMachine(RuleBasedStateMachine):
 
     @rule(target=claims, pick=PICK, times=st.integers(1, 2))
     def complete_a_wait(self, pick: int, times: int) -> ClaimedRun | MultipleResults[ClaimedRun]:
-        """What a run waits for happens, once or twice; it goes on once at most, under a claim of its own."""
+        """The event that a run waits for happens once or twice. The run goes on at most once, under a new claim."""
         if not self.waits:
             return multiple()
         name, run_id = _one_of(list(self.waits.items()), pick)
@@ -293,7 +293,7 @@ class RunMachine(RuleBasedStateMachine):
 
     @invariant()
     def no_run_waits_for_a_version_that_nobody_runs(self) -> None:
-        """What stands on the queue of a version without nodes is about to be withdrawn."""
+        """A ticket on the queue of a version without nodes is about to be withdrawn."""
         if not hasattr(self, "bench"):
             return
         for run_id in self.runs:

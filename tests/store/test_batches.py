@@ -97,7 +97,7 @@ def test_runs_are_found_by_what_they_have_in_common(bench: Bench) -> None:
 
 
 def test_a_run_is_read_together_with_its_place_in_the_events(bench: Bench) -> None:
-    """Who follows it from there misses nothing and sees nothing twice."""
+    """A reader that follows the events from there misses none and gets none twice."""
     with pytest.raises(RunNotFoundError):
         bench.run(operations.batches.watch_run("run_none"))
     run_id = bench.trigger(due=timedelta(hours=1))

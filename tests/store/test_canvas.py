@@ -33,7 +33,7 @@ def test_a_finished_run_leaves_its_canvas_until_it_is_dropped(bench: Bench) -> N
     ended = bench.run(operations.canvas.claim_canvas(run_id, HOLD))
     assert bench.run(operations.canvas.claim_canvas(run_id, HOLD)) is None
     bench.pass_time(10.1)
-    assert bench.run(operations.canvas.claim_canvas(run_id, HOLD)) == ended  # whoever had it died
+    assert bench.run(operations.canvas.claim_canvas(run_id, HOLD)) == ended  # the first claimer died
     assert ended == operations.canvas.EndedRun(run_id, ASKED, RunStatus.COMPLETED, "t", b'"x"', None)
     bench.run(operations.canvas.drop_canvas(run_id))
     bench.run(operations.canvas.drop_canvas(run_id))
@@ -69,7 +69,7 @@ def test_a_chord_is_complete_once_however_often_its_members_are_counted(bench: B
     assert sorted(parts or []) == [b"1", b"2"]
     again = bench.run(
         operations.canvas.add_chord_part("g", "b", b"2")
-    )  # whoever was told died: its repetition is told again
+    )  # the caller that got the parts died: a repeated call gets them again
     assert sorted(again or []) == [b"1", b"2"]
     bench.run(operations.canvas.close_chord("g"))
     assert bench.run(operations.canvas.add_chord_part("g", "b", b"2")) is None

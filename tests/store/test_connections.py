@@ -1,4 +1,4 @@
-"""What the shells do when the store does not answer."""
+"""The store's two shells when the store does not answer."""
 
 import asyncio
 import os
@@ -165,7 +165,7 @@ def test_run_ids_name_their_shard_and_queues_keep_theirs() -> None:
 def test_a_full_store_takes_no_new_runs_and_lets_the_others_end(one_bench: Bench) -> None:
     """A script is refused as a whole or not at all: half of one would leave a run without a node."""
     one_bench.node()
-    one_bench.finish(one_bench.claim(one_bench.trigger()))  # the server knows the scripts now
+    one_bench.finish(one_bench.claim(one_bench.trigger()))  # the server has the scripts now
     claimed = one_bench.claim(one_bench.trigger())
     assert one_bench.status(claimed.run_id) is RunStatus.EXECUTING
     impatient = Store(replace(one_bench.config, timeout=timedelta(seconds=0.1)))

@@ -46,7 +46,7 @@ def test_a_failing_script_is_told_at_once_as_what_it_is(bench: Bench) -> None:
 
 
 def test_one_that_fails_among_many_fails_alone(one_bench: Bench) -> None:
-    """What shares a write with a poisoned operation is executed and read as ever."""
+    """The other operations of the same write are executed and read as usual."""
     break_key(one_bench, "timers")
 
     def writes() -> list[tuple[Operation[tuple[str, bool]], int]]:

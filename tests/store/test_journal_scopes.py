@@ -1,4 +1,4 @@
-"""What a durable function asks of the store takes no places among the tasks that the function makes itself."""
+"""A durable function's own calls to the store take no positions among the tasks that the function makes."""
 
 import asyncio
 import contextvars

@@ -1,4 +1,4 @@
-"""Who may start, and when: keys, totals, rates, the environment, priorities, pauses, times to live."""
+"""Limits of starts: keys, totals, rates, the environment, priorities, pauses, times to live."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -63,7 +63,7 @@ def test_keyed_and_keyless_runs_do_not_count_against_each_other(bench: Bench) ->
 
 
 def test_the_environment_has_a_limit_and_its_queues_take_turns(bench: Bench) -> None:
-    """Whatever queues allow, and queues without a limit, too."""
+    """It holds whatever the queues allow, and for queues without a limit too."""
     bench.node(capacity=100)
     bench.run(operations.making.declare({}, {}, by_worker=True, environment_limit=2, burst_factor=1.5))
     one = [bench.trigger("one", limit=5) for _ in range(5)]
@@ -127,7 +127,7 @@ def test_a_paused_environment_starts_nothing(bench: Bench) -> None:
 
 
 def test_an_override_counts_until_it_is_reset(bench: Bench) -> None:
-    """Whatever workers declare meanwhile."""
+    """It counts whatever workers declare meanwhile."""
     bench.node()
     ids = [bench.trigger("q", limit=1) for _ in range(4)]
     bench.run(control_queue("q", "override", 3))

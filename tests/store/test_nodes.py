@@ -50,7 +50,7 @@ def test_a_node_that_registers_gets_what_waited_for_its_class(bench: Bench) -> N
 
 
 def test_reservations_stay_within_twice_the_live_capacity(bench: Bench) -> None:
-    """What is reserved but not started could have started elsewhere."""
+    """A run that is reserved but not started could have started elsewhere."""
     bench.node(capacity=2)
     ids = [bench.trigger("q", limit=50) for _ in range(10)]
     assert bench.slots("q") == set(ids[:4])
@@ -171,7 +171,7 @@ def test_tickets_that_a_dead_node_had_taken_are_published_at_once(bench: Bench) 
 
 
 def test_a_slot_that_no_run_holds_is_swept_and_given_on(bench: Bench) -> None:
-    """Whatever bug or lost write left it there."""
+    """A bug or a lost write may have left it there."""
     bench.node()
     bench.redis("SADD", bench.key("queue:q:slots"), "run_ghost")
     run_id = bench.trigger("q", limit=1)

@@ -99,7 +99,7 @@ def test_nothing_is_kept_without_a_next_job(one_bench: Bench, relay: Relay) -> N
 
 
 def test_an_outcome_that_was_kept_is_settled_once(one_bench: Bench, relay: Relay) -> None:
-    """When the child leaves instead of taking the next job."""
+    """The child leaves instead of taking the next job."""
     claimed = one_bench.claim(one_bench.trigger())
     late = Mock()
     relay.defer(claimed.run_id, finish_of(claimed), late)

@@ -1,4 +1,4 @@
-"""What runs write about themselves, in the store: metadata that composes, tags, log lines."""
+"""Metadata that composes, tags and log lines that runs write to the store."""
 
 import copy
 import json
@@ -53,7 +53,7 @@ VALUES: list[object] = [1, -2, 0.5, "a", 'é"\\/\n', True, None, [], {}, [1, "a"
 
 
 def test_the_script_and_the_runs_own_copy_agree_on_any_changes(one_bench: Bench) -> None:
-    """What a run reads back from ``metadata.get`` is what others will see."""
+    """``metadata.get`` in the run must return the same as a read from outside."""
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     run_id, claim = executing(one_bench)

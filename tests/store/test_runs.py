@@ -195,7 +195,7 @@ def test_delayed_runs_start_in_the_order_of_their_time(bench: Bench) -> None:
     [(RunStatus.COMPLETED, True), (RunStatus.FAILED, False), (RunStatus.CRASHED, False)],
 )
 def test_an_idempotency_key_outlives_success_only(bench: Bench, status: RunStatus, is_kept: bool) -> None:
-    """What failed may be tried anew under its key."""
+    """A failed run may be triggered anew under its key."""
     bench.node()
     first = bench.trigger(idempotency_key="k")
     assert bench.trigger(idempotency_key="k") == first
@@ -248,7 +248,7 @@ def test_everything_of_a_shard_is_under_its_hash_tag(one_bench: Bench) -> None:
 
 
 def test_runs_are_listed_newest_first(bench: Bench) -> None:
-    """What a person looks for is what has just happened."""
+    """People look for runs that have just happened."""
     bench.node()
     first, second = bench.trigger(), bench.trigger()
     bench.finish(bench.claim(first))

@@ -199,7 +199,7 @@ def test_a_field_that_was_not_read_is_refused() -> None:
 
 
 def test_arguments_are_declared_by_the_header_alone() -> None:
-    """What a comment in the code says declares nothing."""
+    """A comment in the code declares nothing."""
     text = "-- Close waits.\n-- ARGV[7] id of the run  [8...] names\nreturn id -- [9] more\n"
     assert lua_code.operation(text).splitlines() == [
         "local function operation()",

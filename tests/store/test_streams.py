@@ -51,7 +51,7 @@ def test_items_are_read_from_any_index_until_the_run_has_ended(bench: Bench) -> 
 
 
 def test_a_call_whose_reply_was_lost_appends_once(bench: Bench) -> None:
-    """Whatever others have appended meanwhile; and although the run has ended since."""
+    """It does so whatever others append meanwhile, and although the run has ended since."""
     place = executing(bench)
     once = append_items(place, [b"1", b"2"], LIMITS)
     assert bench.run(once) == 2

@@ -189,7 +189,7 @@ def test_a_run_records_the_version_that_executed_it(bench: Bench) -> None:
 
 
 def test_workers_and_what_they_registered_can_be_read(bench: Bench) -> None:
-    """Which versions are up, and which tasks are known at all."""
+    """The reply has the versions that are up, and all registered tasks."""
     register(bench, queue="shared")
     bench.node("n1")
     description: dict[str, str | int] = {"version": "v2", "concurrency": 4}

@@ -179,7 +179,7 @@ def test_a_node_that_dies_starts_what_waited_there_again_without_its_waits(bench
         bench.beat("n2")
         bench.upkeep()
     assert bench.status(run_id) is RunStatus.QUEUED
-    complete(bench, run_id)  # of the attempt before: it does not disturb
+    complete(bench, run_id)  # a wait of the attempt before: it must not disturb
     claimed = bench.claim(run_id, "n2")
     assert claimed.attempt_number == 2
     assert bench.run(wait_run(run_id, claimed.claim, [OpenedWait("w", 1)], ["w"])) == "WAITING"

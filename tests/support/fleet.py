@@ -88,7 +88,7 @@ class Fleet:
         self.folder = folder
         self.environment = f"t{uuid4().hex[:8]}"
         given: dict[str, object] = {"redis_url": redis_url, "broker_url": broker_url, "environment": self.environment}
-        given |= {"home": folder, "database_url": "none"} | settings  # the history has tests of its own
+        given |= {"home": folder, "database_url": "none"} | settings  # tests/history tests the history
         self._settings = {name: value for name, value in given.items() if value is not None}
         self.flow = TaskFlow(Settings.read(**self._settings), tasks=TASKS.split(",")).set_default()
         if not is_new:

@@ -33,7 +33,7 @@ def _record(connected: socket.socket) -> None:
     frames = islice(walk_stack(sys._getframe(2)), _FRAMES)  # pyright: ignore[reportPrivateUsage]
     lines = [f"  {frame.f_code.co_filename}:{line} {frame.f_code.co_name}" for frame, line in frames]
     test = os.environ.get("PYTEST_CURRENT_TEST", "no test")
-    with contextlib.suppress(OSError):  # it was closed meanwhile
+    with contextlib.suppress(OSError):  # the socket was closed meanwhile
         _origins[str(connected.getsockname()[1])] = "\n".join([test, *lines])
 
 

@@ -18,7 +18,7 @@ def main() -> None:
     owner = int(sys.argv[1])
     groups: set[int] = set()
     watched: list[int] = [0]
-    if hasattr(os, "pidfd_open"):  # the pipe alone stays open while a child forked by the owner lives
+    if hasattr(os, "pidfd_open"):  # a child forked by the owner keeps the pipe open
         watched.append(os.pidfd_open(owner))
     pending = b""
     while True:

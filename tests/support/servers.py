@@ -258,9 +258,7 @@ class RabbitServer(Server):
             self._epmd_process = None
 
     def _prepare(self) -> None:
-        if (
-            self._epmd_process is None
-        ):  # in the foreground and ours; left to itself the node would leave a daemon behind
+        if self._epmd_process is None:  # started here, in the foreground, because the node would leave a daemon behind
             argv = [str(self.epmd), "-port", str(self.epmd_port), "-address", HOST]
             self._epmd_process = spawn(argv, env=self._env())
         (self.directory / "enabled_plugins").write_text("[rabbitmq_management].\n")
@@ -280,7 +278,7 @@ class RabbitServer(Server):
     def _env(self) -> dict[str, str]:
         return super()._env() | {
             "ERL_EPMD_PORT": str(self.epmd_port),
-            "RUNNING_UNDER_SYSTEMD": "true",  # the script becomes the node, so that `pid` is the node's
+            "RUNNING_UNDER_SYSTEMD": "true",  # the script execs the node, so that `pid` is the node's
             "RABBITMQ_NODENAME": f"taskflow{self.port}@localhost",
             "RABBITMQ_NODE_IP_ADDRESS": HOST,
             "RABBITMQ_NODE_PORT": str(self.port),
@@ -313,23 +311,23 @@ def find_valkey() -> Path:
 
 def find_redis7() -> Path:
     """Return Debian's redis-server, or skip (in CI: fail) the test."""
-    found = shutil.which("redis-server", path=_system_path())
-    if found is None:
+    binary = shutil.which("redis-server", path=_system_path())
+    if binary is None:
         missing("redis-server")
-    assert found is not None
-    return Path(found)
+    assert binary is not None
+    return Path(binary)
 
 
 def find_rabbitmq() -> tuple[Path, Path]:
     """Return RabbitMQ's server script and epmd, or skip (in CI: fail) the test."""
     # Debian's /usr/sbin/rabbitmq-server changes to another user; the script behind it does not.
-    found = shutil.which("rabbitmq-server", path=f"/usr/lib/rabbitmq/bin{os.pathsep}{_system_path()}")
+    server = shutil.which("rabbitmq-server", path=f"/usr/lib/rabbitmq/bin{os.pathsep}{_system_path()}")
     epmd = shutil.which("epmd", path=_system_path())
-    if found is None or epmd is None:
+    if server is None or epmd is None:
         missing("rabbitmq-server")
-    assert found is not None
+    assert server is not None
     assert epmd is not None
-    return Path(found), Path(epmd)
+    return Path(server), Path(epmd)
 
 
 def _system_path() -> str:

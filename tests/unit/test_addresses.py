@@ -28,7 +28,7 @@ def test_an_address_reads_back_names_its_run_and_stays_below_the_root(run_id: st
 
 
 def test_no_two_attempts_have_one_address() -> None:
-    """What a stale attempt writes must not take the place of another's output."""
+    """A value of a stale attempt must not take the place of another's output."""
     assert address("run_1") != address("run_1")
 
 
@@ -46,6 +46,6 @@ def test_a_run_id_too_long_for_a_path_has_none() -> None:
     ],
 )  # fmt: skip
 def test_an_address_that_taskflow_did_not_make_is_not_followed(stored: bytes) -> None:
-    """Whoever can write to the store must not read files with it."""
+    """A process that can write to the store must not be able to read files with it."""
     assert is_address(stored)
     assert not address_of(stored).is_ours

@@ -1,4 +1,4 @@
-"""What an import of taskflow loads: a definition's needs, so that every process of a project starts fast."""
+"""The modules that an import of taskflow loads: only those of a definition, so that every process starts fast."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What the coroutines of a loop send to the store together."""
+"""The operations that the coroutines of a loop send to the store together."""
 
 import asyncio
 from typing import Any

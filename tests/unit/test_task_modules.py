@@ -1,4 +1,4 @@
-"""Which modules an application imports, and in which order."""
+"""The modules that an application imports, and their order."""
 
 import importlib
 import sys

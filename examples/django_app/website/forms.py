@@ -1,4 +1,4 @@
-"""What the site's forms accept."""
+"""The site's forms."""
 
 from pydantic import Field
 
@@ -6,6 +6,6 @@ from workers.tasks import Greeting
 
 
 class GreetingForm(Greeting):
-    """The task's payload as the page accepts it: people type it, so it has limits."""
+    """The task's payload as the page accepts it, with limits, because people type it."""
 
     message: str = Field(min_length=1, max_length=200)

@@ -28,7 +28,7 @@ class TaskflowErrors:
                 return _problem(request, 503, text)
             case StoreUnavailableError(may_exist=may_exist, run_id=run_id):
                 text = "Background work is not available at the moment. Please try again in a minute."
-                if may_exist:  # its fate is unknown: named, so that nobody triggers it twice
+                if may_exist:  # the page names a run that may exist, so that it is not triggered twice
                     text += f" Your request may have been taken: look at run {run_id} before you send it again."
                 return _problem(request, 503, text)
             case _:

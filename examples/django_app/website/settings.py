@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
-# Without the setting, forms that are open when the site restarts are refused.
+# Without the setting, a restart of the site makes open forms invalid.
 SECRET_KEY = os.environ.get("TASKFLOW_SECRET_KEY") or secrets.token_urlsafe(50)
 DEBUG = os.environ.get("DJANGO_DEBUG") == "1"
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]

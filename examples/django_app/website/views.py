@@ -17,7 +17,7 @@ from .forms import GreetingForm
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def greet(request: HttpRequest) -> HttpResponse:
-    """Show the form; on POST trigger a run and show it, or show the form again with what is wrong."""
+    """Show the form. On POST trigger a run and show it, or show the form again with its errors."""
     if request.method != "POST":
         return _form(request, message="", problems=[])
     message = request.POST.get("message", "").strip()
@@ -33,7 +33,7 @@ def greet(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def show_run(request: HttpRequest, run_id: str) -> HttpResponse:
-    """Show where a run stands. The page loads itself again until the run has ended."""
+    """Show the status of a run. The page reloads itself until the run has ended."""
     run = runs.retrieve(run_id)
     output = run.output if isinstance(run.output, str) else json.dumps(run.output, indent=2, ensure_ascii=False)
     return render(request, "run.html", {"run": run, "output": output})
@@ -42,7 +42,7 @@ def show_run(request: HttpRequest, run_id: str) -> HttpResponse:
 @never_cache
 @require_safe
 def get_run(_request: HttpRequest, run_id: str) -> HttpResponse:
-    """Return a run as JSON. Tracebacks are for the people who operate the site, not for its visitors."""
+    """Return a run as JSON, without tracebacks, which are not meant for visitors."""
     run = runs.retrieve(run_id)
     return JsonResponse(
         {

@@ -55,8 +55,8 @@ def test_the_queue_of_a_version_goes_away_with_it() -> None:
         "x-queue-type": "quorum",
         "x-expires": 86_400_000,
     }
-    found = [vars(celery_queue(name, is_amqp=False)) for name in (QUEUE, subtask_queue(QUEUE), of_version)]
-    assert [queue["no_declare"] for queue in found] == [False, False, True]
+    declarations = [vars(celery_queue(name, is_amqp=False)) for name in (QUEUE, subtask_queue(QUEUE), of_version)]
+    assert [queue["no_declare"] for queue in declarations] == [False, False, True]
 
 
 def test_a_worker_without_queues_consumes_the_default_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +94,7 @@ def test_only_a_worker_on_redis_consumes_in_batches() -> None:
     prepare_worker(celery)
     assert type(celery.connection_for_read().transport) is Transport
     assert type(celery.connection_for_write().transport) is KombuTransport
-    assert celery.connection_for_read().transport.driver_type == "redis"  # by which Celery and kombu know Redis
+    assert celery.connection_for_read().transport.driver_type == "redis"  # Celery and kombu recognise Redis by it
     assert isinstance(Connection(batch_url("rediss://h") or "").ssl, dict)
     rabbit = a_celery("amqp://h")
     prepare_worker(rabbit)

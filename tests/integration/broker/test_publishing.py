@@ -96,7 +96,7 @@ def test_workers_and_publishers_declare_a_queue_alike(
     if first == "publisher":
         publisher(celery).publish(tickets(1, DEDICATED))
     worker = a_celery(rabbitmq.url)
-    worker.amqp.queues.select([DEDICATED])  # what `-Q` does
+    worker.amqp.queues.select([DEDICATED])  # as `-Q` does
     with worker.connection_for_read() as connection, worker.amqp.TaskConsumer(connection.default_channel):
         publisher(celery).publish(tickets(1, DEDICATED))
     declared = queue_in(rabbitmq, DEDICATED)

@@ -44,27 +44,27 @@ class Node:
 
     @property
     def ids(self) -> list[str]:
-        """The runs it got, in order."""
+        """The run ids of its messages, in order."""
         return [message.headers["id"] for message in self.taken]
 
     def turn(self, timeout: float = 10) -> list[str]:
-        """Let the loop turn until something arrives, and return all it got so far.
+        """Run the loop until a message or reply arrives, and return the run ids so far.
 
-        What arrives may be a message or the answer to a subscription. A timeout leaves a command blocked in the server.
+        An arrival may be a message or the answer to a subscription. A timeout leaves a command blocked in the server.
         """
         with suppress(TimeoutError):
             self.connection.drain_events(timeout=timeout)
         return self.ids
 
     def be_fast(self) -> None:
-        """Have started so much that any pace above nothing is measured."""
+        """Count so many starts that any pace above zero is measured."""
         assert isinstance(self.channel, Channel)
         assert self.channel.ahead is not None
         for _ in range(10_000):
             self.channel.ahead.started()
 
     def free_one(self, timeout: float = 10) -> list[str]:
-        """End the last run, and take the next."""
+        """End the last run, and take the next message."""
         self.taken[-1].ack()
         self.free = 1
         return self.turn(timeout)
@@ -76,19 +76,19 @@ class Node:
 
 @contextmanager
 def a_node(celery: Celery, slots: int, *queues: str, hub: Hub | None = None) -> Generator[Node]:
-    """Consume in this process."""
+    """Make a consumer in this process."""
     prepare_worker(celery)
     with celery.connection_for_read() as connection:
         yield Node(connection, celery, slots, queues or (QUEUE,), hub)
 
 
 def waiting(client: Client, key: str = QUEUE) -> list[str]:
-    """Ids in a list, the next to be taken first."""
+    """Return the ids in a list, the next one first."""
     return [json.loads(text)["headers"]["id"] for text in reversed(client.execute_command("LRANGE", key, 0, -1))]
 
 
 def calls(client: Client, command: str) -> int:
-    """How often the server executed a command."""
+    """Return the number of times that the server executed a command."""
     statistics: dict[str, dict[str, int]] = client.info("commandstats")
     return statistics.get(f"cmdstat_{command}", {"calls": 0})["calls"]
 
@@ -117,7 +117,7 @@ def published(celery: Celery, publisher: MakePublisher) -> KombuPublisher:
 
 @pytest.mark.usefixtures("published")
 def test_one_command_takes_as_many_tickets_as_may_start(celery: Celery, client: Client) -> None:
-    """One round trip for all of them is where the speed comes from; one too many waits where another could run it."""
+    """One round trip for all of them is fast. One ticket too many would wait where another node could start it."""
     before = calls(client, "blmpop")
     with a_node(celery, 2) as node:
         node.turn()
@@ -152,7 +152,7 @@ def test_a_node_with_short_runs_has_the_next_ticket_at_hand(celery: Celery, clie
 def test_tickets_that_could_not_be_started_soon_go_back_to_the_front(
     celery: Celery, client: Client, publisher: MakePublisher
 ) -> None:
-    """The runs became long: another node may be free."""
+    """The runs became long, so another node may be free."""
     hub = Hub()
     with a_node(celery, 1, hub=hub) as node:
         node.be_fast()
@@ -165,7 +165,7 @@ def test_tickets_that_could_not_be_started_soon_go_back_to_the_front(
 
 @pytest.mark.usefixtures("published")
 def test_a_node_that_stops_consuming_gives_back_what_it_has_taken_ahead(celery: Celery, client: Client) -> None:
-    """It may finish its runs for hours."""
+    """The node may execute its runs for hours."""
     with a_node(celery, 1, hub=Hub()) as node:
         node.be_fast()
         node.turn()
@@ -177,7 +177,7 @@ def test_a_node_that_stops_consuming_gives_back_what_it_has_taken_ahead(celery: 
 def test_a_node_without_free_slots_takes_nothing_and_a_freed_slot_is_used_at_once(
     celery: Celery, client: Client
 ) -> None:
-    """The next command is sent in the turn of the loop that finds a free slot: no timeout is waited for."""
+    """The next command is sent in the turn of the loop that sees a free slot, without waiting for a timeout."""
     with a_node(celery, 1) as node:
         node.turn()
         before = calls(client, "blmpop")
@@ -194,7 +194,7 @@ def test_a_node_without_free_slots_takes_nothing_and_a_freed_slot_is_used_at_onc
 def test_slots_that_fill_while_the_command_blocks_stay_within_their_number(
     celery: Celery, client: Client, left: int
 ) -> None:
-    """COUNT was sent when two slots were free: what does not fit any more goes back to the front."""
+    """COUNT was sent when two slots were free. Messages above the free slots go back to the front."""
     texts: list[bytes] = client.execute_command("LRANGE", QUEUE, 0, -1)
     client.execute_command("DEL", QUEUE)
     with a_node(celery, 2) as node:
@@ -240,7 +240,7 @@ def test_a_closed_channel_puts_back_what_was_not_acknowledged_in_order(celery: C
 def test_what_a_blocked_command_takes_after_the_last_consumer_is_cancelled_goes_back(
     celery: Celery, client: Client, publisher: MakePublisher
 ) -> None:
-    """A stopping node finishes its runs, perhaps for hours: it must not sit on a ticket meanwhile."""
+    """A stopping node may execute its runs for hours, and must not keep a ticket meanwhile."""
     with a_node(celery, 2) as node:
         node.turn(timeout=0.05)
         publisher(celery).publish(tickets(1))
@@ -251,7 +251,7 @@ def test_what_a_blocked_command_takes_after_the_last_consumer_is_cancelled_goes_
 
 @pytest.mark.usefixtures("published")
 def test_a_lost_connection_gives_unstarted_tickets_back(celery: Celery, client: Client) -> None:
-    """Celery drops what it has not started when it reconnects; the tickets must not wait for upkeep."""
+    """Celery drops unstarted messages when it reconnects. The tickets must not wait for upkeep."""
     with a_node(celery, 2) as node:
         node.turn()
         node.taken[0].ack()
@@ -259,7 +259,7 @@ def test_a_lost_connection_gives_unstarted_tickets_back(celery: Celery, client: 
         node.free = 1
         with pytest.raises(node.connection.connection_errors):
             node.turn()
-        node.connection.collect()  # what the worker does then
+        node.connection.collect()  # as the worker does after a lost connection
         assert waiting(client) == ["run_1", "run_2", "run_3", "run_4"]
 
 
@@ -267,10 +267,10 @@ def test_a_lost_connection_gives_unstarted_tickets_back(celery: Celery, client: 
 def test_a_connection_that_could_not_be_closed_while_the_server_was_away_closes_later(
     store_server: RedisServer, client: Client
 ) -> None:
-    """Celery closes it once more when kombu has no address for it any longer. Upkeep publishes the tickets again."""
+    """Celery closes it again when kombu no longer has its address. Upkeep publishes the tickets again."""
     with contextlib.closing(Proxy(store_server.port)) as proxy:
         with a_node(a_celery(through(proxy, store_server.url)), 6) as node:
-            inbox = Queue("inbox", Exchange("inbox", type="fanout"), auto_delete=True)  # as that of control commands
+            inbox = Queue("inbox", Exchange("inbox", type="fanout"), auto_delete=True)  # like that of control commands
             node.consumer.add_queue(inbox)
             node.consumer.consume()
             channel: Any = node.channel
@@ -289,7 +289,7 @@ def test_a_connection_that_could_not_be_closed_while_the_server_was_away_closes_
 
 @pytest.mark.usefixtures("published")
 def test_a_rejected_ticket_goes_behind_the_others(celery: Celery, client: Client) -> None:
-    """As with kombu: at the front it would come right back."""
+    """At the front it would be taken again at once. kombu does the same."""
     with a_node(celery, 1) as node:
         node.turn()
         node.taken[0].reject(requeue=True)
@@ -299,7 +299,7 @@ def test_a_rejected_ticket_goes_behind_the_others(celery: Celery, client: Client
 def test_a_plain_message_of_a_killed_node_is_delivered_again(
     store_server: RedisServer, celery: Celery, client: Client, tmp_path: Path
 ) -> None:
-    """Taken by our transport, it is as safe as with kombu's own: restored after its visibility timeout."""
+    """With this transport it is as safe as with kombu's own: it is restored after its visibility timeout."""
     plain = celery.send_task("hello-world", args=[])
     script = tmp_path / "holder.py"
     script.write_text(
@@ -325,7 +325,7 @@ def test_a_plain_message_of_a_killed_node_is_delivered_again(
 
 
 def test_higher_priorities_come_first_and_go_back_to_their_own_list(celery: Celery, client: Client) -> None:
-    """Priority 0 is the highest on Redis; a message of another keeps it when a node gives it back."""
+    """Priority 0 is the highest on Redis. A message keeps its priority when a node puts it back."""
     low, high = (celery.send_task("hello-world", priority=priority).id for priority in (9, 0))
     with a_node(celery, 2) as node:
         node.turn()
@@ -362,7 +362,7 @@ def test_a_key_prefix_is_honoured(store_server: RedisServer, client: Client, pub
 def test_a_ticket_taken_while_another_raises_is_not_lost(
     celery: Celery, client: Client, published: KombuPublisher
 ) -> None:
-    """One command took several: an error in the first must not swallow the rest."""
+    """One command took several. An error in the first must not lose the rest."""
 
     def fail(_: Message) -> None:
         raise RuntimeError("broken handler")
@@ -421,7 +421,7 @@ def test_a_worker_takes_control_commands_and_survives_a_restart_of_its_broker(
 
 
 def test_a_unix_socket_is_consumed_in_batches_too(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The embedded store may listen on a socket only."""
+    """The embedded store listens on a socket only."""
     directory = tmp_path_factory.mktemp("socket")
     path = directory / "s"
     server = spawn([find_valkey(), "--port", "0", "--unixsocket", str(path), "--save", ""], cwd=directory)
@@ -440,7 +440,7 @@ def test_a_unix_socket_is_consumed_in_batches_too(tmp_path_factory: pytest.TempP
 
 
 def test_tls_is_consumed_in_batches_too(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """rediss:// checks the certificate, as redis-py does, unless told otherwise."""
+    """rediss:// checks the certificate by default, as in redis-py."""
     directory = tmp_path_factory.mktemp("tls")
     port = free_port()
     certificate, key = directory / "c.pem", directory / "k.pem"

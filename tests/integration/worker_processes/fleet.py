@@ -30,8 +30,8 @@ class Events:
         if not self.file.exists():
             return []
         lines = self.file.read_text().splitlines()
-        found = [json.loads(line) for line in lines if line.endswith("}")]
-        return [event for event in found if event["kind"] == kind and facts.items() <= event.items()]
+        parsed = [json.loads(line) for line in lines if line.endswith("}")]
+        return [event for event in parsed if event["kind"] == kind and facts.items() <= event.items()]
 
     def wait_for(self, kind: str, *, timeout: float = 10, **facts: object) -> dict[str, Any]:
         """Wait for the first such event."""

@@ -86,7 +86,7 @@ def test_a_cancel_that_overtakes_the_claims_reply_stops_the_coroutine(bench: Ben
             replies = await super().run_many(operations)
             if not stopped and operations[0][0].script == "claim_run":
                 bench.run(cancel_run(canceled, ERROR))
-                stopped.append(runs.cancel(canceled, 1, "canceled"))  # what the pulse does about the inbox
+                stopped.append(runs.cancel(canceled, 1, "canceled"))  # as the pulse does for a cancel in the inbox
             return replies
 
     runs = started(Overtaken(bench.config, bench), tmp_path)

@@ -70,7 +70,7 @@ def stop_with_job(node: Node, child: int) -> str:
     os.kill(child, signal.SIGSTOP)
     run = node.send("hold", 0)
     wait_until(lambda: f"[{run}] received" in node.log.read_text(), "the job to be at hand")
-    node.command("child_of", run_id=run)  # the loop has turned since, and written it
+    node.command("child_of", run_id=run)  # the reply shows that the loop has turned, so the job is written
     return run
 
 

@@ -1,4 +1,4 @@
-"""How a run looks to those who read it through Celery."""
+"""Runs as Celery's clients read them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

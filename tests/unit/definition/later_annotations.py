@@ -20,7 +20,7 @@ def price(payload: Order, ctx: Context) -> list[Price]:
     return [Price(cents=payload.cents)]
 
 
-with declared.isolated():  # the other tests' applications register what is declared in this process
+with declared.isolated():  # other tests' applications register all tasks declared in this process
 
     @task(id="later-nowhere")
     def nowhere(payload: Decimal) -> None: ...

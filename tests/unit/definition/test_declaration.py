@@ -1,4 +1,4 @@
-"""What `@task` accepts, and what it refuses at import in which words."""
+"""The options that `@task` accepts and refuses at import, and the words of the refusals."""
 
 import inspect
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from taskflow.testing import context
 from taskflow.verbs.decorator import task
 
 untyped: Callable[..., Any] = task
-"""How callers without a type checker see the decorator."""
+"""The decorator as callers without a type checker use it."""
 
 
 class Greeting(BaseModel):
@@ -38,7 +38,7 @@ def test_the_defaults_come_from_the_function() -> None:
 
 
 def test_every_option_arrives() -> None:
-    """What is declared is what the workers read."""
+    """Workers read the same options that the task declares."""
 
     @task(id="a", description="b", machine="micro", executor="process", tags=["x", "x"], retry=Retry(max_attempts=9))
     async def hello() -> None: ...

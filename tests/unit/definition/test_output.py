@@ -26,7 +26,7 @@ class Point:
 
 
 BROKEN = Invoice(url="a")
-vars(BROKEN)["pages"] = "many"  # what a type checker does not see
+vars(BROKEN)["pages"] = "many"  # a type checker does not see this
 
 
 def output_of(annotation: object) -> OutputType:

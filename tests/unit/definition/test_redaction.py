@@ -1,4 +1,4 @@
-"""What of a payload is seen in Flower."""
+"""The parts of a payload that Flower shows."""
 
 import json
 

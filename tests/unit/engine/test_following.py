@@ -1,4 +1,4 @@
-"""What a subscriber makes of events and records, and how the ends of many runs are looked for. No I/O."""
+"""A subscriber's reading of events and records, and the search for the ends of many runs. No I/O."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -22,7 +22,7 @@ from tests.unit.execution.durable_wait_store import DurableRun, error_of, soon, 
 
 
 class Charge(BaseModel):
-    """What a step returns."""
+    """The result of a step."""
 
     cents: int
 
@@ -149,7 +149,7 @@ def test_parallel_calls_have_places_that_timing_does_not_change() -> None:
     done: list[str] = []
 
     async def note(what: str) -> str:
-        await asyncio.gather(asyncio.sleep(0), asyncio.sleep(0))  # tasks of the step's own
+        await asyncio.gather(asyncio.sleep(0), asyncio.sleep(0))  # the step makes tasks of its own
         done.append(what)
         return what
 
@@ -198,7 +198,7 @@ def test_a_task_group_is_left_as_a_whole() -> None:
 
 
 def test_one_of_two_waits_is_over_and_the_other_keeps_the_run_unloaded() -> None:
-    """What is done is not opened again, and its hook is told once."""
+    """A wait that has ended is not opened again, and its hook is called once."""
     told: list[str] = []
 
     def hook(wait: Wait) -> None:

@@ -1,4 +1,4 @@
-"""What is stored of an exception."""
+"""The stored form of an exception."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What it means when a hook or a middleware raises: an attempt fails before its end, never after it."""
+"""Errors of hooks and middlewares: they fail an attempt before its end, never after it."""
 # A lambda that is a hook has no types: pyright.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 
@@ -73,7 +73,7 @@ def test_a_hook_after_a_success_changes_nothing(kind: HookKind, hook: Callable[.
 @pytest.mark.parametrize("is_async", [False, True])
 @pytest.mark.parametrize("kind", ["on_error", "on_failure", "on_complete", "cleanup", "catch_error"])
 def test_a_hook_after_a_failure_does_not_hide_the_runs_error(kind: HookKind, is_async: bool) -> None:
-    """What went wrong first is what people look for."""
+    """People look for the first error."""
     subject = a_task(is_async, ValueError("the run"))
     subject.hook_set().add(kind, broken)
     attempt = an_attempt(subject, number=3)
@@ -116,7 +116,7 @@ def test_a_middleware_that_raises_before_the_run_fails_the_attempt(is_async: boo
 
 @pytest.mark.parametrize("is_async", [False, True])
 def test_a_run_that_ends_by_its_middleware_has_failed_and_is_told(is_async: bool) -> None:
-    """Whoever is alerted by ``on_failure`` wants to know in any case."""
+    """People who are alerted by ``on_failure`` must be alerted in any case."""
     told: list[object] = []
     subject = a_task(is_async)
 

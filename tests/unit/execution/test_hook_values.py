@@ -1,4 +1,4 @@
-"""What hooks are given, and what they hand on: init, locals, context variables, results."""
+"""The values that hooks get and hand on: init, locals, context variables, results."""
 # A lambda that is a hook has no types: pyright.
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 

@@ -23,7 +23,7 @@ SIMPLE: tuple[HookKind, ...] = (
 
 
 class Story:
-    """What happened, in order; and hooks that tell it, in turn ``def`` and ``async def``."""
+    """The calls in their order, and hooks that record them, in turn ``def`` and ``async def``."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

@@ -1,4 +1,4 @@
-"""When a run's code can only wait: what is about to go on does not."""
+"""The detection that a run's code can only wait. Code that is about to go on does not only wait."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""What an attempt gathers about itself before it is sent."""
+"""The reports that an attempt collects before they are sent."""
 
 import logging
 import os
@@ -117,7 +117,7 @@ def test_what_others_write_meanwhile_is_seen_after_sending(live: LiveRun, sink: 
 
 
 def test_an_outage_delays_the_end_of_an_attempt_and_loses_nothing(sink: ReportSink) -> None:
-    """What the task said must be there when the run counts as done."""
+    """All reports of the task must be there when the run counts as done."""
     sink.sink.fail = [StoreUnavailableError("down"), StoreUnavailableError("down")]
     with sink.reports.attempt(ME):
         metadata.increment("a")

@@ -171,7 +171,7 @@ def test_steps_in_hooks_and_within_steps_are_plain_calls() -> None:
 
 
 def test_outside_of_a_durable_run_a_step_is_its_function() -> None:
-    """What is decorated can be tested as it is, with its retries."""
+    """A decorated function can be tested as it is, with its retries."""
     calls: list[int] = []
 
     @step(retry=QUICK)

@@ -23,7 +23,7 @@ from taskflow.verbs.task import Task
 from tests.unit.execution.conftest import an_attempt
 
 SIGTERM_EXIT = -(256 - signals.SIGTERM)
-"""What billiard's children exit with."""
+"""The exit code of a billiard child that SIGTERM has ended."""
 
 
 @pytest.fixture
@@ -343,7 +343,7 @@ def test_hooks_are_told_of_a_cancelation_as_the_handle_is() -> None:
 
 
 def test_a_signal_wakes_threads_and_coroutines() -> None:
-    """Whatever a task has started elsewhere can listen."""
+    """Any thread or coroutine that a task has started can listen."""
     signal = Signal()
     assert not signal.wait(0)
     assert (signal.is_set(), signal.reason) == (False, None)

@@ -50,7 +50,7 @@ AWAITED: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
 
 
 class HeldWaitStore:
-    """What the store would do for a wait that is never over."""
+    """The store's part in a wait that never ends."""
 
     run_id, place, claim = "run_1", "", 1
 

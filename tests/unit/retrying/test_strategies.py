@@ -1,4 +1,4 @@
-"""Which rule fits a status, and what reset headers say."""
+"""The choice of the rule for a status, and the reading of reset headers."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -88,6 +88,6 @@ def test_a_reset_too_far_away_or_a_tenth_attempt_ends_the_tries() -> None:
 
 
 def test_a_misspelt_format_is_refused() -> None:
-    """When the transport is made, not when the limit is hit."""
+    """The error comes when the transport is made, not when the limit is hit."""
     with pytest.raises(DefinitionError, match="unix_timestamp"):
         ResetHeader("x-reset", "unix")  # type: ignore[arg-type]  # what untyped callers send

@@ -1,4 +1,4 @@
-"""Who gets a job: every idle child before a busy one, and busy ones only while runs are short."""
+"""The child that gets a job: an idle one before a busy one, and a busy one only while runs are short."""
 
 import time
 from unittest.mock import Mock
@@ -55,7 +55,7 @@ def test_a_result_makes_room_for_one_job(busy: BusyChildren) -> None:
 
 
 def test_long_runs_keep_nothing_at_hand(busy: BusyChildren, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What lies behind them would wait as long."""
+    """Runs behind them would wait as long."""
     clock = Mock(return_value=time.monotonic())
     monkeypatch.setattr(busy_children, "monotonic", clock)
     busy.add(3)

@@ -1,4 +1,4 @@
-"""What a child has said is read whole, wherever the loop had stopped reading."""
+"""The results of a child are read whole, wherever the loop had stopped reading."""
 
 import os
 import pickle

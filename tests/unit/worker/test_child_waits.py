@@ -7,7 +7,7 @@ from taskflow.worker.children.child_waits import ChildWaits
 
 
 class Line:
-    """What the node was told."""
+    """Records the notifications to the node."""
 
     def __init__(self) -> None:
         self.told: list[bool] = []

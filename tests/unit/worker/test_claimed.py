@@ -1,4 +1,4 @@
-"""How an attempt's outcome finds its claim."""
+"""An attempt's outcome and the claim under which it is written."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""What the collector does in a worker, seen in processes of their own: it is a setting of the whole process."""
+"""The garbage collector in a worker, seen in processes of their own, because it is a setting of the whole process."""
 
 import subprocess
 import sys

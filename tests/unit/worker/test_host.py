@@ -1,4 +1,4 @@
-"""What a host has to give, from files laid out as Linux and container runtimes do."""
+"""The capacity of a host, from files laid out as by Linux and container runtimes."""
 
 from pathlib import Path
 

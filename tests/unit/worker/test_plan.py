@@ -1,4 +1,4 @@
-"""Which nodes serve which tasks on which host."""
+"""The nodes that serve the tasks on a host."""
 
 from itertools import count
 

@@ -9,7 +9,7 @@ from taskflow.worker.launch.signal_queue import SignalQueue
 
 
 def test_events_come_out_in_the_order_of_their_arrival() -> None:
-    """What was put first is handled first."""
+    """The first event put is the first event handled."""
     events: SignalQueue[str] = SignalQueue()
     for event in ("first", "second"):
         events.put(event)
