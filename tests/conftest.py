@@ -8,7 +8,7 @@ import pytest
 
 from taskflow.embedded import EmbeddedStore, ensure_store
 from tests.support.fleet import ROOT, Fleet
-from tests.support.one_worker import group_by_server, without_group
+from tests.support.one_worker import group_by_server, name_group, without_group
 from tests.support.open_sockets import origins_of, record_origins
 from tests.support.servers import Fsync, RabbitServer, RedisServer, Server, find_rabbitmq, find_redis7, find_valkey
 
@@ -31,6 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if folder in _SUITES:
                 item.add_marker(folder)
         group_by_server(item)
+        name_group(item)
 
 
 @pytest.hookimpl(tryfirst=True)
