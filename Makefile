@@ -1,6 +1,6 @@
 # Every target works without HOME and without anything but make and Python 3.11 or newer.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench faults services clean
+.PHONY: help setup run unit store test slow-machine check format bench faults services clean
 
 VENV_PYTHON := .venv/bin/python
 # Tests wait more than they compute: four at a time keep two cores busy.
@@ -13,7 +13,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.venv/.cache
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-9s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 setup: ## Make .venv with everything in it (instant when it is there)
 	@scripts/setup
@@ -21,8 +21,18 @@ setup: ## Make .venv with everything in it (instant when it is there)
 run: setup ## Run the example tasks on real workers to their end, with a live table
 	@$(VENV_PYTHON) -m workers.demo
 
+unit: setup ## Run the tests without I/O: some seconds
+	@$(VENV_PYTHON) -m pytest -n 2 tests/unit
+
+store: setup services ## Run the tests of the store's operations, on Valkey and on Redis 7
+	@$(VENV_PYTHON) -m pytest -n $(WORKERS) tests/store
+
+# One worker has RabbitMQ, one PostgreSQL; a test that a busy machine failed runs again (tests/support/second_run.py).
 test: check services ## Run everything: the checks, then the whole suite on real servers
-	@$(VENV_PYTHON) -m pytest -n $(WORKERS) --dist worksteal
+	@$(VENV_PYTHON) -m pytest -p tests.support.second_run -n $(WORKERS) --dist loadgroup
+
+slow-machine: setup services ## Run the integration tests with CPU (0.2) of a processor, or TESTS="tests/faults"
+	@scripts/slow-machine $(or $(CPU),0.2) $(VENV_PYTHON) -m pytest $(or $(TESTS),tests/integration)
 
 check: setup ## Check format, lint, types and the import rules
 	$(VENV_PYTHON) -m ruff format --check $(CODE)

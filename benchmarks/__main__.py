@@ -138,53 +138,76 @@ def main() -> int:
     return 0
 
 
-def _measure(bench: Bench, rounds: int, runs: int) -> None:
-    from benchmarks import bench_tasks as tasks  # reads the environment made above
+Note = Callable[[str, float], None]
+CELERY_QUEUE, SHARED, COROUTINES = "plain", "dev.small-1x.process", "dev.small-1x.async"
+PREFORK, APP = ("-c", "2", "-O", "fair"), "taskflow.fleet"
 
-    celery_queue, shared, coroutines = "plain", "dev.small-1x.process", "dev.small-1x.async"
+
+def _measure(bench: Bench, rounds: int, runs: int) -> None:
     samples: dict[str, list[float]] = {}
 
     def note(name: str, value: float) -> None:
         samples.setdefault(name, []).append(value)
 
-    def rate(call: Callable[[], object], count: int) -> float:
-        began = time.perf_counter()
-        for _ in range(count):
-            call()
-        return count / (time.perf_counter() - began)
+    _measure_triggers(bench, rounds, note)
+    _measure_throughput(bench, rounds, runs, note)
+    os.environ["TASKFLOW_DATABASE_URL"] = "none"
+    _measure_latency(bench, rounds, note)
+    _measure_many_coroutines(bench, note)
+    _measure_memory(bench, note)
+    _report({name: statistics.median(values) for name, values in samples.items()} | import_time.measure())
+
+
+def _rate(call: Callable[[], object], count: int) -> float:
+    began = time.perf_counter()
+    for _ in range(count):
+        call()
+    return count / (time.perf_counter() - began)
+
+
+def _measure_triggers(bench: Bench, rounds: int, note: Note) -> None:
+    from benchmarks import bench_tasks as tasks  # reads the environment made above
 
     for _ in track(range(rounds), description="trigger", console=console):
         bench.reset()
         tasks.noop.trigger(PAYLOAD)  # registers the template
-        note("trigger", rate(lambda: tasks.noop.trigger(PAYLOAD), 1000))
-        note("delay", rate(lambda: tasks.plain_noop.delay(PAYLOAD), 1000))
-        note("ping", rate(bench.redis.ping, 1000))
+        note("trigger", _rate(lambda: tasks.noop.trigger(PAYLOAD), 1000))
+        note("delay", _rate(lambda: tasks.plain_noop.delay(PAYLOAD), 1000))
+        note("ping", _rate(bench.redis.ping, 1000))
         bench.reset()
         tasks.noop.trigger(PAYLOAD)
-        note("batch", 10_000 * rate(lambda: tasks.noop.batch_trigger([PAYLOAD] * 10_000), 1))
-    prefork, app = ("-c", "2", "-O", "fair"), "taskflow.fleet"
+        note("batch", 10_000 * _rate(lambda: tasks.noop.batch_trigger([PAYLOAD] * 10_000), 1))
+
+
+def _measure_throughput(bench: Bench, rounds: int, runs: int, note: Note) -> None:
+    from benchmarks import bench_tasks as tasks  # reads the environment made above
+
     for _ in track(range(rounds), description="throughput", console=console):
         bench.reset()
         for _ in range(runs):
             tasks.plain_noop.delay(PAYLOAD)
-        with bench.worker("benchmarks.bench_tasks:plain", celery_queue, *prefork):
+        with bench.worker("benchmarks.bench_tasks:plain", CELERY_QUEUE, *PREFORK):
             note("celery runs/s", bench.drained(runs))
         for history, label in (("none", ""), (f"sqlite:///{bench.folder}/history.db", " with history")):
             os.environ["TASKFLOW_DATABASE_URL"] = history  # the workers read it
             bench.reset()
             for _ in range(runs):
                 tasks.noop.trigger(PAYLOAD)
-            with bench.worker(app, shared, *prefork):
+            with bench.worker(APP, SHARED, *PREFORK):
                 note(f"process runs/s{label}", bench.drained(runs))
             bench.reset()
             for _ in range(runs * 4):
                 tasks.async_noop.trigger(PAYLOAD)
             pool = ("-P", "custom", "-c", "200")
-            with bench.worker(app, coroutines, *pool), bench.worker(app, coroutines, *pool):
+            with bench.worker(APP, COROUTINES, *pool), bench.worker(APP, COROUTINES, *pool):
                 note(f"async runs/s{label}", bench.drained(runs * 4))
-    os.environ["TASKFLOW_DATABASE_URL"] = "none"
+
+
+def _measure_latency(bench: Bench, rounds: int, note: Note) -> None:
+    from benchmarks import bench_tasks as tasks  # reads the environment made above
+
     bench.reset()
-    with bench.worker(app, shared, *prefork), bench.worker("benchmarks.bench_tasks:plain", celery_queue, *prefork):
+    with bench.worker(APP, SHARED, *PREFORK), bench.worker("benchmarks.bench_tasks:plain", CELERY_QUEUE, *PREFORK):
         for _ in track(range(rounds), description="latency", console=console):
             for name, trigger in (("process", tasks.noop.trigger), ("celery", tasks.plain_noop.delay)):
                 note(f"{name} start ms", statistics.median(_start(bench, trigger) for _ in range(40)))
@@ -192,8 +215,13 @@ def _measure(bench: Bench, rounds: int, runs: int) -> None:
                 "trigger+result ms",
                 statistics.median(_timed(lambda: tasks.noop.trigger(PAYLOAD).result(5)) for _ in range(40)),
             )
+
+
+def _measure_many_coroutines(bench: Bench, note: Note) -> None:
+    from benchmarks import bench_tasks as tasks  # reads the environment made above
+
     bench.reset()
-    with bench.worker(app, coroutines, "-P", "custom", "-c", "2000"):
+    with bench.worker(APP, COROUTINES, "-P", "custom", "-c", "2000"):
         note("async start ms", statistics.median(_start(bench, tasks.async_noop.trigger) for _ in range(40)))
         for _ in range(3):
             bench.forget_marks()
@@ -206,16 +234,20 @@ def _measure(bench: Bench, rounds: int, runs: int) -> None:
         before = bench.commands()
         time.sleep(10)  # the measurement itself: an idle worker's commands
         note("idle commands/s", (bench.commands() - before) / 10)
+
+
+def _measure_memory(bench: Bench, note: Note) -> None:
+    from benchmarks import bench_tasks as tasks  # reads the environment made above
+
     bench.reset()
     tasks.async_noop.trigger(PAYLOAD)
     empty = bench.memory()
     for _ in range(5000):
         tasks.async_noop.trigger(PAYLOAD)
     note("bytes a queued run", (bench.memory() - empty) / 5000)
-    with bench.worker(app, coroutines, "-P", "custom", "-c", "200"):
+    with bench.worker(APP, COROUTINES, "-P", "custom", "-c", "200"):
         bench.drained(5001)
         note("bytes a finished run", (bench.memory() - empty) / 5000)
-    _report({name: statistics.median(values) for name, values in samples.items()} | import_time.measure())
 
 
 def _start(bench: Bench, trigger: Callable[[Any], object]) -> float:

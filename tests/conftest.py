@@ -8,6 +8,7 @@ import pytest
 
 from taskflow.embedded import EmbeddedStore, ensure_store
 from tests.support.fleet import ROOT, Fleet
+from tests.support.one_worker import group_by_server, name_group, without_group
 from tests.support.open_sockets import origins_of, record_origins
 from tests.support.servers import Fsync, RabbitServer, RedisServer, Server, find_rabbitmq, find_redis7, find_valkey
 
@@ -20,14 +21,24 @@ _SUITES = {"unit", "store", "history", "integration", "properties", "faults", "t
 MakeServer = Callable[..., RedisServer]
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the name of its folder."""
+    """Mark each test with the name of its folder, and group those that share a dear server."""
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here):
             folder = item.path.relative_to(here).parts[0]
             if folder in _SUITES:
                 item.add_marker(folder)
+        group_by_server(item)
+        name_group(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Report a test under the id by which it can be run again."""
+    if hasattr(report, "node"):  # it comes from a worker of a parallel run
+        report.nodeid = without_group(report.nodeid)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -98,8 +109,9 @@ def redis7(redis7_server: RedisServer) -> RedisServer:
 
 
 @pytest.fixture
-def rabbitmq(rabbitmq_server: RabbitServer) -> RabbitServer:
+def rabbitmq(request: pytest.FixtureRequest, rabbitmq_server: RabbitServer) -> RabbitServer:
     """A running RabbitMQ whose ``url`` names a new virtual host."""
+    assert request.node.get_closest_marker("xdist_group"), "no parameter says RabbitMQ: another worker would start one"
     rabbitmq_server.start()
     rabbitmq_server.fresh_vhost()
     return rabbitmq_server

@@ -65,7 +65,7 @@ def _application(app: str | None) -> list[Finding]:
 def _checked(what: str, look: Callable[[TaskFlow], str], flow: TaskFlow) -> Finding:
     try:
         return Finding(what, True, look(flow))
-    except Exception as error:  # any error of a server or driver is a finding, not a crash of the doctor
+    except Exception as error:  # noqa: BLE001 - any error of a server or driver is a finding, not a crash of the doctor
         return Finding(what, False, str(error))
 
 

@@ -54,7 +54,7 @@ def drive(store: Store, steps: Steps[T]) -> T:
         while True:
             try:
                 result = _execute(store, step)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - it is raised in the verb, at this step
                 step = steps.throw(error)
             else:
                 step = steps.send(result)
@@ -70,7 +70,7 @@ async def adrive(store: AsyncStore, steps: Steps[T]) -> T:
         while True:
             try:
                 result = await _aexecute(store, step)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - it is raised in the verb, at this step
                 step = steps.throw(error)
             else:
                 step = steps.send(result)

@@ -88,7 +88,7 @@ class AttemptRunner:
             payload_type = self.definition.payload
             payload = payload_type.load(await loaded(caller, self.large_values, self.payload)) if payload_type else None
             plan = self.definition.plan()
-        except Exception as error:  # no hook is called: what it would be given does not fit
+        except Exception as error:  # noqa: BLE001 - no hook is called: what it would be given does not fit
             return decide(error, self.definition, self.tries, self.random, datetime.now(UTC))
         hooks = HookRunner(plan, caller, payload, self.context, self.report)
         waits = self.make_waits(hooks) if self.make_waits else None

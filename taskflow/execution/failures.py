@@ -24,7 +24,7 @@ def describe(error: BaseException) -> RunError:
 def _message(error: BaseException) -> str:
     try:
         return str(error)[:MESSAGE_CHARS].replace("\0", "")
-    except Exception:  # its own __str__ is user code
+    except Exception:  # noqa: BLE001 - its own __str__ is user code
         return f"(the message of this {type(error).__qualname__} cannot be read)"
 
 

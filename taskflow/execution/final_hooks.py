@@ -110,7 +110,7 @@ class _End:
             stored = None if self.output is None else await loaded(caller, self.large_values, self.output)
             output = None if stored is None else self.definition.output.load(stored)
             plan = self.definition.plan()
-        except Exception as wrong:
+        except Exception as wrong:  # noqa: BLE001 - what user code or stored data raises is the error of the hooks
             return [describe(wrong)]
         hooks = HookRunner(plan, caller, payload, replace(self.context, reason=self.reason), Report())
 

@@ -89,7 +89,7 @@ os.register_at_fork(after_in_child=_threads.cache_clear)  # a child has none of 
 def _captured(function: Callable[[], object]) -> tuple[object, BaseException | None]:
     try:
         return function(), None
-    except BaseException as error:  # a future cannot carry StopIteration
+    except BaseException as error:  # noqa: BLE001 - a future cannot carry StopIteration
         return None, error
 
 

@@ -135,7 +135,7 @@ class InPlace:
         if asked.is_set():
             try:
                 run_unsuspended(inner())
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - the middleware gets every error
                 leaving = error if is_told_to_leave(error) else None
                 raised.append(asyncio.CancelledError() if leaving else error)  # SystemExit would stop the loop first
         try:

@@ -67,7 +67,7 @@ class Lifecycle:
                 await within(self.hooks.plan.of("middleware"), self.hooks.values, self._caller, self._steps)
         except GeneratorExit:  # the coroutine is thrown away: nothing can be awaited any more
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - each way out has its middlewares
             await self._left_middlewares(error)
         if self._stopped is not None:
             raise self._stopped
@@ -98,7 +98,7 @@ class Lifecycle:
                 outcome = replace(outcome, output=await stored(self._caller, self.large_values, run_id, outcome.output))
         except GeneratorExit:
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - user code raises anything; all of it has an outcome
             self._raised = error
             await self._failed(error)
         else:
@@ -169,7 +169,7 @@ class Lifecycle:
             settling = self.before_final_hooks(outcome) if self.before_final_hooks else None
             if isawaitable(settling):
                 await settling
-        except Exception as refused:
+        except Exception as refused:  # noqa: BLE001 - raised again after the hooks
             self._stopped = refused
             return False
         self._is_settled = True

@@ -28,7 +28,7 @@ def failure_of(name: str, stored: bytes) -> Exception:
     if kind is not None and told["args"] is not None:
         try:
             return kind(*told["args"])
-        except Exception:  # the class has changed
+        except Exception:  # noqa: BLE001 - the class has changed
             pass
     return StepFailedError(name, told["name"], told["message"])
 
@@ -53,5 +53,5 @@ def _is_plain(kind: type[Exception]) -> bool:
 def _text(error: Exception) -> str:
     try:
         return str(error)
-    except Exception:
+    except Exception:  # noqa: BLE001 - its own __str__ is user code
         return f"({type(error).__name__} without a message)"

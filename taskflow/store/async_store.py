@@ -137,7 +137,7 @@ class AsyncStore:
             self.missing_templates.update(ticket.task_id for ticket in tickets)
         try:
             await asyncio.to_thread(self._publisher.publish, tickets)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - upkeep publishes the tickets again
             log.warning("tickets.unpublished: %s", error, extra={"runs": [ticket.run_id for ticket in tickets]})
 
     def _tell_ended(self, replies: Sequence[Any]) -> None:

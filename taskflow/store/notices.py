@@ -15,7 +15,7 @@ import time
 from collections.abc import Generator
 from typing import Any, Final
 
-from redis.exceptions import TimeoutError
+from redis.exceptions import TimeoutError  # noqa: A004 - redis's class, not the builtin
 
 from taskflow.store.connections.link import Link
 from taskflow.store.connections.pools import AsyncConnections, Connections, packed

@@ -53,5 +53,5 @@ class Pipeline:
                 return await self._store.run_many([(operation, shard) for operation, shard, _ in batch])
             except StoreUnavailableError:
                 await asyncio.sleep(PAUSE_SECONDS)
-            except Exception as broken:  # whoever waits for an answer is told, or would wait for ever
+            except Exception as broken:  # noqa: BLE001 - each waiting call gets the error, or it would wait for ever
                 return [broken] * len(batch)

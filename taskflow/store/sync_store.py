@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from redis.exceptions import ConnectionError, ResponseError, TimeoutError
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError  # noqa: A004 - redis's class, not the builtin
 
 from taskflow.errors import StoreScriptError, StoreUnavailableError
 from taskflow.store.connections import scripts
@@ -136,7 +136,7 @@ class Store:
             self.missing_templates.update(ticket.task_id for ticket in tickets)
         try:
             self._publisher.publish(tickets)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - upkeep publishes the tickets again
             log.warning("tickets.unpublished: %s", error, extra={"runs": [ticket.run_id for ticket in tickets]})
 
     def read_stream(

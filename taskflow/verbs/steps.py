@@ -109,7 +109,7 @@ def _step(call: StepCall) -> object:
     for failed in itertools.count(1):
         try:
             return call.call()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - user code raises anything; the retry decides
             delay = _delay(call, error, failed)
         time.sleep(delay.total_seconds())
     raise AssertionError
@@ -123,7 +123,7 @@ async def _astep(call: StepCall) -> object:
         try:
             value = call.call() if call.is_async else await asyncio.to_thread(call.call)
             return await value if inspect.isawaitable(value) else value
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - user code raises anything; the retry decides
             delay = _delay(call, error, failed)
         await asyncio.sleep(delay.total_seconds())
     raise AssertionError

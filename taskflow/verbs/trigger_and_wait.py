@@ -175,7 +175,7 @@ class _Batch:
         try:
             task, _ = cast("MixedItem", item)
             return _output(task if isinstance(task, str) else task.definition)
-        except Exception:  # it became no run, see batch_plan
+        except Exception:  # noqa: BLE001 - it became no run, see batch_plan
             return None
 
     def _begin(self, waiter: Waiter) -> Wait:

@@ -63,12 +63,12 @@ class LoopThread(ABC):
         while not self._is_stopping:
             try:
                 pause = self.turn()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - the loop handles it and goes on
                 pause = self.handle_error(error)
             self._pause(pause)
         try:
             self.end()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as in the loop
             self.handle_error(error)
 
     def _pause(self, seconds: float) -> None:

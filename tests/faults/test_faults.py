@@ -15,6 +15,7 @@ from tests.faults.proxy import Proxy, through
 from tests.projects import fleet_tasks as tasks
 from tests.projects import waiting_tasks
 from tests.support.fleet import Fleet, Node
+from tests.support.measured_time import measured_unit
 from tests.support.permanent_keys import is_permanent
 from tests.support.processes import is_alive
 from tests.support.servers import RabbitServer, RedisServer
@@ -56,11 +57,12 @@ def test_a_run_of_a_killed_worker_starts_again_within_ten_seconds(
     wait_until(lambda: starts(fleet, handle.id), "the run to start")
     fleet.start_node(executor=executor)
     killed = time.time()
-    first.kill()
-    handle.result(timeout=60)
+    with measured_unit() as unit:
+        first.kill()
+        handle.result(timeout=60)
     began, again = starts(fleet, handle.id)
     assert began < killed
-    assert again - killed < 10
+    assert again - killed < unit.times(200)
     lost, completed = handle.retrieve().attempts
     assert (lost.outcome, completed.outcome) == (AttemptOutcome.LOST, AttemptOutcome.COMPLETED)
     assert lost.error is not None
@@ -166,10 +168,12 @@ def test_thirty_seconds_without_the_store_take_no_run_away(start_fleet: StartFle
     wait_until(lambda: all(starts(fleet, handle.id) for handle in (*running, coroutine)), "the runs to start")
     server.stop()
     gone = time.monotonic()
-    with pytest.raises(StoreUnavailableError) as raised:
-        tasks.sleep.trigger(tasks.Nap())
+    with measured_unit() as unit:
+        with pytest.raises(StoreUnavailableError) as raised:
+            tasks.sleep.trigger(tasks.Nap())
+        took = time.monotonic() - gone
     assert raised.value.run_id
-    assert time.monotonic() - gone < 4
+    assert took < unit.times(80)
     wait_until(lambda: time.monotonic() - gone > 30, "the outage to last", timeout=40)
     server.start()
     for handle in (*running, coroutine):

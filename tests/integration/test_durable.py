@@ -11,6 +11,7 @@ from tests.conftest import StartFleet
 from tests.integration.durable_kills import Kills
 from tests.projects import durable_tasks as tasks
 from tests.support.fleet import Fleet
+from tests.support.measured_time import measured_unit
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
 
@@ -163,7 +164,8 @@ def test_a_hundred_runs_wait_in_the_store_alone_and_wake_on_time(start_fleet: St
     first.stop()
     fleet.start_node(executor="async", concurrency=200)
     assert datetime.now(UTC) < at, "the machine was too slow for this test"
-    late = sorted(result.unwrap() for result in batch.results(timeout=30))
+    with measured_unit() as unit:
+        late = sorted(result.unwrap() for result in batch.results(timeout=30))
     assert len(late) == 100
     assert late[0] >= 0
-    assert late[50] < 2, late
+    assert late[50] < unit.times(40), late

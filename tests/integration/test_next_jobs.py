@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -45,13 +46,17 @@ def children(node: Node) -> list[int]:
 def test_what_lies_behind_a_long_run_starts_elsewhere(fleet: Fleet) -> None:
     """All runs before the long one were short. The runs behind it must not wait for it."""
     fleet.start_node(concurrency=2)
+    began = time.monotonic()
+    alone = [tasks.sleep.trigger(SHORT) for _ in range(120)]
+    wait_until(ended(alone), "short runs without a long one", timeout=20)
+    unit = time.monotonic() - began  # what as many short runs take on this machine now
     for _ in range(2):
         before = [tasks.sleep.trigger(SHORT) for _ in range(60)]
-        long = tasks.sleep.trigger(tasks.Nap(seconds=2))
+        long = tasks.sleep.trigger(tasks.Nap(seconds=2 + 2 * unit))
         after = [tasks.sleep.trigger(SHORT) for _ in range(60)]
-        wait_until(ended([*before, *after]), "the short runs to end", timeout=10)
+        wait_until(ended([*before, *after]), "the short runs to end", timeout=10 + 2 * unit)
         assert long.status() is RunStatus.EXECUTING
-        assert long.result(timeout=10) == long.id
+        assert long.result(timeout=10 + 4 * unit) == long.id
     assert set(starts(fleet).values()) == {1}
 
 

@@ -9,6 +9,7 @@ from taskflow import AttemptOutcome, RunHandle, RunStatus
 from tests.conftest import StartFleet
 from tests.projects import fleet_tasks as tasks
 from tests.support.fleet import Fleet, Node
+from tests.support.measured_time import measured_unit
 from tests.support.servers import RedisServer, Server
 from tests.support.waiting import wait_until
 
@@ -36,15 +37,16 @@ def test_a_stopped_node_interrupts_what_does_not_finish_and_another_goes_on(
     wait_until(lambda: started(fleet, interrupted.id) and started(fleet, finishing.id), "both to start")
     fleet.start_node(executor=executor)
     asked = time.monotonic()
-    assert node.stop() == 0
-    took = time.monotonic() - asked
+    with measured_unit() as unit:
+        assert node.stop() == 0
+        took = time.monotonic() - asked
     assert interrupted.result(timeout=20) == 2
     first, second = interrupted.retrieve().attempts
     assert (first.outcome, second.outcome) == (AttemptOutcome.INTERRUPTED, AttemptOutcome.COMPLETED)
     assert ["cleanup", interrupted.id, "1", "interrupted"] in [line[:4] for line in fleet.ledger()]
     assert finishing.status() is RunStatus.COMPLETED
     assert len(finishing.retrieve().attempts) == 1
-    assert 2 <= took < 8, took
+    assert 2 <= took < unit.times(160), took
 
 
 class Load(threading.Thread):

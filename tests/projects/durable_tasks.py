@@ -209,7 +209,7 @@ def stubborn(payload: str, ctx: Context) -> str:
     """Swallow the exception that unloads the run."""
     try:
         wait.for_(5.5)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the case under test
         write("swallowed", ctx.run.id)
     return "done"
 
@@ -249,7 +249,7 @@ def clinging(payload: float, ctx: Context) -> str:
     """Do not end in time when the run is unloaded."""
     try:
         wait.for_(payload)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the case under test
         write("clings", ctx.run.id)
         time.sleep(60)
     return "done"
@@ -260,7 +260,7 @@ async def async_clinging(payload: float, ctx: Context) -> str:
     """Do not end in time when the run is unloaded."""
     try:
         await wait.afor_(payload)
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - the case under test
         write("clings", ctx.run.id)
         await asyncio.sleep(60)
     return "done"

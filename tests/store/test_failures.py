@@ -19,6 +19,7 @@ from taskflow.store.sync_store import Store
 from taskflow.store.wire import new_run_id
 from taskflow.upkeep.passes import Upkeep
 from tests.support.bench import CLASS, ERROR, HEARTBEAT, LEASE, Bench
+from tests.support.measured_time import measured_unit
 
 
 def a_run() -> NewRun:
@@ -36,9 +37,11 @@ def test_a_failing_script_is_told_at_once_as_what_it_is(bench: Bench) -> None:
     """ "The store does not answer" would have its caller try again, for ever."""
     break_key(bench, "live")
     began = time.monotonic()
-    with pytest.raises(StoreScriptError, match="WRONGTYPE") as failed:
-        bench.trigger(id="run_x")
-    assert time.monotonic() - began < 1
+    with measured_unit() as unit:
+        with pytest.raises(StoreScriptError, match="WRONGTYPE") as failed:
+            bench.trigger(id="run_x")
+        took = time.monotonic() - began
+    assert took < unit.times(20)
     assert (failed.value.script, failed.value.run_id) == ("trigger_run", "run_x")
     assert not isinstance(failed.value, ConnectionError)
     bench.redis("DEL", bench.key("live"))

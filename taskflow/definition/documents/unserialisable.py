@@ -92,7 +92,7 @@ def _is_collection(value: object) -> TypeGuard[Iterable[object]]:
 def _is_serialisable(value: object) -> bool:
     try:
         to_json(value)
-    except Exception:  # whatever a serializer of the user's own raises
+    except Exception:  # noqa: BLE001 - whatever a serializer of the user's own raises
         return False
     return True
 

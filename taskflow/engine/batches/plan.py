@@ -180,7 +180,7 @@ class BatchPlan:
                 payload, options = own.payload, own.options()
             waiter = self._waiter.at(index) if self._waiter else None
             return self._planner.plan(task, payload, self._keyed(index, options), batch_id=self.id, waiter=waiter)
-        except Exception as error:  # whatever a payload's own validation raises: the other items go on
+        except Exception as error:  # noqa: BLE001 - whatever a payload's own validation raises: the other items go on
             self._errors.append(BatchError(index, task_id, type(error).__name__, str(error)))
             return None
 

@@ -22,7 +22,7 @@ class RunLogHandler(logging.Handler):
             return
         try:
             live.log(record.levelname, record.name, _text(record), {})
-        except Exception:
+        except Exception:  # noqa: BLE001 - as in logging: an error of a handler is no error of the run
             self.handleError(record)
 
 

@@ -160,7 +160,7 @@ class CoroutineWaits:
     async def _safely(self, steps: Coroutine[Any, Any, None]) -> None:
         try:
             await steps
-        except Exception as error:  # mostly a StaleClaimError: the run has ended, or is another node's
+        except Exception as error:  # noqa: BLE001 - mostly a StaleClaimError: the run has ended, or is another node's
             for future in self._open.values():
                 if not future.done():
                     future.set_exception(error)

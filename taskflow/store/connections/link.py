@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import hiredis
 from redis import Connection
-from redis.exceptions import ConnectionError, RedisError
+from redis.exceptions import ConnectionError, RedisError  # noqa: A004 - redis's class, not the builtin
 from redis.exceptions import TimeoutError as StoreTimeoutError
 
 _READ_BYTES: Final = 65536

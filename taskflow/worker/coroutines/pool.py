@@ -136,5 +136,5 @@ class CeleryEvents:
         """Send one event. On the hub's thread, which an error would end."""
         try:
             self._dispatcher.send(kind, **fields)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - an error here would end the hub's thread
             log.warning("event.unsent: %s: %s", kind, error)

@@ -19,6 +19,7 @@ from taskflow.broker.messages import ticket_from_headers
 from taskflow.broker.publishing import KombuPublisher
 from taskflow.errors import BrokerUnavailableError
 from tests.integration.broker.conftest import QUEUE, MakePublisher, StartWorker, a_celery, tickets
+from tests.support.measured_time import measured_unit
 from tests.support.processes import tail
 from tests.support.servers import RabbitServer, RedisServer, Server
 from tests.support.waiting import beside, wait_until
@@ -194,11 +195,13 @@ def test_a_broker_that_is_gone_is_an_error_at_once(start_redis7: Any, publisher:
     ours = publisher(a_celery(server.url))
     server.kill()
     started = time.monotonic()
-    with pytest.raises(BrokerUnavailableError, match="2 of 2 tickets were not published"):
-        ours.publish(tickets(2))
-    with pytest.raises(BrokerUnavailableError, match=f"the length of {QUEUE} is unknown"):
-        ours.queue_length(QUEUE)
-    assert time.monotonic() - started < 2
+    with measured_unit() as unit:
+        with pytest.raises(BrokerUnavailableError, match="2 of 2 tickets were not published"):
+            ours.publish(tickets(2))
+        with pytest.raises(BrokerUnavailableError, match=f"the length of {QUEUE} is unknown"):
+            ours.queue_length(QUEUE)
+        took = time.monotonic() - started
+    assert took < unit.times(40)
 
 
 def test_a_broker_that_hangs_is_an_error_in_bounded_time(start_redis7: Any, publisher: MakePublisher) -> None:
@@ -209,9 +212,11 @@ def test_a_broker_that_hangs_is_an_error_in_bounded_time(start_redis7: Any, publ
     assert server.process is not None
     server.process.send_signal(signal.SIGSTOP)
     started = time.monotonic()
-    with pytest.raises(BrokerUnavailableError):
-        ours.publish(tickets(1))
-    assert time.monotonic() - started < 4 * 0.3 + 0.5
+    with measured_unit() as unit:
+        with pytest.raises(BrokerUnavailableError):
+            ours.publish(tickets(1))
+        took = time.monotonic() - started
+    assert took < 4 * 0.3 + unit.times(10)
     server.process.send_signal(signal.SIGCONT)
 
 

@@ -15,6 +15,7 @@ import pytest
 from taskflow.worker.children.memory import family, proportional, resident
 from tests.faults.proxy import Proxy, through
 from tests.integration.worker_processes.fleet import ROOT, Events
+from tests.support.measured_time import measured_unit
 from tests.support.processes import kill_group, spawn, stop_group, tail
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
@@ -78,14 +79,15 @@ def test_a_killed_child_is_reported_and_replaced_within_a_second(start_node: Sta
     """Celery alone takes up to 5 s, and a run must not wait for its next attempt that long."""
     node = start_node()
     busy = node.started("hold", 60)
-    os.kill(busy["pid"], signal.SIGKILL)
-    killed_at = time.time()
-    ended = node.wait_for("exit", pid=busy["pid"])
-    after = node.started("hold", 0)
+    with measured_unit() as unit:
+        os.kill(busy["pid"], signal.SIGKILL)
+        killed_at = time.time()
+        ended = node.wait_for("exit", pid=busy["pid"])
+        after = node.started("hold", 0)
     assert (ended["signal"], ended["exitcode"], ended["reason"]) == (signal.SIGKILL, None, "")
     assert ended["runs"] == [busy["id"]]
-    assert ended["at"] - killed_at < 1
-    assert after["at"] - killed_at < 1
+    assert ended["at"] - killed_at < unit.times(20)
+    assert after["at"] - killed_at < unit.times(20)
 
 
 def test_a_child_whose_last_words_were_not_read_is_reported_with_its_run(start_node: StartNode) -> None:
@@ -192,10 +194,10 @@ def test_stopping_a_run_ends_its_child_and_frees_its_place(start_node: StartNode
     """A cancel names a run. The child gets SIGTERM, and another child takes its place."""
     node = start_node()
     busy = node.started("hold", 60)
-    assert node.command("stop_run", run_id=busy["id"], grace=5) == {"pid": busy["pid"], "killed": True}
+    assert node.command("stop_run", run_id=busy["id"], grace=60) == {"pid": busy["pid"], "killed": True}
     ended = node.wait_for("exit", pid=busy["pid"])
     assert (ended["reason"], ended["runs"]) == ("canceled", [busy["id"]])
-    assert ended["at"] - busy["at"] < 3, "SIGTERM was enough"
+    assert ended["at"] - busy["at"] < 50, "SIGTERM was enough"
     assert node.started("hold", 0)["pid"] != busy["pid"]
 
 
@@ -203,11 +205,12 @@ def test_a_run_that_resists_is_killed_after_the_grace(start_node: StartNode) -> 
     """Code may catch SystemExit; it may not catch SIGKILL."""
     node = start_node()
     busy = node.started("resist", 60)
-    node.command("stop_run", run_id=busy["id"], grace=0.5)
-    ended = node.wait_for("exit", pid=busy["pid"])
+    with measured_unit() as unit:
+        node.command("stop_run", run_id=busy["id"], grace=0.5)
+        ended = node.wait_for("exit", pid=busy["pid"])
     resisted = node.wait_for("resisted", pid=busy["pid"])
     assert ended["signal"] == signal.SIGKILL
-    assert 0.3 < ended["at"] - resisted["at"] < 2
+    assert 0.3 < ended["at"] - resisted["at"] < unit.times(40)
 
 
 def test_a_child_that_was_asked_to_end_gets_no_other_run(start_node: StartNode) -> None:
@@ -215,10 +218,10 @@ def test_a_child_that_was_asked_to_end_gets_no_other_run(start_node: StartNode) 
     node = start_node()
     busy = node.started("resist", 1)
     following = node.send("hold", 0.5)
-    node.command("stop_run", run_id=busy["id"], grace=20)
+    node.command("stop_run", run_id=busy["id"], grace=60)
     assert node.wait_for("end", id=following)["pid"] != busy["pid"]
     ended = node.wait_for("exit", pid=busy["pid"])
-    assert ended["at"] - busy["at"] < 10, "killed when it returned, not after the grace"
+    assert ended["at"] - busy["at"] < 50, "killed when it returned, not after the grace"
 
 
 def test_a_run_that_is_over_is_not_found(start_node: StartNode) -> None:
@@ -295,10 +298,13 @@ def test_children_are_still_watched_after_the_broker_was_lost(start_node: StartN
     valkey.restart()
     wait_until(lambda: "Connected to" in node.log.read_text()[before:], f"the reconnect: {tail(node.log)}", timeout=20)
     busy = node.started("hold", 60)
-    os.kill(busy["pid"], signal.SIGKILL)
-    killed_at = time.time()
-    assert node.wait_for("exit", pid=busy["pid"])["at"] - killed_at < 1
-    assert node.started("hold", 0)["at"] - killed_at < 2
+    with measured_unit() as unit:
+        os.kill(busy["pid"], signal.SIGKILL)
+        killed_at = time.time()
+        ended = node.wait_for("exit", pid=busy["pid"])
+        after = node.started("hold", 0)
+    assert ended["at"] - killed_at < unit.times(20)
+    assert after["at"] - killed_at < unit.times(40)
 
 
 def test_a_grandchild_without_exec_does_not_keep_the_guard_waiting(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.integration.worker_processes.fleet import HERE, Events
+from tests.support.measured_time import measured_unit
 from tests.support.processes import kill_group, spawn, tail
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
@@ -50,6 +51,15 @@ def _has_marker(process: psutil.Process, marker: str) -> bool:
     return False
 
 
+def nothing_is_left(fleet: Fleet) -> None:
+    """Expect that all of a fleet ends at once."""
+    began = time.monotonic()
+    with measured_unit() as unit:
+        wait_until(lambda: not fleet.living(), "nothing to be left", timeout=20)
+        took = time.monotonic() - began
+    assert took < unit.times(40)
+
+
 StartFleet = Callable[..., Fleet]
 
 
@@ -76,21 +86,23 @@ def test_the_first_ctrl_c_waits_for_what_executes_and_leaves_nothing(start_fleet
     assert fleet.process.wait(20) == 0
     assert fleet.events("end", id=busy["id"])
     assert "(2 runs). Ctrl-C again stops at once." in fleet.log.read_text()
-    wait_until(lambda: not fleet.living(), "nothing to be left", timeout=2)
+    nothing_is_left(fleet)
 
 
 def test_the_second_ctrl_c_stops_at_once_and_leaves_nothing(start_fleet: StartFleet) -> None:
     """Runs of an hour must not keep a terminal for an hour."""
-    fleet = start_fleet()
+    fleet = start_fleet(kill_after=60)
     busy = fleet.started("hold", 600, True)
     fleet.process.send_signal(signal.SIGINT)
     wait_until(lambda: "Warm shutdown" in fleet.log.read_text(), "the drain")
-    fleet.process.send_signal(signal.SIGINT)
-    asked_at = time.monotonic()
-    assert fleet.process.wait(20) == 1
-    assert time.monotonic() - asked_at < 8, "in good ticket, before SIGKILL"
+    with measured_unit() as unit:
+        fleet.process.send_signal(signal.SIGINT)
+        asked_at = time.monotonic()
+        assert fleet.process.wait(50) == 1, "in good time, before SIGKILL"
+        took = time.monotonic() - asked_at
+    assert took < unit.times(160)
     assert not fleet.events("end", id=busy["id"])
-    wait_until(lambda: not fleet.living(), "nothing to be left", timeout=2)
+    nothing_is_left(fleet)
 
 
 def test_a_node_that_does_not_stop_is_killed(start_fleet: StartFleet) -> None:
@@ -102,7 +114,7 @@ def test_a_node_that_does_not_stop_is_killed(start_fleet: StartFleet) -> None:
     fleet.process.send_signal(signal.SIGTERM)
     fleet.process.send_signal(signal.SIGQUIT)
     assert fleet.process.wait(10) == 1
-    wait_until(lambda: not fleet.living(), "nothing to be left", timeout=2)
+    nothing_is_left(fleet)
 
 
 def test_a_node_that_does_not_drain_in_time_is_stopped_at_once(start_fleet: StartFleet) -> None:
@@ -112,7 +124,7 @@ def test_a_node_that_does_not_drain_in_time_is_stopped_at_once(start_fleet: Star
     fleet.process.send_signal(signal.SIGTERM)
     assert fleet.process.wait(10) == 1
     assert "Stopping at once." in fleet.log.read_text()
-    wait_until(lambda: not fleet.living(), "nothing to be left", timeout=2)
+    nothing_is_left(fleet)
 
 
 def test_a_killed_supervisor_leaves_no_node(start_fleet: StartFleet) -> None:

@@ -11,7 +11,7 @@ from taskflow.store.operations.encoding import error_json, run_error
 def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
     try:
         raise error from cause
-    except BaseException as caught:
+    except BaseException as caught:  # noqa: BLE001 - it was raised here
         return caught
 
 

@@ -13,17 +13,14 @@ import pytest
 import taskflow
 
 ROOT = Path(__file__).parents[2]
-MODULES = [
-    path
-    for folder in ("taskflow", "workers", "tests", "examples", "benchmarks")
-    for path in sorted((ROOT / folder).rglob("*.py"))
-]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=[str(path.relative_to(ROOT)) for path in MODULES])
-def test_no_module_is_too_long_to_read(path: Path) -> None:
+def test_no_module_is_too_long_to_read() -> None:
     """A module of more than 500 lines has more than one role."""
-    assert len(path.read_text().splitlines()) <= 500
+    folders = ("taskflow", "workers", "tests", "examples", "benchmarks")
+    modules = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    assert len(modules) > 100
+    assert [str(path) for path in modules if len(path.read_text().splitlines()) > 500] == []
 
 
 def test_every_make_target_says_what_it_does() -> None:
@@ -104,7 +101,7 @@ def test_the_dependencies_say_what_the_engine_is() -> None:
     assert unbounded == [], "a dependency without an upper bound breaks users on the day of its next major version"
 
 
-@pytest.mark.parametrize("name", ["setup", "services", "install-packages"])
+@pytest.mark.parametrize("name", ["setup", "services", "install-packages", "slow-machine"])
 def test_the_scripts_are_executable_shell(name: str) -> None:
     """`make` calls them; a lost mode bit would stop a fresh clone."""
     script = ROOT / "scripts" / name
