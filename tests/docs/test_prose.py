@@ -18,6 +18,8 @@ ROOMS: Final = (
     "taskflow/cli",
     "taskflow/embedded",
     "taskflow/fleet.py",
+    "taskflow/upkeep",
+    "taskflow/worker",
     "tests/conftest.py",
     "tests/deploy",
     "tests/docs",
