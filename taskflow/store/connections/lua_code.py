@@ -51,7 +51,7 @@ def code(text: str) -> str:
 def _positional(read: re.Match[str], text: str) -> str:
     """Return the text from ``local run = fields(key, "status", ...)`` on, with ``run[1]`` for ``run.status``.
 
-    A name costs nothing at run time so. Where the reply is handed on or changed, it becomes a table with names instead.
+    So names cost nothing at run time. Where the reply is handed on or changed, it becomes a table with names instead.
 
     Raises:
         ValueError: The text uses a field that it has not read.
