@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from taskflow.engine.steps import Steps, checked, drive, shards_of_run
+from taskflow.engine.steps import Steps, checked, drive
 from taskflow.models import RunError
 from taskflow.store import operations
 from taskflow.store.operations.operation import PER_PASS
 from taskflow.store.operations.waits import complete_item, read_waiters
 from taskflow.store.sync_store import Store
-from taskflow.store.wire import shard_of_run
+from taskflow.store.wire import locate
 
 PARENT_CANCELED: Final = RunError("Canceled", "Canceled with its parent")
 _CANCEL_CHILDREN: Final = "cancel-children:"
@@ -31,8 +31,8 @@ def effect_of_cancel(run_id: str) -> str:
 
 def shard_of_effect(run_id: str, shards: int) -> int | None:
     """Return the shard on which a run's entry is, None when its id does not say: upkeep finds it."""
-    named = shard_of_run(run_id)
-    return 0 if shards == 1 else named
+    candidates = locate(run_id, shards)
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def perform(shard: int, entry: str, shards: int) -> Steps[None]:
@@ -63,9 +63,7 @@ def _deliver(shard: int, run_id: str, shards: int) -> Steps[int]:
     """Tell those who wait for a run's end where they are, and return how many they are."""
     (found,) = yield [(read_waiters(run_id), shard)]
     value, waiters = checked(found)
-    tellings = [
-        (complete_item(waiter, value), shard) for waiter in waiters for shard in shards_of_run(waiter.run_id, shards)
-    ]
+    tellings = [(complete_item(waiter, value), shard) for waiter in waiters for shard in locate(waiter.run_id, shards)]
     if tellings:
         for result in (yield tellings):
             checked(result)

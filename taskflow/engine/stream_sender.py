@@ -19,7 +19,7 @@ from taskflow.seams.streams import StreamAddress
 from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.streams import StreamLimits, append_items
 from taskflow.store.sync_store import Store
-from taskflow.store.wire import shard_of_run
+from taskflow.store.wire import locate
 
 log = logging.getLogger("taskflow.run")
 MOST_GATHERED: Final = 1000
@@ -184,12 +184,12 @@ class StreamSender:
     def _write(self, writers: Sequence[QueuedWriter], appends: Sequence[Operation[int]]) -> list[Any]:
         """Write until the store answers: each append may be repeated."""
         results: dict[int, Any] = {}
-        shards = [shard_of_run(writer.address.run_id) for writer in writers]
-        named = [index for index, shard in enumerate(shards) if shard is not None and shard < self._store.config.shards]
+        shards = [locate(writer.address.run_id, self._store.config.shards) for writer in writers]
+        named = [index for index, candidates in enumerate(shards) if len(candidates) == 1]
         while len(results) < len(writers):
             try:
-                told = self._store.run_many([(appends[index], shards[index] or 0) for index in named])
-                results |= dict(zip(named, told, strict=True))
+                written = self._store.run_many([(appends[index], shards[index][0]) for index in named])
+                results |= dict(zip(named, written, strict=True))
                 for index in range(len(writers)):
                     if index not in results:
                         results[index] = self._write_one(writers[index].address.run_id, appends[index])

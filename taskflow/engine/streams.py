@@ -11,12 +11,11 @@ from taskflow.engine.stream_sender import QueuedWriter, StreamSender
 from taskflow.errors import StoreUnavailableError, StreamTimeoutError
 from taskflow.seams.streams import StreamAddress
 from taskflow.seams.waits import Waiter
+from taskflow.store.followers import LOOK_AGAIN_SECONDS, wait_for
 from taskflow.store.notices import Notices
 from taskflow.store.operations.streams import StreamLimits, StreamPart, append_items, ask_item, read_items
 from taskflow.store.sync_store import Store
 
-LOOK_AGAIN_SECONDS: Final = 5.0
-"""How long a reader trusts in being told that there is more."""
 _PAUSE_SECONDS: Final = 0.2
 
 
@@ -102,7 +101,7 @@ class StoreStreamEngine:
                         return
                     if found.items:
                         continue
-                await _wait_for(news, reading.patience())
+                await wait_for(news, reading.patience())
 
     def close(self) -> None:
         """End the readings, and the thread that listens for them."""
@@ -153,11 +152,3 @@ class _Reading:
         if left <= 0:
             raise StreamTimeoutError(self.address.run_id, self.address.name, self.index, self._timeout)
         return min(left, LOOK_AGAIN_SECONDS)
-
-
-async def _wait_for(news: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await news.wait()
-    except TimeoutError:
-        return

@@ -1,6 +1,6 @@
 """The stream of what happened to runs, read by the consumer group that feeds the history."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -8,11 +8,11 @@ from typing import Any, Final
 from redis.exceptions import ResponseError
 
 from taskflow.errors import StoreUnavailableError
+from taskflow.store.keys import EVENTS
 from taskflow.store.operations.encoding import milliseconds, pairs
 from taskflow.store.operations.operation import Operation
 from taskflow.store.sync_store import Store
 
-EVENTS: Final = "events"
 GROUP: Final = "history"
 KEPT: Final = 200_000
 """About how many entries the scripts keep in a shard's stream (its MAXLEN)."""
@@ -75,6 +75,12 @@ def position(entry_id: str) -> int:
 def entry_id(number: int) -> str:
     """Return the entry id at a position."""
     return f"{number >> _SEQUENCE_BITS}-{number & (1 << _SEQUENCE_BITS) - 1}"
+
+
+def event_of(entry_id: str, fields: Mapping[str, bytes]) -> Event:
+    """Return the event of a stream entry."""
+    run, kind, value = (fields.get(name, b"").decode(errors="replace") for name in ("run", "kind", "value"))
+    return Event(entry_id, run, kind, value)
 
 
 def read_record(run_id: str) -> Operation[dict[str, bytes] | None]:
@@ -220,8 +226,4 @@ def _fields(flat: Any) -> dict[str, Any]:
 
 
 def _events(entries: Any) -> list[Event]:
-    found: list[Event] = []
-    for name, flat in entries:
-        fields = {key: value.decode(errors="replace") for key, value in _fields(flat).items()}
-        found.append(Event(name.decode(), fields.get("run", ""), fields.get("kind", ""), fields.get("value", "")))
-    return found
+    return [event_of(name.decode(), _fields(flat)) for name, flat in entries]

@@ -8,9 +8,10 @@ import asyncio
 from contextvars import Context
 from typing import Any, TypeVar
 
-from taskflow.errors import StoreUnavailableError
+from taskflow.errors import StoreUnavailableError, TaskflowError
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.operation import Operation
+from taskflow.store.wire import locate, names_no_run
 
 ResultT = TypeVar("ResultT")
 MOST_AT_ONCE = 200
@@ -32,6 +33,17 @@ class Pipeline:
         if self._flusher is None:
             self._flusher = asyncio.create_task(self._flush(), name="taskflow-pipeline", context=Context())
         return future
+
+    async def run_for(self, run_id: str, operation: Operation[ResultT]) -> tuple[ResultT, int]:
+        """Return the result of an operation on a run, and the shard of the run. An adopted run is looked for on all."""
+        *others, last = locate(run_id, self._store.config.shards)
+        for shard in others:
+            try:
+                return await self.submit(operation, shard), shard
+            except TaskflowError as error:
+                if not names_no_run(error):
+                    raise
+        return await self.submit(operation, last), last
 
     async def _flush(self) -> None:
         try:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError  # noqa: A004 - redis's class, not the builtin
@@ -14,9 +15,11 @@ from taskflow.store.connections.failures import failure, reason
 from taskflow.store.connections.link import Link
 from taskflow.store.connections.pools import Connections, packed
 from taskflow.store.connections.replicas import Replicas
+from taskflow.store.operations.batches import read_statuses
+from taskflow.store.operations.encoding import milliseconds
 from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.tickets import Ticket
-from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
+from taskflow.store.wire import StoreConfig, Wire, is_missing, locate
 
 ResultT = TypeVar("ResultT")
 ReplyT = TypeVar("ReplyT")
@@ -77,14 +80,17 @@ class Store:
 
     def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:
         """Execute an operation on the shard of a run; an adopted run is looked for on every shard."""
-        shard = shard_of_run(run_id)
-        if shard is not None and shard < self.config.shards:
-            return self.run(operation, shard=shard)
-        for candidate in range(self.config.shards - 1):
-            reply = self._execute(self._wire.command(operation, candidate), operation)
+        *others, last = locate(run_id, self.config.shards)
+        for shard in others:
+            reply = self._execute(self._wire.command(operation, shard), operation)
             if not is_missing(reply):
                 return self._read(operation, reply)
-        return self.run(operation, shard=self.config.shards - 1)
+        return self.run(operation, shard=last)
+
+    def shard_of(self, run_id: str) -> int:
+        """Return the shard of a run; the last one for an adopted run that no shard knows."""
+        *others, last = locate(run_id, self.config.shards)
+        return next((shard for shard in others if self.run(read_statuses([run_id]), shard=shard)[0]), last)
 
     def run_many(self, operations: Sequence[tuple[Operation[Any], int]]) -> list[Any]:
         """Execute operations, each with its shard, in one write. Returns each one's result or the error it reads as.
@@ -168,6 +174,15 @@ class Store:
         except UNREACHABLE as error:
             raise StoreUnavailableError(str(error)) from error
         return reply[1] if reply else None
+
+    def take_turn(self, name: str, holder: str, hold: timedelta) -> bool:
+        """Take a turn for a while. Returns False when it is taken.
+
+        Raises:
+            StoreUnavailableError: No answer within the timeout.
+        """
+        taken = self.send([("SET", f"{self.config.base(0)}:{name}", holder, "NX", "PX", milliseconds(hold))])
+        return bool(taken[0])
 
     def last_stream_id(self, name: str, *, shard: int = 0) -> str:
         """Return the id of a stream's newest entry, "0" for an empty stream."""

@@ -145,6 +145,12 @@ def shard_of_run(run_id: str) -> int | None:
     return int(found.group(1), 16) if found else None
 
 
+def locate(run_id: str, shards: int) -> Sequence[int]:
+    """Return the shards to ask about a run: the one that its id names, or all for an adopted run."""
+    named = shard_of_run(run_id)
+    return range(shards) if named is None or named >= shards else (named,)
+
+
 def new_batch_id(key: str, shards: int) -> str:
     """Return a batch id: that of an idempotency key, or a new one for "". It looks like a run's, and names a shard."""
     name = hashlib.sha256(key.encode()).hexdigest()[:31] if key else new_run_id(0)[6:]
