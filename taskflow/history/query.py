@@ -17,9 +17,10 @@ from sqlalchemy.sql.selectable import CTE
 
 from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.errors import RunFilterError
-from taskflow.history.rows import clean, milliseconds
+from taskflow.history.rows import clean
 from taskflow.history.writer import ERRORS, RUNS, TAGS
 from taskflow.models import RunStatus
+from taskflow.store.operations.encoding import first_millisecond
 
 Condition = ColumnElement[bool]
 LISTED: Final = tuple(name for name in RUNS.c.keys() if name not in ("payload", "output", "metadata"))  # noqa: SIM118
@@ -145,9 +146,9 @@ def _page(
     created: Any, run_id: Any, wanted: RunFilter, conditions: list[Condition], limit: int, after: Cursor | None
 ) -> Select[Any]:
     if wanted.created_from is not None:
-        conditions.append(created >= milliseconds(wanted.created_from))
+        conditions.append(created >= first_millisecond(wanted.created_from))
     if wanted.created_to is not None:
-        conditions.append(created < milliseconds(wanted.created_to))
+        conditions.append(created < first_millisecond(wanted.created_to))
     if after is not None:
         conditions.append(tuple_(created, run_id) < (after.created, after.id))
     keys = select(created.label("created"), run_id.label("id")).where(*conditions)

@@ -10,7 +10,7 @@ from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.errors import BatchNotFoundError, RunNotFoundError
 from taskflow.models import BatchError, Run, RunStatus
 from taskflow.store.operations import records
-from taskflow.store.operations.encoding import instant, pairs
+from taskflow.store.operations.encoding import first_millisecond, instant, pairs
 from taskflow.store.operations.making import NewRun, trigger_run
 from taskflow.store.operations.operation import Operation
 
@@ -139,7 +139,7 @@ def find_runs(index: str, cursor: str, count: int, where: RunFilter) -> Operatio
         "tasks": where.tasks,
         "tags": where.tags,
         "queue": where.queue,
-        "since": None if since is None else round(since.timestamp() * 1000),
+        "since": None if since is None else first_millisecond(since),
     }
 
     def read(_: int, value: Any) -> tuple[str, list[Run]]:

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Final, cast
 
 from taskflow.models import ErrorCause, RunError
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def due_text(due: datetime | timedelta | None) -> str:
@@ -23,6 +25,11 @@ def milliseconds(duration: timedelta) -> int:
 def instant(milliseconds: bytes | str | float) -> datetime:
     """Return the aware UTC instant of a store timestamp."""
     return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
+
+
+def first_millisecond(moment: datetime) -> int:
+    """Return the first store timestamp that is not before an instant. Runs are made at whole milliseconds."""
+    return -((_EPOCH - moment) // timedelta(milliseconds=1))  # exact, which a float of this size is not
 
 
 def duration(stored: bytes | None) -> timedelta | None:
