@@ -61,7 +61,7 @@ class AsyncStore:
         return result
 
     async def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:
-        """Execute an operation on the shard of a run; an adopted run is looked for on every shard."""
+        """Execute an operation on the shard of a run. An adopted run is searched on every shard."""
         *others, last = locate(run_id, self.config.shards)
         for shard in others:
             replies, _ = await self._execute([self._wire.command(operation, shard)], [operation])
@@ -91,7 +91,7 @@ class AsyncStore:
         replies, answers = await self._execute(commands, described)
         results, tickets = self._wire.read_many(described, replies)
         await self._publish(tickets)
-        self._tell_ended(replies)
+        self._report_ended(replies)
         self._replicas.check(answers, described, results)
         return results
 
@@ -140,7 +140,7 @@ class AsyncStore:
             raise replies[0]
         result, tickets = self._wire.read(operation, replies[0])
         await self._publish(tickets)
-        self._tell_ended(replies)
+        self._report_ended(replies)
         return result
 
     async def _publish(self, tickets: Sequence[Ticket]) -> None:
@@ -155,8 +155,8 @@ class AsyncStore:
         except Exception as error:  # noqa: BLE001 - upkeep publishes the tickets again
             log.warning("tickets.unpublished: %s", error, extra={"runs": [ticket.run_id for ticket in tickets]})
 
-    def _tell_ended(self, replies: Sequence[Any]) -> None:
-        """Hand on the runs that ended with a canvas. Whoever takes them does not block the loop."""
+    def _report_ended(self, replies: Sequence[Any]) -> None:
+        """Report the runs that ended with a canvas. The callback does not block the loop."""
         if self._on_ended is None:
             return
         known = [reply for reply in replies if not isinstance(reply, StoreScriptError)]
@@ -167,10 +167,7 @@ class AsyncStore:
     async def _execute(
         self, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]
     ) -> tuple[list[Any], list[Any]]:
-        """Exchange commands for replies, and for what replicas answer if they are asked.
-
-        What redis-py makes tasks for is no branch of a durable function.
-        """
+        """Exchange commands for replies, and for the answers about replicas if the operations need any."""
         with self._task_scope():
             return await self._exchange(commands, operations)
 
@@ -217,17 +214,17 @@ class AsyncStore:
                     replies.append(None)
                     missing.add(index)
                     continue
-                told = failure(error, operations[index], may_exist=len(commands) > 1)
-                if isinstance(told, StoreUnavailableError):
-                    # The replies behind this one are unread: the connection is of no use any more.
+                failed = failure(error, operations[index], may_exist=len(commands) > 1)
+                if isinstance(failed, StoreUnavailableError):
+                    # The replies behind this one are unread, so the connection cannot be used again.
                     await connection.disconnect(nowait=True)
-                    raise told from error
-                replies.append(told)  # the others are not concerned
+                    raise failed from error
+                replies.append(failed)  # the other operations have replies of their own
         if missing:
             await self._load(connection, [operations[index] for index in missing])
             again = [commands[index] for index in sorted(missing)]
-            found = await self._round_trip(connection, again, [operations[index] for index in sorted(missing)])
-            for index, reply in zip(sorted(missing), found, strict=True):
+            repeated = await self._round_trip(connection, again, [operations[index] for index in sorted(missing)])
+            for index, reply in zip(sorted(missing), repeated, strict=True):
                 replies[index] = reply
         return replies
 

@@ -1,7 +1,7 @@
-"""Send what the coroutines of one loop turn have to say in one write.
+"""Send the operations of many coroutines in one write.
 
-One write is under way at a time: what comes meanwhile goes together in the next. Idle, an operation leaves at once;
-loaded, a hundred share a round trip.
+One write is under way at a time, and the operations that arrive meanwhile share the next one. Without load an operation
+leaves at once; under load a hundred of them share a round trip.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ PAUSE_SECONDS = 0.2
 
 
 class Pipeline:
-    """Operations of one event loop, repeated until the store answers: each of them may be repeated safely."""
+    """Runs the operations of one event loop. Repeats them until the store answers, because each is safe to repeat."""
 
     def __init__(self, store: AsyncStore) -> None:
         self._store = store
@@ -35,7 +35,7 @@ class Pipeline:
         return future
 
     async def run_for(self, run_id: str, operation: Operation[ResultT]) -> tuple[ResultT, int]:
-        """Return the result of an operation on a run, and the shard of the run. An adopted run is looked for on all."""
+        """Return the result of an operation on a run, and the shard of the run. An adopted run is searched on all."""
         *others, last = locate(run_id, self._store.config.shards)
         for shard in others:
             try:

@@ -49,10 +49,10 @@ def pairs(flat: Sequence[bytes]) -> dict[str, bytes]:
 
 def error_json(error: RunError) -> str:
     """Return the stored form ``{"type", "message", "traceback"}`` of an error, with ``"causes"`` if it has any."""
-    told: dict[str, object] = {"type": error.type, "message": error.message, "traceback": error.traceback}
+    fields: dict[str, object] = {"type": error.type, "message": error.message, "traceback": error.traceback}
     if error.causes:  # never an empty list: Lua would write it back as an object
-        told["causes"] = [{"type": cause.type, "message": cause.message} for cause in error.causes]
-    return json.dumps(told)
+        fields["causes"] = [{"type": cause.type, "message": cause.message} for cause in error.causes]
+    return json.dumps(fields)
 
 
 def errors_json(errors: Sequence[RunError]) -> str:
