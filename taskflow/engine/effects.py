@@ -42,7 +42,7 @@ def perform(shard: int, entry: str, shards: int) -> Steps[None]:
     """Perform an effect. See ``perform_effect``."""
     if entry.startswith(_DELIVER):
         notified = yield from _deliver(shard, entry.removeprefix(_DELIVER), shards)
-        yield [(operations.nodes.drop_effect(entry, told=notified), shard)]
+        yield [(operations.nodes.drop_effect(entry, notified=notified), shard)]
         return
     left = [(shard, entry)]
     while left:

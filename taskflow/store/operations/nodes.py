@@ -136,9 +136,9 @@ def read_effects() -> Operation[list[str]]:
     return Operation("read_effects", (PER_PASS,), read)
 
 
-def drop_effect(entry: str, *, told: int | None = None) -> Operation[int]:
-    """Drop an effect that was performed on all shards. ``told``: how many waiters were notified."""
-    return Operation("drop_effect", (entry, "" if told is None else told), _number)
+def drop_effect(entry: str, *, notified: int | None = None) -> Operation[int]:
+    """Drop an effect that was performed on all shards. ``notified``: the number of waiters."""
+    return Operation("drop_effect", (entry, "" if notified is None else notified), _number)
 
 
 def retire_runs(run_ids: Sequence[str], retention: timedelta) -> Operation[int]:
