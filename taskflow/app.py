@@ -4,6 +4,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import ClassVar, Final, Self
 
@@ -26,6 +27,7 @@ from taskflow.engine.lookup import Lookup
 from taskflow.engine.new_run import Planner
 from taskflow.execution.final_hooks import has_final_hooks
 from taskflow.objects.large_values import LargeValues
+from taskflow.seams.journal import NOWHERE, in_scope
 from taskflow.settings import Settings
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
@@ -177,7 +179,7 @@ class TaskFlow:
         )
 
     def _async_store(self) -> AsyncStore:
-        return AsyncStore(self._store_config(), self.publisher, self._on_ended)
+        return AsyncStore(self._store_config(), self.publisher, self._on_ended, partial(in_scope, NOWHERE))
 
     def _on_ended(self, run_ids: Sequence[str]) -> None:
         """Honour the canvas of runs that a node has ended. Elsewhere a node's upkeep does it, within milliseconds."""

@@ -12,11 +12,12 @@ from datetime import timedelta
 from typing import Final
 
 from taskflow.engine.lookup import Lookup
-from taskflow.engine.results import LOOK_AGAIN_SECONDS, ResultListener
+from taskflow.engine.results import ResultListener
 from taskflow.errors import HistoryUnavailableError, RunNotFoundError
 from taskflow.models import Run, RunError
 from taskflow.objects.large_values import LargeValues
 from taskflow.store import operations
+from taskflow.store.followers import LOOK_AGAIN_SECONDS
 from taskflow.store.operations.canvas import EndedRun, Kind
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_queue

@@ -1,14 +1,17 @@
-"""Second operations: what a script leaves to do on other shards. Who caused it performs it, upkeep what was left."""
+"""Effects: work on other shards that a script could not do itself.
+
+The caller performs an effect at once. Upkeep performs those that callers left undone.
+"""
 
 from typing import Final
 
-from taskflow.engine.steps import Steps, checked, drive, shards_of_run
+from taskflow.engine.steps import Steps, checked, drive
 from taskflow.models import RunError
 from taskflow.store import operations
 from taskflow.store.operations.operation import PER_PASS
 from taskflow.store.operations.waits import complete_item, read_waiters
 from taskflow.store.sync_store import Store
-from taskflow.store.wire import shard_of_run
+from taskflow.store.wire import locate
 
 PARENT_CANCELED: Final = RunError("Canceled", "Canceled with its parent")
 _CANCEL_CHILDREN: Final = "cancel-children:"
@@ -30,16 +33,16 @@ def effect_of_cancel(run_id: str) -> str:
 
 
 def shard_of_effect(run_id: str, shards: int) -> int | None:
-    """Return the shard on which a run's entry is, None when its id does not say: upkeep finds it."""
-    named = shard_of_run(run_id)
-    return 0 if shards == 1 else named
+    """Return the shard on which a run's entry is, None for an adopted run of several shards: upkeep finds the entry."""
+    candidates = locate(run_id, shards)
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def perform(shard: int, entry: str, shards: int) -> Steps[None]:
     """Perform an effect. See ``perform_effect``."""
     if entry.startswith(_DELIVER):
-        told = yield from _deliver(shard, entry.removeprefix(_DELIVER), shards)
-        yield [(operations.nodes.drop_effect(entry, told=told), shard)]
+        notified = yield from _deliver(shard, entry.removeprefix(_DELIVER), shards)
+        yield [(operations.nodes.drop_effect(entry, notified=notified), shard)]
         return
     left = [(shard, entry)]
     while left:
@@ -53,20 +56,20 @@ def perform(shard: int, entry: str, shards: int) -> Steps[None]:
 def _cancel_children(parent_id: str, shard: int) -> Steps[list[str]]:
     canceled: list[str] = []
     while True:
-        (found,) = yield [(operations.runs.cancel_children(parent_id, PARENT_CANCELED), shard)]
-        canceled += checked(found)
-        if len(found) < PER_PASS:
+        (children,) = yield [(operations.runs.cancel_children(parent_id, PARENT_CANCELED), shard)]
+        canceled += checked(children)
+        if len(children) < PER_PASS:
             return canceled
 
 
 def _deliver(shard: int, run_id: str, shards: int) -> Steps[int]:
-    """Tell those who wait for a run's end where they are, and return how many they are."""
-    (found,) = yield [(read_waiters(run_id), shard)]
-    value, waiters = checked(found)
-    tellings = [
-        (complete_item(waiter, value), shard) for waiter in waiters for shard in shards_of_run(waiter.run_id, shards)
+    """Complete the waits for a run's end on the shards of the waiting runs. Returns how many waits there are."""
+    (reading,) = yield [(read_waiters(run_id), shard)]
+    value, waiters = checked(reading)
+    completions = [
+        (complete_item(waiter, value), shard) for waiter in waiters for shard in locate(waiter.run_id, shards)
     ]
-    if tellings:
-        for result in (yield tellings):
+    if completions:
+        for result in (yield completions):
             checked(result)
     return len(waiters)

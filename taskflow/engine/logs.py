@@ -10,7 +10,8 @@ from typing import Any, Final
 from taskflow.engine.lookup import Lookup
 from taskflow.errors import RunNotFoundError
 from taskflow.store import operations
-from taskflow.store.events import EVENTS, entry_id
+from taskflow.store.events import entry_id
+from taskflow.store.keys import EVENTS
 from taskflow.store.operations.encoding import pairs
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_run

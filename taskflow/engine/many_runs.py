@@ -13,13 +13,13 @@ from taskflow.engine.declarations import Declarations
 from taskflow.engine.effects import PARENT_CANCELED, effect_of_cancel, perform
 from taskflow.engine.lookup import Lookup, matches, only_in_history
 from taskflow.engine.new_run import Planner
-from taskflow.engine.steps import Blocking, Steps, Write, checked, found, shards_of_run
+from taskflow.engine.steps import Blocking, Steps, Write, checked, found
 from taskflow.errors import RunNotFoundError, TaskflowError
 from taskflow.models import Run, RunError
 from taskflow.store import operations
 from taskflow.store.operations.making import NewRun
 from taskflow.store.operations.operation import Operation
-from taskflow.store.wire import shard_of_run
+from taskflow.store.wire import locate, shard_of_run
 
 RUNS_A_PART: Final = 100
 _LOOKED_AT: Final = 500
@@ -159,7 +159,7 @@ class ManyRuns:
 
     def _each(self, run_ids: Sequence[str], make: Callable[[str], Operation[Any]]) -> Steps[list[Any]]:
         """Execute one operation for each run, wherever it is; returns results and errors in their order."""
-        shard_sets = [shards_of_run(run_id, self._planner.shards) for run_id in run_ids]
+        shard_sets = [locate(run_id, self._planner.shards) for run_id in run_ids]
         results = iter(
             (
                 yield [

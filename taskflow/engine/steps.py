@@ -12,7 +12,7 @@ from taskflow.errors import TaskflowError
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.operation import Operation
 from taskflow.store.sync_store import Store
-from taskflow.store.wire import names_no_run, shard_of_run
+from taskflow.store.wire import names_no_run
 
 T = TypeVar("T")
 Write = tuple[Operation[Any], int]
@@ -97,12 +97,6 @@ async def _aexecute(store: AsyncStore, step: Step) -> Any:
     if isinstance(step, OnRun):
         return await store.run_for(step.run_id, step.operation)
     return await (asyncio.to_thread(step.call) if isinstance(step, Blocking) else step.awaited())
-
-
-def shards_of_run(run_id: str, shards: int) -> range | list[int]:
-    """Return the shards that a run may be on: all of them for an adopted run, whose id names none."""
-    named = shard_of_run(run_id)
-    return range(shards) if named is None or named >= shards else [named]
 
 
 def found(results: list[Any]) -> Any:

@@ -1,7 +1,7 @@
 """Write the items of streams in the background: one thread a process, one write under way at a time.
 
-Idle, an item leaves at once; loaded, what has gathered during a write goes together in the next. So a token is on its
-way within a fraction of a millisecond, and ten thousand of them take a few dozen round trips.
+Without load an item leaves at once. Under load the items that gather during a write share the next one. So one item
+leaves within a fraction of a millisecond, and ten thousand of them take a few dozen round trips.
 """
 
 import asyncio
@@ -19,21 +19,21 @@ from taskflow.seams.streams import StreamAddress
 from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.streams import StreamLimits, append_items
 from taskflow.store.sync_store import Store
-from taskflow.store.wire import shard_of_run
+from taskflow.store.wire import locate
 
 log = logging.getLogger("taskflow.run")
 MOST_GATHERED: Final = 1000
 MOST_BYTES: Final = 1_000_000
-"""How much of one stream may gather before whoever appends has to wait, and the most that one write takes."""
+"""The most of one stream that gathers before its caller has to wait, and the most that one write takes."""
 _STREAMS_A_WRITE: Final = 100
 _PAUSE_SECONDS: Final = 0.2
 _RESUMING_SECONDS: Final = 2.0
-"""How long the store may know of a run's new claim before its code does: a wait was done, and its node is told."""
+"""The longest time between a resume in the store and the message about it that gives the code its new claim."""
 _RESUMING_PAUSE: Final = 0.05
 
 
 class QueuedWriter:
-    """Implements ``definition.stream_engine.StreamWriter``. Its fields are the sender's, under the sender's lock."""
+    """Implements ``seams.streams.StreamWriter``. The sender owns its fields, under the sender's lock."""
 
     def __init__(self, address: StreamAddress, claim: Callable[[], int] | None, sender: "StreamSender") -> None:
         self.address = address
@@ -44,42 +44,42 @@ class QueuedWriter:
         self.is_queued = False
         self.refusal: Exception | None = None
         self.on_clean: list[Callable[[], None]] = []
-        self._is_refusal_told = False
+        self._is_refusal_raised = False
         self._sender = sender
 
     @property
     def is_dirty(self) -> bool:
-        """Whether something is not yet written, or was refused and nobody was told."""
-        return self.is_queued or (self.refusal is not None and not self._is_refusal_told)
+        """Whether an item is not yet written, or was refused and the refusal was not raised."""
+        return self.is_queued or (self.refusal is not None and not self._is_refusal_raised)
 
     def put(self, document: bytes) -> bool:
-        """Write an item soon. Returns whether so much has gathered that ``flush`` is due."""
-        self._tell_refusal()
+        """Write an item soon. Returns whether so much has gathered that the caller must ``flush``."""
+        self._raise_refusal()
         self._sender.put(self, document)
         return self.size > MOST_BYTES or len(self.gathered) > MOST_GATHERED
 
     def flush(self) -> None:
-        """Return when everything is written, however long the store is away."""
+        """Return once everything is written, however long the store is away."""
         written = threading.Event()
         if self._sender.when_clean(self, written.set):
             written.wait()
-        self._tell_refusal()
+        self._raise_refusal()
 
     async def aflush(self) -> None:
-        """Return when everything is written, however long the store is away."""
+        """Return once everything is written, however long the store is away."""
         loop = asyncio.get_running_loop()
         written = asyncio.Event()
 
-        def tell() -> None:
+        def notify() -> None:
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(written.set)
 
-        if self._sender.when_clean(self, tell):
+        if self._sender.when_clean(self, notify):
             await written.wait()
-        self._tell_refusal()
+        self._raise_refusal()
 
     def take(self) -> list[bytes]:
-        """Take what one write can carry, under the claim of now: a run that waited goes on under another one."""
+        """Take the items that one write carries, under the current claim, because a wait changes the run's claim."""
         if self.claim is not None:
             self.address = self.address._replace(claim=self.claim())
         taken: list[bytes] = []
@@ -93,18 +93,18 @@ class QueuedWriter:
         return taken
 
     def put_back(self, documents: Sequence[bytes]) -> None:
-        """Take what was not written back in front of what has gathered since."""
+        """Put items that were not written in front of those that have gathered since."""
         self.gathered.extendleft(reversed(documents))
         self.size += sum(map(len, documents))
 
-    def _tell_refusal(self) -> None:
+    def _raise_refusal(self) -> None:
         if self.refusal is not None:
-            self._is_refusal_told = True
+            self._is_refusal_raised = True
             raise self.refusal
 
 
 class StreamSender:
-    """The thread. A forked child starts with none of its parent's items and with a thread of its own."""
+    """The sending thread. A forked child begins without its parent's items and starts a thread of its own."""
 
     def __init__(self, store: Store, limits: StreamLimits) -> None:
         self._store, self._limits = store, limits
@@ -133,11 +133,11 @@ class StreamSender:
                 self._thread = threading.Thread(target=self._serve, name="taskflow-streams", daemon=True)
                 self._thread.start()
 
-    def when_clean(self, writer: QueuedWriter, tell: Callable[[], None]) -> bool:
-        """Have it told when all items of a writer are written or refused. Returns False when they are."""
+    def when_clean(self, writer: QueuedWriter, notify: Callable[[], None]) -> bool:
+        """Call ``notify`` once all items of a writer are written or refused. Returns False when they are already."""
         with self._changed:
             if writer.is_queued:
-                writer.on_clean.append(tell)
+                writer.on_clean.append(notify)
             return writer.is_queued
 
     def _serve(self) -> None:
@@ -177,19 +177,19 @@ class StreamSender:
             self._queue.append(writer)
             return
         writer.is_queued = False
-        tells, writer.on_clean = writer.on_clean, []
-        for tell in tells:
-            tell()
+        notifies, writer.on_clean = writer.on_clean, []
+        for notify in notifies:
+            notify()
 
     def _write(self, writers: Sequence[QueuedWriter], appends: Sequence[Operation[int]]) -> list[Any]:
-        """Write until the store answers: each append may be repeated."""
+        """Write until the store answers. Each append is safe to repeat."""
         results: dict[int, Any] = {}
-        shards = [shard_of_run(writer.address.run_id) for writer in writers]
-        named = [index for index, shard in enumerate(shards) if shard is not None and shard < self._store.config.shards]
+        shards = [locate(writer.address.run_id, self._store.config.shards) for writer in writers]
+        named = [index for index, candidates in enumerate(shards) if len(candidates) == 1]
         while len(results) < len(writers):
             try:
-                told = self._store.run_many([(appends[index], shards[index] or 0) for index in named])
-                results |= dict(zip(named, told, strict=True))
+                written = self._store.run_many([(appends[index], shards[index][0]) for index in named])
+                results |= dict(zip(named, written, strict=True))
                 for index in range(len(writers)):
                     if index not in results:
                         results[index] = self._write_one(writers[index].address.run_id, appends[index])
@@ -202,7 +202,7 @@ class StreamSender:
         return [results[index] for index in range(len(writers))]
 
     def _write_one(self, run_id: str, append: Operation[int]) -> object:
-        """Append to an adopted run's stream: its id does not say where it is."""
+        """Append to the stream of an adopted run, which may be on any shard."""
         try:
             return self._store.run_for(run_id, append)
         except StoreUnavailableError:
@@ -212,7 +212,7 @@ class StreamSender:
 
 
 def _may_be_resumed(writer: QueuedWriter, stale: StaleClaimError) -> bool:
-    """Whether the run may only have got a new claim because a wait of it is done."""
+    """Whether the claim may be stale only because a wait of the run is done."""
     now = time.monotonic()
     writer.stale_since = writer.stale_since or now
     return writer.claim is not None and stale.status == "STALE" and now - writer.stale_since < _RESUMING_SECONDS

@@ -1,4 +1,4 @@
-"""The engine behind the streams of runs: append, and read what is there and what comes."""
+"""The engine behind the streams of runs: append items, read them, and follow the stream."""
 
 import asyncio
 import time
@@ -11,17 +11,16 @@ from taskflow.engine.stream_sender import QueuedWriter, StreamSender
 from taskflow.errors import StoreUnavailableError, StreamTimeoutError
 from taskflow.seams.streams import StreamAddress
 from taskflow.seams.waits import Waiter
+from taskflow.store.followers import LOOK_AGAIN_SECONDS, wait_for
 from taskflow.store.notices import Notices
 from taskflow.store.operations.streams import StreamLimits, StreamPart, append_items, ask_item, read_items
 from taskflow.store.sync_store import Store
 
-LOOK_AGAIN_SECONDS: Final = 5.0
-"""How long a reader trusts in being told that there is more."""
 _PAUSE_SECONDS: Final = 0.2
 
 
 class StoreStreamEngine:
-    """Implements ``definition.stream_engine.StreamEngine``."""
+    """Implements ``seams.streams.StreamEngine``."""
 
     def __init__(self, store: Store, loop: Callable[[], Loop], limits: StreamLimits) -> None:
         self._store = store
@@ -42,15 +41,15 @@ class StoreStreamEngine:
         return await self._loop().store.run_for(address.run_id, appended)
 
     def ask(self, address: StreamAddress, index: int, waiter: Waiter) -> None:
-        """Let a run's wait be done by an item of one of its input streams."""
+        """Let an item of a run's input stream complete a wait of the run."""
         self._store.run_for(address.run_id, ask_item(address, index, waiter))
 
     async def aask(self, address: StreamAddress, index: int, waiter: Waiter) -> None:
-        """Let a run's wait be done by an item of one of its input streams."""
+        """Let an item of a run's input stream complete a wait of the run."""
         await self._loop().store.run_for(address.run_id, ask_item(address, index, waiter))
 
     def writer(self, address: StreamAddress, claim: Callable[[], int] | None = None) -> QueuedWriter:
-        """Return who appends many items."""
+        """Return a writer that appends many items in the background."""
         return QueuedWriter(address, claim, self._sender)
 
     def read(
@@ -71,12 +70,12 @@ class StoreStreamEngine:
         with self._notices.listening(part.channel) as news:
             while not self._is_closed:
                 news.clear()
-                found = self._look(reading)
-                if found is not None:
-                    yield from reading.items(found)
-                    if found.is_last or not (follow or found.items):
+                further = self._look(reading)
+                if further is not None:
+                    yield from reading.items(further)
+                    if further.is_last or not (follow or further.items):
                         return
-                    if found.items:
+                    if further.items:
                         continue
                 news.wait(reading.patience())
 
@@ -94,15 +93,15 @@ class StoreStreamEngine:
         with loop.notices.listening(part.channel) as news:
             while True:
                 news.clear()
-                found = await self._alook(reading, loop)
-                if found is not None:
-                    for item in reading.items(found):
+                further = await self._alook(reading, loop)
+                if further is not None:
+                    for item in reading.items(further):
                         yield item
-                    if found.is_last or not (follow or found.items):
+                    if further.is_last or not (follow or further.items):
                         return
-                    if found.items:
+                    if further.items:
                         continue
-                await _wait_for(news, reading.patience())
+                await wait_for(news, reading.patience())
 
     def close(self) -> None:
         """End the readings, and the thread that listens for them."""
@@ -125,39 +124,31 @@ class StoreStreamEngine:
 
 
 class _Reading:
-    """How far one reader is. No I/O."""
+    """The position of one reader. No I/O."""
 
     def __init__(self, address: StreamAddress, start: int, timeout: timedelta | None) -> None:
         self.address = address
         self.index = start
         self._timeout = timeout
-        self._heard = time.monotonic()
+        self._newest = time.monotonic()
 
     def items(self, part: StreamPart) -> Generator[bytes]:
-        """Yield what was read. The time that whoever reads takes is not counted as silence."""
+        """Yield the items of a part. The time that the reader takes for them does not count as silence."""
         for item in part.items:
             self.index += 1
             yield item
         if part.items:
-            self._heard = time.monotonic()
+            self._newest = time.monotonic()
 
     def patience(self) -> float:
         """Return how many seconds to wait before looking again.
 
         Raises:
-            StreamTimeoutError: It was silent for too long.
+            StreamTimeoutError: No item came in time.
         """
         if self._timeout is None:
             return LOOK_AGAIN_SECONDS
-        left = self._heard + self._timeout.total_seconds() - time.monotonic()
+        left = self._newest + self._timeout.total_seconds() - time.monotonic()
         if left <= 0:
             raise StreamTimeoutError(self.address.run_id, self.address.name, self.index, self._timeout)
         return min(left, LOOK_AGAIN_SECONDS)
-
-
-async def _wait_for(news: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await news.wait()
-    except TimeoutError:
-        return

@@ -8,7 +8,7 @@ from taskflow.definition.calls.idempotency import IdempotencyKey
 from taskflow.definition.calls.tokens import Token, TokenPage
 from taskflow.definition.context import current_context
 from taskflow.engine.loops import Loop
-from taskflow.engine.steps import Steps, adrive, drive, shards_of_run
+from taskflow.engine.steps import Steps, adrive, drive
 from taskflow.errors import TokenDataError, TokenNotFoundError, WaitError
 from taskflow.seams.tokens import TokenOptions, TokenQuery
 from taskflow.seams.waits import Waiter
@@ -16,7 +16,7 @@ from taskflow.store import operations
 from taskflow.store.operations.tokens import NewToken
 from taskflow.store.operations.waits import complete_item
 from taskflow.store.sync_store import Store
-from taskflow.store.wire import new_token_id, shard_of_queue, shard_of_run, shard_of_token
+from taskflow.store.wire import locate, new_token_id, shard_of_queue, shard_of_run, shard_of_token
 
 _CURSOR = re.compile(r"\d+:token_[0-9a-f]+")
 
@@ -114,7 +114,7 @@ class TokenEngine:
         completed = yield operations.tokens.watch_token(token_id, waiter), self._shard(token_id)
         timeout, value = completed
         if value:
-            yield [(complete_item(waiter, value), shard) for shard in shards_of_run(waiter.run_id, self._shards)]
+            yield [(complete_item(waiter, value), shard) for shard in locate(waiter.run_id, self._shards)]
         return timeout
 
     def _list(self, query: TokenQuery) -> Steps[TokenPage]:

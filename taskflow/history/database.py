@@ -1,4 +1,4 @@
-"""The connection to the history's database: where it is, how it is opened, and how its loss is noticed."""
+"""The connection to the history's database: its address, its opening, and the detection of its loss."""
 
 import fcntl
 import logging
@@ -30,7 +30,7 @@ _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def database_url(settings: Settings) -> URL | None:
-    """Return where the history is, None when there is none.
+    """Return the address of the history, None when there is none.
 
     Raises:
         SettingsError: The address can't be read.
@@ -53,7 +53,7 @@ def database_url(settings: Settings) -> URL | None:
 
 
 class Database:
-    """One process's way to the history. Survives forks, restarts of the server, and a deleted SQLite file."""
+    """One process's connection to the history. Survives forks, restarts of the server, and a deleted SQLite file."""
 
     def __init__(self, url: URL) -> None:
         self.url = url
@@ -65,7 +65,7 @@ class Database:
 
     @property
     def address(self) -> str:
-        """Where it is, for messages: without the password."""
+        """Its address without the password, for messages."""
         return self.path.as_posix() if self.is_sqlite else self.url.set(query={}).render_as_string(hide_password=True)
 
     @property
@@ -79,7 +79,7 @@ class Database:
         Raises:
             HistoryUnavailableError: It did not answer, or its schema is one of a newer version.
         """
-        from taskflow.history.migrate import migrate  # Alembic is for those who write
+        from taskflow.history.migrate import migrate  # only writers need Alembic
 
         if not self.is_sqlite:
             with self.writing() as connection:
@@ -98,7 +98,7 @@ class Database:
         """
         if self.is_lost():
             raise HistoryUnavailableError(f"{self.path} was deleted or replaced")
-        with _told(), self._current().connect() as connection:
+        with _our_errors(), self._current().connect() as connection:
             if self.is_sqlite:
                 connection = connection.execution_options(taskflow_begin="BEGIN IMMEDIATE")
             else:
@@ -113,7 +113,7 @@ class Database:
         Raises:
             HistoryUnavailableError: The database did not answer.
         """
-        with _told(), self._current().connect() as connection:
+        with _our_errors(), self._current().connect() as connection:
             if not self.is_sqlite:
                 _prepare_statements(connection, after=None)
             yield connection
@@ -153,10 +153,10 @@ class Database:
         if not self.is_sqlite:
             return None
         try:
-            found = self.path.stat()
+            status = self.path.stat()
         except FileNotFoundError:
             return (0, 0) if self._file else None
-        return found.st_dev, found.st_ino
+        return status.st_dev, status.st_ino
 
     @contextmanager
     def _creating(self) -> Generator[None]:
@@ -205,7 +205,7 @@ def _engine(url: URL) -> Engine:
 
 
 def _prepare_statements(connection: Connection, *, after: int | None) -> None:
-    """Have psycopg prepare statements for writing, which repeat, and not for filters.
+    """Make psycopg prepare the statements that write, because those repeat, and not the filters.
 
     A prepared statement's general plan does not know how rare a filter's value is.
     """
@@ -234,7 +234,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def _told() -> Generator[None]:
+def _our_errors() -> Generator[None]:
     """Turn the driver's errors into ours, without statements and values."""
     try:
         yield

@@ -1,7 +1,7 @@
 """Turn a filter into one statement that reads as many index entries as it returns runs, or little more.
 
 A filter with several values is a union of one limited query a value: sorting everything that has any of them would
-read it all. Tags and errors have tables of their own, whose indexes end in the runs' order, too.
+read all of it. Tags and errors have tables of their own, whose indexes end in the runs' order, too.
 """
 
 import base64
@@ -17,9 +17,10 @@ from sqlalchemy.sql.selectable import CTE
 
 from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.errors import RunFilterError
-from taskflow.history.rows import clean, milliseconds
+from taskflow.history.rows import clean
 from taskflow.history.writer import ERRORS, RUNS, TAGS
 from taskflow.models import RunStatus
+from taskflow.store.operations.encoding import first_millisecond
 
 Condition = ColumnElement[bool]
 LISTED: Final = tuple(name for name in RUNS.c.keys() if name not in ("payload", "output", "metadata"))  # noqa: SIM118
@@ -31,7 +32,7 @@ _trigrams = table("taskflow_error_trigrams", column("rowid"), column("text"))
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The place of the last run of a page."""
+    """The position of the last run of a page."""
 
     created: int
     id: str
@@ -69,17 +70,17 @@ def listing(
     """Return the statement of up to ``limit`` runs.
 
     Args:
-        is_error_rare: Few runs have the text in their error: read them all by the trigram index of SQLite, and sort.
-            PostgreSQL finds that out by itself.
+        is_error_rare: Few runs have the text in their error, so that all of them are read by the trigram index of
+            SQLite and sorted. PostgreSQL plans that by itself.
     """
-    found = [
+    branches = [
         _branch(environment, wanted, values, limit, after, is_error_rare=is_error_rare) for values in _values(wanted)
     ]
     columns = [RUNS.c[name] for name in LISTED]
-    if len(found) == 1:
-        keys = found[0].subquery("found")
+    if len(branches) == 1:
+        keys = branches[0].subquery("found")
     else:
-        keys = union(*(select(branch.subquery()) for branch in found)).subquery("found")
+        keys = union(*(select(branch.subquery()) for branch in branches)).subquery("found")
     newest = select(keys).order_by(keys.c.created.desc(), keys.c.id.desc()).limit(limit).subquery("newest")
     return (
         select(*columns)
@@ -92,8 +93,8 @@ def is_rare(connection: Connection, error: str | None) -> bool:
     """Whether SQLite's trigram index finds at most 2,000 runs with a text of at least three letters in their error."""
     if error is None or connection.dialect.name != "sqlite" or len(needle(error)) < TRIGRAM:
         return False
-    found = connection.execute(select(_trigrams.c.rowid).where(_matches(error)).limit(RARE + 1))
-    return len(found.all()) <= RARE
+    rows = connection.execute(select(_trigrams.c.rowid).where(_matches(error)).limit(RARE + 1)).all()
+    return len(rows) <= RARE
 
 
 def explain(connection: Connection, statement: Select[Any]) -> list[str]:
@@ -112,12 +113,14 @@ def _values(wanted: RunFilter) -> list[_Values]:
     statuses: Sequence[RunStatus | None] = wanted.statuses or (None,)
     tasks: Sequence[str | None] = wanted.tasks or (None,)
     tags: Sequence[str | None] = wanted.tags or (None,)
-    found = [_Values(*values) for values in itertools.product(statuses, tasks, tags)]
-    if len(found) > MOST_BRANCHES:
+    combinations = [_Values(*values) for values in itertools.product(statuses, tasks, tags)]
+    if len(combinations) > MOST_BRANCHES:
         raise RunFilterError(
-            "filter", f"{len(found)} combinations", f"List at most {MOST_BRANCHES} of statuses, tasks and tags at once."
+            "filter",
+            f"{len(combinations)} combinations",
+            f"List at most {MOST_BRANCHES} of statuses, tasks and tags at once.",
         )
-    return found
+    return combinations
 
 
 def _branch(
@@ -145,9 +148,9 @@ def _page(
     created: Any, run_id: Any, wanted: RunFilter, conditions: list[Condition], limit: int, after: Cursor | None
 ) -> Select[Any]:
     if wanted.created_from is not None:
-        conditions.append(created >= milliseconds(wanted.created_from))
+        conditions.append(created >= first_millisecond(wanted.created_from))
     if wanted.created_to is not None:
-        conditions.append(created < milliseconds(wanted.created_to))
+        conditions.append(created < first_millisecond(wanted.created_to))
     if after is not None:
         conditions.append(tuple_(created, run_id) < (after.created, after.id))
     keys = select(created.label("created"), run_id.label("id")).where(*conditions)
@@ -155,7 +158,7 @@ def _page(
 
 
 def _attributes(runs: Any, wanted: RunFilter, values: _Values, *, tag: str | None) -> list[Condition]:
-    """Return what must hold of a run's own columns, and of its tags when they are not what is walked through."""
+    """Return the conditions on a run's own columns, and on its tags unless the tags' own index is read."""
     given = {
         runs.status: values.status and values.status.value,
         runs.task_id: values.task,
@@ -168,12 +171,12 @@ def _attributes(runs: Any, wanted: RunFilter, values: _Values, *, tag: str | Non
         runs.root_id: wanted.root,
         runs.idempotency_key: wanted.idempotency_key,
     }
-    found: list[Condition] = [column == clean(value) for column, value in given.items() if value is not None]
+    conditions: list[Condition] = [column == clean(value) for column, value in given.items() if value is not None]
     if wanted.is_test is not None:  # the bare column, as the partial index has it
-        found.append(runs.is_test if wanted.is_test else not_(runs.is_test))
+        conditions.append(runs.is_test if wanted.is_test else not_(runs.is_test))
     if tag is not None:
-        found.append(select(TAGS.c.tag).where(TAGS.c.run_id == runs.id, TAGS.c.tag == clean(tag)).exists())
-    return found
+        conditions.append(select(TAGS.c.tag).where(TAGS.c.run_id == runs.id, TAGS.c.tag == clean(tag)).exists())
+    return conditions
 
 
 def _joined(run_id: ColumnElement[str], conditions: list[Condition]) -> list[Condition]:
@@ -181,7 +184,7 @@ def _joined(run_id: ColumnElement[str], conditions: list[Condition]) -> list[Con
 
 
 def _rare(error: str) -> CTE:
-    """Return the runs whose error has a text, read by the trigram index whatever else the filter says."""
+    """Return the runs whose error has a text, read by the trigram index whatever the other conditions are."""
     numbers = select(_trigrams.c.rowid).where(_matches(error))
     ids = select(ERRORS.c.run_id).where(ERRORS.c.number.in_(numbers))
     return select(*(RUNS.c[name] for name in LISTED)).where(RUNS.c.id.in_(ids)).cte("rare").prefix_with("MATERIALIZED")

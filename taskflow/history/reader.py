@@ -1,4 +1,4 @@
-"""Look runs up in the history. Blocking: coroutines call it in a thread."""
+"""Read runs from the history. Blocking: coroutines call it in a thread."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ LONGEST: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class HistoryEvent:
-    """What happened to a run, in order of ``position``.
+    """One event of a run. Events are in the order of ``position``.
 
     Attributes:
         at_ms: When, by the store's clock.
@@ -42,7 +42,7 @@ class Reader:
         self._environment = environment
 
     def address(self) -> str:
-        """Return where the history is, without a password, once it has answered."""
+        """Return the address of the history without its password, once it has answered."""
         self.is_ready()
         return self._database.address
 
@@ -59,7 +59,7 @@ class Reader:
             if row is None:
                 return None
             tries = select(ATTEMPTS).where(ATTEMPTS.c.run_id == run_id).order_by(ATTEMPTS.c.number)
-            return run_of(row, tuple(attempt_of(found) for found in connection.execute(tries).mappings()))
+            return run_of(row, tuple(attempt_of(each) for each in connection.execute(tries).mappings()))
 
         return self._read(look, None)
 
@@ -84,10 +84,10 @@ class Reader:
         return self._read(look, RunPage(()))
 
     def events(self, run_id: str, after: int | None = None, limit: int = 1000) -> list[HistoryEvent]:
-        """Return what happened to a run, oldest first.
+        """Return the events of a run, oldest first.
 
         Args:
-            after: The ``position`` of the last event that is known.
+            after: The ``position`` of the newest known event.
         """
         statement = (
             select(EVENTS)

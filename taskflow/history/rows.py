@@ -1,4 +1,4 @@
-"""A run's record in the store as rows, and rows as a run. What has no column stays in ``record`` under its own name."""
+"""Turn a run's record in the store into rows, and rows into a run. Fields without a column stay in ``record``."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from taskflow.store.operations.encoding import error_json, instant, run_error
 
 Row = dict[str, Any]
 SEARCHED: Final = 500
-"""How many characters of an error's type and message can be searched."""
+"""The number of characters of an error's type and message that can be searched."""
 _COLUMNS: Final = {
     "task": "task_id",
     "status": "status",
@@ -90,7 +90,7 @@ def attempt_of(row: Mapping[Any, Any]) -> Attempt:
 
 
 def clean(text: str) -> str:
-    """Return the text without what PostgreSQL's text or UTF-8 can't hold: NUL and lone surrogates."""
+    """Return the text without NUL and lone surrogates, which PostgreSQL's text or UTF-8 cannot hold."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
 
 

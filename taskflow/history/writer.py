@@ -21,7 +21,7 @@ TRIMMED: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is written together.
+    """The rows of one transaction.
 
     Attributes:
         runs: Rows of records that were in the store.
@@ -66,20 +66,20 @@ class Writer:
     def position(self, shard: int) -> int | None:
         """Return how far a shard's stream is in this database, None when it must be rebuilt from the store."""
         with self._database.reading() as connection:
-            found = connection.execute(
+            feed = connection.execute(
                 select(FeedRow.position, FeedRow.is_complete).where(
                     FeedRow.environment == self._environment, FeedRow.shard == shard
                 )
             ).one_or_none()
-        return found.position if found is not None and found.is_complete else None
+        return feed.position if feed is not None and feed.is_complete else None
 
     def known(self, run_ids: Iterable[str]) -> set[str]:
-        """Return which of these runs are here."""
+        """Return which of these runs the history has."""
         with self._database.reading() as connection:
             return set(connection.execute(select(RunRow.id).where(RunRow.id.in_(list(run_ids)))).scalars())
 
     def set_position(self, shard: int, position: int, *, is_complete: bool) -> None:
-        """Say how far the stream is, and whether everything before it is here."""
+        """Record how far the stream is, and whether the history has everything before that."""
         row = {"environment": self._environment, "shard": shard, "position": position, "is_complete": is_complete}
         with self._database.writing() as connection:
             insert = _insert(connection, FEEDS)

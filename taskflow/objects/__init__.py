@@ -1,1 +1,1 @@
-"""Payloads and outputs too large for the run store: objects of an fsspec file system. Records hold addresses."""
+"""Payloads and outputs that are too large for the run store: objects of an fsspec file system, named by address."""

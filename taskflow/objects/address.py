@@ -1,6 +1,7 @@
-"""Addresses of large values, as records hold them instead of JSON. Pure.
+"""Addresses of large values, which records hold instead of JSON. No I/O.
 
-An address is ``@<day>/<run id>/<kind>-<32 hex digits>``. No JSON begins with ``@``, so a value says itself which it is.
+An address is ``@<day>/<run id>/<kind>-<32 hex digits>``. No JSON begins with ``@``, so the first character separates
+the two.
 """
 
 import re
@@ -18,13 +19,13 @@ _LONGEST_FOLDER: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a large value is: ``name`` is a path below the object store's root."""
+    """The address of a large value: ``name`` is a path below the object store's root."""
 
     name: str
 
     @property
     def stored(self) -> bytes:
-        """What the record holds."""
+        """The text that the record holds."""
         return MARK + self.name.encode()
 
     @property
@@ -35,24 +36,24 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class LargeValue:
-    """A value that is to be written as an object."""
+    """A value to write as an object."""
 
     address: Address
     document: bytes
 
 
 def is_address(stored: bytes) -> bool:
-    """Whether a stored value is an address, and no JSON."""
+    """Whether a stored value is an address and not JSON."""
     return stored[:1] == MARK
 
 
 def address_of(stored: bytes) -> Address:
-    """Return the address that a record holds, whatever it says: see ``is_ours``."""
+    """Return the address that a record holds, unchecked: see ``is_ours``."""
     return Address(stored[1:].decode(errors="replace"))
 
 
 def new_address(run_id: str, kind: Kind, now: datetime) -> Address | None:
-    """Return an address that nobody can guess and no other attempt has; None for a run id too long for a path."""
+    """Return a random address that no other attempt has; None for a run id that is too long for a path."""
     folder = quote(run_id, safe="").replace(".", "%2E")
     if not 1 <= len(folder) <= _LONGEST_FOLDER:
         return None

@@ -1,7 +1,7 @@
 """Write, read and delete large values. Blocking, from any thread and after any fork: coroutines call it in a thread.
 
-An object is complete before its address is written down, is never changed, and its name is never used again. The object
-store's own durability is that of what the user has configured.
+An object is complete before a record names it, is never changed, and its name is never used again. Its durability is
+that of the configured file system.
 """
 
 import os
@@ -21,7 +21,7 @@ from taskflow.objects.address import Address, Kind, LargeValue, address_of, is_a
 
 T = TypeVar("T")
 PAUSES: Final = (0.1, 0.4)
-"""Seconds between the tries of one request: a moment's trouble fails no run."""
+"""Seconds between the tries of one request, so that a short failure does not fail a run."""
 
 
 class LargeValues:
@@ -29,7 +29,7 @@ class LargeValues:
 
     Args:
         url: An fsspec URL, or the path of a local folder, which is made for this user alone.
-        inline_limit: Up to so many bytes of JSON a value stays in the record.
+        inline_limit: Values of up to so many bytes of JSON stay in the record.
     """
 
     def __init__(self, url: str, environment: str, inline_limit: int) -> None:
@@ -38,7 +38,7 @@ class LargeValues:
 
     @property
     def scheme(self) -> str:
-        """Which kind of file system it is, for messages: a URL may hold a password."""
+        """The kind of file system, for messages: a URL may hold a password."""
         scheme, separator, _ = self._url.partition("://")
         return scheme if separator else f"the folder {self._url}"
 
@@ -47,7 +47,7 @@ class LargeValues:
         return len(document) > self._inline_limit
 
     def planned(self, run_id: str, kind: Kind, document: bytes) -> LargeValue | None:
-        """Return what is to be written before the record is, None for a value that stays in it. No I/O."""
+        """Return the object to write before the record, None for a value that stays in the record. No I/O."""
         address = new_address(run_id, kind, datetime.now(UTC)) if self.is_large(document) else None
         return LargeValue(address, document) if address else None
 
@@ -55,15 +55,15 @@ class LargeValues:
         """Write an object.
 
         Raises:
-            ObjectStoreError: It was not taken.
+            ObjectStoreError: It could not be written.
         """
         self._tried("take", large.address, lambda files, path: self._put(files, path, large.document))
 
     def store_output(self, run_id: str, document: bytes) -> bytes:
-        """Return what the record is to hold of an output, once it is written.
+        """Write an output if it is large. Returns the text that the record holds: the output or its address.
 
         Raises:
-            ObjectStoreError: It was not taken.
+            ObjectStoreError: It could not be written.
         """
         large = self.planned(run_id, "output", document)
         if large is None:
@@ -72,7 +72,7 @@ class LargeValues:
         return large.address.stored
 
     def load(self, stored: bytes) -> bytes:
-        """Return the JSON of a stored value: itself, or the object at the address that it is.
+        """Return the JSON of a stored value: the value itself, or the object at its address.
 
         Raises:
             ObjectStoreError: The object can't be read.
@@ -96,12 +96,12 @@ class LargeValues:
         return replace(run, payload=self._value(run.payload), output=self._value(run.output))
 
     def discard(self, large: LargeValue) -> None:
-        """Delete an object that no record names. One that can't be deleted is deleted by age."""
+        """Delete an object that no record names. If that fails, the sweep deletes it once it is old."""
         with suppress(ObjectStoreError):
             self._tried("delete", large.address, lambda files, path: files.rm_file(path))
 
     def delete(self, *parts: str) -> None:
-        """Delete a day's folder, a run's, or an object, with all that it holds.
+        """Delete the folder of a day or of a run, or an object.
 
         Raises:
             ObjectStoreError: It was not deleted.
@@ -114,8 +114,8 @@ class LargeValues:
         Raises:
             ObjectStoreError: They can't be listed.
         """
-        found = self._tried("list", Address("/".join(parts)), _list)
-        yield from sorted(path.rstrip("/").rpartition("/")[2] for path in found)
+        paths = self._tried("list", Address("/".join(parts)), _list)
+        yield from sorted(path.rstrip("/").rpartition("/")[2] for path in paths)
 
     def _value(self, value: object) -> object:
         return from_json(self.load(value.stored)) if isinstance(value, Address) else value
@@ -151,12 +151,12 @@ class LargeValues:
 
 
 def is_resolved(run: Run) -> bool:
-    """Whether a run holds values only, and no address."""
+    """Whether a run holds values and not addresses."""
     return not isinstance(run.payload, Address) and not isinstance(run.output, Address)
 
 
 def _delete(files: Any, path: str) -> None:
-    with suppress(FileNotFoundError):  # another has, or the file system has no folders
+    with suppress(FileNotFoundError):  # another node has deleted it, or the file system has no folders
         files.rm(path, recursive=True)
 
 

@@ -1,1 +1,1 @@
-"""The run store: one Lua script an operation, described once, executed by a blocking and an asyncio shell."""
+"""The run store. An operation is one Lua script, described once; a blocking and an asyncio shell execute it."""

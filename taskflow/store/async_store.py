@@ -2,33 +2,42 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, TypeVar, cast
 
 from redis.exceptions import ResponseError
 
 from taskflow.errors import StoreScriptError, StoreUnavailableError
-from taskflow.seams.journal import NOWHERE, in_scope
 from taskflow.store.connections import scripts
 from taskflow.store.connections.failures import failure, reason
 from taskflow.store.connections.pools import AsyncConnections, packed
 from taskflow.store.connections.replicas import Replicas
+from taskflow.store.operations.batches import read_statuses
 from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.tickets import Ticket
 from taskflow.store.sync_store import PAUSE_SECONDS, UNREACHABLE, OnEnded, TicketPublisher
-from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
+from taskflow.store.wire import StoreConfig, Wire, is_missing, locate
 
 ResultT = TypeVar("ResultT")
 log = logging.getLogger("taskflow.store")
 
 
 class AsyncStore:
-    """Runs operations from the coroutines of one event loop."""
+    """Runs operations from the coroutines of one event loop.
+
+    Args:
+        task_scope: Makes the context in which redis-py makes tasks: on Python 3.11 one for each write.
+    """
 
     def __init__(
-        self, config: StoreConfig, publisher: TicketPublisher | None = None, on_ended: OnEnded | None = None
+        self,
+        config: StoreConfig,
+        publisher: TicketPublisher | None = None,
+        on_ended: OnEnded | None = None,
+        task_scope: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
+        self._task_scope = task_scope
         self.config = config
         self._on_ended = on_ended
         self._wire = Wire(config)
@@ -52,15 +61,21 @@ class AsyncStore:
         return result
 
     async def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:
-        """Execute an operation on the shard of a run; an adopted run is looked for on every shard."""
-        shard = shard_of_run(run_id)
-        if shard is not None and shard < self.config.shards:
-            return await self.run(operation, shard=shard)
-        for candidate in range(self.config.shards - 1):
-            replies, _ = await self._execute([self._wire.command(operation, candidate)], [operation])
+        """Execute an operation on the shard of a run. An adopted run is searched on every shard."""
+        *others, last = locate(run_id, self.config.shards)
+        for shard in others:
+            replies, _ = await self._execute([self._wire.command(operation, shard)], [operation])
             if isinstance(replies[0], StoreScriptError) or not is_missing(replies[0]):
                 return await self._read(operation, replies)
-        return await self.run(operation, shard=self.config.shards - 1)
+        return await self.run(operation, shard=last)
+
+    async def shard_of(self, run_id: str) -> int:
+        """Return the shard of a run; the last one for an adopted run that no shard knows."""
+        *others, last = locate(run_id, self.config.shards)
+        for shard in others:
+            if (await self.run(read_statuses([run_id]), shard=shard))[0]:
+                return shard
+        return last
 
     async def run_many(self, operations: Sequence[tuple[Operation[Any], int]]) -> list[Any]:
         """Execute operations, each with its shard, in one write. Returns each one's result or the error it reads as.
@@ -76,7 +91,7 @@ class AsyncStore:
         replies, answers = await self._execute(commands, described)
         results, tickets = self._wire.read_many(described, replies)
         await self._publish(tickets)
-        self._tell_ended(replies)
+        self._report_ended(replies)
         self._replicas.check(answers, described, results)
         return results
 
@@ -88,7 +103,7 @@ class AsyncStore:
         Raises:
             StoreUnavailableError: No connection.
         """
-        with in_scope(NOWHERE):
+        with self._task_scope():
             return await self._read_stream(name, after, shard, block_ms, count)
 
     async def _read_stream(
@@ -125,7 +140,7 @@ class AsyncStore:
             raise replies[0]
         result, tickets = self._wire.read(operation, replies[0])
         await self._publish(tickets)
-        self._tell_ended(replies)
+        self._report_ended(replies)
         return result
 
     async def _publish(self, tickets: Sequence[Ticket]) -> None:
@@ -140,8 +155,8 @@ class AsyncStore:
         except Exception as error:  # noqa: BLE001 - upkeep publishes the tickets again
             log.warning("tickets.unpublished: %s", error, extra={"runs": [ticket.run_id for ticket in tickets]})
 
-    def _tell_ended(self, replies: Sequence[Any]) -> None:
-        """Hand on the runs that ended with a canvas. Whoever takes them does not block the loop."""
+    def _report_ended(self, replies: Sequence[Any]) -> None:
+        """Report the runs that ended with a canvas. The callback does not block the loop."""
         if self._on_ended is None:
             return
         known = [reply for reply in replies if not isinstance(reply, StoreScriptError)]
@@ -152,11 +167,8 @@ class AsyncStore:
     async def _execute(
         self, commands: Sequence[Any], operations: Sequence[Operation[Any] | None]
     ) -> tuple[list[Any], list[Any]]:
-        """Exchange commands for replies, and for what replicas answer if they are asked.
-
-        What redis-py makes tasks for is no branch of a durable function.
-        """
-        with in_scope(NOWHERE):
+        """Exchange commands for replies, and for the answers about replicas if the operations need any."""
+        with self._task_scope():
             return await self._exchange(commands, operations)
 
     async def _exchange(
@@ -202,17 +214,17 @@ class AsyncStore:
                     replies.append(None)
                     missing.add(index)
                     continue
-                told = failure(error, operations[index], may_exist=len(commands) > 1)
-                if isinstance(told, StoreUnavailableError):
-                    # The replies behind this one are unread: the connection is of no use any more.
+                failed = failure(error, operations[index], may_exist=len(commands) > 1)
+                if isinstance(failed, StoreUnavailableError):
+                    # The replies behind this one are unread, so the connection cannot be used again.
                     await connection.disconnect(nowait=True)
-                    raise told from error
-                replies.append(told)  # the others are not concerned
+                    raise failed from error
+                replies.append(failed)  # the other operations have replies of their own
         if missing:
             await self._load(connection, [operations[index] for index in missing])
             again = [commands[index] for index in sorted(missing)]
-            found = await self._round_trip(connection, again, [operations[index] for index in sorted(missing)])
-            for index, reply in zip(sorted(missing), found, strict=True):
+            repeated = await self._round_trip(connection, again, [operations[index] for index in sorted(missing)])
+            for index, reply in zip(sorted(missing), repeated, strict=True):
                 replies[index] = reply
         return replies
 

@@ -1,6 +1,6 @@
-"""The stream of what happened to runs, read by the consumer group that feeds the history."""
+"""The stream of events of runs, and the consumer group that feeds the history from it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -8,11 +8,11 @@ from typing import Any, Final
 from redis.exceptions import ResponseError
 
 from taskflow.errors import StoreUnavailableError
+from taskflow.store.keys import EVENTS
 from taskflow.store.operations.encoding import milliseconds, pairs
 from taskflow.store.operations.operation import Operation
 from taskflow.store.sync_store import Store
 
-EVENTS: Final = "events"
 GROUP: Final = "history"
 KEPT: Final = 200_000
 """About how many entries the scripts keep in a shard's stream (its MAXLEN)."""
@@ -30,18 +30,18 @@ class Event:
 
     @property
     def position(self) -> int:
-        """The entry's place in its stream as a number that sorts like its id."""
+        """The entry's id as a number that sorts in the same way."""
         return position(self.id)
 
     @property
     def at_ms(self) -> int:
-        """When it was written, by the store's clock."""
+        """The store's time at which it was written."""
         return self.position >> _SEQUENCE_BITS
 
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """Where the stream and its group stand. Positions are those of entries, 0 for none."""
+    """The positions of the stream and of its group: each that of an entry, 0 for none."""
 
     first: int
     last: int
@@ -52,7 +52,7 @@ class StreamState:
     pending: int
 
     def has_lost_after(self, position: int) -> bool:
-        """Whether entries behind a position were trimmed. True, too, when exactly those up to it were."""
+        """Whether entries behind a position were trimmed. Also true when exactly the entries up to it were."""
         return position < (self.first or self.last) and self.trimmed > 0
 
     @property
@@ -63,7 +63,7 @@ class StreamState:
 
 
 class GroupMissingError(Exception):
-    """The stream or its group is gone: the store was emptied."""
+    """The store was emptied: the stream or its group does not exist."""
 
 
 def position(entry_id: str) -> int:
@@ -77,13 +77,19 @@ def entry_id(number: int) -> str:
     return f"{number >> _SEQUENCE_BITS}-{number & (1 << _SEQUENCE_BITS) - 1}"
 
 
+def event_of(entry_id: str, fields: Mapping[str, bytes]) -> Event:
+    """Return the event of a stream entry."""
+    run, kind, value = (fields.get(name, b"").decode(errors="replace") for name in ("run", "kind", "value"))
+    return Event(entry_id, run, kind, value)
+
+
 def read_record(run_id: str) -> Operation[dict[str, bytes] | None]:
     """Read the fields of a run's hash, None when the store has none."""
     return Operation("read_run", (run_id,), lambda code, value: dict(pairs(value)) if code == 1 else None)
 
 
 class EventGroup:
-    """The group's side of one shard's stream. Every method raises ``StoreUnavailableError`` without an answer."""
+    """The consumer group of one shard's stream. Every method raises ``StoreUnavailableError`` without an answer."""
 
     def __init__(self, store: Store, shard: int) -> None:
         self._store = store
@@ -92,14 +98,14 @@ class EventGroup:
         self._key = f"{self._base}:{EVENTS}"
 
     def create(self) -> bool:
-        """Make the group from the stream's beginning. Returns False when it was there."""
+        """Make the group from the stream's beginning. Returns False when it existed."""
         (reply,) = self._store.send([("XGROUP", "CREATE", self._key, GROUP, "0", "MKSTREAM")])
         if isinstance(reply, ResponseError) and "BUSYGROUP" not in str(reply):
             raise StoreUnavailableError(str(reply))
         return not isinstance(reply, ResponseError)
 
     def state(self) -> StreamState:
-        """Return where stream and group stand.
+        """Return the positions of stream and group.
 
         Raises:
             GroupMissingError: There is none.
@@ -108,15 +114,15 @@ class EventGroup:
         return _state(stream, groups)
 
     def read(self, consumer: str, count: int) -> tuple[StreamState, list[Event]]:
-        """Read new entries, and the state just before: trimming can't come between.
+        """Read new entries, and the state just before in one transaction, so that no trimming comes between.
 
         Raises:
             GroupMissingError: There is no such group.
         """
         read = ("XREADGROUP", "GROUP", GROUP, consumer, "COUNT", count, "STREAMS", self._key, ">")
         replies = self._store.send([("MULTI",), self._info_stream(), self._info_groups(), read, ("EXEC",)])
-        stream, groups, found = _checked(_checked(replies)[-1])
-        return _state(stream, groups), _events(found[0][1] if found else [])
+        stream, groups, streams = _checked(_checked(replies)[-1])
+        return _state(stream, groups), _events(streams[0][1] if streams else [])
 
     def claim(self, consumer: str, idle: timedelta, count: int) -> tuple[list[Event], bool]:
         """Take over entries that a consumer read and did not acknowledge within ``idle``.
@@ -125,15 +131,15 @@ class EventGroup:
             The entries, and whether some of them were trimmed meanwhile.
         """
         command = ("XAUTOCLAIM", self._key, GROUP, consumer, milliseconds(idle), "0", "COUNT", count)
-        _, found, deleted = _checked(self._store.send([command]))[0]
-        return _events(found), bool(deleted)
+        _, entries, deleted = _checked(self._store.send([command]))[0]
+        return _events(entries), bool(deleted)
 
     def acknowledge(self, events: Sequence[Event]) -> None:
-        """Say that entries are written."""
+        """Acknowledge entries that the history has."""
         self._store.send([("XACK", self._key, GROUP, *(event.id for event in events))])
 
     def rewind(self, to: int) -> None:
-        """Have every entry after a position delivered again."""
+        """Make the group deliver every entry after a position again."""
         _checked(self._store.send([("XGROUP", "SETID", self._key, GROUP, entry_id(to))]))
 
     def run_ids(self, count: int) -> Iterator[list[str]]:
@@ -142,13 +148,13 @@ class EventGroup:
             cursor: bytes | str = "0"
             while True:
                 command = ("ZSCAN", f"{self._base}:{name}", cursor, "COUNT", count)
-                cursor, found = _checked(self._store.send([command]))[0]
-                yield [member.decode() for member in found[::2]]
+                cursor, members = _checked(self._store.send([command]))[0]
+                yield [member.decode() for member in members[::2]]
                 if cursor in (b"0", "0"):
                     break
 
     def take_lead(self, consumer: str, hold: timedelta) -> bool:
-        """Become or stay the one that reads. Two at a time do no harm: they share the entries."""
+        """Become or stay the reading node. Two at a time do no harm, because the group shares the entries out."""
         key, hold_ms = f"{self._base}:feeder", milliseconds(hold)
         (holder,) = _checked(self._store.send([("SET", key, consumer, "NX", "GET", "PX", hold_ms)]))
         if holder is not None and holder.decode() == consumer:
@@ -156,7 +162,7 @@ class EventGroup:
         return holder is None or bool(holder.decode() == consumer)
 
     def give_lead(self, consumer: str) -> None:
-        """Let another read at once."""
+        """Let another node read at once."""
         key = f"{self._base}:feeder"
         (holder,) = self._store.send([("GET", key)])
         if isinstance(holder, bytes) and holder.decode() == consumer:
@@ -179,7 +185,7 @@ class EventGroup:
         ]
         time, pending, following = _checked(self._store.send(commands))
         ids = [pending[1], *(entry[0] for entry in following)]
-        oldest = min((position(found.decode()) >> _SEQUENCE_BITS for found in ids if found), default=0)
+        oldest = min((position(each.decode()) >> _SEQUENCE_BITS for each in ids if each), default=0)
         return int(time[0]) * 1000 + int(time[1]) // 1000, oldest
 
     def _info_stream(self) -> tuple[str, ...]:
@@ -200,7 +206,7 @@ def _checked(replies: list[Any]) -> list[Any]:
 
 def _state(stream: Any, groups: Any) -> StreamState:
     about = _fields(stream)
-    group = next((found for found in map(_fields, groups) if found["name"] == GROUP.encode()), None)
+    group = next((each for each in map(_fields, groups) if each["name"] == GROUP.encode()), None)
     if group is None:
         raise GroupMissingError(f"The stream has no group {GROUP!r}.")
     first, read, added, length = about["first-entry"], group["entries-read"], about["entries-added"], about["length"]
@@ -220,8 +226,4 @@ def _fields(flat: Any) -> dict[str, Any]:
 
 
 def _events(entries: Any) -> list[Event]:
-    found: list[Event] = []
-    for name, flat in entries:
-        fields = {key: value.decode(errors="replace") for key, value in _fields(flat).items()}
-        found.append(Event(name.decode(), fields.get("run", ""), fields.get("kind", ""), fields.get("value", "")))
-    return found
+    return [event_of(name.decode(), _fields(flat)) for name, flat in entries]

@@ -1,7 +1,7 @@
-"""Hear what scripts publish, to look into a stream then: a notice says that there is something, never what.
+"""Notices: scripts publish that a stream has grown, and its readers look into it then. A notice carries no content.
 
-One connection a process (and one an event loop), while anybody listens. After a lost connection, and once the server
-has confirmed that it will tell, everybody is woken: nothing that came before is missed.
+One connection a process (and one an event loop) while anybody listens. Every reader is woken when the connection is
+lost, and again when the server has confirmed the subscription, so that no reader misses what was written in between.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _POLL_MS: Final = 5000
 
 
 class Notices:
-    """Wakes threads. A forked child starts with none of its parent's."""
+    """Wakes threads. A forked child begins without the listeners of its parent."""
 
     def __init__(self, config: StoreConfig) -> None:
         self._connections = Connections(config.url, config.timeout)
@@ -81,7 +81,7 @@ class Notices:
                 self._send(connection, b"UNSUBSCRIBE", channel)
 
     def _send(self, connection: Link, *command: bytes) -> None:
-        with self._using, contextlib.suppress(*UNREACHABLE):  # the thread that reads finds out
+        with self._using, contextlib.suppress(*UNREACHABLE):  # the reading thread notices a lost connection
             connection.send(packed(command))
 
     def _serve(self) -> None:
@@ -108,20 +108,20 @@ class Notices:
                 if not self._waiting:
                     return
             news.poll(_POLL_MS)
-            for channel in self._heard(connection):
+            for channel in self._arrived(connection):
                 self._wake(channel)
 
-    def _heard(self, connection: Link) -> list[bytes]:
-        """Return the channels of all that has arrived. TLS can't be read and written by two threads at once."""
-        heard: list[bytes] = []
+    def _arrived(self, connection: Link) -> list[bytes]:
+        """Return the channels of the notices that have arrived. Two threads must not read and write TLS at once."""
+        arrived: list[bytes] = []
         with self._using, contextlib.suppress(TimeoutError, ssl.SSLWantReadError):
             while True:
                 _, channel, _ = connection.read(timeout=0)
-                heard.append(channel)
-        return heard
+                arrived.append(channel)
+        return arrived
 
     def _has_ended(self) -> bool:
-        """The connection is gone; whether nobody needs another one."""
+        """Forget the lost connection. Returns whether the thread can end because nobody listens."""
         with self._lock:
             self._connection = None
             self._is_serving = bool(self._waiting)
@@ -169,7 +169,7 @@ class AsyncNotices:
                 self._send(b"UNSUBSCRIBE", channel)
 
     def _send(self, *command: bytes) -> None:
-        """Send soon; tasks begin in the order in which they are made, and what they write is in theirs."""
+        """Send soon. Tasks begin in the order in which they are made, so the commands keep their order."""
         if self._connection is None:
             return
         sending = self._try_send(self._connection, *command)

@@ -1,16 +1,17 @@
-"""Send what the coroutines of one loop turn have to say in one write.
+"""Send the operations of many coroutines in one write.
 
-One write is under way at a time: what comes meanwhile goes together in the next. Idle, an operation leaves at once;
-loaded, a hundred share a round trip.
+One write is under way at a time, and the operations that arrive meanwhile share the next one. Without load an operation
+leaves at once; under load a hundred of them share a round trip.
 """
 
 import asyncio
 from contextvars import Context
 from typing import Any, TypeVar
 
-from taskflow.errors import StoreUnavailableError
+from taskflow.errors import StoreUnavailableError, TaskflowError
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.operation import Operation
+from taskflow.store.wire import locate, names_no_run
 
 ResultT = TypeVar("ResultT")
 MOST_AT_ONCE = 200
@@ -18,7 +19,7 @@ PAUSE_SECONDS = 0.2
 
 
 class Pipeline:
-    """Operations of one event loop, repeated until the store answers: each of them may be repeated safely."""
+    """Runs the operations of one event loop. Repeats them until the store answers, because each is safe to repeat."""
 
     def __init__(self, store: AsyncStore) -> None:
         self._store = store
@@ -32,6 +33,17 @@ class Pipeline:
         if self._flusher is None:
             self._flusher = asyncio.create_task(self._flush(), name="taskflow-pipeline", context=Context())
         return future
+
+    async def run_for(self, run_id: str, operation: Operation[ResultT]) -> tuple[ResultT, int]:
+        """Return the result of an operation on a run, and the shard of the run. An adopted run is searched on all."""
+        *others, last = locate(run_id, self._store.config.shards)
+        for shard in others:
+            try:
+                return await self.submit(operation, shard), shard
+            except TaskflowError as error:
+                if not names_no_run(error):
+                    raise
+        return await self.submit(operation, last), last
 
     async def _flush(self) -> None:
         try:

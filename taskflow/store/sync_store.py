@@ -3,20 +3,23 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError  # noqa: A004 - redis's class, not the builtin
 
 from taskflow.errors import StoreScriptError, StoreUnavailableError
 from taskflow.store.connections import scripts
-from taskflow.store.connections.exchanges import ask, call, exchange, read_replies, told_of
+from taskflow.store.connections.exchanges import ask, call, exchange, read_replies, reply_or_error
 from taskflow.store.connections.failures import failure, reason
 from taskflow.store.connections.link import Link
 from taskflow.store.connections.pools import Connections, packed
 from taskflow.store.connections.replicas import Replicas
+from taskflow.store.operations.batches import read_statuses
+from taskflow.store.operations.encoding import milliseconds
 from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.tickets import Ticket
-from taskflow.store.wire import StoreConfig, Wire, is_missing, shard_of_run
+from taskflow.store.wire import StoreConfig, Wire, is_missing, locate
 
 ResultT = TypeVar("ResultT")
 ReplyT = TypeVar("ReplyT")
@@ -26,22 +29,22 @@ PAUSE_SECONDS = 0.05
 
 
 class TicketPublisher(Protocol):
-    """Whoever hands tickets to the broker when scripts can't."""
+    """Sends tickets to the broker where scripts cannot push them."""
 
     def publish(self, tickets: Sequence[Ticket]) -> None:
-        """Publish tickets. May raise: what is not published, upkeep publishes later."""
+        """Publish tickets. May raise: upkeep publishes later what was not published."""
         ...
 
 
 OnEnded = Callable[[Sequence[str]], None]
-"""Told of runs that an operation ended and whose canvas is to be honoured. Must not raise; may do nothing."""
+"""Gets the runs that an operation ended and that have a Celery canvas to apply. Must not raise; may do nothing."""
 
 
 class Store:
-    """Runs operations, one round trip each, and hands on the tickets they leave to their caller.
+    """Runs operations, one round trip each, and publishes the tickets that scripts leave to their caller.
 
     Attributes:
-        missing_templates: Tasks whose tickets the scripts could not push, for want of a template.
+        missing_templates: Tasks whose tickets the scripts could not push because the store has no template of theirs.
     """
 
     def __init__(
@@ -76,15 +79,18 @@ class Store:
         return result
 
     def run_for(self, run_id: str, operation: Operation[ResultT]) -> ResultT:
-        """Execute an operation on the shard of a run; an adopted run is looked for on every shard."""
-        shard = shard_of_run(run_id)
-        if shard is not None and shard < self.config.shards:
-            return self.run(operation, shard=shard)
-        for candidate in range(self.config.shards - 1):
-            reply = self._execute(self._wire.command(operation, candidate), operation)
+        """Execute an operation on the shard of a run. An adopted run is searched on every shard."""
+        *others, last = locate(run_id, self.config.shards)
+        for shard in others:
+            reply = self._execute(self._wire.command(operation, shard), operation)
             if not is_missing(reply):
                 return self._read(operation, reply)
-        return self.run(operation, shard=self.config.shards - 1)
+        return self.run(operation, shard=last)
+
+    def shard_of(self, run_id: str) -> int:
+        """Return the shard of a run; the last one for an adopted run that no shard knows."""
+        *others, last = locate(run_id, self.config.shards)
+        return next((shard for shard in others if self.run(read_statuses([run_id]), shard=shard)[0]), last)
 
     def run_many(self, operations: Sequence[tuple[Operation[Any], int]]) -> list[Any]:
         """Execute operations, each with its shard, in one write. Returns each one's result or the error it reads as.
@@ -96,10 +102,10 @@ class Store:
         return self.start_many(operations)() if operations else []
 
     def start_many(self, operations: Sequence[tuple[Operation[Any], int]]) -> Callable[[], list[Any]]:
-        """Send operations, and return what waits for their results: ``run_many`` in two halves.
+        """Send operations, and return the function that reads their results: ``run_many`` in two halves.
 
-        Whoever has more of them prepares those meanwhile, without a thread: the interpreter's lock would keep that from
-        sending for up to 5 ms. The second half sends again what got no answer.
+        The caller can prepare further operations in between. A thread would not do, because the interpreter's lock
+        would keep it from sending for up to 5 ms. The second half repeats operations that got no reply.
         """
         described = [operation for operation, _ in operations]
         asked = self._replicas.question(described)
@@ -114,7 +120,7 @@ class Store:
                 self.publish(tickets)
             for reply in replies:
                 if not isinstance(reply, StoreScriptError):
-                    self._tell_ended(reply)
+                    self._report_ended(reply)
             self._replicas.check(answers, described, results)
             return results
 
@@ -129,10 +135,10 @@ class Store:
         return list(self._retried(lambda connection: exchange(connection, commands), None))
 
     def publish(self, tickets: Sequence[Ticket]) -> None:
-        """Hand tickets to the broker. A failure is logged: upkeep publishes what nobody claims."""
+        """Send tickets to the broker. A failure is logged: upkeep publishes tickets again that no node claims."""
         if self._publisher is None:
             raise RuntimeError("The store left tickets to its caller, and there is no publisher.")
-        if self.config.push_prefix is not None:  # the store was emptied since: whoever triggers declares them again
+        if self.config.push_prefix is not None:  # the store was emptied since: the next trigger declares them again
             self.missing_templates.update(ticket.task_id for ticket in tickets)
         try:
             self._publisher.publish(tickets)
@@ -156,7 +162,7 @@ class Store:
         return list(reply[0][1]) if reply else []
 
     def pop(self, name: str, *, shard: int = 0, seconds: float) -> bytes | None:
-        """Take the newest entry of a list, waiting a while for one. Reads as None when there was none.
+        """Take the newest entry of a list, waiting a while for one. Returns None when there was none.
 
         Raises:
             StoreUnavailableError: No connection.
@@ -168,6 +174,15 @@ class Store:
         except UNREACHABLE as error:
             raise StoreUnavailableError(str(error)) from error
         return reply[1] if reply else None
+
+    def take_turn(self, name: str, holder: str, hold: timedelta) -> bool:
+        """Take a turn for a while. Returns False when it is taken.
+
+        Raises:
+            StoreUnavailableError: No answer within the timeout.
+        """
+        taken = self.send([("SET", f"{self.config.base(0)}:{name}", holder, "NX", "PX", milliseconds(hold))])
+        return bool(taken[0])
 
     def last_stream_id(self, name: str, *, shard: int = 0) -> str:
         """Return the id of a stream's newest entry, "0" for an empty stream."""
@@ -192,10 +207,10 @@ class Store:
         result, tickets = self._wire.read(operation, reply)
         if tickets:
             self.publish(tickets)
-        self._tell_ended(reply)
+        self._report_ended(reply)
         return result
 
-    def _tell_ended(self, reply: Sequence[Any]) -> None:
+    def _report_ended(self, reply: Sequence[Any]) -> None:
         if self._on_ended and reply[2] and (ended := self._wire.ended(reply)):
             self._on_ended(ended)
 
@@ -225,10 +240,10 @@ class Store:
         try:
             return call(connection, packed(command), operation)
         except ResponseError as error:
-            told = failure(error, operation, may_exist=False)
-            if isinstance(told, StoreScriptError):  # the connection is as good as before
+            failed = failure(error, operation, may_exist=False)
+            if isinstance(failed, StoreScriptError):  # the connection is as good as before
                 self._connections.release(connection)
-            raise told from error
+            raise failed from error
 
     def _sent(self, commands: Sequence[Any]) -> Link | None:
         connection = None
@@ -261,6 +276,6 @@ class Store:
             indices = [*lacking, *range(len(operations), len(commands))]
             for index, reply in zip(indices, self.send([commands[index] for index in indices]), strict=True):
                 replies[index] = reply
-        count = len(operations)  # what is behind them, if anything, is about replicas
-        told = [told_of(reply, operation) for reply, operation in zip(replies[:count], operations, strict=True)]
-        return told, replies[count:]
+        count = len(operations)  # the replies behind them answer the question about replicas
+        checked = [reply_or_error(reply, each) for reply, each in zip(replies[:count], operations, strict=True)]
+        return checked, replies[count:]

@@ -1,4 +1,4 @@
-"""What both shells share: the arguments every script gets, how a reply reads, shards and run ids. No I/O."""
+"""Commands, replies, ids and shards: everything that both shells share. No I/O."""
 
 import hashlib
 import os
@@ -25,7 +25,7 @@ _RUN_ID = re.compile(r"run_([0-9a-f]{2})[0-9a-f]{11}[0-9a-f]{20}")
 
 @dataclass(frozen=True, slots=True)
 class StoreConfig:
-    """Where the store is and what its scripts need to know.
+    """The address of the store, and the settings that its scripts need.
 
     Attributes:
         push_prefix: Prefix of the broker's lists (kombu's ``global_keyprefix``) when scripts push tickets themselves
@@ -51,7 +51,7 @@ class StoreConfig:
 
 
 class Wire:
-    """Turn operations into commands and replies into results."""
+    """Turns operations into commands and replies into results."""
 
     def __init__(self, config: StoreConfig) -> None:
         self._config = config
@@ -78,7 +78,7 @@ class Wire:
         return result, [ticket(fields) for fields in outbox if len(fields) > 1] if outbox else []
 
     def ended(self, reply: Sequence[Any]) -> list[str]:
-        """Return the runs of a reply that ended and have a canvas to honour."""
+        """Return the runs of a reply that ended and have a Celery canvas to apply."""
         return [fields[0].decode() for fields in reply[2] if len(fields) == 1]
 
     def read_many(
@@ -119,7 +119,7 @@ os.register_at_fork(after_in_child=_digits.clear)
 
 
 def _random_digits() -> str:
-    """Return 20 hex digits nobody else gets. They are read from the system in blocks: each read is a system call."""
+    """Return 20 random hex digits. They are read from the system in blocks, because each read is a system call."""
     while True:
         try:
             return _digits.pop()
@@ -137,35 +137,41 @@ def shard_of_run(run_id: str) -> int | None:
     """Return the shard that a run id names; None for an adopted run, whose id Celery made.
 
     Raises:
-        RunNotFoundError: It is no text.
+        RunNotFoundError: It is not text.
     """
     if not isinstance(run_id, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
         raise RunNotFoundError(run_id)
-    found = _RUN_ID.fullmatch(run_id)
-    return int(found.group(1), 16) if found else None
+    match = _RUN_ID.fullmatch(run_id)
+    return int(match.group(1), 16) if match else None
+
+
+def locate(run_id: str, shards: int) -> Sequence[int]:
+    """Return the shards to ask about a run: the one that its id names, or all for an adopted run."""
+    named = shard_of_run(run_id)
+    return range(shards) if named is None or named >= shards else (named,)
 
 
 def new_batch_id(key: str, shards: int) -> str:
-    """Return a batch id: that of an idempotency key, or a new one for "". It looks like a run's, and names a shard."""
+    """Return a batch id: that of an idempotency key, or a new one for "". It names a shard, as a run's id does."""
     name = hashlib.sha256(key.encode()).hexdigest()[:31] if key else new_run_id(0)[6:]
     return f"batch_{shard_of_queue(name, shards):02x}{name}"
 
 
 def shard_of_batch(batch_id: object) -> int | None:
-    """Return the shard that a batch id names; None for what is no batch id."""
-    found = _BATCH_ID.fullmatch(batch_id) if isinstance(batch_id, str) else None
-    return int(found.group(1), 16) if found else None
+    """Return the shard that a batch id names; None for other text."""
+    match = _BATCH_ID.fullmatch(batch_id) if isinstance(batch_id, str) else None
+    return int(match.group(1), 16) if match else None
 
 
 def new_token_id(shard: int) -> str:
-    """Return a new token id: ``token_``, two hex digits of shard, 32 random. Who knows it may complete the token."""
+    """Return a new token id: ``token_``, two hex digits of shard, 32 random. With the id, a caller may complete it."""
     return f"token_{shard:02x}{secrets.token_hex(16)}"
 
 
 def shard_of_token(token_id: str) -> int | None:
-    """Return the shard that a token id names; None for what is no token id."""
-    found = _TOKEN_ID.fullmatch(token_id)
-    return int(found.group(1), 16) if found else None
+    """Return the shard that a token id names; None for other text."""
+    match = _TOKEN_ID.fullmatch(token_id)
+    return int(match.group(1), 16) if match else None
 
 
 def is_missing(reply: Sequence[Any]) -> bool:
@@ -174,7 +180,7 @@ def is_missing(reply: Sequence[Any]) -> bool:
 
 
 def names_no_run(error: TaskflowError) -> bool:
-    """Whether an operation's error says the same."""
+    """Whether the error of an operation means that there is no such run on this shard."""
     return isinstance(error, RunNotFoundError) or getattr(error, "status", "") == "MISSING"
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from taskflow.errors import HistoryUnavailableError, StoreUnavailableError
 from taskflow.settings import Settings
-from taskflow.store.events import EVENTS, KEPT, Event, EventGroup, GroupMissingError, entry_id
+from taskflow.store.events import KEPT, Event, EventGroup, GroupMissingError, entry_id
+from taskflow.store.keys import EVENTS
 from taskflow.store.sync_store import Store
 from taskflow.upkeep.feed_batches import FeedBatches
 from taskflow.worker.loop_thread import LoopThread

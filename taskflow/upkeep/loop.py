@@ -7,6 +7,7 @@ from typing import Final
 
 from taskflow.errors import BrokerUnavailableError, StoreUnavailableError
 from taskflow.store import operations
+from taskflow.store.keys import WAKE
 from taskflow.upkeep.passes import Upkeep
 from taskflow.worker.loop_thread import LoopThread
 
@@ -56,6 +57,6 @@ class UpkeepThread(LoopThread):
         if milliseconds <= 0 or self.is_stopping:
             return
         wait = min(milliseconds + random.randint(1, 15), LONGEST_SLEEP_MS)
-        entries = self._upkeep.store.read_stream("wake", self._woken, shard=self._upkeep.shard, block_ms=wait)
+        entries = self._upkeep.store.read_stream(WAKE, self._woken, shard=self._upkeep.shard, block_ms=wait)
         if entries:
             self._woken = entries[-1][0].decode()

@@ -17,6 +17,7 @@ from taskflow.models import Run
 from taskflow.objects.address import Address, run_of_folder
 from taskflow.objects.large_values import LargeValues
 from taskflow.store import operations
+from taskflow.store.keys import OBJECTS
 from taskflow.store.sync_store import Store
 from taskflow.worker.loop_thread import LoopThread
 
@@ -89,13 +90,11 @@ class ObjectThread(LoopThread):
     def __init__(self, sweep: ObjectSweep, store: Store, node_id: str) -> None:
         super().__init__("taskflow-objects", first_pause=random.uniform(0.5, 1) * _FIRST_SECONDS)
         self._sweep, self._store = sweep, store
-        every_ms = round(EVERY.total_seconds() * 1000)
-        self._turn = ("SET", f"{store.config.base(0)}:objects", node_id, "NX", "PX", every_ms)
+        self._node_id = node_id
 
     def turn(self) -> float:
         """Sweep, if no other node has done so in this hour."""
-        (has_turn,) = self._store.send([self._turn])
-        if has_turn:
+        if self._store.take_turn(OBJECTS, self._node_id, EVERY):
             self._sweep.sweep(datetime.now(UTC))
         return _pause()
 

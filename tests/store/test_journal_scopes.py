@@ -2,12 +2,13 @@
 
 import asyncio
 import contextvars
+from functools import partial
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
-from taskflow.seams.journal import JournalScope, Scope, current_scope, in_scope
+from taskflow.seams.journal import NOWHERE, JournalScope, Scope, current_scope, in_scope
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.batches import read_statuses
 from tests.support.bench import Bench, real_time
@@ -23,7 +24,7 @@ def test_an_operation_makes_no_task_in_the_functions_name(one_bench: Bench, is_l
         return asyncio.Task(coroutine, loop=loop, **options)
 
     async def ask() -> None:
-        store = AsyncStore(real_time(one_bench), None)
+        store = AsyncStore(real_time(one_bench), task_scope=partial(in_scope, NOWHERE))
         asyncio.get_running_loop().set_task_factory(note)
         with in_scope(Scope(Mock())):
             await store.run(read_statuses(["run_00x"]))

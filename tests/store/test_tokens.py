@@ -231,11 +231,11 @@ def test_who_comes_while_others_are_told_is_told_as_well(valkey: RedisServer) ->
         bench.trigger(waiter=Waiter(parents[0], "w"), **again)
         told = bench.run(read_waiters(child))[1]
         bench.trigger(waiter=Waiter(parents[1], "w"), **again)
-        bench.run(operations.nodes.drop_effect(f"deliver:{child}", told=len(told)))
+        bench.run(operations.nodes.drop_effect(f"deliver:{child}", notified=len(told)))
         assert bench.run(operations.nodes.read_effects()) == [f"deliver:{child}"]
         told = bench.run(read_waiters(child))[1]
         assert {waiter.run_id for waiter in told} == set(parents)
-        bench.run(operations.nodes.drop_effect(f"deliver:{child}", told=len(told)))
+        bench.run(operations.nodes.drop_effect(f"deliver:{child}", notified=len(told)))
         assert bench.run(operations.nodes.read_effects()) == []
         assert waiters(bench, child) == 0
 

@@ -1,4 +1,4 @@
-"""Commands and their replies over one blocking connection: the exchanges that ``Store`` repeats when one is lost."""
+"""Commands and replies over one blocking connection. ``Store`` repeats an exchange when the connection is lost."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from taskflow.store.operations.operation import Operation
 
 
 def call(connection: Link, request: bytes, operation: Operation[Any] | None) -> Any:
-    """Send one packed command and return its reply, or raise the error it is. Loads the function it calls, once."""
+    """Send one packed command and return its reply, or raise it when it is an error. Loads an unknown function once."""
     connection.send(request)
     try:
         return connection.read()
@@ -30,7 +30,7 @@ def ask(connection: Link, question: Sequence[Any]) -> list[Any]:
     """Send the question of ``Replicas`` and return its answers.
 
     Raises:
-        StoreUnavailableError: The server refuses it, such as one that is no master any more: trying again helps.
+        StoreUnavailableError: The server refuses it, for example as a former master. Trying again helps.
     """
     answers = exchange(connection, question)
     for answer in answers:
@@ -56,11 +56,11 @@ def read_replies(connection: Link, count: int) -> list[Any]:
     return replies
 
 
-def told_of(reply: Any, operation: Operation[Any]) -> Any:
-    """Return a reply, or the error of ours that stands in its operation's place.
+def reply_or_error(reply: Any, operation: Operation[Any]) -> Any:
+    """Return a reply, or our error for one that the server answered.
 
     Raises:
-        StoreUnavailableError: The server is away, which fails all of them.
+        StoreUnavailableError: The server is away, so all operations fail.
     """
     if not isinstance(reply, ResponseError):
         return reply

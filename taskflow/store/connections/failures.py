@@ -1,4 +1,4 @@
-"""What an error that the server answers means: that it is away in some way, or that a script is wrong."""
+"""Separate errors of an unavailable server from errors of a script."""
 
 from redis.exceptions import ResponseError
 
@@ -6,13 +6,13 @@ from taskflow.errors import StoreScriptError, StoreUnavailableError
 from taskflow.store.operations.operation import Operation
 
 _AWAY = ("LOADING", "BUSY", "OOM", "READONLY", "MASTERDOWN", "NOREPLICAS", "MISCONF", "CLUSTERDOWN", "TRYAGAIN")
-"""Codes of a server that can't serve now. redis-py has classes of its own for some, and takes their codes away."""
+"""Codes of a server that cannot serve now. redis-py has classes for some of them, and removes their codes."""
 
 
 def failure(
     error: ResponseError, operation: "Operation[object] | None", *, may_exist: bool
 ) -> StoreUnavailableError | StoreScriptError:
-    """Return the error of ours: ``StoreScriptError`` for what would fail again in the same way."""
+    """Return our error: ``StoreScriptError`` for a call that would fail again in the same way."""
     text = str(error)
     is_of_a_script = operation is not None and type(error) is ResponseError and "script" in text
     if operation is not None and is_of_a_script and not text.startswith(_AWAY):
@@ -21,5 +21,5 @@ def failure(
 
 
 def reason(error: BaseException) -> str:
-    """Return why the store does not answer, once."""
+    """Return why the store does not answer. A reason is not nested in another."""
     return error.reason if isinstance(error, StoreUnavailableError) else str(error)

@@ -1,7 +1,7 @@
 """Idle connections kept for reuse, without the bookkeeping of redis-py's pools.
 
 Measured: redis-py 8.1's pool adds 25 to 40 microseconds to a command. Every operation may be repeated safely, so a
-connection that the server closed meanwhile is found out by using it.
+connection that the server closed meanwhile is noticed when it is used.
 """
 
 import os
@@ -39,7 +39,7 @@ class Connections:
         _after_fork(self)
 
     def acquire(self) -> Link:
-        """Return an open connection. Raises redis-py's errors when there is none to be had."""
+        """Return an open connection. Raises redis-py's errors when none can be opened."""
         try:
             return self._idle.pop()
         except IndexError:
@@ -55,7 +55,7 @@ class Connections:
             self._idle.append(connection)
 
     def discard(self, connection: Link) -> None:
-        """Close a connection, and the idle ones: what closed one has likely closed all."""
+        """Close a connection, and the idle ones, because what closed one has likely closed all."""
         connection.close()
         while self._idle:
             self._idle.pop().close()
@@ -72,20 +72,20 @@ class Connections:
         self.release(connection)
 
     def forget(self) -> None:
-        """Start empty in a forked child: the parent's sockets are not ours to write to."""
+        """Start empty in a forked child, because the sockets belong to the parent."""
         self._idle = []
         self._lent = weakref.WeakSet()
 
     def close(self) -> None:
-        """Close every connection, those in use too: what waits on one fails."""
+        """Close every connection, also those in use. A thread that waits on one fails."""
         self._is_closed = True
-        for connection in list(self._lent):  # the idle ones, too, which nothing else holds
+        for connection in list(self._lent):  # also the idle ones: nothing else refers to them
             connection.close()
         self._idle.clear()
 
 
 class AsyncConnections:
-    """The same for one event loop."""
+    """A stack of idle connections of one event loop."""
 
     def __init__(self, url: str, timeout: timedelta) -> None:
         options = _options(url, timeout)
@@ -94,7 +94,7 @@ class AsyncConnections:
         self._idle: list[AsyncConnection] = []
 
     async def acquire(self) -> AsyncConnection:
-        """Return a connected connection. Raises redis-py's errors when there is none to be had."""
+        """Return a connected connection. Raises redis-py's errors when none can be opened."""
         if self._idle:
             return self._idle.pop()
         connection = cast("AsyncConnection", self._pool.connection_class(**self._pool.connection_kwargs))
@@ -106,7 +106,7 @@ class AsyncConnections:
         self._idle.append(connection)
 
     async def discard(self, connection: AsyncConnection) -> None:
-        """Close a connection, and the idle ones: what closed one has likely closed all."""
+        """Close a connection, and the idle ones, because what closed one has likely closed all."""
         await connection.disconnect(nowait=True)
         await self.close()
 

@@ -1,4 +1,4 @@
-"""The operations on many runs: batches, statuses, searches. Described like those in ``operations``."""
+"""The operations on many runs: batches, statuses, searches."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,12 @@ from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.errors import BatchNotFoundError, RunNotFoundError
 from taskflow.models import BatchError, Run, RunStatus
 from taskflow.store.operations import records
-from taskflow.store.operations.encoding import instant, pairs
+from taskflow.store.operations.encoding import first_millisecond, instant, pairs
 from taskflow.store.operations.making import NewRun, trigger_run
 from taskflow.store.operations.operation import Operation
 
 RUNS_A_SCRIPT: Final = 50
-"""How many runs one script makes: it holds the store for some 2 ms."""
+"""The most runs that one script makes: it holds the store for some 2 ms."""
 STATUSES_A_SCRIPT: Final = 500
 _NO_RUN: Final = "-"
 
@@ -40,10 +40,11 @@ def write_batch(
     count: int | None = None,
     key: str = "",
 ) -> Operation[bool]:
-    """Keep what the items from ``index`` on became; None for one without run. ``count`` closes the batch."""
+    """Write the runs of the items from ``index`` on; None for an item without run. ``count`` closes the batch."""
     ids = " ".join(run_id or _NO_RUN for run_id in run_ids)
-    told = json.dumps([[error.index, error.task_id, error.type, error.message] for error in errors]) if errors else ""
-    args = (batch_id, index, ids, told, "" if count is None else count, key)
+    failures = [[error.index, error.task_id, error.type, error.message] for error in errors]
+    document = json.dumps(failures) if failures else ""
+    args = (batch_id, index, ids, document, "" if count is None else count, key)
     return Operation("write_batch", args, lambda code, _: code == 1, needs_replicas=True)
 
 
@@ -53,8 +54,8 @@ class StoredBatch:
 
     Attributes:
         run_ids: By item; None for one without run.
-        count: How many items it has, None while it is written.
-        now: The store's clock, with ``written_at`` the age of the last part.
+        count: The number of its items, None while it is being written.
+        now: The store's time. ``now - written_at`` is the age of the last part.
     """
 
     created_at: datetime
@@ -83,17 +84,17 @@ def read_batch(batch_id: str) -> Operation[StoredBatch]:
 
 def _stored_batch(now: bytes, fields: Mapping[str, bytes]) -> StoredBatch:
     count = int(fields["count"]) if "count" in fields else None
-    found: dict[int, str | None] = {}
+    run_ids: dict[int, str | None] = {}
     for index, value in _parts("runs:", fields):
         ids = value.decode().split(" ")
-        found |= {index + offset: None if each == _NO_RUN else each for offset, each in enumerate(ids)}
+        run_ids |= {index + offset: None if each == _NO_RUN else each for offset, each in enumerate(ids)}
     errors = [BatchError(*error) for _, value in _parts("errors:", fields) for error in json.loads(value)]
-    length = max(found, default=-1) + 1 if count is None else count
+    length = max(run_ids, default=-1) + 1 if count is None else count
     return StoredBatch(
         created_at=instant(fields["created"]),
         written_at=instant(fields["written"]),
         now=instant(now),
-        run_ids=tuple(found.get(index) for index in range(length)),
+        run_ids=tuple(run_ids.get(index) for index in range(length)),
         errors=tuple(error for error in errors if error.index < length),
         count=count,
         key=fields["key"].decode() if "key" in fields else None,
@@ -131,7 +132,7 @@ def watch_run(run_id: str) -> Operation[tuple[str, Run]]:
 def find_runs(index: str, cursor: str, count: int, where: RunFilter) -> Operation[tuple[str, list[Run]]]:
     """Look at about ``count`` runs of ":live" or ":finished". Reads as the next cursor ("0": the end) and candidates.
 
-    Of the filter's conditions those that exclude most are checked there, the others are left to the caller.
+    The script checks the conditions that exclude most runs. The caller checks the others.
     """
     since = where.created_from
     wanted = {
@@ -139,12 +140,12 @@ def find_runs(index: str, cursor: str, count: int, where: RunFilter) -> Operatio
         "tasks": where.tasks,
         "tags": where.tags,
         "queue": where.queue,
-        "since": None if since is None else round(since.timestamp() * 1000),
+        "since": None if since is None else first_millisecond(since),
     }
 
     def read(_: int, value: Any) -> tuple[str, list[Run]]:
-        found = [records.run(fields[0].decode(), pairs(fields[1:])) for fields in value[1]]
-        return value[0].decode(), found
+        candidates = [records.run(fields[0].decode(), pairs(fields[1:])) for fields in value[1]]
+        return value[0].decode(), candidates
 
     args = (index, cursor, count, json.dumps({name: value for name, value in wanted.items() if value}))
     return Operation("find_runs", args, read)

@@ -1,4 +1,4 @@
-"""The operations behind Celery's canvas and results, described like those in ``operations``."""
+"""The operations behind Celery's canvas and results."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,13 +10,13 @@ from taskflow.store.operations.encoding import milliseconds, run_error
 from taskflow.store.operations.operation import PER_PASS, Operation
 
 CHORD_KEPT: Final = timedelta(days=30)
-"""How long a chord's parts are kept after the last of its members ended that has ended so far."""
+"""How long the parts of a chord are kept after the newest of them."""
 Kind = Literal["result", "group"]
 
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """A finished run whose canvas is to be honoured. ``canvas`` is JSON, as ``trigger_run`` was given it."""
+    """A finished run whose Celery canvas is to be applied. ``canvas`` is the JSON that ``trigger_run`` got."""
 
     run_id: str
     canvas: str
@@ -27,7 +27,9 @@ class EndedRun:
 
 
 def claim_canvas(run_id: str, hold: timedelta) -> Operation[EndedRun | None]:
-    """Take a finished run's canvas for ``hold``. Reads as None when another has it, or there is none (any more).
+    """Take a finished run's canvas for ``hold``.
+
+    Reads as None when another process holds it, or the run has none (any more).
 
     Raises (when read):
         RunNotFoundError: No such run.
@@ -52,7 +54,7 @@ def claim_canvas(run_id: str, hold: timedelta) -> Operation[EndedRun | None]:
 
 
 def take_canvas(hold: timedelta) -> Operation[list[str]]:
-    """Take finished runs whose canvas nobody honoured, for ``hold``: what is left then comes up again."""
+    """Take finished runs with a canvas that nobody applied, for ``hold``. Runs left after that are taken again."""
 
     def read(_: int, value: Any) -> list[str]:
         return [run_id.decode() for run_id in value]
@@ -61,7 +63,7 @@ def take_canvas(hold: timedelta) -> Operation[list[str]]:
 
 
 def drop_canvas(run_id: str) -> Operation[None]:
-    """A run's canvas was honoured.
+    """Drop a run's canvas once it was applied.
 
     Raises (when read):
         RunNotFoundError: No such run.
@@ -75,22 +77,22 @@ def drop_canvas(run_id: str) -> Operation[None]:
 
 
 def size_chord(group_id: str, size: int) -> Operation[list[bytes] | None]:
-    """Tell how many members a chord has."""
+    """Write how many members a chord has."""
     return Operation("add_chord_part", (group_id, "", "", size, milliseconds(CHORD_KEPT)), _parts)
 
 
 def add_chord_part(group_id: str, task_id: str, part: bytes) -> Operation[list[bytes] | None]:
-    """Tell how a member of a chord ended. Reads as all parts when it was the last and the body is to be applied."""
+    """Add the outcome of a chord's member. Reads as all parts when it was the last and the body is to be applied."""
     return Operation("add_chord_part", (group_id, task_id, part, "", milliseconds(CHORD_KEPT)), _parts)
 
 
 def close_chord(group_id: str) -> Operation[None]:
-    """A chord's body was applied, or failed: it is applied no more."""
+    """Close a chord whose body was applied, or failed: it is not applied again."""
     return Operation("close_chord", (group_id,), _nothing)
 
 
 def keep_value(kind: Kind, value_id: str, value: str, *, is_awaited: bool = False) -> Operation[None]:
-    """Keep a JSON text for the retention time; "" forgets it. Wakes who waits for a result when ``is_awaited``."""
+    """Keep a JSON text for the retention time; "" forgets it. ``is_awaited`` wakes those who wait for a result."""
     return Operation("keep_value", (kind, value_id, value, int(is_awaited)), _nothing)
 
 

@@ -11,7 +11,7 @@ from taskflow.store.operations.encoding import duration, instant, run_error, tex
 
 @dataclass(slots=True)
 class ClaimedRun:
-    """What a node needs to execute a run it has claimed. ``claim`` fences every write; it grows at each resume."""
+    """A claimed run with all that a node needs to execute it. ``claim`` fences every write and grows at each resume."""
 
     run_id: str
     claim: int
@@ -35,19 +35,19 @@ class ClaimedRun:
     max_duration: timedelta | None = None
     metadata: bytes = b""
     place: str = ""
-    """Its place in the order of its queue, which runs that it waits for take over."""
+    """Its place in the order of its queue. Runs that it waits for take it over."""
     is_resumed: bool = False
-    """Whether it goes on after a wait: the attempt is not a new one."""
+    """Whether it goes on after a wait, so that the attempt is not a new one."""
     computed: timedelta = timedelta(0)
-    """How long the attempt has computed before, waits not counted."""
+    """The time that the attempt has computed before, without waits."""
     ended: RunStatus | None = None
-    """The final status when only the final hooks are left to run, with what the run ended with."""
+    """The final status when only the final hooks are left to run. ``error`` and ``output`` are set with it."""
     error: RunError | None = None
     output: bytes | None = None
 
     @property
     def time_left(self) -> timedelta | None:
-        """How long the attempt may compute from now on, None for ever."""
+        """The time that the attempt may compute from now on, None without a limit."""
         return None if self.max_duration is None else self.max_duration - self.computed
 
 

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Final, cast
 
 from taskflow.models import ErrorCause, RunError
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def due_text(due: datetime | timedelta | None) -> str:
@@ -25,6 +27,11 @@ def instant(milliseconds: bytes | str | float) -> datetime:
     return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
 
 
+def first_millisecond(moment: datetime) -> int:
+    """Return the first store timestamp that is not before an instant. Runs are made at whole milliseconds."""
+    return -((_EPOCH - moment) // timedelta(milliseconds=1))  # exact, which a float of this size is not
+
+
 def duration(stored: bytes | None) -> timedelta | None:
     """Return the duration of stored milliseconds."""
     return None if stored is None else timedelta(milliseconds=int(stored))
@@ -42,10 +49,10 @@ def pairs(flat: Sequence[bytes]) -> dict[str, bytes]:
 
 def error_json(error: RunError) -> str:
     """Return the stored form ``{"type", "message", "traceback"}`` of an error, with ``"causes"`` if it has any."""
-    told: dict[str, object] = {"type": error.type, "message": error.message, "traceback": error.traceback}
+    fields: dict[str, object] = {"type": error.type, "message": error.message, "traceback": error.traceback}
     if error.causes:  # never an empty list: Lua would write it back as an object
-        told["causes"] = [{"type": cause.type, "message": cause.message} for cause in error.causes]
-    return json.dumps(told)
+        fields["causes"] = [{"type": cause.type, "message": cause.message} for cause in error.causes]
+    return json.dumps(fields)
 
 
 def errors_json(errors: Sequence[RunError]) -> str:

@@ -1,4 +1,4 @@
-"""The operations of durable runs: their journal, and how their code leaves its node. Like those in ``operations``."""
+"""The operations of durable runs: their journal, and unloading their code from its node."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from taskflow.store.operations.operation import Operation
 
 @dataclass(frozen=True, slots=True)
 class StoredJournal:
-    """What a run has done: entries by key, and the JSON of the items of its waits that are done."""
+    """The journal of a run: entries by key, and the JSON items of the waits that are done."""
 
     entries: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     values: Mapping[str, Sequence[bytes]] = field(default_factory=dict[str, Sequence[bytes]])
@@ -25,10 +25,10 @@ def entries_json(entries: Mapping[str, bytes]) -> bytes | str:
 
 
 def write_journal(run_id: str, claim: int, entries: Mapping[str, bytes]) -> Operation[int]:
-    """Keep what a run has done.
+    """Write entries of a run's journal.
 
     Raises (when read):
-        StaleClaimError: The claim is over.
+        StaleClaimError: The claim has ended.
     """
 
     def read(code: int, value: Any) -> int:
@@ -40,7 +40,7 @@ def write_journal(run_id: str, claim: int, entries: Mapping[str, bytes]) -> Oper
 
 
 def read_journal(run_id: str) -> Operation[StoredJournal]:
-    """Read what a run has done, in one go."""
+    """Read the whole journal of a run."""
 
     def read(_: int, value: Any) -> StoredJournal:
         flat, done = value
@@ -51,15 +51,15 @@ def read_journal(run_id: str) -> Operation[StoredJournal]:
 
 
 def suspend_run(run_id: str, claim: int) -> Operation[bool]:
-    """Begin to unload a run whose code can only wait. Reads as whether its code is to be left now."""
+    """Begin to unload a run whose code can only wait. Reads as whether the node is to drop the code now."""
     return Operation("suspend_run", (run_id, claim), lambda code, _: code == 1)
 
 
 def unload_run(run_id: str, claim: int) -> Operation[RunStatus]:
-    """Say that the code of a run was left: it waits without a process.
+    """Record that a run's code was unloaded: the run waits without a process.
 
     Raises (when read):
-        StaleClaimError: The run has ended meanwhile, or the claim is over.
+        StaleClaimError: The run has ended meanwhile, or the claim has ended.
     """
 
     def read(code: int, value: bytes) -> RunStatus:

@@ -1,4 +1,4 @@
-"""The operations that make runs and declare tasks and queues, described like those in ``operations``."""
+"""The operations that make runs and declare tasks and queues."""
 
 import hashlib
 import json
@@ -21,13 +21,13 @@ from taskflow.store.operations.version_names import version_name
 
 @dataclass(slots=True)
 class NewRun:
-    """What ``trigger_run`` writes. ``due``: an instant, or a duration from the store's now; ``priority``: seconds.
+    """A run to make. ``due``: an instant, or a duration from the store's now; ``priority``: seconds.
 
-    Not frozen: that would make 1.3 us of it 3.7.
+    Not frozen, because making one would take 3.7 us instead of 1.3.
 
     Attributes:
-        prefers: The version whose nodes are to execute it, if there are any: that of the run which waits for it.
-        large: The payload where it is too large: ``payload`` is its address, and it is written before the run is.
+        prefers: The version of the run that waits for it. Nodes of that version execute it, if there are any.
+        large: A payload that is too large for the record. It is written before the run, and ``payload`` is its address.
     """
 
     id: str
@@ -57,9 +57,9 @@ class NewRun:
     waiter: Waiter | None = None
     prefers: str | None = None
     doubts: str = ""
-    """Whether a worker has registered its ``task``, its ``queue`` or both is to be looked up; else it is known."""
+    """``task``, ``queue`` or both: the script checks whether a worker has registered them. The others are known."""
     foreign: str = ""
-    """What only a worker knows of the task, when its code is not where it was triggered."""
+    """The fields that only a worker knows of the task, where the trigger does not have its code."""
     patience: timedelta | None = None
     large: LargeValue | None = None
 
@@ -67,7 +67,7 @@ class NewRun:
 def trigger_run(new: NewRun, *, needs_replicas: bool = True) -> Operation[tuple[str, bool]]:
     """Make a run. Reads as (run id, whether this call made it): a key or debounce may name an older run.
 
-    ``needs_replicas``: see ``Operation``; not for those who must not wait for them.
+    ``needs_replicas``: See ``Operation``. False for callers that must not wait for replicas.
     """
     key = new.idempotency_key
     args = (
@@ -99,7 +99,7 @@ def _extras(new: NewRun) -> str:
     """Return the fields that few runs have, as JSON of text, "" when this one has none."""
     if not any(_rare_fields(new)):
         return ""
-    found = {
+    extras = {
         "ckey": new.concurrency_key,
         "ttl": new.ttl and milliseconds(new.ttl),
         "priority": round(new.priority * 1_000_000) or None,
@@ -119,7 +119,7 @@ def _extras(new: NewRun) -> str:
         "foreign": new.foreign or None,
         "patience": milliseconds(new.patience) if new.doubts and new.patience is not None else None,
     }
-    given = {name: str(value) for name, value in found.items() if value is not None}
+    given = {name: str(value) for name, value in extras.items() if value is not None}
     return to_json(given).decode() if given else ""
 
 
@@ -127,12 +127,12 @@ def _debounce(new: NewRun) -> str:
     if new.debounce is None:
         return ""
     most = new.debounce.max_delay
-    told = {
+    fields = {
         "key": f"{new.task_id}:{hashlib.sha256(new.debounce.key.encode()).hexdigest()[:32]}",
         "trailing": new.debounce.mode == "trailing",
         "max_delay": milliseconds(most) if most is not None else None,
     }
-    return json.dumps(told)
+    return json.dumps(fields)
 
 
 def limits_json(limits: QueueLimits) -> str:
@@ -140,14 +140,14 @@ def limits_json(limits: QueueLimits) -> str:
     if limits is NO_LIMITS:
         return ""
     period = limits.rate_period
-    found = {
+    fields = {
         "limit": limits.concurrency,
         "per_key": limits.per_key,
         "total": limits.total,
         "rate": limits.rate_count,
         "period": None if period is None else round(period.total_seconds() * 1_000_000),
     }
-    given = {name: value for name, value in found.items() if value is not None}
+    given = {name: value for name, value in fields.items() if value is not None}
     return json.dumps(given) if given else ""
 
 
@@ -162,15 +162,15 @@ def declare(
     registrations: Mapping[str, str] | None = None,
     schemas: Mapping[str, str] | None = None,
 ) -> Operation[int]:
-    """Keep ticket templates, queue limits and which tasks have final hooks. A worker's word replaces older ones.
+    """Write ticket templates, queue limits and which tasks have final hooks. A worker replaces older declarations.
 
-    Reads as how many of the tasks workers have registered.
+    Reads as the number of these tasks that workers have registered.
 
     Args:
-        registrations: What a worker registers of each task, see ``registration``.
+        registrations: The registration of each task by a worker, see ``registration``.
         schemas: The JSON Schema of each task's payload.
     """
     known = {queue: limits_json(each) for queue, each in limits.items()}
     whole = {} if environment_limit is None else {"limit": environment_limit, "burst": burst_factor}
-    told = (dict(templates), known, dict(final_hooks or {}), whole, dict(registrations or {}), dict(schemas or {}))
-    return Operation("declare", (int(by_worker), *map(json.dumps, told)), lambda _, value: int(value))
+    parts = (dict(templates), known, dict(final_hooks or {}), whole, dict(registrations or {}), dict(schemas or {}))
+    return Operation("declare", (int(by_worker), *map(json.dumps, parts)), lambda _, value: int(value))

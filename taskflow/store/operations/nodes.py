@@ -1,4 +1,4 @@
-"""The operations of nodes and of upkeep, described like those in ``operations``."""
+"""The operations of nodes and of upkeep."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ class InboxEntry:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What upkeep is due and this node's to do, and otherwise how long to wait.
+    """The upkeep that is due and that this node performs, and otherwise how long to wait.
 
-    ``due`` holds "runs", "timers", "nodes", "deserted", "tickets", "effects", "canvas" and "sweep", as the case may be.
+    ``due`` holds any of "runs", "timers", "nodes", "deserted", "tickets", "effects", "canvas" and "sweep".
     """
 
     due: frozenset[str]
@@ -66,10 +66,10 @@ def register_node(
 
 
 def heartbeat_node(node_id: str, *, lease: timedelta, handled: Sequence[str] = ()) -> Operation[list[InboxEntry]]:
-    """Renew a lease. Reads as what the inbox still holds.
+    """Renew a lease. Reads as the messages that the inbox still holds.
 
     Raises (when read):
-        NodeUnregisteredError: The lease is over: stop everything and register anew.
+        NodeUnregisteredError: The lease has ended: stop everything and register anew.
     """
 
     def read(code: int, value: Any) -> list[InboxEntry]:
@@ -81,21 +81,21 @@ def heartbeat_node(node_id: str, *, lease: timedelta, handled: Sequence[str] = (
 
 
 def drain_node(node_id: str) -> Operation[int]:
-    """Stop giving a node new runs; it keeps its lease and what it runs. Its classes' reservations move elsewhere."""
+    """Stop giving a node new runs. It keeps its lease and its runs; the reservations of its classes move elsewhere."""
     return Operation("drain_node", (node_id,), _number)
 
 
 def serve_queues(node_id: str, queues: Sequence[str], *, capacity: int, classes: Sequence[str]) -> Operation[int]:
-    """Say that a node takes from Celery queues it consumes again, or with a capacity of 0 for now no longer.
+    """Record that a node consumes Celery queues again or, with a capacity of 0, does not for now.
 
-    Reads as 0 when the node takes no runs any more.
+    Reads as 0 when the node does not take runs any more.
     """
     args = (node_id, json.dumps(list(queues)), capacity, json.dumps(list(classes)))
     return Operation("serve_queues", args, lambda code, _: code)
 
 
 def unregister_node(node_id: str, outcome: AttemptOutcome, reason: RunError) -> Operation[int]:
-    """End a node's lease on its own wish. Reads as how many of its runs are left: repeat until 0."""
+    """End a node's lease at its own request. Reads as how many of its runs are left: repeat until 0."""
     return Operation("unregister_node", (node_id, outcome.value, error_json(reason), PER_PASS), _number)
 
 
@@ -109,7 +109,7 @@ def list_nodes() -> Operation[list[str]]:
 
 
 def read_node_runs(node_id: str) -> Operation[list[HeldRun]]:
-    """Read which runs a node holds."""
+    """Read the runs that a node holds."""
 
     def read(_: int, value: Any) -> list[HeldRun]:
         return [_held(*fields) for fields in value]
@@ -128,7 +128,7 @@ def fire_timers() -> Operation[int]:
 
 
 def read_effects() -> Operation[list[str]]:
-    """Read what scripts have left to do on all shards: ``cancel-children:<run>``."""
+    """Read the effects that scripts left: work on other shards, for example ``cancel-children:<run>``."""
 
     def read(_: int, value: Any) -> list[str]:
         return [entry.decode() for entry in value]
@@ -136,18 +136,18 @@ def read_effects() -> Operation[list[str]]:
     return Operation("read_effects", (PER_PASS,), read)
 
 
-def drop_effect(entry: str, *, told: int | None = None) -> Operation[int]:
-    """Say that an effect was performed on all shards: of those who waited, so many were told."""
-    return Operation("drop_effect", (entry, "" if told is None else told), _number)
+def drop_effect(entry: str, *, notified: int | None = None) -> Operation[int]:
+    """Drop an effect that was performed on all shards. ``notified``: the number of waiters."""
+    return Operation("drop_effect", (entry, "" if notified is None else notified), _number)
 
 
 def retire_runs(run_ids: Sequence[str], retention: timedelta) -> Operation[int]:
-    """Say that runs are in the history: the finished ones leave the store after ``retention``."""
+    """Record that runs are in the history. The finished ones leave the store after ``retention``."""
     return Operation("retire_runs", (milliseconds(retention), *run_ids), _number)
 
 
 def reap_nodes(lease: timedelta, heartbeat: timedelta, reason: RunError) -> Operation[int]:
-    """Take the runs of nodes whose lease is over. -1 when leases were granted after a pause instead."""
+    """Take the runs of nodes whose lease has ended. Reads as -1 when leases were granted after a pause instead."""
     args = (milliseconds(lease), milliseconds(heartbeat), PER_PASS, error_json(reason))
     return Operation("reap_nodes", args, _number)
 
@@ -181,7 +181,7 @@ def sweep_slots(cursor: str) -> Operation[tuple[str, int]]:
 
 
 def take_tick(node_id: str, *, heartbeat: timedelta, sweep: timedelta, hold: timedelta) -> Operation[Tick]:
-    """Ask for the upkeep that is due."""
+    """Take the upkeep that is due."""
 
     def read(code: int, value: Any) -> Tick:
         return Tick(frozenset(value.decode().split()), 0) if code == 1 else Tick(frozenset(), value)
@@ -191,14 +191,14 @@ def take_tick(node_id: str, *, heartbeat: timedelta, sweep: timedelta, hold: tim
 
 
 def release_tick(node_id: str) -> Operation[int]:
-    """Let another node have the next tick."""
+    """Leave the next tick to another node."""
     return Operation("release_tick", (node_id,), _number)
 
 
 def inbox_entry(entry_id: bytes, fields: Sequence[bytes]) -> InboxEntry:
     """Return an inbox message from its stream entry."""
-    found = pairs(fields)
-    return InboxEntry(entry_id.decode(), found["kind"].decode(), found["run"].decode(), int(found["claim"]))
+    message = pairs(fields)
+    return InboxEntry(entry_id.decode(), message["kind"].decode(), message["run"].decode(), int(message["claim"]))
 
 
 def _held(

@@ -6,16 +6,16 @@ from typing import Any, Final, Generic, TypeVar
 
 ResultT = TypeVar("ResultT")
 PER_PASS: Final = 100
-"""How many items one upkeep script handles, so that none holds the store for long."""
+"""The most items that one script of upkeep handles, so that none holds the store for long."""
 
 
 @dataclass(slots=True)
 class Operation(Generic[ResultT]):
     """One call of one script. ``read`` gets the reply's code and value and returns the result, or raises.
 
-    ``needs_replicas``: whoever asked for it hears of it once as many replicas have it as the settings say.
+    ``needs_replicas``: The call returns only after ``store_replicas`` replicas have confirmed the write.
 
-    Not frozen, which takes three times as long to make.
+    Not frozen, because a frozen one takes three times as long to make.
     """
 
     script: str

@@ -1,4 +1,4 @@
-"""The operations on queues and on the environment as a whole, described like those in ``operations``."""
+"""The operations on queues and on the environment as a whole."""
 
 from collections.abc import Sequence
 from datetime import timedelta

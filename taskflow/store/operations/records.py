@@ -1,4 +1,4 @@
-"""Turn what the store holds into values: run hashes, attempts, claims, tickets."""
+"""Read the record of a run, with its attempts, from the fields of its hash."""
 
 import json
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ def _value(stored: bytes) -> object:
 
 
 def _errors(stored: bytes | None) -> tuple[RunError, ...]:
-    return tuple(found for each in json.loads(stored or b"[]") if (found := run_error(each)))
+    return tuple(error for each in json.loads(stored or b"[]") if (error := run_error(each)))
 
 
 def _attempts(status: RunStatus, fields: Mapping[str, bytes]) -> tuple[Attempt, ...]:

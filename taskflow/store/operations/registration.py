@@ -1,4 +1,4 @@
-"""What workers tell the store of themselves and of the tasks they can run, and how it is read."""
+"""The registration of workers and of the tasks that they can run."""
 
 import json
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from taskflow.store.operations.operation import Operation
 
 @dataclass(frozen=True, slots=True)
 class TaskRegistration:
-    """What a worker registers of one task, for triggers that do not have its code, and for people.
+    """The registration of one task, for triggers that do not have its code, and for people.
 
     Attributes:
         class_name: ``<machine>.<executor>``.
-        schema_digest: Of the payload's JSON Schema, "" for a task without payload.
-        version: Of the code that registered it last, None when it is unknown.
+        schema_digest: The digest of the payload's JSON Schema, "" for a task without payload.
+        version: The version of the code that registered it last, None when it is unknown.
     """
 
     id: str
@@ -34,7 +34,7 @@ class TaskRegistration:
 
     def to_json(self) -> str:
         """Return the stored form. Durations are milliseconds; numbers are text, as in a run's hash."""
-        told: dict[str, object | None] = {
+        fields: dict[str, object | None] = {
             "class": self.class_name,
             "queue": self.queue,
             "limits": json.loads(limits_json(self.limits) or "null"),
@@ -45,7 +45,7 @@ class TaskRegistration:
             "schema": self.schema_digest or None,
             "version": self.version,
         }
-        return json.dumps({name: value for name, value in told.items() if value is not None})
+        return json.dumps({name: value for name, value in fields.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +92,18 @@ def read_workers() -> Operation[Registrations]:
 
 
 def _worker(node_id: bytes, queues: bytes, description: bytes, since: bytes) -> RegisteredWorker:
-    told = json.loads(description)
+    described = json.loads(description)
     return RegisteredWorker(
         id=node_id.decode(),
         queues=tuple(json.loads(queues)),
-        concurrency=int(told.get("concurrency", 0)),
-        version=told.get("version"),
+        concurrency=int(described.get("concurrency", 0)),
+        version=described.get("version"),
         since=instant(since),
     )
 
 
 def _task(task_id: bytes, stored: bytes) -> RegisteredTask:
-    told = json.loads(stored)
+    fields = json.loads(stored)
     return RegisteredTask(
-        task_id.decode(), told["queue"], told["class"], told.get("version"), str(told.get("schema", ""))
+        task_id.decode(), fields["queue"], fields["class"], fields.get("version"), str(fields.get("schema", ""))
     )

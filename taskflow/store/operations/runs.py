@@ -1,7 +1,7 @@
-"""Every operation on the run store: its script, its arguments, and how its reply reads.
+"""The operations on one run: its script, its arguments, and how its reply reads.
 
 An operation is a value. ``Store.run`` and ``AsyncStore.run`` execute it; nothing here does I/O. All of them may be
-repeated after a lost reply: each recognises that it was done.
+repeated after a lost reply, because each script recognises a repeated call.
 """
 
 import secrets
@@ -34,7 +34,7 @@ from taskflow.store.operations.operation import PER_PASS, Operation
 def claim_run(run_id: str, *, node_id: str, reservation: int, pid: int = 0, version: str = "") -> Operation[ClaimedRun]:
     """Claim a queued run for a node, or the final hooks of one that ended without its code.
 
-    ``pid`` is the child that executes it, 0 for a coroutine; ``version`` that of the node's code.
+    ``pid`` is the process of the child that executes it, 0 for a coroutine; ``version`` is that of the node's code.
 
     Raises (when read):
         RunNotClaimableError: The run is not queued under this reservation: claimed elsewhere, finished or unknown; or
@@ -65,34 +65,34 @@ def finish_run(
     """End an executing run. Frees its slot and starts the next run of its queue.
 
     Args:
-        hooks_left: Its code is gone and could not run the final hooks: another worker is asked to.
+        hooks_left: Its code is gone and could not run the final hooks, so another node runs them.
 
     Raises (when read):
-        StaleClaimError: The claim is over.
+        StaleClaimError: The claim has ended.
     """
     failed = int(status in (RunStatus.FAILED, RunStatus.CRASHED))
-    told = error_json(error) if error else ""
-    args = (run_id, claim, status.value, output, told, failed, int(hooks_left), errors_json(hook_errors))
+    failure = error_json(error) if error else ""
+    args = (run_id, claim, status.value, output, failure, failed, int(hooks_left), errors_json(hook_errors))
     return Operation("finish_run", args, _fenced(run_id, claim))
 
 
 def settle_run(
     run_id: str, claim: int, status: RunStatus, *, output: bytes = b"", error: RunError | None = None
 ) -> Operation[RunStatus]:
-    """Keep how a run has ended before its final hooks run: if the worker dies in them, it is not executed again.
+    """Store the outcome of a run before its final hooks run. If the worker dies in them, the run is not executed again.
 
     Raises (when read):
-        StaleClaimError: The claim is over.
+        StaleClaimError: The claim has ended.
     """
     args = (run_id, claim, status.value, output, error_json(error) if error else "")
     return Operation("settle_run", args, _fenced(run_id, claim))
 
 
 def finish_hooks(run_id: str, claim: int, hook_errors: Sequence[RunError] = ()) -> Operation[RunStatus]:
-    """Say that the final hooks of a run that had ended without its code are over, and with them the claim.
+    """End the claim of a run whose final hooks were left to run and have run.
 
     Raises (when read):
-        StaleClaimError: The claim is over.
+        StaleClaimError: The claim has ended.
     """
     return Operation("finish_hooks", (run_id, claim, errors_json(hook_errors)), _fenced(run_id, claim))
 
@@ -103,17 +103,17 @@ def retry_run(
     """End a failed attempt and start the next after ``delay``, on another class when named.
 
     Raises (when read):
-        StaleClaimError: The claim is over.
+        StaleClaimError: The claim has ended.
     """
     args = (run_id, claim, error_json(error), milliseconds(delay), class_name)
     return Operation("retry_run", args, _fenced(run_id, claim))
 
 
 def give_up_run(run_id: str, claim: int, outcome: AttemptOutcome, error: RunError) -> Operation[None]:
-    """Tell that a run's code no longer executes.
+    """Give a claim back because the run's code does not execute any more.
 
     Raises (when read):
-        StaleClaimError: The claim is over.
+        StaleClaimError: The claim has ended.
     """
 
     def read(code: int, value: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The streams of runs: what a run tells and is told, item by item. Operations as in ``operations``."""
+"""The operations on the streams of runs: the items that a run appends, and those that it is sent."""
 
 import secrets
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from taskflow.seams.waits import Waiter
 from taskflow.store.operations.operation import Operation
 
 MOST_STREAMS: Final = 100
-"""Streams that one run may have, both kinds together."""
+"""The most streams that one run may have, both kinds together."""
 READ_BYTES: Final = 256 * 1024
-"""About how much one reading returns."""
+"""The size of what one reading returns, about."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """How much one stream may hold. ``bytes`` of JSON and 16 an item."""
+    """The most that one stream may hold. ``bytes`` count the JSON and 16 for each item."""
 
     items: int = 100_000
     bytes: int = 32_000_000
@@ -29,8 +29,8 @@ class StreamPart:
     """Items that were read.
 
     Attributes:
-        channel: Where it is announced that there is more to read.
-        is_last: Nothing will follow: the run has ended, or the stream was closed.
+        channel: The channel of the notices that there is more to read.
+        is_last: No item will follow, because the run has ended or the stream was closed.
     """
 
     channel: bytes
@@ -45,7 +45,7 @@ def append_items(
 
     Raises (when read):
         RunNotFoundError: No such run.
-        StaleClaimError: The run's own claim is over.
+        StaleClaimError: The run's own claim has ended.
         StreamClosedError: The run has ended, or the stream was closed.
         StreamError: It would hold too much, or the run would have too many streams.
     """
@@ -63,7 +63,7 @@ def append_items(
 
 
 def ask_item(address: StreamAddress, index: int, waiter: Waiter) -> Operation[int]:
-    """Let a run's wait be done by an item of an input stream of it: ``{"index", "item"}``, or ``{"closed": true}``."""
+    """Let an item of a run's input stream complete its wait, with ``{"index", "item"}`` or ``{"closed": true}``."""
     return Operation("ask_item", (address.run_id, address.name, index, waiter.wait), lambda _, value: int(value))
 
 

@@ -1,4 +1,4 @@
-"""The operations of tokens, described like those in ``operations``."""
+"""The operations of tokens."""
 
 import json
 import secrets
@@ -17,7 +17,7 @@ from taskflow.store.operations.encoding import due_text, instant, milliseconds, 
 from taskflow.store.operations.operation import Operation
 
 FIRST: Final = ""
-"""Where a list begins."""
+"""The cursor of a list's beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class NewToken:
     """A token to make.
 
     Attributes:
-        kept: How long it is remembered when it is done.
-        key_ttl: How long its idempotency key holds; None: as long as it is remembered.
+        kept: For how long it is kept once it is done.
+        key_ttl: For how long its idempotency key holds; None for as long as the token is kept.
     """
 
     id: str
@@ -98,14 +98,14 @@ def read_token(token_id: str) -> Operation[Token]:
 def list_tokens(
     cursor: str, limit: int, status: TokenStatus | None, tags: Sequence[str]
 ) -> Operation[tuple[str, list[tuple[int, Token]]]]:
-    """List tokens of one shard behind a cursor, newest first, each with its place. Reads as the next cursor and those.
+    """List tokens of one shard behind a cursor, newest first, each with its score. Reads as the next cursor and those.
 
-    It may find fewer than there are: ``FIRST`` as the next cursor means the end.
+    One call may return fewer than there are: ``FIRST`` as the next cursor means the end.
     """
 
     def read(_: int, value: Any) -> tuple[str, list[tuple[int, Token]]]:
-        further, *found = value
-        tokens = [(int(score), _token(each.decode(), pairs(fields))) for each, score, *fields in found]
+        further, *rows = value
+        tokens = [(int(score), _token(each.decode(), pairs(fields))) for each, score, *fields in rows]
         return further.decode(), tokens
 
     args = (cursor, limit, status.value if status else "", json.dumps(list(tags)) if tags else "")

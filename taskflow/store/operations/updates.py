@@ -1,4 +1,4 @@
-"""What an executing run writes about itself: metadata, tags and log lines. Operations as in ``operations``."""
+"""The operations by which a run changes its metadata, tags and log lines."""
 
 import json
 import time
@@ -16,7 +16,7 @@ MetadataChange = tuple[str, Sequence[str], str]
 
 @dataclass(frozen=True, slots=True)
 class StoredMetadata:
-    """What a run's metadata is after an update. ``misfits``: operations ignored, e.g. an increment of a text."""
+    """The metadata of a run after an update. ``misfits``: ignored changes, for example an increment of a text."""
 
     document: bytes
     misfits: int = 0
@@ -25,15 +25,15 @@ class StoredMetadata:
 def update_metadata(
     run_id: str, claim: int | None, changes: Sequence[MetadataChange], *, writer: str, number: int
 ) -> Operation[StoredMetadata | None]:
-    """Change a run's metadata; changes of many writers compose. Reads as None when another run wrote to an ended one.
+    """Change a run's metadata; changes of many writers compose. Reads as None if another run wrote to an ended one.
 
     Args:
         claim: The run's own claim, None when another run writes.
-        writer: Who writes. Repeating the call of a writer's ``number`` within an hour changes nothing.
+        writer: The id of the writing process. A repeated ``number`` of a writer changes nothing for an hour.
 
     Raises (when read):
         RunNotFoundError: No such run.
-        StaleClaimError: The run's own claim is over.
+        StaleClaimError: The run's own claim has ended.
         RunUpdateError: It would be larger than 256 KB; nothing was changed.
     """
 
@@ -57,7 +57,7 @@ def add_tags(run_id: str, claim: int | None, tags: Sequence[str]) -> Operation[i
 
     Raises (when read):
         RunNotFoundError: No such run.
-        StaleClaimError: The claim is over.
+        StaleClaimError: The claim has ended.
     """
 
     def read(code: int, value: Any) -> int:
@@ -76,7 +76,7 @@ def append_logs(
     """Add log lines, each a JSON object without a newline. Reads as how many: 0 under a claim that never was.
 
     Args:
-        most: How many lines of a run are kept, of all its attempts together. One more says that there were others.
+        most: How many lines of a run are kept, of all its attempts together. One more says that others were dropped.
         largest: How many bytes of them.
 
     Raises (when read):
@@ -93,8 +93,8 @@ def append_logs(
 
 
 def _truncated(claim: int, most: int, largest: int) -> str:
-    """Return the line that ends a log that is too long. Its number is 0: no line of an attempt has that."""
+    """Return the line that ends a log that is too long. Its number is 0, which no line of an attempt has."""
     kept = f"a run's first {most:,} lines and {largest:,} bytes are kept"
     message = f"Truncated: {kept}. Raise TASKFLOW_LOG_LINES or TASKFLOW_LOG_BYTES."
-    told = {"attempt": 0, "claim": claim, "seq": 0, "time": time.time_ns() // 1_000_000}
-    return json.dumps(told | {"level": "WARNING", "logger": "taskflow.run", "message": message, "fields": {}})
+    line = {"attempt": 0, "claim": claim, "seq": 0, "time": time.time_ns() // 1_000_000}
+    return json.dumps(line | {"level": "WARNING", "logger": "taskflow.run", "message": message, "fields": {}})

@@ -1,4 +1,4 @@
-"""How versions of code stand in names of keys and Celery queues. No I/O."""
+"""Versions of code in the names of keys and Celery queues. No I/O."""
 
 import hashlib
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ def version_name(version: str) -> str:
 def code_name(version: str, task_ids: Iterable[str]) -> str:
     """Name the code of a version that knows these tasks: ``<version>.<digest of the ids>``.
 
-    Nodes of one version may declare different tasks. What is meant for nodes of one name can run on each of them.
+    Nodes of one version may declare different tasks. A run for nodes of one name can execute on each of them.
     """
     return f"{version_name(version)}.{_digest(' '.join(sorted(task_ids)))}"
 

@@ -1,4 +1,4 @@
-"""The operations of waits, described like those in ``operations``."""
+"""The operations of waits."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ class OpenedWait(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DoneWaits:
-    """Which waits of a run are done, with the JSON of their items, and the claim under which its code may go on."""
+    """The waits of a run that are done, with the JSON of their items, and the claim under which its code goes on."""
 
     status: RunStatus
     claim: int
@@ -45,14 +45,14 @@ def wait_run(
     Reads as "OPEN", "WAITING", or "DONE" when one of them is done and the run did not stop executing.
 
     Args:
-        forgotten: Waits whose values were read and are not needed any more.
+        forgotten: Waits whose values the code has read.
         is_durable: The waits outlive the attempt.
-        entries: What the run's journal keeps with them.
+        entries: Entries of the run's journal to write with them.
 
     Raises (when read):
-        StaleClaimError: The claim is over.
+        StaleClaimError: The claim has ended.
     """
-    told = [(wait.name, wait.items, due_text(wait.due)) for wait in opened]
+    waits = [(wait.name, wait.items, due_text(wait.due)) for wait in opened]
     names = "" if parked_on is None else json.dumps(list(parked_on))
 
     def read(code: int, value: bytes) -> str:
@@ -61,11 +61,11 @@ def wait_run(
         return value.decode()
 
     kept = entries_json(entries or {})
-    return Operation("wait_run", (run_id, claim, json.dumps(told), names, int(is_durable), kept, *forgotten), read)
+    return Operation("wait_run", (run_id, claim, json.dumps(waits), names, int(is_durable), kept, *forgotten), read)
 
 
 def resume_run(run_id: str, claim: int) -> Operation[bool]:
-    """Let a waiting run go on although no wait is done. Reads as whether it waited under this claim."""
+    """Resume a waiting run although no wait is done. Reads as whether it waited under this claim."""
     return Operation("resume_run", (run_id, claim), lambda code, _: code == 1)
 
 
@@ -73,11 +73,11 @@ def read_waits(run_id: str, names: Sequence[str], *, claim: int | None = None) -
     """Read which of a run's waits are done.
 
     Args:
-        claim: Under which the code that asks waits, or executes.
+        claim: The claim under which the calling code waits or executes.
 
     Raises (when read):
         RunNotFoundError: No such run.
-        StaleClaimError: That claim is over, and the run's newer one is not of this code; or there is no such run.
+        StaleClaimError: That claim has ended and the newer one belongs to other code; or there is no such run.
     """
 
     def read(code: int, value: Any) -> DoneWaits:
@@ -92,7 +92,7 @@ def read_waits(run_id: str, names: Sequence[str], *, claim: int | None = None) -
 
 
 def close_waits(run_id: str, claim: int, names: Sequence[str]) -> Operation[bool]:
-    """Forget waits that are not waited for any more. Reads as whether the claim was still good."""
+    """Forget waits that the code does not wait for any more. Reads as whether the claim was valid."""
     return Operation("close_waits", (run_id, claim, *names), lambda code, _: code == 1)
 
 
@@ -102,7 +102,7 @@ def complete_item(waiter: Waiter, value: bytes) -> Operation[int]:
 
 
 def read_waiters(run_id: str) -> Operation[tuple[bytes, list[Waiter]]]:
-    """Read how a run has ended, as JSON, and who waits for it on other shards."""
+    """Read the outcome of a run as JSON, and its waiters on other shards."""
 
     def read(_: int, value: Any) -> tuple[bytes, list[Waiter]]:
         return value[0], [_waiter(text.decode()) for text in value[1:]]

@@ -13,11 +13,12 @@ from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.execution.waiting.coroutines import CoroutineWaits
 from taskflow.execution.waiting.wait_store import LOOK_SECONDS, NO_ENTRIES, Done, Opening
 from taskflow.models import RunStatus
+from taskflow.store.keys import resumes_of_run
 from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.operations.journal import suspend_run, write_journal
 from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.waits import DoneWaits, OpenedWait, close_waits, read_waits, resume_run, wait_run
-from taskflow.store.wire import shard_of_run
+from taskflow.store.wire import locate
 from taskflow.worker.attempt.insist import insist
 from taskflow.worker.attempt.runtime import Runtime
 
@@ -147,12 +148,12 @@ class ChildWaitStore(_Claim):
         return is_suspended
 
     def listen(self, seconds: float) -> None:
-        shard = 0 if self._runtime.settings.shards == 1 else shard_of_run(self.run_id)
-        if shard is None:  # an adopted run's id names no shard
+        shard, *others = locate(self.run_id, self._runtime.settings.shards)
+        if others:  # an adopted run's id names no shard
             time.sleep(_UNNAMED_SHARD_SECONDS)
             return
         try:
-            self._runtime.store.pop(f"resumed:{self.run_id}", shard=shard, seconds=seconds)
+            self._runtime.store.pop(resumes_of_run(self.run_id), shard=shard, seconds=seconds)
         except StoreUnavailableError as error:
             log.warning("store.unavailable: %s", error)
             time.sleep(_UNNAMED_SHARD_SECONDS)

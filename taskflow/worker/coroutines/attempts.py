@@ -39,7 +39,6 @@ from taskflow.worker.attempt.claimed import (
 from taskflow.worker.attempt.reporting import identity_of
 from taskflow.worker.attempt.runtime import Runtime
 from taskflow.worker.attempt.waits import NodeWaitStore
-from taskflow.worker.coroutines.run_shards import claim_on_its_shard
 from taskflow.worker.coroutines.running import CoroutineParking, EarlyCancels, RunningCoroutine, RunningCoroutines
 from taskflow.worker.coroutines.taken_ticket import RunObserver, TakenTicket
 
@@ -79,8 +78,7 @@ class AsyncAttempts:
             ticket.run_id, node_id=node.id, reservation=ticket.reservation, version=node.version
         )
         try:
-            shards = self._runtime.settings.shards
-            return RunningCoroutine(ticket, *await claim_on_its_shard(self._pipeline, shards, claim, ticket.run_id))
+            return RunningCoroutine(ticket, *await self._pipeline.run_for(ticket.run_id, claim))
         except (RunNotClaimableError, NodeUnregisteredError) as refused:
             log.info("ticket.dropped: %s", refused)
             self._observer.on_drop(ticket)

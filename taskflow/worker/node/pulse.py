@@ -7,6 +7,7 @@ from typing import Final
 
 from taskflow.errors import NodeUnregisteredError, StoreUnavailableError
 from taskflow.store import operations
+from taskflow.store.keys import inbox_of_node
 from taskflow.store.operations.nodes import InboxEntry, inbox_entry
 from taskflow.worker.attempt.runtime import Runtime
 from taskflow.worker.loop_thread import LoopThread
@@ -67,7 +68,7 @@ class Pulse(LoopThread):
 
     def _listen(self, until: float) -> None:
         while (left := until - time.monotonic()) > 0 and not self.is_stopping:
-            name = f"node:{self._runtime.node.id}:inbox"
+            name = inbox_of_node(self._runtime.node.id)
             block_ms = max(1, int(left * 1000))
             entries = self._runtime.store.read_stream(name, self._seen, shard=self._shard, block_ms=block_ms)
             for entry_id, fields in entries:

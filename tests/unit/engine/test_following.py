@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 from taskflow.engine.batches.ends import Search
-from taskflow.engine.subscriptions import Event, Follower
+from taskflow.engine.subscriptions import Subscription
 from taskflow.errors import RunNotFoundError
 from taskflow.models import Run, RunStatus
 from taskflow.seams.batches import RunEnd
+from taskflow.store.events import Event
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 QUEUED = Run("run_1", "t", RunStatus.QUEUED, "q", "small-1x", "process", NOW, 3)
@@ -23,36 +24,36 @@ def unknown(run_id: str) -> RunEnd:
 
 def event(place: int, value: str, kind: str = "status") -> Event:
     """Return an event."""
-    return Event((place, 0), "run_1", kind, value)
+    return Event(f"{place}-0", "run_1", kind, value)
 
 
 def test_what_the_record_shows_already_is_no_news() -> None:
     """The record is read together with its place in the stream; what is told twice is told once."""
-    follower = Follower("5-0", QUEUED)
-    assert not follower.is_news(event(5, "QUEUED"))
-    assert follower.is_news(event(6, "EXECUTING"))
-    assert not follower.is_news(event(6, "EXECUTING"))
-    assert not follower.is_news(event(7, "{}", "log"))
-    assert follower.is_news(event(8, '["a"]', "tags"))
+    subscription = Subscription("5-0", QUEUED)
+    assert not subscription.is_news(event(5, "QUEUED"))
+    assert subscription.is_news(event(6, "EXECUTING"))
+    assert not subscription.is_news(event(6, "EXECUTING"))
+    assert not subscription.is_news(event(7, "{}", "log"))
+    assert subscription.is_news(event(8, '["a"]', "tags"))
 
 
 def test_a_change_that_is_read_late_shows_the_status_it_told() -> None:
     """The record may be further on by then: its end is not told before the end."""
-    follower = Follower("5-0", QUEUED)
-    early = follower.changed(event(6, "EXECUTING"), COMPLETED)
+    subscription = Subscription("5-0", QUEUED)
+    early = subscription.changed(event(6, "EXECUTING"), COMPLETED)
     assert (early.status, early.output, early.finished_at) == (RunStatus.EXECUTING, None, None)
-    tagged = follower.changed(event(7, '["a"]', "tags"), replace(COMPLETED, tags=("a",)))
+    tagged = subscription.changed(event(7, '["a"]', "tags"), replace(COMPLETED, tags=("a",)))
     assert (tagged.status, tagged.tags) == (RunStatus.EXECUTING, ("a",))
-    assert follower.changed(event(8, "COMPLETED"), COMPLETED) == COMPLETED
+    assert subscription.changed(event(8, "COMPLETED"), COMPLETED) == COMPLETED
 
 
 def test_what_the_listener_went_past_is_told_by_the_record() -> None:
     """Only when nothing can come any more: otherwise the events would tell it again."""
-    follower = Follower("5-0", QUEUED)
-    assert follower.missed("9-0", COMPLETED, listened="8-0") is None
-    assert follower.missed("9-0", QUEUED, listened="9-0") is None
-    assert follower.missed("9-0", COMPLETED, listened="9-0") == COMPLETED
-    assert not follower.is_news(event(9, "COMPLETED"))
+    subscription = Subscription("5-0", QUEUED)
+    assert subscription.missed("9-0", COMPLETED, read_up_to="8-0") is None
+    assert subscription.missed("9-0", QUEUED, read_up_to="9-0") is None
+    assert subscription.missed("9-0", COMPLETED, read_up_to="9-0") == COMPLETED
+    assert not subscription.is_news(event(9, "COMPLETED"))
 
 
 @pytest.mark.parametrize("every", [1, 3, 10_000])
