@@ -3,10 +3,9 @@
 import copy
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import cast
 
 from pydantic_core import from_json, to_json
 
@@ -25,8 +24,6 @@ from taskflow.execution.reporting.sink import ReportSink, RunIdentity, RunWriter
 from taskflow.seams.streams import StreamWriter
 
 log = logging.getLogger("taskflow.run")
-RESUMING_SECONDS: Final = 2.0
-"""How long the store may know of a run's new claim before its code does: a wait was done, and its node is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,6 @@ class LiveRun:
         "_sending",
         "_sink",
         "_size",
-        "_stale_since",
         "_tags",
         "_view",
         "_writer",
@@ -89,7 +85,6 @@ class LiveRun:
         self._tags: dict[str, None] = {}
         self._outgoing: list[_Batch] = []
         self._number = 0
-        self._stale_since: float | None = None
         self._lock = threading.RLock()  # a signal handler may log
         self._sending = threading.Lock()
 
@@ -165,7 +160,6 @@ class LiveRun:
 
         Raises:
             StoreUnavailableError: What was not sent is kept for the next time.
-            StaleClaimError: The same: the run may only have got a new claim that its code has not heard of.
         """
         with self._sending:
             with self._lock:
@@ -174,15 +168,12 @@ class LiveRun:
                 try:
                     self._send(self._sink.writer, self._outgoing[0])
                 except (StaleClaimError, RunNotFoundError) as stale:
-                    if isinstance(stale, StaleClaimError) and self._may_be_resumed(stale):
-                        raise
                     log.info("run.unreported: %s", stale)
                     self._outgoing.clear()
                     return
                 except (RunUpdateError, StoreScriptError) as refused:
                     log.warning("run.unreported: %s", refused)
                 del self._outgoing[0]
-                self._stale_since = None
             for stream in self._unwritten():
                 try:
                     stream.flush()
@@ -215,11 +206,6 @@ class LiveRun:
         self.is_over = True
         for each in self.at_end:
             each()
-
-    def _may_be_resumed(self, stale: StaleClaimError) -> bool:
-        now = time.monotonic()
-        self._stale_since = self._stale_since or now
-        return stale.status == "STALE" and now - self._stale_since < RESUMING_SECONDS
 
     def _unwritten(self) -> list[StreamWriter]:
         return [stream for stream in list(self.streams.values()) if stream.is_dirty] if self.streams else []

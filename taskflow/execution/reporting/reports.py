@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator
 from typing import Final
 
-from taskflow.errors import StaleClaimError, StoreUnavailableError
+from taskflow.errors import StoreUnavailableError
 from taskflow.execution.reporting.capture import install_capture
 from taskflow.execution.reporting.current import OWN_THREADS, entered_run
 from taskflow.execution.reporting.lines import LineLimits
@@ -19,7 +19,6 @@ from taskflow.execution.reporting.spool import Spool
 
 log = logging.getLogger("taskflow.run")
 PAUSE_SECONDS: Final = 0.2
-_RESUMING_PAUSE: Final = 0.05
 
 
 class Reports:
@@ -83,8 +82,6 @@ class Reports:
             except StoreUnavailableError as error:
                 log.warning("store.unavailable: %s", error)
                 time.sleep(PAUSE_SECONDS)
-            except StaleClaimError:
-                time.sleep(_RESUMING_PAUSE)
         if live.has_logged and self._has_lines:
             with contextlib.suppress(StoreUnavailableError):
                 self._send_lines()
@@ -124,8 +121,6 @@ class Reports:
             ]:
                 try:
                     send()
-                except StaleClaimError:
-                    self._pending.set()
                 except Exception as error:
                     log.warning("run.unsent: %s", error, exc_info=not isinstance(error, StoreUnavailableError))
                     self._pending.set()
