@@ -13,7 +13,7 @@ HookOption = Callable[..., object] | Sequence[Callable[..., object]]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class HookPlan:
     """The hooks of an attempt, by kind, in the order in which they are called (a middleware's: outermost first)."""
 
     hooks: Mapping[HookKind, tuple[Hook, ...]]
@@ -40,7 +40,7 @@ class HookSet:
         self._owner = owner
         self._async_task = async_task
         self._hooks: tuple[Hook, ...] = ()
-        self._planned: tuple[tuple[Hook, ...], tuple[Hook, ...], Plan] | None = None
+        self._planned: tuple[tuple[Hook, ...], tuple[Hook, ...], HookPlan] | None = None
 
     def add(self, kind: HookKind, function: Callable[..., object], name: str = "") -> None:
         """Add a hook. The same function imported again replaces itself.
@@ -69,7 +69,7 @@ class HookSet:
         for function in cast("Sequence[Callable[..., object]]", [given] if is_one else given):
             self.add(kind, function)
 
-    def plan(self, task_id: str, *, is_async: bool) -> Plan:
+    def plan(self, task_id: str, *, is_async: bool) -> HookPlan:
         """Return the plan of the task that has these hooks: those of all tasks come first, but for ``catch_error``.
 
         Raises:
@@ -94,14 +94,14 @@ class HookSet:
             self._hooks = before
 
 
-def _plan(of_all: tuple[Hook, ...], own: tuple[Hook, ...]) -> Plan:
+def _plan(of_all: tuple[Hook, ...], own: tuple[Hook, ...]) -> HookPlan:
     hooks: dict[HookKind, tuple[Hook, ...]] = {}
     for kind in HOOK_KINDS:
         both = (*own, *of_all) if kind == "catch_error" else (*of_all, *own)
         found = tuple(hook for hook in both if hook.kind == kind)
         if found:
             hooks[kind] = found
-    return Plan(hooks)
+    return HookPlan(hooks)
 
 
 def _location(hook: Hook) -> tuple[str, str, str, int] | None:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from taskflow.definition.context import Context
 from taskflow.definition.documents.payload import OutputType, PayloadType
-from taskflow.definition.hook_sets import HookSet, Plan
+from taskflow.definition.hook_sets import HookPlan, HookSet
 from taskflow.definition.machine import MachineSpec
 from taskflow.definition.queue import Queue
 from taskflow.definition.retry import Retry
@@ -75,7 +75,7 @@ class TaskDefinition:
         given = {name: ctx if name == "ctx" else getattr(ctx, name) for name in self.wants}
         return self.function(**given) if self.payload is None else self.function(payload, **given)
 
-    def plan(self) -> Plan:
+    def plan(self) -> HookPlan:
         """Return the hooks of its attempts, its own and those of all tasks.
 
         Raises:

@@ -123,7 +123,7 @@ class RunningCoroutines:
         """Have a run that waits here look whether it may go on or one of its waits is done."""
         run = self._runs.get(run_id)
         if run is not None and run.waits is not None:
-            run.waits.told()
+            run.waits.notify()
 
     def park(self, run: RunningCoroutine) -> None:
         """Pause the timer of a run that only waits, and give its run slot to another run."""
