@@ -1,4 +1,4 @@
-"""The words of the system as values: statuses, attempts and runs. No I/O and no behaviour beyond reading them."""
+"""Statuses, attempts, runs, batches and queues as values. No I/O, and no behaviour except reading them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from typing import Final
 
 
 class RunStatus(StrEnum):
-    """Where a run stands. The values are those of Trigger.dev's API."""
+    """Status of a run. The values are those of Trigger.dev's API."""
 
     PENDING_VERSION = "PENDING_VERSION"
     DELAYED = "DELAYED"
@@ -75,9 +75,9 @@ class QueueState:
         delayed: Delayed and retrying runs.
         pending_version: Runs whose task or queue no worker has registered yet.
         concurrency_limit: The limit that counts: the override, else the declared one.
-        declared_limit: The one in the code.
+        declared_limit: The limit that the code declares.
         rate_limit: Starts a period, e.g. ``"10/60s"``.
-        paused_at: Since when it is paused, None when it is not.
+        paused_at: When it was paused, None when it is not paused.
     """
 
     name: str
@@ -100,7 +100,7 @@ class QueueState:
 
 
 class AttemptOutcome(StrEnum):
-    """How one attempt ended. Only FAILED counts against ``max_attempts``, only LOST against ``max_lost``."""
+    """Outcome of one attempt. Only FAILED counts against ``max_attempts``, only LOST against ``max_lost``."""
 
     COMPLETED = "COMPLETED"
     FAILED = "FAILED"
@@ -111,7 +111,7 @@ class AttemptOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ErrorCause:
-    """An error that another one was raised from, or while handling."""
+    """An error that led to another: the other one was raised from it, or while it was handled."""
 
     type: str
     message: str
@@ -119,7 +119,7 @@ class ErrorCause:
 
 @dataclass(frozen=True, slots=True)
 class RunError:
-    """What user code raised, or why the attempt ended without its own error. ``causes``: the nearest first."""
+    """The error that user code raised, or why the attempt ended without one. ``causes``: the nearest first."""
 
     type: str
     message: str
@@ -142,10 +142,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One triggered execution of a task, as the store knew it at one moment.
+    """One triggered execution of a task: its record in the store at one moment.
 
     ``payload`` and ``output`` are plain JSON values; ``handle.result()`` gives the typed output.
-    ``priority`` is seconds; ``version`` that of the code that executed it last.
+    ``priority`` is in seconds. ``version`` is that of the code that executed the run last.
     """
 
     id: str
@@ -190,7 +190,7 @@ class Run:
 
 
 class BatchStatus(StrEnum):
-    """Where a batch stands. The values are those of Trigger.dev's API."""
+    """Status of a batch. The values are those of Trigger.dev's API."""
 
     PENDING = "PENDING"
     PROCESSING = "PROCESSING"
@@ -201,7 +201,7 @@ class BatchStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BatchError:
-    """Why an item of a batch became no run. ``type`` is the error's class, ``index`` the item's place from 0."""
+    """The error of an item of a batch that became no run. ``type`` is its class, ``index`` the item's, from 0."""
 
     index: int
     task_id: str
@@ -211,7 +211,7 @@ class BatchError:
 
 @dataclass(frozen=True, slots=True)
 class BatchProgress:
-    """How far the runs of a batch are. ``finished`` also counts those whose record has expired."""
+    """Counts of a batch's runs. ``finished`` also counts those whose record has expired."""
 
     total: int
     finished: int = 0
@@ -222,12 +222,12 @@ class BatchProgress:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch, as the store knew it at one moment.
+    """A batch: its record in the store at one moment.
 
     Attributes:
         status: PENDING while its items are written; ABORTED when that was given up, or no item became a run;
             PARTIAL_FAILED while runs are alive and some items became none; else PROCESSING, then COMPLETED.
-        item_count: How many items it was given; those written so far while PENDING.
+        item_count: Number of its items; while PENDING, of those that are written.
         run_ids: The runs in the order of their items, without the items that became none. Items with one idempotency
             key are one run, which is listed for each.
         progress: Counts each run once.
@@ -249,7 +249,7 @@ class Batch:
 
 
 class BulkStatus(StrEnum):
-    """Where a bulk action stands."""
+    """Status of a bulk action."""
 
     PENDING = "PENDING"
     COMPLETED = "COMPLETED"

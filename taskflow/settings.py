@@ -1,4 +1,4 @@
-"""What can be configured, read once from ``TASKFLOW_*`` and frozen."""
+"""The settings, read once from ``TASKFLOW_*`` and frozen."""
 
 import importlib.util
 from datetime import timedelta

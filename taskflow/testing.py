@@ -1,4 +1,4 @@
-"""What a project's own tests need: a context to call a task's function with. Talks to no server."""
+"""Helpers for a project's own tests: a context to call a task's function with. No server is used."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -44,8 +44,8 @@ def context(
         attempt: Number of the attempt, from 1; it is the last one from ``max_attempts`` on.
         queue: Default: the task's own, ``task/<task id>``.
         now: When run and attempt started, aware. Default: now.
-        init: What the ``init`` hooks would have returned.
-        signal: Set it to see the task stop. Default: one that is not set.
+        init: The value that the ``init`` hooks would return.
+        signal: The task's stop signal; set it to stop the task. Default: one that is not set.
         reason: How the run ended, for hooks that run then.
 
     Raises:

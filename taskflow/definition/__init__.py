@@ -1,1 +1,1 @@
-"""What a task declares. No I/O except the import of task modules."""
+"""Declarations of a task. No I/O except the import of task modules."""

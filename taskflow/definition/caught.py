@@ -1,4 +1,4 @@
-"""What a ``catch_error`` hook answers: whether and when the run is tried again, and with which error. A value."""
+"""The answer of a ``catch_error`` hook: whether and when the run is tried again, and with which error. A value."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +10,9 @@ from taskflow.errors import DefinitionError
 
 @dataclass(frozen=True, slots=True)
 class Caught:
-    """A ``catch_error`` hook's decision. What it leaves out stays as it would have been.
+    """A ``catch_error`` hook's decision. What it leaves out is decided as without the hook.
 
-    No answer gives a run more attempts than its ``max_attempts``: on the last one only ``error`` has an effect.
+    No decision gives a run more attempts than its ``max_attempts``: on the last one only ``error`` has an effect.
 
     Attributes:
         skip_retry: End the run now.

@@ -1,4 +1,4 @@
-"""What a task's function is told about its run. Frozen: a snapshot made when the attempt starts."""
+"""The context of a task's function: facts about its run. Frozen: a snapshot made when the attempt starts."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -80,10 +80,10 @@ class DeploymentInfo:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a task that declares ``ctx`` receives.
+    """The value of ``ctx``, for a task that declares it.
 
     Attributes:
-        init: What the ``init`` hooks returned, merged; None before they have run.
+        init: The mappings that the ``init`` hooks returned, merged; None before the hooks have run.
         signal: Set when the attempt is to stop.
         reason: How the run ended, in the hooks that run then: ``"completed"``, ``"failed"``, ``"crashed"``,
             ``"timed out"``, ``"canceled"``, ``"expired"``, ``"worker lost"``. None before.
@@ -116,7 +116,7 @@ def enter(context: Context) -> None:
 
 @contextmanager
 def entered(context: Context) -> Generator[None]:
-    """Let the code inside be a run's."""
+    """Set the context for the code inside."""
     token = _current.set(context)
     try:
         yield

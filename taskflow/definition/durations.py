@@ -10,7 +10,7 @@ from taskflow.errors import DefinitionError
 Duration: TypeAlias = timedelta | float | int | str
 
 LONGEST: Final = timedelta(days=36_500)
-"""What instants computed from a duration still fit a ``datetime``: a hundred years."""
+"""A hundred years: instants computed from a duration still fit a ``datetime``."""
 
 _UNITS: Final = {"w": "weeks", "d": "days", "hr": "hours", "h": "hours", "m": "minutes", "s": "seconds"}
 _GRAMMAR: Final = re.compile(r"(?:[0-9]+(?:w|d|hr|h|m|s))+")
@@ -38,7 +38,7 @@ def parse_duration(value: Duration, *, option: str) -> timedelta:
 
 
 def parse_timeout(timeout: Duration | None) -> timedelta | None:
-    """Return how long to wait, None for ever.
+    """Return a timeout, None to wait for ever.
 
     Raises:
         DefinitionError: Not a duration.
@@ -47,7 +47,7 @@ def parse_timeout(timeout: Duration | None) -> timedelta | None:
 
 
 def delay_until(when: Duration | datetime, now: datetime, *, option: str) -> timedelta:
-    """Return how long it is until an instant (a naive one is UTC), 0 when it has passed; a duration is itself.
+    """Return the time until an instant (a naive one is UTC), 0 when it has passed. A duration is returned as it is.
 
     Raises:
         DefinitionError: Not a duration.

@@ -10,7 +10,7 @@ HookT = TypeVar("HookT", bound=Callable[..., object])
 
 
 class HookDecorator:
-    """Adds a function as a hook and returns it unchanged. In parentheses it takes the hook's name for logs."""
+    """The decorator that adds a function as a hook. In parentheses it takes the hook's name for logs."""
 
     __slots__ = ("_hooks", "_kind")
 
@@ -23,7 +23,7 @@ class HookDecorator:
     @overload
     def __call__(self, hook: HookT) -> HookT: ...
     def __call__(self, hook: str | HookT) -> Callable[[HookT], HookT] | HookT:
-        """Add a hook.
+        """Add a hook and return it unchanged.
 
         Raises:
             DefinitionError: It cannot be called as one; the message names the parameter and the remedy.
@@ -41,7 +41,7 @@ class HookDecorator:
 
 
 class _Declares:
-    """The decorator of one kind, as an attribute of what has hooks."""
+    """The decorator of one kind, as an attribute of a class with hooks."""
 
     def __init__(self, kind: HookKind) -> None:
         self._kind: HookKind = kind
@@ -51,7 +51,7 @@ class _Declares:
 
 
 class Hooked:
-    """What hooks can be declared for. Each takes what it needs by name; all may be ``def`` or ``async def``."""
+    """A class with hooks. A hook takes the values that it needs by name; it may be ``def`` or ``async def``."""
 
     init = _Declares("init")
     """Before each attempt: the mapping it returns is the attempt's ``init``. Takes payload, ctx, signal."""
@@ -70,7 +70,7 @@ class Hooked:
     on_failure = _Declares("on_failure")
     """Once, when the run has failed for good. Takes error and reason."""
     on_complete = _Declares("on_complete")
-    """Once, when the run has ended in whatever way. Takes output, error, result and reason."""
+    """Once, when the run has ended in any way. Takes output, error, result and reason."""
     on_wait = _Declares("on_wait")
     """Before each wait that gives the run's slot back. Takes wait."""
     on_resume = _Declares("on_resume")
@@ -81,5 +81,5 @@ class Hooked:
     """After each failed attempt, to decide what follows: see ``Caught``. Takes error and retry."""
 
     def hook_set(self) -> HookSet:
-        """Return where its hooks are kept."""
+        """Return the set of its hooks."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""The hooks of one task, those of all tasks, and the plan that both make for an attempt."""
+"""Hooks of one task, hooks of all tasks, and the plan that both make for an attempt."""
 
 import contextlib
 import inspect
@@ -9,18 +9,18 @@ from typing import Final, cast
 from taskflow.definition.hooks import HOOK_KINDS, Hook, HookKind, check_around, read_hook
 
 HookOption = Callable[..., object] | Sequence[Callable[..., object]]
-"""What an option such as ``on_failure=`` takes: a function, or several in their order."""
+"""The value of an option like ``on_failure=``: a function, or several in their order."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class HookPlan:
     """The hooks of an attempt, by kind, in the order in which they are called (a middleware's: outermost first)."""
 
     hooks: Mapping[HookKind, tuple[Hook, ...]]
 
     @property
     def is_empty(self) -> bool:
-        """Whether the function is all there is to call."""
+        """Whether there are no hooks, so that only the function is called."""
         return not self.hooks
 
     def of(self, kind: HookKind) -> tuple[Hook, ...]:
@@ -32,15 +32,15 @@ class HookSet:
     """Hooks by kind, in the order of their declaration.
 
     Args:
-        owner: Whose they are, for messages.
-        task_id: The ``async def`` task that they are of: not every middleware can be around one.
+        owner: The owner of the hooks, for messages.
+        task_id: The ``async def`` task that has them: not every middleware can be around one.
     """
 
     def __init__(self, owner: str, async_task: str | None = None) -> None:
         self._owner = owner
         self._async_task = async_task
         self._hooks: tuple[Hook, ...] = ()
-        self._planned: tuple[tuple[Hook, ...], tuple[Hook, ...], Plan] | None = None
+        self._planned: tuple[tuple[Hook, ...], tuple[Hook, ...], HookPlan] | None = None
 
     def add(self, kind: HookKind, function: Callable[..., object], name: str = "") -> None:
         """Add a hook. The same function imported again replaces itself.
@@ -58,7 +58,7 @@ class HookSet:
             self._hooks = (*self._hooks, new)
 
     def add_option(self, kind: HookKind, given: HookOption | None) -> None:
-        """Add what an option of ``@task`` holds.
+        """Add the hooks of an option of ``@task``.
 
         Raises:
             DefinitionError: See ``add``.
@@ -69,8 +69,8 @@ class HookSet:
         for function in cast("Sequence[Callable[..., object]]", [given] if is_one else given):
             self.add(kind, function)
 
-    def plan(self, task_id: str, *, is_async: bool) -> Plan:
-        """Return the plan of the task that has these hooks: those of all tasks come first, but for ``catch_error``.
+    def plan(self, task_id: str, *, is_async: bool) -> HookPlan:
+        """Return the plan of the task that has these hooks. Those of all tasks come first, except ``catch_error``.
 
         Raises:
             DefinitionError: A middleware of all tasks cannot be around this one.
@@ -86,7 +86,7 @@ class HookSet:
 
     @contextlib.contextmanager
     def isolated(self) -> Generator[None]:
-        """Forget on exit what was added inside. For tests that declare hooks of all tasks."""
+        """Drop on exit the hooks that were added inside. For tests that declare hooks of all tasks."""
         before = self._hooks
         try:
             yield
@@ -94,18 +94,18 @@ class HookSet:
             self._hooks = before
 
 
-def _plan(of_all: tuple[Hook, ...], own: tuple[Hook, ...]) -> Plan:
+def _plan(of_all: tuple[Hook, ...], own: tuple[Hook, ...]) -> HookPlan:
     hooks: dict[HookKind, tuple[Hook, ...]] = {}
     for kind in HOOK_KINDS:
         both = (*own, *of_all) if kind == "catch_error" else (*of_all, *own)
         found = tuple(hook for hook in both if hook.kind == kind)
         if found:
             hooks[kind] = found
-    return Plan(hooks)
+    return HookPlan(hooks)
 
 
 def _location(hook: Hook) -> tuple[str, str, str, int] | None:
-    """Where a hook is defined; None where one location makes several functions, or nothing is known."""
+    """Return the location of a hook's definition, None when it is unknown or defines several functions."""
     code = getattr(inspect.unwrap(hook.function), "__code__", None)
     qualname: str = getattr(hook.function, "__qualname__", "<")
     if code is None or "<" in qualname:  # <locals>, <lambda>

@@ -1,4 +1,4 @@
-"""One lifecycle hook: which function, and what it wants. Refuses at import what no attempt could call."""
+"""One lifecycle hook: its function and parameters. A function that no attempt could call is refused at import."""
 
 import dis
 import inspect
@@ -32,7 +32,7 @@ PARAMETERS: Final[Mapping[HookKind, tuple[str, ...]]] = {
     "on_cancel": (*_INITED, "reason"),
     "catch_error": (*_INITED, "error", "retry"),
 }
-"""What each kind may ask for, by name and in any order."""
+"""The parameters that a hook of each kind may have, by name and in any order."""
 
 _AFTER_A_YIELD: Final = 1
 _BY_NAME: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -43,9 +43,9 @@ class Hook:
     """A function that attempts call.
 
     Attributes:
-        owner: Whose it is, for messages: ``"task 'render'"`` or ``"all tasks"``.
-        wants: The names that it is called with.
-        is_async: ``async def``, so it is not called in a thread. What it returns is awaited if it can be, in any case.
+        owner: Its owner, for messages: ``"task 'render'"`` or ``"all tasks"``.
+        wants: The names of its parameters.
+        is_async: ``async def``, so that it is not called in a thread. An awaitable result is awaited in any case.
         is_generator: A middleware that yields once instead of calling ``next``.
     """
 
@@ -59,20 +59,20 @@ class Hook:
 
     @property
     def label(self) -> str:
-        """How messages and logs call it."""
+        """Its name in messages and logs."""
         return f"{self.kind} {self.name!r}"
 
     def arguments(self, values: Mapping[str, object]) -> dict[str, object]:
-        """Return what it wants of the values, None for what there is not."""
+        """Return its arguments from the values, None for a value that does not exist."""
         return {name: values.get(name) for name in self.wants if name != "next"}
 
     def refusal(self, what: str, remedy: str, value: object = None) -> DefinitionError:
-        """Return the error that says what is wrong with it."""
+        """Return the error that refuses it."""
         return _refusal(self.kind, self.name, self.owner, what, value, remedy)
 
 
 def read_hook(kind: HookKind, function: Callable[..., object], owner: str, name: str = "") -> Hook:
-    """Return a function as a hook.
+    """Make a hook of a function.
 
     Raises:
         DefinitionError: It cannot be called as a hook of that kind: the message names hook, parameter and remedy.
@@ -107,12 +107,12 @@ def check_around(hook: Hook, task_id: str) -> None:
 
 
 def _is_uncallable(value: object) -> bool:
-    """Whether it is no function, whatever its annotation says: options come from code that no checker may have seen."""
+    """Whether a value is not a function, whatever its annotation: options come from code that may be unchecked."""
     return not callable(value)
 
 
 def _code_of(function: Callable[..., object]) -> Callable[..., object]:
-    """Return what says whether calling it makes a coroutine or generator: an object's class does."""
+    """Return the function whose code tells whether a call makes a coroutine or generator: of an object, its class's."""
     has_code = hasattr(function, "__code__") or inspect.ismethod(function) or hasattr(function, "func")  # a partial
     return function if has_code else type(function).__call__
 

@@ -1,7 +1,7 @@
-"""Values that belong to one attempt: set by a middleware or hook, read by the task and what it calls.
+"""Values of one attempt: set by a middleware or hook, read by the task and the code that it calls.
 
-Each attempt starts with none. The values are in one dict behind a context variable, so that what a hook sets in a
-thread of its own is seen by everyone.
+Each attempt starts with none. The values are in one dict behind a context variable, so that a value that a hook sets in
+a thread of its own can be read everywhere.
 """
 
 from collections.abc import Generator
@@ -17,7 +17,7 @@ _values: ContextVar[dict[str, object] | None] = ContextVar("taskflow_locals", de
 
 
 class Local(Generic[T]):
-    """A typed slot in the attempt's values: ``Db = Local[Database]("db")``. Two of the same name are the same slot."""
+    """A typed slot in the attempt's values: ``Db = Local[Database]("db")``. Two with the same name are one slot."""
 
     __slots__ = ("name",)
 
@@ -61,7 +61,7 @@ class Local(Generic[T]):
 
 @contextmanager
 def fresh_locals() -> Generator[None]:
-    """Let the code inside have values of its own, none at first."""
+    """Give the code inside values of its own, none at first."""
     token = _values.set({})
     try:
         yield

@@ -1,4 +1,4 @@
-"""Machine presets: how much CPU and memory a run may use, and therefore which workers take it."""
+"""Machine presets: the CPU and memory that a run may use. They decide which workers take it."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -26,14 +26,14 @@ class MachineSpec:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What a task needs at least. It runs on the smallest preset that has both.
+    """The least that a task needs. It runs on the smallest preset that has both.
 
     Attributes:
-        cpu: vCPUs. 0 asks for nothing in particular.
-        memory: GB. 0 asks for nothing in particular.
+        cpu: vCPUs. 0: no demand.
+        memory: GB. 0: no demand.
 
     Raises:
-        DefinitionError: A negative demand, or none at all.
+        DefinitionError: A demand is negative, or both are 0.
     """
 
     cpu: float = 0.0
@@ -78,7 +78,7 @@ def resolve_machine(value: str | Machine, presets: Mapping[str, MachineSpec] = P
     """Return the preset of a name, or the smallest one that fits a ``Machine``.
 
     Raises:
-        DefinitionError: No such preset, or none is large enough.
+        DefinitionError: There is no such preset, or none is large enough.
     """
     if isinstance(value, Machine):
         return _smallest(value, presets)
@@ -89,7 +89,7 @@ def resolve_machine(value: str | Machine, presets: Mapping[str, MachineSpec] = P
 
 
 def declared_machine(value: str | Machine | None) -> MachineSpec:
-    """Resolve the machine of a definition, at import: no application exists yet, so its presets are the environment's.
+    """Resolve the machine of a definition at import, by the presets of the environment: no application exists yet.
 
     Raises:
         DefinitionError: No such preset, or none is large enough.

@@ -1,4 +1,4 @@
-"""Queues: which runs share a limit."""
+"""Queues, whose runs share limits."""
 
 import re
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ NAME_REMEDY: Final = "Use 1 to 128 of the characters A-Z a-z 0-9 _ / -"
 
 @dataclass(frozen=True, slots=True)
 class QueueLimits:
-    """A queue's limits in numbers. None: no such limit. ``rate_count`` starts in ``rate_period``."""
+    """A queue's limits in numbers. None: not limited. ``rate_count`` runs may start in ``rate_period``."""
 
     concurrency: int | None = None
     per_key: int | None = None
@@ -39,13 +39,13 @@ class Queue:
 
     Attributes:
         name: 1 to 128 of ``A-Z a-z 0-9 _ / -``. None is the task's own queue, ``task/<task id>``.
-        concurrency_limit: How many of its runs execute at a time across all workers, 1 to 100,000; of runs with a
-            concurrency key, so many of each key. None: no limit.
-        per_key_limit: How many of each concurrency key instead.
-        total_limit: How many over all keys together.
-        rate_limit: How many may start in a period, e.g. ``"10/m"`` or ``"100/15m"``: a token bucket that holds as
+        concurrency_limit: Most of its runs that execute at a time across all workers, 1 to 100,000; of runs with a
+            concurrency key, most of each key. None: not limited.
+        per_key_limit: Most of each concurrency key instead.
+        total_limit: Most over all keys together.
+        rate_limit: Most that may start in a period, e.g. ``"10/m"`` or ``"100/15m"``: a token bucket that holds as
             many (GCRA, ITU-T I.371), one for runs without a key and one for each key.
-        limits: What the store must know of it, made of the others.
+        limits: The limits in numbers, for the store. Made of the others.
 
     Raises:
         DefinitionError: The name or a limit is not possible.
@@ -74,32 +74,32 @@ def is_queue_name(name: object) -> bool:
 
 
 def queue_of_task(task_id: str, queue: Queue | str | None) -> Queue:
-    """Return the queue of a task, its name filled in.
+    """Return the queue of a task, with its name filled in.
 
     Raises:
-        DefinitionError: A name that is not possible, or not a queue at all.
+        DefinitionError: The name is not possible, or the value is not a queue.
     """
     if queue is None or isinstance(queue, str):
         queue = Queue(queue)
-    if not isinstance(queue, Queue):  # pyright: ignore[reportUnnecessaryIsInstance] - what callers without types send
+    if not isinstance(queue, Queue):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
         remedy = 'Use Queue("name", concurrency_limit=4), or just the name.'
         raise DefinitionError(f"Task {task_id!r} has no such queue", option="queue", value=queue, remedy=remedy)
     return queue if queue.name is not None else replace(queue, name=f"task/{task_id}")
 
 
 def parse_rate(rate: object) -> tuple[int, timedelta] | tuple[None, None]:
-    """Return a rate limit as (how many, in what period).
+    """Return a rate limit as (count, period).
 
     Raises:
         DefinitionError: Not ``"<count>/<period>"``.
     """
     if rate is None:
         return None, None
-    found = _RATE.fullmatch(rate) if isinstance(rate, str) else None
-    if found and 1 <= int(found["count"]) <= _LARGEST_LIMIT:
-        period = parse_duration(f"{found['number'] or 1}{found['unit']}", option="rate_limit")
+    match = _RATE.fullmatch(rate) if isinstance(rate, str) else None
+    if match and 1 <= int(match["count"]) <= _LARGEST_LIMIT:
+        period = parse_duration(f"{match['number'] or 1}{match['unit']}", option="rate_limit")
         if period:
-            return int(found["count"]), period
+            return int(match["count"]), period
     remedy = 'Write how many starts in what period: "10/s", "10/m", "1000/h", "100/15m".'
     raise DefinitionError("That is not a rate", option="rate_limit", value=rate, remedy=remedy)
 
@@ -110,7 +110,7 @@ def _check_limit(option: str, limit: object) -> None:
 
 
 def check_limit(option: str, limit: object) -> int:
-    """Return a limit.
+    """Return a limit after a check of its range.
 
     Raises:
         DefinitionError: Not a whole number from 1 to 100,000.

@@ -1,4 +1,4 @@
-"""How often a failed run is tried again, and after what delay. Computes; never sleeps."""
+"""The retry policy: how often a failed run is tried again, and after what delay. Nothing sleeps here."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -22,11 +22,11 @@ _FROM_JSON: Final = {
 
 @dataclass(frozen=True, slots=True, init=False)
 class Retry:
-    """When a run whose attempt failed is tried again.
+    """The retry policy of a run whose attempt failed.
 
     Attributes:
-        max_attempts: Attempts in all, the first included.
-        factor: What each further delay is multiplied with.
+        max_attempts: Attempts in all, with the first.
+        factor: Multiplies each further delay.
         min_delay: Delay after the first failure, before jitter.
         max_delay: Upper bound of every delay, applied after jitter.
         randomize: Whether a delay is lengthened by up to its own length.
@@ -56,7 +56,7 @@ class Retry:
         """
         _check_max_attempts(max_attempts)
         _check_factor(factor)
-        put = object.__setattr__  # frozen: the attributes are narrower than what the arguments accept
+        put = object.__setattr__  # frozen: the attributes are narrower than the arguments
         put(self, "max_attempts", max_attempts)
         put(self, "factor", float(factor))
         put(self, "min_delay", parse_duration(min_delay, option="min_delay"))
@@ -71,7 +71,7 @@ class Retry:
         jitter: Trigger.dev's ``calculateNextRetryDelay``.
 
         Args:
-            failed_attempts: How many attempts have failed, from 1.
+            failed_attempts: Number of attempts that have failed, from 1.
             random: Source of numbers in [0, 1).
         """
         lengthened = 1 + random() if self.randomize else 1.0

@@ -1,4 +1,4 @@
-"""The signal that an attempt is to stop: set by the node, read by the task and its hooks. Stops nothing by itself."""
+"""The stop signal of an attempt: set by the node, read by the task and its hooks. It stops nothing by itself."""
 
 import asyncio
 import threading
@@ -16,14 +16,14 @@ _making: Final = threading.Lock()
 class Signal:
     """Set when the run is canceled, has used up its ``max_duration``, or is to go on elsewhere. Thread-safe.
 
-    The function is stopped anyway, a coroutine by ``CancelledError`` and a child by ``SystemExit``: the signal is for
-    what they have started elsewhere.
+    The function is stopped anyway, a coroutine by ``CancelledError`` and a child by ``SystemExit``. The signal is for
+    work that they have started elsewhere, for example in threads.
     """
 
     __slots__ = ("_event", "_reason", "_waiters")
 
     def __init__(self) -> None:
-        self._event: threading.Event | None = None  # made by the first who waits: few do, and it takes 2 us
+        self._event: threading.Event | None = None  # made by the first waiter: few tasks wait, and it takes 2 us
         self._reason: str | None = None
         self._waiters: dict[asyncio.Future[None], asyncio.AbstractEventLoop] = {}
 
@@ -35,7 +35,7 @@ class Signal:
 
     @property
     def reason(self) -> str | None:
-        """Why the attempt is to stop: ``"canceled"``, ``"timed out"`` or ``"interrupted"``; None while it is not."""
+        """The reason of the stop: ``"canceled"``, ``"timed out"`` or ``"interrupted"``; None while there is none."""
         return self._reason
 
     def is_set(self) -> bool:
@@ -43,7 +43,7 @@ class Signal:
         return self._reason is not None
 
     def set(self, reason: str) -> None:
-        """Tell the attempt to stop. The first reason stays. Nodes do this; a task's own tests may."""
+        """Set the signal. The first reason stays. Nodes call this; a task's own tests may."""
         if self._reason is not None:
             return
         self._reason = reason  # before the event is looked for: see _made_event
@@ -57,10 +57,10 @@ class Signal:
         """Wait until the attempt is to stop.
 
         Args:
-            timeout: How long to wait. None waits for ever.
+            timeout: Longest time to wait. None waits for ever.
 
         Returns:
-            Whether it is.
+            Whether the attempt is to stop.
 
         Raises:
             BlockingCallError: An event loop runs in this thread; use ``await signal.await_()``.
@@ -74,7 +74,7 @@ class Signal:
         waiter: asyncio.Future[None] = loop.create_future()
         self._waiters[waiter] = loop
         try:
-            if not self.is_set():  # asked only now: set() may have missed a waiter that came later
+            if not self.is_set():  # checked again: set() may have missed a waiter that came later
                 await asyncio.wait([waiter], timeout=_seconds(timeout))
         finally:
             del self._waiters[waiter]
@@ -83,7 +83,7 @@ class Signal:
     def _made_event(self) -> threading.Event:
         with _making:
             self._event = self._event or threading.Event()
-        if self._reason is not None:  # asked only now: set() may have found no event
+        if self._reason is not None:  # checked again: set() may have found no event
             self._event.set()
         return self._event
 

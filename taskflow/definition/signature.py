@@ -1,8 +1,7 @@
-"""Read what a task's function takes and returns, and refuse at import what no run could call.
+"""Read the parameters and the return annotation of a task's function; refuse at import a function no run could call.
 
-The function is called as ``function(payload, ctx=ctx, init=init, signal=signal)``, with those that it takes.
-Annotations may still be text that names later things, so only what can be known now is checked now; the rest waits for
-the first use.
+The function is called as ``function(payload, ctx=ctx, init=init, signal=signal)``, with those parameters that it has.
+Annotations may still be text with names that are defined later, so that some checks wait for the first use.
 """
 
 import inspect
@@ -26,7 +25,7 @@ _BY_NAME: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KE
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a task's function takes and returns. ``wants``: by name; ``output``: None without an annotation."""
+    """The signature of a task's function. ``wants``: parameters by name; ``output``: None without an annotation."""
 
     payload: Annotation | None
     wants: tuple[str, ...]
@@ -59,7 +58,7 @@ def read_signature(function: Callable[..., object], task_id: str) -> Signature:
 
 
 class _Reader:
-    """Reads the parameters of one function; every refusal names its task."""
+    """The reader of one function's parameters. Every refusal names the task."""
 
     def __init__(self, task_id: str, function: Callable[..., object]) -> None:
         self._task_id = task_id
@@ -112,10 +111,10 @@ class _Reader:
         return Annotation(f"{what} of task {self._task_id!r}", value, self._namespace)
 
     def _is_context(self, annotation: Annotation) -> bool | None:
-        """Whether an annotation is Context; None when that cannot be known yet."""
+        """Whether an annotation is Context; None when it cannot be resolved yet."""
         try:
             return annotation.resolve() is Context
-        except DefinitionError:  # text that names something later, or imported for type checkers only
+        except DefinitionError:  # text with a name that is defined later, or imported for type checkers only
             return None
 
 
@@ -129,7 +128,7 @@ def _check_kind(function: object, task_id: str) -> None:
 
 
 def _inspect(function: Callable[..., object]) -> inspect.Signature:
-    if sys.version_info >= (3, 14):  # annotations are evaluated when asked for, and may name later things
+    if sys.version_info >= (3, 14):  # annotations are evaluated at their first use: a name may be defined later
         import annotationlib  # exists from 3.14 on
 
         return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)

@@ -1,10 +1,10 @@
-"""Words for a remedy: what a misspelt name probably meant. Formats text and knows no option itself."""
+"""Text for a remedy: the name that a misspelt one probably means."""
 
 from collections.abc import Iterable
 
 
 def near_miss(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that was probably meant, None when nothing is near."""
+    """Return the known word that is nearest to a misspelt one, None when none is near."""
     import difflib  # only a mistake needs it
 
     folded = {candidate.lower(): candidate for candidate in known}
@@ -13,7 +13,7 @@ def near_miss(word: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: str, known: Iterable[str], what: str) -> str:
-    """Return "Did you mean 'x'?" for a near miss, else the list of what is known.
+    """Return "Did you mean 'x'?" for a near miss, else the list of known words.
 
     Args:
         what: Plural noun of the known words, e.g. "options".

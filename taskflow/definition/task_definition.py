@@ -1,4 +1,4 @@
-"""What a task declares, as the rest of taskflow reads it."""
+"""The declaration of a task."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from taskflow.definition.context import Context
 from taskflow.definition.documents.payload import OutputType, PayloadType
-from taskflow.definition.hook_sets import HookSet, Plan
+from taskflow.definition.hook_sets import HookPlan, HookSet
 from taskflow.definition.machine import MachineSpec
 from taskflow.definition.queue import Queue
 from taskflow.definition.retry import Retry
@@ -20,7 +20,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
 
 @dataclass(frozen=True, slots=True)
 class TaskDefinition:
-    """Everything that a task declares.
+    """The declaration of a task.
 
     Attributes:
         id: Unique in the project; also the name of its Celery task.
@@ -29,8 +29,9 @@ class TaskDefinition:
         machine: The preset that its runs execute on.
         payload: None when the function takes none.
         wants: Which of ``ctx``, ``init`` and ``signal`` the function takes, by name.
-        source_file: Where it is defined, with ``source_line``.
-        durable: Whether its runs keep a journal. ``suspend_after``: how long they wait in memory; None: the setting's.
+        source_file: The file of its function; ``source_line`` is the line there.
+        durable: Whether its runs keep a journal.
+        suspend_after: How long its runs wait in memory; None: as the setting says.
     """
 
     id: str
@@ -62,20 +63,20 @@ class TaskDefinition:
 
     @property
     def class_name(self) -> str:
-        """Which workers take its runs: ``<machine>.<executor>``."""
+        """The class of workers that take its runs: ``<machine>.<executor>``."""
         return f"{self.machine.name}.{self.executor}"
 
     @property
     def location(self) -> str:
-        """Where the function is, e.g. ``render_invoice (shop/tasks.py:12)``."""
+        """The function's name and place, e.g. ``render_invoice (shop/tasks.py:12)``."""
         return f"{self.qualname} ({self.source_file}:{self.source_line})"
 
     def invoke(self, payload: object, ctx: Context) -> object:
-        """Call the function with what it wants. Returns its value, or its coroutine when it is ``async def``."""
+        """Call the function with its arguments. Returns its value, or its coroutine when it is ``async def``."""
         given = {name: ctx if name == "ctx" else getattr(ctx, name) for name in self.wants}
         return self.function(**given) if self.payload is None else self.function(payload, **given)
 
-    def plan(self) -> Plan:
+    def plan(self) -> HookPlan:
         """Return the hooks of its attempts, its own and those of all tasks.
 
         Raises:
@@ -84,7 +85,7 @@ class TaskDefinition:
         return self.hooks.plan(self.id, is_async=self.is_async)
 
     def prepare(self) -> None:
-        """Resolve the annotations now rather than on first use: what a worker does when it starts.
+        """Resolve the annotations now rather than on first use. A worker does so at its start.
 
         Raises:
             DefinitionError: The payload's or the output's annotation cannot be used, or a middleware of all tasks.

@@ -12,13 +12,13 @@ from taskflow.errors import SettingsError
 
 
 def import_task_modules(names: Iterable[str]) -> None:
-    """Import them in this order.
+    """Import modules in their order.
 
     Raises:
-        SettingsError: There is no such module.
+        SettingsError: A module does not exist.
     """
     for name in names:
-        for module in chain(_init_beside(name), [name]):  # lazily: to look into a package imports it
+        for module in chain(_init_beside(name), [name]):  # lazily, because to look into a package imports it
             try:
                 importlib.import_module(module)
             except ModuleNotFoundError as missing:
@@ -36,8 +36,8 @@ def _init_beside(name: str) -> Iterator[str]:
         spec = importlib.util.find_spec(name)
         package = name.rpartition(".")[0]
         beside = f"{package}.init" if package else "init"
-        found = importlib.util.find_spec(beside)
-        if found and (package or _folder(found) == _folder(spec)):  # any other top-level "init" is a stranger's
+        init = importlib.util.find_spec(beside)
+        if init and (package or _folder(init) == _folder(spec)):  # any other top-level "init" is of another project
             yield beside
         if spec and spec.submodule_search_locations and importlib.util.find_spec(f"{name}.init"):
             yield f"{name}.init"

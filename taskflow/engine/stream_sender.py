@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from taskflow.errors import StaleClaimError, StoreUnavailableError, TaskflowError
+from taskflow.errors import StoreUnavailableError, TaskflowError
 from taskflow.seams.streams import StreamAddress
 from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.streams import StreamLimits, append_items
@@ -27,9 +27,6 @@ MOST_BYTES: Final = 1_000_000
 """The most of one stream that gathers before its caller has to wait, and the most that one write takes."""
 _STREAMS_A_WRITE: Final = 100
 _PAUSE_SECONDS: Final = 0.2
-_RESUMING_SECONDS: Final = 2.0
-"""The longest time between a resume in the store and the message about it that gives the code its new claim."""
-_RESUMING_PAUSE: Final = 0.05
 
 
 class QueuedWriter:
@@ -38,7 +35,6 @@ class QueuedWriter:
     def __init__(self, address: StreamAddress, claim: Callable[[], int] | None, sender: "StreamSender") -> None:
         self.address = address
         self.claim = claim
-        self.stale_since: float | None = None
         self.gathered: deque[bytes] = deque()
         self.size = 0
         self.is_queued = False
@@ -92,11 +88,6 @@ class QueuedWriter:
         self.size -= size
         return taken
 
-    def put_back(self, documents: Sequence[bytes]) -> None:
-        """Put items that were not written in front of those that have gathered since."""
-        self.gathered.extendleft(reversed(documents))
-        self.size += sum(map(len, documents))
-
     def _raise_refusal(self) -> None:
         if self.refusal is not None:
             self._is_refusal_raised = True
@@ -113,7 +104,6 @@ class StreamSender:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._queue: deque[QueuedWriter] = deque()
-        self._resuming: list[QueuedWriter] = []
         self._changed = threading.Condition(threading.RLock())  # a signal handler may append
         self._thread: threading.Thread | None = None
 
@@ -151,24 +141,15 @@ class StreamSender:
                 ]
             results = self._write(writers, appends)
             with self._changed:
-                for writer, documents, result in zip(writers, taken, results, strict=True):
-                    self._written(writer, documents, result)
+                for writer, result in zip(writers, results, strict=True):
+                    self._written(writer, result)
 
     def _next(self) -> list[QueuedWriter]:
-        while not self._queue and not self._resuming:
+        while not self._queue:
             self._changed.wait()
-        if not self._queue:
-            self._changed.wait(_RESUMING_PAUSE)
-        self._queue.extend(self._resuming)
-        self._resuming.clear()
         return [self._queue.popleft() for _ in range(min(len(self._queue), _STREAMS_A_WRITE))]
 
-    def _written(self, writer: QueuedWriter, documents: Sequence[bytes], result: object) -> None:
-        if isinstance(result, StaleClaimError) and _may_be_resumed(writer, result):
-            writer.put_back(documents)
-            self._resuming.append(writer)
-            return
-        writer.stale_since = None
+    def _written(self, writer: QueuedWriter, result: object) -> None:
         if isinstance(result, Exception):
             writer.refusal = result
             writer.gathered.clear()
@@ -209,10 +190,3 @@ class StreamSender:
             raise
         except TaskflowError as refused:
             return refused
-
-
-def _may_be_resumed(writer: QueuedWriter, stale: StaleClaimError) -> bool:
-    """Whether the claim may be stale only because a wait of the run is done."""
-    now = time.monotonic()
-    writer.stale_since = writer.stale_since or now
-    return writer.claim is not None and stale.status == "STALE" and now - writer.stale_since < _RESUMING_SECONDS

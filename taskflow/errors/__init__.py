@@ -33,19 +33,19 @@
     ├── StreamError                streams: a name, an item or an amount that is not possible
     │   └── StreamClosedError      ... the run has ended, or the stream was closed
     ├── StreamTimeoutError         streams: no item came in time
-    ├── WaitError                  wait: what is asked for is not possible
+    ├── WaitError                  wait: a wait that is not possible
     │   ├── WaitTimeoutError       result.unwrap() of a token that nobody completed in time
-    │   └── TokenDataError         what completes a token is not JSON, not of its type, or too large
+    │   └── TokenDataError         the value that completes a token is not JSON, not of its type, or too large
     ├── TokenNotFoundError         no such token, or its record has expired
     ├── JournalError               a durable run's code does not fit its journal (fails the run)
     ├── StepFailedError            a durable run's step failed when it was done, before this replay
     ├── RunNotClaimableError       internal: a ticket that came twice or late
-    ├── StaleClaimError            internal: a write under a claim that is over
-    ├── NodeUnregisteredError      internal: the node's lease is over
+    ├── StaleClaimError            internal: a write under a claim that has ended
+    ├── NodeUnregisteredError      internal: the node's lease has ended
     └── EmbeddedStoreError         the bundled Valkey could not be started
 
     AbortRun, RetryAfter, OutOfMemory      signals that task code raises
-    Suspended                              leaves the code of a durable run that waits without a process
+    Suspended                              ends the code of a durable run that waits without a process from now on
 """
 
 from taskflow.errors.base import TaskflowError

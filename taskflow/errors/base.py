@@ -1,4 +1,4 @@
-"""The root of the errors, and how values are shown in their messages."""
+"""The root of the errors, their pickling, and the form of values in their messages."""
 
 from typing import Final
 
@@ -29,6 +29,6 @@ def _blank(kind: type[BaseException]) -> BaseException:
 
 
 def shown(value: object) -> str:
-    """Return a value as a message names it, cut to 200 characters."""
+    """Return the text of a value for a message, cut to 200 characters."""
     text = repr(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

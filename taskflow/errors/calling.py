@@ -1,4 +1,4 @@
-"""What a caller asks for that is not possible: told before anything is written."""
+"""Errors of callers: the request is not possible, and nothing was written."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -48,7 +48,7 @@ class BatchItemsError(TaskflowError, ValueError):
     """Items of an atomic batch are wrong. Nothing was written.
 
     Attributes:
-        errors: What is wrong, by index.
+        errors: The error of each wrong item, by index.
     """
 
     def __init__(self, errors: "Sequence[BatchError]", total: int) -> None:

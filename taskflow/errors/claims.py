@@ -1,4 +1,4 @@
-"""Within workers: a claim of a run that is refused, or over."""
+"""Errors within workers: a claim was refused, or has ended."""
 
 from taskflow.errors.base import TaskflowError
 
@@ -15,7 +15,7 @@ class RunNotClaimableError(TaskflowError):
 
 
 class StaleClaimError(TaskflowError):
-    """A write came under a claim that is over: the run was taken from this node, canceled or finished."""
+    """A write came under a claim that has ended: the run was taken from this node, canceled or finished."""
 
     def __init__(self, run_id: str, claim: int, status: str) -> None:
         self.run_id, self.claim, self.status = run_id, claim, status
@@ -23,7 +23,7 @@ class StaleClaimError(TaskflowError):
 
 
 class NodeUnregisteredError(TaskflowError):
-    """A node's lease is over: it must stop everything it runs and register anew."""
+    """A node's lease has ended: the node must stop everything that it runs and register anew."""
 
     def __init__(self, node_id: str) -> None:
         self.node_id = node_id

@@ -1,4 +1,4 @@
-"""What is declared or set wrongly: told at import, or at the start."""
+"""Errors of declarations and settings: raised at import, or at the start."""
 
 from taskflow.errors.base import TaskflowError, shown
 
@@ -8,8 +8,8 @@ class DefinitionError(TaskflowError):
 
     def __init__(self, what: str, *, option: str | None = None, value: object = None, remedy: str = "") -> None:
         self.what, self.option, self.value, self.remedy = what, option, value, remedy
-        told = "" if option is None else f" ({option}={shown(value)})"
-        super().__init__(f"{what}{told}. {remedy}".rstrip())
+        setting = "" if option is None else f" ({option}={shown(value)})"
+        super().__init__(f"{what}{setting}. {remedy}".rstrip())
 
 
 class SettingsError(TaskflowError):

@@ -1,4 +1,4 @@
-"""What is asked of a run, a batch or a queue and cannot be answered: there is none, or it ended in another way."""
+"""Errors of look-ups: there is no such run, batch or queue, or the run has ended in another way."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ from taskflow.errors.base import TaskflowError
 
 
 class RunNotFoundError(TaskflowError, LookupError):
-    """No run of that id: never made, or finished longer ago than the retention time."""
+    """No run has that id. It was never made, or it finished longer ago than the retention time."""
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
@@ -17,7 +17,7 @@ class RunNotFoundError(TaskflowError, LookupError):
 
 
 class BatchNotFoundError(TaskflowError, LookupError):
-    """No batch of that id: never made, or made longer ago than the retention time."""
+    """No batch has that id. It was never made, or it was made longer ago than the retention time."""
 
     def __init__(self, batch_id: str) -> None:
         self.batch_id = batch_id
@@ -46,7 +46,7 @@ class QueueNotFoundError(TaskflowError, LookupError):
 
 
 class RunFailedError(TaskflowError):
-    """A run whose result was asked for did not complete.
+    """A caller asked for the result of a run that did not complete.
 
     Attributes:
         run_id: The run.
@@ -63,7 +63,7 @@ class RunFailedError(TaskflowError):
 
 
 class RunCanceledError(RunFailedError):
-    """A run whose result was asked for was canceled."""
+    """A caller asked for the result of a run that was canceled."""
 
 
 class ResultTimeoutError(TaskflowError, TimeoutError):

@@ -1,4 +1,4 @@
-"""What the code of an executing run does is not possible: metadata, tags, streams, waits and tokens."""
+"""Errors of the code of an executing run: metadata, tags, streams, waits and tokens."""
 
 from datetime import timedelta
 from typing import Self
@@ -18,7 +18,7 @@ class OutsideRunError(TaskflowError, RuntimeError):
 
 
 class RunUpdateError(TaskflowError, ValueError):
-    """Metadata or a tag that a run cannot have. Nothing of it was written."""
+    """A run cannot have this metadata or tag. Nothing of it was written."""
 
     def __init__(self, what: str, remedy: str) -> None:
         self.what, self.remedy = what, remedy
@@ -34,7 +34,7 @@ class RunUpdateError(TaskflowError, ValueError):
 
 
 class StreamError(TaskflowError, ValueError):
-    """A stream of a run cannot be or hold what is asked for. Nothing of it was written."""
+    """A run cannot have this stream, or the stream cannot have this item. Nothing of it was written."""
 
     def __init__(self, name: str, what: str, remedy: str) -> None:
         self.name, self.what, self.remedy = name, what, remedy
@@ -61,7 +61,7 @@ class StreamTimeoutError(TaskflowError, TimeoutError):
 
 
 class WaitError(TaskflowError, ValueError):
-    """A wait that is not possible. The message says what is."""
+    """A wait is not possible. The message says what is."""
 
 
 class WaitTimeoutError(WaitError, TimeoutError):
@@ -75,7 +75,7 @@ class WaitTimeoutError(WaitError, TimeoutError):
 
 
 class TokenDataError(WaitError):
-    """What completes a token is not JSON, not of the token's type, or too large. The text names no value."""
+    """The value that completes a token is not JSON, not of the token's type, or too large. The text shows no value."""
 
     def __init__(self, token_id: str, reason: str) -> None:
         self.token_id, self.reason = token_id, reason
@@ -83,7 +83,7 @@ class TokenDataError(WaitError):
 
 
 class TokenNotFoundError(TaskflowError, LookupError):
-    """No token of that id: never made, or done longer ago than the retention time."""
+    """No token has that id. It was never made, or it was done longer ago than the retention time."""
 
     def __init__(self, token_id: str) -> None:
         self.token_id = token_id
@@ -94,11 +94,13 @@ class TokenNotFoundError(TaskflowError, LookupError):
 
 
 class JournalError(TaskflowError):
-    """A durable run's journal has another call than its code makes, or can't keep a result. Ends the run FAILED."""
+    """A durable run's journal has another call than its code makes, or cannot keep a result. The run ends FAILED."""
 
 
 class StepFailedError(TaskflowError):
-    """What a step of a durable run raised before, where that can't be raised again: its class has an ``__init__``.
+    """A step of a durable run failed before this replay, with an error whose class has an ``__init__`` of its own.
+
+    Such an error cannot be made again, so this one stands for it.
 
     Attributes:
         type: The name of the exception's class.
@@ -110,7 +112,7 @@ class StepFailedError(TaskflowError):
 
 
 class Suspended(BaseException):
-    """Leaves the code of a durable run that waits without a process from now on. Let it pass; use ``finally``."""
+    """Ends the code of a durable run that waits without a process from now on. Let it pass; use ``finally``."""
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id

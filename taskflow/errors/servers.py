@@ -1,4 +1,4 @@
-"""Store, broker, history or object store did not do what they were asked to."""
+"""Errors of servers: the store, the broker, the history or the object store did not answer, or refused."""
 
 from taskflow.errors.base import TaskflowError
 
@@ -25,12 +25,12 @@ class StoreUnavailableError(TaskflowError, ConnectionError):
 
 
 class ReplicasMissingError(StoreUnavailableError):
-    """Too few replicas of the store confirmed what was triggered. It exists, and workers take it.
+    """Too few replicas of the store confirmed a trigger. What was triggered exists, and workers take it.
 
     Attributes:
-        confirmed: How many had it.
-        wanted: How many ``TASKFLOW_STORE_REPLICAS`` asks for.
-        seconds: How long they were waited for.
+        confirmed: Number of replicas that confirmed it.
+        wanted: Number that ``TASKFLOW_STORE_REPLICAS`` asks for.
+        seconds: How long the caller waited for them.
     """
 
     def __init__(self, confirmed: int, wanted: int, seconds: float, run_id: str | None = None) -> None:
@@ -50,8 +50,8 @@ class BatchTriggerError(StoreUnavailableError):
 
     Attributes:
         batch_id: The batch, PENDING in the store unless nothing of it was written.
-        made: How many of its items are runs for certain.
-        total: How many items there are.
+        made: Number of its items that are runs for certain.
+        total: Number of its items.
         is_repeatable: Whether the batch has an idempotency key: triggering it again makes what is missing.
     """
 
@@ -66,16 +66,16 @@ class BatchTriggerError(StoreUnavailableError):
             else f"See batch.retrieve({batch_id!r}) before triggering the rest; with an idempotency key the whole "
             "batch could be triggered again."
         )
-        told = f"{made:,} of {total:,} items of batch {batch_id} are runs for certain"
-        self.args = (f"{what or self.args[0]} {told}. {remedy}",)
+        progress = f"{made:,} of {total:,} items of batch {batch_id} are runs for certain"
+        self.args = (f"{what or self.args[0]} {progress}. {remedy}",)
 
 
 class StoreScriptError(TaskflowError):
-    """One of taskflow's scripts failed on the server. It is not tried again: it would fail in the same way.
+    """One of taskflow's scripts failed on the server. It is not tried again, because it would fail in the same way.
 
     Attributes:
         script: The operation.
-        reason: What the server said.
+        reason: The server's message.
         run_id: The run that was being triggered, None for other operations. It may exist in part.
     """
 
@@ -101,7 +101,7 @@ class HistoryUnavailableError(TaskflowError, ConnectionError):
 
 
 class ObjectStoreError(TaskflowError, ConnectionError):
-    """A payload or output that is too large for the run store could not be written, or can't be read back."""
+    """A payload or output that is too large for the run store could not be written or read."""
 
     def __init__(self, verb: str, name: str, reason: str, scheme: str) -> None:
         self.verb, self.name, self.reason, self.scheme = verb, name, reason, scheme

@@ -1,4 +1,4 @@
-"""What task code raises to say how its attempt ends, and what fails the attempt for its value."""
+"""Signals that task code raises to choose how its attempt ends, and the error of an output that is not JSON."""
 
 from datetime import datetime, timedelta
 
@@ -26,4 +26,4 @@ class RetryAfter(Exception):  # noqa: N818
 
 
 class OutOfMemory(Exception):  # noqa: N818
-    """Raise in a task to say that this machine is too small: retried on ``Retry.out_of_memory``, else CRASHED."""
+    """Raise in a task whose machine is too small: retried on ``Retry.out_of_memory``, else the run ends CRASHED."""

@@ -1,1 +1,1 @@
-"""One attempt of one run: context, call, outcome. Knows neither Celery nor Redis."""
+"""One attempt of one run: context, call, outcome. Imports neither Celery nor Redis."""

@@ -1,4 +1,4 @@
-"""Execute one attempt of a task's function and say how it ended. Never raises what user code raised."""
+"""Execute one attempt of a task's function and return its outcome. Errors of user code are never raised."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ from taskflow.definition.local import fresh_locals
 from taskflow.definition.signal import CANCELED, Signal
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import OutputError
-from taskflow.execution.calling import Caller, is_told_to_leave
+from taskflow.execution.calling import Caller, is_exit_by_sigterm
 from taskflow.execution.hook_runner import HookRunner, Report
 from taskflow.execution.in_loop import Coroutines
 from taskflow.execution.in_place import InPlace, run_unsuspended
@@ -29,16 +29,16 @@ from taskflow.seams.waits import Waits, using_waits
 
 @dataclass(frozen=True, slots=True)
 class AttemptRunner:
-    """Everything one attempt needs.
+    """One attempt and all that it needs.
 
     Attributes:
         payload: The stored JSON.
-        stop_reason: Asked when SIGTERM comes and the signal is not set: ``"canceled"``, ``"timed out"``, or any other
-            word when the run has not ended by it.
-        report: What happened besides the outcome.
-        make_waits: How its code waits; None where it can't.
-        large_values: Where large payloads and outputs are; None keeps all in the record.
-        is_resumed: Whether it goes on after a wait without a process: no new try.
+        stop_reason: Called when SIGTERM comes and the signal is not set. Returns ``"canceled"``, ``"timed out"``, or
+            any other word when the run has not ended.
+        report: Events of the attempt besides its outcome.
+        make_waits: Makes the waits of its code; None when its code cannot wait.
+        large_values: The store of large payloads and outputs; None keeps all values in the record.
+        is_resumed: Whether it goes on after a wait without a process, which is not a new try.
     """
 
     definition: TaskDefinition
@@ -55,19 +55,19 @@ class AttemptRunner:
 
     @property
     def signal(self) -> Signal:
-        """What tells the attempt to stop. Set it before its coroutine is canceled."""
+        """The attempt's stop signal. Set it before the attempt's coroutine is canceled."""
         return self.context.signal
 
     def execute(self, before_final_hooks: BeforeFinalHooks | None = None) -> Outcome:
         """Run a ``def`` function, or an ``async def`` one under an event loop of its own.
 
         Args:
-            before_final_hooks: Called with the outcome when the run ends with it and has hooks for that. It writes the
-                outcome down, so that a death within a hook never executes the function again. What it raises is raised
-                from here, and the hooks are not called.
+            before_final_hooks: Called with the outcome when it ends the run and the run has final hooks. It writes the
+                outcome, so that the function is not executed again if the process dies within a hook. An error that it
+                raises is raised from here, and the hooks are not called.
 
         Raises:
-            SystemExit: The child was told to leave: the attempt has no outcome.
+            SystemExit: The child was asked to leave: the attempt has no outcome.
         """
         if self.definition.is_async:
             return self._in_own_loop(before_final_hooks)
@@ -88,7 +88,7 @@ class AttemptRunner:
             payload_type = self.definition.payload
             payload = payload_type.load(await loaded(caller, self.large_values, self.payload)) if payload_type else None
             plan = self.definition.plan()
-        except Exception as error:  # noqa: BLE001 - no hook is called: what it would be given does not fit
+        except Exception as error:  # noqa: BLE001 - no hook is called: the values for it do not fit
             return decide(error, self.definition, self.tries, self.random, datetime.now(UTC))
         hooks = HookRunner(plan, caller, payload, self.context, self.report)
         waits = self.make_waits(hooks) if self.make_waits else None
@@ -125,13 +125,13 @@ class AttemptRunner:
             try:
                 return runner.run(_ended(task))
             except SystemExit as leaving:
-                if task.done() or not is_told_to_leave(leaving):
+                if task.done() or not is_exit_by_sigterm(leaving):
                     raise
                 if not self.signal.is_set():
                     self.signal.set(self.stop_reason())
                 task.cancel()
                 try:
-                    return runner.run(_ended(task))  # its hooks and cleanup; raises unless its time was up
+                    return runner.run(_ended(task))  # runs its hooks and cleanup; raises unless its time was up
                 except asyncio.CancelledError:
                     raise leaving from None
 

@@ -1,7 +1,7 @@
-"""How the steps of an attempt call functions of either kind: the seam between the steps and the two ways to run them.
+"""The seam between the steps of an attempt and the two ways to run them.
 
 The steps are written once, as a coroutine. ``Coroutines`` awaits in the running loop and calls blocking hooks in
-threads. ``InPlace`` never suspends: ``drive`` runs its coroutine as plain calls.
+threads. ``InPlace`` never suspends: ``run_unsuspended`` runs its coroutine as plain calls.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from taskflow.definition.hooks import Hook
 from taskflow.errors import DefinitionError
 
 Inner = Callable[[], Coroutine[Any, Any, None]]
-"""What a middleware is around."""
+"""The rest of the attempt, which a middleware surrounds."""
 
 
-class Opened(Protocol):
-    """A middleware that yields, as a context manager."""
+class OpenMiddleware(Protocol):
+    """A generator middleware, as a context manager."""
 
     async def enter(self) -> None: ...
 
@@ -29,13 +29,13 @@ class Opened(Protocol):
 
 
 class Caller(Protocol):
-    """Calls what belongs to an attempt."""
+    """The caller of an attempt's hooks and middlewares."""
 
     def call(self, function: Callable[..., object], arguments: Mapping[str, object]) -> Awaitable[object]:
-        """Call a hook and await what it returns, if that can be awaited."""
+        """Call a hook, and await its result if that can be awaited."""
         ...
 
-    def open(self, middleware: Hook, arguments: Mapping[str, object]) -> Opened:
+    def open(self, middleware: Hook, arguments: Mapping[str, object]) -> OpenMiddleware:
         """Return a generator middleware, not entered yet."""
         ...
 
@@ -44,27 +44,27 @@ class Caller(Protocol):
         ...
 
     def is_stop(self, error: BaseException) -> bool:
-        """Whether an exception says that the attempt is stopped from outside, and is no failure of its code."""
+        """Whether an exception stops the attempt from outside, and is not a failure of its code."""
         ...
 
 
-def is_told_to_leave(error: BaseException) -> bool:
-    """Whether SIGTERM made the child leave (billiard exits with ``-(256 - signal)``), not the task's ``sys.exit``."""
+def is_exit_by_sigterm(error: BaseException) -> bool:
+    """Whether SIGTERM ended the child (billiard exits with ``-(256 - signal)``), not a ``sys.exit`` of the task."""
     return isinstance(error, SystemExit) and isinstance(error.code, int) and error.code < -128
 
 
 def is_failure(error: BaseException) -> bool:
-    """Whether it is something that code raises when it fails."""
+    """Whether an exception is a failure of code."""
     return isinstance(error, Exception | SystemExit | asyncio.CancelledError)
 
 
 def called_twice(middleware: Hook) -> DefinitionError:
-    """Return the error for a middleware that wants its run again."""
+    """Return the error of a middleware that calls ``next`` twice."""
     return middleware.refusal("calls next() twice", "An attempt runs once; raise an error to have it tried again.")
 
 
 def adopt(context: contextvars.Context) -> None:
-    """Give the context variables of here the values that they have there."""
+    """Copy the values of context variables from another context to the current one."""
     for variable, value in context.items():
         if variable.get(adopt) is not value:
             variable.set(value)
@@ -75,12 +75,12 @@ AsyncManager = AbstractAsyncContextManager[object, bool | None]
 
 
 def manager_of(middleware: Hook, arguments: Mapping[str, object]) -> SyncManager | AsyncManager:
-    """Return a generator middleware as the context manager that contextlib makes of it."""
+    """Make a context manager of a generator middleware, as contextlib does."""
     generator = middleware.function(**arguments)
     make: Any = asynccontextmanager if inspect.isasyncgen(generator) else contextmanager
     return cast("SyncManager | AsyncManager", make(lambda: generator)())
 
 
 def exit_arguments(error: BaseException | None) -> tuple[Any, Any, Any]:
-    """Return what ``__exit__`` takes."""
+    """Return the arguments of ``__exit__``."""
     return (None, None, None) if error is None else (type(error), error, error.__traceback__)

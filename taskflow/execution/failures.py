@@ -1,4 +1,4 @@
-"""Describe what user code raised: type, message and a traceback without taskflow's own frames."""
+"""Describe an exception of user code: type, message and a traceback without taskflow's own frames."""
 
 import traceback
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def _message(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[ErrorCause]:
-    """Follow what Python shows above a traceback, at most ``CAUSES`` deep; chains may be loops."""
+    """Yield the errors that Python prints above a traceback, at most ``CAUSES``: a chain may be a loop."""
     if isinstance(error, TaskflowError):
         return
     for _ in range(CAUSES):
@@ -40,18 +40,18 @@ def _causes(error: BaseException) -> Iterator[ErrorCause]:
         error = cause
 
 
-def _drop_own_frames(told: traceback.TracebackException | None) -> None:
-    if told is not None:
-        kept = [frame for frame in told.stack if not frame.filename.startswith(_OWN_CODE)]
-        told.stack = traceback.StackSummary.from_list(kept)
-        _drop_own_frames(told.__cause__)
-        _drop_own_frames(told.__context__)
+def _drop_own_frames(summary: traceback.TracebackException | None) -> None:
+    if summary is not None:
+        kept = [frame for frame in summary.stack if not frame.filename.startswith(_OWN_CODE)]
+        summary.stack = traceback.StackSummary.from_list(kept)
+        _drop_own_frames(summary.__cause__)
+        _drop_own_frames(summary.__context__)
 
 
 def _trimmed(error: BaseException) -> str:
-    told = traceback.TracebackException.from_exception(error, limit=-FRAMES, compact=True)
+    summary = traceback.TracebackException.from_exception(error, limit=-FRAMES, compact=True)
     if isinstance(error, TaskflowError):
-        told.__cause__ = told.__context__ = None  # how we found out says nothing about the task
-    _drop_own_frames(told)
-    lines = (line[:LINE_CHARS] for line in "".join(told.format()).splitlines())
+        summary.__cause__ = summary.__context__ = None  # they are of our code, not of the task's
+    _drop_own_frames(summary)
+    lines = (line[:LINE_CHARS] for line in "".join(summary.format()).splitlines())
     return "\n".join(lines).replace("\0", "")

@@ -1,4 +1,4 @@
-"""Call the hooks of a run's end when no attempt is alive to do it: it was canceled in its queue, its worker died."""
+"""Call the final hooks of a run that has no living attempt: it was canceled in its queue, or its worker died."""
 
 import asyncio
 from collections.abc import Generator
@@ -22,13 +22,13 @@ _FINAL: tuple[HookKind, ...] = ("on_success", "on_failure", "on_cancel", "on_com
 
 
 def final_hook_kinds(definition: TaskDefinition) -> frozenset[HookKind]:
-    """Return which hooks of a run's end the task has, its own and those of all tasks."""
+    """Return the kinds of final hooks that the task has, its own and those of all tasks."""
     plan = definition.plan()
     return frozenset(kind for kind in _FINAL if plan.of(kind))
 
 
 def has_final_hooks(definition: TaskDefinition, status: RunStatus | None = None) -> bool:
-    """Whether anything is to be called when a run of the task ends: with a status, or with any."""
+    """Whether a task has hooks to call when a run of it ends: with the given status, or with any status."""
     kinds = final_hook_kinds(definition)
     return bool(kinds if status is None else kinds & {END_HOOK.get(status, "on_failure"), "on_complete"})
 
@@ -44,7 +44,7 @@ def run_final_hooks(
     reason: str | None = None,
     large_values: ValueStore | None = None,
 ) -> list[RunError]:
-    """Call the hooks of the end of a run of a ``def`` task, within its middlewares, after ``init``, before ``cleanup``.
+    """Call the final hooks of a run of a ``def`` task, within its middlewares, after ``init``, before ``cleanup``.
 
     Args:
         payload: The stored JSON.
@@ -53,8 +53,8 @@ def run_final_hooks(
         reason: ``ctx.reason``. Default: the one of the status, e.g. ``"worker lost"`` for SYSTEM_FAILURE.
 
     Returns:
-        What the hooks raised, each with the hook's name. Nothing is raised: the run has ended in any case. A middleware
-        or ``init`` that fails does not keep the hooks from being called.
+        The errors of the hooks, each with the hook's name. Nothing is raised, because the run has ended in any case.
+        If a middleware or ``init`` fails, the hooks are called all the same.
     """
     end = _End(definition, payload, context, status, error, output, reason or REASONS[status], large_values)
     if definition.is_async:
@@ -74,7 +74,7 @@ async def arun_final_hooks(
     reason: str | None = None,
     large_values: ValueStore | None = None,
 ) -> list[RunError]:
-    """Call the hooks of the end of a run of an ``async def`` task, in the running loop. See ``run_final_hooks``."""
+    """Call the final hooks of a run of an ``async def`` task, in the running loop. See ``run_final_hooks``."""
     return await _End(
         definition, payload, context, status, error, output, reason or REASONS[status], large_values
     ).acall()
@@ -82,7 +82,7 @@ async def arun_final_hooks(
 
 @dataclass(slots=True)
 class _End:
-    """A run that has ended, and what its hooks are told."""
+    """A run that has ended, and the values for its hooks."""
 
     definition: TaskDefinition
     payload: bytes
@@ -139,4 +139,4 @@ class _End:
 
     async def _hooks(self, hooks: HookRunner, output: object) -> None:
         self.was_reached = True
-        await hooks.ended(self.status, self.reason, output, self.error)
+        await hooks.call_end_hooks(self.status, self.reason, output, self.error)

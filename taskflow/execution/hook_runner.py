@@ -1,4 +1,4 @@
-"""Call the hooks of an attempt with the values there are at that moment, and keep what failed without consequence."""
+"""Call the hooks of an attempt with the values of that moment, and record the failures that change nothing."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Final, Literal, cast
 
 from taskflow.definition.calls.task_result import TaskResult, run_failed
 from taskflow.definition.context import Context, enter
-from taskflow.definition.hook_sets import Plan
+from taskflow.definition.hook_sets import HookPlan
 from taskflow.definition.hooks import Hook, HookKind
 from taskflow.definition.signal import CANCELED, TIMED_OUT
 from taskflow.execution.calling import Caller
@@ -26,17 +26,17 @@ REASONS: Final[Mapping[RunStatus, str]] = {
     RunStatus.EXPIRED: "expired",
     RunStatus.TIMED_OUT: TIMED_OUT,
 }
-"""``ctx.reason`` and ``reason`` in the hooks that run when a run has ended."""
+"""``ctx.reason`` and ``reason`` in the hooks of a run that has ended, by its status."""
 END_HOOK: Final[Mapping[RunStatus, HookKind]] = {RunStatus.COMPLETED: "on_success", RunStatus.CANCELED: "on_cancel"}
 
 
 @dataclass(slots=True)
 class Report:
-    """What happened besides the outcome.
+    """Events of an attempt besides its outcome.
 
     Attributes:
-        hook_errors: What hooks raised although it changed nothing, each with the hook's name.
-        final_hooks_ran: Whether those of the run's end have run to their end.
+        hook_errors: Errors of hooks that changed nothing, each with the hook's name.
+        final_hooks_ran: Whether the final hooks have run to their end.
     """
 
     hook_errors: list[RunError] = field(default_factory=list[RunError])
@@ -49,15 +49,15 @@ def _merged(made: object, returned: object) -> object:
     return made if returned is None else returned  # pyright: ignore[reportUnknownVariableType] - whatever it is
 
 
-def end_hooks(plan: Plan, status: RunStatus) -> tuple[Hook, ...]:
+def end_hooks(plan: HookPlan, status: RunStatus) -> tuple[Hook, ...]:
     """Return the hooks that run once when a run has ended with a status, in their order."""
     return (*plan.of(END_HOOK.get(status, "on_failure")), *plan.of("on_complete"))
 
 
 class HookRunner:
-    """Calls the hooks of an attempt with the values there are at that moment."""
+    """The caller of an attempt's hooks, with the values of that moment."""
 
-    def __init__(self, plan: Plan, caller: Caller, payload: object, context: Context, report: Report) -> None:
+    def __init__(self, plan: HookPlan, caller: Caller, payload: object, context: Context, report: Report) -> None:
         self.plan = plan
         self.caller = caller
         self.payload = payload
@@ -66,7 +66,7 @@ class HookRunner:
         self.values: dict[str, object] = {"payload": payload, "signal": context.signal, "ctx": context}
 
     def use(self, context: Context) -> None:
-        """Replace the context that hooks and the function see."""
+        """Replace the context that hooks and the function get."""
         self.context = context
         self.values |= {"ctx": context, "init": context.init, "reason": context.reason}
         enter(context)
@@ -76,7 +76,7 @@ class HookRunner:
         return await self.caller.call(hook.function, hook.arguments(self.values))
 
     async def init(self) -> None:
-        """Call the ``init`` hooks and merge what they return; what is no mapping replaces what came before."""
+        """Call the ``init`` hooks and merge the mappings that they return; another value replaces those before it."""
         made = self.context.init
         for hook in self.plan.of("init"):
             made = _merged(made, await self.call(hook))
@@ -84,17 +84,17 @@ class HookRunner:
             self.use(replace(self.context, init=made))
 
     async def run(self, kind: HookKind) -> None:
-        """Call hooks whose errors count."""
+        """Call hooks whose errors fail the attempt."""
         for hook in self.plan.of(kind):
             await self.call(hook)
 
     async def waits(self, kind: Literal["on_wait", "on_resume"], wait: Wait) -> None:
-        """Call the hooks around one of several waits that may go on at a time."""
+        """Call the hooks before or after a wait. Several waits may go on at a time."""
         for hook in self.plan.of(kind):
             await self.caller.call(hook.function, hook.arguments(self.values | {"wait": wait}))
 
     async def run_safely(self, hooks: Sequence[Hook]) -> None:
-        """Call hooks whose errors are recorded only."""
+        """Call hooks whose errors are only recorded."""
         for hook in hooks:
             try:
                 await self.call(hook)
@@ -103,7 +103,7 @@ class HookRunner:
                     raise
                 self.record(hook.label, error)
 
-    async def ended(
+    async def call_end_hooks(
         self,
         status: RunStatus,
         reason: str,
@@ -111,10 +111,10 @@ class HookRunner:
         error: RunError | None = None,
         cause: BaseException | None = None,
     ) -> None:
-        """Call the hooks of the run's end, once its outcome is settled.
+        """Call the final hooks, once the run's outcome is settled.
 
         Args:
-            cause: What the code raised, where it is known: ``error`` is its stored form.
+            cause: The exception of the code, where it is known; ``error`` is its stored form.
         """
         run_id = self.context.run.id
         self.use(replace(self.context, reason=reason))
@@ -129,7 +129,7 @@ class HookRunner:
         self.report.final_hooks_ran = True
 
     def record(self, label: str, error: BaseException) -> None:
-        """Keep and log an error that changes nothing."""
-        told = describe(error)
-        self.report.hook_errors.append(replace(told, message=f"{label}: {told.message}"))
+        """Record and log an error that changes nothing."""
+        described = describe(error)
+        self.report.hook_errors.append(replace(described, message=f"{label}: {described.message}"))
         log.error("hook.failed: %s of run %s", label, self.context.run.id, exc_info=error)

@@ -1,4 +1,4 @@
-"""Call the hooks of an ``async def`` task in the loop that runs; blocking ones in threads."""
+"""Call the hooks of an ``async def`` task in the running loop; blocking ones in threads."""
 
 import asyncio
 import contextvars
@@ -14,12 +14,12 @@ from taskflow.definition.hooks import Hook
 from taskflow.execution.calling import (
     AsyncManager,
     Inner,
-    Opened,
+    OpenMiddleware,
     SyncManager,
     adopt,
     exit_arguments,
+    is_exit_by_sigterm,
     is_failure,
-    is_told_to_leave,
     manager_of,
 )
 
@@ -28,7 +28,7 @@ _THREADS: Final = 64
 
 
 class Coroutines:
-    """The caller of ``async def`` tasks, in the loop that runs."""
+    """The caller of ``async def`` tasks, in the running loop."""
 
     async def call(self, function: Callable[..., object], arguments: Mapping[str, object]) -> object:
         if inspect.iscoroutinefunction(function):
@@ -36,7 +36,7 @@ class Coroutines:
         value = await in_thread(contextvars.copy_context(), functools.partial(function, **arguments))
         return await value if inspect.isawaitable(value) else value
 
-    def open(self, middleware: Hook, arguments: Mapping[str, object]) -> Opened:
+    def open(self, middleware: Hook, arguments: Mapping[str, object]) -> OpenMiddleware:
         manager = manager_of(middleware, arguments)
         if isinstance(manager, AbstractAsyncContextManager):
             return _Awaited(manager)
@@ -48,18 +48,21 @@ class Coroutines:
             await value
 
     def is_stop(self, error: BaseException) -> bool:
-        """A CancelledError that nobody asked this coroutine for came from something the task awaited: it failed."""
+        """Whether the attempt is stopped.
+
+        A CancelledError is a failure of the task when this coroutine was not canceled: what the task awaited was.
+        """
         if isinstance(error, asyncio.CancelledError):
             task = asyncio.current_task()
             return task is not None and task.cancelling() > 0
-        return is_told_to_leave(error) or not is_failure(error)
+        return is_exit_by_sigterm(error) or not is_failure(error)
 
 
 async def in_thread(context: contextvars.Context, function: Callable[[], T]) -> T:
     """Call a blocking function in a thread, in a context whose changes are kept.
 
-    A thread can't be stopped: when this coroutine is canceled it waits for the thread first, so that nothing is closed
-    under its hands.
+    A thread cannot be stopped. A coroutine that is canceled waits for the thread first, so that nothing that the thread
+    uses is closed.
     """
 
     def captured() -> tuple[object, BaseException | None]:
@@ -79,11 +82,11 @@ async def in_thread(context: contextvars.Context, function: Callable[[], T]) -> 
 
 @functools.cache
 def _threads() -> ThreadPoolExecutor:
-    """Make the threads of blocking hooks: not the loop's own, which tasks may fill with work of theirs."""
+    """Make the threads of blocking hooks. The loop's own threads will not do, because tasks may occupy all of them."""
     return ThreadPoolExecutor(_THREADS, thread_name_prefix="taskflow-hook")
 
 
-os.register_at_fork(after_in_child=_threads.cache_clear)  # a child has none of its parent's threads
+os.register_at_fork(after_in_child=_threads.cache_clear)  # a child does not have its parent's threads
 
 
 def _captured(function: Callable[[], object]) -> tuple[object, BaseException | None]:
@@ -105,7 +108,7 @@ class _Awaited:
 
 
 class _Threaded:
-    """A generator in threads, with one context for all its life: what it binds before the yield it may reset after."""
+    """A generator in threads. It has one context, so that it may reset after the yield what it has set before."""
 
     def __init__(self, manager: SyncManager) -> None:
         self._manager = manager

@@ -1,4 +1,4 @@
-"""Call the hooks of a ``def`` task: the steps are plain calls, without a running loop.
+"""Call the hooks of a ``def`` task by plain calls, without a running loop.
 
 ``async def`` hooks run in a loop of the attempt's own, between those calls.
 """
@@ -14,13 +14,13 @@ from taskflow.definition.hooks import Hook
 from taskflow.execution.calling import (
     AsyncManager,
     Inner,
-    Opened,
+    OpenMiddleware,
     SyncManager,
     adopt,
     called_twice,
     exit_arguments,
+    is_exit_by_sigterm,
     is_failure,
-    is_told_to_leave,
     manager_of,
 )
 
@@ -38,7 +38,7 @@ def run_unsuspended(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 class _Answer:
-    """The awaitable of a call that is over. A coroutine would turn the call's StopIteration into another error."""
+    """The awaitable of a call that has ended. A coroutine would turn the call's StopIteration into another error."""
 
     __slots__ = ("_value",)
 
@@ -51,7 +51,7 @@ class _Answer:
 
 
 class InPlace:
-    """The caller of ``def`` tasks. Close it: it may have a loop."""
+    """The caller of ``def`` tasks. It must be closed, because it may have a loop."""
 
     def __init__(self) -> None:
         self._runner: asyncio.Runner | None = None
@@ -67,7 +67,7 @@ class InPlace:
         value = function(**arguments)
         return _Answer(self.run(value) if inspect.isawaitable(value) else value)
 
-    def open(self, middleware: Hook, arguments: Mapping[str, object]) -> Opened:
+    def open(self, middleware: Hook, arguments: Mapping[str, object]) -> OpenMiddleware:
         manager = manager_of(middleware, arguments)
         if isinstance(manager, AbstractAsyncContextManager):
             return _InLoop(self, manager)
@@ -82,10 +82,10 @@ class InPlace:
             self.run(value)
 
     def is_stop(self, error: BaseException) -> bool:
-        return is_told_to_leave(error) or not is_failure(error)
+        return is_exit_by_sigterm(error) or not is_failure(error)
 
     def run(self, awaitable: Awaitable[T]) -> T:
-        """Run something awaitable in the attempt's loop, with the context variables of here, both ways."""
+        """Run an awaitable in the attempt's loop. Changes of context variables pass in and out."""
         if self._runner is None:
             self._runner = asyncio.Runner()
         here = contextvars.copy_context()
@@ -105,7 +105,7 @@ class InPlace:
                 adopt(context)
 
     def _around_in_loop(self, middleware: Hook, arguments: Mapping[str, object], inner: Inner) -> None:
-        """Run an ``async def`` middleware to its ``await next()``, the task without a loop, then the rest of it."""
+        """Run an ``async def`` middleware to its ``await next()``, then the task without a loop, then its rest."""
         asked = asyncio.Event()
         over = asyncio.Event()
         raised: list[BaseException] = []
@@ -136,7 +136,7 @@ class InPlace:
             try:
                 run_unsuspended(inner())
             except BaseException as error:  # noqa: BLE001 - the middleware gets every error
-                leaving = error if is_told_to_leave(error) else None
+                leaving = error if is_exit_by_sigterm(error) else None
                 raised.append(asyncio.CancelledError() if leaving else error)  # SystemExit would stop the loop first
         try:
             self.run(end())
@@ -145,7 +145,7 @@ class InPlace:
                 raise
         finally:
             if task.done() and not task.cancelled():
-                task.exception()  # seen: nothing is logged about it
+                task.exception()  # retrieved, so that asyncio does not log it
         if leaving is not None:
             raise leaving
 

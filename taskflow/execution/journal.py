@@ -1,4 +1,4 @@
-"""What a durable run has done, as its attempt knows it: no I/O. Written by the attempt before it goes on."""
+"""The journal of a durable run in memory: the calls that its code has made. No I/O: the attempt writes the entries."""
 
 import hashlib
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -18,7 +18,7 @@ class Journal:
     """The entries of one run, with those that are still to be written.
 
     Args:
-        entries, values: What is stored: the entries, and the items of waits that are done.
+        entries, values: The stored entries, and the items of waits that are done.
         suspend_after: How long a wait may last in memory.
     """
 
@@ -46,8 +46,8 @@ class Journal:
         """Return the entry of a call, None when it was not made before.
 
         Raises:
-            Suspended: The code is being left.
-            JournalError: The journal has another call there, or had at an earlier one.
+            Suspended: The code is being suspended.
+            JournalError: The journal has another call there, or had one at an earlier call.
         """
         self.check()
         entry = self.entry(key)
@@ -58,36 +58,36 @@ class Journal:
                 "their order: deploy changes of a durable task under a new task id, or replay the run."
             )
             raise self._mismatch
-        if entry is None:  # what failed before in this task was caught: its code has gone on
+        if entry is None:  # the code has caught the failure before it in this task, and has gone on
             for failed, failure in self._failures.pop(_path(key), {}).items():
                 self.note(failed, failure)
         return entry
 
-    def failed(self, key: str, asked: Asked, error: Exception) -> None:
-        """Take note of what a step has raised: kept once the code goes on from it."""
+    def note_failure(self, key: str, asked: Asked, error: Exception) -> None:
+        """Note the error of a step. It is journaled once the code goes on from it."""
         if not isinstance(error, AbortRun | RetryAfter | OutOfMemory | TaskflowError):
             self._failures.setdefault(_path(key), {})[key] = Entry("f", asked, failure_json(error))
 
     def entry(self, key: str) -> Entry | None:
-        """Return what is at a key."""
-        found = self._changed.get(key)
-        if found is None and (stored := self._stored.get(key)) is not None:
-            found = Entry.read(stored)
-        return found
+        """Return the entry of a key, None when there is none."""
+        entry = self._changed.get(key)
+        if entry is None and (stored := self._stored.get(key)) is not None:
+            entry = Entry.read(stored)
+        return entry
 
     def note(self, key: str, entry: Entry) -> None:
-        """Let an entry go with the next write."""
+        """Add an entry to the next write."""
         self._changed[key] = entry
         self._count_delay(key)
         self._unwritten[key] = entry.text()
 
     def unwritten(self) -> dict[str, bytes]:
         """Take the entries that are still to be written."""
-        found, self._unwritten = self._unwritten, {}
-        return found
+        entries, self._unwritten = self._unwritten, {}
+        return entries
 
-    def retried(self, key: str) -> int:
-        """Return how often a step has failed that is not done, as far as its delays were journaled."""
+    def retries_of(self, key: str) -> int:
+        """Return how often a step that is not done has been tried again, as far as its delays were journaled."""
         return self._delays.get(key, 0)
 
     def _count_delay(self, key: str) -> None:
@@ -96,7 +96,7 @@ class Journal:
             self._delays[step] = max(self._delays.get(step, 0), int(number))
 
     def value(self, scope: Scope, name: str, make: Callable[[bytes], object]) -> object:
-        """Return the value that a call had the first time. Written before the next step or wait begins."""
+        """Return the value that a call had the first time. It is written before the next step or wait begins."""
         key, asked = scope.next_key(), Asked("value", name)
         entry = self.find(key, asked)
         if entry is None:
@@ -106,10 +106,10 @@ class Journal:
         return from_json(entry.value)
 
     def check(self) -> None:
-        """Refuse to go on.
+        """Refuse to go on after the code was suspended, or after the journal did not fit.
 
         Raises:
-            Suspended: The code is being left.
+            Suspended: The code is being suspended.
             JournalError: The journal did not fit, and the code went on.
         """
         if self.is_suspended:
@@ -119,7 +119,7 @@ class Journal:
 
     @contextmanager
     def around(self, journaling: Journaling, signal: Signal) -> Generator[None]:
-        """Give the calls of the task's function their places, and see that it ends when it is left."""
+        """Number the calls of the task's function, and end the attempt although its code catches ``Suspended``."""
         with in_scope(Scope(journaling)):
             try:
                 yield
@@ -137,5 +137,5 @@ def _path(key: str) -> str:
 
 
 def _is_stop(error: BaseException, signal: Signal) -> bool:
-    """Whether the attempt is stopped, whatever else happens."""
+    """Whether an exception stops the attempt from outside."""
     return isinstance(error, GeneratorExit | SystemExit | KeyboardInterrupt) or signal.is_set()

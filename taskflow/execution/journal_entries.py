@@ -1,4 +1,4 @@
-"""The entries of a durable run's journal, and their text.
+"""Entries of a durable run's journal, and their text.
 
 An entry is text: its state and kind, a tab, its name, a line break, its value. States: ``s`` a step, ``f`` one whose
 failure the code went on from, ``v`` a value, ``o`` an open wait, ``w`` one whose source is known, ``r`` one that has
@@ -17,12 +17,12 @@ from taskflow.seams.waits import Wait, WaitRequest
 
 State = Literal["s", "f", "v", "o", "w", "r", "z"]
 LARGEST_ENTRY: Final = 512 * 1024
-"""Bytes of JSON that a step may return."""
+"""Most bytes of JSON that a step may return."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a call is, for the comparison with the journal."""
+    """The identity of a call, for the comparison with the journal."""
 
     kind: str
     name: str
@@ -51,7 +51,7 @@ class Entry:
 
     @classmethod
     def read(cls, text: bytes) -> "Entry":
-        """Return the entry of its stored form."""
+        """Parse the stored form of an entry."""
         head, _, value = text.partition(b"\n")
         kind, _, name = head.decode().partition("\t")
         return cls(cast("State", kind[0]), Asked(kind[1:], name), value)
@@ -61,28 +61,28 @@ class Entry:
         return f"{self.state}{self.asked.kind}\t{self.asked.name}\n".encode() + self.value
 
     def wait(self) -> Wait | None:
-        """Return what is waited for, where that is known."""
+        """Return what the run waits for, None when it is not known."""
         if self.state not in ("w", "r"):
             return None
-        told = from_json(self.value)
-        until = told.pop("until", None)
-        runs = tuple(told.pop("run_ids", ()))
-        return Wait(**told, run_ids=runs, until=datetime.fromisoformat(until) if until else None)
+        document = from_json(self.value)
+        until = document.pop("until", None)
+        runs = tuple(document.pop("run_ids", ()))
+        return Wait(**document, run_ids=runs, until=datetime.fromisoformat(until) if until else None)
 
 
 def wait_entry(state: State, asked: Asked, wait: Wait | None = None) -> Entry:
     """Return the entry of a wait."""
-    told = {} if wait is None else {name: value for name, value in asdict(wait).items() if value}
-    return Entry(state, asked, to_json(told) if told else b"")
+    document = {} if wait is None else {name: value for name, value in asdict(wait).items() if value}
+    return Entry(state, asked, to_json(document) if document else b"")
 
 
 def asked_wait(request: WaitRequest) -> Asked:
-    """Return what a wait is."""
+    """Return the identity of a wait."""
     return Asked(request.kind or request.what.type, request.label.replace("\n", " "))
 
 
 def step_entry(call: StepCall, value: object) -> Entry:
-    """Return the entry of what a step has returned.
+    """Return the entry of a step's result.
 
     Raises:
         JournalError: It is not JSON, or too large.
@@ -100,7 +100,7 @@ def step_entry(call: StepCall, value: object) -> Entry:
 
 
 def step_value(call: StepCall, entry: Entry) -> object:
-    """Return what a step has returned.
+    """Return the result of a step from its entry.
 
     Raises:
         JournalError: It does not fit the function's return annotation any more.

@@ -1,7 +1,7 @@
-"""One attempt with everything around it, as its list of steps, in the order of Trigger.dev's ``taskExecutor.ts``.
+"""The steps of one attempt, with its hooks and middlewares, in the order of Trigger.dev's ``taskExecutor.ts``.
 
-Written once for ``def`` and ``async def`` tasks: how something is called is the caller's matter (``calling.py``). What
-a hook raises after the outcome is known is recorded and changes nothing.
+They are written once for ``def`` and ``async def`` tasks, because a ``Caller`` makes the calls (``calling.py``). An
+error of a hook after the outcome is known is recorded and changes nothing.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,7 +15,7 @@ from taskflow.definition.caught import Caught
 from taskflow.definition.signal import CANCELED, TIMED_OUT
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import AbortRun, OutOfMemory, RetryAfter
-from taskflow.execution.calling import Caller, is_told_to_leave
+from taskflow.execution.calling import Caller, is_exit_by_sigterm
 from taskflow.execution.hook_runner import REASONS, HookRunner, end_hooks
 from taskflow.execution.middleware import within
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries, decide, is_catchable, timed_out
@@ -23,7 +23,7 @@ from taskflow.execution.value_store import ValueStore, stored
 from taskflow.models import RunError, RunStatus
 
 BeforeFinalHooks = Callable[[Outcome], Awaitable[None] | None]
-"""Writes an outcome down before the hooks of the run's end are called."""
+"""Writes an outcome before the final hooks are called."""
 CANCELED_ERROR = RunError("Canceled", "The run was canceled.")
 
 
@@ -32,10 +32,10 @@ class Lifecycle:
     """The steps of one attempt.
 
     Attributes:
-        complete: Turns what the function returned into a ``Completed``.
-        stop_reason: Says why SIGTERM came.
-        is_resumed: Whether the attempt goes on after a wait: it has started before.
-        around_function: What is around the function alone: a durable run's journal.
+        complete: Turns the return value of the function into a ``Completed``.
+        stop_reason: Returns why SIGTERM came.
+        is_resumed: Whether the attempt goes on after a wait. It has started before.
+        around_function: Surrounds the function alone: a durable run's journal.
     """
 
     definition: TaskDefinition
@@ -57,24 +57,24 @@ class Lifecycle:
         """Execute the attempt.
 
         Raises:
-            BaseException: The attempt was stopped from outside (SystemExit, CancelledError), or its outcome could not
-                be written down before the final hooks: it has none.
+            BaseException: The attempt has no outcome. It was stopped from outside (SystemExit, CancelledError), or its
+                outcome could not be written before the final hooks.
         """
         try:
             if self.hooks.plan.is_empty:  # the steps without hooks, for the speed of small tasks
                 await self._try()
             else:
                 await within(self.hooks.plan.of("middleware"), self.hooks.values, self._caller, self._steps)
-        except GeneratorExit:  # the coroutine is thrown away: nothing can be awaited any more
+        except GeneratorExit:  # the coroutine is dropped: nothing can be awaited any more
             raise
         except BaseException as error:  # noqa: BLE001 - each way out has its middlewares
-            await self._left_middlewares(error)
+            await self._judge_middleware_error(error)
         if self._stopped is not None:
             raise self._stopped
         return cast("Outcome", self._outcome)
 
     async def _steps(self) -> None:
-        """Do what is inside of the middlewares: they see what the run raised."""
+        """Execute the steps within the middlewares, which get the error of the run."""
         try:
             await self._try()
         except GeneratorExit:
@@ -113,7 +113,7 @@ class Lifecycle:
         await self.hooks.run("on_start_attempt")
 
     def _invoke(self) -> Awaitable[object]:
-        """Call the function. No coroutine: one would turn a StopIteration of the task's into another error."""
+        """Call the function. Not a coroutine, because that would turn the task's StopIteration into another error."""
         payload, context = self.hooks.payload, self.hooks.context
         if self.definition.is_async:
             return cast("Awaitable[object]", self.definition.invoke(payload, context))
@@ -126,7 +126,7 @@ class Lifecycle:
             await self._decide(error, await self._catch(error))
 
     async def _catch(self, error: BaseException) -> Caught | None:
-        """Ask the ``catch_error`` hooks, the task's own first, until one answers."""
+        """Call the ``catch_error`` hooks, the task's own first, until one answers."""
         if not is_catchable(error):
             return None
         self.hooks.values |= {"error": error, "retry": self.definition.retry}
@@ -152,12 +152,12 @@ class Lifecycle:
         await self._end(outcome)
 
     async def _end(self, outcome: Outcome) -> None:
-        """Let the outcome be written down, then call the hooks of the run's end, if this is it."""
+        """Write the outcome and call the final hooks, if the outcome ends the run."""
         reason = self.hooks.context.signal.reason
         self._outcome = timed_out(self.hooks.context.run.max_duration) if reason == TIMED_OUT else outcome
         if self.hooks.plan.is_empty:
             return
-        if reason == CANCELED:  # the store knows, and will refuse the outcome
+        if reason == CANCELED:  # the store has ended the run, and will refuse the outcome
             await self._canceled()
             return
         status = _final_status(self._outcome)
@@ -178,14 +178,14 @@ class Lifecycle:
     async def _final_hooks(self, status: RunStatus, outcome: Outcome) -> None:
         match outcome:
             case Completed(_, value):
-                await self.hooks.ended(status, REASONS[status], value)
+                await self.hooks.call_end_hooks(status, REASONS[status], value)
             case Ended(error, _, cause) | Retried(error, _, _, cause):
-                await self.hooks.ended(status, REASONS[status], None, error, cause)
+                await self.hooks.call_end_hooks(status, REASONS[status], None, error, cause)
 
     async def _stop(self, error: BaseException) -> None:
-        """Do what is due when the attempt is stopped from outside: what the signal says."""
+        """Stop the attempt from outside: run the hooks that belong to the reason of its signal."""
         signal = self.hooks.context.signal
-        if is_told_to_leave(error) and not signal.is_set():
+        if is_exit_by_sigterm(error) and not signal.is_set():
             signal.set(self.stop_reason())
         if signal.reason == TIMED_OUT:
             await self._end(timed_out(self.hooks.context.run.max_duration))
@@ -196,13 +196,16 @@ class Lifecycle:
 
     async def _canceled(self) -> None:
         if not self.hooks.report.final_hooks_ran:
-            await self.hooks.ended(RunStatus.CANCELED, CANCELED, None, CANCELED_ERROR)
+            await self.hooks.call_end_hooks(RunStatus.CANCELED, CANCELED, None, CANCELED_ERROR)
 
     async def _cleanup(self) -> None:
         await self.hooks.run_safely(self.hooks.plan.of("cleanup"))
 
-    async def _left_middlewares(self, error: BaseException) -> None:
-        """Say what an error means that came out of the middlewares: mostly nothing, being the one of the run."""
+    async def _judge_middleware_error(self, error: BaseException) -> None:
+        """Decide what an error raised by the middlewares means.
+
+        Usually it is the run's own error, which was handled already.
+        """
         is_stop = self._caller.is_stop(error)
         if self._is_the_runs(error) or (is_stop and (self._is_settled or self._stopped is not None)):
             return
@@ -241,7 +244,7 @@ def _final_status(outcome: Outcome) -> RunStatus | None:
 
 
 def _chained(caught: Caught, error: BaseException) -> Caught:
-    """Keep the original as the cause of the error that replaces it."""
+    """Make the original error the cause of the error that replaces it."""
     if caught.error is not None and caught.error is not error and caught.error.__cause__ is None:
         caught.error.__cause__ = error
     return caught

@@ -1,4 +1,4 @@
-"""Put the middlewares of an attempt around it, outermost first. Each sees what the run inside of it raised."""
+"""Call the middlewares around an attempt, outermost first. Each gets the error of the run within it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,8 +12,8 @@ async def within(middlewares: Sequence[Hook], values: Mapping[str, object], call
     """Run ``inner`` within the middlewares.
 
     Raises:
-        BaseException: What the outermost let through: the error of ``inner``, or of a middleware.
-        DefinitionError: A middleware did not let the run happen, or wanted it twice.
+        BaseException: The error that the outermost middleware let pass, of ``inner`` or of a middleware.
+        DefinitionError: A middleware did not call ``next`` or did not yield, or did so twice.
     """
     if not middlewares:
         await inner()

@@ -1,4 +1,4 @@
-"""Decide what an attempt's end means: done, tried again and when, or failed for good. Pure."""
+"""Decide the outcome of an attempt: completed, tried again and when, or failed for good. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _AS_IT_WAS = Caught()
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The function returned. ``output`` is its JSON, ``value`` what it returned."""
+    """The function returned. ``value`` is its return value, ``output`` the JSON of that."""
 
     output: bytes
     value: object
@@ -26,7 +26,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """The attempt failed and another follows, on another machine when one is named."""
+    """The attempt failed and another follows, on ``machine`` when that is set."""
 
     error: RunError
     delay: timedelta
@@ -36,7 +36,7 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The attempt failed and with it the run."""
+    """The attempt failed, and the run with it."""
 
     error: RunError
     status: RunStatus
@@ -48,7 +48,7 @@ Outcome = Completed | Retried | Ended
 
 @dataclass(frozen=True, slots=True)
 class Tries:
-    """How often a run has failed before this attempt, how often it may, and where it runs."""
+    """Failed attempts before this one, the most that a run may have, and the machine that it runs on."""
 
     failed: int
     most: int
@@ -61,7 +61,7 @@ class Tries:
 
 
 def is_catchable(error: BaseException) -> bool:
-    """Whether ``catch_error`` hooks are asked: not when the run would fail again in the same way."""
+    """Whether ``catch_error`` hooks are called: not for an error that would come again in the same way."""
     return isinstance(error, Exception) and not isinstance(error, _WOULD_FAIL_AGAIN)
 
 
@@ -73,16 +73,16 @@ def decide(
     now: datetime,
     caught: Caught = _AS_IT_WAS,
 ) -> Retried | Ended:
-    """Return what an exception of the task means.
+    """Return the outcome of an attempt that raised an exception.
 
-    ``AbortRun``, a payload that no longer fits and an output that is not JSON are not tried again: they would fail in
-    the same way.
+    ``AbortRun``, a payload that no longer fits and an output that is not JSON are not tried again, because they would
+    fail in the same way.
 
     Args:
-        caught: What a ``catch_error`` hook answered. Its ``error`` is judged instead.
+        caught: The answer of a ``catch_error`` hook. Its ``error`` is judged instead.
     """
     error = caught.error or error
-    told = describe(error)
+    described = describe(error)
     is_memory = isinstance(error, OutOfMemory | MemoryError)
     larger = _larger_machine(definition, tries) if is_memory else None
     if (
@@ -92,25 +92,26 @@ def decide(
         or (caught.retry is not None and tries.failed + 1 >= caught.retry.max_attempts)
         or (is_memory and larger is None)
     ):
-        return Ended(told, RunStatus.CRASHED if is_memory else RunStatus.FAILED, error)
-    return Retried(told, _delay(error, definition, tries, random, now, caught), larger, error)
+        return Ended(described, RunStatus.CRASHED if is_memory else RunStatus.FAILED, error)
+    return Retried(described, _delay(error, definition, tries, random, now, caught), larger, error)
 
 
 def out_of_memory(
     message: str, definition: TaskDefinition, tries: Tries, random: Callable[[], float]
 ) -> Retried | Ended:
-    """Return what it means that a child was killed because it needed more than its machine has."""
-    told = RunError(OUT_OF_MEMORY, message)
+    """Return the outcome of an attempt whose child was killed because it needed more memory than its machine has."""
+    described = RunError(OUT_OF_MEMORY, message)
     larger = _larger_machine(definition, tries)
     if larger is None or tries.is_last:
-        return Ended(told, RunStatus.CRASHED)
-    return Retried(told, definition.retry.delay_after(tries.failed + 1, random), larger)
+        return Ended(described, RunStatus.CRASHED)
+    return Retried(described, definition.retry.delay_after(tries.failed + 1, random), larger)
 
 
 def timed_out(max_duration: timedelta | None) -> Ended:
-    """Return what it means that an attempt was stopped because it had used up its time."""
-    told = "the time it may take" if max_duration is None else f"its max_duration of {max_duration.total_seconds():g} s"
-    return Ended(RunError("TimedOut", f"The run was stopped: it had used up {told}."), RunStatus.TIMED_OUT)
+    """Return the outcome of an attempt that was stopped because it had used up its time."""
+    seconds = max_duration and f"{max_duration.total_seconds():g} s"
+    budget = f"its max_duration of {seconds}" if seconds else "the time it may take"
+    return Ended(RunError("TimedOut", f"The run was stopped: it had used up {budget}."), RunStatus.TIMED_OUT)
 
 
 def _larger_machine(definition: TaskDefinition, tries: Tries) -> str | None:
@@ -133,6 +134,6 @@ def _delay(
     if caught.retry is None and isinstance(error, RetryAfter):
         try:
             return delay_until(error.when, now, option="RetryAfter")
-        except DefinitionError:  # no duration: the run must not be lost over it, and the stored error shows it
+        except DefinitionError:  # not a duration: the backoff stands in, and the stored error shows the value
             pass
     return (caught.retry or definition.retry).delay_after(tries.failed + 1, random)

@@ -1,4 +1,4 @@
-"""Large payloads and outputs as an attempt sees them: read before its code runs, written before its outcome is."""
+"""Large payloads and outputs: an attempt reads them before its code runs, and writes them before its outcome."""
 
 from typing import Protocol, cast
 
@@ -8,14 +8,14 @@ from taskflow.objects.address import is_address
 
 
 class ValueStore(Protocol):
-    """Where large values are. Blocking: coroutines call it in a thread."""
+    """The store of large values. It blocks, so coroutines call it in a thread."""
 
     def is_large(self, document: bytes) -> bool:
-        """Whether a value does not stay in the record."""
+        """Whether a value is too large for the record."""
         ...
 
     def store_output(self, run_id: str, document: bytes) -> bytes:
-        """Write an output and return what the record is to hold."""
+        """Write an output and return the text for the record."""
         ...
 
     def load(self, stored: bytes) -> bytes:
@@ -27,7 +27,7 @@ async def loaded(caller: Caller, large_values: ValueStore | None, stored: bytes)
     """Return the JSON of a stored value.
 
     Raises:
-        ObjectStoreError: It is an address, and what is there can't be read.
+        ObjectStoreError: It is an address, and the object there cannot be read.
     """
     if not is_address(stored):
         return stored
@@ -37,9 +37,9 @@ async def loaded(caller: Caller, large_values: ValueStore | None, stored: bytes)
 
 
 async def stored(caller: Caller, large_values: ValueStore, run_id: str, document: bytes) -> bytes:
-    """Return what the record is to hold of a large output, once it is written.
+    """Write a large output and return the text for the record.
 
     Raises:
-        ObjectStoreError: It was not taken.
+        ObjectStoreError: The output could not be written.
     """
     return cast("bytes", await caller.call(large_values.store_output, {"run_id": run_id, "document": document}))

@@ -1,1 +1,1 @@
-"""Retries of a block inside a task: a call that raises, or an HTTP request that fails. Knows nothing of runs."""
+"""Retries of a block inside a task: a call that raises, or an HTTP request that fails. Independent of runs."""

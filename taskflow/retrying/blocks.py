@@ -1,4 +1,4 @@
-"""``retry``: try a part of a task again without ending its attempt."""
+"""The object ``retry``: try a part of a task again without ending its attempt."""
 
 import asyncio
 import functools
@@ -26,13 +26,13 @@ _DEFAULT: Final = Retry()
 
 
 class OnError(Protocol):
-    """What ``@retry.on_error(Retry(...))`` does: returns a function of the same type."""
+    """The decorator that ``retry.on_error(Retry(...))`` makes. It returns a function of the same type."""
 
     def __call__(self, function: Callable[Arguments, ResultT], /) -> Callable[Arguments, ResultT]: ...
 
 
 class BlockRetry:
-    """Tries a part of a task again. ``from taskflow import retry``; works outside of a run as well.
+    """Retries of a part of a task: ``from taskflow import retry``. They work outside of a run as well.
 
     The delays are those of ``Retry.delay_after``. A delay holds the run's place: for long ones let the attempt fail. A
     canceled run's delay ends at once: the coroutine is canceled, the child's main thread is interrupted.
@@ -40,7 +40,7 @@ class BlockRetry:
     Args:
         random: Source of numbers in [0, 1), for the jitter.
         sleep: Waits so many seconds; ``asleep`` for coroutines.
-        now: The wall clock, for what names an instant.
+        now: The wall clock, for headers that name an instant.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class BlockRetry:
     def on_error(self, function: Callable[[int], ResultT], retry: Retry = ..., /) -> ResultT: ...
 
     def on_error(self, function: Callable[..., object] | Retry, retry: Retry = _DEFAULT, /) -> object:
-        """Call a function again while it raises, and return what it returns.
+        """Call a function again while it raises, and return its value.
 
         With only a ``Retry`` it is a decorator of ``def`` and ``async def`` functions.
 
@@ -72,7 +72,7 @@ class BlockRetry:
                 An ``async def`` function gives a coroutine: ``await retry.on_error(fetch, Retry(5))``.
 
         Raises:
-            Exception: What the last attempt raised. ``AbortRun`` at once; ``RetryAfter`` chooses the delay.
+            Exception: The error of the last attempt. ``AbortRun`` is raised at once; ``RetryAfter`` chooses the delay.
             BlockingCallError: An event loop runs in this thread; await ``aon_error``.
         """
         if isinstance(function, Retry):
@@ -89,7 +89,7 @@ class BlockRetry:
     async def aon_error(self, function: Callable[[int], Awaitable[ResultT]], retry: Retry = ..., /) -> ResultT: ...
 
     async def aon_error(self, function: Callable[..., Awaitable[object]], retry: Retry = _DEFAULT, /) -> object:
-        """Await what a function returns, again while that raises: ``aon_error(lambda: client.get(url))``."""
+        """Await the result of a function, again while it raises: ``aon_error(lambda: client.get(url))``."""
         return await self._atry(_numbered(function), retry)
 
     def http(
@@ -107,15 +107,15 @@ class BlockRetry:
         1 MB is sent once.
 
         Args:
-            by_status: What to do on a status. Keys: ``429``, ``"500-599"``, ``"5xx"``, ``"50x"``, ``"all"``, or several
+            by_status: Strategies by status. Keys: ``429``, ``"500-599"``, ``"5xx"``, ``"50x"``, ``"all"``, or several
                 between commas; the first that fits counts. ``Retry``: its backoff. ``ResetHeader``: wait as the
                 response says. None: return the response.
             connection_error: Backoff when no response comes. None: raise at once.
             timeout: Backoff when httpx's timeout passes.
-            transport: What sends the requests. Default: httpx's own.
+            transport: Sends the requests. Default: httpx's own.
 
         Raises:
-            DefinitionError: A key can't be read, or httpx is not installed.
+            DefinitionError: A key cannot be read, or httpx is not installed.
         """
         try:
             from taskflow.retrying.transport import RetryTransport
@@ -174,7 +174,7 @@ class BlockRetry:
             attempt += 1
 
     def _delay(self, error: Exception, attempt: int, retry: Retry) -> timedelta | None:
-        """Return how long to wait before the next attempt, None when there is none."""
+        """Return the delay before the next attempt, None when there is none."""
         if isinstance(error, AbortRun | DefinitionError) or attempt >= retry.max_attempts:
             return None
         if isinstance(error, RetryAfter):
@@ -183,10 +183,10 @@ class BlockRetry:
 
 
 def _numbered(function: Callable[..., ResultT]) -> Callable[[int], ResultT]:
-    """Return the function as one that takes the attempt's number, which it gets if it has a place for it."""
+    """Wrap a function so that it takes the attempt's number, which is passed on if the function has a parameter."""
     try:
         parameters = inspect.signature(function).parameters.values()
-    except ValueError:  # some builtins have none
+    except ValueError:  # some builtins do not have a signature
         return lambda _: function()
     positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     if any(each.kind in positional and each.default is each.empty for each in parameters):

@@ -1,4 +1,4 @@
-"""What to do about an HTTP status: which rule fits it, and how long its response says to wait. No I/O."""
+"""Strategies for HTTP statuses: the rule that fits a status, and the delay that a response asks for. No I/O."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from taskflow.definition.retry import Retry
 from taskflow.errors import DefinitionError
 
 MOST_ATTEMPTS: Final = 10
-"""Of one request, whatever its rules say (Trigger.dev's)."""
+"""Most attempts of one request, whatever its rules say (Trigger.dev's)."""
 ResetFormat = Literal[
     "retry_after", "unix_timestamp", "unix_timestamp_in_ms", "iso_8601", "iso_8601_duration_openai_variant"
 ]
@@ -27,15 +27,15 @@ class ResetHeader:
 
     Attributes:
         name: The header, e.g. ``"x-ratelimit-reset-requests"``.
-        format: How it is written. ``"retry_after"``: RFC 9110's ``Retry-After``, seconds or an HTTP date; the default
+        format: Its format. ``"retry_after"``: RFC 9110's ``Retry-After``, seconds or an HTTP date; the default
             of that header. ``"unix_timestamp"``: seconds, the default of all others. ``"unix_timestamp_in_ms"``.
             ``"iso_8601"``: ``2030-01-31T12:00:00Z``. ``"iso_8601_duration_openai_variant"``: ``6m0s``, ``1d2h``,
             ``20ms``.
         max_delay: A response that asks for more is returned.
-        otherwise: Backoff when the header is missing or can't be read.
+        otherwise: Backoff when the header is missing or cannot be read.
 
     Raises:
-        DefinitionError: No such format, or ``max_delay`` is no duration.
+        DefinitionError: The format does not exist, or ``max_delay`` is not a duration.
     """
 
     name: str = "retry-after"
@@ -53,7 +53,7 @@ class ResetHeader:
         parse_duration(self.max_delay, option="max_delay")
 
     def reset_at(self, text: str | None, now: datetime) -> datetime | None:
-        """Return the instant that the header's text names, None when it can't be read."""
+        """Return the instant that the header's text names, None when it cannot be read."""
         form = self.format or ("retry_after" if self.name.lower() == "retry-after" else "unix_timestamp")
         try:
             return _READERS[form](text.strip(), now) if text else None
@@ -69,14 +69,14 @@ class Rules:
     """Strategies by status; the first key that fits counts.
 
     Raises:
-        DefinitionError: A key can't be read.
+        DefinitionError: A key cannot be read.
     """
 
     def __init__(self, by_status: Mapping[str | int, Strategy | None]) -> None:
         self._rules = [(_ranges(key), strategy) for key, strategy in by_status.items()]
 
     def strategy(self, status: int) -> Strategy | None:
-        """Return what to do on a status, None to return the response."""
+        """Return the strategy for a status, None to return the response."""
         for ranges, strategy in self._rules:
             if any(low <= status <= high for low, high in ranges):
                 return strategy
@@ -103,15 +103,15 @@ def _ranges(key: str | int) -> list[tuple[int, int]]:
 
 
 def _range(part: str, key: str | int) -> tuple[int, int]:
-    found = _KEY.fullmatch(part.lower())
-    if found and found["all"]:
+    match = _KEY.fullmatch(part.lower())
+    if match and match["all"]:
         return 100, 599
-    if found and found["one"]:
+    if match and match["one"]:
         return int(part), int(part)
-    if found and found["low"] and found["low"] <= found["high"]:
-        return int(found["low"]), int(found["high"])
-    if found and found["digits"] and len(part) == 3:
-        return int(found["digits"] + "0" * len(found["x"])), int(found["digits"] + "9" * len(found["x"]))
+    if match and match["low"] and match["low"] <= match["high"]:
+        return int(match["low"]), int(match["high"])
+    if match and match["digits"] and len(part) == 3:
+        return int(match["digits"] + "0" * len(match["x"])), int(match["digits"] + "9" * len(match["x"]))
     remedy = 'Write 429, "500-599", "5xx", "50x", "all", or several of them with commas.'
     raise DefinitionError("Those are not HTTP statuses", option="by_status", value=key, remedy=remedy)
 
@@ -129,10 +129,10 @@ def _iso_instant(text: str, _: datetime) -> datetime:
 
 
 def _openai_duration(text: str, now: datetime) -> datetime:
-    found = _OPENAI.fullmatch(text)
-    if found is None:
+    match = _OPENAI.fullmatch(text)
+    if match is None:
         raise ValueError(text)
-    days, hours, minutes, seconds, milliseconds = (float(part or 0) for part in found.groups())
+    days, hours, minutes, seconds, milliseconds = (float(part or 0) for part in match.groups())
     return now + timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds)
 
 

@@ -15,11 +15,11 @@ log = logging.getLogger("taskflow.http")
 COUNT_HEADER: Final = "x-retry-count"
 LARGEST_KEPT_BODY: Final = 1_000_000
 LARGEST_READ_RESPONSE: Final = 65_536
-"""A dropped response of up to so many bytes is read, and its connection serves the next try; others are closed."""
+"""Most bytes of a dropped response that are read, so that its connection serves the next try. Others are closed."""
 
 
 class RetryTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Made by ``retry.http``, for one client of either kind. Failures after a response's headers are the caller's."""
+    """The transport of ``retry.http``, for one client of either kind. It does not retry after a response's headers."""
 
     def __init__(
         self,

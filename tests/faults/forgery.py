@@ -45,13 +45,17 @@ def forge(store: Store, ledger: Path) -> tuple[int, list[str]]:
 
 
 def _stale(ledger: Path) -> Iterator[tuple[str, int]]:
-    """Yield runs, each with a claim that is not its newest: of an earlier attempt, or from before a wait."""
+    """Yield runs, each with a claim that has ended: of an earlier attempt, or from before its last wait but one.
+
+    The claim before a resume is good until the next one, because the code may not have read the new number yet.
+    """
     stints: dict[str, list[Stint]] = defaultdict(list)
     for stint in read_ledger(ledger, {}).stints:
         stints[stint.run_id].append(stint)
     for run_id, of_it in stints.items():
-        if of_it[0].claim < of_it[-1].claim:
-            yield run_id, of_it[0].claim
+        first, last = of_it[0], of_it[-1]
+        if first.claim < last.claim - 1 or (first.claim < last.claim and first.attempt < last.attempt):
+            yield run_id, first.claim
 
 
 def _writes(run_id: str, claim: int) -> dict[str, Callable[[], Operation[Any]]]:

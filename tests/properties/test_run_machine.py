@@ -20,11 +20,13 @@ from hypothesis.stateful import (
 )
 
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError
+from taskflow.execution.reporting.changes import Change
 from taskflow.models import TRANSITIONS, AttemptOutcome, RunStatus
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
 from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.operations.journal import suspend_run, unload_run, write_journal
+from taskflow.store.operations.updates import update_metadata
 from taskflow.store.operations.waits import OpenedWait, complete_item, wait_run
 from tests.support.bench import CLASS, ERROR, HEARTBEAT, LEASE, Bench, make_bench
 from tests.support.servers import RedisServer
@@ -50,6 +52,8 @@ class Model:
     queue: str
     class_name: str
     claim: int = 0
+    started: int = 0
+    """The claim by which its newest code started. Every later one resumed that code."""
     failed: int = 0
     lost: int = 0
     status: RunStatus = RunStatus.QUEUED
@@ -71,7 +75,7 @@ class RunMachine(RuleBasedStateMachine):
         self.tickets: list[tuple[str, int]] = []
         self.waits: dict[str, str] = {}
         self.claimed: dict[str, ClaimedRun] = {}
-        self.made = 0
+        self.made = self.reported = 0
         self.bench.upkeep()
         self.add_node(large=False, version="1")
         self.add_node(large=True, version=None)
@@ -145,7 +149,7 @@ class RunMachine(RuleBasedStateMachine):
             return multiple()
         assert claimed.claim > model.claim, "claims only grow"
         assert reservation == int(self.bench.field(run_id, "reservation")), "an old ticket starts nothing"
-        model.claim = claimed.claim
+        model.claim = model.started = claimed.claim
         self.claimed[run_id] = claimed
         self._see(run_id)
         return claimed
@@ -153,13 +157,13 @@ class RunMachine(RuleBasedStateMachine):
     @rule(claimed=claims, status=st.sampled_from([RunStatus.COMPLETED, RunStatus.FAILED]))
     def finish(self, claimed: ClaimedRun, status: RunStatus) -> None:
         """End a run, under a claim that may be over."""
-        before = self.bench.status(claimed.run_id)
+        before, own = self.bench.status(claimed.run_id), self._own_claims(claimed.run_id)
         try:
             self.bench.finish(claimed, status)
         except StaleClaimError:
-            assert before is not RunStatus.EXECUTING or claimed.claim < self._claim(claimed.run_id)
+            assert before is not RunStatus.EXECUTING or claimed.claim not in own
             return
-        assert claimed.claim == self._claim(claimed.run_id)
+        assert claimed.claim in own
         self._see(claimed.run_id)
 
     @rule(claimed=claims, delay=st.sampled_from([0, 2]))
@@ -168,11 +172,13 @@ class RunMachine(RuleBasedStateMachine):
         if claimed.failed_attempts + 1 >= MOST_ATTEMPTS:
             self.finish(claimed, RunStatus.FAILED)
             return
-        before = self.bench.status(claimed.run_id)
+        before, own = self.bench.status(claimed.run_id), self._own_claims(claimed.run_id)
         try:
             self.bench.run(operations.runs.retry_run(claimed.run_id, claimed.claim, ERROR, timedelta(seconds=delay)))
         except StaleClaimError:
+            assert before is not RunStatus.EXECUTING or claimed.claim not in own
             return
+        assert claimed.claim in own
         if before is RunStatus.EXECUTING:
             self.runs[claimed.run_id].failed += 1
         self._see(claimed.run_id)
@@ -180,13 +186,15 @@ class RunMachine(RuleBasedStateMachine):
     @rule(claimed=claims, outcome=st.sampled_from([AttemptOutcome.LOST, AttemptOutcome.INTERRUPTED]))
     def lose_the_child(self, claimed: ClaimedRun, outcome: AttemptOutcome) -> None:
         """A child died."""
-        self.bench.give_up(claimed, outcome)
+        own = self._own_claims(claimed.run_id)
+        assert not self.bench.give_up(claimed, outcome) or claimed.claim in own
         self._see(claimed.run_id)
 
     @rule(claimed=claims, timed=st.booleans(), durable=st.booleans(), is_parked=st.booleans())
     def wait(self, claimed: ClaimedRun, timed: bool, durable: bool, is_parked: bool) -> None:
         """Open a wait under a claim that may be over; mostly, the run gives its slot back."""
         name = f"w{len(self.waits)}"
+        own = self._own_claims(claimed.run_id)
         opened = [OpenedWait(name, 1, timedelta(seconds=30) if timed else None)]
         try:
             answer = self.bench.run(
@@ -194,7 +202,7 @@ class RunMachine(RuleBasedStateMachine):
             )
         except StaleClaimError:
             return
-        assert claimed.claim == self._claim(claimed.run_id)
+        assert claimed.claim in own
         assert answer == ("WAITING" if is_parked else "OPEN") or answer == "WAITING"
         self.waits[name] = claimed.run_id
         self._see(claimed.run_id)
@@ -202,11 +210,27 @@ class RunMachine(RuleBasedStateMachine):
     @rule(claimed=claims)
     def journal(self, claimed: ClaimedRun) -> None:
         """A step is done, maybe by code whose claim is over: that one is told to no later attempt."""
+        own = self._own_claims(claimed.run_id)
         try:
             self.bench.run(write_journal(claimed.run_id, claimed.claim, {"1": b"sstep\tone\n1"}))
         except StaleClaimError:
             return
-        assert claimed.claim == self._claim(claimed.run_id)
+        assert claimed.claim in own
+
+    @rule(claimed=claims)
+    def report(self, claimed: ClaimedRun) -> None:
+        """Code writes metadata: taken from the code that executes, be its claim the newest or resumed just now."""
+        before, own = self.bench.status(claimed.run_id), self._own_claims(claimed.run_id)
+        change = [Change("set", ("claim",), str(claimed.claim))]
+        self.reported += 1
+        try:
+            self.bench.run(
+                update_metadata(claimed.run_id, claimed.claim, change, writer="machine", number=self.reported)
+            )
+        except StaleClaimError:
+            assert before.is_finished or claimed.claim not in own
+            return
+        assert claimed.claim in own
 
     @rule(claimed=claims, is_left=st.booleans())
     def suspend(self, claimed: ClaimedRun, is_left: bool) -> None:
@@ -225,7 +249,7 @@ class RunMachine(RuleBasedStateMachine):
             status = self.bench.run(unload_run(claimed.run_id, claimed.claim))
         except StaleClaimError:
             return
-        assert claimed.claim == self._claim(claimed.run_id)
+        assert claimed.claim in self._own_claims(claimed.run_id)
         assert status in (RunStatus.WAITING, RunStatus.QUEUED)
         assert self.bench.field(claimed.run_id, "node") == ""
         self._see(claimed.run_id)
@@ -319,6 +343,11 @@ class RunMachine(RuleBasedStateMachine):
         found = int(self.bench.field(run_id, "claim") or 0)
         assert found >= self.runs[run_id].claim, "claims only grow"
         return found
+
+    def _own_claims(self, run_id: str) -> set[int]:
+        """Return the claims of the code that executes a run: the newest, and the one before if that was resumed."""
+        newest = self._claim(run_id)
+        return {newest, newest - 1} if newest > self.runs[run_id].started else {newest}
 
     def _see(self, run_id: str) -> None:
         self._compare(run_id, self.bench.status(run_id))

@@ -1,14 +1,12 @@
 """The thread that writes what runs tell: in order, in few writes, and across the claims of a run that waits."""
 
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from taskflow.engine import stream_sender
 from taskflow.engine.stream_sender import QueuedWriter, StreamSender
 from taskflow.errors import StaleClaimError, StreamClosedError
-from taskflow.models import RunStatus
+from taskflow.models import AttemptOutcome, RunStatus
 from taskflow.seams.streams import StreamAddress
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
@@ -16,7 +14,7 @@ from taskflow.store.operations.streams import StreamLimits, read_items
 from taskflow.store.operations.waits import OpenedWait, complete_item, wait_run
 from taskflow.store.sync_store import Store
 from tests.store.test_streams import executing
-from tests.support.bench import Bench, real_time
+from tests.support.bench import ERROR, Bench, real_time
 
 Make = Callable[..., QueuedWriter]
 
@@ -61,8 +59,10 @@ def test_many_items_go_in_few_writes(one_bench: Bench, make_writer: Make) -> Non
     assert not writer.is_dirty
 
 
-def test_what_is_put_while_the_run_gets_a_new_claim_is_written_under_that(one_bench: Bench, make_writer: Make) -> None:
-    """The store knows of the new claim before the run's code does."""
+def test_what_is_put_before_the_code_has_read_the_claim_of_a_resume_is_written(
+    one_bench: Bench, make_writer: Make
+) -> None:
+    """The store resumes a run before its code knows; from then on that may write under either claim."""
     place = executing(one_bench)
     claims = [place.claim or 0]
     writer = make_writer(place, lambda: claims[-1])
@@ -70,18 +70,19 @@ def test_what_is_put_while_the_run_gets_a_new_claim_is_written_under_that(one_be
     writer.flush()
     claim = resumed(one_bench, place)
     writer.put(b"2")
+    writer.flush()
+    claims.append(claim)
     writer.put(b"3")
-    told = threading.Timer(0.15, claims.append, [claim])
-    told.start()
     writer.flush()
     assert items(one_bench, place) == [b"1", b"2", b"3"]
 
 
-def test_what_a_lost_run_tells_is_refused(one_bench: Bench, make_writer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_lost_run_tells_is_refused(one_bench: Bench, make_writer: Make) -> None:
     """Once, and again for every later item; what has gathered is dropped."""
-    monkeypatch.setattr(stream_sender, "_RESUMING_SECONDS", 0.1)
     place = executing(one_bench)
-    resumed(one_bench, place)
+    claim = resumed(one_bench, place)
+    one_bench.run(operations.runs.give_up_run(place.run_id, claim, AttemptOutcome.LOST, ERROR))
+    one_bench.claim(place.run_id)
     writer = make_writer(place, lambda: place.claim or 0)
     writer.put(b"1")
     with pytest.raises(StaleClaimError):

@@ -52,8 +52,6 @@ def test_a_waiting_run_gives_its_slot_back_and_goes_on_under_a_new_claim(bench: 
     assert inbox(bench) == [("resume", first, claimed.claim + 1)]
     done = bench.run(read_waits(first, ["w"]))
     assert (done.claim, done.values) == (claimed.claim + 1, {"w": (b"1",)})
-    with pytest.raises(StaleClaimError):
-        bench.finish(claimed)
     claimed.claim += 1
     assert bench.finish(claimed) is RunStatus.COMPLETED
 

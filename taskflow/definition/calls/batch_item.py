@@ -1,4 +1,4 @@
-"""The items of a batch: a payload with options of its own, and what names a task in a mixed batch."""
+"""The items of a batch: a payload with options of its own, and in a mixed batch its task."""
 
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 PayloadT_co = TypeVar("PayloadT_co", covariant=True)
 MOST_ITEMS: Final = 10_000
-"""How many items a batch may have."""
+"""Most items of a batch."""
 
 
 class AnyTask(Protocol):
-    """A task, whatever it takes and returns."""
+    """A task with any payload and output."""
 
     @property
     def definition(self) -> "TaskDefinition":
-        """What was declared."""
+        """The task's declaration."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class BatchItem(Generic[PayloadT_co]):
-    """One item of a batch with options of its own: those of ``Task.trigger``, which check them when it is triggered.
+    """One item of a batch with options of its own: those of ``Task.trigger``, checked when the batch is triggered.
 
     ``BatchItem(payload, delay="5m", idempotency_key="invoice:1")``.
     """
@@ -65,19 +65,19 @@ class BatchItem(Generic[PayloadT_co]):
 
 
 _item: Any = BatchItem
-_item.__init__ = names_options(_item.__init__)  # the one that dataclass has made
+_item.__init__ = names_options(_item.__init__)  # the constructor that dataclass has made
 
 MixedItem = tuple[AnyTask | str, object]
 """An item of a mixed batch: a task or its id, and a payload or a ``BatchItem`` of it."""
 
 
 def check_items(items: object, *, is_async: bool) -> None:
-    """Refuse what is no collection of items: a text or a mapping would be taken apart.
+    """Refuse a value that is not a collection of items. A text or a mapping would be taken apart.
 
     Raises:
-        TriggerOptionError: It is neither a list nor an iterator.
+        TriggerOptionError: The value is neither a list nor an iterator.
     """
-    given = items  # pyright narrows the other one to what it does not know in full
+    given = items  # pyright narrows the other one to a partly unknown type
     if isinstance(items, AsyncIterable) and not is_async:
         raise TriggerOptionError("items", "...", "Async iterators are for the twin: await abatch_trigger(...).")
     if isinstance(items, str | bytes | Mapping) or not isinstance(items, Iterable | AsyncIterable):
@@ -96,7 +96,7 @@ class BatchKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
-    """How a whole batch is triggered. ``idempotency_key`` is that of the batch."""
+    """The options of a whole batch. ``idempotency_key`` is that of the batch."""
 
     atomic: bool = False
     idempotency_key: IdempotencyKey | None = None
@@ -107,7 +107,7 @@ class BatchOptions:
         """Return the options as given to a verb.
 
         Raises:
-            TriggerOptionError: One of them is not possible, or there is none of that name.
+            TriggerOptionError: One of them is not possible, or does not exist.
         """
         refuse_unknown(options, BatchKeywords.__annotations__)
         atomic = options.get("atomic", False)

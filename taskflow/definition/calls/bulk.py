@@ -13,26 +13,26 @@ BulkKind = Literal["cancel", "replay"]
 
 @dataclass(frozen=True, slots=True)
 class BulkFailure:
-    """Why the action could not be done on one run."""
+    """The reason why the action could not be done on one run."""
 
     run_id: str
     reason: str
 
 
 class BulkAction:
-    """How far a bulk action is. ``on_progress`` gets it after each part, and the verb returns it at the end.
+    """The progress of a bulk action. ``on_progress`` gets it after each part, and the verb returns it at the end.
 
     Attributes:
         id: Its id.
-        kind: What is done.
-        total: How many runs were selected.
-        success: On how many it was done. A run that had ended is not canceled.
-        failures: The others, with the reason.
+        kind: The action: cancel or replay.
+        total: Number of selected runs.
+        success: Number of runs on which it was done. A run that has ended is not canceled.
+        failures: The other runs, with the reason.
         run_ids: The runs that a replay has made.
     """
 
     def __init__(self, kind: BulkKind, total: int) -> None:
-        """Start at nothing. Made by the verbs."""
+        """Make the progress of an action that has not begun. Called by the verbs."""
         self.id: str = f"bulk_{secrets.token_hex(16)}"
         self.kind: BulkKind = kind
         self.total: int = total
@@ -46,7 +46,7 @@ class BulkAction:
 
     @property
     def failure(self) -> int:
-        """On how many runs it could not be done."""
+        """Number of runs on which it could not be done."""
         return len(self.failures)
 
     @property
@@ -57,7 +57,7 @@ class BulkAction:
         return BulkStatus.ABORTED if self._aborted.is_set() else BulkStatus.PENDING
 
     def abort(self) -> None:
-        """Stop before the next part. What is done stays done. From ``on_progress`` or another thread."""
+        """Stop before the next part. Parts that are done stay done. Call it in ``on_progress`` or another thread."""
         self._aborted.set()
 
     @property

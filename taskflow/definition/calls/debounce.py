@@ -17,8 +17,8 @@ class Debounce:
     Attributes:
         key: 1 to 512 characters.
         delay: From the last trigger to the run's start, above 0.
-        mode: Which trigger's payload counts: the first one's (``"leading"``) or the last one's (``"trailing"``, with
-            its tags, metadata, machine, ``max_attempts`` and ``max_duration``).
+        mode: The trigger whose payload counts: the first (``"leading"``) or the last (``"trailing"``, with its tags,
+            metadata, machine, ``max_attempts`` and ``max_duration``).
         max_delay: From the run's making: a trigger that would put it off beyond makes another run. None: no bound.
     """
 
@@ -35,7 +35,7 @@ class Debounce:
         mode: Literal["leading", "trailing"] = "leading",
         max_delay: Duration | None = None,
     ) -> None:
-        """Declare how triggers are debounced.
+        """Declare a debouncing.
 
         Raises:
             DefinitionError: An option is out of its range.

@@ -1,4 +1,4 @@
-"""Idempotency keys and their scopes: which triggers one key makes one run of."""
+"""Idempotency keys, which make several triggers one run, and their scopes."""
 
 import hashlib
 import json
@@ -19,8 +19,8 @@ class IdempotencyKey:
     """A key with its scope. Made by ``idempotency_keys.create``.
 
     Attributes:
-        key: What the user gave, for people.
-        digest: 32 hex digits of SHA-256 over the parts and what the scope adds: what is compared.
+        key: The text that the user gave, for people.
+        digest: 32 hex digits of SHA-256 over the parts and what the scope adds. Digests are compared, not keys.
     """
 
     key: str
@@ -32,7 +32,7 @@ class IdempotencyKey:
 
 
 class IdempotencyKeys:
-    """Makes keys whose scope is not the default one."""
+    """The maker of keys whose scope is not the default one."""
 
     def create(self, key: str | Sequence[str], *, scope: Scope = "run") -> IdempotencyKey:
         """Return a key.
@@ -43,7 +43,7 @@ class IdempotencyKeys:
                 ``"global"``: one for all. Outside of a run every scope is global.
 
         Raises:
-            TriggerOptionError: Not text of 1 to 2048 characters in all, or no such scope.
+            TriggerOptionError: The key is not text of 1 to 2048 characters in all, or the scope does not exist.
         """
         parts = [key] if isinstance(key, str) else list(key)
         if scope not in SCOPES:

@@ -1,4 +1,4 @@
-"""Name the option that was meant where Python would only say that there is none of that name."""
+"""Name the option that was probably meant, where Python would only refuse the misspelt one."""
 
 import functools
 import inspect
@@ -16,7 +16,7 @@ def refuse_unknown(options: Mapping[str, object], known: Collection[str]) -> Non
     """Refuse an option that a verb does not have.
 
     Raises:
-        TriggerOptionError: There is one; the message names the nearest option.
+        TriggerOptionError: An option is unknown. The message names the nearest one.
     """
     for option, value in options.items():
         if option not in known:

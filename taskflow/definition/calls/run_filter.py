@@ -1,4 +1,4 @@
-"""Which runs to list, and a page of them."""
+"""The filter of a list of runs, and a page of it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _TEXTS: Final = ("queue", "machine", "version", "batch", "schedule", "parent", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
-    """Every condition that is given must hold. One with several values holds when any of them does.
+    """A filter of runs. Every given condition must hold. One with several values holds when any of them does.
 
     Raises ``RunFilterError`` for a condition that is not possible.
 
@@ -23,8 +23,8 @@ class RunFilter:
         tag: Any of these tags.
         parent: The id of the run that triggered them.
         root: The id of the run at the top of their family; that run itself is not among them.
-        created_from: Made at this instant or later.
-        created_to: Made before this instant.
+        created_from: Earliest instant of creation.
+        created_to: Runs made before this instant.
         error: Part of the error's type or message (its first 500 characters), in upper or lower case.
     """
 
@@ -62,7 +62,7 @@ class RunFilter:
 
     @property
     def statuses(self) -> tuple[RunStatus, ...]:
-        """The statuses, none for any."""
+        """The statuses, empty for any."""
         try:
             return tuple(RunStatus(status) for status in _several(self.status))
         except ValueError:
@@ -70,18 +70,18 @@ class RunFilter:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """The ids of tasks, none for any."""
+        """The ids of tasks, empty for any."""
         return _several(self.task)
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The tags, none for any."""
+        """The tags, empty for any."""
         return _several(self.tag)
 
 
 @dataclass(frozen=True, slots=True)
 class RunPage(Sequence[Run]):
-    """Some runs, newest first, without payload, output and attempts.
+    """A page of runs, newest first, without payload, output and attempts.
 
     Attributes:
         cursor: Gives the following page when passed to ``runs.list``; None on the last page. Runs made meanwhile
@@ -108,10 +108,10 @@ class RunPage(Sequence[Run]):
 
 
 def check_filter(where: object) -> RunFilter:
-    """Return a filter.
+    """Return a value that is a filter.
 
     Raises:
-        RunFilterError: It is something else.
+        RunFilterError: The value is something else.
     """
     if isinstance(where, RunFilter):
         return where
@@ -119,7 +119,7 @@ def check_filter(where: object) -> RunFilter:
 
 
 def check_page_size(limit: object) -> int:
-    """Return how many runs a page has.
+    """Return the size of a page.
 
     Raises:
         RunFilterError: Not a whole number from 1 to 1,000.

@@ -1,4 +1,4 @@
-"""How a run ended, as a value: nothing is raised until ``unwrap`` is asked."""
+"""The result of a run as a value: nothing is raised before ``unwrap`` is called."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
@@ -11,7 +11,7 @@ ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class TaskResult(Generic[ResultT_co]):
-    """How a run ended. ``output`` is None unless it completed, ``error`` is None if it did."""
+    """The result of a run. ``output`` is None unless the run completed, ``error`` is None if it did."""
 
     run_id: str
     status: RunStatus
@@ -37,5 +37,5 @@ class TaskResult(Generic[ResultT_co]):
 def run_failed(run_id: str, status: RunStatus, error: RunError | None) -> RunFailedError:
     """Return the exception that stands for a run's stored error."""
     kind = RunCanceledError if status is RunStatus.CANCELED else RunFailedError
-    told = error or RunError(status.value, "")
-    return kind(run_id, status.value, told.type, told.message, told.traceback)
+    error = error or RunError(status.value, "")
+    return kind(run_id, status.value, error.type, error.message, error.traceback)

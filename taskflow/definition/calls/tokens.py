@@ -1,4 +1,4 @@
-"""Tokens as values: what a run waits for until somebody completes it. No I/O."""
+"""Tokens as values. A run waits for a token until a caller completes it. No I/O."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ OutputT_co = TypeVar("OutputT_co", covariant=True)
 
 
 class TokenStatus(StrEnum):
-    """Where a token stands. The values are those of Trigger.dev's API."""
+    """Status of a token. The values are those of Trigger.dev's API."""
 
     WAITING = "WAITING"
     COMPLETED = "COMPLETED"
@@ -28,11 +28,11 @@ class TokenStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WaitToken(Generic[OutputT]):
-    """A token that was made. Its ``id`` is all that whoever completes it needs; nobody can guess it.
+    """A token that was made. A caller needs only its ``id`` to complete it; the id cannot be guessed.
 
     Attributes:
-        is_cached: Whether an older token with the same idempotency key was found.
-        output_type: What completes it, None for any JSON.
+        is_cached: Whether it is an older token with the same idempotency key.
+        output_type: Type of the value that completes it, None for any JSON.
     """
 
     id: str
@@ -42,7 +42,7 @@ class WaitToken(Generic[OutputT]):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token, as the store knew it at one moment. ``output`` is plain JSON, None unless it was completed."""
+    """A token: its record in the store at one moment. ``output`` is plain JSON, None unless it was completed."""
 
     id: str
     status: TokenStatus
@@ -56,7 +56,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class TokenPage(Sequence[Token]):
-    """Some tokens, newest first.
+    """A page of tokens, newest first.
 
     Attributes:
         cursor: Gives the following page when passed to ``wait.list_tokens``; None on the last page.
@@ -83,11 +83,11 @@ class TokenPage(Sequence[Token]):
 
 @dataclass(frozen=True, slots=True)
 class TokenResult(Generic[OutputT_co]):
-    """What a token was completed with. ``output`` is None unless ``ok``, ``error`` is None if it is.
+    """The result of a token. ``output`` is None unless ``ok``, ``error`` is None if it is.
 
     Attributes:
-        error: ``WaitTimeoutError``: nobody completed it in time. ``TokenDataError``: what it was completed with is not
-            of the type asked for.
+        error: ``WaitTimeoutError``: the token was not completed in time. ``TokenDataError``: the value that completed
+            it is not of the token's type.
     """
 
     token_id: str
@@ -96,15 +96,15 @@ class TokenResult(Generic[OutputT_co]):
 
     @property
     def ok(self) -> bool:
-        """Whether it was completed, with what was asked for."""
+        """Whether it was completed with a value of its type."""
         return self.error is None
 
     def unwrap(self) -> OutputT_co:
         """Return the output.
 
         Raises:
-            WaitTimeoutError: Nobody completed the token in time.
-            TokenDataError: What it was completed with is not of the type asked for.
+            WaitTimeoutError: The token was not completed in time.
+            TokenDataError: The value that completed it is not of the token's type.
         """
         if self.error is not None:
             raise self.error
@@ -115,10 +115,10 @@ _UNTYPED: Final = OutputType(None)
 
 
 def token_output(token_id: str, output_type: object, data: object) -> bytes:
-    """Return the JSON of what completes a token.
+    """Return the JSON of the value that completes a token.
 
     Raises:
-        TokenDataError: It is not of the type, or not JSON.
+        TokenDataError: The value is not of the type, or not JSON.
         DefinitionError: The type cannot be used.
     """
     try:
@@ -135,7 +135,7 @@ def token_output(token_id: str, output_type: object, data: object) -> bytes:
 
 
 def token_result(token_id: str, output_type: object, value: bytes) -> TokenResult[Any]:
-    """Return what became of a token of what its waiter was told: ``{"status", "output"}``."""
+    """Decode the completion message of a token: ``{"status", "output"}``."""
     told = cast("dict[str, Any]", from_json(value))
     if told["status"] != TokenStatus.COMPLETED:
         return TokenResult(token_id, error=WaitTimeoutError(token_id))
@@ -148,10 +148,10 @@ def token_result(token_id: str, output_type: object, value: bytes) -> TokenResul
 
 
 def check_output_type(output_type: object) -> object:
-    """Return a type that tokens are completed with, None for any JSON.
+    """Return the type of a token's value, None for any JSON.
 
     Raises:
-        DefinitionError: It cannot be used.
+        DefinitionError: The type cannot be used.
     """
     if output_type is not None:
         _adapter(output_type)

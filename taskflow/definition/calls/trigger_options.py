@@ -45,7 +45,7 @@ class TriggerKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class TriggerOptions:
-    """How a run differs from what its task declares. Made by ``checked``.
+    """The options by which a run differs from its task's declaration. Made by ``checked``.
 
     ``delay`` is a ``timedelta`` or an aware ``datetime`` once checked, ``metadata`` JSON, ``priority`` seconds.
     """
@@ -70,8 +70,7 @@ class TriggerOptions:
         """Return the options as given to a verb.
 
         Raises:
-            TriggerOptionError: One of them is not possible, or there is none of that name. The message says which, and
-                what to write.
+            TriggerOptionError: One of them is not possible, or does not exist. The message names it, and what to write.
         """
         if not options:
             return _NONE
@@ -106,7 +105,7 @@ def check_metadata(metadata: object) -> bytes:
     """Return metadata as JSON, b"" for none.
 
     Raises:
-        TriggerOptionError: Not an object of JSON, or larger than 256 KB.
+        TriggerOptionError: The metadata is not a JSON object, or is larger than 256 KB.
     """
     if metadata is None:
         return b""
@@ -126,7 +125,7 @@ def check_tags(tags: str | Sequence[str]) -> tuple[str, ...]:
     """Return tags as a tuple, each one once.
 
     Raises:
-        TriggerOptionError: More than 10, or one that is not 1 to 128 characters of text.
+        TriggerOptionError: There are more than 10, or one is not text of 1 to 128 characters.
     """
     given: object = (tags,) if isinstance(tags, str) else tags
     if not isinstance(given, list | tuple | set | frozenset):
@@ -140,10 +139,10 @@ def check_tags(tags: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def check_due(delay: Duration | datetime) -> timedelta | datetime:
-    """Return when a run is to start: how long from now, or the instant.
+    """Return the delay of a run as a duration from now, or as an instant.
 
     Raises:
-        TriggerOptionError: Neither a duration nor an aware instant.
+        TriggerOptionError: The value is neither a duration nor an aware instant.
     """
     due = _check_delay(delay)
     if due is None:
@@ -152,7 +151,7 @@ def check_due(delay: Duration | datetime) -> timedelta | datetime:
 
 
 def is_tag(tag: object) -> TypeGuard[str]:
-    """Whether it is text of 1 to 128 characters."""
+    """Whether a value is text of 1 to 128 characters."""
     return _is_text(tag, LONGEST_TAG)
 
 

@@ -1,7 +1,7 @@
 """Write values as JSON and read them back, through pydantic. The same for payloads and outputs.
 
-The stored JSON uses field names, never aliases, leaves computed fields out and so reads back as what was written. It is
-JSON and nothing more: NaN and infinities are refused, though pydantic would turn them into ``null``.
+The stored JSON uses field names, never aliases, and leaves computed fields out, so that it reads back as the same
+value. It is standard JSON: NaN and infinities are refused, although pydantic would turn them into ``null``.
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ _MOST_ERRORS: Final = 10
 
 
 class UnwritableError(ValueError):
-    """A value cannot be written as JSON. Its text says where and why, without the value."""
+    """A value cannot be written as JSON. The text names the place and the reason, without the value."""
 
 
 class Adapter:
@@ -45,7 +45,7 @@ class Adapter:
         """Return the JSON of a value of the type.
 
         Raises:
-            UnwritableError: It is not of the type, or holds something that JSON cannot carry.
+            UnwritableError: The value is not of the type, or holds something that JSON cannot carry.
         """
         try:
             document = self._write(value, by_alias=False, round_trip=True, warnings="error")
@@ -98,11 +98,11 @@ class Adapter:
 
 
 def explain(invalid: ValidationError) -> str:
-    """Return pydantic's text for each wrong field, without the values: they stay out of logs."""
+    """Return pydantic's text for each wrong field, without the values, so that they stay out of logs."""
     errors = invalid.errors(include_url=False, include_context=False, include_input=False)
-    told = "; ".join(map(_explain_one, errors[:_MOST_ERRORS]))
+    text = "; ".join(map(_explain_one, errors[:_MOST_ERRORS]))
     left = len(errors) - _MOST_ERRORS
-    return f"{told}; and {left} more" if left > 0 else told
+    return f"{text}; and {left} more" if left > 0 else text
 
 
 def _explain_one(error: ErrorDetails) -> str:

@@ -1,4 +1,4 @@
-"""Turn an annotation, maybe still text, into pydantic's validator and serializer: on first use, not at import."""
+"""Turn an annotation, which may be text, into pydantic's validator and serializer: on first use, not at import."""
 
 import functools
 import inspect
@@ -20,12 +20,12 @@ _MAY_HOLD_FLOATS: Final = frozenset({"float", "any", "is-instance"})
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """An annotation as the function's source gives it.
+    """An annotation in the source of a function.
 
     Attributes:
-        owner: Who has it, for messages: ``"The payload 'order' of task 'render'"``.
+        owner: The parameter or result that has it, for messages: ``"The payload 'order' of task 'render'"``.
         value: A type, or the text of one.
-        namespace: Names that the text may use: the function's globals, live, since what it names may come later.
+        namespace: Names that the text may use: the function's live globals, because a name may be defined later.
     """
 
     owner: str
@@ -34,7 +34,7 @@ class Annotation:
 
     @property
     def text(self) -> str:
-        """The annotation as it is written in the source, more or less."""
+        """The annotation as text, about as it is in the source."""
         return self.value if isinstance(self.value, str) else inspect.formatannotation(self.value)
 
     def resolve(self) -> object:
@@ -53,7 +53,8 @@ class Annotation:
         """Return the adapter of the annotated type.
 
         Raises:
-            DefinitionError: Unresolvable, unknown to pydantic, or a type that would be stored as asterisks.
+            DefinitionError: The annotation cannot be resolved, pydantic does not support it, or values of the type
+                would be stored as asterisks.
         """
         annotated = self.resolve()
         try:
@@ -112,7 +113,7 @@ def _has_secret(schema: object) -> bool:
 
 
 def _nodes(schema: object) -> Iterator[Mapping[str, object]]:
-    """Visit a core schema, except below a serializer of the user's own: it alone decides what is written."""
+    """Visit a core schema, except below a serializer of the user's own, which alone decides what is written."""
     if _is_node(schema):
         yield schema
         if not _has_own_serializer(schema):

@@ -1,4 +1,4 @@
-"""The types of a task's payload and output. Validation and JSON; no storage and no limits of size."""
+"""Types of a task's payload and output. Validation and JSON; no storage and no limits of size."""
 
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError, from_json, to_json
@@ -11,7 +11,7 @@ from taskflow.errors import OutputError, PayloadError
 
 
 class PayloadType:
-    """The payload of a task: its annotation, resolved on first use. Unannotated, it is any JSON.
+    """The type of a task's payload: its annotation, resolved on first use. Without one it is any JSON.
 
     Stored payloads are JSON with field names for keys. NaN and infinities are refused.
     """
@@ -27,7 +27,7 @@ class PayloadType:
         """Return the JSON of a payload: an instance of the annotated type, or data that validates as one.
 
         Raises:
-            PayloadError: It does not fit. The text names each field and never a value.
+            PayloadError: The payload does not fit. The text names each field and never a value.
             DefinitionError: The annotation cannot be used.
         """
         adapter = self._adapter or self.prepare()
@@ -42,7 +42,7 @@ class PayloadType:
         """Return the payload of stored JSON, for the function to take.
 
         Raises:
-            PayloadError: It does not fit (any more): the task has changed since the run was made.
+            PayloadError: The payload does not fit (any more): the task has changed since the run was made.
             DefinitionError: The annotation cannot be used.
         """
         adapter = self._adapter or self.prepare()
@@ -52,7 +52,7 @@ class PayloadType:
             raise PayloadError(self._task_id, f"{explain(invalid)}.") from None
 
     def json_schema(self) -> dict[str, object]:
-        """Return the JSON Schema of the payload, empty where pydantic knows none.
+        """Return the JSON Schema of the payload, empty when pydantic has none.
 
         Raises:
             DefinitionError: The annotation cannot be used.
@@ -70,7 +70,7 @@ class PayloadType:
 
 
 class OutputType:
-    """What a task returns. Serialised by the return annotation; by the value's own type where there is none.
+    """The type of a task's output: its return annotation; without one the type of each value.
 
     NaN and infinities are refused, as in payloads.
     """
@@ -85,7 +85,7 @@ class OutputType:
         """Return the JSON of a returned value.
 
         Raises:
-            OutputError: It is not of the annotated type, or not JSON. The text names the place and the type there.
+            OutputError: The value is not of the annotated type, or not JSON. The text names the place and its type.
             DefinitionError: The annotation cannot be used.
         """
         adapter = self._adapter or self.prepare()
@@ -101,7 +101,7 @@ class OutputType:
         """Return the output of stored JSON.
 
         Raises:
-            OutputError: It does not fit the annotation: another version of the task wrote it.
+            OutputError: The output does not fit the annotation: another version of the task wrote it.
             DefinitionError: The annotation cannot be used.
         """
         adapter = self._adapter or self.prepare()

@@ -1,4 +1,4 @@
-"""Text of a payload that is fit to be seen in Flower and in logs of the broker."""
+"""Text of a payload for Flower and the logs of the broker, without secrets."""
 
 import re
 from typing import Final, TypeGuard
@@ -24,7 +24,7 @@ def argsrepr(payload_json: bytes) -> str | None:
     A key is sensitive when it contains password, secret, token, api_key, authorization or the like, at any depth.
 
     Returns:
-        None when the part that would be shown has no such key: the payload itself may then be truncated and shown.
+        None when the part to show has no such key. The payload itself may then be truncated and shown.
     """
     # A value comes after its key, so what is shown is harmless when the shown part has no such key.
     shown_part = payload_json[: 4 * _LONGEST].lower()

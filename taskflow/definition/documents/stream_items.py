@@ -1,4 +1,4 @@
-"""The items of one stream: its name and their type. Validation and JSON; no storage."""
+"""The name of a stream and the type of its items. Validation and JSON; no storage."""
 
 import re
 from typing import Any, Final, cast
@@ -10,12 +10,12 @@ from taskflow.definition.documents.annotation import Annotation
 from taskflow.errors import DefinitionError, StreamError
 
 LARGEST_ITEM: Final = 1_000_000
-"""Bytes of one item's JSON."""
+"""Most bytes of one item's JSON."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_./-]{1,128}")
 
 
 class StreamItems:
-    """What a stream holds. The type is resolved at first use; None is any JSON.
+    """The items of a stream. Their type is resolved at first use; None is any JSON.
 
     Raises:
         DefinitionError: The name is not possible.
@@ -35,7 +35,7 @@ class StreamItems:
         """Return the JSON of an item: an instance of the type, or data that validates as one.
 
         Raises:
-            StreamError: It does not fit, or is over 1 MB. The text names each field and never a value.
+            StreamError: The item does not fit, or is over 1 MB. The text names each field and never a value.
             DefinitionError: The type cannot be used.
         """
         adapter = self._adapter or self._prepare()
@@ -54,7 +54,7 @@ class StreamItems:
         """Return the item of stored JSON.
 
         Raises:
-            StreamError: It does not fit the type.
+            StreamError: The item does not fit the type.
             DefinitionError: The type cannot be used.
         """
         adapter = self._adapter or self._prepare()

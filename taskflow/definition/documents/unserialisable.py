@@ -1,4 +1,4 @@
-"""Say where in a value something is that JSON cannot carry. Only runs once serialisation has failed, or may have."""
+"""Locate the part of a value that JSON cannot carry. Called only after serialisation has failed, or may have."""
 
 import dataclasses
 import math
@@ -14,7 +14,7 @@ _PLAIN: Final = (str, bytes, bytearray, int, float, bool, type(None))
 
 
 def path_of(parts: Iterable[int | str]) -> str:
-    """Return a JSON path such as ``$.items[3].file``."""
+    """Return a JSON path, for example ``$.items[3].file``."""
     path = "$"
     for part in parts:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if part.isidentifier() else f"[{part!r}]"
@@ -31,7 +31,7 @@ def find_unserialisable(value: object) -> str | None:
 
 
 def find_non_finite(value: object) -> str | None:
-    """Return the place and name of the first NaN or infinity, which JSON has no words for.
+    """Return the place and name of the first NaN or infinity, which JSON cannot express.
 
     Returns:
         E.g. ``"$.ratio is nan"``.
@@ -92,7 +92,7 @@ def _is_collection(value: object) -> TypeGuard[Iterable[object]]:
 def _is_serialisable(value: object) -> bool:
     try:
         to_json(value)
-    except Exception:  # noqa: BLE001 - whatever a serializer of the user's own raises
+    except Exception:  # noqa: BLE001 - a serializer of the user's own may raise anything
         return False
     return True
 

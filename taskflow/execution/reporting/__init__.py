@@ -1,1 +1,1 @@
-"""What an executing run tells about itself: metadata, tags, log lines. Gathers; others send it."""
+"""Reports of an executing run: metadata, tags, log lines. They are gathered here; a ``RunWriter`` sends them."""

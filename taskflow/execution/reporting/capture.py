@@ -1,4 +1,4 @@
-"""Takes what runs log through ``logging``, per run and attempt, from whatever logger of theirs."""
+"""A handler that keeps the lines which runs log through ``logging``, on any logger of their own."""
 
 import logging
 from typing import Final
@@ -6,14 +6,14 @@ from typing import Final
 from taskflow.execution.reporting.current import current_live_run
 
 RUN_LOGGER: Final = "taskflow.logger"
-"""The logger behind ``taskflow.logger``: it hands its lines over itself, whatever level the process prints."""
+"""The logger behind ``taskflow.logger``. It keeps its lines itself, at every level, whatever the process prints."""
 _FORMAT: Final = logging.Formatter()
 _SKIPPED: Final = ("taskflow", "celery", "kombu", "amqp", "billiard")
 _TAKEN: Final = ("celery.task", "celery.redirected")  # get_task_logger's, and print() in a worker
 
 
 class RunLogHandler(logging.Handler):
-    """Hangs on the root logger of a worker. Does nothing outside of a run."""
+    """The handler on the root logger of a worker. It does nothing outside of a run."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a record of the run that this code is part of."""
@@ -34,9 +34,9 @@ _CELERY_TASKS: Final = logging.getLogger("celery.task")
 
 
 def install_capture() -> None:
-    """Hang the handler on the root logger, again when a task's own logging configuration has removed it.
+    """Add the handler to the root logger, again when a task's own logging configuration has removed it.
 
-    And on that of Celery's ``get_task_logger``, which a worker keeps from passing its lines on.
+    Also to the logger of Celery's ``get_task_logger``, which does not propagate its lines in a worker.
     """
     for logger in (_ROOT, _CELERY_TASKS):
         if _HANDLER not in logger.handlers and (logger is _ROOT or not logger.propagate):

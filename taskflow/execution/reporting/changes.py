@@ -1,4 +1,4 @@
-"""Changes of a run's metadata. ``apply`` does to the run's own copy what ``lib/metadata.lua`` does in the store."""
+"""Changes of a run's metadata. ``apply`` changes the run's own copy as ``lib/metadata.lua`` changes the store's."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ class Change(NamedTuple):
 
 
 class Pending:
-    """Changes that wait to be sent, as few as say the same. Those of different top-level names commute."""
+    """Changes that are to be sent, merged to the fewest. Changes of different top-level names commute."""
 
     def __init__(self) -> None:
         self._replacement: Change | None = None
@@ -38,7 +38,7 @@ class Pending:
             yield from changes
 
     def add(self, change: Change) -> None:
-        """Put a change behind the others."""
+        """Add a change behind the others."""
         if change.kind == "replace":
             self._by_name.clear()
             self._replacement = change
@@ -58,7 +58,7 @@ def path_of(key: object) -> tuple[str, ...]:
     """Return the names of a key: ``"a.b"`` is one name, ``"$.a.b"`` are two.
 
     Raises:
-        RunUpdateError: Not text, or a name is missing.
+        RunUpdateError: The key is not text, or a name in it is empty.
     """
     if not isinstance(key, str):
         raise RunUpdateError(f"That is not a metadata key: {key!r}", f"{_NAMES}.")
@@ -106,7 +106,7 @@ def apply(metadata: Json, change: Change) -> bool:
 
 
 def _parent_of(metadata: Json, change: Change) -> Json | None:
-    """Return the object that holds a path's last name, made where something is to be put there."""
+    """Return the object that holds a path's last name. A missing one is made for a change that puts a value there."""
     is_removal = change.kind in ("delete", "remove")
     if _is_blocked(metadata, change.path) or (change.kind == "increment" and not _is_number(metadata, change.path)):
         return None
@@ -118,7 +118,7 @@ def _parent_of(metadata: Json, change: Change) -> Json | None:
 
 
 def _is_blocked(metadata: Json, path: Sequence[str]) -> bool:
-    """Whether something on the way to a path's last name is there and no object."""
+    """Whether one of the values on the way to a path's last name exists and is not an object."""
     place: Json | None = metadata
     for name in path[:-1]:
         if place is None or name not in place:
@@ -128,12 +128,12 @@ def _is_blocked(metadata: Json, path: Sequence[str]) -> bool:
 
 
 def _is_number(metadata: Json, path: Sequence[str]) -> bool:
-    """Whether what is at a path is a number, or nothing is; nothing blocks the way."""
+    """Whether a path has a number or no value. The path must not be blocked."""
     place: Json | None = metadata
     for name in path[:-1]:
         place = _object(place.get(name)) if place else None
-    found = place.get(path[-1], 0) if place else 0
-    return isinstance(found, int | float) and not isinstance(found, bool)
+    value = place.get(path[-1], 0) if place else 0
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _object(value: object) -> Json | None:

@@ -1,4 +1,4 @@
-"""Which attempt the code that asks belongs to."""
+"""The attempt that the calling code belongs to."""
 
 import threading
 from contextvars import ContextVar
@@ -8,29 +8,29 @@ from taskflow.errors import OutsideRunError
 from taskflow.execution.reporting.live_run import LiveRun
 
 OWN_THREADS: Final = "taskflow-"
-"""What the names of taskflow's own threads begin with: they belong to no run."""
+"""Prefix of the names of taskflow's own threads, which belong to no run."""
 _live: ContextVar[LiveRun | None] = ContextVar("taskflow_live_run", default=None)
 
 
 class _Process:
-    """The attempt that a whole process executes, so that threads which the task starts belong to it too."""
+    """The attempt that a whole process executes. Threads that the task starts belong to it, too."""
 
     live: LiveRun | None = None
 
 
 def current_live_run() -> LiveRun | None:
-    """Return the attempt that this code is part of, None outside of one."""
-    found = _live.get()
-    if found is None and _Process.live is not None and not threading.current_thread().name.startswith(OWN_THREADS):
+    """Return the attempt that the calling code belongs to, None outside of one."""
+    live = _live.get()
+    if live is None and _Process.live is not None and not threading.current_thread().name.startswith(OWN_THREADS):
         return _Process.live
-    return found
+    return live
 
 
 def require_live_run(verb: str) -> LiveRun:
-    """Return the attempt that this code is part of.
+    """Return the attempt that the calling code belongs to.
 
     Raises:
-        OutsideRunError: There is none.
+        OutsideRunError: The code belongs to none.
     """
     live = current_live_run()
     if live is None:
@@ -39,7 +39,7 @@ def require_live_run(verb: str) -> LiveRun:
 
 
 class entered_run:  # noqa: N801 - used like a function; a generator would take three times as long
-    """Let the code inside be an attempt's, and with ``whole_process`` all threads' that have none of their own."""
+    """Make the code inside an attempt's; with ``whole_process`` also all threads that have no attempt of their own."""
 
     __slots__ = ("_live", "_token", "_whole_process")
 

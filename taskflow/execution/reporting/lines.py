@@ -1,4 +1,4 @@
-"""One log line or span as JSON, and how many of them an attempt may tell."""
+"""The JSON of log lines and spans, and the limits of an attempt."""
 
 import itertools
 import json
@@ -13,13 +13,13 @@ _CUT: Final = " ... (cut)"
 
 @dataclass(frozen=True, slots=True)
 class LineLimits:
-    """What is kept of a run, and so what one attempt need tell; one line more says that it was truncated."""
+    """Most lines and bytes of a run. One more line says that they were truncated."""
 
     lines: int = 10_000
     bytes: int = 1_000_000
 
 
-class SpanTold(NamedTuple):
+class EndedSpan(NamedTuple):
     """A span that has ended. ``id`` and ``parent`` count an attempt's spans from 1."""
 
     id: int
@@ -32,7 +32,7 @@ class SpanTold(NamedTuple):
 
 
 class LineCounter:
-    """Numbers an attempt's lines and spans from 1 and ends them at the limits. Thread-safe."""
+    """The counter of an attempt's lines and spans, from 1 to the limits. Thread-safe."""
 
     def __init__(self, limits: LineLimits) -> None:
         self._limits = limits
@@ -52,26 +52,26 @@ class LineCounter:
         ``seq`` counts the lines of a claim, so that one that was sent twice is recognised; ``time`` is Unix
         milliseconds. b"" when the limits are reached.
         """
-        told: dict[str, object] = {"time": time.time_ns() // 1_000_000, "level": level, "logger": logger[:256]}
-        return self._counted({}, claim, attempt, told, message, fields)
+        line: dict[str, object] = {"time": time.time_ns() // 1_000_000, "level": level, "logger": logger[:256]}
+        return self._counted({}, claim, attempt, line, message, fields)
 
-    def span(self, claim: int, attempt: int, span: SpanTold) -> bytes:
+    def span(self, claim: int, attempt: int, span: EndedSpan) -> bytes:
         """Return a span's JSON.
 
         ``{"span", "parent", "attempt", "claim", "seq", "time", "ms", "error", "message", "fields"}``: ``time`` is when
         it began, ``ms`` how long it took, ``message`` its name. It begins with ``{"span":``, by which
         ``append_logs.lua`` knows it. b"" when the limits are reached.
         """
-        told: dict[str, object] = {"time": span.began_ns // 1_000_000, "ms": round(span.seconds * 1000, 3)}
+        line: dict[str, object] = {"time": span.began_ns // 1_000_000, "ms": round(span.seconds * 1000, 3)}
         span_fields: dict[str, object] = {"span": span.id, "parent": span.parent}
-        return self._counted(span_fields, claim, attempt, told | {"error": span.error}, span.name, span.fields)
+        return self._counted(span_fields, claim, attempt, line | {"error": span.error}, span.name, span.fields)
 
     def _counted(
         self,
         span_fields: dict[str, object],
         claim: int,
         attempt: int,
-        told: dict[str, object],
+        line: dict[str, object],
         message: str,
         fields: dict[str, object],
     ) -> bytes:
@@ -80,7 +80,7 @@ class LineCounter:
                 return b""
             if self.count >= self._limits.lines or self._size >= self._limits.bytes:
                 self._is_truncated = True
-                told = {"time": time.time_ns() // 1_000_000, "level": "WARNING", "logger": "taskflow.run"}
+                line = {"time": time.time_ns() // 1_000_000, "level": "WARNING", "logger": "taskflow.run"}
                 span_fields, fields = {}, {}
                 message = (
                     f"Truncated: an attempt's first {self._limits.lines:,} lines and {self._limits.bytes:,} bytes are "
@@ -89,19 +89,19 @@ class LineCounter:
             self.count += 1
             numbers: dict[str, object] = {"attempt": attempt, "claim": claim, "seq": self.count}
             document = _fitting(
-                span_fields | numbers | told, str(message), fields
+                span_fields | numbers | line, str(message), fields
             )  # what has no type checker logs anything
             self._size += len(document)
             return document
 
 
-def _fitting(told: dict[str, object], message: str, fields: dict[str, object]) -> bytes:
+def _fitting(line: dict[str, object], message: str, fields: dict[str, object]) -> bytes:
     if len(_json(fields)) > LARGEST_LINE // 2:
         message, fields = f"{message[:LARGEST_LINE]}{_CUT}", {}
     kept = LARGEST_LINE
     while True:  # JSON may need several bytes for a character
         shown = message if len(message) <= kept else f"{message[:kept]}{_CUT}"
-        document = _json(told | {"message": shown, "fields": fields})
+        document = _json(line | {"message": shown, "fields": fields})
         if len(document) <= LARGEST_LINE:
             return document
         kept //= 2

@@ -1,12 +1,11 @@
-"""One attempt that executes here, as it tells about itself: its own copy of the metadata, and what is not yet sent."""
+"""Reports of one attempt that executes here: its copy of the run's metadata, and the changes that are not yet sent."""
 
 import copy
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import cast
 
 from pydantic_core import from_json, to_json
 
@@ -20,17 +19,15 @@ from taskflow.errors import (
     StreamError,
 )
 from taskflow.execution.reporting.changes import Change, Json, Pending, apply
-from taskflow.execution.reporting.lines import LineCounter, LineLimits, SpanTold
+from taskflow.execution.reporting.lines import EndedSpan, LineCounter, LineLimits
 from taskflow.execution.reporting.sink import ReportSink, RunIdentity, RunWriter
 from taskflow.seams.streams import StreamWriter
 
 log = logging.getLogger("taskflow.run")
-RESUMING_SECONDS: Final = 2.0
-"""How long the store may know of a run's new claim before its code does: a wait was done, and its node is told."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class _Flush:
     run_id: str
     number: int
     changes: tuple[Change, ...] = ()
@@ -38,16 +35,16 @@ class _Batch:
 
 
 class LiveRun:
-    """Gathers changes in memory; ``send`` sends them in order. Thread-safe.
+    """The changes of one attempt, gathered in memory; ``send`` sends them in order. Thread-safe.
 
     Args:
-        metadata: The run's metadata as stored, b"" for none.
-        limits: How many log lines are kept.
+        metadata: The run's stored metadata, b"" for none.
+        limits: Most log lines that are kept.
 
     Attributes:
-        streams: Who writes what the attempt appends, by run and name of the stream.
-        inputs: How many items of each input stream the attempt has taken.
-        at_end: What else ends with the attempt.
+        streams: The writers of the attempt's items, by run and name of the stream.
+        inputs: Number of items that the attempt has taken from each input stream.
+        at_end: Called at the end of the attempt.
     """
 
     __slots__ = (
@@ -61,7 +58,6 @@ class LiveRun:
         "_sending",
         "_sink",
         "_size",
-        "_stale_since",
         "_tags",
         "_view",
         "_writer",
@@ -87,14 +83,13 @@ class LiveRun:
         self._size = len(metadata)
         self._pending: dict[str, Pending] = {}
         self._tags: dict[str, None] = {}
-        self._outgoing: list[_Batch] = []
+        self._outgoing: list[_Flush] = []
         self._number = 0
-        self._stale_since: float | None = None
         self._lock = threading.RLock()  # a signal handler may log
         self._sending = threading.Lock()
 
-    def reclaimed(self, claim: int) -> None:
-        """The attempt goes on under another claim."""
+    def adopt_claim(self, claim: int) -> None:
+        """Write under another claim from now on: the store has resumed the run."""
         self.identity = self.identity._replace(claim=claim)
 
     @property
@@ -111,8 +106,8 @@ class LiveRun:
         """Change metadata: the run's own at once in its copy, another run's once it is sent.
 
         Raises:
-            RunUpdateError: The change does not fit what is there, or the metadata would be too large.
-            OutsideRunError: The attempt is over.
+            RunUpdateError: The change does not fit the metadata, or the metadata would be too large.
+            OutsideRunError: The attempt has ended.
         """
         with self._lock:
             if self.is_over:
@@ -126,7 +121,7 @@ class LiveRun:
         """Add tags.
 
         Raises:
-            OutsideRunError: The attempt is over.
+            OutsideRunError: The attempt has ended.
         """
         with self._lock:
             if self.is_over:
@@ -135,14 +130,14 @@ class LiveRun:
         self._sink.wake()
 
     def log(self, level: str, logger: str, message: str, fields: dict[str, object]) -> None:
-        """Keep a log line. After the attempt's end too: its threads may go on for a while."""
+        """Keep a log line, also after the attempt's end, because its threads may go on for a while."""
         self._keep(self._counter().line(self.identity.claim, self.identity.attempt, level, logger, message, fields))
 
     def begin_span(self) -> int:
         """Return the number of a span that begins now."""
         return self._counter().next_span()
 
-    def end_span(self, span: SpanTold) -> None:
+    def end_span(self, span: EndedSpan) -> None:
         """Keep a span that has ended, like a log line."""
         self._keep(self._counter().span(self.identity.claim, self.identity.attempt, span))
 
@@ -157,15 +152,14 @@ class LiveRun:
 
     @property
     def has_logged(self) -> bool:
-        """Whether there was a line, or a span has begun."""
+        """Whether a line was logged, or a span has begun."""
         return self._lines is not None
 
     def send(self) -> None:
-        """Send all changes. What the store refuses is dropped and logged.
+        """Send all changes. A change that the store refuses is dropped and logged.
 
         Raises:
-            StoreUnavailableError: What was not sent is kept for the next time.
-            StaleClaimError: The same: the run may only have got a new claim that its code has not heard of.
+            StoreUnavailableError: The changes that were not sent are kept for the next time.
         """
         with self._sending:
             with self._lock:
@@ -174,15 +168,12 @@ class LiveRun:
                 try:
                     self._send(self._sink.writer, self._outgoing[0])
                 except (StaleClaimError, RunNotFoundError) as stale:
-                    if isinstance(stale, StaleClaimError) and self._may_be_resumed(stale):
-                        raise
                     log.info("run.unreported: %s", stale)
                     self._outgoing.clear()
                     return
                 except (RunUpdateError, StoreScriptError) as refused:
                     log.warning("run.unreported: %s", refused)
                 del self._outgoing[0]
-                self._stale_since = None
             for stream in self._unwritten():
                 try:
                     stream.flush()
@@ -190,7 +181,7 @@ class LiveRun:
                     log.warning("run.unreported: %s", refused)
 
     def reserve_input(self, name: str) -> int:
-        """Take the next item of an input stream before it is there. Returns its index."""
+        """Reserve the next item of an input stream before it exists. Returns its index."""
         with self._lock:
             index = self.inputs.get(name, 0)
             self.inputs[name] = index + 1
@@ -203,7 +194,7 @@ class LiveRun:
                 self.inputs[name] = index
 
     def take_input(self, name: str, index: int) -> bool:
-        """Take an item of an input stream. Returns False when somebody else of this attempt has."""
+        """Take an item of an input stream. Returns False when other code of this attempt has taken it."""
         with self._lock:
             if self.inputs.get(name, 0) != index:
                 return False
@@ -211,40 +202,35 @@ class LiveRun:
             return True
 
     def end(self) -> None:
-        """Nothing more is taken, and what goes on in the background ends."""
+        """Refuse further changes, and end the attempt's work in the background."""
         self.is_over = True
         for each in self.at_end:
             each()
 
-    def _may_be_resumed(self, stale: StaleClaimError) -> bool:
-        now = time.monotonic()
-        self._stale_since = self._stale_since or now
-        return stale.status == "STALE" and now - self._stale_since < RESUMING_SECONDS
-
     def _unwritten(self) -> list[StreamWriter]:
         return [stream for stream in list(self.streams.values()) if stream.is_dirty] if self.streams else []
 
-    def _send(self, writer: RunWriter, batch: _Batch) -> None:
+    def _send(self, writer: RunWriter, flush: _Flush) -> None:
         me = self.identity
-        if batch.tags:
-            writer.add_tags(me.run_id, me.claim, batch.tags)
+        if flush.tags:
+            writer.add_tags(me.run_id, me.claim, flush.tags)
             return
-        is_own = batch.run_id == me.run_id
+        is_own = flush.run_id == me.run_id
         claim = me.claim if is_own else None
-        stored = writer.update_metadata(batch.run_id, claim, batch.changes, self._writer, batch.number)
+        stored = writer.update_metadata(flush.run_id, claim, flush.changes, self._writer, flush.number)
         if is_own and stored is not None:
-            self._rebase(stored, batch)
+            self._rebase(stored, flush)
 
-    def _rebase(self, stored: bytes, sent: _Batch) -> None:
-        """Take over what the store has: other runs may have written too. What is not sent stays on top."""
+    def _rebase(self, stored: bytes, sent: _Flush) -> None:
+        """Replace the copy by the store's metadata, because other runs may write too, and apply the unsent changes."""
         me = self.identity.run_id
         with self._lock:
             self._metadata, self._view, self._size = stored, None, len(stored)
             unsent = [
                 change
-                for batch in self._outgoing
-                if batch is not sent and batch.run_id == me
-                for change in batch.changes
+                for flush in self._outgoing
+                if flush is not sent and flush.run_id == me
+                for change in flush.changes
             ]
             for change in [*unsent, *self._pending.get(me, ())]:
                 apply(self._read(), change)
@@ -252,11 +238,11 @@ class LiveRun:
 
     def _collect(self) -> None:
         me = self.identity.run_id
-        for run_id in sorted(self._pending, key=lambda each: each != me):  # its own first: a stale claim ends the rest
-            self._outgoing.append(_Batch(run_id, self._count(), tuple(self._pending[run_id])))
+        for run_id in sorted(self._pending, key=lambda each: each != me):  # its own first: a stale claim drops the rest
+            self._outgoing.append(_Flush(run_id, self._count(), tuple(self._pending[run_id])))
         self._pending.clear()
         if self._tags:
-            self._outgoing.append(_Batch(me, self._count(), tags=tuple(self._tags)))
+            self._outgoing.append(_Flush(me, self._count(), tags=tuple(self._tags)))
             self._tags.clear()
 
     def _count(self) -> int:
@@ -264,7 +250,7 @@ class LiveRun:
         return self._number
 
     def _read(self) -> Json:
-        if self._view is None:  # most runs have none, and never ask
+        if self._view is None:  # most runs have no metadata, and never read it
             self._view = cast("Json", from_json(self._metadata)) if self._metadata else {}
         return self._view
 
@@ -285,7 +271,7 @@ class LiveRun:
 
 
 def _size_of(change: Change) -> int:
-    """Return by how much a change may lengthen the JSON, at most."""
+    """Return the most bytes by which a change may lengthen the JSON."""
     return len(change.value.encode()) + sum(6 * len(name) + 6 for name in change.path) + 24
 
 

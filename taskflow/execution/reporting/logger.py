@@ -1,4 +1,4 @@
-"""``logger``: log lines with fields, kept with the run and printed by the worker."""
+"""The object ``logger``: log lines with fields, kept with the run and printed by the worker."""
 
 import logging
 import traceback
@@ -13,12 +13,12 @@ _printed: Final = logging.getLogger(RUN_LOGGER)
 
 
 class RunLogger:
-    """Logs a message with fields: ``logger.info("order paid", order="o_42", cents=1250)``.
+    """A logger of messages with fields: ``logger.info("order paid", order="o_42", cents=1250)``.
 
-    In a run every line is kept with it, DEBUG too; the process prints what its log level lets through, through the
-    standard logger ``taskflow.logger``. Outside of a run it is that logger only. Standard logging in a run is kept as
-    well, as far as its levels let it through. Fields that are not JSON are kept as text. Text is kept as it is: leave
-    secrets out.
+    In a run every line is kept with the run, at level DEBUG too. The process prints the lines that its log level lets
+    pass, through the standard logger ``taskflow.logger``. Outside of a run the lines go to that logger only. Lines of
+    standard logging in a run are kept as well, as far as their levels let them pass. Fields that are not JSON are kept
+    as text. Text is kept as it is: leave secrets out.
     """
 
     def debug(self, message: str, /, **fields: object) -> None:

@@ -1,4 +1,4 @@
-"""``metadata`` and ``tags``: what a task's code says about its own run. They touch memory only and never wait."""
+"""The objects ``metadata`` and ``tags`` of the executing run. Their verbs change memory only and never wait."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -13,15 +13,16 @@ from taskflow.execution.reporting.live_run import LiveRun
 
 
 class RunMetadata:
-    """Changes the metadata of one run. Every verb returns the object, so that they can be chained.
+    """Metadata of one run. Every verb returns the object, so that calls can be chained.
 
     A key is a name, or a path of names: ``"$.progress.done"``. Values are JSON, or what pydantic writes as such.
-    Changes are sent about every second and at the end of the attempt, before it counts; those of several runs compose.
+    Changes are sent about every second, and at the end of the attempt before its outcome is written. Changes of several
+    runs compose.
 
     All verbs raise:
-        OutsideRunError: No run executes here, or its attempt is over.
-        RunUpdateError: A key, a value or an amount is not possible; for the run's own metadata also when it would be
-            over 256 KB, or the change does not fit what is there. (What does not fit in another run's is ignored.)
+        OutsideRunError: No run executes here, or its attempt has ended.
+        RunUpdateError: A key, a value or an amount is not possible. For the run's own metadata also when it would be
+            over 256 KB, or the change does not fit it. (A change that does not fit another run's metadata is ignored.)
     """
 
     def __init__(self, name: str, target: Callable[[LiveRun], str]) -> None:
@@ -32,7 +33,7 @@ class RunMetadata:
         return self._change("set", path_of(key), json_of(value))
 
     def delete(self, key: str) -> Self:
-        """Delete a key. One that is not there is no error."""
+        """Delete a key. A missing key is not an error."""
         return self._change("delete", path_of(key))
 
     def del_(self, key: str) -> Self:
@@ -57,7 +58,7 @@ class RunMetadata:
         return self._change("increment", path_of(key), number_of(-by))
 
     def replace(self, metadata: Mapping[str, object]) -> Self:
-        """Replace all of it."""
+        """Replace the whole metadata."""
         if not isinstance(metadata, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
             raise RunUpdateError(
                 f"A {type(metadata).__name__} can't be metadata", "Use a mapping of text to JSON values."
@@ -72,8 +73,8 @@ class RunMetadata:
 
 
 class Metadata(RunMetadata):
-    """``metadata``: that of the run that executes. ``metadata.parent`` and ``metadata.root`` change that of its parent
-    and of the first run of all; for a run without them they are the run itself.
+    """The object ``metadata``: that of the executing run. ``metadata.parent`` and ``metadata.root`` change the metadata
+    of its parent and of the root run; for a run without a parent they are the run itself.
     """
 
     def __init__(self) -> None:
@@ -82,17 +83,17 @@ class Metadata(RunMetadata):
         self.root: Final = RunMetadata("metadata.root", _root)
 
     def current(self) -> dict[str, object]:
-        """Return a copy of the metadata: as last sent or received, with the attempt's changes."""
+        """Return a copy of the metadata: the last state sent or received, with the attempt's changes."""
         return require_live_run("metadata.current").current()
 
     def get(self, key: str, default: object = None) -> object:
-        """Return a key's value, ``default`` when it is not there. See ``current``."""
-        found: object = require_live_run("metadata.get").current()
+        """Return a key's value, ``default`` when the key is missing. See ``current``."""
+        value: object = require_live_run("metadata.get").current()
         for name in path_of(key):
-            if not isinstance(found, dict) or name not in found:
+            if not isinstance(value, dict) or name not in value:
                 return default
-            found = found[name]  # pyright: ignore[reportUnknownVariableType] - any JSON
-        return found  # pyright: ignore[reportUnknownVariableType] - any JSON
+            value = value[name]  # pyright: ignore[reportUnknownVariableType] - any JSON
+        return value  # pyright: ignore[reportUnknownVariableType] - any JSON
 
     def flush(self) -> None:
         """Send all changes now, tags too, and return when they are written.
@@ -110,14 +111,14 @@ class Metadata(RunMetadata):
 
 
 class Tags:
-    """``tags``: those of the run that executes."""
+    """The object ``tags``: the tags of the executing run."""
 
     def add(self, *tags: str | Sequence[str]) -> None:
-        """Add tags to the run: ``tags.add("user:1", "paid")``. Over ten in all they are ignored, with a warning.
+        """Add tags to the run: ``tags.add("user:1", "paid")``. Beyond ten in all they are ignored, with a warning.
 
         Raises:
-            OutsideRunError: No run executes here, or its attempt is over.
-            RunUpdateError: One is not text of 1 to 128 characters.
+            OutsideRunError: No run executes here, or its attempt has ended.
+            RunUpdateError: A tag is not text of 1 to 128 characters.
         """
         live = require_live_run("tags.add")
         given = [tag for each in tags for tag in ([each] if isinstance(each, str) else each)]

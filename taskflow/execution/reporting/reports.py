@@ -1,4 +1,4 @@
-"""Sends what the runs of one process tell: soon in the background, and at the end of each attempt before it counts."""
+"""The sender of the reports of a process's runs: in the background, and at an attempt's end before its outcome."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator
 from typing import Final
 
-from taskflow.errors import StaleClaimError, StoreUnavailableError
+from taskflow.errors import StoreUnavailableError
 from taskflow.execution.reporting.capture import install_capture
 from taskflow.execution.reporting.current import OWN_THREADS, entered_run
 from taskflow.execution.reporting.lines import LineLimits
@@ -19,14 +19,13 @@ from taskflow.execution.reporting.spool import Spool
 
 log = logging.getLogger("taskflow.run")
 PAUSE_SECONDS: Final = 0.2
-_RESUMING_PAUSE: Final = 0.05
 
 
 class Reports:
-    """One a process. A forked child starts with none of its parent's runs and with a thread of its own.
+    """The reports of one process. A forked child starts without its parent's runs and with a thread of its own.
 
     Args:
-        interval: Seconds that changes and lines are gathered before they are sent.
+        interval: Seconds for which changes and lines are gathered before they are sent.
     """
 
     def __init__(self, writer: RunWriter, spool: Spool, limits: LineLimits, *, interval: float = 1.0) -> None:
@@ -44,9 +43,9 @@ class Reports:
 
     @contextlib.contextmanager
     def attempt(self, identity: RunIdentity, metadata: bytes = b"") -> Generator[LiveRun]:
-        """Let the code inside be the one attempt that this process executes; at the end everything is sent.
+        """Make the code inside the one attempt that this process executes; at the end everything is sent.
 
-        An exception (the child was told to leave) passes at once: log lines are on disk.
+        An exception (for example the exit of a child that was asked to leave) passes at once: log lines are on disk.
         """
         with self.one_of_many(identity, metadata) as live:
             with entered_run(live, whole_process=True):
@@ -55,9 +54,9 @@ class Reports:
 
     @contextlib.contextmanager
     def one_of_many(self, identity: RunIdentity, metadata: bytes = b"") -> Generator[LiveRun]:
-        """Take what an attempt tells that is one of many in this process. ``entered_run`` makes code its own.
+        """Take the reports of an attempt that is one of many in this process. ``entered_run`` makes code its own.
 
-        What it has not sent at the end is dropped: see ``asend``.
+        Reports that are not sent at the end are dropped: see ``asend``.
         """
         if self._pid != os.getpid():
             self._begin()
@@ -71,20 +70,18 @@ class Reports:
             self._live.discard(live)
 
     async def asend(self, live: LiveRun) -> None:
-        """Send what an attempt has told. See ``send``."""
+        """Send the reports of an attempt. See ``send``."""
         if live.is_dirty or (live.has_logged and self._has_lines):
             await asyncio.to_thread(self.send, live)
 
     def send(self, live: LiveRun) -> None:
-        """Send what an attempt has told, however long the store is away. Log lines are tried once: they are safe."""
+        """Send the reports of an attempt, however long the store is away. Log lines are tried once."""
         while live.is_dirty:
             try:
                 live.send()
             except StoreUnavailableError as error:
                 log.warning("store.unavailable: %s", error)
                 time.sleep(PAUSE_SECONDS)
-            except StaleClaimError:
-                time.sleep(_RESUMING_PAUSE)
         if live.has_logged and self._has_lines:
             with contextlib.suppress(StoreUnavailableError):
                 self._send_lines()
@@ -96,7 +93,7 @@ class Reports:
         self.wake()
 
     def wake(self) -> None:
-        """Send soon."""
+        """Send the reports of all attempts soon."""
         if self._pending.is_set():
             return
         with self._lock:
@@ -124,8 +121,6 @@ class Reports:
             ]:
                 try:
                     send()
-                except StaleClaimError:
-                    self._pending.set()
                 except Exception as error:
                     log.warning("run.unsent: %s", error, exc_info=not isinstance(error, StoreUnavailableError))
                     self._pending.set()

@@ -1,4 +1,4 @@
-"""What an attempt that tells about itself needs of the process it executes in."""
+"""Protocols between an attempt and its process: the sink of its reports, and the writer that sends them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -7,7 +7,7 @@ from taskflow.execution.reporting.changes import Change
 
 
 class RunWriter(Protocol):
-    """Who sends what runs tell. Blocking; each call may raise StoreUnavailableError and is then repeated."""
+    """The sender of reports to the store. It blocks. A call that raises StoreUnavailableError is repeated."""
 
     def update_metadata(
         self, run_id: str, claim: int | None, changes: Sequence[Change], writer: str, number: int
@@ -15,8 +15,8 @@ class RunWriter(Protocol):
         """Change a run's metadata and return its JSON, None when the run has ended.
 
         Raises:
-            StaleClaimError, RunNotFoundError: The run's own claim is over.
-            RunUpdateError: It would be too large.
+            StaleClaimError, RunNotFoundError: The run's own claim has ended.
+            RunUpdateError: The metadata would be too large.
         """
         ...
 
@@ -30,12 +30,12 @@ class RunWriter(Protocol):
 
 
 class ReportSink(Protocol):
-    """Where live runs hand in what they tell. One a process."""
+    """The receiver of the reports of live runs. One a process."""
 
     writer: RunWriter
 
     def wake(self) -> None:
-        """There is something to send."""
+        """Send the reports of all attempts soon."""
         ...
 
     def keep_line(self, run_id: str, claim: int, document: bytes) -> None:
@@ -44,7 +44,7 @@ class ReportSink(Protocol):
 
 
 class RunIdentity(NamedTuple):
-    """Which attempt tells."""
+    """The attempt that a report comes from."""
 
     run_id: str
     attempt: int

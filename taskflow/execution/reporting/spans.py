@@ -1,4 +1,4 @@
-"""``logger.span``: a named piece of a run's work, timed and kept with the run."""
+"""Spans (``logger.span``): named pieces of a run's work, timed and kept with the run."""
 
 import time
 from collections.abc import Generator
@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import Final
 
 from taskflow.execution.reporting.current import current_live_run
-from taskflow.execution.reporting.lines import SpanTold
+from taskflow.execution.reporting.lines import EndedSpan
 from taskflow.execution.reporting.live_run import LiveRun
 
 _LONGEST_NAME: Final = 256
@@ -15,21 +15,21 @@ _around: Final[ContextVar[tuple[LiveRun, int] | None]] = ContextVar("taskflow_sp
 
 
 class Span:
-    """What is told of a piece of work besides its time."""
+    """The fields of a piece of work, to which its code may add."""
 
     def __init__(self, fields: dict[str, object]) -> None:
         self.fields = fields
 
     def set(self, **fields: object) -> None:
-        """Add fields that are known only now."""
+        """Add fields."""
         self.fields |= fields
 
 
 @contextmanager
 def timed(name: str, fields: dict[str, object]) -> Generator[Span]:
-    """Tell of the code inside as a span of the run that it is part of. Outside of a run it does nothing.
+    """Keep the code inside as a span of its run. Outside of a run this does nothing.
 
-    A span inside another is its child. Those of coroutines and threads side by side are not each other's.
+    A span within another is its child. Spans of parallel coroutines and threads are not each other's children.
     """
     span = Span(fields)
     live = current_live_run()
@@ -49,4 +49,4 @@ def timed(name: str, fields: dict[str, object]) -> Generator[Span]:
         raise
     finally:
         _around.set(around)  # not by a token: a middleware's two halves may run in two contexts
-        live.end_span(SpanTold(number, parent, name, began_ns, time.monotonic() - began, failed, span.fields))
+        live.end_span(EndedSpan(number, parent, name, began_ns, time.monotonic() - began, failed, span.fields))

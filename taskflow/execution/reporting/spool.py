@@ -1,7 +1,7 @@
-"""Log lines on disk from the moment they are written until they are sent, so that a crash loses none.
+"""Log lines on disk until they are sent, so that a crash loses none.
 
-A process appends to files of its own, each held by ``flock`` for as long as the process lives: a file that nobody holds
-is an orphan, and whoever finds it sends it. A line is ``<run id> <claim> <JSON>``. Lines may be sent twice, never lost.
+A process appends to files of its own and holds each by ``flock`` as long as it lives. A file that no process holds is
+an orphan; any node of the host sends it. A line is ``<run id> <claim> <JSON>``. Lines may be sent twice, never lost.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from typing import BinaryIO, Final
 
 log = logging.getLogger("taskflow.spool")
 Send = Callable[[str, int, Sequence[bytes]], None]
-"""Sends lines of one run and claim: JSON texts. Raises when they could not be sent."""
+"""Sends lines (JSON texts) of one run and claim. Raises when they could not be sent."""
 LINES_AT_ONCE: Final = 500
 _SUFFIX: Final = ".lines"
 
@@ -27,7 +27,7 @@ class Spool:
     """The lines of this process. Thread-safe; a forked child has files of its own.
 
     Args:
-        folder: Made when the first line is written. When that fails lines are kept in memory, with a warning.
+        folder: Made when the first line is written. If that fails, lines are kept in memory, with a warning.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +43,7 @@ class Spool:
         self._sending = threading.Lock()
 
     def _forget_parent(self) -> None:
-        """The files are the parent's, which still holds them."""
+        """Drop the parent's files, which the parent still holds."""
         for file in [*self._sealed, *([self._file] if self._file else [])]:
             file.close()
         self._begin()
@@ -63,7 +63,7 @@ class Spool:
                 self._in_memory.append(line)
 
     def send(self, send: Send) -> None:
-        """Send every line written so far. What ``send`` raises is raised, and the lines are kept."""
+        """Send every line written so far. An error of ``send`` is raised, and the lines are kept."""
         with self._sending:
             with self._writing:
                 if self._file is not None:
@@ -80,7 +80,7 @@ class Spool:
 
 
 def send_orphans(folder: Path, send: Send) -> int:
-    """Send and remove the files whose processes are gone. Returns how many there were."""
+    """Send and remove the files whose processes are gone. Returns their number."""
     count = 0
     for path in sorted(folder.glob(f"*{_SUFFIX}")):
         with contextlib.suppress(FileNotFoundError), path.open("r+b", buffering=0) as file:
@@ -89,7 +89,7 @@ def send_orphans(folder: Path, send: Send) -> int:
             except BlockingIOError:
                 continue
             try:
-                if os.fstat(file.fileno()).st_nlink:  # else somebody sent it meanwhile
+                if os.fstat(file.fileno()).st_nlink:  # else another process has sent it meanwhile
                     _send_file(file, send)
                     path.unlink()
                     count += 1
@@ -107,7 +107,7 @@ def _new_file(folder: Path) -> BinaryIO:
         fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
             return file
-        file.close()  # taken for an orphan before it was held
+        file.close()  # another process took it for an orphan before it was held
 
 
 def _remove(file: BinaryIO) -> None:
@@ -128,8 +128,8 @@ def _send_lines(lines: Sequence[bytes], send: Send) -> None:
 
 
 def _by_run(lines: Sequence[bytes]) -> Iterator[tuple[tuple[str, int], list[bytes]]]:
-    found: dict[tuple[str, int], list[bytes]] = {}
+    by_claim: dict[tuple[str, int], list[bytes]] = {}
     for line in lines:
         run_id, claim, document = line.rstrip(b"\n").split(b" ", 2)
-        found.setdefault((run_id.decode(), int(claim)), []).append(document)
-    yield from found.items()
+        by_claim.setdefault((run_id.decode(), int(claim)), []).append(document)
+    yield from by_claim.items()

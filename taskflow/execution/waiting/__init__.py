@@ -1,1 +1,1 @@
-"""How the code of an attempt waits: it gives its slot back, and takes it again before it goes on."""
+"""Waiting of an attempt's code: it gives its slot back, and takes it again before it goes on."""

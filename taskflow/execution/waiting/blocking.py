@@ -1,4 +1,4 @@
-"""How the code of a ``def`` task waits: its child blocks, without a slot."""
+"""Waits of a ``def`` task: its child blocks, without a slot."""
 
 import itertools
 import threading
@@ -37,7 +37,7 @@ class BlockingWaits:
             self._waiting.release()
 
     async def await_(self, request: WaitRequest) -> Sequence[bytes]:
-        """Refuse: the coroutine that awaits would not be the run's own."""
+        """Refuse, because the coroutine that awaits would not be the run's own."""
         raise WaitError(
             f"A def task can't await a wait (it is one of type {request.what.type!r}). Call the blocking verb, without "
             "the a in front, outside of event loops; or write the task as async def."
@@ -73,7 +73,7 @@ class BlockingWaits:
                 self._listen(name)
             done = wait_store.read([name])
             if is_parked and not done.is_resumed:
-                continue  # it waits still, be it for its slot; or it has ended, and this child is about to be stopped
+                continue  # it still waits, maybe for its slot; or it has ended, and this child is about to be stopped
             if name in done.values:
                 return done.values[name]
             is_parked = self._park(name)

@@ -1,4 +1,4 @@
-"""How the code of an ``async def`` task waits: for several things at a time, without a slot while it can only wait."""
+"""Waits of an ``async def`` task: several at a time, without a slot while its code can only wait."""
 
 import asyncio
 import contextvars
@@ -15,25 +15,25 @@ from taskflow.models import RunStatus
 from taskflow.seams.waits import Wait, Waiter, WaitRequest, current_waits
 
 _SETTLING_TURNS: Final = 3
-"""Turns of the loop after which a task's end has reached what awaits it (a done callback, gather's, the wake-up)."""
+"""Turns of the loop until a task's end has reached the task that awaits it: done callback, gather's, wake-up."""
 _UNSEEN_SECONDS: Final = 0.05
-"""How often it is looked again while something else than waits is awaited: nothing says when that is over."""
+"""Pause between two looks while a task awaits something else than a wait, because nothing notifies of its end."""
 _OWN_TASKS: Final = "taskflow-"
 
 
 class CoroutineWaits:
     """The waits of one attempt.
 
-    Its slot is given back when each of its tasks can only wait, see ``parked.py``. Once a wait is done the run takes a
-    slot again first; then that wait returns, and if nothing else can go on meanwhile the slot is given back once more.
+    The slot is given back when each of the attempt's tasks can only wait, see ``parked.py``. Once a wait is done the
+    run takes a slot first, then that wait returns. If no task can go on afterwards, the slot is given back once more.
     """
 
     __slots__ = (
         "_first_claim",
-        "_hearing",
         "_hooks",
-        "_is_told",
+        "_is_notified",
         "_look",
+        "_notice",
         "_numbers",
         "_open",
         "_parking",
@@ -51,12 +51,12 @@ class CoroutineWaits:
         self._read: list[str] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._parking: asyncio.Task[None] | None = None
-        self._is_told = False
-        self._hearing: asyncio.Future[None] | None = None  # an asyncio.Event would take 1 KB more
+        self._is_notified = False
+        self._notice: asyncio.Future[None] | None = None  # an asyncio.Event would take 1 KB more
         self._look: asyncio.Handle | None = None
 
     def wait(self, request: WaitRequest) -> Sequence[bytes]:
-        """Refuse: nothing may block the loop, and a thread is not the run's code."""
+        """Refuse, because nothing may block the loop, and a thread is not the run's code."""
         refuse_in_event_loop("wait", "await")
         raise WaitError(
             f"A thread of an async def task can't wait (a wait of type {request.what.type!r}). Await the verb's twin "
@@ -88,27 +88,27 @@ class CoroutineWaits:
         return f"{self._first_claim}.{next(self._numbers)}"
 
     def track(self, task: "asyncio.Task[Any]") -> None:
-        """Take note of a task of the run's."""
-        self._tasks.add(task)  # it is named later: before Python 3.13.3 a factory is not told how
-        task.add_done_callback(self._ended)
+        """Register a task of the run."""
+        self._tasks.add(task)  # its name comes later: before Python 3.13.3 a factory does not get it
+        task.add_done_callback(self._forget_task)
 
     def stop(self) -> None:
-        """The attempt is over: nothing of its waits is looked at any more. In the loop."""
+        """Stop looking at the waits: the attempt has ended. In the loop."""
         self._open.clear()
         for pending in (self._look, self._parking):
             if pending is not None:
                 pending.cancel()
 
-    def told(self) -> None:
-        """The run was told something: it may go on, or one of its waits is done. In the loop."""
+    def notify(self) -> None:
+        """Look at the waits: the run may go on, or one of its waits is done. In the loop."""
         self._ring()
         if self._parking is None and self._open:
             self._start(self._collect())
 
     def _ring(self) -> None:
-        self._is_told = True
-        if self._hearing is not None and not self._hearing.done():
-            self._hearing.set_result(None)
+        self._is_notified = True
+        if self._notice is not None and not self._notice.done():
+            self._notice.set_result(None)
 
     async def _done(self, name: str) -> Sequence[bytes]:
         future: asyncio.Future[Sequence[bytes]] = asyncio.get_running_loop().create_future()
@@ -117,7 +117,7 @@ class CoroutineWaits:
         return await future
 
     async def _give_up(self, name: str) -> None:
-        """Its code does not wait for it any more: a timeout of its own, say. It goes on with a slot only."""
+        """Close a wait that the code has left, for example by a timeout of its own. The run takes a slot first."""
         await self._leave_wait(name)
         self._wait_store.close([name])
 
@@ -133,7 +133,7 @@ class CoroutineWaits:
         await self._wait_store.resume()
         await asyncio.wait([parking])
 
-    def _ended(self, task: "asyncio.Task[Any]") -> None:
+    def _forget_task(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
         if self._open:
             self._look_soon(_SETTLING_TURNS)
@@ -141,9 +141,9 @@ class CoroutineWaits:
     def _look_soon(self, turns: int) -> None:
         if self._look is not None:
             self._look.cancel()
-        self._look = asyncio.get_running_loop().call_soon(self._looked, turns)
+        self._look = asyncio.get_running_loop().call_soon(self._look_now, turns)
 
-    def _looked(self, turns: int) -> None:
+    def _look_now(self, turns: int) -> None:
         self._look = None
         if not self._open or self._parking is not None:
             return
@@ -152,7 +152,7 @@ class CoroutineWaits:
         elif can_only_wait((task for task in self._tasks if not _is_ours(task)), self._open.values()):
             self._start(self._park())
         else:
-            self._look = asyncio.get_running_loop().call_later(_UNSEEN_SECONDS, self._looked, 1)
+            self._look = asyncio.get_running_loop().call_later(_UNSEEN_SECONDS, self._look_now, 1)
 
     def _start(self, steps: Coroutine[Any, Any, None]) -> None:
         self._parking = _own_task(self._safely(steps), "waits")
@@ -160,54 +160,54 @@ class CoroutineWaits:
     async def _safely(self, steps: Coroutine[Any, Any, None]) -> None:
         try:
             await steps
-        except Exception as error:  # noqa: BLE001 - mostly a StaleClaimError: the run has ended, or is another node's
+        except Exception as error:  # noqa: BLE001 - usually a StaleClaimError: the run has ended, or is another node's
             for future in self._open.values():
                 if not future.done():
                     future.set_exception(error)
             self._open.clear()
         finally:
             self._parking = None
-        if self._is_told and self._open:  # of another wait, meanwhile
-            self.told()
+        if self._is_notified and self._open:  # of another wait, meanwhile
+            self.notify()
         self._look_soon(_SETTLING_TURNS)
 
     async def _park(self) -> None:
-        self._is_told = False
+        self._is_notified = False
         if await self._wait_store.park(list(self._open), self._entries()):
-            self._wait_store.parked()
+            self._wait_store.pause()
             if not await self._rest():
                 return
-            self._wait_store.resumed()
+            self._wait_store.unpause()
         else:
             self._take(await self._wait_store.read(list(self._open)))
 
     def _entries(self) -> Mapping[str, bytes]:
-        """Return what a journal keeps with the waits."""
+        """Return the journal entries to write with the waits: none, except of a durable run."""
         return NO_ENTRIES
 
     async def _rest(self) -> bool:
-        """Return once the run executes again, False when it never will here."""
+        """Return True once the run executes again, False when it never will here."""
         while not await self._is_resumed():
             continue
         return True
 
     async def _is_resumed(self) -> bool:
-        await self._hear()
-        self._is_told = False
+        await self._await_notice()
+        self._is_notified = False
         done = await self._wait_store.read(list(self._open))
         if done.is_resumed:
             self._take(done)
         return done.is_resumed
 
-    async def _hear(self) -> None:
-        """Return when the run was told something since it was last asked."""
-        if not self._is_told:
-            self._hearing = asyncio.get_running_loop().create_future()
-            await self._hearing
+    async def _await_notice(self) -> None:
+        """Return when the run was notified since its waits were last read."""
+        if not self._is_notified:
+            self._notice = asyncio.get_running_loop().create_future()
+            await self._notice
 
     async def _collect(self) -> None:
-        """One of its waits is done while it executes."""
-        self._is_told = False
+        """Return waits that are done while the run executes."""
+        self._is_notified = False
         self._take(await self._wait_store.read(list(self._open)))
 
     def _take(self, done: Done) -> None:
@@ -228,12 +228,12 @@ def _is_ours(task: "asyncio.Task[Any]") -> bool:
 
 
 def _own_task(steps: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
-    """Make a task that is none of the run's: its context knows no run."""
+    """Make a task that is not the run's: its context belongs to no run."""
     return asyncio.create_task(steps, name=f"{_OWN_TASKS}{name}", context=contextvars.Context())
 
 
 def track_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Let the waits of runs know the tasks that their code makes in a loop."""
+    """Register the tasks that the code of runs makes in a loop with the waits of each run."""
 
     def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> "asyncio.Task[Any]":
         waits = current_waits(options.get("context"))

@@ -1,6 +1,6 @@
 """The calls of a durable run: answered from its journal, or made and journaled. Written once for both executors.
 
-How something is done is the way's matter (``Way``): a ``def`` task's never suspends, see ``in_place.drive``.
+A ``Way`` makes the calls. That of a ``def`` task never suspends, see ``in_place.run_unsuspended``.
 """
 
 import itertools
@@ -21,17 +21,17 @@ NOTHING: Final = (b"null",)
 
 
 class Way(Protocol):
-    """How an executor does what a durable call needs."""
+    """The actions of a durable call, as one of the executors does them."""
 
     async def open(self, opening: Opening) -> None:
-        """Let the store know a wait."""
+        """Open a wait in the store."""
         ...
 
     async def begin(self, request: WaitRequest, key: str) -> Wait:
-        """Make what completes a wait."""
+        """Start what completes a wait, for example trigger a run."""
         ...
 
-    async def tell(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
+    async def call_hooks(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
         """Call the hooks of a wait."""
         ...
 
@@ -48,7 +48,7 @@ class Way(Protocol):
         ...
 
     async def write(self, entries: Mapping[str, bytes]) -> None:
-        """Keep entries."""
+        """Write entries of the journal."""
         ...
 
 
@@ -80,7 +80,7 @@ class DurableCalls:
         return await self._wait(key, asked, request, entry)
 
     async def step(self, scope: Scope, call: StepCall) -> object:
-        """Return what a step returned the first time, or have it done."""
+        """Return the result that a step had the first time, or call its function."""
         key, asked = scope.next_key(), Asked("step", call.name)
         entry = self._journal.find(key, asked)
         if entry is None:
@@ -88,7 +88,7 @@ class DurableCalls:
             try:
                 entry = step_entry(call, await self._until_returned(key, call))
             except Exception as error:
-                self._journal.failed(key, asked, error)
+                self._journal.note_failure(key, asked, error)
                 raise
             with in_scope(NOWHERE):
                 await self._keep(key, entry)
@@ -97,7 +97,7 @@ class DurableCalls:
         return step_value(call, entry)
 
     async def _until_returned(self, key: str, call: StepCall) -> object:
-        waited = self._journal.retried(key)
+        waited = self._journal.retries_of(key)
         if waited:
             await self._delay(f"{key}/{waited}", call, timedelta(0))
         for failed in itertools.count(waited + 1):
@@ -114,7 +114,7 @@ class DurableCalls:
         raise AssertionError
 
     async def _delay(self, key: str, call: StepCall, delay: timedelta) -> None:
-        """Wait before a step is tried again; a long wait is the run's."""
+        """Wait before a step is tried again. A long delay is a wait of the run."""
         asked = Asked("retry", call.name)
         entry = self._journal.find(key, asked)
         if entry is None and delay <= SLEPT:
@@ -130,14 +130,14 @@ class DurableCalls:
         values = journal.values.get(key)
         if entry is not None and entry.state == "r" and values is not None:
             return values
-        with in_scope(NOWHERE):  # what is made here is none of the function's own tasks
+        with in_scope(NOWHERE):  # a task that is made here is not one of the function's own
             if what is None:
                 what = await self._begin(key, asked, request)
             if values is None:
                 values = await way.until_done(key)
             journal.values[key] = values
             journal.note(key, wait_entry("r", asked, what))
-            await way.tell("on_resume", what)
+            await way.call_hooks("on_resume", what)
         return values
 
     async def _begin(self, key: str, asked: Asked, request: WaitRequest) -> Wait:
@@ -148,7 +148,7 @@ class DurableCalls:
         what = request.what if is_known else await way.begin(request, key)
         if not is_known:
             journal.note(key, wait_entry("w", asked, what))
-        await way.tell("on_wait", what)
+        await way.call_hooks("on_wait", what)
         return what
 
     async def _keep(self, key: str, entry: Entry) -> None:
@@ -162,16 +162,16 @@ class DurableCalls:
 
 
 class Patience:
-    """How long a run may wait in memory before it is unloaded."""
+    """The time that a run may wait in memory before it is unloaded."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
     def left(self, keys: Sequence[str], waited: timedelta) -> timedelta | None:
-        """Return after what time a run that waits for these is to be unloaded, None when it can't be."""
+        """Return the time until a run with these waits is to be unloaded, None when it cannot be."""
         entries = [self._journal.entry(key) for key in keys]
         whats = [entry.wait() if entry else None for entry in entries]
-        if not whats or None in whats:  # a wait of a hook, which no journal has
+        if not whats or None in whats:  # a wait of a hook, which is not in the journal
             return None
         after = self._journal.suspend_after
         known = [what.until for what in whats if what is not None and what.type == "duration"]
@@ -182,12 +182,12 @@ class Patience:
 
 
 def waiter(run_id: str, key: str, place: str) -> Waiter:
-    """Return who waits, for what completes a durable wait."""
+    """Return the waiter of a durable wait, which its source completes."""
     return Waiter(run_id, key, place=place, is_durable=True)
 
 
 def short_wait(request: WaitRequest) -> timedelta | None:
-    """Return how long to sleep instead of waiting, None for what is no short wait."""
+    """Return the time to sleep instead of a short wait, None for any other wait."""
     if request.kind or request.begin or request.abegin or request.what.type != "duration" or request.due is None:
         return None
     left = request.due if isinstance(request.due, timedelta) else request.due - datetime.now(UTC)

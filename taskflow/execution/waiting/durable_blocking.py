@@ -1,4 +1,4 @@
-"""How the code of a durable ``def`` task makes its journaled calls: in its child's main thread."""
+"""Journaled calls of a durable ``def`` task, in its child's main thread."""
 
 import threading
 import time
@@ -19,7 +19,7 @@ from taskflow.seams.waits import Wait, WaitRequest
 
 
 class DurableBlockingWaits(BlockingWaits):
-    """The waits of one attempt of a durable task, its steps, and how it is unloaded."""
+    """The waits and steps of one attempt of a durable ``def`` task, and its unloading."""
 
     is_durable = True
 
@@ -50,7 +50,7 @@ class DurableBlockingWaits(BlockingWaits):
         return run_unsuspended(self._calls.step(scope, call))
 
     async def astep(self, scope: Scope, call: StepCall) -> object:
-        """Refuse: the coroutine that awaits would not be the run's own."""
+        """Refuse, because the coroutine that awaits would not be the run's own."""
         raise TaskflowError(
             f"A def task can't await step {call.name!r}. Call step(...), outside of event loops; or write the task as "
             "async def."
@@ -74,7 +74,7 @@ class DurableBlockingWaits(BlockingWaits):
             if self._wait_store.suspend():
                 self.journal.is_suspended = True
                 raise Suspended(self.journal.run_id)
-            seconds = LOOK_SECONDS  # a wait is done: it is told once it has a slot again
+            seconds = LOOK_SECONDS  # a wait is done: the run is notified once it has a slot again
         self._wait_store.listen(min(max(seconds, 0.05), LOOK_SECONDS))
 
     def _refuse_thread(self) -> None:
@@ -100,7 +100,7 @@ class _Blocking:
         assert request.begin is not None
         return request.begin(waiter(self._wait_store.run_id, key, self._wait_store.place))
 
-    async def tell(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
+    async def call_hooks(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
         self._waits._call(kind, what)  # pyright: ignore[reportPrivateUsage]
 
     async def until_done(self, key: str) -> Sequence[bytes]:

@@ -1,4 +1,4 @@
-"""How the code of a durable ``async def`` task makes its journaled calls, several at a time."""
+"""Journaled calls of a durable ``async def`` task, several at a time."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ _LEAVING_SECONDS: Final = 5.0
 
 
 class DurableCoroutineWaits(CoroutineWaits):
-    """The waits of one attempt of a durable task, its steps, and how it is unloaded.
+    """The waits and steps of one attempt of a durable ``async def`` task, and its unloading.
 
     Each task that the function makes has a scope of its own in the journal, numbered in the order of their creation.
     """
@@ -51,7 +51,7 @@ class DurableCoroutineWaits(CoroutineWaits):
         return await self._calls.wait(place, request)
 
     def step(self, scope: Scope, call: StepCall) -> object:
-        """Refuse: nothing may block the loop, and a thread is not the run's code."""
+        """Refuse, because nothing may block the loop, and a thread is not the run's code."""
         refuse_in_event_loop("step", "astep")
         raise TaskflowError(
             f"A thread of an async def task can't do step {call.name!r}. Await astep(...) in the task's own coroutine."
@@ -66,7 +66,7 @@ class DurableCoroutineWaits(CoroutineWaits):
         return self.journal.value(scope, name, make)
 
     def context(self, given: contextvars.Context | None) -> contextvars.Context | None:
-        """Give a task that the function makes a scope of its own."""
+        """Give a new task of the function a scope of its own."""
         context = contextvars.copy_context() if given is None else given
         place = context.run(current_scope)
         if isinstance(place, Scope):
@@ -74,12 +74,12 @@ class DurableCoroutineWaits(CoroutineWaits):
         return context
 
     def suspend(self) -> None:
-        """Unload the run soon if it only waits: its node is about to stop. In the loop."""
+        """Unload the run soon if it only waits, because its node is about to stop. In the loop."""
         self._suspending = True
         self._ring()
 
     async def end(self) -> None:
-        """Stop what the function has left running, once it was left itself."""
+        """Cancel the tasks that the function has left running, after the function itself was suspended."""
         left = [task for task in self._tasks if not task.done() and task is not asyncio.current_task()]
         for task in left:
             task.cancel()
@@ -103,15 +103,15 @@ class DurableCoroutineWaits(CoroutineWaits):
                 if await self._wait_store.suspend():
                     self._leave()
                     return False
-                left = timedelta(seconds=LOOK_SECONDS)  # a wait is done: it is told once it has a slot again
+                left = timedelta(seconds=LOOK_SECONDS)  # a wait is done: the run is notified once it has a slot again
             seconds = None if left is None else max(left.total_seconds(), 0.05)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._hear(), seconds)
+                await asyncio.wait_for(self._await_notice(), seconds)
                 if await self._is_resumed():
                     return True
 
     def _leave(self) -> None:
-        """Let every call that waits raise: the run's code is left."""
+        """Raise ``Suspended`` from every call that waits, so that the run's code ends."""
         self.journal.is_suspended = True
         for future in self._open.values():
             if not future.done():
@@ -128,7 +128,7 @@ class DurableCoroutineWaits(CoroutineWaits):
             raise
 
     async def _forsake(self, key: str) -> None:
-        """Its code does not wait for it any more. When the attempt is stopped, the next one goes on with the wait."""
+        """Close a wait that the code has left. If the attempt was stopped, the next one goes on with the wait."""
         await self._leave_wait(key)
         entry = self.journal.entry(key)
         if entry is not None and not self._hooks.context.signal.is_set():
@@ -150,7 +150,7 @@ class _Awaiting:
         assert request.abegin is not None
         return await request.abegin(waiter(self._wait_store.run_id, key, self._wait_store.place))
 
-    async def tell(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
+    async def call_hooks(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
         await self._waits._call(kind, what)  # pyright: ignore[reportPrivateUsage]
 
     async def until_done(self, key: str) -> Sequence[bytes]:

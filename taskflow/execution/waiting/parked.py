@@ -1,7 +1,7 @@
-"""Find out whether the code of a run can only wait: then, and only then, its slot may be given back.
+"""Decide whether the code of a run can only wait. Only then may its slot be given back.
 
-A run of several tasks (``asyncio.gather``) waits when each of them does: for one of its waits, or for tasks that do.
-What awaits anything else, a socket or a timer, computes.
+A run of several tasks (``asyncio.gather``) can only wait when each of them awaits one of the run's waits, or tasks that
+do. A task that awaits anything else, for example a socket or a timer, computes.
 """
 
 import asyncio
@@ -13,10 +13,11 @@ AnyTask = asyncio.Task[Any]
 
 
 def can_only_wait(tasks: Iterable[AnyTask], waits: Collection[object]) -> bool:
-    """Whether nothing but one of these futures can make one of these tasks go on.
+    """Whether no task can go on before one of these waits is done.
 
     Args:
-        tasks: Those of the run, until their done callbacks are called: one that has just ended may wake another.
+        tasks: The run's tasks, until their done callbacks are called: one that has just ended may wake another.
+        waits: The futures of its waits.
     """
     alive = set(tasks)
     return not any(task.done() for task in alive) and all(_waits(task, alive, waits) for task in alive)
@@ -35,20 +36,20 @@ def _waits(task: AnyTask, alive: Collection[AnyTask], waits: Collection[object])
 
 
 def _awaits_tasks(task: AnyTask, alive: Collection[AnyTask], waits: Collection[object]) -> bool:
-    """Whether it is in ``asyncio.wait``, ``wait_for`` or a task group, all of whose tasks are the run's own."""
+    """Whether a task is in ``asyncio.wait``, ``wait_for`` or a task group, all of whose tasks are the run's own."""
     frame = _innermost(task.get_coro())
     if frame is None:
         return False
     if frame.f_code is _WAIT:
-        found, timeout = frame.f_locals.get("fs", ()), frame.f_locals.get("timeout_handle")
-        return timeout is None and all(each.done() or each in alive or each in waits for each in found)
+        tasks, timeout = frame.f_locals.get("fs", ()), frame.f_locals.get("timeout_handle")
+        return timeout is None and all(each.done() or each in alive or each in waits for each in tasks)
     if frame.f_code.co_filename == _GROUPS and "self" in frame.f_locals:
         return all(each.done() or each in alive for each in frame.f_locals["self"]._tasks)
     return False
 
 
 def _innermost(coroutine: Any) -> Any:
-    """Return the frame of the coroutine that awaits a future, None when it is not one of Python's."""
+    """Return the frame of the coroutine that awaits a future, None when it is not a Python coroutine."""
     while (inner := getattr(coroutine, "cr_await", None)) is not None and hasattr(inner, "cr_frame"):
         coroutine = inner
     return getattr(coroutine, "cr_frame", None)

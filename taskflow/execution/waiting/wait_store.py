@@ -1,4 +1,4 @@
-"""What the store does for an attempt that waits, as its two executors offer it."""
+"""Protocols of the store for an attempt that waits: one for blocking code, one for coroutines."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from taskflow.models import RunStatus
 from taskflow.seams.waits import Instant
 
 LOOK_SECONDS = 5.0
-"""How often a blocked child looks whether it was told to go on although it heard nothing."""
+"""Longest pause between two looks of a blocked child that was not notified."""
 
 
 NO_ENTRIES: Final[Mapping[str, bytes]] = {}
@@ -16,11 +16,11 @@ NO_ENTRIES: Final[Mapping[str, bytes]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A wait to open, and those before it whose values are not needed any more.
+    """A wait to open, and the waits before it whose values are not needed any more.
 
     Attributes:
-        entries: What a durable run's journal keeps with it.
-        is_durable: Whether it outlives the attempt.
+        entries: Journal entries of a durable run to write with it.
+        is_durable: Whether the wait outlives the attempt.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Whether the run executes, and which of its waits are done, with the JSON of their items."""
+    """Status of the run, and its waits that are done, with the JSON of their items."""
 
     status: RunStatus
     is_resumed: bool
@@ -41,7 +41,7 @@ class Done:
 
 
 class WaitStore(Protocol):
-    """For blocking code. What it does under a claim that is over raises StaleClaimError."""
+    """The store for blocking code. A write under a claim that has ended raises StaleClaimError, except ``close``."""
 
     run_id: str
     place: str
@@ -52,36 +52,36 @@ class WaitStore(Protocol):
         ...
 
     def open(self, opening: Opening) -> None:
-        """Let the store know a wait."""
+        """Open a wait in the store."""
         ...
 
     def park(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> bool:
-        """Give the slot back until one of these waits is done. False when one is."""
+        """Give the slot back until one of these waits is done. Returns False when one is done already."""
         ...
 
     def write(self, entries: Mapping[str, bytes]) -> None:
-        """Keep entries of a durable run's journal."""
+        """Write entries of a durable run's journal."""
         ...
 
     def suspend(self) -> bool:
-        """Begin to unload a durable run that waits. False when it may go on already."""
+        """Begin to unload a durable run that waits. Returns False when it may go on already."""
         ...
 
     def listen(self, seconds: float) -> None:
-        """Return when the run was told to go on, or after a while."""
+        """Return when the run may go on, or after some seconds."""
         ...
 
     def read(self, names: Sequence[str]) -> Done:
-        """Return what is done, and take the new claim over when the run was resumed."""
+        """Return the waits that are done, and adopt the new claim when the run was resumed."""
         ...
 
     def close(self, names: Sequence[str]) -> None:
-        """Forget waits. A claim that is over is no error."""
+        """Forget waits. A claim that has ended is not an error."""
         ...
 
 
 class AsyncWaitStore(Protocol):
-    """For coroutines. ``CoroutineWaits.told`` is called when the run was told something."""
+    """The store for coroutines. ``CoroutineWaits.notify`` is called when a wait is done or the run may go on."""
 
     run_id: str
     place: str
@@ -92,37 +92,37 @@ class AsyncWaitStore(Protocol):
         ...
 
     async def open(self, opening: Opening) -> None:
-        """Let the store know a wait."""
+        """Open a wait in the store."""
         ...
 
     async def park(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> bool:
-        """Give the slot back until one of these waits is done. False when one is."""
+        """Give the slot back until one of these waits is done. Returns False when one is done already."""
         ...
 
     async def write(self, entries: Mapping[str, bytes]) -> None:
-        """Keep entries of a durable run's journal."""
+        """Write entries of a durable run's journal."""
         ...
 
     async def suspend(self) -> bool:
-        """Begin to unload a durable run that waits. False when it may go on already."""
+        """Begin to unload a durable run that waits. Returns False when it may go on already."""
         ...
 
     async def read(self, names: Sequence[str]) -> Done:
-        """Return what is done, and take the new claim over when the run was resumed."""
+        """Return the waits that are done, and adopt the new claim when the run was resumed."""
         ...
 
     async def resume(self) -> None:
-        """Let the run go on although no wait is done."""
+        """Resume the run although no wait is done."""
         ...
 
     def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
-        """Forget waits soon, and keep what the journal says about them then. A claim that is over is no error."""
+        """Forget waits soon, and write these entries of the journal then. A claim that has ended is not an error."""
         ...
 
-    def parked(self) -> None:
-        """The run's code only waits from now on."""
+    def pause(self) -> None:
+        """Stop the run's time and give its place in the pool back: its code only waits from now on."""
         ...
 
-    def resumed(self) -> None:
-        """It executes again."""
+    def unpause(self) -> None:
+        """Start the run's time again and take a place in the pool: its code executes again."""
         ...

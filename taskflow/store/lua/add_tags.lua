@@ -3,11 +3,11 @@
 -- Derives :run:<id>, :events.
 -- Returns {1, how many were ignored}, {0, status} when the claim has ended or the run is unknown ("MISSING").
 local key = run_key(id)
-local run = fields(key, "status", "claim", "finished", "tags")
+local run = fields(key, "status", "claim", "finished", "tags", "granted")
 if not run.status then
   return { 0, "MISSING", outbox }
 end
-if claim ~= "" and (run.finished or run.claim ~= claim) then
+if claim ~= "" and (run.finished or not is_own_claim(run, claim)) then
   return { 0, run.finished and run.status or "STALE", outbox }
 end
 local own, has_tag, ignored = run.tags and cjson.decode(run.tags) or {}, {}, 0

@@ -7,7 +7,7 @@ local run = fields(run_key(id), "status", "claim", "granted")
 if not run.status then
   return { 0, "MISSING", outbox }
 end
-if claim ~= "" and run.claim ~= claim and not is_grant_of(run.claim, run.granted, claim) then
+if claim ~= "" and not is_own_claim(run, claim) then
   return { 0, "STALE", outbox }
 end
 local reply = { run.status, run.claim }

@@ -3,7 +3,7 @@
 -- Derives :run:<id>, :node:<node>:runs.
 -- Returns {1, status} when written (or written before by the same claim), {0, status} when the claim has ended.
 local key, run = run_key(id), read_execution(id)
-if run.claim ~= claim then
+if not is_own_claim(run, claim) then
   return { 0, run.status == "MISSING" and "MISSING" or "STALE", outbox }
 end
 if is_parked(run) then

@@ -3,6 +3,7 @@
 -- Derives :run:<id>.
 -- Returns {1, 1} when its code is to be left (also when it was before), {0, status} when it goes on, or the claim has ended.
 local run = read_execution(id)
+-- A late repetition under the claim before must not unload code that goes on, so that the newest claim is needed.
 if run.claim ~= claim or run.status ~= "WAITING" or not is_parked(run) or not run.durable or run.settled then
   return { 0, run.status, outbox }
 end

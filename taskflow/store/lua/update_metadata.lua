@@ -7,11 +7,11 @@
 --   {0, status} when the claim or the run has ended, or the run is unknown ("MISSING").
 local REMEMBERED_MS, LARGEST_EVENT = 3600000, 8192
 local key = run_key(id)
-local run = fields(key, "status", "claim", "finished", "metadata")
+local run = fields(key, "status", "claim", "finished", "metadata", "granted")
 if not run.status then
   return { 0, "MISSING", outbox }
 end
-if run.finished or (claim ~= "" and run.claim ~= claim) then
+if run.finished or (claim ~= "" and not is_own_claim(run, claim)) then
   return { 0, run.finished and run.status or "STALE", outbox }
 end
 local flushed = base .. ":flushed:" .. id .. ":" .. writer

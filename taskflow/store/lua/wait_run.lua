@@ -6,11 +6,11 @@
 -- Returns {1, "OPEN"}; {1, "WAITING"} when it waits, also when it did already; {1, "DONE"} when one of the waits is done;
 --   {0, status} when the claim has ended.
 local key, run = run_key(id), read_execution(id)
-if awaited ~= "" and run.status == "EXECUTING" and is_grant_of(run.claim, run.granted, claim) then
-  return { 1, "WAITING", outbox } -- a repeated call: it waited, and was resumed already
-end
-if run.claim ~= claim or not (run.status == "EXECUTING" or is_parked(run)) then
+if not is_own_claim(run, claim) or not (run.status == "EXECUTING" or is_parked(run)) then
   return { 0, run.status, outbox }
+end
+if awaited ~= "" and run.status == "EXECUTING" and run.claim ~= claim then
+  return { 1, "WAITING", outbox } -- a repeated call: it waited, and was resumed already
 end
 local waits = waits_key(id)
 if entries ~= "" then

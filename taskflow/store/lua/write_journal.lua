@@ -4,7 +4,7 @@
 -- Derives :run:<id>, :journal:<run>.
 -- Returns {1, 1} when kept (or kept before), {0, status} when the claim has ended.
 local run = read_execution(id)
-if run.claim ~= claim or not (run.status == "EXECUTING" or is_parked(run)) then
+if not is_own_claim(run, claim) or not (run.status == "EXECUTING" or is_parked(run)) then
   return { 0, run.status, outbox }
 end
 add_entries(id, cjson.decode(entries))

@@ -26,7 +26,6 @@ from taskflow.seams.waits import Waits
 from taskflow.store import operations
 from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.operations.journal import StoredJournal
-from taskflow.store.operations.nodes import HeldRun
 from taskflow.store.operations.operation import Operation
 from taskflow.worker.attempt.runtime import Runtime
 
@@ -114,27 +113,6 @@ def settle_operation(claimed: ClaimedRun, outcome: Outcome) -> Operation[RunStat
 def is_same_end(stale: StaleClaimError, outcome: Outcome) -> bool:
     """Whether a write was refused because the store had ended the run in the same way: as timed out."""
     return isinstance(outcome, Ended) and stale.status == outcome.status == RunStatus.TIMED_OUT
-
-
-def take_over(claimed: ClaimedRun, stale: StaleClaimError, held: Sequence[HeldRun], pid: int) -> bool:
-    """Take over the claim of a resume that the code has not heard of: it ended while its run was let go on.
-
-    Args:
-        held: What the store says that this node holds.
-        pid: The process that executes the code, 0 for a coroutine.
-
-    Returns:
-        False when the claim is over and no later one is this code's.
-    """
-    if stale.status != "STALE":
-        return False
-    if claimed.claim != stale.claim:  # it has heard of it by now
-        return True
-    for run in held:
-        if run.run_id == claimed.run_id and run.pid == pid and run.claim > claimed.claim:
-            claimed.claim = run.claim
-            return True
-    return False
 
 
 def leave_operation(claimed: ClaimedRun, report: Report) -> Operation[Any]:

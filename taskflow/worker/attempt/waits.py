@@ -73,7 +73,7 @@ class _Claim:
         is_resumed = waits.status is RunStatus.EXECUTING and waits.claim > self.claim
         if is_resumed:
             self._claimed.claim = waits.claim
-            self._live.reclaimed(waits.claim)
+            self._live.adopt_claim(waits.claim)
         return Done(waits.status, is_resumed, waits.values)
 
 
@@ -111,11 +111,11 @@ class NodeWaitStore(_Claim):
     def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
         self._submit(self.close_operation(names, entries)).add_done_callback(_retrieve_error)
 
-    def parked(self) -> None:
+    def pause(self) -> None:
         """Note that the run's code only waits."""
         self._observer.park()
 
-    def resumed(self) -> None:
+    def unpause(self) -> None:
         """Note that it executes again."""
         self._observer.resume()
 
@@ -215,10 +215,10 @@ class ChildLoopWaitStore:
     def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
         asyncio.get_running_loop().run_in_executor(None, self._wait_store.close, names, entries)
 
-    def parked(self) -> None:
+    def pause(self) -> None:
         """Do nothing: the wait store in the thread has noted it."""
 
-    def resumed(self) -> None:
+    def unpause(self) -> None:
         """Do nothing: the wait store in the thread has noted it."""
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -231,4 +231,4 @@ class ChildLoopWaitStore:
 
     def _notify(self) -> None:
         if self.waits is not None:
-            self.waits.told()
+            self.waits.notify()

@@ -33,7 +33,6 @@ from taskflow.store import operations
 from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.operations.journal import read_journal, unload_run
 from taskflow.store.operations.operation import Operation
-from taskflow.store.wire import shard_of_run
 from taskflow.worker.attempt.claimed import (
     finish_operation,
     hooks_context,
@@ -44,7 +43,6 @@ from taskflow.worker.attempt.claimed import (
     needs_journal,
     prepare,
     settle_operation,
-    take_over,
 )
 from taskflow.worker.attempt.insist import insist
 from taskflow.worker.attempt.reporting import identity_of
@@ -112,7 +110,7 @@ class RunTask(celery.Task[Any, Any]):
                 self._unload(runtime, claimed, outcome, attempt.report)
         except SystemExit:
             if attempt.report.final_hooks_ran:
-                self._leave(runtime, claimed, lambda: leave_operation(claimed, attempt.report))
+                self._leave(runtime, claimed, leave_operation(claimed, attempt.report))
             raise
         except StaleClaimError as stale:
             self._refuse(runtime, claimed, stale, attempt.report)
@@ -176,14 +174,15 @@ class RunTask(celery.Task[Any, Any]):
         disarm()
         runtime.reports.send(live)
         try:
-            self._write(runtime, claimed, lambda: settle_operation(claimed, outcome))
+            if (settle := settle_operation(claimed, outcome)) is not None:
+                insist(runtime, settle, run_id=claimed.run_id)
         except StaleClaimError as stale:
             if not is_same_end(stale, outcome):
                 raise
 
     def _lose(self, runtime: Runtime, claimed: ClaimedRun, broken: StoreScriptError) -> None:
         """Start the run again, on the budget of lost attempts, because a script of ours failed around its code."""
-        self._leave(runtime, claimed, lambda: lose_operation(claimed, broken))
+        self._leave(runtime, claimed, lose_operation(claimed, broken))
 
     def _finish(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
         if isinstance(outcome, Completed):
@@ -205,37 +204,22 @@ class RunTask(celery.Task[Any, Any]):
 
     def _settle_now(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
         errors = report.hook_errors
+        finish = finish_operation(self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=errors)
         try:
-            self._write(
-                runtime,
-                claimed,
-                lambda: finish_operation(self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=errors),
-            )
+            insist(runtime, finish, run_id=claimed.run_id)
         except StaleClaimError as stale:
             self._refuse(runtime, claimed, stale, report)
 
-    def _write(self, runtime: Runtime, claimed: ClaimedRun, operation: Callable[[], Operation[Any] | None]) -> None:
-        """Write the end of the attempt, under the newest claim of this code."""
-        while (write := operation()) is not None:
-            try:
-                insist(runtime, write, run_id=claimed.run_id)
-                return
-            except StaleClaimError as stale:
-                shard = shard_of_run(claimed.run_id) or 0
-                held = insist(runtime, operations.nodes.read_node_runs(runtime.node.id), shard=shard)
-                if not take_over(claimed, stale, held, os.getpid()):
-                    raise
-
-    def _leave(self, runtime: Runtime, claimed: ClaimedRun, operation: Callable[[], Operation[Any]]) -> None:
+    def _leave(self, runtime: Runtime, claimed: ClaimedRun, operation: Operation[Any]) -> None:
         """Write that the code no longer executes, unless its claim has ended anyway."""
         with suppress(StaleClaimError):
-            self._write(runtime, claimed, operation)
+            insist(runtime, operation, run_id=claimed.run_id)
 
     def _refuse(self, runtime: Runtime, claimed: ClaimedRun, stale: StaleClaimError, report: Report) -> NoReturn:
         """Drop the outcome: the run was ended from outside, or another node has it."""
         log.warning("result.refused: %s", stale)
         if stale.status in _ENDED_FROM_OUTSIDE:
-            self._leave(runtime, claimed, lambda: leave_operation(claimed, report))
+            self._leave(runtime, claimed, leave_operation(claimed, report))
         raise Ignore(str(stale)) from stale
 
     def _unload(self, runtime: Runtime, claimed: ClaimedRun, suspended: Suspended, report: Report) -> NoReturn:

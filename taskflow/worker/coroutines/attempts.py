@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError, Suspended
 from taskflow.execution.attempt import AttemptRunner
@@ -21,7 +20,6 @@ from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
 from taskflow.models import RunStatus
 from taskflow.store import operations
 from taskflow.store.operations.journal import read_journal, unload_run
-from taskflow.store.operations.nodes import read_node_runs
 from taskflow.store.operations.operation import Operation
 from taskflow.store.pipeline import Pipeline
 from taskflow.worker.attempt.claimed import (
@@ -34,7 +32,6 @@ from taskflow.worker.attempt.claimed import (
     needs_journal,
     prepare,
     settle_operation,
-    take_over,
 )
 from taskflow.worker.attempt.reporting import identity_of
 from taskflow.worker.attempt.runtime import Runtime
@@ -146,7 +143,8 @@ class AsyncAttempts:
         run.disarm()
         await self._runtime.reports.asend(live)
         try:
-            await self._write(run, lambda: settle_operation(run.claimed, outcome))
+            if (settle := settle_operation(run.claimed, outcome)) is not None:
+                await self._submit(run, settle)
         except StaleClaimError as stale:
             if not is_same_end(stale, outcome):
                 raise
@@ -155,9 +153,7 @@ class AsyncAttempts:
         """Write the outcome of the attempt."""
         definition, errors = run.ticket.definition, report.hook_errors
         try:
-            await self._write(
-                run, lambda: finish_operation(definition, run.run_id, run.claim, outcome, hook_errors=errors)
-            )
+            await self._submit(run, finish_operation(definition, run.run_id, run.claim, outcome, hook_errors=errors))
         except StaleClaimError as stale:
             await self._refuse(run, stale, report)
 
@@ -200,23 +196,12 @@ class AsyncAttempts:
         """Write that the code no longer executes. A run that was ended from outside gives its slot back now."""
         self._observer.on_drop(run.ticket)
         with contextlib.suppress(StaleClaimError):
-            await self._write(run, lambda: leave_operation(run.claimed, report))
+            await self._submit(run, leave_operation(run.claimed, report))
 
     async def _lose(self, run: RunningCoroutine, broken: Exception) -> None:
         """Start the run again, on the budget of lost attempts, because something of ours failed around its code."""
         with contextlib.suppress(StaleClaimError):
-            await self._write(run, lambda: lose_operation(run.claimed, broken))
-
-    async def _write(self, run: RunningCoroutine, operation: Callable[[], Operation[Any] | None]) -> None:
-        """Write the end of an attempt, under the newest claim of its code."""
-        while (write := operation()) is not None:
-            try:
-                await self._submit(run, write)
-                return
-            except StaleClaimError as stale:
-                held = await self._submit(run, read_node_runs(self._runtime.node.id))
-                if not take_over(run.claimed, stale, held, 0):
-                    raise
+            await self._submit(run, lose_operation(run.claimed, broken))
 
     def _submit(self, run: RunningCoroutine, operation: Operation[ResultT]) -> "asyncio.Future[ResultT]":
         return self._pipeline.submit(operation, run.shard)

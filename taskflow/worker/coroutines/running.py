@@ -84,9 +84,9 @@ class RunningCoroutines:
                 for canceled in self._claiming[run_id]:
                     canceled.append(claim)
                 return True
-        if run is None or claim not in (run.claim, run.claim + 1):  # the next one: of a resume not heard of yet
+        if run is None or claim not in (run.claim, run.claim + 1):  # + 1: of a resume that its code has not read
             return False
-        self._loop.call_soon_threadsafe(self._cancel, run, reason, claim)
+        self._loop.call_soon_threadsafe(self._cancel, run, reason)
         return True
 
     def expect(self, run_id: str) -> EarlyCancels:
@@ -123,7 +123,7 @@ class RunningCoroutines:
         """Have a run that waits here look whether it may go on or one of its waits is done."""
         run = self._runs.get(run_id)
         if run is not None and run.waits is not None:
-            run.waits.told()
+            run.waits.notify()
 
     def park(self, run: RunningCoroutine) -> None:
         """Pause the timer of a run that only waits, and give its run slot to another run."""
@@ -177,8 +177,7 @@ class RunningCoroutines:
             left = run.claimed.max_duration.total_seconds() - run.computed
             run.timer = self._loop.call_later(max(0.0, left), self._cancel, run, TIMED_OUT)
 
-    def _cancel(self, run: RunningCoroutine, reason: str, claim: int = 0) -> None:
-        run.claimed.claim = max(claim, run.claim)
+    def _cancel(self, run: RunningCoroutine, reason: str) -> None:
         self.resume(run)
         run.disarm()
         run.signal.set(reason)

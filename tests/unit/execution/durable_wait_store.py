@@ -147,10 +147,10 @@ class AsyncMemoryWaitStore:
     def close(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> None:
         self.wait_store.close(names, entries)
 
-    def parked(self) -> None:
+    def pause(self) -> None:
         """It only waits."""
 
-    def resumed(self) -> None:
+    def unpause(self) -> None:
         """It executes again."""
 
 

@@ -68,7 +68,7 @@ class QueuedRun(DurableRun):
 
         def go_on() -> None:
             self.wait_store.listen(0)
-            waits.told()
+            waits.notify()
 
         asyncio.get_running_loop().call_later(0.4, go_on)
         return waits

@@ -5,7 +5,7 @@ local OVERHEAD, REMEMBERED = 16, 128 * 8
 -- `call` has the arguments of append_items by name. Returns the reply of append_items, and true for a repeated call.
 local function append(call)
   local id, claim, items = call.id, call.claim, call.items
-  local run = fields(run_key(id), "status", "claim", "finished", "streams")
+  local run = fields(run_key(id), "status", "claim", "finished", "streams", "granted")
   if not run.status then
     return { 0, "MISSING", outbox }
   end
@@ -17,7 +17,7 @@ local function append(call)
   if nonces:find(call.nonce, 1, true) then
     return { 1, count, outbox }, true
   end
-  if run.finished or (claim ~= "" and run.claim ~= claim) then
+  if run.finished or (claim ~= "" and not is_own_claim(run, claim)) then
     return { 0, run.finished and run.status or "STALE", outbox }
   end
   if closed ~= "-" and (claim == "" or tonumber(claim) <= tonumber(closed)) then -- a later attempt may reopen a stream

@@ -1,12 +1,6 @@
--- Resume a run whose code waits in memory. A resume is a claim: the code writes with its number from then on.
+-- Resume a run whose code waits in memory. A resume is a claim, see fence.lua.
 local function stop_due(max_duration, computed)
   return now + tonumber(max_duration) - tonumber(computed or "0") + STOP_GRACE_MS
-end
-
--- Whether a run's claim is the one that resumed the code which waited under the claim `before`. Only that code takes it
--- over: it reads each claim before it can wait again.
-local function is_grant_of(claim, granted, before)
-  return granted and granted == claim and tonumber(claim) == tonumber(before) + 1
 end
 
 local function grant(id, queue, before)
