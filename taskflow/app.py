@@ -27,7 +27,7 @@ from taskflow.engine.lookup import Lookup
 from taskflow.engine.new_run import Planner
 from taskflow.execution.final_hooks import has_final_hooks
 from taskflow.objects.large_values import LargeValues
-from taskflow.seams.journal import NOWHERE, in_scope
+from taskflow.seams.journal_keys import NOWHERE, in_scope
 from taskflow.settings import Settings
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
@@ -41,8 +41,8 @@ from taskflow.upkeep.passes import Upkeep
 from taskflow.worker.attempt.runtime import ATTRIBUTE, Runtime
 from taskflow.worker.bootsteps import install
 from taskflow.worker.celery_tasks import register_tasks, registered_tasks
-from taskflow.worker.loop_thread import LoopThread
 from taskflow.worker.node.version import code_version
+from taskflow.worker.repeating_thread import RepeatingThread
 
 HISTORY_HOLD: Final = timedelta(days=30)
 """How long the store keeps a finished run that has not reached the history. What has, leaves after the retention."""
@@ -222,7 +222,7 @@ class TaskFlow:
         # On the node's hub, which must not wait; and the message's producer has gone on long ago.
         return self.store.run(operations.making.trigger_run(new, needs_replicas=False), shard=shard)[0]
 
-    def _services(self, node_id: str) -> list[LoopThread]:
+    def _services(self, node_id: str) -> list[RepeatingThread]:
         # A history in a file may be one of several: what this one does not know, another host's may.
         is_only_one = (self.settings.database_url or "sqlite").startswith(("none", "postgres"))
         grace = GRACE if is_only_one else max(GRACE, self.settings.history_retention)

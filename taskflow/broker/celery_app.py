@@ -11,7 +11,7 @@ from celery.app.amqp import AMQP, Queues
 from kombu import Queue
 from kombu.transport import TRANSPORT_ALIASES
 
-from taskflow.broker.logs import hide_payload_values
+from taskflow.broker.log_filter import hide_payload_values
 from taskflow.broker.queues import EXCHANGE_NAME, celery_queue, exchange_type, shared_queue
 from taskflow.broker.urls import BATCH_SCHEME, batch_url, is_amqp, is_redis, kombu_url
 

@@ -5,7 +5,7 @@ The caller performs an effect at once. Upkeep performs those that callers left u
 
 from typing import Final
 
-from taskflow.engine.steps import Steps, checked, drive
+from taskflow.engine.round_trips import Steps, checked, drive
 from taskflow.models import RunError
 from taskflow.store import operations
 from taskflow.store.operations.operation import PER_PASS

@@ -7,7 +7,7 @@ from datetime import timedelta
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.batches.engine import BatchEngine
 from taskflow.engine.declarations import Declarations
-from taskflow.engine.logs import RunLogs
+from taskflow.engine.log_lines import RunLogs
 from taskflow.engine.lookup import Lookup
 from taskflow.engine.loops import Loops
 from taskflow.engine.new_run import Planner

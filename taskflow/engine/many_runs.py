@@ -13,7 +13,7 @@ from taskflow.engine.declarations import Declarations
 from taskflow.engine.effects import PARENT_CANCELED, effect_of_cancel, perform
 from taskflow.engine.lookup import Lookup, matches, only_in_history
 from taskflow.engine.new_run import Planner
-from taskflow.engine.steps import Blocking, Steps, Write, checked, found
+from taskflow.engine.round_trips import Blocking, Steps, Write, checked, found
 from taskflow.errors import RunNotFoundError, TaskflowError
 from taskflow.models import Run, RunError
 from taskflow.store import operations

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 from taskflow.engine.loops import Loop
-from taskflow.engine.steps import Steps, adrive, checked, drive
+from taskflow.engine.round_trips import Steps, adrive, checked, drive
 from taskflow.errors import QueueNotFoundError
 from taskflow.models import QueueState
 from taskflow.store import operations

@@ -19,7 +19,7 @@ from taskflow.engine.loops import Loop
 from taskflow.engine.many_runs import CANCELED_BY_USER, ManyRuns
 from taskflow.engine.new_run import Planner
 from taskflow.engine.results import Result, ResultListener
-from taskflow.engine.steps import Blocking, OnRun, Steps, Twins, adrive, checked, drive
+from taskflow.engine.round_trips import Blocking, OnRun, Steps, Twins, adrive, checked, drive
 from taskflow.engine.subscriptions import EventListener
 from taskflow.errors import RunNotFoundError, StoreUnavailableError
 from taskflow.models import Run, RunStatus

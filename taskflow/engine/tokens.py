@@ -8,7 +8,7 @@ from taskflow.definition.calls.idempotency import IdempotencyKey
 from taskflow.definition.calls.tokens import Token, TokenPage
 from taskflow.definition.context import current_context
 from taskflow.engine.loops import Loop
-from taskflow.engine.steps import Steps, adrive, drive
+from taskflow.engine.round_trips import Steps, adrive, drive
 from taskflow.errors import TokenDataError, TokenNotFoundError, WaitError
 from taskflow.seams.tokens import TokenOptions, TokenQuery
 from taskflow.seams.waits import Waiter

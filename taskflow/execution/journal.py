@@ -11,7 +11,7 @@ from taskflow.definition.signal import Signal
 from taskflow.errors import AbortRun, JournalError, OutOfMemory, RetryAfter, Suspended, TaskflowError
 from taskflow.execution.journal_entries import Asked, Entry
 from taskflow.execution.step_failures import failure_json
-from taskflow.seams.journal import Journaling, Scope, in_scope
+from taskflow.seams.journal_keys import Journaling, Scope, in_scope
 
 
 class Journal:

@@ -12,7 +12,7 @@ from typing import Final, Literal, cast
 from pydantic_core import from_json, to_json
 
 from taskflow.errors import JournalError, OutputError
-from taskflow.seams.journal import StepCall
+from taskflow.seams.journal_keys import StepCall
 from taskflow.seams.waits import Wait, WaitRequest
 
 State = Literal["s", "f", "v", "o", "w", "r", "z"]

@@ -16,7 +16,7 @@ from taskflow.store.events import KEPT, Event, EventGroup, GroupMissingError, en
 from taskflow.store.keys import EVENTS
 from taskflow.store.sync_store import Store
 from taskflow.upkeep.feed_batches import FeedBatches
-from taskflow.worker.loop_thread import LoopThread
+from taskflow.worker.repeating_thread import RepeatingThread
 
 if TYPE_CHECKING:  # SQLAlchemy takes 30 MB: only the node that leads imports it
     from taskflow.history.database import Database
@@ -52,7 +52,7 @@ def feed_thread(store: Store, settings: Settings, shard: int, node_id: str) -> "
     )
 
 
-class FeedThread(LoopThread):
+class FeedThread(RepeatingThread):
     """Feeds while its node leads. It runs in the process of ``feed_process``."""
 
     def __init__(

@@ -23,7 +23,7 @@ from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig
 from taskflow.upkeep.feed import LEAD, feed_thread
 from taskflow.worker.launch.node_process import die_with
-from taskflow.worker.loop_thread import LoopThread
+from taskflow.worker.repeating_thread import RepeatingThread
 
 log = logging.getLogger("taskflow.history")
 NICENESS: Final = 19
@@ -41,7 +41,7 @@ class FeedOrder(BaseModel):
     node_id: str
 
 
-class FeedProcess(LoopThread):
+class FeedProcess(RepeatingThread):
     """Keeps the feeding process of a shard while this node leads. Its thread is the node's."""
 
     def __init__(self, store: Store, settings: Settings, shard: int, node_id: str) -> None:

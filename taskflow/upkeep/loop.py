@@ -9,7 +9,7 @@ from taskflow.errors import BrokerUnavailableError, StoreUnavailableError
 from taskflow.store import operations
 from taskflow.store.keys import WAKE
 from taskflow.upkeep.passes import Upkeep
-from taskflow.worker.loop_thread import LoopThread
+from taskflow.worker.repeating_thread import RepeatingThread
 
 log = logging.getLogger("taskflow.upkeep")
 SWEEP: Final = timedelta(seconds=30)
@@ -18,7 +18,7 @@ HOLD: Final = timedelta(seconds=2)
 LONGEST_SLEEP_MS: Final = 5000
 
 
-class UpkeepThread(LoopThread):
+class UpkeepThread(RepeatingThread):
     """Runs in every node. The store wakes it early when a run is delayed to an earlier instant than it sleeps to."""
 
     def __init__(self, upkeep: Upkeep, node_id: str) -> None:

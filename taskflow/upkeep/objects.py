@@ -19,7 +19,7 @@ from taskflow.objects.large_values import LargeValues
 from taskflow.store import operations
 from taskflow.store.keys import OBJECTS
 from taskflow.store.sync_store import Store
-from taskflow.worker.loop_thread import LoopThread
+from taskflow.worker.repeating_thread import RepeatingThread
 
 log = logging.getLogger("taskflow.upkeep")
 EVERY: Final = timedelta(hours=1)
@@ -84,7 +84,7 @@ class ObjectSweep:
             return None
 
 
-class ObjectThread(LoopThread):
+class ObjectThread(RepeatingThread):
     """Sweeps once an hour, in the node that takes the turn first."""
 
     def __init__(self, sweep: ObjectSweep, store: Store, node_id: str) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, TypeVar, cast
 from uuid import UUID
 
-from taskflow.seams.journal import Scope, current_scope
+from taskflow.seams.journal_keys import Scope, current_scope
 
 ValueT = TypeVar("ValueT")
 _BITS: Final = 53

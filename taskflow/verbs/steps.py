@@ -19,7 +19,7 @@ from taskflow.definition.documents.annotation import Annotation, namespace_of
 from taskflow.definition.documents.payload import OutputType
 from taskflow.definition.retry import Retry
 from taskflow.errors import DefinitionError
-from taskflow.seams.journal import Scope, StepCall, current_scope
+from taskflow.seams.journal_keys import Scope, StepCall, current_scope
 
 Arguments = ParamSpec("Arguments")
 ResultT = TypeVar("ResultT")

@@ -19,7 +19,7 @@ from taskflow.definition.calls.tokens import (
 from taskflow.definition.calls.trigger_options import check_tags
 from taskflow.definition.durations import Duration, parse_duration
 from taskflow.errors import DefinitionError, TriggerOptionError, WaitError
-from taskflow.seams.journal import Scope, current_scope
+from taskflow.seams.journal_keys import Scope, current_scope
 from taskflow.seams.tokens import TokenOptions, TokenQuery
 from taskflow.seams.waits import Instant, Wait, Waiter, WaitRequest, require_waits
 from taskflow.verbs.current import engine

@@ -21,9 +21,9 @@ from taskflow.worker.coroutines.pool import AsyncPool
 from taskflow.worker.node.collector import spare_what_stays
 from taskflow.worker.node.host import this_host
 from taskflow.worker.node.node import Node
-from taskflow.worker.tickets.foreign import give_back_foreign_tickets
 from taskflow.worker.tickets.held_tickets import HeldTickets
 from taskflow.worker.tickets.subtask_queues import consume_subtasks
+from taskflow.worker.tickets.unknown_tasks import give_back_foreign_tickets
 
 log = logging.getLogger("taskflow.node")
 

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from taskflow.seams.journal import NOWHERE, JournalScope, Scope, current_scope, in_scope
+from taskflow.seams.journal_keys import NOWHERE, JournalScope, Scope, current_scope, in_scope
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.batches import read_statuses
 from tests.support.bench import Bench, real_time

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from taskflow.engine.batches.plan import ITEMS_A_PART
-from taskflow.engine.steps import Write
+from taskflow.engine.round_trips import Write
 from taskflow.errors import ResultTimeoutError, RunNotFoundError
 from taskflow.seams.batches import RunEnd
 from taskflow.store import operations

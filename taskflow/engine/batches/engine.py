@@ -18,7 +18,7 @@ from taskflow.engine.lookup import Lookup
 from taskflow.engine.loops import Loop
 from taskflow.engine.new_run import Planner
 from taskflow.engine.results import ResultListener
-from taskflow.engine.steps import Blocking, Steps, Twins, Write, adrive, checked, drive
+from taskflow.engine.round_trips import Blocking, Steps, Twins, Write, adrive, checked, drive
 from taskflow.errors import (
     BatchNotFoundError,
     BatchTriggerError,

@@ -16,7 +16,7 @@ from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.documents.payload import OutputType
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.new_run import Planner
-from taskflow.engine.steps import Write
+from taskflow.engine.round_trips import Write
 from taskflow.errors import BatchItemsError, TriggerOptionError
 from taskflow.models import BatchError, RunError, RunStatus
 from taskflow.objects.address import LargeValue

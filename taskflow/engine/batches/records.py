@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from taskflow.engine.steps import Write
+from taskflow.engine.round_trips import Write
 from taskflow.models import Batch, BatchProgress, BatchStatus, RunStatus
 from taskflow.store import operations
 from taskflow.store.operations.batches import STATUSES_A_SCRIPT, StoredBatch

@@ -14,7 +14,7 @@ from taskflow.execution.journal import Journal
 from taskflow.execution.journal_entries import Asked, Entry, asked_wait, step_entry, step_value, wait_entry
 from taskflow.execution.step_failures import failure_of
 from taskflow.execution.waiting.wait_store import Opening
-from taskflow.seams.journal import NOWHERE, JournalScope, Scope, StepCall, WithinStep, in_scope
+from taskflow.seams.journal_keys import NOWHERE, JournalScope, Scope, StepCall, WithinStep, in_scope
 from taskflow.seams.waits import SLEPT, Wait, Waiter, WaitRequest
 
 NOTHING: Final = (b"null",)

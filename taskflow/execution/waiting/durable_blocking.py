@@ -14,7 +14,7 @@ from taskflow.execution.journal import Journal
 from taskflow.execution.waiting.blocking import BlockingWaits
 from taskflow.execution.waiting.durable import NOTHING, DurableCalls, Patience, short_wait, waiter
 from taskflow.execution.waiting.wait_store import LOOK_SECONDS, Opening, WaitStore
-from taskflow.seams.journal import NOWHERE, Scope, StepCall, current_scope
+from taskflow.seams.journal_keys import NOWHERE, Scope, StepCall, current_scope
 from taskflow.seams.waits import Wait, WaitRequest
 
 

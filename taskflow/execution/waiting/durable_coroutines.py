@@ -18,7 +18,7 @@ from taskflow.execution.journal_entries import wait_entry
 from taskflow.execution.waiting.coroutines import CoroutineWaits
 from taskflow.execution.waiting.durable import NOTHING, DurableCalls, Patience, short_wait, waiter
 from taskflow.execution.waiting.wait_store import LOOK_SECONDS, AsyncWaitStore, Opening
-from taskflow.seams.journal import NOWHERE, Scope, StepCall, current_scope, move_to
+from taskflow.seams.journal_keys import NOWHERE, Scope, StepCall, current_scope, move_to
 from taskflow.seams.waits import Wait, WaitRequest
 
 _LEAVING_SECONDS: Final = 5.0

@@ -17,7 +17,7 @@ from taskflow.settings import Settings
 from taskflow.store import operations
 from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.sync_store import Store
-from taskflow.worker.loop_thread import LoopThread
+from taskflow.worker.repeating_thread import RepeatingThread
 
 log = logging.getLogger("taskflow.run")
 LOOK_SECONDS: Final = 10.0
@@ -91,7 +91,7 @@ class StoreWriter:
             log.error("log.dropped: %s", broken)
 
 
-class OrphanSender(LoopThread):
+class OrphanSender(RepeatingThread):
     """Sends the log lines of dead children and dead nodes of this host.
 
     The first look is at once, because what ran here before may have been killed. The last one follows ``stop``.

@@ -19,7 +19,7 @@ from taskflow.store.sync_store import Store
 from taskflow.worker.attempt.parking import ParkingLine
 from taskflow.worker.attempt.relay import Relay
 from taskflow.worker.attempt.reporting import OrphanSender, make_reports
-from taskflow.worker.loop_thread import LoopThread
+from taskflow.worker.repeating_thread import RepeatingThread
 
 ATTRIBUTE = "taskflow_runtime"
 
@@ -63,7 +63,7 @@ class Runtime:
     presets: Mapping[str, MachineSpec]
     adopt: Adopt
     canvas: Canvas
-    services: Callable[[str], Sequence[LoopThread]]
+    services: Callable[[str], Sequence[RepeatingThread]]
     declare: Callable[[], None]
     version: Callable[[], str | None]
     node: NodeIdentity = field(default_factory=NodeIdentity)

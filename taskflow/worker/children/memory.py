@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 import psutil
 
-from taskflow.worker.loop_thread import LoopThread
+from taskflow.worker.repeating_thread import RepeatingThread
 
 log = logging.getLogger("taskflow.node")
 OUT_OF_MEMORY: Final = "out of memory"
@@ -35,7 +35,7 @@ class Children(Protocol):
     def kill_child(self, pid: int, *, grace: float = 0, reason: str) -> bool: ...
 
 
-class MemoryWatch(LoopThread):
+class MemoryWatch(RepeatingThread):
     """Compares each child's resident memory with a limit, ten times a second while it executes a run.
 
     A child counts with its descendants and the rest of its process group. With more than one process, pages that they

@@ -11,7 +11,7 @@ from taskflow.broker.queues import is_subtask_queue, parse_queue
 from taskflow.store import operations
 from taskflow.worker.attempt.insist import insist
 from taskflow.worker.attempt.runtime import Runtime
-from taskflow.worker.loop_thread import LoopThread
+from taskflow.worker.repeating_thread import RepeatingThread
 
 log = logging.getLogger("taskflow.node")
 PATIENCE_SECONDS: Final = 1.0
@@ -19,7 +19,7 @@ PATIENCE_SECONDS: Final = 1.0
 _EVERY: Final = 0.5
 
 
-class Serving(LoopThread):
+class Serving(RepeatingThread):
     """Compares twice a second the queues that the node takes from with those that the store has for it.
 
     Args:

@@ -20,7 +20,7 @@ from celery.worker import state
 from taskflow.worker.children.exits import ChildExit, exit_status, kill_leftovers, signal_group
 from taskflow.worker.children.guard import Guard
 from taskflow.worker.children.node_pool import NodePool, PoolObserver
-from taskflow.worker.children.stop import executing_child, read_messages, standstill
+from taskflow.worker.children.standstill import executing_child, read_messages, standstill
 
 __all__ = ["ChildExit", "ChildWatch"]
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from taskflow.worker.coroutines.runs import AsyncRuns
-from taskflow.worker.loop_thread import LoopThread
+from taskflow.worker.repeating_thread import RepeatingThread
 
 log = logging.getLogger("taskflow.node")
 BLOCKED_SECONDS: Final = 1.0
@@ -40,7 +40,7 @@ class CoroutineExecutor:
         self._runs.interrupt_all(grace)
 
 
-class LoopWatch(LoopThread):
+class LoopWatch(RepeatingThread):
     """Logs the stack of what blocks the loop for more than a second, because it stops every other run of the node."""
 
     def __init__(self, runs: AsyncRuns) -> None:

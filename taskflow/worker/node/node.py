@@ -18,9 +18,9 @@ from taskflow.store.operations.operation import Operation
 from taskflow.worker.attempt.claimed import LEAVING, STOPPED
 from taskflow.worker.attempt.insist import insist
 from taskflow.worker.attempt.runtime import Runtime
-from taskflow.worker.loop_thread import LoopThread
 from taskflow.worker.node.departure import Departure
 from taskflow.worker.node.pulse import Pulse
+from taskflow.worker.repeating_thread import RepeatingThread
 
 log = logging.getLogger("taskflow.node")
 _REASONS: Final = {"cancel": CANCELED, "timeout": TIMED_OUT}
@@ -55,7 +55,7 @@ class Node:
         self._capacity = capacity
         self._executor = executor
         self._shards = range(runtime.settings.shards)
-        self._threads: list[LoopThread] = []
+        self._threads: list[RepeatingThread] = []
         settings = runtime.settings
         self._departure = Departure(settings.shutdown_grace, settings.cancel_grace, executor.interrupt_all)
 

@@ -10,14 +10,14 @@ from taskflow.store import operations
 from taskflow.store.keys import inbox_of_node
 from taskflow.store.operations.nodes import InboxEntry, inbox_entry
 from taskflow.worker.attempt.runtime import Runtime
-from taskflow.worker.loop_thread import LoopThread
+from taskflow.worker.repeating_thread import RepeatingThread
 
 log = logging.getLogger("taskflow.node")
 _PAUSE_SECONDS: Final = 0.2
 _FAILURE_PAUSE_SECONDS: Final = 1.0
 
 
-class Pulse(LoopThread):
+class Pulse(RepeatingThread):
     """Renews the lease every heartbeat. Between two heartbeats it waits for inbox messages, which act at once.
 
     Args:

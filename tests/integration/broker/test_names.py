@@ -8,7 +8,7 @@ from kombu.connection import Connection
 from kombu.transport.redis import Transport as KombuTransport
 
 from taskflow.broker.celery_app import prepare_worker
-from taskflow.broker.logs import hide_payload_values
+from taskflow.broker.log_filter import hide_payload_values
 from taskflow.broker.queues import QueueName, celery_queue, dedicated_queue, parse_queue, shared_queue, subtask_queue
 from taskflow.broker.redis_transport import Transport
 from taskflow.broker.same_server import is_same_server

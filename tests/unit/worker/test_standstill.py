@@ -9,7 +9,7 @@ from typing import Any
 from celery.concurrency.asynpool import ResultHandler
 from kombu.asynchronous import Hub
 
-from taskflow.worker.children.stop import read_messages
+from taskflow.worker.children.standstill import read_messages
 
 
 def framed(message: object) -> bytes:

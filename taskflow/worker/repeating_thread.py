@@ -4,7 +4,7 @@ import threading
 from abc import ABC, abstractmethod
 
 
-class LoopThread(ABC):
+class RepeatingThread(ABC):
     """A daemon thread that repeats ``turn``, with a pause after each, until it is stopped.
 
     An error never ends the thread: ``handle_error`` logs it and chooses the pause after it.

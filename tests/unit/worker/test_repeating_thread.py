@@ -2,12 +2,12 @@
 
 import threading
 
-from taskflow.worker.loop_thread import LoopThread
+from taskflow.worker.repeating_thread import RepeatingThread
 
 LONG = 3600.0
 
 
-class Recorder(LoopThread):
+class Recorder(RepeatingThread):
     """Records what is called; its first turn fails."""
 
     def __init__(self, first_pause: float = 0.0) -> None:
