@@ -11,6 +11,8 @@ CODE := $(wildcard taskflow workers tests examples benchmarks scripts)
 export RUFF_CACHE_DIR := .venv/.cache/ruff
 export XDG_CACHE_HOME := $(CURDIR)/.venv/.cache
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+# Tests start some thousand Python processes; each would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
