@@ -47,9 +47,9 @@ def perform(shard: int, entry: str, shards: int) -> Steps[None]:
     left = [(shard, entry)]
     while left:
         shard, entry = left.pop()
-        for shard in range(shards):
-            canceled = yield from _cancel_children(entry.removeprefix(_CANCEL_CHILDREN), shard)
-            left += [(shard, effect_of_cancel(child)) for child in canceled]
+        for shard_of_children in range(shards):
+            canceled = yield from _cancel_children(entry.removeprefix(_CANCEL_CHILDREN), shard_of_children)
+            left += [(shard_of_children, effect_of_cancel(child)) for child in canceled]
         yield [(operations.nodes.drop_effect(entry), shard)]
 
 

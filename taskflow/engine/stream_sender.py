@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from taskflow.errors import StoreUnavailableError, TaskflowError
+from taskflow.errors import StaleClaimError, StoreUnavailableError, TaskflowError
 from taskflow.seams.streams import StreamAddress
 from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.streams import StreamLimits, append_items
@@ -88,6 +88,15 @@ class QueuedWriter:
         self.size -= size
         return taken
 
+    def put_back(self, documents: Sequence[bytes]) -> None:
+        """Put items that were not written in front of those that have gathered since."""
+        self.gathered.extendleft(reversed(documents))
+        self.size += sum(map(len, documents))
+
+    def has_newer_claim_than(self, claim: int) -> bool:
+        """Whether the run's code has read a newer claim since, so that a write under the old one was only late."""
+        return self.claim is not None and self.claim() > claim
+
     def _raise_refusal(self) -> None:
         if self.refusal is not None:
             self._is_refusal_raised = True
@@ -141,16 +150,18 @@ class StreamSender:
                 ]
             results = self._write(writers, appends)
             with self._changed:
-                for writer, result in zip(writers, results, strict=True):
-                    self._written(writer, result)
+                for writer, documents, result in zip(writers, taken, results, strict=True):
+                    self._written(writer, documents, result)
 
     def _next(self) -> list[QueuedWriter]:
         while not self._queue:
             self._changed.wait()
         return [self._queue.popleft() for _ in range(min(len(self._queue), _STREAMS_A_WRITE))]
 
-    def _written(self, writer: QueuedWriter, result: object) -> None:
-        if isinstance(result, Exception):
+    def _written(self, writer: QueuedWriter, documents: Sequence[bytes], result: object) -> None:
+        if isinstance(result, StaleClaimError) and writer.has_newer_claim_than(result.claim):
+            writer.put_back(documents)
+        elif isinstance(result, Exception):
             writer.refusal = result
             writer.gathered.clear()
             writer.size = 0

@@ -1,6 +1,7 @@
 """Replay, reschedule, subscribe and bulk on real nodes, with the store as broker and with RabbitMQ."""
 
 import asyncio
+import contextlib
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from taskflow import (
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.models import Run
 from taskflow.store import operations
+from taskflow.store.wire import shard_of_run
 from tests.conftest import StartFleet
 from tests.projects.fleet_tasks import Nap, echo, flaky, heavy, sleep
 from tests.support.fleet import Fleet
@@ -221,6 +223,19 @@ def test_a_paused_queue_holds_a_batch_back(start_fleet: StartFleet, valkey: Redi
     assert {handle.status() for handle in made.runs()} == {RunStatus.QUEUED}
     queues.resume("task/t-echo")
     assert [result.output for result in made.results(20)] == [1, 2]
+
+
+def test_a_cancel_leaves_no_effect_on_any_shard(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """An effect that stays makes the upkeep of its shard look for work without a pause."""
+    fleet = start_fleet(valkey.url, shards=3)
+    made = [echo.trigger(1, delay=60, queue=f"q{number}").id for number in range(10)]
+    assert {shard_of_run(run_id) for run_id in made} == {0, 1, 2}
+    assert all(runs.cancel(run_id) for run_id in made)
+    with contextlib.closing(valkey.client()) as client:
+        left = [
+            client.execute_command("EXISTS", f"{fleet.flow.store.config.base(shard)}:effects") for shard in range(3)
+        ]
+    assert left == [0, 0, 0]
 
 
 def new_child(fleet: Fleet, parent_id: str) -> str:

@@ -77,6 +77,22 @@ def test_what_is_put_before_the_code_has_read_the_claim_of_a_resume_is_written(
     assert items(one_bench, place) == [b"1", b"2", b"3"]
 
 
+def test_a_write_that_was_late_is_repeated_under_the_claim_that_the_code_has_read_since(
+    one_bench: Bench, make_writer: Make
+) -> None:
+    """An append may be under way for so long that the run waits and goes on twice meanwhile."""
+    place = executing(one_bench)
+    first = place.claim or 0
+    second = resumed(one_bench, place)
+    third = resumed(one_bench, place._replace(claim=second))
+    claims = iter([first])
+    writer = make_writer(place, lambda: next(claims, third))
+    writer.put(b"1")
+    writer.put(b"2")
+    writer.flush()
+    assert items(one_bench, place) == [b"1", b"2"]
+
+
 def test_what_a_lost_run_tells_is_refused(one_bench: Bench, make_writer: Make) -> None:
     """Once, and again for every later item; what has gathered is dropped."""
     place = executing(one_bench)

@@ -168,6 +168,8 @@ class LiveRun:
                 try:
                     self._send(self._sink.writer, self._outgoing[0])
                 except (StaleClaimError, RunNotFoundError) as stale:
+                    if isinstance(stale, StaleClaimError) and self.identity.claim > stale.claim:
+                        continue  # the write was late: the code has read newer claims since
                     log.info("run.unreported: %s", stale)
                     self._outgoing.clear()
                     return

@@ -133,6 +133,16 @@ def test_under_a_stale_claim_nothing_is_said_about_others_either(sink: ReportSin
     assert sink.sink.sent == []
 
 
+def test_a_write_that_was_late_is_repeated_under_the_claim_that_the_code_has_read_since(sink: ReportSink) -> None:
+    """A flush may be under way for so long that the run waits and goes on twice meanwhile."""
+    sink.sink.fail = [StaleClaimError("run_me", 2, "STALE")]
+    with sink.reports.attempt(ME):
+        metadata.set("a", 1).parent.increment("b")
+        tags.add("x")
+    assert sink.sink.metadata == {"run_me": {"a": 1}, "run_parent": {"b": 1}}
+    assert sink.sink.tags == ["x"]
+
+
 def test_impossible_metadata_is_refused_at_the_call_and_leaves_no_trace(live: LiveRun) -> None:
     """The line that is wrong is the one that raises, with the remedy."""
     metadata.set("text", "x").set("a", 1)
