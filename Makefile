@@ -31,7 +31,7 @@ store: setup services ## Run the tests of the store's operations, on Valkey and 
 
 # One worker has RabbitMQ, one PostgreSQL; a test that a busy machine failed runs again (tests/support/second_run.py).
 test: check services ## Run everything: the checks, then the whole suite on real servers
-	@$(VENV_PYTHON) -m pytest -p tests.support.second_run -n $(WORKERS) --dist loadgroup
+	@$(VENV_PYTHON) -m pytest -p tests.support.second_run -n $(WORKERS) --dist worksteal
 
 slow-machine: setup services ## Run the integration tests with CPU (0.2) of a processor, or TESTS="tests/faults"
 	@scripts/slow-machine $(or $(CPU),0.2) $(VENV_PYTHON) -m pytest $(or $(TESTS),tests/integration)

@@ -8,7 +8,7 @@ import pytest
 
 from taskflow.embedded import EmbeddedStore, ensure_store
 from tests.support.fleet import ROOT, Fleet
-from tests.support.one_worker import group_by_server, name_group, without_group
+from tests.support.one_worker import dear_server, in_one_worker
 from tests.support.open_sockets import origins_of, record_origins
 from tests.support.servers import Fsync, RabbitServer, RedisServer, Server, find_rabbitmq, find_redis7, find_valkey
 
@@ -21,24 +21,16 @@ _SUITES = {"unit", "store", "history", "integration", "properties", "faults", "t
 MakeServer = Callable[..., RedisServer]
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups
+@pytest.hookimpl(trylast=True)  # behind pytest-randomly
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with the name of its folder, and group those that share a dear server."""
+    """Mark each test with the name of its folder, and let those that share a dear server follow each other."""
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here):
             folder = item.path.relative_to(here).parts[0]
             if folder in _SUITES:
                 item.add_marker(folder)
-        group_by_server(item)
-        name_group(item)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Report a test under the id by which it can be run again."""
-    if hasattr(report, "node"):  # it comes from a worker of a parallel run
-        report.nodeid = without_group(report.nodeid)
+    items[:] = in_one_worker(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -111,7 +103,7 @@ def redis7(redis7_server: RedisServer) -> RedisServer:
 @pytest.fixture
 def rabbitmq(request: pytest.FixtureRequest, rabbitmq_server: RabbitServer) -> RabbitServer:
     """A running RabbitMQ whose ``url`` names a new virtual host."""
-    assert request.node.get_closest_marker("xdist_group"), "no parameter says RabbitMQ: another worker would start one"
+    assert dear_server(request.node), "no parameter says RabbitMQ: another worker would start one"
     rabbitmq_server.start()
     rabbitmq_server.fresh_vhost()
     return rabbitmq_server

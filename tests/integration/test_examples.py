@@ -20,8 +20,6 @@ from tests.support.processes import spawn, stop_group, tail
 from tests.support.servers import HOST, RedisServer, find_valkey, free_port
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.xdist_group("examples")  # one worker of a parallel run starts the sites
-
 ROOT = Path(__file__).parents[2]
 SITES = {
     "flask": ["-m", "flask", "--app", "examples.flask_app.app", "run", "--host", HOST, "--port", "{port}"],

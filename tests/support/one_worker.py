@@ -1,39 +1,29 @@
-"""One worker of a parallel run for the tests that need a server which is dear to start."""
-
-import re
+"""The order of tests in which one worker of a parallel run gets those that need a server which is dear to start."""
 
 import pytest
-from _pytest.nodeid import NodeId
 
 SERVERS = {"rabbitmq": "rabbitmq_server", "postgresql": "postgres_server"}
 """The value of the parameter that selects a server, and the fixture that starts it once in each worker."""
 
 
-def group_by_server(item: pytest.Item) -> None:
-    """Have one worker execute all tests with the same dear server, with pytest-xdist's ``--dist loadgroup``.
-
-    A virtual machine of Erlang's in each of four workers costs more than the tests that use it. All other tests are
-    free: a worker takes the next one when it has finished one.
-    """
+def dear_server(item: pytest.Item) -> str | None:
+    """Return which dear server a test needs, by its fixtures or by a parameter that names the server."""
     if not isinstance(item, pytest.Function):
-        return
+        return None
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     values = {str(value).lower() for value in parameters.values()}
-    for server, fixture in SERVERS.items():
-        if fixture in item.fixturenames or server in values:
-            item.add_marker(pytest.mark.xdist_group(server))
+    needed = (server for server, fixture in SERVERS.items() if fixture in item.fixturenames or server in values)
+    return next(needed, None)
 
 
-def name_group(item: pytest.Item) -> None:
-    """Append the test's group to its id, by which ``--dist loadgroup`` schedules.
+def in_one_worker(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Order the tests so that the first worker begins with all of RabbitMQ's and the second with all of PostgreSQL's.
 
-    pytest-xdist 3.8 does the same to an attribute that pytest 9.2 does not have any more, so that it groups nothing.
+    ``--dist worksteal`` gives each worker an equal part of the order, and an idle worker takes from the end of the
+    longest part. So another worker starts RabbitMQ only when nothing else is left to do.
     """
-    marker = item.get_closest_marker("xdist_group")
-    if marker is not None and getattr(item.config.option, "loadgroup", False):
-        item._id = NodeId.parse(f"{item.nodeid}@{marker.args[0]}")  # pyright: ignore[reportPrivateUsage] # no public way
-
-
-def without_group(test: str) -> str:
-    """Return a test's id as pytest knows it: without the group (``test_it[rabbitmq]@rabbitmq``)."""
-    return re.sub(r"(@\w+)+$", "", test)
+    needs = [dear_server(item) for item in items]
+    first, second = ([item for item, need in zip(items, needs, strict=True) if need == server] for server in SERVERS)
+    free = [item for item, need in zip(items, needs, strict=True) if need is None]
+    begin = max(0, len(items) // workers - len(first)) if workers > 1 else len(free)
+    return [*first, *free[:begin], *second, *free[begin:]]
