@@ -19,7 +19,7 @@ from taskflow.store.sync_store import Store
 _PAUSE_SECONDS: Final = 0.2
 
 
-class StoreStreamEngine:
+class StreamEngine:
     """Implements ``seams.streams.StreamEngine``."""
 
     def __init__(self, store: Store, loop: Callable[[], Loop], limits: StreamLimits) -> None:
