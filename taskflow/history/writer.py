@@ -47,8 +47,8 @@ class Writer:
         """Write a batch in one transaction. A row changes only for a revision above its own.
 
         Raises:
-            HistoryUnavailableError: The database did not answer, or knows no position of the shard (it is a new one);
-                nothing was written.
+            HistoryUnavailableError: The database did not answer, or is new and has no position of the shard. Nothing
+                was written.
             RefusedError: A value is not possible there.
         """
         with self._database.writing() as connection:
