@@ -21,7 +21,7 @@ from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.history import query
 from taskflow.history.database import Database, database_url
 from taskflow.history.rows import Rows, rows_of
-from taskflow.history.writer import RUNS, Batch, Writer
+from taskflow.history.writer import RUNS, RowBatch, Writer
 from taskflow.models import RunStatus
 from taskflow.settings import Settings
 from taskflow.store.operations.encoding import instant
@@ -58,7 +58,7 @@ def fill(database: Database, count: int) -> None:
     writer.set_position(0, 0, is_complete=True)
     began = time.perf_counter()
     for start in track(range(0, count, PER_BATCH), f"writing {count:,} runs"):
-        writer.write(Batch(list(_some(start, min(count, start + PER_BATCH)))), 0)
+        writer.write(RowBatch(list(_some(start, min(count, start + PER_BATCH)))), 0)
     console.print(f"written: {count / (time.perf_counter() - began):,.0f} runs/s")
     if database.is_sqlite:
         writer.tidy()

@@ -99,7 +99,7 @@ if TYPE_CHECKING:
     from taskflow.app import TaskFlow
     from taskflow.settings import Settings
 else:
-    # To declare a task takes neither: they are loaded by the first verb, or when somebody names them.
+    # Declaring a task needs neither. The first verb loads them, or the first use of their names.
     _LATER: Final = {"TaskFlow": "taskflow.app", "Settings": "taskflow.settings"}
 
     def __getattr__(name: str) -> object:

@@ -45,7 +45,7 @@ from taskflow.worker.node.version import code_version
 from taskflow.worker.repeating_thread import RepeatingThread
 
 HISTORY_HOLD: Final = timedelta(days=30)
-"""How long the store keeps a finished run that has not reached the history. What has, leaves after the retention."""
+"""Time for which the store keeps a finished run that is not in the history yet. Others leave after the retention."""
 
 
 class TaskFlow:
@@ -53,8 +53,8 @@ class TaskFlow:
 
     Args:
         settings: Default: read from ``TASKFLOW_*``.
-        tasks: Modules that declare tasks, imported at once, besides ``settings.tasks``. A module named ``init``
-            beside the first one is imported before them.
+        tasks: Modules that declare tasks, imported at once, in addition to ``settings.tasks``. A module named
+            ``init`` next to the first one is imported before them.
         registry: The declared tasks. Default: those of the process.
 
     Raises:
@@ -84,7 +84,7 @@ class TaskFlow:
         )
         limit = self.settings.payload_limit
         self.planner = Planner(registry, self.presets, self.settings.shards, limit, known, self.large_values)
-        self.planner.limits()  # refuses contradictions
+        self.planner.limits()  # raises if declarations contradict each other
         self.lookup = Lookup(self.settings)
         self.engine = Engine(
             self.planner,
@@ -112,7 +112,7 @@ class TaskFlow:
             return cls._default
 
     def set_default(self) -> Self:
-        """Make this the app that verbs use, and its Celery app the default one where the process has no other."""
+        """Make this the app that verbs use, and its Celery app the default one if the process has no other."""
         become_default(self.celery)
         with TaskFlow._lock:
             TaskFlow._default = self
@@ -139,9 +139,9 @@ class TaskFlow:
         self.publisher.close()
 
     def stop_embedded_store(self) -> bool:
-        """End the project's embedded store; its data stays. Returns False when a server of your own is used.
+        """Stop the project's embedded store; its data stays. Returns False when another server is configured.
 
-        It outlives every process of the project otherwise, so that they share it.
+        Otherwise the store outlives every process of the project, so that they share it.
         """
         self.close()
         return self.settings.redis_url is None and stop_store(self.settings.home)
@@ -182,10 +182,10 @@ class TaskFlow:
         return AsyncStore(self._store_config(), self.publisher, self._on_ended, partial(in_scope, NOWHERE))
 
     def _on_ended(self, run_ids: Sequence[str]) -> None:
-        """Honour the canvas of runs that a node has ended. Elsewhere a node's upkeep does it, within milliseconds."""
+        """Perform the canvas of runs that this node ended. For others a node's upkeep does it, within milliseconds."""
         node = self._node.node
         if node.is_child:
-            self._canvas.perform(run_ids)  # before the child is given another run, or ends
+            self._canvas.perform(run_ids)  # before the child gets another run, or ends
         elif node.id:
             self._canvas.perform_soon(run_ids)
 
@@ -219,11 +219,11 @@ class TaskFlow:
         if new.large:
             self.large_values.write(new.large)
         shard = shard_of_queue(new.queue, self.settings.shards)
-        # On the node's hub, which must not wait; and the message's producer has gone on long ago.
+        # Without waiting for replicas, because this is the node's hub, and the message's producer does not wait.
         return self.store.run(operations.making.trigger_run(new, needs_replicas=False), shard=shard)[0]
 
     def _services(self, node_id: str) -> list[RepeatingThread]:
-        # A history in a file may be one of several: what this one does not know, another host's may.
+        # A history in a file may be one of several: a run that is missing here may be in another host's.
         is_only_one = (self.settings.database_url or "sqlite").startswith(("none", "postgres"))
         grace = GRACE if is_only_one else max(GRACE, self.settings.history_retention)
         sweep = ObjectSweep(self.store, self.large_values, self.lookup, grace)
@@ -245,7 +245,7 @@ class TaskFlow:
         ]
 
     def _declare(self) -> None:
-        """Keep every declared task's template and every queue's limit in the store, as a worker that starts does."""
+        """Write every declared task's template and every queue's limit to the store, as a starting worker does."""
         templates = {task.id: self._template(task.id) for task in self.registry}
         limits = self.planner.limits()
         for task in self.registry:

@@ -26,7 +26,7 @@ class RunStatus(StrEnum):
 
     @property
     def is_finished(self) -> bool:
-        """Whether the status is final: no final status ever changes."""
+        """Whether the status is final. A final status never changes."""
         return not TRANSITIONS[self]
 
     @property
@@ -62,7 +62,7 @@ TRANSITIONS: Final[Mapping[RunStatus, frozenset[RunStatus]]] = {
     RunStatus.EXPIRED: frozenset(),
     RunStatus.TIMED_OUT: frozenset(),
 }
-"""The legal transitions. EXECUTING to QUEUED is an attempt that was lost or interrupted and starts again at once."""
+"""The legal transitions. EXECUTING to QUEUED: the attempt was lost or interrupted, and the run starts again at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,10 @@ class QueueState:
         queued: Runs that may start and wait for a slot or a worker.
         delayed: Delayed and retrying runs.
         pending_version: Runs whose task or queue no worker has registered yet.
-        concurrency_limit: The limit that counts: the override, else the declared one.
+        concurrency_limit: The effective limit: the override, else the declared one.
         declared_limit: The limit that the code declares.
-        rate_limit: Starts a period, e.g. ``"10/60s"``.
-        paused_at: When it was paused, None when it is not paused.
+        rate_limit: Starts per period, for example ``"10/60s"``.
+        paused_at: The time of the pause, None when it is not paused.
     """
 
     name: str
@@ -95,7 +95,7 @@ class QueueState:
 
     @property
     def is_paused(self) -> bool:
-        """Whether no more of its runs start."""
+        """Whether it is paused, so that its runs do not start."""
         return self.paused_at is not None
 
 
@@ -111,7 +111,7 @@ class AttemptOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ErrorCause:
-    """An error that led to another: the other one was raised from it, or while it was handled."""
+    """An error that led to another, which was raised from it or while it was handled."""
 
     type: str
     message: str
@@ -119,7 +119,7 @@ class ErrorCause:
 
 @dataclass(frozen=True, slots=True)
 class RunError:
-    """The error that user code raised, or why the attempt ended without one. ``causes``: the nearest first."""
+    """The error that user code raised, or the reason for an end without one. ``causes``: nearest first."""
 
     type: str
     message: str
@@ -180,7 +180,7 @@ class Run:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the run has ended, in whatever way."""
+        """Whether the run has ended."""
         return self.status.is_finished
 
     @property
@@ -201,7 +201,7 @@ class BatchStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BatchError:
-    """The error of an item of a batch that became no run. ``type`` is its class, ``index`` the item's, from 0."""
+    """The error of a batch's item that did not become a run. ``type`` is its class, ``index`` the item's, from 0."""
 
     index: int
     task_id: str
@@ -225,11 +225,11 @@ class Batch:
     """A batch: its record in the store at one moment.
 
     Attributes:
-        status: PENDING while its items are written; ABORTED when that was given up, or no item became a run;
-            PARTIAL_FAILED while runs are alive and some items became none; else PROCESSING, then COMPLETED.
-        item_count: Number of its items; while PENDING, of those that are written.
-        run_ids: The runs in the order of their items, without the items that became none. Items with one idempotency
-            key are one run, which is listed for each.
+        status: PENDING while its items are written; ABORTED when writing was given up, or no item became a run;
+            PARTIAL_FAILED while runs are alive and some items did not become one; else PROCESSING, then COMPLETED.
+        item_count: Number of its items; while PENDING, of the items written so far.
+        run_ids: The runs in the order of their items, without the items that did not become one. Items with one
+            idempotency key are one run, which is listed for each.
         progress: Counts each run once.
     """
 
@@ -244,7 +244,7 @@ class Batch:
 
     @property
     def run_count(self) -> int:
-        """How many runs it has; items with one idempotency key share one."""
+        """Number of its runs; items with one idempotency key share one."""
         return self.progress.total
 
 

@@ -77,7 +77,7 @@ class Settings(BaseSettings):
         timedelta(seconds=30), description="Within which a node that was asked to stop finishes or interrupts its runs."
     )
     pending_version_timeout: timedelta = Field(
-        timedelta(days=1), description="How long a run may wait for a worker that knows its task and queue."
+        timedelta(days=1), description="How long a run may wait for a worker that registers its task and queue."
     )
     stream_items: int = Field(100_000, ge=1, description="Items that one stream of a run may hold.")
     stream_bytes: int = Field(32_000_000, ge=1, description="Bytes of JSON that one stream of a run may hold.")
@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     waiting_limit: int | None = Field(
         None,
         ge=1,
-        description="By how many processes a process node grows for runs that wait. Default: what the memory holds.",
+        description="Extra child processes that a node may start while children wait. Default: what the memory holds.",
     )
     machines: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="Machine presets of the project: name to vCPU and GB, as JSON."
@@ -117,7 +117,7 @@ class Settings(BaseSettings):
     )
     @classmethod
     def _read_seconds(cls, value: object) -> object:
-        """Take the text of an environment variable for seconds when it is a number; pydantic reads ISO 8601 itself."""
+        """Read the text of an environment variable as seconds if it is a number. Pydantic itself reads ISO 8601."""
         try:
             return float(value) if isinstance(value, str) else value
         except ValueError:

@@ -58,7 +58,7 @@ def make_celery(
 
 
 class _App(Celery):
-    """Celery with the run store as its result backend, whatever CELERY_RESULT_BACKEND says."""
+    """Celery with the run store as its result backend. ``CELERY_RESULT_BACKEND`` is ignored."""
 
     backend_cls = "taskflow.broker.result_backend:RunBackend"
     is_run_task: Callable[[str], bool]

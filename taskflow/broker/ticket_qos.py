@@ -13,7 +13,7 @@ from taskflow.broker.messages import ticket_from_headers
 logger = logging.getLogger(__name__)
 
 
-class TakenTicket(dict[str, Any]):
+class UnackedTicket(dict[str, Any]):
     """A ticket's message as kombu delivers it, with its list and its text, so that it can be put back unchanged."""
 
     __slots__ = ("key", "text")
@@ -44,7 +44,7 @@ class TicketQoS(redis.QoS):
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Record a delivered message."""
-        append = virtual.QoS.append if isinstance(message._raw, TakenTicket) else redis.QoS.append
+        append = virtual.QoS.append if isinstance(message._raw, UnackedTicket) else redis.QoS.append
         append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
@@ -71,22 +71,22 @@ class TicketQoS(redis.QoS):
         self._delivered.clear()
         tickets: dict[str, list[str | bytes]] = {}
         for message in delivered.values():
-            if isinstance(message._raw, TakenTicket):
+            if isinstance(message._raw, UnackedTicket):
                 tickets.setdefault(message._raw.key, []).append(message._raw.text)
         try:
             for key, texts in tickets.items():
                 self.channel.put_back(key, texts)
             for tag, message in reversed(delivered.items()):
-                if not isinstance(message._raw, TakenTicket):
+                if not isinstance(message._raw, UnackedTicket):
                     self.restore_by_tag(tag, client)
         except self.channel.connection_errors:
             # Plain messages stay in `unacked` until their visibility timeout; upkeep publishes the tickets again.
             logger.warning("broker.not_put_back", extra={"messages": len(delivered)}, exc_info=True)
 
-    def _ticket(self, delivery_tag: str) -> TakenTicket | None:
+    def _ticket(self, delivery_tag: str) -> UnackedTicket | None:
         message = self._delivered.get(delivery_tag)
         raw = None if message is None else message._raw
-        return raw if isinstance(raw, TakenTicket) else None
+        return raw if isinstance(raw, UnackedTicket) else None
 
 
 def put_back_copy(message: Any) -> bool:
@@ -95,7 +95,7 @@ def put_back_copy(message: Any) -> bool:
     Returns:
         Whether it was put back. False when the broker is away, or the message came over another transport.
     """
-    if not isinstance(message._raw, TakenTicket):
+    if not isinstance(message._raw, UnackedTicket):
         return False
     try:
         message.channel.put_back(message._raw.key, [message._raw.text])
@@ -107,4 +107,4 @@ def put_back_copy(message: Any) -> bool:
 def read_message(key: str, text: str | bytes) -> dict[str, Any]:
     """Return a message of a list as kombu delivers it. A ticket also has its text and its list."""
     message: dict[str, Any] = loads(bytes_to_str(text))
-    return message if ticket_from_headers(message.get("headers")) is None else TakenTicket(message, key, text)
+    return message if ticket_from_headers(message.get("headers")) is None else UnackedTicket(message, key, text)

@@ -32,7 +32,7 @@ class RunInfo:
 
 @dataclass(frozen=True, slots=True)
 class AttemptInfo:
-    """This try of the function. ``number`` counts from 1; ``is_last`` says that no retry follows a failure."""
+    """This try of the function. ``number`` counts from 1; ``is_last``: a failure is not retried."""
 
     number: int
     started_at: datetime

@@ -98,9 +98,9 @@ def _plan(of_all: tuple[Hook, ...], own: tuple[Hook, ...]) -> HookPlan:
     hooks: dict[HookKind, tuple[Hook, ...]] = {}
     for kind in HOOK_KINDS:
         both = (*own, *of_all) if kind == "catch_error" else (*of_all, *own)
-        found = tuple(hook for hook in both if hook.kind == kind)
-        if found:
-            hooks[kind] = found
+        of_kind = tuple(hook for hook in both if hook.kind == kind)
+        if of_kind:
+            hooks[kind] = of_kind
     return HookPlan(hooks)
 
 

@@ -112,7 +112,7 @@ def _is_uncallable(value: object) -> bool:
 
 
 def _code_of(function: Callable[..., object]) -> Callable[..., object]:
-    """Return the function whose code tells whether a call makes a coroutine or generator: of an object, its class's."""
+    """Return the function whose code a call executes; for a callable object, ``__call__`` of its class."""
     has_code = hasattr(function, "__code__") or inspect.ismethod(function) or hasattr(function, "func")  # a partial
     return function if has_code else type(function).__call__
 

@@ -31,7 +31,7 @@ class TaskDefinition:
         wants: Which of ``ctx``, ``init`` and ``signal`` the function takes, by name.
         source_file: The file of its function; ``source_line`` is the line there.
         durable: Whether its runs keep a journal.
-        suspend_after: How long its runs wait in memory; None: as the setting says.
+        suspend_after: How long its runs wait in memory; None: the setting.
     """
 
     id: str

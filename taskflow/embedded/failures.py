@@ -44,7 +44,7 @@ def _repair(home: Path, binary: Path, log: str) -> str:
     named = re.search(r"append only file (\S+\.incr\.aof)", log)
     if named is None:
         return ""
-    # The log suggests the manifest instead, but Valkey 9.1's checker does not know the base file that 9.1 writes.
+    # The log suggests the manifest instead, but Valkey 9.1's checker rejects the base file that 9.1 writes.
     damaged = home / DATA / "appendonlydir" / named[1]
     command = f"exec -a valkey-check-aof {quote_word(str(binary))} --fix {quote_word(str(damaged))}"
     return f"To repair it (what follows the damage is lost): `bash -c {quote_word(command)}`. "

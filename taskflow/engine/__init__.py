@@ -1,1 +1,1 @@
-"""The engine behind every verb: triggers, looks up, cancels, and waits for results."""
+"""The engine behind every verb: it triggers, looks up and cancels runs, and waits for their results."""

@@ -1,6 +1,6 @@
-"""What Celery's results and canvas need of the store, by plain verbs: runs, and what is kept besides them.
+"""The store as Celery's results and canvas use it: runs, and the records that Celery keeps in addition.
 
-Celery's ids are its own: an id may be no run yet (its message was not adopted), or never become one (a plain task's).
+A Celery id is not always that of a run: its message may not be adopted yet, or it may belong to a plain Celery task.
 """
 
 import contextlib
@@ -25,11 +25,11 @@ from taskflow.store.wire import shard_of_queue
 log = logging.getLogger("taskflow.canvas")
 REVOKED = RunError("Canceled", "Revoked through Celery")
 HOLD: Final = timedelta(seconds=5)
-"""How long one process has a canvas for itself before another tries it again."""
+"""Time that one process has for a canvas before another may take it."""
 
 
 class RunRecords:
-    """Reads runs and keeps Celery's own records. Every method may raise ``StoreUnavailableError``."""
+    """Reads runs and keeps the records of Celery. Every method may raise ``StoreUnavailableError``."""
 
     def __init__(self, store: Store, results: ResultListener, lookup: Lookup, large_values: LargeValues) -> None:
         self._store = store
@@ -40,13 +40,13 @@ class RunRecords:
     def find(self, run_id: str) -> Run | None:
         """Return a run, None when the store has none of this id."""
         try:
-            found = self._store.run_for(run_id, operations.runs.read_run(run_id))
+            run = self._store.run_for(run_id, operations.runs.read_run(run_id))
         except RunNotFoundError:
             return None
-        return self._large_values.resolved(found)
+        return self._large_values.resolved(run)
 
     def find_old(self, run_id: str) -> Run | None:
-        """Return a run that has left the store for the history, None when it has none either or does not answer."""
+        """Return a run from the history, None when the history does not have it or does not answer."""
         try:
             return self._large_values.resolved(self._lookup.retrieve(run_id))
         except RunNotFoundError:
@@ -64,10 +64,10 @@ class RunRecords:
         return True
 
     def wait(self, is_ready: Callable[[], bool], task_id: str, timeout: float | None) -> bool:
-        """Wait until ``is_ready()``: asked at first, whenever the id's end is heard of, and every 5 s.
+        """Wait until ``is_ready()``, which is called at first, at every notice of the id's end, and every 5 s.
 
         Returns:
-            False when the time is over.
+            False when the time has passed.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._results.watching(task_id) as ended:
@@ -80,29 +80,29 @@ class RunRecords:
         return True
 
     def keep(self, kind: Kind, value_id: str, value: str, *, is_awaited: bool = False) -> None:
-        """Keep a JSON text for the retention time; "" forgets it."""
+        """Keep a JSON text for the retention time; "" deletes it. ``is_awaited`` wakes those who wait for a result."""
         kept = operations.canvas.keep_value(kind, value_id, value, is_awaited=is_awaited)
         self._store.run(kept, shard=self._shard(value_id))
 
     def kept(self, kind: Kind, value_id: str) -> str | None:
-        """Return what is kept, None for nothing."""
+        """Return the text that is kept, None when there is none."""
         return self._store.run(operations.canvas.read_value(kind, value_id), shard=self._shard(value_id))
 
     def size_chord(self, group_id: str, size: int) -> None:
-        """Tell how many members a chord has, before its last member can end."""
+        """Write the number of members of a chord, before its last member can end."""
         self._store.run(operations.canvas.size_chord(group_id, size), shard=self._shard(group_id))
 
     def add_chord_part(self, group_id: str, task_id: str, part: bytes) -> list[bytes] | None:
-        """Count a member that ended. Returns all parts when the chord's body is to be applied now."""
+        """Count a member that has ended. Returns all parts when the caller is to apply the body of the chord now."""
         added = operations.canvas.add_chord_part(group_id, task_id, part)
         return self._store.run(added, shard=self._shard(group_id))
 
     def close_chord(self, group_id: str) -> None:
-        """Remember that a chord's body was applied."""
+        """Record that a chord's body was applied."""
         self._store.run(operations.canvas.close_chord(group_id), shard=self._shard(group_id))
 
     def claim_canvas(self, run_id: str) -> EndedRun | None:
-        """Take a finished run's canvas for ``HOLD``, None when another has it or there is none (any more)."""
+        """Take a finished run's canvas for ``HOLD``, None when another process has it or there is none (any more)."""
         try:
             ended = self._store.run_for(run_id, operations.canvas.claim_canvas(run_id, HOLD))
         except RunNotFoundError:
@@ -110,11 +110,11 @@ class RunRecords:
         return ended and replace(ended, output=self._large_values.load(ended.output))
 
     def take_left_canvas(self, shard: int) -> list[str]:
-        """Return runs whose canvas nobody honoured; they come up again after ``HOLD``."""
+        """Take, for ``HOLD``, the runs whose canvas no process has performed."""
         return self._store.run(operations.canvas.take_canvas(HOLD), shard=shard)
 
     def drop_canvas(self, run_id: str) -> None:
-        """Remember that a run's canvas was honoured."""
+        """Record that a run's canvas was performed."""
         with contextlib.suppress(RunNotFoundError):
             self._store.run_for(run_id, operations.canvas.drop_canvas(run_id))
 

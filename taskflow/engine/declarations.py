@@ -1,4 +1,4 @@
-"""Which tasks the store knows from this process (ticket template, hooks), and the operation that tells it."""
+"""Declarations of this process's tasks (ticket template, final hooks) in the store, before their first trigger."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,19 +9,19 @@ from taskflow.store.operations.operation import Operation
 
 
 class Declarations:
-    """Remembers what was declared. ``missing`` are the tasks whose template the store has lost since."""
+    """Remembers the tasks that were declared. ``missing`` are those whose template the store has lost since."""
 
     def __init__(
         self, template: Callable[[str], str], has_final_hooks: Callable[[str], bool], known: KnownTasks
     ) -> None:
-        """Know how a task's template is made, and whether it has final hooks; learn whether workers know it."""
+        """Take the functions that describe a task. ``known`` receives the tasks that workers have registered."""
         self._known = known
         self._template = template
         self._has_final_hooks = has_final_hooks
         self._made: set[tuple[str, int]] = set()
 
     def needed(self, task_id: str, shard: int, missing: set[str]) -> Operation[int] | None:
-        """Return the operation to execute before a run of the task is triggered, if any."""
+        """Return the operation that must precede a trigger of the task, if any."""
         is_made = (task_id, shard) in self._made and task_id not in missing
         if is_made or self._known.is_foreign(task_id):
             return None
@@ -36,6 +36,6 @@ class Declarations:
         return replace(declare, read=read)
 
     def made(self, task_id: str, shard: int, missing: set[str]) -> None:
-        """Say that the operation was executed."""
+        """Record that the operation was executed."""
         self._made.add((task_id, shard))
         missing.discard(task_id)

@@ -33,7 +33,7 @@ def effect_of_cancel(run_id: str) -> str:
 
 
 def shard_of_effect(run_id: str, shards: int) -> int | None:
-    """Return the shard on which a run's entry is, None for an adopted run of several shards: upkeep finds the entry."""
+    """Return the shard of a run's entry, None for an adopted run that may be on several: upkeep finds that entry."""
     candidates = locate(run_id, shards)
     return candidates[0] if len(candidates) == 1 else None
 

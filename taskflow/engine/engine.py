@@ -15,7 +15,7 @@ from taskflow.engine.nodes import NodeEngine
 from taskflow.engine.queues import QueueEngine
 from taskflow.engine.results import ResultListener
 from taskflow.engine.runs import RunEngine
-from taskflow.engine.streams import StoreStreamEngine
+from taskflow.engine.streams import StreamEngine
 from taskflow.engine.subscriptions import EventListener
 from taskflow.engine.tokens import TokenEngine
 from taskflow.objects.address import is_address
@@ -50,7 +50,7 @@ class Engine:
         self.queues = QueueEngine(store, loop)
         self.tokens = TokenEngine(store, loop, retention, planner.payload_limit)
         self.batches = BatchEngine(planner, store, self.results, loop, declarations, lookup)
-        self.streams = StoreStreamEngine(store, loop, stream_limits)
+        self.streams = StreamEngine(store, loop, stream_limits)
         self.nodes = NodeEngine(store)
         self.logs = RunLogs(store, lookup)
 

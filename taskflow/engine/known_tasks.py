@@ -1,4 +1,4 @@
-"""Which tasks a trigger may be sure of: workers have registered them. What it is not sure of, the store looks up."""
+"""The tasks that workers are known to have registered. The store looks up all others at each trigger."""
 
 import logging
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ log = logging.getLogger("taskflow.trigger")
 
 @dataclass(frozen=True, slots=True)
 class Doubts:
-    """What a trigger does not know, for the script that makes its run.
+    """The questions of a trigger that the script which makes the run answers.
 
     Attributes:
-        parts: ``task`` and ``queue``: whether a worker has registered them.
-        foreign: What the task's code would say and the trigger did not choose, when the code is not here.
+        parts: ``task``, ``queue`` or both: has a worker registered them?
+        foreign: Options that neither the trigger nor code in this process has chosen: the worker's declaration counts.
         patience: How long the run may be PENDING_VERSION.
     """
 
@@ -29,9 +29,9 @@ class Doubts:
 
 
 class KnownTasks:
-    """The tasks of this process, those of others, and which of them workers are known to have registered.
+    """The tasks of this process and of others, and those that workers are known to have registered.
 
-    What is known once stays so: the store forgets no task.
+    A registered task stays registered, because the store does not delete tasks.
     """
 
     def __init__(self, registry: Registry, patience: timedelta = timedelta(days=1)) -> None:
@@ -41,7 +41,7 @@ class KnownTasks:
         self._foreign: dict[str, TaskDefinition] = {}
 
     def task(self, task_id: str) -> TaskDefinition:
-        """Return the task declared under an id, or a stand-in for one whose code only workers have.
+        """Return the task with an id, or a stand-in if only workers have its code.
 
         Raises:
             DefinitionError: That can't be the id of a task.
@@ -56,15 +56,15 @@ class KnownTasks:
         return self._foreign[task_id]
 
     def is_foreign(self, task_id: str) -> bool:
-        """Whether its code is not here."""
+        """Whether the code of the task is not in this process."""
         return task_id in self._foreign and task_id not in self._registry
 
     def confirm(self, task_id: str) -> None:
-        """A worker has registered this task."""
+        """Record that a worker has registered this task."""
         self._registered.add(task_id)
 
     def doubts(self, task_id: str, options: TriggerOptions, *, is_queue_declared: bool) -> Doubts | None:
-        """Return what is to be looked up for a run, None when nothing is."""
+        """Return the questions that the store must answer for a run, None when there are none."""
         is_registered = task_id in self._registered
         if is_registered and is_queue_declared:
             return None
@@ -74,7 +74,7 @@ class KnownTasks:
 
 def _open(options: TriggerOptions) -> str:
     chosen = {
-        "executor": None,  # never the trigger's to choose
+        "executor": None,  # a trigger never chooses it
         "machine": options.machine,
         "queue": options.queue,
         "max_attempts": options.max_attempts,

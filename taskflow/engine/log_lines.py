@@ -1,4 +1,4 @@
-"""The log lines and spans of a run, from the history and, behind what that has, from the store's stream of events."""
+"""The log lines and spans of a run, first from the history, then from the store's stream of events."""
 
 import json
 import time
@@ -17,18 +17,18 @@ from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_run
 
 _LINGER_SECONDS: Final = 2.0
-"""How long after a run's end more lines may come: those of a crash come late."""
+"""Time after a run's end in which more lines may come, because those of a crash come late."""
 _BLOCK_MS: Final = 500
 _KINDS: Final = ("log", "span")
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line that a run has logged, or a span that has ended: level SPAN, its time and error behind its name.
+    """A line that a run has logged, or a span that has ended: its level is SPAN, its message has the time and error.
 
     Attributes:
-        sequence: (claim, number of the line under it): lines may be told twice, and are shown once.
-        fields: What was given besides the text.
+        sequence: (claim, number of the line under it). A line that is in the stream twice is shown once.
+        fields: Values that were logged in addition to the text.
     """
 
     at: datetime
@@ -75,9 +75,9 @@ class RunLogs:
             entries = self._store.read_stream(EVENTS, last, shard=shard, block_ms=_BLOCK_MS if follow else None)
             for last_read, fields in entries:
                 last = last_read.decode()
-                found = pairs(fields)
-                if found["run"].decode() == run_id and found["kind"].decode() in _KINDS:
-                    yield found["value"].decode()
+                event = pairs(fields)
+                if event["run"].decode() == run_id and event["kind"].decode() in _KINDS:
+                    yield event["value"].decode()
             if entries:
                 continue
             if not follow or (ended_at is not None and time.monotonic() - ended_at > _LINGER_SECONDS):
@@ -93,30 +93,30 @@ class RunLogs:
 
 
 def _line(value: str) -> LogLine | None:
-    told: Any = json.loads(value)
-    if not isinstance(told, dict):
+    document: Any = json.loads(value)
+    if not isinstance(document, dict):
         return None
-    found: dict[str, Any] = told  # pyright: ignore[reportUnknownVariableType] - any JSON
-    if "span" in found:
-        found |= _span_shown(found)
+    line: dict[str, Any] = document  # pyright: ignore[reportUnknownVariableType] - any JSON
+    if "span" in line:
+        line |= _span_shown(line)
     return LogLine(
-        at=datetime.fromtimestamp(found.get("time", 0) / 1000, UTC),
-        level=str(found.get("level", "INFO")),
-        logger=str(found.get("logger", "")),
-        message=str(found.get("message", "")),
-        attempt=int(found.get("attempt", 0)),
-        sequence=(int(found.get("claim", 0)), int(found.get("seq", 0))),
-        fields=dict(found.get("fields") or {}),
+        at=datetime.fromtimestamp(line.get("time", 0) / 1000, UTC),
+        level=str(line.get("level", "INFO")),
+        logger=str(line.get("logger", "")),
+        message=str(line.get("message", "")),
+        attempt=int(line.get("attempt", 0)),
+        sequence=(int(line.get("claim", 0)), int(line.get("seq", 0))),
+        fields=dict(line.get("fields") or {}),
     )
 
 
-def _span_shown(told: dict[str, Any]) -> dict[str, Any]:
-    """Return how a span looks as a line, at its end."""
-    error = f", ended by {told['error']}" if told.get("error") else ""
-    took = float(told.get("ms", 0))
+def _span_shown(span: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of the line that shows a span that has ended."""
+    error = f", ended by {span['error']}" if span.get("error") else ""
+    took = float(span.get("ms", 0))
     return {
         "level": "SPAN",
         "logger": "taskflow.logger",
-        "time": told.get("time", 0) + took,
-        "message": f"{told.get('message', '')} ({took:g} ms{error})",
+        "time": span.get("time", 0) + took,
+        "message": f"{span.get('message', '')} ({took:g} ms{error})",
     }

@@ -1,4 +1,4 @@
-"""Look runs up where they are: the store has the living and the newest, the history all that it was told of."""
+"""Look runs up. The store has live and recent runs; the history has every run that has reached it."""
 
 import os
 import threading
@@ -20,7 +20,7 @@ _PAGE: Final = 1000
 
 
 class Lookup:
-    """The history as the verbs need it. Opened at the first use; blocking."""
+    """The history, as verbs use it. It opens at the first use and blocks."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -37,52 +37,52 @@ class Lookup:
         return reader is not None and reader.is_ready()
 
     def retrieve(self, run_id: str) -> Run:
-        """Return a run that the store does not have any more.
+        """Return a run that is not in the store any more.
 
         Raises:
-            RunNotFoundError: Nor has the history.
+            RunNotFoundError: The run is not in the history either.
             HistoryUnavailableError: The history's database did not answer.
         """
         reader = self._reader()
-        found = reader.retrieve(run_id) if reader else None
-        if found is None:
+        run = reader.retrieve(run_id) if reader else None
+        if run is None:
             raise RunNotFoundError(run_id)
-        return found
+        return run
 
     def end(self, run_id: str) -> tuple[RunStatus, bytes, RunError | None]:
-        """Return how a run ended that the store does not have any more: status, output as stored, error.
+        """Return the end of a run that is not in the store any more: status, output as stored, error.
 
         Raises:
-            RunNotFoundError: The history has none, or did not hear of its end.
+            RunNotFoundError: The history has no such run, or not its end.
             HistoryUnavailableError: The history's database did not answer.
         """
-        found = self.retrieve(run_id)
-        if not found.is_finished:
+        run = self.retrieve(run_id)
+        if not run.is_finished:
             raise RunNotFoundError(run_id)
-        output = found.output
-        return found.status, output.stored if isinstance(output, Address) else to_json(output), found.error
+        output = run.output
+        return run.status, output.stored if isinstance(output, Address) else to_json(output), run.error
 
     def events(self, run_id: str) -> "Iterator[HistoryEvent]":
-        """Yield what the history knows to have happened to a run, oldest first; nothing without a history.
+        """Yield the history's events of a run, oldest first; none without a history.
 
         Raises:
             HistoryUnavailableError: The history's database did not answer.
         """
         reader = self._reader()
         after: int | None = None
-        while reader is not None and (found := reader.events(run_id, after, _PAGE)):
-            yield from found
-            after = found[-1].position
+        while reader is not None and (events := reader.events(run_id, after, _PAGE)):
+            yield from events
+            after = events[-1].position
 
     def page(self, recent: Sequence[Run], wanted: RunFilter, limit: int, cursor: str | None) -> RunPage:
         """Return a page of runs.
 
         Args:
-            recent: The store's newest runs. On the first page they stand for what the history has not been told yet;
-                without a history they are all there is.
+            recent: The store's newest runs. They complete the first page, because they may not have reached the history
+                yet. Without a history the page consists of them.
 
         Raises:
-            RunFilterError: The cursor or a condition is not possible, or only in a history that there is none of.
+            RunFilterError: The cursor or a condition is not possible, or it needs a history and there is none.
             HistoryUnavailableError: The history's database did not answer.
         """
         reader = self._reader()
@@ -98,24 +98,24 @@ class Lookup:
         return merged(RunPage(()), recent, wanted, limit)
 
     def all(self, wanted: RunFilter) -> list[Run]:
-        """Return all runs of the history for which a filter holds, none when there is no history.
+        """Return all runs of the history that match a filter; none without a history.
 
         Raises:
-            RunFilterError: A condition is not possible, or only in a history that there is none of.
+            RunFilterError: A condition is not possible, or it needs a history and there is none.
             HistoryUnavailableError: The history's database did not answer.
         """
         page = self.page((), wanted, _PAGE, None)
-        found = [*page]
+        runs = [*page]
         while page.cursor is not None:
             page = self.page((), wanted, _PAGE, page.cursor)
-            found += page
-        return found
+            runs += page
+        return runs
 
     def address(self) -> str:
-        """Return where the history is, without a password.
+        """Return the history's address, without a password.
 
         Raises:
-            HistoryUnavailableError: It did not answer.
+            HistoryUnavailableError: The history's database did not answer.
         """
         reader = self._reader()
         return reader.address() if reader else "none"
@@ -137,10 +137,10 @@ class Lookup:
 
 
 def merged(page: RunPage, recent: Sequence[Run], wanted: RunFilter, limit: int) -> RunPage:
-    """Return the first page as the store knows it: its runs stand for those of the history, which may be older news."""
+    """Return the first page. The store's record of a run replaces that of the history, which may be older."""
     known = {run.id for run in recent}
     runs = [run for run in page if run.id not in known] + [run for run in recent if matches(run, wanted)]
-    if page.cursor is not None:  # behind its last run there are others that the page does not show
+    if page.cursor is not None:  # runs older than the last of the page are for the next page
         end = _place(page[-1])
         runs = [run for run in runs if _place(run) >= end]
     runs.sort(key=_place, reverse=True)
@@ -153,7 +153,7 @@ def merged(page: RunPage, recent: Sequence[Run], wanted: RunFilter, limit: int) 
 
 
 def matches(run: Run, wanted: RunFilter) -> bool:
-    """Whether a run of the store's list is one of those that are wanted. Not asked for ``only_in_history``."""
+    """Whether a run of the store's list matches a filter that is not ``only_in_history``."""
     same = (
         (wanted.queue, run.queue),
         (wanted.machine, run.machine),
@@ -164,7 +164,7 @@ def matches(run: Run, wanted: RunFilter) -> bool:
         (wanted.is_test, run.is_test),
     )
     return (
-        all(value is None or value == found for value, found in same)
+        all(value is None or value == actual for value, actual in same)
         and (not wanted.statuses or run.status in wanted.statuses)
         and (not wanted.tasks or run.task_id in wanted.tasks)
         and (not wanted.tags or bool(set(wanted.tags) & set(run.tags)))
@@ -174,7 +174,7 @@ def matches(run: Run, wanted: RunFilter) -> bool:
 
 
 def only_in_history(wanted: RunFilter) -> bool:
-    """Whether a condition is about something that the store's list does not say."""
+    """Whether a filter has a condition on a field that the store's list does not have."""
     return (wanted.error, wanted.version, wanted.schedule) != (None, None, None)
 
 

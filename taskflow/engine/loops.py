@@ -1,4 +1,4 @@
-"""What belongs to one event loop: its store and its listeners, made at the first verb and closed with the loop."""
+"""Store and listeners of an event loop, made at the first verb and closed with the loop."""
 
 import asyncio
 import contextlib
@@ -25,16 +25,16 @@ class Loop:
 
 
 class Loops:
-    """Finds what belongs to the running event loop."""
+    """Finds the store and listeners of the running event loop."""
 
     def __init__(self, make_async_store: Callable[[], AsyncStore]) -> None:
-        """Know how a store is made."""
+        """Take the function that makes a store."""
         self._make_async_store = make_async_store
         self._known: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Loop] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def current(self) -> Loop:
-        """Return what belongs to the running event loop."""
+        """Return the store and listeners of the running event loop."""
         loop = asyncio.get_running_loop()
         with self._lock:
             known = self._known.get(loop)
@@ -42,7 +42,7 @@ class Loops:
                 store = self._make_async_store()
                 closing = _close_with_loop(store)
                 with contextlib.suppress(StopIteration):
-                    closing.__anext__().send(None)  # to its yield, which the loop now knows of
+                    closing.__anext__().send(None)  # runs it to its yield, so that the loop finishes it at its own end
                 known = Loop(
                     store, AsyncResultListener(store), AsyncEventListener(store), AsyncNotices(store.config), closing
                 )

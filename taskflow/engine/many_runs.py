@@ -13,7 +13,7 @@ from taskflow.engine.declarations import Declarations
 from taskflow.engine.effects import PARENT_CANCELED, effect_of_cancel, perform
 from taskflow.engine.lookup import Lookup, matches, only_in_history
 from taskflow.engine.new_run import Planner
-from taskflow.engine.round_trips import Blocking, Steps, Write, checked, found
+from taskflow.engine.round_trips import Blocking, Steps, Write, checked, result_of_shards
 from taskflow.errors import RunNotFoundError, TaskflowError
 from taskflow.models import Run, RunError
 from taskflow.store import operations
@@ -27,13 +27,13 @@ CANCELED_BY_USER: Final = RunError("Canceled", "Canceled by user")
 
 
 class ManyRuns:
-    """Many runs a write. ``missing`` are the tasks whose template the caller's store has lost."""
+    """Verbs on many runs, many in one write. ``missing`` are the tasks whose template the caller's store has lost."""
 
     def __init__(self, planner: Planner, declarations: Declarations, lookup: Lookup) -> None:
         self._planner, self._declarations, self._lookup = planner, declarations, lookup
 
     def find(self, where: RunFilter) -> Steps[list[Run]]:
-        """Return all the runs for which a filter holds, newest first."""
+        """Return all runs that match a filter, newest first."""
         old = yield Blocking(partial(self._lookup.all, where))
         return _newest([*old, *(yield from self.search(where))])
 
@@ -57,7 +57,7 @@ class ManyRuns:
         return action
 
     def search(self, where: RunFilter) -> Steps[list[Run]]:
-        """Return all the runs of the store for which a filter holds, in no order."""
+        """Return all runs of the store that match a filter, unordered."""
         if only_in_history(where):
             return []
         finals = {status.is_finished for status in where.statuses} or {True, False}
@@ -79,7 +79,7 @@ class ManyRuns:
         return runs
 
     def replay(self, run_ids: Sequence[str], missing: set[str]) -> Steps[list[str | TaskflowError]]:
-        """Make a new run like each of some others. Returns its id for each, or why there is none."""
+        """Make a new run like each of the runs. Returns the new id of each, or its error."""
         records = yield from self._each(run_ids, operations.runs.read_run)
         plans = yield Blocking(partial(self._plans, run_ids, records))  # it reads the history and large payloads
         return (yield from self._replays(plans, missing))
@@ -88,7 +88,7 @@ class ManyRuns:
         return [self._planned(run_id, record) for run_id, record in zip(run_ids, records, strict=True)]
 
     def _kept(self, run_id: str, record: Run | TaskflowError) -> Run | TaskflowError:
-        """Return the record of the history where the store has none (any more)."""
+        """Return the record, or that of the history if the store does not have the run (any more)."""
         if not isinstance(record, RunNotFoundError):
             return record
         try:
@@ -97,7 +97,7 @@ class ManyRuns:
             return error
 
     def _replays(self, plans: Sequence[NewRun | TaskflowError], missing: set[str]) -> Steps[list[str | TaskflowError]]:
-        """Return the new run's id for each, or why there is none."""
+        """Return the new run's id of each, or its error."""
         news = [new for new in plans if isinstance(new, NewRun)]
         needed = {(new.task_id, self._planner.shard(new)) for new in news}
         declared = [(self._declarations.needed(*where, missing), where[1]) for where in needed]
@@ -110,7 +110,7 @@ class ManyRuns:
         return [each if isinstance(each, TaskflowError) else each[0] for each in results]
 
     def _planned(self, run_id: str, result: Run | TaskflowError) -> NewRun | TaskflowError:
-        """Plan a run like another: what its trigger fixed for that one time (key, delay, ttl, ...) is not copied."""
+        """Plan a run like another, without the options that hold for one trigger only (key, delay, ttl, ...)."""
         record = self._kept(run_id, result)
         if isinstance(record, TaskflowError):
             return record
@@ -133,7 +133,7 @@ class ManyRuns:
             return error
 
     def _cancels(self, run_ids: Sequence[str], action: BulkAction) -> Steps[list[str]]:
-        """Cancel runs. Returns those whose children, or whose whereabouts, need more than one look."""
+        """Cancel runs. Returns canceled runs, children among them, whose own children must still be canceled."""
         results = yield from self._each(run_ids, lambda run_id: operations.runs.cancel_run(run_id, CANCELED_BY_USER))
         canceled = [run_id for run_id, result in zip(run_ids, results, strict=True) if result is True]
         failures = [
@@ -149,7 +149,7 @@ class ManyRuns:
         ]
         count = len(shards)
         parents = [run_id for index, run_id in enumerate(named) if any(children[index * count : (index + 1) * count])]
-        grandchildren = [child for found in children for child in found]
+        grandchildren = [child for of_shard in children for child in of_shard]
         yield [
             (operations.nodes.drop_effect(effect_of_cancel(run_id)), shard_of_run(run_id) or 0)
             for run_id in named
@@ -158,7 +158,7 @@ class ManyRuns:
         return [*parents, *grandchildren]
 
     def _each(self, run_ids: Sequence[str], make: Callable[[str], Operation[Any]]) -> Steps[list[Any]]:
-        """Execute one operation for each run, wherever it is; returns results and errors in their order."""
+        """Execute one operation for each run, on its shard. Returns results and errors in the order of the runs."""
         shard_sets = [locate(run_id, self._planner.shards) for run_id in run_ids]
         results = iter(
             (
@@ -169,7 +169,7 @@ class ManyRuns:
                 ]
             )
         )
-        return [found([next(results) for _ in shards]) for shards in shard_sets]
+        return [result_of_shards([next(results) for _ in shards]) for shards in shard_sets]
 
 
 def _started(kind: BulkKind, run_ids: Sequence[str]) -> tuple[BulkAction, list[Sequence[str]]]:
@@ -188,5 +188,5 @@ def _count(action: BulkAction, run_ids: Sequence[str], results: Sequence[str | T
 
 
 def _newest(runs: Sequence[Run]) -> list[Run]:
-    known = {run.id: run for run in runs}  # the store's word, which comes last, counts
+    known = {run.id: run for run in runs}  # the record of the store comes last and replaces that of the history
     return sorted(known.values(), key=lambda run: (run.created_at, run.id), reverse=True)

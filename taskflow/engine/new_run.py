@@ -25,7 +25,7 @@ _SHOWN: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """What planning a run needs to know besides the task."""
+    """Plans new runs. Its fields are what a plan needs in addition to the task."""
 
     registry: Registry
     presets: Mapping[str, MachineSpec]
@@ -99,7 +99,7 @@ class Planner:
         return shard_of_queue(new.queue, self.shards) if named is None else named
 
     def _queue(self, definition: TaskDefinition, chosen: str | Queue | None) -> tuple[str, QueueLimits, bool]:
-        """Return a run's queue, its limits, and whether it is declared here: then its limits go along."""
+        """Return a run's queue, its limits, and whether this process declares the queue."""
         if isinstance(chosen, Queue) and chosen.name:
             return chosen.name, chosen.limits, True
         if isinstance(chosen, str) and chosen != definition.queue.name:
@@ -113,12 +113,12 @@ class Planner:
         Raises:
             DefinitionError: Two tasks declare one queue with different limits.
         """
-        found: dict[str, QueueLimits] = {}
+        limits_of: dict[str, QueueLimits] = {}
         for task in self.registry:
             name, limits = task.queue_name, task.queue.limits
-            known = found.setdefault(name, limits)
+            known = limits_of.setdefault(name, limits)
             if known.are_none:
-                found[name] = limits
+                limits_of[name] = limits
             elif not limits.are_none and limits != known:
                 remedy = f"Declare the queue once, QUEUE = Queue({name!r}, concurrency_limit=...), and give it to both."
                 option, one, other = next(_differences(known, limits))
@@ -128,10 +128,10 @@ class Planner:
                     value=other,
                     remedy=remedy,
                 )
-        return found
+        return limits_of
 
     def _large(self, run_id: str, document: bytes, debounce: Debounce | None) -> LargeValue | None:
-        """Return the payload if it is to be an object. One that may become another run's stays in the record."""
+        """Return the payload if it must be an object. One that debounce may move to another run stays in the record."""
         if debounce is not None and debounce.mode == "trailing":
             return None
         return self.large_values.planned(run_id, "payload", document)
@@ -148,7 +148,7 @@ class Planner:
 
 
 def _new_id(shard: int, waiter: Waiter | None) -> str:
-    if waiter is not None and waiter.is_durable:  # the same again when a crash came between the wait and its run
+    if waiter is not None and waiter.is_durable:  # a crash between the wait and its run repeats the trigger: same id
         return derived_run_id(shard, waiter.text)
     return new_run_id(shard)
 
@@ -166,5 +166,5 @@ def _tags(declared: tuple[str, ...], given: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _beginning(document: bytes) -> str:
-    """Return what Flower shows of a large payload."""
+    """Return the beginning of a large payload, for Flower."""
     return document[:_SHOWN].decode(errors="ignore") + "..."

@@ -45,11 +45,11 @@ class QueueEngine:
         await self._loop().store.run(control_queue(_checked(queue), command, limit), shard=self._shard(queue))
 
     def control_environment(self, command: Literal["pause", "resume"]) -> None:
-        """Pause or resume everything."""
+        """Pause or resume the environment."""
         drive(self._store, self._control_environment(command))
 
     async def acontrol_environment(self, command: Literal["pause", "resume"]) -> None:
-        """Pause or resume everything."""
+        """Pause or resume the environment."""
         await adrive(self._loop().store, self._control_environment(command))
 
     def environment(self) -> QueueState:
@@ -73,7 +73,7 @@ class QueueEngine:
         for shard in range(self._shards):
             yield control_queue("", command), shard
             cursor = "0" if command == "resume" else ""
-            while cursor:  # every queue starts the runs that may start now
+            while cursor:  # so that every queue starts the runs that may start now
                 cursor, _ = yield operations.nodes.sweep_slots(cursor), shard
                 cursor = "" if cursor == "0" else cursor
 

@@ -1,7 +1,7 @@
-"""Wait for runs to finish: neither one blocked connection per waiter nor a poll loop.
+"""Wait for runs to finish, with neither one blocked connection per waiter nor a poll loop.
 
-A waiter follows the stream of finished runs, looks at the run's record once it follows, and looks again every
-5 seconds because the capped stream may have lost the entry.
+A waiter follows the stream of finished runs. It reads the run's record once it follows, and again every 5 seconds,
+because the capped stream may have lost the entry.
 """
 
 import asyncio
@@ -37,18 +37,18 @@ class ResultListener:
 
     @contextlib.contextmanager
     def watching(self, run_id: str) -> Generator[threading.Event]:
-        """Hold an event that is set whenever the end of an id is written, also of an id that is not a run yet."""
+        """Hold an event that is set whenever the end of an id is written, also of an id that is not yet a run's."""
         ended = threading.Event()
         with self._follower.following(run_id, lambda _: ended.set()):
             self._follower.listen(range(self._store.config.shards))
             yield ended
 
     def wait(self, run_id: str, timeout: timedelta | None) -> Result:
-        """Return how a run ended.
+        """Wait for the end of a run and return its result.
 
         Raises:
             RunNotFoundError: No such run.
-            ResultTimeoutError: Not finished in time.
+            ResultTimeoutError: The run has not ended in time.
             StoreUnavailableError: The store did not answer.
         """
         deadline = _Deadline(run_id, timeout)
@@ -72,7 +72,7 @@ class AsyncResultListener:
         self._follower = AsyncStreamFollower(store, FINISHES, _NAME)
 
     async def wait(self, run_id: str, timeout: timedelta | None) -> Result:
-        """Return how a run ended. See ``ResultListener.wait``."""
+        """Wait for the end of a run and return its result. See ``ResultListener.wait``."""
         deadline = _Deadline(run_id, timeout)
         result = await self._look(run_id)
         if result[0].is_finished:
@@ -99,7 +99,7 @@ class _Deadline:
         """Return how many seconds to wait before looking again.
 
         Raises:
-            ResultTimeoutError: The time is over.
+            ResultTimeoutError: The time has passed.
         """
         if self._end is None or self._timeout is None:
             return LOOK_AGAIN_SECONDS

@@ -43,12 +43,12 @@ class Twins:
 
 
 Step = Write | list[Write] | OnRun | Blocking | Twins
-"""What a verb does next. A list of writes is one round trip; its result is a list of results and errors."""
+"""The next step of a verb. A list of writes is one round trip; its result is a list of results and errors."""
 Steps = Generator[Step, Any, T]
 
 
 def drive(store: Store, steps: Steps[T]) -> T:
-    """Execute the steps of a verb, and return what the verb returns."""
+    """Execute the steps of a verb, and return the verb's result."""
     try:
         step = next(steps)
         while True:
@@ -99,8 +99,8 @@ async def _aexecute(store: AsyncStore, step: Step) -> Any:
     return await (asyncio.to_thread(step.call) if isinstance(step, Blocking) else step.awaited())
 
 
-def found(results: list[Any]) -> Any:
-    """Return the result of the one shard that has the run of an operation sent to several; or the error."""
+def result_of_shards(results: list[Any]) -> Any:
+    """Return the result of the one shard that has the run, when an operation was sent to several; or the error."""
     known = [each for each in results if not (isinstance(each, TaskflowError) and names_no_run(each))]
     return known[0] if known else results[0]
 

@@ -1,4 +1,4 @@
-"""The engine behind ``Task`` and ``runs``. A run's record is in the store, later on in the history."""
+"""The engine behind ``Task`` and ``runs``. A run's record is first in the store, later in the history."""
 
 import asyncio
 import contextlib
@@ -53,7 +53,7 @@ class RunEngine:
     def trigger(
         self, task: TaskDefinition | str, payload: object, options: TriggerOptions, waiter: Waiter | None = None
     ) -> str:
-        """Make a run of a task, or of the task declared under an id, and return the run's id.
+        """Make a run of a task, given by its definition or its id, and return the run's id.
 
         The end of the run completes the waiter's item.
         """
@@ -97,11 +97,11 @@ class RunEngine:
         return await adrive(self._loop().store, self._output(run_id, timeout))
 
     def cancel(self, run_id: str) -> bool:
-        """Cancel a run. Returns False when it had ended."""
+        """Cancel a run. Returns False when it had already ended."""
         return drive(self._store, self._cancel(run_id))
 
     async def acancel(self, run_id: str) -> bool:
-        """Cancel a run. Returns False when it had ended."""
+        """Cancel a run. Returns False when it had already ended."""
         return await adrive(self._loop().store, self._cancel(run_id))
 
     def replay(self, run_id: str) -> str:
@@ -114,11 +114,11 @@ class RunEngine:
         return str(checked((await adrive(store, self._many.replay([run_id], store.missing_templates)))[0]))
 
     def reschedule(self, run_id: str, due: datetime | timedelta) -> datetime:
-        """Give a delayed run another instant to start at and return that."""
+        """Move the start of a delayed run and return the new instant."""
         return self._store.run_for(run_id, operations.runs.reschedule_run(run_id, due))
 
     async def areschedule(self, run_id: str, due: datetime | timedelta) -> datetime:
-        """Give a delayed run another instant to start at and return that."""
+        """Move the start of a delayed run and return the new instant."""
         return await self._loop().store.run_for(run_id, operations.runs.reschedule_run(run_id, due))
 
     def add_tags(self, run_id: str, tags: Sequence[str]) -> int:
@@ -130,12 +130,12 @@ class RunEngine:
         return await self._loop().store.run_for(run_id, operations.updates.add_tags(run_id, None, tags))
 
     def subscribe(self, run_id: str) -> Generator[Run]:
-        """Yield a run as it is, and after every change."""
+        """Yield a run as it is now, and after every change."""
         with contextlib.closing(self._events.subscribe(run_id)) as records:
             yield from map(self._large_values.resolved, records)
 
     async def asubscribe(self, run_id: str) -> AsyncGenerator[Run]:
-        """Yield a run as it is, and after every change."""
+        """Yield a run as it is now, and after every change."""
         async with contextlib.aclosing(self._loop().events.subscribe(run_id)) as records:
             async for run in records:
                 yield run if is_resolved(run) else await asyncio.to_thread(self._large_values.resolved, run)
@@ -149,11 +149,11 @@ class RunEngine:
         return await adrive(self._loop().store, self._list(limit, wanted, cursor))
 
     def find(self, where: RunFilter) -> Sequence[Run]:
-        """Return all the runs for which a filter holds, newest first, without payload, output and attempts."""
+        """Return all runs that match a filter, newest first, without payload, output and attempts."""
         return drive(self._store, self._many.find(where))
 
     async def afind(self, where: RunFilter) -> Sequence[Run]:
-        """Return all the runs for which a filter holds. See ``find``."""
+        """Return all runs that match a filter. See ``find``."""
         return await adrive(self._loop().store, self._many.find(where))
 
     def bulk(self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None) -> BulkAction:
@@ -175,7 +175,7 @@ class RunEngine:
         return new, self._planner.shard(new)
 
     def _is_one_step(self, new: NewRun, shard: int, missing: set[str]) -> bool:
-        """Whether a trigger is one operation, as most are. Without a generator it costs some 5% less CPU."""
+        """Whether a trigger is one operation, as most are. Such a trigger saves some 5% CPU without a generator."""
         return new.large is None and self._declarations.needed(new.task_id, shard, missing) is None
 
     def _trigger(self, new: NewRun, shard: int, missing: set[str]) -> Steps[str]:

@@ -24,7 +24,7 @@ from taskflow.store.wire import locate
 log = logging.getLogger("taskflow.run")
 MOST_GATHERED: Final = 1000
 MOST_BYTES: Final = 1_000_000
-"""The most of one stream that gathers before its caller has to wait, and the most that one write takes."""
+"""Most items and bytes of one stream that gather before the caller has to wait, and that one write takes."""
 _STREAMS_A_WRITE: Final = 100
 _PAUSE_SECONDS: Final = 0.2
 
@@ -55,14 +55,14 @@ class QueuedWriter:
         return self.size > MOST_BYTES or len(self.gathered) > MOST_GATHERED
 
     def flush(self) -> None:
-        """Return once everything is written, however long the store is away."""
+        """Return once everything is written, however long the store is unavailable."""
         written = threading.Event()
         if self._sender.when_clean(self, written.set):
             written.wait()
         self._raise_refusal()
 
     async def aflush(self) -> None:
-        """Return once everything is written, however long the store is away."""
+        """Return once everything is written, however long the store is unavailable."""
         loop = asyncio.get_running_loop()
         written = asyncio.Event()
 
@@ -117,7 +117,7 @@ class StreamSender:
         self._thread: threading.Thread | None = None
 
     def put(self, writer: QueuedWriter, document: bytes) -> None:
-        """Write an item soon, behind those that its writer has put before."""
+        """Write an item soon, after earlier items of its writer."""
         if self._pid != os.getpid():
             self._begin()
         with self._changed:
@@ -133,7 +133,7 @@ class StreamSender:
                 self._thread.start()
 
     def when_clean(self, writer: QueuedWriter, notify: Callable[[], None]) -> bool:
-        """Call ``notify`` once all items of a writer are written or refused. Returns False when they are already."""
+        """Call ``notify`` once all items of a writer are written or refused. Returns False when they already are."""
         with self._changed:
             if writer.is_queued:
                 writer.on_clean.append(notify)

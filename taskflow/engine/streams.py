@@ -19,8 +19,8 @@ from taskflow.store.sync_store import Store
 _PAUSE_SECONDS: Final = 0.2
 
 
-class StoreStreamEngine:
-    """Implements ``seams.streams.StreamEngine``."""
+class StreamEngine:
+    """Appends to streams, reads and follows them."""
 
     def __init__(self, store: Store, loop: Callable[[], Loop], limits: StreamLimits) -> None:
         self._store = store
@@ -55,12 +55,12 @@ class StoreStreamEngine:
     def read(
         self, address: StreamAddress, start: int, *, timeout: timedelta | None = None, follow: bool = True
     ) -> Generator[bytes]:
-        """Yield items from an index on; with ``follow`` those to come, until the run has ended.
+        """Yield items from an index on; with ``follow`` also later ones, until the run has ended.
 
         Raises:
             RunNotFoundError: No such run.
             StreamTimeoutError: No item came in time.
-            StoreUnavailableError: The store did not answer at first; later on it is waited for.
+            StoreUnavailableError: The store did not answer the first read. Later reads wait for it.
         """
         part = self._store.run_for(address.run_id, read_items(address, start))
         reading = _Reading(address, start, timeout)
@@ -104,7 +104,7 @@ class StoreStreamEngine:
                 await wait_for(news, reading.patience())
 
     def close(self) -> None:
-        """End the readings, and the thread that listens for them."""
+        """End all reads, and the thread that listens for them."""
         self._is_closed = True
         self._notices.close()
 

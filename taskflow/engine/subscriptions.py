@@ -1,7 +1,7 @@
 """Follow runs: yield a run's record now, and again after every change.
 
-A subscriber reads a record together with its position in the stream of events, and then takes the events behind that
-position. So it misses no change and gets none twice, however often the connection is lost in between. Where the capped
+A subscriber reads a record together with its position in the stream of events, and then takes the events after that
+position. So it misses no change and gets none twice, however often the connection is lost. Where the capped
 stream has lost events, the record shows the change up to 5 seconds later.
 """
 
@@ -71,11 +71,11 @@ class EventListener:
         self._follower.close()
 
     def subscribe(self, run_id: str) -> Generator[Run]:
-        """Yield a run as it is, and after every change.
+        """Yield a run as it is now, and after every change.
 
         Raises:
             RunNotFoundError: No such run.
-            StoreUnavailableError: The store did not answer at first; later on it is waited for.
+            StoreUnavailableError: The store did not answer the first read. Later reads wait for it.
         """
         shard = self._store.shard_of(run_id)
         events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -118,7 +118,7 @@ class AsyncEventListener:
         self._follower = AsyncStreamFollower(store, EVENTS, _NAME)
 
     async def subscribe(self, run_id: str) -> AsyncGenerator[Run]:
-        """Yield a run as it is, and after every change. See ``EventListener.subscribe``."""
+        """Yield a run as it is now, and after every change. See ``EventListener.subscribe``."""
         shard = await self._store.shard_of(run_id)
         events: asyncio.Queue[Event] = asyncio.Queue()
         with self._follower.following(run_id, lambda entry: events.put_nowait(event_of(entry.id, entry.fields))):

@@ -25,8 +25,8 @@ class TokenEngine:
     """Tokens by id. A token is on the shard that its id names.
 
     Args:
-        kept: How long a token is remembered when it is done.
-        output_limit: Bytes of JSON that a token may be completed with.
+        kept: How long the store keeps a token that is completed or timed out.
+        output_limit: Most bytes of JSON that complete a token.
     """
 
     def __init__(self, store: Store, loop: Callable[[], Loop], kept: timedelta, output_limit: int) -> None:
@@ -35,7 +35,7 @@ class TokenEngine:
         self._shards = store.config.shards
 
     def create(self, options: TokenOptions) -> tuple[str, bool]:
-        """Make a token. Returns its id and whether it is an older one with the same idempotency key."""
+        """Make a token. Returns its id and whether it is an older token with the same idempotency key."""
         return drive(self._store, self._create(options))
 
     async def acreate(self, options: TokenOptions) -> tuple[str, bool]:
@@ -43,7 +43,7 @@ class TokenEngine:
         return await adrive(self._loop().store, self._create(options))
 
     def complete(self, token_id: str, output: bytes) -> bool:
-        """Complete a token. Returns whether this call did."""
+        """Complete a token. Returns False when it was already completed or timed out."""
         return drive(self._store, self._complete(token_id, output))
 
     async def acomplete(self, token_id: str, output: bytes) -> bool:
@@ -67,7 +67,7 @@ class TokenEngine:
         return await adrive(self._loop().store, self._list(query))
 
     def wait(self, token_id: str, waiter: Waiter) -> datetime | None:
-        """Let a token complete the waiter's item. Returns when it times out."""
+        """Let a token complete the waiter's item. Returns the token's timeout."""
         return drive(self._store, self._wait(token_id, waiter))
 
     async def await_(self, token_id: str, waiter: Waiter) -> datetime | None:
@@ -88,7 +88,7 @@ class TokenEngine:
         return token_id, not is_new
 
     def _shard_of_new(self, key: IdempotencyKey | None) -> int:
-        """Return where a new token lives: where its run does; by its key, if that holds for all runs."""
+        """Return the shard of a new token: that of the run that makes it, except outside a run or with a global key."""
         context = current_context()
         shard = shard_of_run(context.run.id) if context else None
         if shard is not None and shard < self._shards and (key is None or key.scope != "global"):
@@ -131,7 +131,7 @@ class TokenEngine:
     def _list_shard(self, query: TokenQuery, shard: int) -> Steps[Sequence[tuple[int, Token]]]:
         tokens: list[tuple[int, Token]] = []
         cursor = query.cursor or operations.tokens.FIRST
-        while len(tokens) <= query.limit:  # one more than the page holds says that there is another
+        while len(tokens) <= query.limit:  # one token more than the page holds means that there is another page
             wanted = operations.tokens.list_tokens(cursor, query.limit + 1 - len(tokens), query.status, query.tags)
             cursor, more = yield wanted, shard
             tokens += more

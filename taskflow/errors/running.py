@@ -61,7 +61,7 @@ class StreamTimeoutError(TaskflowError, TimeoutError):
 
 
 class WaitError(TaskflowError, ValueError):
-    """A wait is not possible. The message says what is."""
+    """A wait is not possible. The message has a remedy."""
 
 
 class WaitTimeoutError(WaitError, TimeoutError):

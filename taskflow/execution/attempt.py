@@ -35,7 +35,7 @@ class AttemptRunner:
         payload: The stored JSON.
         stop_reason: Called when SIGTERM comes and the signal is not set. Returns ``"canceled"``, ``"timed out"``, or
             any other word when the run has not ended.
-        report: Events of the attempt besides its outcome.
+        report: Events of the attempt in addition to its outcome.
         make_waits: Makes the waits of its code; None when its code cannot wait.
         large_values: The store of large payloads and outputs; None keeps all values in the record.
         is_resumed: Whether it goes on after a wait without a process, which is not a new try.

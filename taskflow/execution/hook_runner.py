@@ -32,7 +32,7 @@ END_HOOK: Final[Mapping[RunStatus, HookKind]] = {RunStatus.COMPLETED: "on_succes
 
 @dataclass(slots=True)
 class Report:
-    """Events of an attempt besides its outcome.
+    """Events of an attempt in addition to its outcome.
 
     Attributes:
         hook_errors: Errors of hooks that changed nothing, each with the hook's name.

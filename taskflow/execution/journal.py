@@ -9,7 +9,7 @@ from pydantic_core import from_json, to_json
 
 from taskflow.definition.signal import Signal
 from taskflow.errors import AbortRun, JournalError, OutOfMemory, RetryAfter, Suspended, TaskflowError
-from taskflow.execution.journal_entries import Asked, Entry
+from taskflow.execution.journal_entries import Asked, JournalEntry
 from taskflow.execution.step_failures import failure_json
 from taskflow.seams.journal_keys import Journaling, Scope, in_scope
 
@@ -34,15 +34,15 @@ class Journal:
         self.suspend_after = suspend_after
         self.is_suspended = False
         self._stored = entries
-        self._changed: dict[str, Entry] = {}
+        self._changed: dict[str, JournalEntry] = {}
         self._unwritten: dict[str, bytes] = {}
-        self._failures: dict[str, dict[str, Entry]] = {}
+        self._failures: dict[str, dict[str, JournalEntry]] = {}
         self._delays: dict[str, int] = {}
         for key in entries:
             self._count_delay(key)
         self._mismatch: JournalError | None = None
 
-    def find(self, key: str, asked: Asked) -> Entry | None:
+    def find(self, key: str, asked: Asked) -> JournalEntry | None:
         """Return the entry of a call, None when it was not made before.
 
         Raises:
@@ -66,16 +66,16 @@ class Journal:
     def note_failure(self, key: str, asked: Asked, error: Exception) -> None:
         """Note the error of a step. It is journaled once the code goes on from it."""
         if not isinstance(error, AbortRun | RetryAfter | OutOfMemory | TaskflowError):
-            self._failures.setdefault(_path(key), {})[key] = Entry("f", asked, failure_json(error))
+            self._failures.setdefault(_path(key), {})[key] = JournalEntry("f", asked, failure_json(error))
 
-    def entry(self, key: str) -> Entry | None:
+    def entry(self, key: str) -> JournalEntry | None:
         """Return the entry of a key, None when there is none."""
         entry = self._changed.get(key)
         if entry is None and (stored := self._stored.get(key)) is not None:
-            entry = Entry.read(stored)
+            entry = JournalEntry.read(stored)
         return entry
 
-    def note(self, key: str, entry: Entry) -> None:
+    def note(self, key: str, entry: JournalEntry) -> None:
         """Add an entry to the next write."""
         self._changed[key] = entry
         self._count_delay(key)
@@ -101,7 +101,7 @@ class Journal:
         entry = self.find(key, asked)
         if entry is None:
             seed = hashlib.sha256(f"{self.run_id}\n{key}".encode()).digest()
-            entry = Entry("v", asked, to_json(make(seed)))
+            entry = JournalEntry("v", asked, to_json(make(seed)))
             self.note(key, entry)
         return from_json(entry.value)
 

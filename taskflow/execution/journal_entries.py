@@ -42,7 +42,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """One call that was made before."""
 
     state: State
@@ -50,7 +50,7 @@ class Entry:
     value: bytes
 
     @classmethod
-    def read(cls, text: bytes) -> "Entry":
+    def read(cls, text: bytes) -> "JournalEntry":
         """Parse the stored form of an entry."""
         head, _, value = text.partition(b"\n")
         kind, _, name = head.decode().partition("\t")
@@ -70,10 +70,10 @@ class Entry:
         return Wait(**document, run_ids=runs, until=datetime.fromisoformat(until) if until else None)
 
 
-def wait_entry(state: State, asked: Asked, wait: Wait | None = None) -> Entry:
+def wait_entry(state: State, asked: Asked, wait: Wait | None = None) -> JournalEntry:
     """Return the entry of a wait."""
     document = {} if wait is None else {name: value for name, value in asdict(wait).items() if value}
-    return Entry(state, asked, to_json(document) if document else b"")
+    return JournalEntry(state, asked, to_json(document) if document else b"")
 
 
 def asked_wait(request: WaitRequest) -> Asked:
@@ -81,7 +81,7 @@ def asked_wait(request: WaitRequest) -> Asked:
     return Asked(request.kind or request.what.type, request.label.replace("\n", " "))
 
 
-def step_entry(call: StepCall, value: object) -> Entry:
+def step_entry(call: StepCall, value: object) -> JournalEntry:
     """Return the entry of a step's result.
 
     Raises:
@@ -96,10 +96,10 @@ def step_entry(call: StepCall, value: object) -> Entry:
             f"The result of step {call.name!r} is {len(document):,} bytes of JSON and the limit is {LARGEST_ENTRY:,}. "
             "Store the data elsewhere and return its address."
         )
-    return Entry("s", Asked("step", call.name), document)
+    return JournalEntry("s", Asked("step", call.name), document)
 
 
-def step_value(call: StepCall, entry: Entry) -> object:
+def step_value(call: StepCall, entry: JournalEntry) -> object:
     """Return the result of a step from its entry.
 
     Raises:

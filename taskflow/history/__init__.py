@@ -1,5 +1,5 @@
-"""Runs, attempts and events in SQL: what stays after the store forgets. SQLite by default, PostgreSQL in production."""
+"""Runs, attempts and events in SQL, also after they have left the store. SQLite by default, or PostgreSQL."""
 
 import logging
 
-logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # it tells at import what it finds in itself
+logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)  # at import it logs each of its own plugins

@@ -207,7 +207,7 @@ def _engine(url: URL) -> Engine:
 def _prepare_statements(connection: Connection, *, after: int | None) -> None:
     """Make psycopg prepare the statements that write, because those repeat, and not the filters.
 
-    A prepared statement's general plan does not know how rare a filter's value is.
+    A prepared statement's general plan does not depend on how rare a filter's value is.
     """
     raw: Any = connection.connection.dbapi_connection
     raw.prepare_threshold = after

@@ -21,7 +21,7 @@ def migrate(connection: Connection) -> None:
     On PostgreSQL under an advisory lock until the transaction ends; on SQLite the transaction itself is the lock.
 
     Raises:
-        HistoryUnavailableError: A newer version has migrated the database further than this one knows.
+        HistoryUnavailableError: A newer version has migrated the database beyond the revisions of this one.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK})

@@ -35,7 +35,7 @@ _OWN: Final = frozenset(
     {"class", "test", "attempt", "claim", "attempt_started", "node", "nonce", "order", "slot", "ticket", "pid"}
     | {"reservation", "republished", "idempotency", "args", "log_lines", "log_bytes"}
 )
-"""Fields that say how a run is executed, or that other columns and tables hold."""
+"""Fields about the execution of a run, or that other columns and tables hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ class ErrorRow(Base):
 
 
 class FeedRow(Base):
-    """How far a shard's stream is in this database. No row, or not complete: rebuild it from the store."""
+    """Position up to which this database has a shard's stream. The feed rebuilds a shard without a complete row."""
 
     __tablename__ = "taskflow_feeds"
 

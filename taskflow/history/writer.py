@@ -20,7 +20,7 @@ TRIMMED: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class RowBatch:
     """The rows of one transaction.
 
     Attributes:
@@ -43,12 +43,12 @@ class Writer:
         self._database = database
         self._environment = environment
 
-    def write(self, batch: Batch, shard: int) -> None:
+    def write(self, batch: RowBatch, shard: int) -> None:
         """Write a batch in one transaction. A row changes only for a revision above its own.
 
         Raises:
-            HistoryUnavailableError: The database did not answer, or knows no position of the shard (it is a new one);
-                nothing was written.
+            HistoryUnavailableError: The database did not answer, or is new and has no position of the shard. Nothing
+                was written.
             RefusedError: A value is not possible there.
         """
         with self._database.writing() as connection:
@@ -117,12 +117,12 @@ class Writer:
         connection.execute(update(FEEDS).where(*here, FEEDS.c.position < position).values(position=position))
 
 
-def write_one_by_one(writer: Writer, batch: Batch, shard: int) -> list[tuple[str, RefusedError]]:
+def write_one_by_one(writer: Writer, batch: RowBatch, shard: int) -> list[tuple[str, RefusedError]]:
     """Write a batch that was refused run by run. Returns the ids of the runs that are refused alone, and why."""
     refused: list[tuple[str, RefusedError]] = []
     ids = dict.fromkeys([*(str(rows.run["id"]) for rows in batch.runs), *batch.gone, *(e[0] for e in batch.events)])
     for run_id in ids:
-        part = Batch(
+        part = RowBatch(
             [rows for rows in batch.runs if rows.run["id"] == run_id],
             {run_id: batch.gone[run_id]} if run_id in batch.gone else {},
             [event for event in batch.events if event[0] == run_id],
@@ -131,7 +131,7 @@ def write_one_by_one(writer: Writer, batch: Batch, shard: int) -> list[tuple[str
             writer.write(part, shard)
         except RefusedError as error:
             refused.append((run_id, error))
-    writer.write(Batch([], position=batch.position), shard)
+    writer.write(RowBatch([], position=batch.position), shard)
     return refused
 
 

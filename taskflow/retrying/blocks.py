@@ -108,8 +108,8 @@ class BlockRetry:
 
         Args:
             by_status: Strategies by status. Keys: ``429``, ``"500-599"``, ``"5xx"``, ``"50x"``, ``"all"``, or several
-                between commas; the first that fits counts. ``Retry``: its backoff. ``ResetHeader``: wait as the
-                response says. None: return the response.
+                between commas; the first that fits counts. ``Retry``: its backoff. ``ResetHeader``: wait for the
+                time in the response. None: return the response.
             connection_error: Backoff when no response comes. None: raise at once.
             timeout: Backoff when httpx's timeout passes.
             transport: Sends the requests. Default: httpx's own.

@@ -12,7 +12,7 @@ from taskflow.definition.retry import Retry
 from taskflow.errors import DefinitionError
 
 MOST_ATTEMPTS: Final = 10
-"""Most attempts of one request, whatever its rules say (Trigger.dev's)."""
+"""Most attempts of one request, whatever its rules (Trigger.dev's)."""
 ResetFormat = Literal[
     "retry_after", "unix_timestamp", "unix_timestamp_in_ms", "iso_8601", "iso_8601_duration_openai_variant"
 ]

@@ -1,1 +1,1 @@
-"""Protocols between layers: what code of a higher layer gives to code of a lower one."""
+"""Protocols and values between layers: code of a higher layer passes them to code of a lower one."""

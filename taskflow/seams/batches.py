@@ -12,11 +12,11 @@ RunEnd = tuple[RunStatus, bytes | None, RunError | None]
 
 @dataclass(frozen=True, slots=True)
 class BatchRuns:
-    """What became of the items of a batch.
+    """The runs and errors that the items of a batch became.
 
     Attributes:
-        run_ids: By item; None for one that became no run.
-        outputs: What the tasks return, by item; one for all when it is one task.
+        run_ids: By item; None for an item that did not become a run.
+        outputs: Types of the results, by item; a single one when all items are of one task.
     """
 
     batch_id: str

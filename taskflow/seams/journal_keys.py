@@ -1,4 +1,4 @@
-"""Where the calls of a durable run have their places in its journal: no I/O. The attempt that executes keeps it.
+"""Keys of a durable run's calls in its journal. No I/O: the executing attempt keeps the journal.
 
 A call's key is its number among the calls of its asyncio task, after the path of that task: ``"3"`` is the third call
 of the function itself, ``"2.1"`` the first call of the second task that the function made, by creation.
@@ -19,7 +19,7 @@ from taskflow.errors import AbortRun, DefinitionError, JournalError, RetryAfter,
 
 @dataclass(frozen=True, slots=True)
 class StepCall:
-    """One call of a step: what to do unless the journal has it."""
+    """One call of a step, to execute unless the journal has it."""
 
     name: str
     call: Callable[[], object]
@@ -28,7 +28,7 @@ class StepCall:
     is_async: bool = False
 
     def delay_after(self, error: Exception, failed: int, random: Callable[[], float]) -> timedelta | None:
-        """Return after which delay the step is tried again, None when it has failed for good."""
+        """Return the delay before the next try, None when the step has failed for good."""
         if self.retry is None or failed >= self.retry.max_attempts:
             return None
         if isinstance(error, AbortRun | StaleClaimError | JournalError):
@@ -42,7 +42,7 @@ class StepCall:
 
 
 class Journaling(Protocol):
-    """How the attempt that executes keeps its journal."""
+    """The journal of the executing attempt."""
 
     def step(self, scope: "Scope", call: StepCall) -> object:
         """Return a step's result. In ``def`` tasks."""
@@ -53,13 +53,13 @@ class Journaling(Protocol):
         ...
 
     def value(self, scope: "Scope", name: str, make: Callable[[bytes], object]) -> object:
-        """Return the JSON value that a call had the first time. ``make`` gets 32 bytes that follow from its key."""
+        """Return the JSON value that a call made the first time. ``make`` gets 32 bytes derived from its key."""
         ...
 
 
 @dataclass(slots=True)
 class Scope:
-    """One asyncio task's calls, or those of a ``def`` function."""
+    """The calls of one asyncio task, or of a ``def`` function."""
 
     journaling: Journaling
     path: str = ""
@@ -72,32 +72,32 @@ class Scope:
         return f"{self.path}{self._calls}"
 
     def branch(self) -> "Scope":
-        """Return the scope of a task that is being made here."""
+        """Return the scope of a task that the code of this one makes."""
         self._tasks += 1
         return Scope(self.journaling, f"{self.path}{self._tasks}.")
 
 
 @dataclass(frozen=True, slots=True)
 class WithinStep:
-    """Where a step's function executes: its own calls are no entries."""
+    """The scope of a step's function, whose own calls are not journaled."""
 
     name: str
 
 
 JournalScope = Scope | WithinStep | None
 NOWHERE: Final[JournalScope] = None
-"""In hooks, and where no durable run executes."""
+"""The scope of hooks, and of code outside durable runs."""
 _current: ContextVar[JournalScope] = ContextVar("taskflow_journal", default=None)
 
 
 def current_scope() -> JournalScope:
-    """Return whose calls the code that runs makes."""
+    """Return the scope of the calling code."""
     return _current.get()
 
 
 @contextmanager
 def in_scope(scope: JournalScope) -> Generator[None]:
-    """Say whose calls the code inside makes."""
+    """Set the scope of the code inside."""
     token = _current.set(scope)
     try:
         yield
@@ -106,5 +106,5 @@ def in_scope(scope: JournalScope) -> Generator[None]:
 
 
 def move_to(scope: JournalScope) -> None:
-    """Say whose calls the code of this context makes from now on."""
+    """Set the scope of the code of this context from now on."""
     _current.set(scope)

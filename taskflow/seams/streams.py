@@ -1,13 +1,13 @@
-"""Addresses of streams, and the writer that an attempt has for each. Items are JSON documents here."""
+"""Addresses and writers of streams. Items are JSON documents here."""
 
 from typing import Literal, NamedTuple, Protocol
 
 StreamKind = Literal["stream", "input"]
-"""What a run tells, and what it is told."""
+"""``stream``: items that a run appends. ``input``: items that are sent to a run."""
 
 
 class StreamAddress(NamedTuple):
-    """Which stream of which run. ``claim``: the run's own code writes, under this claim; None: others do."""
+    """The address of a stream. ``claim``: that of the run's own code when it writes; None for other writers."""
 
     run_id: str
     kind: StreamKind
@@ -16,25 +16,25 @@ class StreamAddress(NamedTuple):
 
 
 class StreamWriter(Protocol):
-    """Writes items in the background, in order, as many at a time as have gathered while the last write was under way.
+    """Writes items in the background, in order. The items that gather during a write share the next one.
 
-    All methods raise what the store has refused meanwhile: StreamError, StreamClosedError, RunNotFoundError, or
-    StaleClaimError when the claim is over.
+    All methods raise the error of an item that the store has refused: StreamError, StreamClosedError,
+    RunNotFoundError, or StaleClaimError when the claim has ended.
     """
 
     @property
     def is_dirty(self) -> bool:
-        """Whether something is not yet written."""
+        """Whether an item is not yet written, or its refusal not yet raised."""
         ...
 
     def put(self, document: bytes) -> bool:
-        """Write an item soon. Returns whether so much has gathered that ``flush`` is due."""
+        """Write an item soon. Returns whether so much has gathered that the caller must ``flush``."""
         ...
 
     def flush(self) -> None:
-        """Return when everything is written, however long the store is away."""
+        """Return once everything is written, however long the store is unavailable."""
         ...
 
     async def aflush(self) -> None:
-        """Return when everything is written, however long the store is away."""
+        """Return once everything is written, however long the store is unavailable."""
         ...

@@ -11,7 +11,7 @@ from taskflow.seams.waits import Instant
 
 @dataclass(frozen=True, slots=True)
 class TokenOptions:
-    """A token to make, checked."""
+    """Checked options of a new token."""
 
     timeout: Instant | None = None
     tags: tuple[str, ...] = ()
@@ -21,7 +21,7 @@ class TokenOptions:
 
 @dataclass(frozen=True, slots=True)
 class TokenQuery:
-    """Which tokens to list, checked."""
+    """Checked arguments of a list of tokens."""
 
     status: TokenStatus | None
     tags: Sequence[str]

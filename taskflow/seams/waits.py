@@ -1,4 +1,4 @@
-"""What waits are, for verbs and hooks: no I/O. The attempt that executes says how it waits (``Waits``)."""
+"""Waits, for verbs and hooks. No I/O: the executing attempt implements ``Waits``."""
 
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -14,18 +14,18 @@ from taskflow.models import RunError, RunStatus
 
 WaitKind = Literal["duration", "token", "task", "batch", "input"]
 SLEPT: Final = timedelta(seconds=5)
-"""Up to this long a wait is a sleep that keeps its slot, without hooks (Trigger.dev's bound)."""
+"""A wait of at most this long is a sleep that keeps its slot, without hooks (Trigger.dev's bound)."""
 Instant = datetime | timedelta
-"""When a timed wait is over: an aware instant, or a duration from the store's now."""
+"""The end of a timed wait: an aware instant, or a duration from the store's now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waiter:
-    """One item of a run's wait, which something elsewhere completes.
+    """One item of a run's wait. For example a token or another run completes it.
 
     Attributes:
-        place: The waiting run's place in its queue's order, "" when that is not known. Runs it waits for take it over.
-        is_durable: Whether the wait may be begun again: what it makes gets ids that follow from ``text``.
+        place: The waiting run's place in its queue's order, "" if unknown. Runs that it waits for inherit it.
+        is_durable: Whether a replay may begin the wait again. Its runs and batches then have ids derived from ``text``.
     """
 
     run_id: str
@@ -36,7 +36,7 @@ class Waiter:
 
     @property
     def text(self) -> str:
-        """How the store writes it."""
+        """The waiter as text in the store."""
         return f"{self.run_id}\n{self.wait}\n{self.index}"
 
     def at(self, index: int) -> "Waiter":
@@ -46,15 +46,15 @@ class Waiter:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """What a run waits for, as ``on_wait`` and ``on_resume`` hooks get it.
+    """The wait of a run, as ``on_wait`` and ``on_resume`` hooks get it.
 
     Attributes:
         type: ``"duration"``, ``"token"``, ``"task"`` (one run), ``"batch"`` (several runs), or ``"input"``.
-        until: When a duration is over; when a token times out, if it does.
-        token_id: The token waited for.
-        run_ids: The runs waited for.
+        until: The end of a duration, or the timeout of a token, if it has one.
+        token_id: The token that the run waits for.
+        run_ids: The runs that the run waits for.
         batch_id: Their batch.
-        name: The input stream waited for.
+        name: The input stream that the run waits for.
     """
 
     type: WaitKind
@@ -67,16 +67,16 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class WaitRequest:
-    """A wait on its way.
+    """A wait to begin.
 
     Attributes:
-        items: How many things must be completed.
-        due: When its one item is completed by time.
-        begin: Called when the store knows the wait: makes what completes the items, and says what the wait is then.
-            What it raises ends the wait and is raised to the run's code.
+        items: Number of items that must be completed.
+        due: The time that completes its only item.
+        begin: Called once the store has the wait. It makes the things that complete the items, for example runs, and
+            returns the description of the wait. Its error ends the wait and is raised in the run's code.
         abegin: The same in an event loop.
-        label: What a durable run's journal calls it.
-        kind: Its type, where that is known before it has begun.
+        label: Its name in a durable run's journal.
+        kind: Its type, if that is known before it begins.
     """
 
     items: int = 1
@@ -89,10 +89,10 @@ class WaitRequest:
 
 
 class Waits(Protocol):
-    """How the attempt that executes waits.
+    """The waits of the executing attempt.
 
     Attributes:
-        is_durable: Whether short waits are to be journaled, too.
+        is_durable: Whether short waits are also journaled.
     """
 
     @property
@@ -112,7 +112,7 @@ _current: ContextVar[Waits | None] = ContextVar("taskflow_waits", default=None)
 
 @contextmanager
 def using_waits(waits: Waits | None) -> Generator[None]:
-    """Say how the code inside waits."""
+    """Set the ``Waits`` of the code inside."""
     token = _current.set(waits)
     try:
         yield
@@ -121,12 +121,12 @@ def using_waits(waits: Waits | None) -> Generator[None]:
 
 
 def current_waits(context: Context | None = None) -> Waits | None:
-    """Return how the code of this context, or of another one, waits."""
+    """Return the ``Waits`` of the code of this context, or of another one."""
     return _current.get() if context is None else context.get(_current)
 
 
 def require_waits(verb: str) -> Waits:
-    """Return how this code waits.
+    """Return the ``Waits`` of the calling code.
 
     Raises:
         OutsideRunError: No run executes here.
@@ -138,6 +138,6 @@ def require_waits(verb: str) -> Waits:
 
 
 def end_json(run_id: str, status: RunStatus, error: RunError) -> bytes:
-    """Return the end of a run without output as the JSON that completes the item of a wait."""
+    """Return the JSON with which the end of a run without output completes the item of a wait."""
     document = {"type": error.type, "message": error.message, "traceback": error.traceback}
     return to_json({"run": run_id, "status": status.value, "output": None, "error": document})

@@ -51,7 +51,7 @@ class AsyncStore:
         """Execute an operation. A lost connection is tried again until the connect timeout.
 
         Raises:
-            StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
+            StoreUnavailableError: No answer within the timeout; ``may_exist`` is True if a request was sent.
             ReplicasMissingError: It needs replicas, and too few have it.
             StoreScriptError: The script failed.
         """
@@ -70,7 +70,7 @@ class AsyncStore:
         return await self.run(operation, shard=last)
 
     async def shard_of(self, run_id: str) -> int:
-        """Return the shard of a run; the last one for an adopted run that no shard knows."""
+        """Return the shard of a run; the last one for an adopted run that no shard has."""
         *others, last = locate(run_id, self.config.shards)
         for shard in others:
             if (await self.run(read_statuses([run_id]), shard=shard))[0]:

@@ -25,14 +25,14 @@ _PAUSE_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StreamEntry:
     """One entry of a stream. Its fields contain ``run``."""
 
     id: str
     fields: dict[str, bytes]
 
 
-Deliver = Callable[[Entry], object]
+Deliver = Callable[[StreamEntry], object]
 """Takes an entry about a run. Must neither block nor raise."""
 
 
@@ -76,7 +76,7 @@ class _Followers:
     def _deliver(self, shard: int, entries: Sequence[tuple[bytes, list[bytes]]]) -> None:
         with self._lock:
             for entry_id, flat in entries:
-                entry = Entry(entry_id.decode(), pairs(flat))
+                entry = StreamEntry(entry_id.decode(), pairs(flat))
                 for deliver in self._delivers.get(entry.fields["run"].decode(), ()):
                     deliver(entry)
                 self._read_up_to[shard] = entry.id

@@ -63,7 +63,7 @@ class Store:
         """Execute an operation. A lost connection is tried again until the connect timeout.
 
         Raises:
-            StoreUnavailableError: No answer within the timeout; ``may_exist`` says whether a request was sent.
+            StoreUnavailableError: No answer within the timeout; ``may_exist`` is True if a request was sent.
             ReplicasMissingError: It needs replicas, and too few have it.
             StoreScriptError: The script failed.
         """
@@ -88,7 +88,7 @@ class Store:
         return self.run(operation, shard=last)
 
     def shard_of(self, run_id: str) -> int:
-        """Return the shard of a run; the last one for an adopted run that no shard knows."""
+        """Return the shard of a run; the last one for an adopted run that no shard has."""
         *others, last = locate(run_id, self.config.shards)
         return next((shard for shard in others if self.run(read_statuses([run_id]), shard=shard)[0]), last)
 

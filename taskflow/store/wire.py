@@ -72,7 +72,7 @@ class Wire:
         return ("FCALL", script(operation.script).function, 1, self._bases[shard], now, *self._header, *operation.args)
 
     def read(self, operation: Operation[ResultT], reply: Sequence[Any]) -> tuple[ResultT, list[Ticket]]:
-        """Return the result and the tickets that the caller must publish. Raises what the operation says."""
+        """Return the result and the tickets that the caller must publish. Raises the errors of ``operation.read``."""
         code, value, outbox = reply
         result = operation.read(code, value)
         return result, [ticket(fields) for fields in outbox if len(fields) > 1] if outbox else []
@@ -175,7 +175,7 @@ def shard_of_token(token_id: str) -> int | None:
 
 
 def is_missing(reply: Sequence[Any]) -> bool:
-    """Whether a reply says that there is no such run, so that another shard may know it."""
+    """Whether a reply means that the shard does not have the run, so that another may have it."""
     return bool(reply[0] == 0 and reply[1] == b"MISSING")
 
 

@@ -13,7 +13,7 @@ from taskflow.store.sync_store import Store
 if TYPE_CHECKING:
     from taskflow.history.database import Database
     from taskflow.history.rows import Rows
-    from taskflow.history.writer import Batch, Writer
+    from taskflow.history.writer import RowBatch, Writer
 
 log = logging.getLogger("taskflow.history")
 RECORDS_AT_ONCE: Final = 50
@@ -64,7 +64,7 @@ class FeedBatches:
 
     def write(self, events: Sequence[Event]) -> None:
         """Write entries and their runs. One upsert a run, whatever the number of its entries."""
-        from taskflow.history.writer import Batch
+        from taskflow.history.writer import RowBatch
 
         newest = {event.run_id: event.position for event in events}
         changed = {event.run_id for event in events if event.kind not in ONLY_EVENTS}
@@ -80,14 +80,14 @@ class FeedBatches:
         entries = [
             (event.run_id, event.position, event.kind, event.value) for event in events if event.run_id not in orphans
         ]
-        self._write(Batch(rows, gone, entries, max(event.position for event in events)))
+        self._write(RowBatch(rows, gone, entries, max(event.position for event in events)))
 
     def write_runs(self, run_ids: Sequence[str], revision: int) -> int:
         """Write runs as the store has them now. Return how many there were."""
-        from taskflow.history.writer import Batch
+        from taskflow.history.writer import RowBatch
 
         rows, _ = self._rows(dict.fromkeys(run_ids, revision))
-        self._write(Batch(rows))
+        self._write(RowBatch(rows))
         return len(rows)
 
     def trim(self, before: datetime) -> int:
@@ -129,7 +129,7 @@ class FeedBatches:
                     log.error("history.unreadable: %s: %s", type(error).__name__, error, extra={"run_id": run_id})
         return rows, missing
 
-    def _write(self, batch: "Batch") -> None:
+    def _write(self, batch: "RowBatch") -> None:
         from taskflow.history.database import RefusedError
         from taskflow.history.writer import write_one_by_one
 

@@ -1,1 +1,1 @@
-"""What users call: ``@task``, handles, ``runs``, ``queues``, ``batch``, ``wait``, ``step``."""
+"""The public verbs: ``@task``, handles, ``runs``, ``queues``, ``batch``, ``wait``, ``step``."""

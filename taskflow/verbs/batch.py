@@ -1,4 +1,4 @@
-"""The verbs on batches that need no task object: ``batch.trigger([(task, payload), ...])``, ``batch.retrieve(id)``."""
+"""Verbs on batches without a task object: ``batch.trigger([(task, payload), ...])`` and ``batch.retrieve(id)``."""
 
 from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import Final, Unpack
@@ -20,7 +20,7 @@ class Batches:
         items: Iterable[MixedItem],
         **options: Unpack[BatchKeywords],
     ) -> BatchHandle[object]:
-        """Make a run of each item, several in one write. See ``Task.batch_trigger``, whose options these are.
+        """Make a run of each item, many in one write. The options are those of ``Task.batch_trigger``.
 
         Args:
             items: Up to 10,000 of (task or its id, payload); with options: (task, ``BatchItem(payload, ...)``).
@@ -28,7 +28,7 @@ class Batches:
         Raises:
             BatchItemsError: ``atomic``, and items are wrong.
             TriggerOptionError: An option of the batch is not possible, or there are more than 10,000 items.
-            BatchTriggerError: The store did not answer in the middle; says how many runs were made.
+            BatchTriggerError: The store stopped answering; the error counts the runs that were made.
             BlockingCallError: An event loop runs in this thread; await ``batch.atrigger``.
         """
         refuse_in_event_loop("batch.trigger", "batch.atrigger")
@@ -40,7 +40,7 @@ class Batches:
         items: Iterable[MixedItem] | AsyncIterable[MixedItem],
         **options: Unpack[BatchKeywords],
     ) -> BatchHandle[object]:
-        """Make a run of each item, several in one write. See ``trigger``."""
+        """Make a run of each item, many in one write. See ``trigger``."""
         checked = BatchOptions.checked(**options)
         return BatchHandle(await engine().batches.atrigger(None, items, checked))
 

@@ -1,4 +1,4 @@
-"""The handle of one batch, typed by what its tasks return."""
+"""The handle of one batch, typed by the results of its tasks."""
 
 from collections.abc import Sequence
 from typing import Generic, Never, TypeVar, cast
@@ -23,13 +23,13 @@ class BatchHandle(Generic[ResultT]):
     Attributes:
         id: The batch's id.
         run_ids: The runs in the order of their items. Items with one idempotency key name the same run.
-        errors: The items that became no run, by index.
+        errors: The items that did not become a run, each with its index.
     """
 
     __slots__ = ("_runs", "errors", "id", "run_ids")
 
     def __init__(self, runs: BatchRuns) -> None:
-        """Refer to a batch. Made by the verbs."""
+        """Refer to a batch. Verbs make handles."""
         self.id: str = runs.batch_id
         self.run_ids: tuple[str, ...] = tuple(run_id for run_id in runs.run_ids if run_id is not None)
         self.errors: tuple[BatchError, ...] = tuple(runs.errors)
@@ -62,24 +62,24 @@ class BatchHandle(Generic[ResultT]):
         return await engine().batches.aretrieve(self.id)
 
     def progress(self) -> BatchProgress:
-        """Return how far its runs are. Raises as ``retrieve`` does."""
+        """Count its runs: all, finished, completed, failed, canceled. Raises as ``retrieve`` does."""
         refuse_in_event_loop("batch.progress", "batch.aprogress")
         return engine().batches.retrieve(self.id).progress
 
     async def aprogress(self) -> BatchProgress:
-        """Return how far its runs are. See ``progress``."""
+        """Count its runs. See ``progress``."""
         return (await engine().batches.aretrieve(self.id)).progress
 
     def results(self, timeout: Duration | None = None) -> Sequence[TaskResult[ResultT]]:
-        """Wait until every run has ended and return how, one result for each item, in their order.
+        """Wait until every run has ended, and return one result for each item, in the order of the items.
 
-        An item that became no run has a FAILED result without run id. No result raises by itself: see ``unwrap``.
+        An item that did not become a run has a FAILED result without run id. Results raise only on ``unwrap``.
 
         Args:
             timeout: How long to wait for all of them. None waits for ever.
 
         Raises:
-            ResultTimeoutError: They have not all ended in time; names the first that has not.
+            ResultTimeoutError: Not all have ended in time; the error names the first that has not.
             RunNotFoundError: The record of a run has expired.
             OutputError: An output does not fit its task's return annotation (any more).
             StoreUnavailableError: The store did not answer.
@@ -89,17 +89,17 @@ class BatchHandle(Generic[ResultT]):
         return self._results(engine().batches.wait(self._distinct(), parse_timeout(timeout)))
 
     async def aresults(self, timeout: Duration | None = None) -> Sequence[TaskResult[ResultT]]:
-        """Wait until every run has ended and return how. See ``results``."""
+        """Wait until every run has ended, and return the results. See ``results``."""
         return self._results(await engine().batches.await_(self._distinct(), parse_timeout(timeout)))
 
     def _distinct(self) -> list[str]:
         return list(dict.fromkeys(self.run_ids))
 
     def _results(self, ends: Sequence[RunEnd]) -> list[TaskResult[ResultT]]:
-        found = dict(zip(self._distinct(), ends, strict=True))
+        end_of = dict(zip(self._distinct(), ends, strict=True))
         wrong = {error.index: error for error in self.errors}
         return [
-            self._result(index, run_id, found[run_id]) if run_id is not None else _not_triggered(wrong.get(index))
+            self._result(index, run_id, end_of[run_id]) if run_id is not None else _not_triggered(wrong.get(index))
             for index, run_id in enumerate(self._runs.run_ids)
         ]
 
@@ -108,7 +108,7 @@ class BatchHandle(Generic[ResultT]):
         if status is not RunStatus.COMPLETED:
             return TaskResult(run_id, status, error=error or RunError(status.value, ""))
         output, document = self._output(index), document or b"null"
-        # ResultT stands for the task's return annotation, which is what the loader checks the stored JSON against.
+        # ResultT is the task's return annotation, against which the loader checks the stored JSON.
         value = cast("ResultT", output.load(document) if output else from_json(document))
         return TaskResult(run_id, status, value)
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 def engine() -> "Engine":
     """Return the engine of the current application.
 
-    The first call loads the application: a process that only declares tasks never imports Celery or Redis.
+    The first call loads the application, so that a process that only declares tasks never imports Celery or Redis.
     """
     from taskflow.app import TaskFlow
 

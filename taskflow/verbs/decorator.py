@@ -1,4 +1,4 @@
-"""``@task``: turn a function into a task. Every check that needs no resolved annotation happens here, at import."""
+"""``@task``: turn a function into a task. Checks that do not need resolved annotations happen here, at import."""
 
 import functools
 import inspect
@@ -36,7 +36,7 @@ class OnlyContext(Protocol[ResultT_co]):
 
 
 class TaskDecorator(Protocol):
-    """What ``task(...)`` returns. The order of the overloads matters: see ``tests/typecheck``."""
+    """The decorator that ``task(...)`` makes. The order of the overloads matters: see ``tests/typecheck``."""
 
     @overload
     def __call__(
@@ -61,7 +61,7 @@ class TaskDecorator(Protocol):
 
 
 def _name_misspelt_options(declare: Callable[Options, TaskDecorator]) -> Callable[Options, TaskDecorator]:
-    """Turn Python's TypeError for an unknown option into the error that says which one was meant."""
+    """Replace Python's TypeError for an unknown option by an error that suggests the right one."""
     known = inspect.signature(declare).parameters
 
     @functools.wraps(declare)
@@ -108,8 +108,8 @@ def task(
 ) -> TaskDecorator:
     """Declare a function as a task.
 
-    The function takes ``(payload)``, ``(payload, ctx)``, ``(ctx)`` or nothing; after a payload, ``init`` and ``signal``
-    as well, in any order. Payload and result are of the annotated types; without annotations, they are plain JSON.
+    The function takes ``(payload)``, ``(payload, ctx)``, ``(ctx)`` or nothing. After a payload it may also
+    take ``init`` and ``signal``, in any order. Payload and result are of the annotated types, or else plain JSON.
 
     The options from ``init`` on are lifecycle hooks: see the decorators of the same names.
 
@@ -123,8 +123,8 @@ def task(
         ttl: How long a run may wait in its queue for its first start; after that it is EXPIRED. Default: for ever.
         executor: ``"process"``, one child process a run, or ``"async"``, many runs in one event loop. Default:
             ``"async"`` for ``async def``, else ``"process"``.
-        durable: Keep a journal of steps and waits: a retry, a crash or a long wait starts the function again, and what
-            the journal has is not done again.
+        durable: Keep a journal of steps and waits. After a retry, a crash or a long wait the function starts again,
+            without executing the steps and waits that the journal has.
         suspend_after: How long a durable run waits in memory before it waits without a process. Default: the setting
             ``TASKFLOW_SUSPEND_AFTER``.
         tags: Tags of every run, at most 10.
@@ -132,7 +132,7 @@ def task(
             on_resume, on_cancel, catch_error: One function or several, each with the parameters it needs, by name.
 
     Raises:
-        DefinitionError: An option, the function's parameters or the id is not possible. The message says what to write.
+        DefinitionError: An option, the function's parameters or the id is not possible. The message has a remedy.
     """
 
     hooks: dict[HookKind, HookOption | None] = {

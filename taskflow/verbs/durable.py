@@ -1,4 +1,4 @@
-"""``durable``: the time and chance, as a durable run may use them: the same again when its code is replayed."""
+"""``durable``: time, random numbers and UUIDs that stay the same when a durable run's code is replayed."""
 
 import os
 from collections.abc import Callable
@@ -10,22 +10,22 @@ from taskflow.seams.journal_keys import Scope, current_scope
 
 ValueT = TypeVar("ValueT")
 _BITS: Final = 53
-"""Of a float's mantissa, as in ``random.random``."""
+"""Bits of a float's mantissa, as in ``random.random``."""
 
 
 class Durable:
-    """Journaled helpers, in ``def`` and ``async def`` tasks alike. Elsewhere, and within steps, nothing is kept."""
+    """Journaled values, in ``def`` and ``async def`` tasks alike. Elsewhere, and within steps, nothing is journaled."""
 
     def now(self) -> datetime:
-        """Return the time at which the run came here first, aware, UTC."""
+        """Return the aware UTC time at which the run first made this call."""
         return datetime.fromisoformat(_value("now", lambda _: datetime.now(UTC).isoformat()))
 
     def random(self) -> float:
-        """Return a number in [0, 1). It follows from the run's id and the place of the call; no secret."""
+        """Return a number in [0, 1), derived from the run's id and the place of the call. It is not secret."""
         return _value("random", lambda seed: (int.from_bytes(seed[:7]) >> (56 - _BITS)) / (1 << _BITS))
 
     def uuid4(self) -> UUID:
-        """Return a random UUID, which follows from the run's id and the place of the call: a key for others' APIs."""
+        """Return a UUID derived from the run's id and the place of the call, for example as a key for another API."""
         return UUID(_value("uuid4", lambda seed: str(UUID(bytes=seed[:16], version=4))))
 
 

@@ -36,7 +36,7 @@ class Queues:
         return await engine().queues.aretrieve(_name(queue))
 
     def pause(self, queue: str | Queue) -> None:
-        """Start no more runs of a queue, on any worker; what executes goes on, what is triggered waits.
+        """Stop starting runs of a queue, on any worker. Runs that execute go on; new ones wait.
 
         Raises:
             QueueNotFoundError: No such queue.
@@ -45,7 +45,7 @@ class Queues:
         engine().queues.control(_name(queue), "pause")
 
     async def apause(self, queue: str | Queue) -> None:
-        """Start no more runs of a queue. See ``pause``."""
+        """Stop starting runs of a queue. See ``pause``."""
         await engine().queues.acontrol(_name(queue), "pause")
 
     def resume(self, queue: str | Queue) -> None:
@@ -62,7 +62,7 @@ class Queues:
         await engine().queues.acontrol(_name(queue), "resume")
 
     def override_concurrency_limit(self, queue: str | Queue, limit: int) -> None:
-        """Let another limit count than the declared one, whatever workers declare, until it is reset.
+        """Replace the declared limit until it is reset, whatever workers declare meanwhile.
 
         Raises:
             QueueNotFoundError: No such queue.
@@ -72,11 +72,11 @@ class Queues:
         engine().queues.control(_name(queue), "override", check_limit("limit", limit))
 
     async def aoverride_concurrency_limit(self, queue: str | Queue, limit: int) -> None:
-        """Let another limit count than the declared one. See ``override_concurrency_limit``."""
+        """Replace the declared limit. See ``override_concurrency_limit``."""
         await engine().queues.acontrol(_name(queue), "override", check_limit("limit", limit))
 
     def reset_concurrency_limit(self, queue: str | Queue) -> None:
-        """Let the declared limit count again.
+        """Return to the declared limit.
 
         Raises:
             QueueNotFoundError: No such queue.
@@ -85,16 +85,16 @@ class Queues:
         engine().queues.control(_name(queue), "reset")
 
     async def areset_concurrency_limit(self, queue: str | Queue) -> None:
-        """Let the declared limit count again. See ``reset_concurrency_limit``."""
+        """Return to the declared limit. See ``reset_concurrency_limit``."""
         await engine().queues.acontrol(_name(queue), "reset")
 
     def pause_environment(self) -> None:
-        """Start no more runs of the whole environment; what executes goes on."""
+        """Stop starting runs of the whole environment. Runs that execute go on."""
         refuse_in_event_loop("queues.pause_environment", "queues.apause_environment")
         engine().queues.control_environment("pause")
 
     async def apause_environment(self) -> None:
-        """Start no more runs of the whole environment. See ``pause_environment``."""
+        """Stop starting runs of the whole environment. See ``pause_environment``."""
         await engine().queues.acontrol_environment("pause")
 
     def resume_environment(self) -> None:

@@ -1,4 +1,4 @@
-"""The handle of one run, typed by what its task returns. Holds no state of the run: every verb asks the store."""
+"""The handle of one run, typed by the result of its task. It holds no state of the run: every verb reads the store."""
 
 from collections.abc import AsyncGenerator, Generator
 from datetime import datetime
@@ -29,7 +29,7 @@ class RunHandle(Generic[ResultT]):
         """Refer to a run.
 
         Args:
-            output: What the run's task returns; plain JSON when unknown.
+            output: The type of the task's result; None: plain JSON.
         """
         self.id = id
         self._output = output
@@ -65,7 +65,7 @@ class RunHandle(Generic[ResultT]):
             timeout: How long to wait. None waits for ever.
 
         Raises:
-            RunFailedError: It ended in another way than COMPLETED; RunCanceledError when it was canceled.
+            RunFailedError: It did not end COMPLETED; RunCanceledError when it was canceled.
             ResultTimeoutError: It has not ended in time.
             RunNotFoundError: The run's record has expired.
             OutputError: The output does not fit the task's return annotation (any more).
@@ -73,7 +73,7 @@ class RunHandle(Generic[ResultT]):
             BlockingCallError: An event loop runs in this thread; await ``aresult``.
         """
         refuse_in_event_loop("handle.result", "handle.aresult")
-        longest = parse_timeout(timeout)  # refused before the application is made
+        longest = parse_timeout(timeout)  # a wrong timeout raises before the application is made
         return self._decode(engine().runs.output(self.id, longest))
 
     async def aresult(self, timeout: Duration | None = None) -> ResultT:
@@ -124,23 +124,23 @@ class RunHandle(Generic[ResultT]):
         return RunHandle(await engine().runs.areplay(self.id), self._output)
 
     def reschedule(self, delay: Duration | datetime) -> datetime:
-        """Give the run, while it is DELAYED, another instant to start at. See ``runs.reschedule``."""
+        """Move the start of the run, which must be DELAYED. See ``runs.reschedule``."""
         refuse_in_event_loop("handle.reschedule", "handle.areschedule")
         return engine().runs.reschedule(self.id, check_due(delay))
 
     async def areschedule(self, delay: Duration | datetime) -> datetime:
-        """Give the run, while it is DELAYED, another instant to start at. See ``runs.reschedule``."""
+        """Move the start of the run, which must be DELAYED. See ``runs.reschedule``."""
         return await engine().runs.areschedule(self.id, check_due(delay))
 
     def subscribe(self) -> Generator[Run]:
-        """Yield the run as it is, and after every change until it has ended. See ``runs.subscribe``."""
+        """Yield the run as it is now, and after every change until it has ended. See ``runs.subscribe``."""
         refuse_in_event_loop("handle.subscribe", "handle.asubscribe")
         return engine().runs.subscribe(self.id)
 
     def asubscribe(self) -> AsyncGenerator[Run]:
-        """Yield the run as it is, and after every change until it has ended. See ``runs.subscribe``."""
+        """Yield the run as it is now, and after every change until it has ended. See ``runs.subscribe``."""
         return engine().runs.asubscribe(self.id)
 
     def _decode(self, document: bytes) -> ResultT:
-        # ResultT stands for the task's return annotation, which is what the loader checks the stored JSON against.
+        # ResultT is the task's return annotation, against which the loader checks the stored JSON.
         return cast("ResultT", self._output.load(document) if self._output else from_json(document))

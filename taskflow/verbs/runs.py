@@ -1,4 +1,4 @@
-"""The verbs on runs that change or follow them: replay, reschedule, subscribe, bulk. ``runs`` in ``verbs`` has them."""
+"""Verbs that change or follow runs: replay, reschedule, tags, subscribe, bulk. ``runs`` inherits them."""
 
 from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
 from datetime import datetime
@@ -15,13 +15,14 @@ from taskflow.verbs.run_handle import RunHandle
 
 
 class RunVerbs:
-    """What can be done with runs by their ids, or by what they have in common."""
+    """Verbs on runs by id, or by a filter."""
 
     def replay(self, run_id: str) -> RunHandle[object]:
-        """Make a new run like another one, whatever has become of that.
+        """Make a new run like another one, whatever the status of that one.
 
-        Payload, metadata, tags, queue, concurrency key, machine and ``test`` are copied; idempotency key, delay, ttl,
-        priority, numbers of attempts and durations are not. The payload must fit the task as it is declared now.
+        The new run has the payload, metadata, tags, queue, concurrency key, machine and ``test`` of the other. It does
+        not have its idempotency key, delay, ttl, priority, ``max_attempts`` and ``max_duration``. The payload must fit
+        the task as it is declared now.
 
         Raises:
             RunNotFoundError: No such run.
@@ -35,7 +36,7 @@ class RunVerbs:
         return RunHandle(await engine().runs.areplay(run_id))
 
     def reschedule(self, run_id: str, delay: Duration | datetime) -> datetime:
-        """Give a delayed run another instant to start at, earlier or later, and return that instant.
+        """Move the start of a delayed run, earlier or later, and return the new instant.
 
         Args:
             delay: How long from now, or the aware instant.
@@ -49,14 +50,14 @@ class RunVerbs:
         return engine().runs.reschedule(run_id, check_due(delay))
 
     async def areschedule(self, run_id: str, delay: Duration | datetime) -> datetime:
-        """Give a delayed run another instant to start at. See ``reschedule``."""
+        """Move the start of a delayed run. See ``reschedule``."""
         return await engine().runs.areschedule(run_id, check_due(delay))
 
     def add_tags(self, run_id: str, tags: str | Sequence[str]) -> int:
-        """Add tags to a run, whatever its status. Those it has already are no matter.
+        """Add tags to a run, whatever its status. A tag that it already has changes nothing.
 
         Returns:
-            How many were ignored: a run has at most 10.
+            How many were ignored because a run has at most 10.
 
         Raises:
             RunNotFoundError: No such run, or it has left the store.
@@ -73,12 +74,12 @@ class RunVerbs:
         """Yield a run as it is now, then after every change as it happens, until it has ended.
 
         Changes are those of status, due time, tags and metadata. A lost connection is made again: no change is missed
-        (the store keeps the last 200,000 of all runs) and none comes twice. When a change is read late, fields other
-        than the status may be those of a later one.
+        (the store keeps the last 200,000 of all runs) and none comes twice. A change that is read late may show
+        later values in fields other than the status.
 
         Raises:
             RunNotFoundError: No such run.
-            StoreUnavailableError: The store did not answer at first; later on it is waited for.
+            StoreUnavailableError: The store did not answer the first read. Later reads wait for it.
         """
         refuse_in_event_loop("runs.subscribe", "runs.asubscribe")
         return engine().runs.subscribe(run_id)
@@ -94,16 +95,16 @@ class RunVerbs:
         where: RunFilter | None = None,
         on_progress: OnProgress | None = None,
     ) -> BulkAction:
-        """Cancel many runs, 100 a write: those of ``ids``, or all those for which the filter holds.
+        """Cancel many runs, 100 a write: those of ``ids``, or all that match the filter.
 
         Args:
-            on_progress: Called after each part, also to ``abort()``.
+            on_progress: Called after each write with the action, which it may ``abort()``.
 
         Returns:
-            What was done on how many. A run that had ended counts as a failure.
+            The action, with its counts. A run that had already ended counts as a failure.
 
         Raises:
-            RunFilterError: Neither ids nor a filter with a condition is given, or both; or one is not possible.
+            RunFilterError: Not exactly one of ids and a filter with conditions is given, or one is not possible.
             HistoryUnavailableError: The history's database did not answer.
         """
         refuse_in_event_loop("runs.bulk_cancel", "runs.abulk_cancel")
@@ -126,7 +127,7 @@ class RunVerbs:
         where: RunFilter | None = None,
         on_progress: OnProgress | None = None,
     ) -> BulkAction:
-        """Replay many runs, 100 a write; the new runs are ``run_ids`` of what is returned. See ``bulk_cancel``."""
+        """Replay many runs, 100 a write. The action has the new runs as ``run_ids``. See ``bulk_cancel``."""
         refuse_in_event_loop("runs.bulk_replay", "runs.abulk_replay")
         return engine().runs.bulk("replay", _selected(ids, where), on_progress)
 

@@ -1,7 +1,7 @@
-"""``step`` and ``astep``: a part of a durable run that is done once, whatever happens to its workers.
+"""``step`` and ``astep``: a part of a durable run that is executed once, whatever happens to its workers.
 
-Where no durable run executes, a step is a call of its function, with its retries: what is decorated can be tested, and
-used by other tasks, as it is.
+Outside a durable run a step is a call of its function, with its retries, so that tests and other tasks can call a
+decorated function as it is.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _outputs: WeakKeyDictionary[Callable[..., object], OutputType] = WeakKeyDictiona
 
 
 class StepDecorator(Protocol):
-    """What ``@step(retry=...)`` does: returns a function of the same type."""
+    """The decorator that ``@step(retry=...)`` makes: it returns a function of the same type."""
 
     def __call__(self, function: Callable[Arguments, ResultT], /) -> Callable[Arguments, ResultT]: ...
 
@@ -45,21 +45,21 @@ def step(
     name: str, function: Callable[Arguments, ResultT], /, *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> ResultT: ...
 def step(first: Any = None, function: Any = None, /, *args: Any, **kwargs: Any) -> Any:
-    """Call a function once in a durable run: from then on the journal answers with what it returned.
+    """Call a function once in a durable run. A replay returns the result that the journal has.
 
     ``step("charge", charge, order)`` calls; ``@step`` and ``@step(retry=Retry(5))`` decorate ``def`` and ``async def``
-    functions, each call of which is a step of its name. The result is JSON in between, by the return annotation, and
-    comes back as such also the first time. What it raises is kept once the code has gone on from it, and raised again
-    then: as it was when its class has no ``__init__`` of its own, else as ``StepFailedError``.
+    functions: each call is a step with the name of the function. The result is converted to JSON and back by the return
+    annotation, also the first time. An error is journaled once the code of the run has gone on after it. A replay
+    raises it again, as the same class if that has no ``__init__`` of its own, else as ``StepFailedError``.
 
     Args:
-        name: What the journal calls it, up to 256 characters on one line. Default for decorators: the function's name.
+        name: Its name in the journal, up to 256 characters on one line. Default for decorators: the function's name.
         function: Called as ``function(*args, **kwargs)``.
-        retry: How often it is tried again in place. Delays of more than 5 s are waits of the run. Default: not.
+        retry: Retries within the attempt. Delays of more than 5 s are waits of the run. Default: none.
 
     Raises:
-        Exception: What the function raised at last.
-        JournalError: The journal has another call here, or the result can't be kept. Ends the run.
+        Exception: The function's last error.
+        JournalError: The journal has another call here, or the result can't be kept. The error ends the run.
         BlockingCallError: An event loop runs in this thread; await ``astep``.
     """
     if isinstance(first, str):
@@ -160,7 +160,7 @@ def _call(name: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs
     retry = kwargs.get("retry")
     if isinstance(retry, Retry):
         kwargs = {key: value for key, value in kwargs.items() if key != "retry"}
-    undecorated = getattr(function, _STEP, function)  # its own step would be one within this
+    undecorated = getattr(function, _STEP, function)  # so that a step does not contain its own step
     return _made(name, undecorated, args, kwargs, retry if isinstance(retry, Retry) else None)
 
 
@@ -175,10 +175,10 @@ def _made(
 
 
 def _output_of(name: str, function: Callable[..., object]) -> OutputType:
-    """Return what a function returns, once per function."""
+    """Return the type of a function's result, which is read once per function."""
     try:
         known = _outputs.get(function)
-    except TypeError:  # it can't be hashed, or referred to weakly
+    except TypeError:  # the function can't be hashed or referenced weakly
         return _read_output(name, function)
     if known is None:
         known = _read_output(name, function)

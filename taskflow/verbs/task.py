@@ -1,4 +1,4 @@
-"""Tasks: what ``@task`` makes of a function, and the verbs on it. The engine does the work."""
+"""``Task``, which ``@task`` makes of a function, and its verbs. The engine does the work."""
 
 import functools
 from collections.abc import AsyncIterable, Iterable
@@ -23,10 +23,10 @@ Rest = ParamSpec("Rest")
 
 
 class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
-    """A task: takes a payload of one type, gives results of another.
+    """A task, typed by its payload and its result.
 
     Attributes:
-        definition: What was declared.
+        definition: The task's declaration.
     """
 
     def __init__(self, definition: TaskDefinition) -> None:
@@ -37,7 +37,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
         return f"<Task {self.definition.id!r}>"
 
     def hook_set(self) -> HookSet:
-        """Return where its hooks are kept."""
+        """Return the task's hooks."""
         return self.definition.hooks
 
     @overload
@@ -58,7 +58,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
         self,
         payload: object = None,
         **options: Unpack[TriggerKeywords],
-    ) -> RunHandle[Any]:  # nobody sees this signature: the overloads are it
+    ) -> RunHandle[Any]:  # callers see only the overloads
         """Make a run and return its handle. The payload is validated before anything is written.
 
         Args:
@@ -68,23 +68,23 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
             machine: Another machine than the task's.
             delay: How long to wait before the run may start, or the aware instant from which it may.
             ttl: How long the run may wait in its queue for its first start; after that it is EXPIRED. 0: for ever.
-            priority: By how many seconds the run counts as older in its queue's order; a negative one as younger.
-            tags: Up to 10 of 1 to 128 characters, besides the task's own.
+            priority: Seconds by which the run counts as older in its queue's order; negative: as younger.
+            tags: Up to 10 of 1 to 128 characters, in addition to the task's own.
             metadata: A JSON object of up to 256 KB that the run carries and may change.
             idempotency_key: Triggers of this task with the same key are one run. Within a run, text means a key of
                 that run; see ``idempotency_keys.create``.
-            idempotency_key_ttl: After which the key is free once its run has ended. Default, and at most: 30
-                days, or the retention where there is no history.
+            idempotency_key_ttl: How long the key holds after its run has ended. Default, and at most: 30 days, or the
+                retention without a history.
             max_attempts: Instead of the task's ``Retry.max_attempts``.
             max_duration: Compute time of an attempt, waits not counted, after which the run is TIMED_OUT. 0: no bound.
-            debounce: Put off a delayed run of the same key instead of making another.
-            test: Marks the run as a test.
+            debounce: Postpone a delayed run of the same key instead of making another.
+            test: Mark the run as a test.
 
         Raises:
             PayloadError: The payload does not fit; PayloadTooLargeError when it is too large.
             TriggerOptionError: An option is not possible.
             DefinitionError: An annotation of the task cannot be used, or there is no such machine.
-            StoreUnavailableError: The store did not answer; the error says whether the run may exist.
+            StoreUnavailableError: The store did not answer. The error's ``may_exist`` is True if the run may exist.
             BlockingCallError: An event loop runs in this thread; await ``atrigger``.
         """
         refuse_in_event_loop(f"{self.definition.id}.trigger", f"{self.definition.id}.atrigger")
@@ -109,7 +109,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
         self,
         payload: object = None,
         **options: Unpack[TriggerKeywords],
-    ) -> RunHandle[Any]:  # nobody sees this signature: the overloads are it
+    ) -> RunHandle[Any]:  # callers see only the overloads
         """Make a run and return its handle, without blocking the event loop. See ``trigger``."""
         checked = TriggerOptions.checked(**options)
         return RunHandle(await engine().runs.atrigger(self.definition, payload, checked), self.definition.output)
@@ -119,7 +119,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
         items: Iterable[PayloadT | BatchItem[PayloadT]],
         **options: Unpack[BatchKeywords],
     ) -> BatchHandle[ResultT]:
-        """Make a run of each item, many in one write. An item that is wrong does not stop the others.
+        """Make a run of each item, many in one write. A wrong item does not stop the others.
 
         Args:
             items: Up to 10,000 payloads, or ``BatchItem(payload, ...)`` with options of its own. An iterator is read
@@ -127,16 +127,16 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
             atomic: Check all items before the first write, and make no run when one of them is wrong.
             idempotency_key: Batches of this task with the same key are one: an item without a key of its own gets
                 this one with its index.
-            idempotency_key_ttl: That of the items without one of their own. Default: the retention.
+            idempotency_key_ttl: The ttl of the items without one of their own. Default: the retention.
 
         Returns:
-            The batch's handle. ``handle.errors`` names the items that became no run, by index.
+            The batch's handle. ``handle.errors`` has the items that did not become a run, each with its index.
 
         Raises:
             BatchItemsError: ``atomic``, and items are wrong. Nothing was written.
             TriggerOptionError: An option of the batch is not possible, or there are more than 10,000 items. Nothing
                 was written.
-            BatchTriggerError: The store did not answer in the middle; says how many runs were made.
+            BatchTriggerError: The store stopped answering; the error counts the runs that were made.
             BlockingCallError: An event loop runs in this thread; await ``abatch_trigger``.
         """
         refuse_in_event_loop(f"{self.definition.id}.batch_trigger", f"{self.definition.id}.abatch_trigger")
@@ -154,7 +154,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
 
 
 class FunctionTask(Task[PayloadT, ResultT], Generic[PayloadT, ResultT, Rest, ReturnT]):
-    """A task made of a function. Calling it runs the function in place: no run, no retry, no store."""
+    """A task made of a function. A call of the task calls the function, without a run, retries or the store."""
 
     def __init__(self, definition: TaskDefinition) -> None:
         """Wrap a definition. Users write ``@task()`` instead."""
@@ -162,5 +162,5 @@ class FunctionTask(Task[PayloadT, ResultT], Generic[PayloadT, ResultT, Rest, Ret
         functools.update_wrapper(self, definition.function)
 
     def __call__(self, *args: Rest.args, **kwargs: Rest.kwargs) -> ReturnT:
-        """Run the function here and now."""
+        """Call the function."""
         return cast("ReturnT", self.definition.function(*args, **kwargs))

@@ -1,4 +1,4 @@
-"""The verbs that need no task object: ``tasks.trigger("hello-world", ...)`` and ``runs.retrieve("run_...")``."""
+"""Verbs without a task object: ``tasks.trigger("hello-world", ...)`` and ``runs.retrieve("run_...")``."""
 
 from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import Final, Unpack
@@ -24,13 +24,13 @@ from taskflow.verbs.trigger_and_wait import (
 
 
 class Tasks(Hooked):
-    """Tasks by id: the untyped door, also to tasks whose code only workers have.
+    """Tasks by id, untyped. Their code may be on the workers only.
 
     Hooks declared here are those of all tasks: ``@tasks.on_failure``, or ``@tasks.on_failure("alert")`` with a name.
     """
 
     def hook_set(self) -> HookSet:
-        """Return where its hooks are kept."""
+        """Return the hooks of all tasks."""
         return declared_hooks
 
     def trigger(
@@ -39,16 +39,17 @@ class Tasks(Hooked):
         payload: object = None,
         **options: Unpack[TriggerKeywords],
     ) -> RunHandle[object]:
-        """Make a run of the task of an id. The options are those of ``Task.trigger``.
+        """Make a run of the task with an id. The options are those of ``Task.trigger``.
 
-        A task that this process does not declare is what workers have registered; its payload is any JSON, checked
-        when the run starts. While none has registered it, the run is PENDING_VERSION; a near miss is logged.
+        If this process does not declare the task, the declaration that workers have registered counts. The payload is
+        then any JSON, which is checked when the run starts. Until a worker has registered the task, the run is
+        PENDING_VERSION. A warning suggests a similar id, if this process declares one.
 
         Raises:
             DefinitionError: That can't be the id of a task.
             PayloadError: The payload does not fit.
             TriggerOptionError: An option is not possible.
-            StoreUnavailableError: The store did not answer; says whether the run may exist.
+            StoreUnavailableError: The store did not answer. The error's ``may_exist`` is True if the run may exist.
         """
         refuse_in_event_loop("tasks.trigger", "tasks.atrigger")
         checked = TriggerOptions.checked(**options)
@@ -60,7 +61,7 @@ class Tasks(Hooked):
         payload: object = None,
         **options: Unpack[TriggerKeywords],
     ) -> RunHandle[object]:
-        """Make a run of the task of an id. See ``trigger``."""
+        """Make a run of the task with an id. See ``trigger``."""
         checked = TriggerOptions.checked(**options)
         return RunHandle(await engine().runs.atrigger(id, payload, checked))
 
@@ -70,7 +71,7 @@ class Tasks(Hooked):
         items: Iterable[object],
         **options: Unpack[BatchKeywords],
     ) -> BatchHandle[object]:
-        """Make a run of each item of the task of an id. See ``trigger`` and ``Task.batch_trigger``."""
+        """Make a run of each item, of the task with an id. See ``trigger`` and ``Task.batch_trigger``."""
         refuse_in_event_loop("tasks.batch_trigger", "tasks.abatch_trigger")
         checked = BatchOptions.checked(**options)
         return BatchHandle(engine().batches.trigger(id, items, checked))
@@ -81,21 +82,21 @@ class Tasks(Hooked):
         items: Iterable[object] | AsyncIterable[object],
         **options: Unpack[BatchKeywords],
     ) -> BatchHandle[object]:
-        """Make a run of each item of the task of an id. See ``trigger`` and ``Task.batch_trigger``."""
+        """Make a run of each item, of the task with an id. See ``trigger`` and ``Task.batch_trigger``."""
         checked = BatchOptions.checked(**options)
         return BatchHandle(await engine().batches.atrigger(id, items, checked))
 
     def trigger_and_wait(
         self, id: str, payload: object = None, **options: Unpack[TriggerKeywords]
     ) -> TaskResult[object]:
-        """Make a run of the task declared under an id and wait until it has ended. See ``Task.trigger_and_wait``."""
+        """Make a run of the task with an id and wait until it has ended. See ``Task.trigger_and_wait``."""
         refuse_in_event_loop("tasks.trigger_and_wait", "tasks.atrigger_and_wait")
         return wait_for_run("tasks.trigger_and_wait", id, payload, TriggerOptions.checked(**options))
 
     async def atrigger_and_wait(
         self, id: str, payload: object = None, **options: Unpack[TriggerKeywords]
     ) -> TaskResult[object]:
-        """Make a run of the task declared under an id and wait until it has ended. See ``Task.trigger_and_wait``."""
+        """Make a run of the task with an id and wait until it has ended. See ``Task.trigger_and_wait``."""
         return await await_for_run("tasks.atrigger_and_wait", id, payload, TriggerOptions.checked(**options))
 
     def batch_trigger_and_wait(
@@ -133,7 +134,7 @@ class Runs(RunVerbs):
 
         Args:
             limit: 1 to 1,000.
-            where: Which ones.
+            where: A filter. Default: all runs.
             cursor: The ``cursor`` of the page before.
 
         Raises:
@@ -148,7 +149,7 @@ class Runs(RunVerbs):
         return await engine().runs.alist(check_page_size(limit), check_filter(where), cursor)
 
     def cancel(self, run_id: str) -> bool:
-        """Cancel a run. Returns False when it had ended.
+        """Cancel a run. Returns False when it had already ended.
 
         Raises:
             RunNotFoundError: No such run.

@@ -1,4 +1,4 @@
-"""The verbs of tokens: a run waits for what somebody completes, a person or another system."""
+"""Verbs of tokens. A run waits for a token until a person or another system completes it."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -33,10 +33,10 @@ class TokenKeywords(TypedDict, total=False):
 
     Attributes:
         timeout: When the token times out: a duration from now, or an aware instant. Default: never.
-        tags: Up to 10 of 1 to 128 characters, to find it again.
-        idempotency_key: Calls with the same key get the same token. Plain text holds within the run that calls;
-            ``idempotency_keys.create(key, scope="global")`` everywhere.
-        idempotency_key_ttl: For how long. Default: as long as the token is remembered.
+        tags: Up to 10 of 1 to 128 characters, to find the token by.
+        idempotency_key: Calls with the same key get the same token. Plain text holds within the calling run;
+            ``idempotency_keys.create(key, scope="global")`` holds everywhere.
+        idempotency_key_ttl: How long the key holds. Default: as long as the store has the token.
     """
 
     timeout: Duration | datetime | None
@@ -46,7 +46,7 @@ class TokenKeywords(TypedDict, total=False):
 
 
 class TokenVerbs:
-    """The verbs of tokens. All but ``for_token`` may be used anywhere."""
+    """Verbs of tokens. All except ``for_token`` work also outside runs."""
 
     @overload
     def create_token(self, output_type: None = None, **options: Unpack[TokenKeywords]) -> WaitToken[object]: ...
@@ -58,7 +58,7 @@ class TokenVerbs:
         """Make a token that runs can wait for, until somebody completes it.
 
         Args:
-            output_type: What it is completed with. Default: any JSON.
+            output_type: The type of the data that completes it. Default: any JSON.
             options: ``timeout``, ``tags``, ``idempotency_key``, ``idempotency_key_ttl``.
 
         Raises:
@@ -95,14 +95,14 @@ class TokenVerbs:
     def for_token(self, token: str) -> TokenResult[object]: ...
 
     def for_token(self, token: str | WaitToken[Any], output_type: Any = None) -> TokenResult[Any]:
-        """Let the run wait until a token is completed or times out. It holds no slot. Within a run only.
+        """Let the run wait until a token is completed or times out. It holds no slot meanwhile. Within a run only.
 
         Args:
             token: The token, or its id. Several runs may wait for one.
-            output_type: What it is completed with, for an id. Default: any JSON.
+            output_type: The type of the data that completes it, for an id. Default: any JSON.
 
         Returns:
-            What it was completed with. A timeout is raised by ``unwrap`` only.
+            The result, whose ``unwrap`` raises if the token has timed out.
 
         Raises:
             OutsideRunError: No run executes here.
@@ -137,14 +137,14 @@ class TokenVerbs:
     def complete_token(self, token: str, data: object = None) -> bool: ...
 
     def complete_token(self, token: str | WaitToken[Any], data: Any = None) -> bool:
-        """Complete a token: every run that waits for it goes on. The first completion counts.
+        """Complete a token: every run that waits for it goes on. Only the first completion counts.
 
         Args:
             token: The token, or its id.
             data: Models, dataclasses or plain data: JSON of at most ``TASKFLOW_PAYLOAD_LIMIT`` bytes.
 
         Returns:
-            False when the token was completed or had timed out before: nothing was changed.
+            False when the token was already completed or timed out; nothing was changed.
 
         Raises:
             TokenNotFoundError: No such token.
@@ -169,7 +169,7 @@ class TokenVerbs:
         return await engine().tokens.acomplete(token_id, output)
 
     def retrieve_token(self, token: str | WaitToken[Any]) -> Token:
-        """Return a token's status, output and what it was made with.
+        """Return a token's record: status, output and the options that it was made with.
 
         Raises:
             TokenNotFoundError: No such token.
@@ -195,9 +195,9 @@ class TokenVerbs:
 
         Args:
             status: ``"WAITING"``, ``"COMPLETED"`` or ``"TIMED_OUT"``.
-            tags: Those that have one of these.
-            limit: At most how many, 1 to 1000.
-            cursor: Of the page before.
+            tags: Only tokens that have one of these.
+            limit: Most tokens of the page, 1 to 1000.
+            cursor: The ``cursor`` of the page before.
 
         Raises:
             WaitError: An argument is not possible.

@@ -1,4 +1,4 @@
-"""``trigger_and_wait`` and its kin: a run triggers others and holds no slot until they have ended."""
+"""``trigger_and_wait`` and similar verbs: a run triggers others and waits for their ends without holding a slot."""
 
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar, Unpack, cast, overload
@@ -20,11 +20,11 @@ PayloadT = TypeVar("PayloadT")
 ResultT = TypeVar("ResultT")
 OutputT = TypeVar("OutputT")
 UNKNOWN: Final = "MISSING"
-"""The status of a run whose record has left the store: the history knows how it ended."""
+"""Stands for the status of a run whose record has left the store. The history has its end."""
 
 
 class Subtask(Generic[PayloadT, ResultT]):
-    """The verbs of a task that only runs can use."""
+    """Verbs of a task that work only within a run."""
 
     definition: TaskDefinition
 
@@ -39,14 +39,14 @@ class Subtask(Generic[PayloadT, ResultT]):
     def trigger_and_wait(self, payload: object = None, **options: Unpack[TriggerKeywords]) -> TaskResult[Any]:
         """Make a run and wait until it has ended, without holding a slot. Within a run only.
 
-        The child takes the place of this run in the order of its own queue. With this run it is canceled.
+        The child has this run's place in the order of its own queue. Canceling this run cancels the child.
 
         Args:
             payload: As for ``trigger``.
             options: Those of ``trigger``.
 
         Returns:
-            How it ended. Nothing is raised because of it: see ``TaskResult.unwrap``.
+            The result. A run that failed raises only on ``TaskResult.unwrap``.
 
         Raises:
             OutsideRunError: No run executes here.
@@ -84,7 +84,7 @@ class Subtask(Generic[PayloadT, ResultT]):
             options: Those of ``batch_trigger``.
 
         Returns:
-            How each ended, in the order of the items. An item that became no run has a FAILED result without run id.
+            The results, in the order of the items. An item that did not become a run has a FAILED one without run id.
 
         Raises:
             OutsideRunError: No run executes here.
@@ -108,14 +108,14 @@ class Subtask(Generic[PayloadT, ResultT]):
 
 
 def wait_for_run(verb: str, task_id: str, payload: object, options: TriggerOptions) -> TaskResult[object]:
-    """Make a run of the task declared under an id and wait until it has ended."""
+    """Make a run of the task with an id and wait until it has ended."""
     waits = require_waits(verb)
     task = engine().find_task(task_id)
     return result_of(waits.wait(_request(task, payload, options))[0], task.output)
 
 
 async def await_for_run(verb: str, task_id: str, payload: object, options: TriggerOptions) -> TaskResult[object]:
-    """Make a run of the task declared under an id and wait until it has ended."""
+    """Make a run of the task with an id and wait until it has ended."""
     waits = require_waits(verb)
     task = engine().find_task(task_id)
     values = await waits.await_(_request(task, payload, options))
@@ -162,8 +162,8 @@ class _Batch:
         )
 
     def output(self, index: int) -> OutputType | None:
-        """Return what the task of an item returns."""
-        if not self._outputs:  # the batch was made before: a durable run goes on
+        """Return the output type of an item's task."""
+        if not self._outputs:  # an earlier attempt of a durable run made the batch
             self._outputs = [self._output(item) for item in self.items] if self._task is None else [_output(self._task)]
         return self._outputs[index if len(self._outputs) > 1 else 0] if self._outputs else None
 
@@ -171,11 +171,11 @@ class _Batch:
         return "" if self._task is None else self._task if isinstance(self._task, str) else self._task.id
 
     def _output(self, item: object) -> OutputType | None:
-        """Return what the task of an item returns, None for an item that is wrong."""
+        """Return the output type of an item's task, None for a wrong item."""
         try:
             task, _ = cast("MixedItem", item)
             return _output(task if isinstance(task, str) else task.definition)
-        except Exception:  # noqa: BLE001 - it became no run, see batch_plan
+        except Exception:  # noqa: BLE001 - it did not become a run, see ``BatchPlan``
             return None
 
     def _begin(self, waiter: Waiter) -> Wait:
@@ -205,7 +205,7 @@ def _request(task: TaskDefinition, payload: object, options: TriggerOptions) -> 
 
 
 def result_of(value: bytes, output: OutputType | None) -> TaskResult[object]:
-    """Return how a run ended of what its waiter was told."""
+    """Decode the message that completes a wait for a run."""
     end = cast("dict[str, Any]", from_json(value))
     if end["status"] == UNKNOWN:
         return _remembered(end["run"], lambda: engine().runs.retrieve(end["run"]), output)
@@ -215,7 +215,7 @@ def result_of(value: bytes, output: OutputType | None) -> TaskResult[object]:
 
 
 async def aresult_of(value: bytes, output: OutputType | None) -> TaskResult[object]:
-    """Return how a run ended of what its waiter was told."""
+    """Decode the message that completes a wait for a run."""
     end = cast("dict[str, Any]", from_json(value))
     if end["status"] == UNKNOWN:
         run = await engine().runs.aretrieve(end["run"])

@@ -1,4 +1,4 @@
-"""``wait``: let a run wait for time, or for a token. It holds no slot meanwhile, and no place in its node."""
+"""``wait``: let a run wait for time or for a token. Meanwhile it holds neither a slot nor a place in its node."""
 
 import asyncio
 import time
@@ -13,17 +13,17 @@ from taskflow.verbs.tokens import TokenVerbs
 
 
 class Waiting(TokenVerbs):
-    """The verbs of waits. Those for time within a run only."""
+    """Verbs of waits. Waits for time work only within a run."""
 
     def for_(self, duration: Duration) -> None:
-        """Let the run wait. Up to 5 s it just sleeps; longer, it gives its slot and its place in its node back.
+        """Let the run wait. Up to 5 s it sleeps; longer, it gives back its slot and its place in its node.
 
         Args:
-            duration: How long: seconds, a ``timedelta``, or text such as ``"1h30m"``. 0 returns at once.
+            duration: How long: seconds, a ``timedelta``, or text, for example ``"1h30m"``. 0 returns at once.
 
         Raises:
             OutsideRunError: No run executes here.
-            DefinitionError: It is no duration.
+            DefinitionError: It is not a duration.
             BlockingCallError: An event loop runs in this thread; await ``wait.afor_``.
         """
         refuse_in_event_loop("wait.for_", "wait.afor_")
@@ -46,10 +46,10 @@ class Waiting(TokenVerbs):
 
         Args:
             date: An aware datetime.
-            raise_if_past: Raise when it is over already, instead of going on at once.
+            raise_if_past: Raise if the date has passed, instead of going on at once.
 
         Raises:
-            WaitError: The date has no time zone, or is over and ``raise_if_past``.
+            WaitError: The date has no time zone, or it has passed and ``raise_if_past`` is set.
         """
         refuse_in_event_loop("wait.until", "wait.auntil")
         self._sleep(_left(date, raise_if_past), "wait.until", date)

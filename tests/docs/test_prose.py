@@ -14,12 +14,7 @@ QUESTION_WORDS: Final = frozenset(
 ROOMS: Final = (
     "benchmarks",
     "examples",
-    "taskflow/broker",
-    "taskflow/cli",
-    "taskflow/embedded",
-    "taskflow/fleet.py",
-    "taskflow/upkeep",
-    "taskflow/worker",
+    "taskflow",
     "tests/conftest.py",
     "tests/deploy",
     "tests/docs",

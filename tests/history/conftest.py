@@ -11,7 +11,7 @@ import pytest
 from taskflow.history.database import Database, database_url
 from taskflow.history.reader import Reader
 from taskflow.history.rows import Rows, rows_of
-from taskflow.history.writer import Batch, Writer
+from taskflow.history.writer import RowBatch, Writer
 from taskflow.settings import Settings
 from taskflow.store.sync_store import Store
 from taskflow.upkeep.feed import FeedThread
@@ -115,7 +115,7 @@ def rows(run_id: str, revision: int = 1, number: int = 0, /, **fields: str) -> R
 
 def write(writer: Writer, *runs: Rows, **batch: Any) -> None:
     """Write runs."""
-    writer.write(Batch(runs, **batch), 0)
+    writer.write(RowBatch(runs, **batch), 0)
 
 
 def an_error(message: str) -> str:

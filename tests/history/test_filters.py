@@ -11,7 +11,7 @@ from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.engine.lookup import Lookup, matches, only_in_history
 from taskflow.history.reader import Reader
 from taskflow.history.rows import rows_of
-from taskflow.history.writer import Batch, Writer
+from taskflow.history.writer import RowBatch, Writer
 from taskflow.models import Run, RunError, RunStatus
 from taskflow.settings import Settings
 from taskflow.store import operations
@@ -92,7 +92,7 @@ def names(bench: Bench, writer: Writer) -> dict[str, str]:
     bench.pass_time(1)
     ids["delayed"] = bench.trigger(due=timedelta(hours=1), is_test=True)
     records = {run_id: bench.run(read_record(run_id)) for run_id in ids.values()}
-    writer.write(Batch([rows_of("dev", run_id, 1, record) for run_id, record in records.items() if record]), 0)
+    writer.write(RowBatch([rows_of("dev", run_id, 1, record) for run_id, record in records.items() if record]), 0)
     return {run_id: name for name, run_id in ids.items()}
 
 

@@ -15,7 +15,7 @@ from taskflow.history.database import Database
 from taskflow.history.migrate import VERSION_TABLE
 from taskflow.history.reader import Reader
 from taskflow.history.schema import Base
-from taskflow.history.writer import Batch, Writer, write_one_by_one
+from taskflow.history.writer import RowBatch, Writer, write_one_by_one
 from taskflow.models import AttemptOutcome, RunStatus
 from tests.history.conftest import ENVIRONMENT, an_error, open_database, rows, write
 
@@ -60,7 +60,7 @@ def test_workers_that_start_together_migrate_once(url: str) -> None:
 def test_batches_in_any_order_and_number_leave_the_same_rows(database: Database, writer: Writer) -> None:
     """Entries come at least once, and two feeders may overlap."""
     batches = [
-        Batch([rows(f"run_{run}", step + 1, **{k: v for k, v in fields.items() if v}, tags=f'["{run}"]')],
+        RowBatch([rows(f"run_{run}", step + 1, **{k: v for k, v in fields.items() if v}, tags=f'["{run}"]')],
               events=[(f"run_{run}", step + 1, "status", fields["status"])])
         for run in range(3)
         for step, fields in enumerate(STEPS)
@@ -112,7 +112,7 @@ def test_a_run_that_is_refused_does_not_keep_the_others_out(database: Database) 
     writer.set_position(0, 0, is_complete=True)
     bad = rows("run_bad")
     bad.run["status"] = None
-    refused = write_one_by_one(writer, Batch([rows("run_1"), bad], position=9), 0)
+    refused = write_one_by_one(writer, RowBatch([rows("run_1"), bad], position=9), 0)
     assert [run_id for run_id, _ in refused] == ["run_bad"]
     assert writer.known(["run_1", "run_bad"]) == {"run_1"}
     assert writer.position(0) == 9

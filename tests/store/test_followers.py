@@ -9,7 +9,7 @@ import pytest
 
 from taskflow.errors import StoreUnavailableError
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.followers import AsyncStreamFollower, Entry, StreamFollower
+from taskflow.store.followers import AsyncStreamFollower, StreamEntry, StreamFollower
 from taskflow.store.keys import FINISHES
 from taskflow.store.sync_store import Store
 from tests.support.bench import Bench, real_time
@@ -61,7 +61,7 @@ def test_followers_get_the_entries_about_their_run(one_bench: Bench, store: Stor
     """Those that are written from now on; one thread reads for all, and ends with the last of them."""
     one_bench.node()
     finish_one(one_bench)
-    follower, first, second = StreamFollower(store, FINISHES, NAME), list[Entry](), list[Entry]()
+    follower, first, second = StreamFollower(store, FINISHES, NAME), list[StreamEntry](), list[StreamEntry]()
     with follower.following("run_a", first.append):
         follower.listen([0])
         with follower.following("run_b", second.append):
@@ -82,7 +82,7 @@ def test_followers_get_the_entries_about_their_run(one_bench: Bench, store: Stor
 def test_a_store_that_is_away_at_first_is_followed_later(one_bench: Bench, store: Any) -> None:
     """Else every wait of the process would look every 5 s, and no end would wake it."""
     store.was_asked = False
-    follower, entries = StreamFollower(store, FINISHES, NAME), list[Entry]()
+    follower, entries = StreamFollower(store, FINISHES, NAME), list[StreamEntry]()
     with pytest.raises(StoreUnavailableError), follower.following("run_a", entries.append):
         follower.listen([0])
     with follower.following("run_a", entries.append):

@@ -87,7 +87,7 @@ def check_items(items: object, *, is_async: bool) -> None:
 
 
 class BatchKeywords(TypedDict, total=False):
-    """The options of ``Task.batch_trigger``, which says what they mean."""
+    """The options of ``Task.batch_trigger``, which documents them."""
 
     atomic: bool
     idempotency_key: str | IdempotencyKey | None

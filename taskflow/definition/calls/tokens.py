@@ -136,13 +136,13 @@ def token_output(token_id: str, output_type: object, data: object) -> bytes:
 
 def token_result(token_id: str, output_type: object, value: bytes) -> TokenResult[Any]:
     """Decode the completion message of a token: ``{"status", "output"}``."""
-    told = cast("dict[str, Any]", from_json(value))
-    if told["status"] != TokenStatus.COMPLETED:
+    document = cast("dict[str, Any]", from_json(value))
+    if document["status"] != TokenStatus.COMPLETED:
         return TokenResult(token_id, error=WaitTimeoutError(token_id))
     if output_type is None:
-        return TokenResult(token_id, told["output"])
+        return TokenResult(token_id, document["output"])
     try:
-        return TokenResult(token_id, _adapter(output_type).read(to_json(told["output"])))
+        return TokenResult(token_id, _adapter(output_type).read(to_json(document["output"])))
     except ValidationError as invalid:
         return TokenResult(token_id, error=TokenDataError(token_id, f"{explain(invalid)}."))
 

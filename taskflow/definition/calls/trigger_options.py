@@ -25,7 +25,7 @@ _LARGEST_PRIORITY: Final = (1 << 31) / 1000
 
 
 class TriggerKeywords(TypedDict, total=False):
-    """The options of ``Task.trigger``, which says what they mean."""
+    """The options of ``Task.trigger``, which documents them."""
 
     queue: str | Queue | None
     concurrency_key: str | int | None
@@ -111,9 +111,9 @@ def check_metadata(metadata: object) -> bytes:
         return b""
     if not isinstance(metadata, Mapping):
         raise TriggerOptionError("metadata", metadata, "Use a mapping of text to JSON values.")
-    found = find_unserialisable(metadata) or find_non_finite(metadata)  # pyright: ignore[reportUnknownArgumentType]
-    if found:
-        raise TriggerOptionError("metadata", "...", f"{found}, which JSON cannot carry.")
+    reason = find_unserialisable(metadata) or find_non_finite(metadata)  # pyright: ignore[reportUnknownArgumentType]
+    if reason:
+        raise TriggerOptionError("metadata", "...", f"{reason}, which JSON cannot carry.")
     document = to_json(metadata)
     if len(document) > LARGEST_METADATA:
         remedy = f"Its JSON is {len(document):,} bytes and the limit is {LARGEST_METADATA:,}. Store it elsewhere."

@@ -73,9 +73,9 @@ class Adapter:
 
     def _check_written(self, value: object, document: bytes) -> None:
         """Find NaN behind a ``null``, and None in fields that may not be None: no reader would accept it."""
-        found = find_non_finite(value) if self._may_hold_floats else None
-        if found:
-            raise UnwritableError(f"{found}, which JSON cannot carry")
+        reason = find_non_finite(value) if self._may_hold_floats else None
+        if reason:
+            raise UnwritableError(f"{reason}, which JSON cannot carry")
         try:
             from_json(document, allow_inf_nan=False)
             self.read(document)
@@ -85,9 +85,9 @@ class Adapter:
             raise UnwritableError(f"it is not JSON: {error}") from None
 
     def _place(self, value: object) -> str:
-        found = find_unserialisable(value)
-        if found:
-            return f"{found}, which JSON cannot carry"
+        reason = find_unserialisable(value)
+        if reason:
+            return f"{reason}, which JSON cannot carry"
         for part in (value, self._dump(value, warnings="none")):  # an instance hides its fields from the validator
             try:
                 self._validate(part, strict=True, by_alias=True, by_name=True)

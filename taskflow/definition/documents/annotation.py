@@ -58,19 +58,19 @@ class Annotation:
         """
         annotated = self.resolve()
         try:
-            found = _type_adapter(annotated)
-            if not found.pydantic_complete:
-                found.rebuild(raise_errors=True)
+            adapter = _type_adapter(annotated)
+            if not adapter.pydantic_complete:
+                adapter.rebuild(raise_errors=True)
         except (PydanticUserError, SchemaError, TypeError, NameError) as error:
             remedy = "Use a pydantic model, a dataclass, a TypedDict or a type that JSON has."
             raise self._wrong(f"has a type that pydantic cannot handle: {_first_line(error)}", remedy) from error
-        schema = found.core_schema
+        schema = adapter.core_schema
         if _has_secret(schema):
             remedy = (
                 "Use a plain str with a serializer (or SecretStr with one that returns its value), or send a reference."
             )
             raise self._wrong("holds a pydantic secret, which is stored as asterisks: its value would be lost", remedy)
-        return Adapter(found, may_hold_floats=any(node.get("type") in _MAY_HOLD_FLOATS for node in _nodes(schema)))
+        return Adapter(adapter, may_hold_floats=any(node.get("type") in _MAY_HOLD_FLOATS for node in _nodes(schema)))
 
     def _wrong(self, what: str, remedy: str) -> DefinitionError:
         return DefinitionError(f"{self.owner} {what}", option="annotation", value=self.value, remedy=remedy)

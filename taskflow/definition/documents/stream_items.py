@@ -68,11 +68,11 @@ class StreamItems:
         return StreamError(self.name, what, "Use the type that the stream is declared with, wherever it is declared.")
 
     def _prepare(self) -> Adapter:
-        found = self._type
-        if isinstance(found, TypeAdapter):
-            self._adapter = Adapter(cast("TypeAdapter[object]", found), may_hold_floats=True)
+        declared = self._type
+        if isinstance(declared, TypeAdapter):
+            self._adapter = Adapter(cast("TypeAdapter[object]", declared), may_hold_floats=True)
         else:
-            annotated = Any if found is None else found
+            annotated = Any if declared is None else declared
             self._adapter = Annotation(f"The stream {self.name!r}", annotated, {}).adapter()
         return self._adapter
 

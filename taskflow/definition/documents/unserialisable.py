@@ -51,9 +51,9 @@ def _find(value: object, path: _Path, above: frozenset[int]) -> str | None:
     if len(path) > _DEEPEST:
         return f"{path_of(path[:3])} is nested too deeply"
     for part, child in _children(value):
-        found = _find(child, (*path, part), above | {id(value)})
-        if found:
-            return found
+        reason = _find(child, (*path, part), above | {id(value)})
+        if reason:
+            return reason
     return None if _is_serialisable(value) else f"{path_of(path)} is of type {type(value).__name__}{_reason(value)}"
 
 

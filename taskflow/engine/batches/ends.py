@@ -1,4 +1,4 @@
-"""How the runs of a batch ended: look for many at a time, wait for one after the other."""
+"""The ends of the runs of a batch: read many at a time, wait for one after the other."""
 
 import time
 from collections import deque
@@ -17,10 +17,10 @@ from taskflow.store.wire import shard_of_run
 
 
 class Search:
-    """Runs whose ends are looked for: many a write while all of them are found, one after one that was not."""
+    """Reads the ends of runs: many in one round trip while all have ended, a single one after a run that has not."""
 
     def __init__(self, run_ids: Sequence[str], old: Callable[[str], RunEnd]) -> None:
-        """Look at nothing yet.
+        """Read nothing yet.
 
         Args:
             old: Returns the end of a run that has left the store.
@@ -37,7 +37,7 @@ class Search:
         ]
 
     def took(self, results: Sequence[Any]) -> str | None:
-        """Take their results. Returns the first run when it has not ended: wait for it. May block, see ``old``."""
+        """Take the results of ``reads``. Returns the first run that has not ended, to wait for. ``old`` may block."""
         read = [self.left.popleft() for _ in results]
         unfinished: list[str] = []
         for run_id, result in zip(read, results, strict=True):
@@ -58,21 +58,21 @@ class Search:
         return unfinished[0]
 
     def ended(self, run_id: str, end: RunEnd) -> None:
-        """Take the end of the run that was waited for."""
+        """Take the end of the run that ``took`` returned."""
         self.left.popleft()
         self.ends[run_id] = end
 
 
 def countdown(timeout: timedelta | None) -> Callable[[], timedelta | None]:
-    """Return what tells how much of a time limit is left, from now on."""
+    """Return a function that returns the time left of a limit that begins now."""
     began = time.monotonic()
     return lambda: None if timeout is None else max(timedelta(0), timeout - timedelta(seconds=time.monotonic() - began))
 
 
 @contextmanager
-def told_as(timeout: timedelta | None) -> Generator[None]:
-    """Have an error name the time limit that the user gave."""
+def naming_limit(timeout: timedelta | None) -> Generator[None]:
+    """Replace, in a ResultTimeoutError, the time that was left by the limit that the caller gave."""
     try:
         yield
-    except ResultTimeoutError as late:  # it names what was left of the time, the user what was given
+    except ResultTimeoutError as late:
         raise ResultTimeoutError(late.run_id, timeout or late.timeout, late.status) from None

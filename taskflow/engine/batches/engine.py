@@ -1,4 +1,4 @@
-"""The engine behind batches: a write carries many runs, and the next part is planned while the store makes the last."""
+"""The engine behind batches: a write carries many runs, and while the store makes them the next part is planned."""
 
 import asyncio
 from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 from taskflow.definition.calls.batch_item import MOST_ITEMS, BatchOptions, check_items
 from taskflow.definition.task_definition import TaskDefinition
-from taskflow.engine.batches.ends import Search, countdown, told_as
+from taskflow.engine.batches.ends import Search, countdown, naming_limit
 from taskflow.engine.batches.plan import BatchPlan, Part
 from taskflow.engine.batches.records import batch_of, status_reads
 from taskflow.engine.declarations import Declarations
@@ -104,7 +104,7 @@ class BatchEngine:
                     await asyncio.to_thread(self._write_large, part)
                 first = self._declared(part, store.missing_templates)
                 flight = part, len(first), _sending(store.run_many([*first, *plan.writes(part)]))
-                await asyncio.sleep(0)  # it is sent before the next part is planned
+                await asyncio.sleep(0)  # sends the part before the next one is planned
             if flight:
                 self._took(plan, *flight[:2], await flight[2], store.missing_templates)
             await store.run_many(plan.rest())
@@ -124,11 +124,11 @@ class BatchEngine:
         return await adrive(self._loop().store, self._retrieve(batch_id))
 
     def wait(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
-        """Return how runs ended, once all of them have."""
+        """Wait until all of the runs have ended, and return their ends."""
         return drive(self._store, self._wait(run_ids, timeout))
 
     async def await_(self, run_ids: Sequence[str], timeout: timedelta | None) -> list[RunEnd]:
-        """Return how runs ended, once all of them have."""
+        """Wait until all of the runs have ended, and return their ends."""
         return await adrive(self._loop().store, self._wait(run_ids, timeout))
 
     def _retrieve(self, batch_id: str) -> Steps[Batch]:
@@ -142,7 +142,7 @@ class BatchEngine:
             results = yield search.reads()
             unfinished = yield Blocking(partial(search.took, results))
             if unfinished is not None:
-                with told_as(timeout):
+                with naming_limit(timeout):
                     search.ended(unfinished, (yield self._end_of(unfinished, left())))
         ends = [search.ends[run_id] for run_id in run_ids]
         if any(is_address(output or b"") for _, output, _ in ends):

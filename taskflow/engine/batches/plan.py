@@ -1,7 +1,7 @@
-"""Turn the items of a batch into operations, part by part. No I/O: ``batches`` executes them and tells what came back.
+"""Turn the items of a batch into operations, part by part. No I/O: ``BatchEngine`` executes them.
 
-A part's runs and the batch's record of them go out in one write. Where a key may name an older run, what the items
-became is known only by the reply: the record then goes out with the next part.
+A part's runs and the batch's record of them go out in one write. If a key may name an older run, only the reply has
+the ids of the runs, so that the record goes out with the next part.
 """
 
 import hashlib
@@ -29,20 +29,20 @@ from taskflow.store.operations.waits import complete_item
 from taskflow.store.wire import new_batch_id, shard_of_batch, shard_of_run
 
 ITEMS_A_PART: Final = 200
-"""How many items go out in one write: small payloads fit the socket's buffer, so that sending does not wait."""
+"""Most items of one write. With small payloads they fit the socket's buffer, so that sending does not wait."""
 _BYTES_A_PART: Final = 1 << 20
 _NO_OPTIONS: Final = TriggerOptions()
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some items in a row: from ``index`` to ``end``.
+    """The items from ``index`` to before ``end``.
 
     Attributes:
-        scripts: The operations that make their runs, with the places whose runs each makes.
-        task_shards: Which task's runs go to which shard.
-        certain: The runs' ids, when no key may name an older one.
-        large: Payloads to write before.
+        scripts: The operations that make the runs, each with the indices of its items.
+        task_shards: Pairs of a task and a shard to which runs of it go.
+        certain: The runs' ids, None when a key may name an older run.
+        large: Payloads to write to the object store first.
     """
 
     index: int
@@ -55,11 +55,11 @@ class Part:
 
 
 class BatchPlan:
-    """One batch on its way into the store.
+    """Plans the writes of one batch.
 
     Attributes:
-        id: Follows from the idempotency key, so that a repeated batch is the same one.
-        made: How many items are runs for certain.
+        id: Derived from the idempotency key, so that a repeated batch is the same one.
+        made: Number of items that are certainly runs.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class BatchPlan:
 
     @property
     def runs(self) -> BatchRuns:
-        """What the items became so far."""
+        """The runs and errors that the items became so far."""
         return BatchRuns(self.id, tuple(self._run_ids), tuple(self._errors), tuple(self._outputs))
 
     def checks(self) -> Iterator[None]:
@@ -119,7 +119,7 @@ class BatchPlan:
             yield part
 
     def writes(self, part: Part) -> list[Write]:
-        """Return the operations that write a part: those that make its runs, then what can be recorded by now."""
+        """Return the operations that write a part: first those that make runs, then those that record known runs."""
         writes = [write for write, _ in part.scripts]
         if part.certain is None:
             return [*writes, *self.rest(part)]
@@ -128,12 +128,12 @@ class BatchPlan:
         return [*writes, *self.rest()]
 
     def rest(self, *following: Part) -> list[Write]:
-        """Return the operations that record the parts whose runs are known. Those of ``following`` are not yet."""
+        """Return the operations that record earlier parts, whose runs are known. Those of ``following`` are not yet."""
         known, self._unrecorded = self._unrecorded, [*following]
-        return [write for part in known for write in (self._record(part), *self._tellings(part))]
+        return [write for part in known for write in (self._record(part), *self._completions(part))]
 
-    def _tellings(self, part: Part) -> list[Write]:
-        """Return the operations that tell who waits about the items that became no run."""
+    def _completions(self, part: Part) -> list[Write]:
+        """Return the operations that complete the wait for items that did not become a run."""
         if self._waiter is None:
             return []
         shard = shard_of_run(self._waiter.run_id) or 0
@@ -180,7 +180,7 @@ class BatchPlan:
                 payload, options = own.payload, own.options()
             waiter = self._waiter.at(index) if self._waiter else None
             return self._planner.plan(task, payload, self._keyed(index, options), batch_id=self.id, waiter=waiter)
-        except Exception as error:  # noqa: BLE001 - whatever a payload's own validation raises: the other items go on
+        except Exception as error:  # noqa: BLE001 - a payload's validation raises anything; the other items go on
             self._errors.append(BatchError(index, task_id, type(error).__name__, str(error)))
             return None
 

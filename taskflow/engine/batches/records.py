@@ -1,4 +1,4 @@
-"""A batch's record, from what the store keeps of it and of its runs."""
+"""The record of a batch, from the store's records of the batch and its runs."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from taskflow.store.operations.batches import STATUSES_A_SCRIPT, StoredBatch
 from taskflow.store.wire import shard_of_run
 
 ABANDONED_AFTER: Final = timedelta(minutes=30)
-"""After which a batch that is not complete is ABORTED: whoever wrote it is gone."""
+"""Time after which an incomplete batch is ABORTED, because its writer has died."""
 
 
 def status_reads(stored: StoredBatch) -> list[Write]:
@@ -28,7 +28,7 @@ def batch_of(batch_id: str, stored: StoredBatch, parts: Sequence[Sequence[RunSta
     """Return the record of a batch.
 
     Args:
-        parts: What ``status_reads`` found; None for a run that has left the store.
+        parts: The results of ``status_reads``; None for a run that has left the store.
     """
     counts = Counter(status for part in parts for status in part)
     total = sum(counts.values())
@@ -63,7 +63,7 @@ def _status(stored: StoredBatch, progress: BatchProgress) -> BatchStatus:
 
 
 def _distinct(stored: StoredBatch) -> dict[int, list[str]]:
-    found: dict[int, list[str]] = {}
+    by_shard: dict[int, list[str]] = {}
     for run_id in dict.fromkeys(run_id for run_id in stored.run_ids if run_id is not None):
-        found.setdefault(shard_of_run(run_id) or 0, []).append(run_id)
-    return found
+        by_shard.setdefault(shard_of_run(run_id) or 0, []).append(run_id)
+    return by_shard

@@ -13,7 +13,7 @@ _CUT: Final = " ... (cut)"
 
 @dataclass(frozen=True, slots=True)
 class LineLimits:
-    """Most lines and bytes of a run. One more line says that they were truncated."""
+    """Most lines and bytes of a run. One more line marks that they were truncated."""
 
     lines: int = 10_000
     bytes: int = 1_000_000
@@ -60,7 +60,7 @@ class LineCounter:
 
         ``{"span", "parent", "attempt", "claim", "seq", "time", "ms", "error", "message", "fields"}``: ``time`` is when
         it began, ``ms`` how long it took, ``message`` its name. It begins with ``{"span":``, by which
-        ``append_logs.lua`` knows it. b"" when the limits are reached.
+        ``append_logs.lua`` recognises it. b"" when the limits are reached.
         """
         line: dict[str, object] = {"time": span.began_ns // 1_000_000, "ms": round(span.seconds * 1000, 3)}
         span_fields: dict[str, object] = {"span": span.id, "parent": span.parent}

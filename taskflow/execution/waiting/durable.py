@@ -11,7 +11,7 @@ from typing import Final, Literal, Protocol
 
 from taskflow.errors import WaitError
 from taskflow.execution.journal import Journal
-from taskflow.execution.journal_entries import Asked, Entry, asked_wait, step_entry, step_value, wait_entry
+from taskflow.execution.journal_entries import Asked, JournalEntry, asked_wait, step_entry, step_value, wait_entry
 from taskflow.execution.step_failures import failure_of
 from taskflow.execution.waiting.wait_store import Opening
 from taskflow.seams.journal_keys import NOWHERE, JournalScope, Scope, StepCall, WithinStep, in_scope
@@ -124,7 +124,7 @@ class DurableCalls:
         what = Wait("duration", until=datetime.now(UTC) + delay)
         await self._wait(key, asked, WaitRequest(due=delay, what=what), entry)
 
-    async def _wait(self, key: str, asked: Asked, request: WaitRequest, entry: Entry | None) -> Sequence[bytes]:
+    async def _wait(self, key: str, asked: Asked, request: WaitRequest, entry: JournalEntry | None) -> Sequence[bytes]:
         journal, way = self._journal, self._way
         what = entry.wait() if entry else None
         values = journal.values.get(key)
@@ -151,7 +151,7 @@ class DurableCalls:
         await way.call_hooks("on_wait", what)
         return what
 
-    async def _keep(self, key: str, entry: Entry) -> None:
+    async def _keep(self, key: str, entry: JournalEntry) -> None:
         self._journal.note(key, entry)
         await self._flush()
 

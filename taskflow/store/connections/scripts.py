@@ -51,7 +51,7 @@ def script(name: str) -> Script:
 
 
 def is_unknown(reply: object) -> bool:
-    """Whether a reply says that the server does not have a script's function (any more)."""
+    """Whether a reply is the error of a server that does not have a script's function (any more)."""
     return isinstance(reply, ResponseError) and str(reply) == "Function not found"
 
 

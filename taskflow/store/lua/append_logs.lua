@@ -2,7 +2,7 @@
 -- lines of a crash come late.
 -- ARGV[7] id of the run  [8] claim under which they were written
 --   [9] lines: JSON objects joined by "\n"; that of a span begins with {"span":
---   [10] most_lines  [11] most_bytes of a run  [12] last_line, which says that no more are kept
+--   [10] most_lines  [11] most_bytes of a run  [12] last_line, added when further lines are dropped
 -- Derives :run:<id>, :events.
 -- Returns {1, how many were kept}, {0, "MISSING"} for an unknown run, {0, "STALE"} for a claim that never was.
 local run = fields(run_key(id), "status", "claim", "log_lines", "log_bytes")

@@ -10,7 +10,7 @@ from taskflow.store.operations.encoding import milliseconds, run_error
 from taskflow.store.operations.operation import PER_PASS, Operation
 
 CHORD_KEPT: Final = timedelta(days=30)
-"""How long the parts of a chord are kept after the newest of them."""
+"""Time for which the parts of a chord are kept after the newest of them."""
 Kind = Literal["result", "group"]
 
 
@@ -92,7 +92,7 @@ def close_chord(group_id: str) -> Operation[None]:
 
 
 def keep_value(kind: Kind, value_id: str, value: str, *, is_awaited: bool = False) -> Operation[None]:
-    """Keep a JSON text for the retention time; "" forgets it. ``is_awaited`` wakes those who wait for a result."""
+    """Keep a JSON text for the retention time; "" deletes it. ``is_awaited`` wakes those who wait for a result."""
     return Operation("keep_value", (kind, value_id, value, int(is_awaited)), _nothing)
 
 

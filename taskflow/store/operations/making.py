@@ -57,9 +57,9 @@ class NewRun:
     waiter: Waiter | None = None
     prefers: str | None = None
     doubts: str = ""
-    """``task``, ``queue`` or both: the script checks whether a worker has registered them. The others are known."""
+    """``task``, ``queue`` or both: the script checks whether a worker has registered them. The rest is certain."""
     foreign: str = ""
-    """The fields that only a worker knows of the task, where the trigger does not have its code."""
+    """The fields of the task that a worker declares, because the trigger does not have its code."""
     patience: timedelta | None = None
     large: LargeValue | None = None
 

@@ -57,7 +57,7 @@ def register_node(
     description: Mapping[str, str | int],
     tasks: Sequence[str] = (),
 ) -> Operation[int]:
-    """Give a node its first lease. ``queues`` are the Celery queues it consumes, ``tasks`` those its code knows."""
+    """Give a node its first lease. ``queues`` are the Celery queues it consumes, ``tasks`` those it declares."""
     args = (
         node_id, milliseconds(lease), json.dumps(list(queues)), capacity, json.dumps(list(classes)),
         json.dumps(dict(description)), json.dumps(list(tasks)),

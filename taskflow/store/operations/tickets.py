@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A broker message that says a run may start, under a reservation number."""
+    """A broker message with which a run may start, under a reservation number."""
 
     run_id: str
     task_id: str

@@ -76,7 +76,7 @@ def append_logs(
     """Add log lines, each a JSON object without a newline. Reads as how many: 0 under a claim that never was.
 
     Args:
-        most: How many lines of a run are kept, of all its attempts together. One more says that others were dropped.
+        most: How many lines of a run are kept, of all its attempts together. One more marks that others were dropped.
         largest: How many bytes of them.
 
     Raises (when read):

@@ -17,7 +17,7 @@ def version_name(version: str) -> str:
 
 
 def code_name(version: str, task_ids: Iterable[str]) -> str:
-    """Name the code of a version that knows these tasks: ``<version>.<digest of the ids>``.
+    """Name the code of a version that declares these tasks: ``<version>.<digest of the ids>``.
 
     Nodes of one version may declare different tasks. A run for nodes of one name can execute on each of them.
     """

@@ -1,1 +1,1 @@
-"""Streams as a task's code, and whoever has the run's id, see them. Typed; the engine reads and writes."""
+"""Typed streams, for a task's code and for anyone with the run's id. The engine reads and writes the items."""

@@ -13,7 +13,7 @@ from taskflow.verbs.current import engine
 
 
 class Asking:
-    """Waits. The item is taken when the wait begins, so that two waits of a run get one each.
+    """One wait for one item. The wait reserves the item when it begins, so that two waits of a run get different items.
 
     Args:
         timeout: How long to wait. None waits for ever.
@@ -57,12 +57,12 @@ class Asking:
         return WaitRequest(due=self._timeout, begin=begin, abegin=abegin, label=f"input:{name}", what=what)
 
     def _item(self, value: bytes) -> bytes:
-        told: Any = from_json(value)
-        if told is None or "closed" in told:
-            self._nothing(is_closed=told is not None)
-        return to_json(told["item"])
+        answer: Any = from_json(value)
+        if answer is None or "closed" in answer:
+            self._raise_ended(is_closed=answer is not None)
+        return to_json(answer["item"])
 
-    def _nothing(self, *, is_closed: bool) -> NoReturn:
+    def _raise_ended(self, *, is_closed: bool) -> NoReturn:
         run_id, _, name, _ = self._place
         if is_closed or self._timeout is None:
             raise StreamClosedError(run_id, name, "it was closed")

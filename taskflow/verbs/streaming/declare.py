@@ -1,4 +1,4 @@
-"""``streams``: declare what runs tell and are told, item by item."""
+"""``streams``: declare the output and input streams of runs."""
 
 from typing import Final, TypeVar, overload
 
@@ -12,13 +12,13 @@ T = TypeVar("T")
 
 
 class Streams:
-    """Makes streams, once, where tasks and readers import them: ``tokens = streams.define("tokens", str)``.
+    """Declares streams, in a module that tasks and readers import: ``tokens = streams.define("tokens", str)``.
 
-    A name is 1 to 128 letters, digits and ``_ . / -``. The type is what pydantic takes; for a union a ``TypeAdapter``;
-    without one items are any JSON. Both kinds have names of their own.
+    A name is 1 to 128 letters, digits and ``_ . / -``. The type is any that pydantic takes; a union needs a
+    ``TypeAdapter``. Without a type, items are any JSON. An output and an input stream may have the same name.
 
     Raises:
-        DefinitionError: The name is not possible; at first use also when the type is not.
+        DefinitionError: The name is not possible; at the first use, the type is not possible.
     """
 
     @overload

@@ -1,4 +1,4 @@
-"""``streams.input``: what a run is told while it executes, by whoever has its id."""
+"""``streams.input``: a stream of items that anyone with a run's id sends, and that the run reads while it executes."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from contextlib import aclosing, closing
@@ -21,13 +21,15 @@ T = TypeVar("T")
 
 
 class InputStream(Generic[T]):
-    """A stream that runs read. Each attempt reads it from its beginning: what was sent before the run started, and to
-    attempts before, is there. ``once``, iteration and ``peek`` share one place, as code of one attempt does.
+    """A stream that runs read.
+
+    Each attempt reads it from the beginning, also the items that were sent before the run started or to an earlier
+    attempt. ``once``, iteration and ``peek`` of one attempt share one position.
 
     Verbs that read raise:
         OutsideRunError: No run executes here.
-        StreamError: An item does not fit the type; it is taken.
-        StoreUnavailableError: The store did not answer at first; later on it is waited for.
+        StreamError: An item does not fit the type. It counts as taken.
+        StoreUnavailableError: The store did not answer the first read. Later reads wait for it.
         BlockingCallError: An event loop runs in this thread; await the twin.
     """
 
@@ -43,7 +45,7 @@ class InputStream(Generic[T]):
         return self._items.name
 
     def send(self, run_id: str, item: T) -> None:
-        """Tell a run something. It may be in any status but a final one; an attempt reads it when it wants to.
+        """Send an item to a run, in any status except a final one. An attempt reads it when its code asks for it.
 
         Raises:
             StreamClosedError: The run has ended, or the stream was closed.
@@ -56,16 +58,16 @@ class InputStream(Generic[T]):
         engine().streams.append(self._place(run_id), [self._items.dump(item)])
 
     async def asend(self, run_id: str, item: T) -> None:
-        """Tell a run something. See ``send``."""
+        """Send an item to a run. See ``send``."""
         await engine().streams.aappend(self._place(run_id), [self._items.dump(item)])
 
     def close(self, run_id: str) -> None:
-        """Say to a run that nothing will follow: its iteration ends. Raises as ``send``."""
+        """Close a run's stream: the run's iteration ends. Raises as ``send``."""
         refuse_in_event_loop("stream.close", "stream.aclose")
         engine().streams.append(self._place(run_id), [], closing=True)
 
     async def aclose(self, run_id: str) -> None:
-        """Say to a run that nothing will follow. See ``close``."""
+        """Close a run's stream. See ``close``."""
         await engine().streams.aappend(self._place(run_id), [], closing=True)
 
     def once(self, timeout: Duration | None = None) -> T:
@@ -76,7 +78,7 @@ class InputStream(Generic[T]):
 
         Raises:
             StreamTimeoutError: No item came in time.
-            StreamClosedError: None will come: the stream was closed, or the run has ended.
+            StreamClosedError: No item will come: the stream was closed, or the run has ended.
         """
         refuse_in_event_loop("stream.once", "stream.aonce")
         live, longest = require_live_run("stream.once"), parse_timeout(timeout)
@@ -94,9 +96,9 @@ class InputStream(Generic[T]):
         raise self._closed(live)
 
     def wait(self, timeout: Duration | None = None) -> T:
-        """Let the run wait for the next item: it holds no slot meanwhile, and no place in its node. Else as ``once``.
+        """Let the run wait for the next item, holding neither a slot nor a place in its node. Otherwise as ``once``.
 
-        A durable run that waits long is unloaded, and what it has got is in its journal.
+        A durable run that waits long is unloaded. Its journal has the items that it has received.
 
         Raises:
             StreamTimeoutError, StreamClosedError: As in ``once``.
@@ -138,13 +140,13 @@ class InputStream(Generic[T]):
         return self._ataken(require_live_run("aiter(stream)"), None)
 
     def on(self, function: Callable[[T], object]) -> Listener:
-        """Call a function with every item that is not yet taken and every one to come, until the attempt ends.
+        """Call a function with every item that is not yet taken, and every later one, until the attempt ends.
 
-        In the running event loop, where ``async def`` functions are awaited; without one in a thread. It takes no item
-        away from others. What it raises is logged, and the next item is told.
+        The function is called in the running event loop, which awaits an ``async def`` function, or else in a thread.
+        It does not take items away from other readers. Its errors are logged, and the next item follows.
 
         Returns:
-            What ends it before: ``listener.off()``.
+            The listener. ``listener.off()`` ends it earlier.
         """
         live = require_live_run("stream.on")
         return listen(live, self._own(live), lambda document: function(self._load(document)))

@@ -1,4 +1,4 @@
-"""``streams.define``: what a run tells while it executes, item by item, to whoever reads."""
+"""``streams.define``: a stream of items that a run appends while it executes, for any number of readers."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
 from contextlib import aclosing, suppress
@@ -17,21 +17,21 @@ T = TypeVar("T")
 
 
 class OutputStream(Generic[T]):
-    """A stream that runs append to. Every run has its own; ``target`` says which is meant.
+    """A stream that runs append to. Every run has its own; ``target`` selects the run.
 
-    ``target`` is ``"self"``, the run that executes here, ``"parent"`` or ``"root"``, the run that triggered it and the
-    first of all (for a run without them it is the run itself), or a run's id, from anywhere.
+    ``target`` is ``"self"``, the run that executes here; ``"parent"``, the run that triggered it; ``"root"``, the first
+    run above it; or, from anywhere, a run's id. A run without parent and root is its own parent and root.
 
-    Within a run, items are sent in the background, thousands in one write, within milliseconds, and the attempt ends
-    when all are written; what was not yet written when a worker is killed is lost. A retried attempt appends behind
-    what the attempts before it wrote. Elsewhere ``append`` returns when the item is written.
+    Within a run, items are sent in the background within milliseconds, up to thousands in one write, and the attempt
+    ends when all are written. Items that are not yet written when a worker is killed are lost. A retry appends after
+    the items of earlier attempts. Outside a run ``append`` returns when the item is written.
 
     Verbs that append raise:
-        StreamError: An item does not fit the type or is over 1 MB, or the stream would be too large. Within a run the
-            latter is told by a later call; StreamClosedError when the run has ended or the stream is closed.
+        StreamError: An item does not fit the type or is over 1 MB, or the stream would be too large. Within a run a
+            later call raises the latter; StreamClosedError when the run has ended or the stream is closed.
         RunNotFoundError: No such run.
-        OutsideRunError: No run executes here, and the target is none by id.
-        StoreUnavailableError: The store did not answer. Within a run it is waited for.
+        OutsideRunError: No run executes here, and the target is not a run's id.
+        StoreUnavailableError: The store did not answer. Within a run verbs wait for it.
         BlockingCallError: An event loop runs in this thread; await the twin.
     """
 
@@ -49,79 +49,79 @@ class OutputStream(Generic[T]):
     def append(self, item: T, *, target: str = "self") -> None:
         """Append an item."""
         refuse_in_event_loop("stream.append", "stream.aappend")
-        document, found = self._items.dump(item), target_of(self.name, target, "stream.append")
-        if found.live is None:
-            engine().streams.append(found.place, [document])
-        elif (writer := found.writer()).put(document):
+        document, stream = self._items.dump(item), target_of(self.name, target, "stream.append")
+        if stream.live is None:
+            engine().streams.append(stream.place, [document])
+        elif (writer := stream.writer()).put(document):
             writer.flush()
 
     async def aappend(self, item: T, *, target: str = "self") -> None:
         """Append an item. See ``append``."""
-        document, found = self._items.dump(item), target_of(self.name, target, "stream.aappend")
-        if found.live is None:
-            await engine().streams.aappend(found.place, [document])
-        elif (writer := found.writer()).put(document):
+        document, stream = self._items.dump(item), target_of(self.name, target, "stream.aappend")
+        if stream.live is None:
+            await engine().streams.aappend(stream.place, [document])
+        elif (writer := stream.writer()).put(document):
             await writer.aflush()
 
     def writer(self, *, target: str = "self") -> "ItemWriter[T]":
-        """Return who appends many items: ``with tokens.writer() as write: write("Hel")``, or ``async with``.
+        """Return a writer of many items: ``with tokens.writer() as write: write("Hel")``, or ``async with``.
 
-        The block ends when all are written, and raises what was refused.
+        The block ends when all items are written, and raises the error of a refused item.
         """
         return ItemWriter(self._items, target_of(self.name, target, "stream.writer").writer())
 
     def pipe(self, items: Iterable[T], *, target: str = "self") -> "Pipe[T]":
-        """Append what an iterable yields, as it comes: iterate over what is returned, or ``drain()`` it.
+        """Append the items of an iterable as they come: iterate over the pipe, or ``drain()`` it.
 
         The items pass through: ``text = "".join(tokens.pipe(model.stream(prompt)))``.
         """
         return Pipe(items, self.writer(target=target))
 
     def apipe(self, items: AsyncIterable[T], *, target: str = "self") -> "AsyncPipe[T]":
-        """Append what an async iterable yields, as it comes: ``async for`` over it, or ``await ….adrain()``."""
+        """Append the items of an async iterable as they come: ``async for`` over the pipe, or ``await ….adrain()``."""
         return AsyncPipe(items, self.writer(target=target))
 
     def close(self, *, target: str = "self") -> None:
-        """Say that nothing will follow: readers end before the run does. Another attempt may open it again."""
+        """Close the stream: its readers end before the run does. Another attempt may open it again."""
         refuse_in_event_loop("stream.close", "stream.aclose")
-        found = target_of(self.name, target, "stream.close")
-        if found.live is not None:
-            found.writer().flush()
-        engine().streams.append(found.place, [], closing=True)
+        stream = target_of(self.name, target, "stream.close")
+        if stream.live is not None:
+            stream.writer().flush()
+        engine().streams.append(stream.place, [], closing=True)
 
     async def aclose(self, *, target: str = "self") -> None:
-        """Say that nothing will follow. See ``close``."""
-        found = target_of(self.name, target, "stream.aclose")
-        if found.live is not None:
-            await found.writer().aflush()
-        await engine().streams.aappend(found.place, [], closing=True)
+        """Close the stream. See ``close``."""
+        stream = target_of(self.name, target, "stream.aclose")
+        if stream.live is not None:
+            await stream.writer().aflush()
+        await engine().streams.aappend(stream.place, [], closing=True)
 
     def read(self, run_id: str, *, start_index: int = 0, timeout: Duration | None = None) -> Generator[T]:
         """Yield the items of a run from an index on, then those to come, until the run has ended.
 
-        A lost connection is made again: no item is missed and none comes twice. Who was away goes on with
-        ``start_index``, the number of items that it has; items stay as long as the run's record.
+        A lost connection is made again: no item is missed and none comes twice. A reader that was away goes
+        on with ``start_index``, the number of items that it has. Items stay as long as the run's record.
 
         Args:
-            timeout: How long no item may come. None waits for ever.
+            timeout: How long to wait for the next item. None waits for ever.
 
         Raises:
             RunNotFoundError: No such run, or its record has expired.
             StreamTimeoutError: No item came in time.
             StreamError: An item does not fit the type.
-            StoreUnavailableError: The store did not answer at first; later on it is waited for.
+            StoreUnavailableError: The store did not answer the first read. Later reads wait for it.
             BlockingCallError: An event loop runs in this thread; use ``async for`` over ``aread``.
         """
         refuse_in_event_loop("stream.read", "stream.aread")
         longest = parse_timeout(timeout)
-        found = engine().streams.read(StreamAddress(run_id, "stream", self.name), start_index, timeout=longest)
-        return self._loaded(found)
+        documents = engine().streams.read(StreamAddress(run_id, "stream", self.name), start_index, timeout=longest)
+        return self._loaded(documents)
 
     def aread(self, run_id: str, *, start_index: int = 0, timeout: Duration | None = None) -> AsyncGenerator[T]:
         """Yield the items of a run from an index on, then those to come. See ``read``."""
         longest = parse_timeout(timeout)
-        found = engine().streams.aread(StreamAddress(run_id, "stream", self.name), start_index, timeout=longest)
-        return self._aloaded(found)
+        documents = engine().streams.aread(StreamAddress(run_id, "stream", self.name), start_index, timeout=longest)
+        return self._aloaded(documents)
 
     def _loaded(self, documents: Generator[bytes]) -> Generator[T]:
         for document in documents:
@@ -189,7 +189,7 @@ class ItemWriter(Generic[T]):
 
 
 class Pipe(Generic[T]):
-    """Items that are appended to a stream as they are asked for. Made by ``stream.pipe()``."""
+    """Appends items to a stream while a consumer iterates over them. Made by ``stream.pipe()``."""
 
     def __init__(self, items: Iterable[T], writer: ItemWriter[T]) -> None:
         self._items, self._writer = items, writer
@@ -206,7 +206,7 @@ class Pipe(Generic[T]):
 
 
 class AsyncPipe(Generic[T]):
-    """The same for an async iterable. Made by ``stream.apipe()``."""
+    """A ``Pipe`` of an async iterable. Made by ``stream.apipe()``."""
 
     def __init__(self, items: AsyncIterable[T], writer: ItemWriter[T]) -> None:
         self._items, self._writer = items, writer

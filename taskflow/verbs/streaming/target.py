@@ -1,4 +1,4 @@
-"""Which run's stream is meant, and who writes there: the attempt that executes here, or somebody else."""
+"""The stream that a ``target`` names, and its writer: that of the attempt that executes here, or another."""
 
 from typing import NamedTuple
 
@@ -11,13 +11,13 @@ from taskflow.verbs.current import engine
 
 
 class Target(NamedTuple):
-    """A stream, and the attempt whose code this is, None outside of one."""
+    """A stream, and the attempt whose code calls, None outside of one."""
 
     place: StreamAddress
     live: LiveRun | None
 
     def writer(self) -> StreamWriter:
-        """Return who writes: an attempt has one for each stream, and ends when all that it has put is written."""
+        """Return the stream's writer. An attempt has one per stream, and ends when all their items are written."""
         if self.live is None:
             return engine().streams.writer(self.place)
         known, key, live = self.live.streams, (self.place.run_id, self.place.name), self.live
@@ -34,7 +34,7 @@ def target_of(name: str, target: str, verb: str) -> Target:
         target: ``"self"``, ``"parent"``, ``"root"``, or a run's id.
 
     Raises:
-        OutsideRunError: It is said in relation to the run that executes, and none does; or its attempt is over.
+        OutsideRunError: The target is relative and no run executes here, or the attempt has ended.
     """
     live = current_live_run()
     if live is not None and live.is_over:

@@ -1,6 +1,6 @@
 """The pipe through which a child notifies its node that it only waits, and that it goes on.
 
-Not through the store, because the node must learn it at once, and also while the store is away.
+Not through the store, because the node must receive it at once, and also while the store is unavailable.
 """
 
 import os
