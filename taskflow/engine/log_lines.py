@@ -75,9 +75,9 @@ class RunLogs:
             entries = self._store.read_stream(EVENTS, last, shard=shard, block_ms=_BLOCK_MS if follow else None)
             for last_read, fields in entries:
                 last = last_read.decode()
-                event = pairs(fields)
-                if event["run"].decode() == run_id and event["kind"].decode() in _KINDS:
-                    yield event["value"].decode()
+                entry = pairs(fields)
+                if entry["run"].decode() == run_id and entry["kind"].decode() in _KINDS:
+                    yield entry["value"].decode()
             if entries:
                 continue
             if not follow or (ended_at is not None and time.monotonic() - ended_at > _LINGER_SECONDS):
