@@ -125,6 +125,7 @@ def an_error(message: str) -> str:
 
 RETENTION = timedelta(hours=3)
 StartFeed = Callable[..., FeedThread]
+_stores: dict[FeedThread, Store] = {}
 
 
 def feed_thread(bench: Bench, url: str, node: str = "n1") -> FeedThread:
@@ -134,13 +135,16 @@ def feed_thread(bench: Bench, url: str, node: str = "n1") -> FeedThread:
         store, 0, node, lambda: open_database(url), bench.config.environment, timedelta(days=30), RETENTION
     )
     thread.start()
+    _stores[thread] = store
     return thread
 
 
 def end(thread: FeedThread) -> None:
-    """Stop a thread that feeds, and wait until it has closed its connections."""
-    thread.stop()
-    wait_until(lambda: not thread.is_alive, "the feed to end")
+    """Stop a thread that feeds, unless that is done, and close its connections once it has ended."""
+    if thread in _stores:
+        thread.stop()
+        wait_until(lambda: not thread.is_alive, "the feed to end")
+        _stores.pop(thread).close()
 
 
 @pytest.fixture
