@@ -6,6 +6,7 @@ they began to follow, and again every ``LOOK_AGAIN_SECONDS``. One blocked connec
 """
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -41,13 +42,23 @@ class _Followers:
 
     def __init__(self, shards: int) -> None:
         self.is_closed = False
+        self._shards = shards
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._delivers: dict[str, list[Deliver]] = {}
-        self._read_up_to = ["0"] * shards
+        self._read_up_to = ["0"] * self._shards
 
     @contextmanager
     def following(self, run_id: str, deliver: Deliver) -> Generator[None]:
-        """Register a follower of a run. Call ``listen`` inside: registered first, it keeps the listener alive."""
+        """Register a follower of a run. Call ``listen`` inside: registered first, it keeps the listener alive.
+
+        A forked child begins anew, because it has its parent's followers but none of the threads that serve them.
+        """
+        if self._pid != os.getpid():
+            self._begin()
         with self._lock:
             self._delivers.setdefault(run_id, []).append(deliver)
         try:
@@ -93,7 +104,10 @@ class StreamFollower(_Followers):
     def __init__(self, store: Store, stream: str, name: str) -> None:
         super().__init__(store.config.shards)
         self._store, self._stream, self._name = store, stream, name
-        self._is_listening = [False] * store.config.shards
+
+    def _begin(self) -> None:
+        super()._begin()
+        self._is_listening = [False] * self._shards
 
     def listen(self, shards: Sequence[int]) -> None:
         """Deliver what is written on these shards from now on, in a thread of each.

@@ -1,6 +1,8 @@
 """Followers of a run get what is written about it, over one connection for all of them."""
 
 import asyncio
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -111,3 +113,23 @@ def test_coroutines_that_begin_together_share_a_listener(one_bench: Bench) -> No
         await store.close()
 
     asyncio.run(follow_both())
+
+
+def test_a_forked_child_follows_with_threads_of_its_own(one_bench: Bench, store: Store) -> None:
+    """A fork copies that its parent listens, and may copy a lock that a thread of the parent held."""
+    run_id = one_bench.trigger()
+    follower = StreamFollower(store, FINISHES, NAME)
+    with follower.following(run_id, lambda _: None), follower._lock:  # pyright: ignore[reportPrivateUsage]  # as a thread may hold it
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)  # a child that waits for its parent's lock would wait for ever
+            written = threading.Event()
+            try:
+                with follower.following(run_id, lambda _: written.set()):
+                    follower.listen([0])
+                    write(one_bench, run_id)
+                    os._exit(0 if written.wait(5) else 1)
+            finally:
+                os._exit(2)
+        assert os.waitpid(child, 0)[1] == 0
+    follower.close()
