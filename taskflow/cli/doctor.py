@@ -112,6 +112,11 @@ def _workers(flow: TaskFlow) -> str:
     workers = flow.engine.nodes.registrations().workers
     if not workers:
         raise TaskflowError("No worker is up. Start one: taskflow worker --machine all")
+    if unregistered := flow.engine.nodes.unregistered(task.id for task in flow.registry):
+        raise TaskflowError(
+            f"No worker has registered {', '.join(unregistered)}: their runs stay PENDING_VERSION. Start a worker with "
+            "this code, or start the workers again: the store may have lost what they had registered."
+        )
     return ", ".join(f"{worker.id} ({worker.version or 'no version'})" for worker in workers)
 
 

@@ -29,8 +29,7 @@ class Declarations:
         declare = operations.making.declare({task_id: self._template(task_id)}, {}, by_worker=False, final_hooks=hooks)
 
         def read(_: int, registered: int) -> int:
-            if registered:
-                self._known.confirm(task_id)
+            self._known.confirm(task_id, is_registered=bool(registered))
             return registered
 
         return replace(declare, read=read)

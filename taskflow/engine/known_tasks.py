@@ -31,7 +31,8 @@ class Doubts:
 class KnownTasks:
     """The tasks of this process and of others, and those that workers are known to have registered.
 
-    A registered task stays registered, because the store does not delete tasks.
+    A registered task stays registered, because the store does not delete tasks. A store that was emptied lacks the
+    task's template as well, and the declaration that follows corrects what is known here.
     """
 
     def __init__(self, registry: Registry, patience: timedelta = timedelta(days=1)) -> None:
@@ -59,9 +60,9 @@ class KnownTasks:
         """Whether the code of the task is not in this process."""
         return task_id in self._foreign and task_id not in self._registry
 
-    def confirm(self, task_id: str) -> None:
-        """Record that a worker has registered this task."""
-        self._registered.add(task_id)
+    def confirm(self, task_id: str, *, is_registered: bool = True) -> None:
+        """Record whether a worker has registered this task."""
+        (self._registered.add if is_registered else self._registered.discard)(task_id)
 
     def doubts(self, task_id: str, options: TriggerOptions, *, is_queue_declared: bool) -> Doubts | None:
         """Return the questions that the store must answer for a run, None when there are none."""

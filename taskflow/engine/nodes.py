@@ -1,6 +1,6 @@
 """The nodes that are up, and the tasks that workers have registered."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from taskflow.store import operations
 from taskflow.store.operations.registration import Registrations, read_workers
@@ -23,3 +23,9 @@ class NodeEngine:
     def registrations(self) -> Registrations:
         """Return the nodes that are up and the tasks that workers have registered: every shard has all of them."""
         return self._store.run(read_workers())
+
+    def unregistered(self, task_ids: Iterable[str]) -> Sequence[str]:
+        """Return which of these tasks no worker has registered on some shard: their runs stay PENDING_VERSION there."""
+        shards = range(self._store.config.shards)
+        known = [{task.id for task in self._store.run(read_workers(), shard=shard).tasks} for shard in shards]
+        return sorted(task_id for task_id in task_ids if not all(task_id in tasks for tasks in known))

@@ -9,13 +9,12 @@ from typing import TypeVar
 
 from taskflow.engine.effects import perform_effect
 from taskflow.errors import BrokerUnavailableError, StoreScriptError
-from taskflow.models import RunError
 from taskflow.store import operations
 from taskflow.store.operations.operation import PER_PASS, Operation
 from taskflow.store.sync_store import Store
+from taskflow.worker.attempt.claimed import LOST
 
 log = logging.getLogger("taskflow.upkeep")
-LOST = RunError("WorkerLost", "The node's lease ended: its process died, froze or lost the store.")
 T = TypeVar("T")
 QueueLength = Callable[[str], int | None]
 

@@ -1,5 +1,6 @@
 """The ``taskflow`` command, as a user calls it."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -35,6 +36,11 @@ def invoke(*arguments: str, expect: int = 0) -> str:
     return done.stdout if not expect else done.output + error
 
 
+def _words(text: str) -> str:
+    """Return a text in one line, however it was wrapped."""
+    return " ".join(text.split())
+
+
 @pytest.mark.timeout(90)
 def test_a_run_is_triggered_shown_listed_and_canceled(start_fleet: StartFleet, valkey: RedisServer) -> None:
     """Each command prints text for people, and JSON with --json."""
@@ -52,6 +58,9 @@ def test_a_run_is_triggered_shown_listed_and_canceled(start_fleet: StartFleet, v
     assert delayed in call(fleet, "runs", "list")
     assert json.loads(call(fleet, "runs", "cancel", delayed, "--json")) == [{"id": delayed, "canceled": True}]
     assert "FAILED" in call(fleet, "trigger", "t-flaky", "9", "--max-attempts", "1", "--wait", expect=1)
+    with contextlib.closing(valkey.client()) as client:
+        client.execute_command("HDEL", f"{fleet.flow.store.config.base(0)}:tasks", "t-echo", "t-one")
+    assert "No worker has registered t-echo, t-one: their runs stay" in _words(call(fleet, "doctor", expect=1))
 
 
 def test_a_replica_that_is_asked_for_and_not_there_is_told(start_fleet: StartFleet, valkey: RedisServer) -> None:

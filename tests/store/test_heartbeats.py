@@ -1,5 +1,8 @@
 """Trigger.dev's heartbeat scenarios (``heartbeats.test.ts``, ``dequeuing.test.ts``) as they are here."""
 
+import pytest
+
+from taskflow.errors import NodeUnregisteredError
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.wire import StoreConfig
@@ -28,6 +31,18 @@ def test_a_run_whose_ticket_was_taken_and_never_claimed_is_offered_again(bench: 
     bench.beat("n1")
     bench.finish(bench.claim(run_id))
     assert bench.status(run_id) is RunStatus.COMPLETED
+
+
+def test_a_ticket_that_a_node_without_a_lease_has_dropped_is_offered_again_soon(bench: Bench) -> None:
+    """The node registers anew meanwhile. Its run does not wait for half a minute."""
+    bench.node()
+    run_id = bench.trigger()
+    with pytest.raises(NodeUnregisteredError):
+        bench.claim(run_id, "n0")
+    bench.pass_time(1.1)
+    assert bench.run(operations.nodes.read_ticket_queues()) == [f"{bench.config.environment}.small-1x.process"]
+    assert bench.run(operations.nodes.republish_tickets(f"{bench.config.environment}.small-1x.process", 0)) == 1
+    bench.finish(bench.claim(run_id))
 
 
 def test_a_run_that_is_heard_of_executes_beyond_any_limit(bench: Bench) -> None:

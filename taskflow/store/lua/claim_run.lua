@@ -26,6 +26,7 @@ if run.reservation ~= reservation or not run.ticket then
   return { 0, "STALE", outbox }
 end
 if (redis.call("ZSCORE", base .. ":nodes", node) or "0") == "0" then
+  republish_soon(id, run.ticket) -- the node drops its ticket
   return { 0, "UNREGISTERED", outbox }
 end
 local queue = run.queue

@@ -30,6 +30,7 @@ from taskflow.store.operations.operation import Operation
 from taskflow.worker.attempt.runtime import Runtime
 
 LEAVING = RunError("Interrupted", "The node was asked to stop.")
+LOST = RunError("WorkerLost", "The node's lease ended: its process died, froze or lost the store.")
 STOPPED = RunError("Stopped", "The run's code was stopped by its node.")
 
 

@@ -32,10 +32,15 @@ class Adopt(Protocol):
 
 @dataclass(slots=True)
 class NodeIdentity:
-    """The identity under which a node claims. After a lost lease it is another one, and children are forked anew."""
+    """The identity under which a node claims. After a lost lease it is another one, and children are forked anew.
+
+    Attributes:
+        leased_id: The id that was registered last: behind ``id`` while the node registers anew.
+    """
 
     name: str = "unnamed"
     id: str = field(default="")
+    leased_id: str = ""
     pid: int = 0
     version: str = ""
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import platform
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -11,11 +12,11 @@ from typing import Final, Protocol
 from taskflow.broker.queues import parse_queue
 from taskflow.definition.signal import CANCELED, TIMED_OUT
 from taskflow.errors import StaleClaimError, StoreUnavailableError
-from taskflow.models import AttemptOutcome
+from taskflow.models import AttemptOutcome, RunError
 from taskflow.store import operations
 from taskflow.store.operations.nodes import InboxEntry
 from taskflow.store.operations.operation import Operation
-from taskflow.worker.attempt.claimed import LEAVING, STOPPED
+from taskflow.worker.attempt.claimed import LEAVING, LOST, STOPPED
 from taskflow.worker.attempt.insist import insist
 from taskflow.worker.attempt.runtime import Runtime
 from taskflow.worker.node.departure import Departure
@@ -56,6 +57,7 @@ class Node:
         self._executor = executor
         self._shards = range(runtime.settings.shards)
         self._threads: list[RepeatingThread] = []
+        self._coming_back = threading.Lock()
         settings = runtime.settings
         self._departure = Departure(settings.shutdown_grace, settings.cancel_grace, executor.interrupt_all)
 
@@ -65,7 +67,6 @@ class Node:
         Raises:
             StoreUnavailableError: The store did not answer.
         """
-        self._runtime.declare()
         self._register()
         pulses = [Pulse(self._runtime, shard, self._act, self._come_back) for shard in self._shards]
         self._threads = [*pulses, *self._runtime.services(self._runtime.node.name), self._runtime.orphans]
@@ -83,13 +84,16 @@ class Node:
         """Give the lease back. Runs that still execute here start again elsewhere, as interrupted."""
         for thread in self._threads:
             thread.stop()
+        self._unregister(self._runtime.node.id, AttemptOutcome.INTERRUPTED, LEAVING)
+
+    def _unregister(self, node_id: str, outcome: AttemptOutcome, reason: RunError) -> None:
         for shard in self._shards:
-            while self._leniently(
-                operations.nodes.unregister_node(self._runtime.node.id, AttemptOutcome.INTERRUPTED, LEAVING), shard
-            ):
+            while self._leniently(operations.nodes.unregister_node(node_id, outcome, reason), shard):
                 continue
 
     def _register(self) -> None:
+        """Declare the tasks and take a lease on every shard. Each time, because a store may come back empty."""
+        self._runtime.declare()
         node_id = self._runtime.node.id
         classes = sorted({f"{name.machine}.{name.executor}" for name in map(parse_queue, self._queues)})
         description: dict[str, str | int] = {"host": platform.node(), "pid": os.getpid(), "concurrency": self._capacity}
@@ -108,13 +112,21 @@ class Node:
                 ),
                 shard=shard,
             )
+        self._runtime.node.leased_id = node_id
 
-    def _come_back(self) -> None:
-        """Register under a new id. No code of the old incarnation may go on then."""
-        self._executor.stop_all()
-        self._runtime.node.renew()
-        self._register()
-        log.warning("node.back: %s", self._runtime.node.id)
+    def _come_back(self, lost_id: str) -> None:
+        """Register under a new id. No code of the old incarnation may go on then.
+
+        Every shard's thread calls this. The first one renews the id on all shards, and the others find that done.
+        """
+        with self._coming_back:
+            if self._runtime.node.leased_id != lost_id:
+                return
+            self._runtime.node.renew()  # before the children are killed, because their replacements inherit it
+            self._executor.stop_all()
+            self._register()
+            log.warning("node.back: %s", self._runtime.node.id)
+            self._unregister(lost_id, AttemptOutcome.LOST, LOST)  # on the shards that had not ended its lease
 
     def _act(self, message: InboxEntry) -> None:
         if message.kind == "resume":

@@ -22,30 +22,33 @@ class Pulse(RepeatingThread):
 
     Args:
         on_message: Acts on one message. A message may come twice and must act once.
-        on_lost: Called when the lease has ended. It stops everything, registers under a new id and returns.
+        on_lost: Called with the id whose lease has ended. It stops everything, registers under a new id and returns.
     """
 
     def __init__(
-        self, runtime: Runtime, shard: int, on_message: Callable[[InboxEntry], None], on_lost: Callable[[], None]
+        self, runtime: Runtime, shard: int, on_message: Callable[[InboxEntry], None], on_lost: Callable[[str], None]
     ) -> None:
         super().__init__(f"taskflow-pulse-{shard}")
         self._runtime = runtime
         self._shard = shard
         self._on_message = on_message
         self._on_lost = on_lost
+        self._node_id = ""
         self._handled: list[str] = []
         self._seen = "0"
 
     def turn(self) -> float:
         """Beat and listen. An ended lease is handled here, so that ``on_lost`` may fail and be called again."""
+        node_id = self._runtime.node.leased_id
+        if node_id != self._node_id:  # the inbox is another one
+            self._node_id, self._handled, self._seen = node_id, [], "0"
         try:
-            self._beat()
-            self._listen(time.monotonic() + self._runtime.settings.heartbeat.total_seconds())
+            self._beat(node_id)
+            self._listen(node_id, time.monotonic() + self._runtime.settings.heartbeat.total_seconds())
         except NodeUnregisteredError as lost:
             if not self.is_stopping:
                 log.warning("node.lost: %s", lost)
-                self._handled, self._seen = [], "0"
-                self._on_lost()
+                self._on_lost(node_id)
         return 0.0
 
     def handle_error(self, error: Exception) -> float:
@@ -56,19 +59,17 @@ class Pulse(RepeatingThread):
         log.error("pulse.failed", exc_info=error)
         return _FAILURE_PAUSE_SECONDS
 
-    def _beat(self) -> None:
+    def _beat(self, node_id: str) -> None:
         handled = self._handled
-        beat = operations.nodes.heartbeat_node(
-            self._runtime.node.id, lease=self._runtime.settings.lease, handled=handled
-        )
+        beat = operations.nodes.heartbeat_node(node_id, lease=self._runtime.settings.lease, handled=handled)
         repeated = self._runtime.store.run(beat, shard=self._shard)
         self._handled = self._handled[len(handled) :]
         for message in repeated:
             self._handle(message)
 
-    def _listen(self, until: float) -> None:
+    def _listen(self, node_id: str, until: float) -> None:
         while (left := until - time.monotonic()) > 0 and not self.is_stopping:
-            name = inbox_of_node(self._runtime.node.id)
+            name = inbox_of_node(node_id)
             block_ms = max(1, int(left * 1000))
             entries = self._runtime.store.read_stream(name, self._seen, shard=self._shard, block_ms=block_ms)
             for entry_id, fields in entries:

@@ -19,12 +19,12 @@ def test_a_node_that_could_not_register_anew_tries_again(valkey: RedisServer) ->
     """A node that stays without lease and pulse takes tickets and drops them all."""
     settings = Settings.read(lease=1, heartbeat=0.1, database_url="none")
     store = Store(StoreConfig(valkey.url, "pulse"))
-    node = NodeIdentity("n", "n.1.a")
+    node = NodeIdentity("n", "n.1.a", "n.1.a")
     runtime = cast("Runtime", SimpleNamespace(settings=settings, store=store, node=node))
     tries: list[str] = []
 
-    def come_back() -> None:
-        tries.append(node.id)
+    def come_back(lost_id: str) -> None:
+        tries.append(lost_id)
         if len(tries) == 1:
             raise StoreUnavailableError("gone between two commands")
         register = operations.nodes.register_node(

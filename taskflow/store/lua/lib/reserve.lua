@@ -1,5 +1,7 @@
 -- Give a run a reservation and publish its ticket, or withdraw the reservation.
 -- Derives :tickets:<Celery queue>, :ticket_queues, :unclaimed:<Celery queue>.
+local REPUBLISHED_MS = 1000
+
 local function publish(id, run, reservation, queue, is_front)
   local due = string.format("%d", now + reservation_ms)
   redis.call("ZADD", base .. ":tickets:" .. queue, due, id)
@@ -16,6 +18,14 @@ local function reserve(id, run, queue, is_front)
   local reservation = redis.call("HINCRBY", key, "reservation", "1")
   redis.call("HSET", key, "ticket", queue)
   publish(id, run, reservation, queue, is_front)
+end
+
+-- Have upkeep publish a run's ticket again soon: a node that may not claim has taken it.
+local function republish_soon(id, queue)
+  local due = now + REPUBLISHED_MS
+  redis.call("ZADD", base .. ":tickets:" .. queue, "XX", due, id)
+  redis.call("ZADD", base .. ":ticket_queues", "XX", "LT", due, queue)
+  wake(due)
 end
 
 -- Withdraw a run's reservation, if it has one. A claim with its ticket is refused from now on.
