@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from billiard.pool import RUN
 from celery.concurrency.asynpool import AsynPool
 from celery.concurrency.prefork import TaskPool
+from celery.worker import state
 
 from taskflow.worker.attempt.relay import Relay
 from taskflow.worker.children.busy_children import BusyChildren
@@ -40,6 +41,9 @@ class PoolObserver:
     def end_condemned(self, pipe: int) -> bool:
         """Kill the child of a job pipe, which has just sent a result, if it was asked to end. Return whether it was."""
         return False
+
+    def end_waiting_children(self) -> None:
+        """End the children whose job has not been reported as begun, because the node stops at once."""
 
     def close(self) -> None:
         """End, because the pool has stopped."""
@@ -125,6 +129,15 @@ class NodePool(AsynPool):
         for job in written:
             if job._write_to._is_alive():
                 self._cache[job._job] = job
+
+    def close(self) -> None:
+        """At a stop at once also end children that Celery overlooks: it asks those only whose begin it has read.
+
+        A child begins its job, or has begun and its message is unread, while ``join`` waits for the end of all jobs.
+        """
+        super().close()
+        if state.should_terminate not in (None, False):  # as ``state.maybe_shutdown``: 0 is a code to exit with
+            self.observer.end_waiting_children()
 
     def join(self) -> None:
         """Also end the observer: the pool has drained."""

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from celery.worker import state
 
+from taskflow.definition.signal import INTERRUPTED
 from taskflow.worker.children.exits import ChildExit, exit_status, kill_leftovers, signal_group
 from taskflow.worker.children.guard import Guard
 from taskflow.worker.children.node_pool import NodePool, PoolObserver
@@ -27,6 +28,7 @@ __all__ = ["ChildExit", "ChildWatch"]
 log = logging.getLogger("taskflow.node")
 _POLL: Final = 0.25
 _KILL_POLL: Final = 0.01
+_LAST_GRACE: Final = 1.0
 _NEVER: Final = float("inf")
 
 
@@ -198,6 +200,13 @@ class ChildWatch(PoolObserver):
         if pid is not None:
             signal_group(pid, signal.SIGKILL)
         return pid is not None
+
+    def end_waiting_children(self) -> None:
+        """Give children without a request that executes a moment to leave. Celery has asked the others."""
+        executing = {request.worker_pid for request in state.active_requests}
+        for pid in self.pids():
+            if pid not in executing:
+                self.kill_child(pid, grace=_LAST_GRACE, reason=INTERRUPTED)
 
     def close(self) -> None:
         """End what the children left running, then the guard."""
