@@ -77,6 +77,20 @@ def test_a_write_under_a_claim_that_is_over_is_refused(bench: Bench) -> None:
     assert bench.run(read_journal(run_id)).entries == {}
 
 
+@pytest.mark.parametrize("late", [b"oduration\twait.for_\n", b"wduration\twait.for_\n{}"])
+def test_a_late_repetition_does_not_open_what_has_ended(bench: Bench, late: bytes) -> None:
+    """The reply to the write under the claim before was lost, and its thread sends it again after the wait has ended."""
+    bench.node()
+    run_id = bench.trigger()
+    claimed = parked(bench, run_id)
+    complete(bench, run_id)
+    settled = {"1": b"rduration\twait.for_\n{}", "2": STEP}
+    bench.run(write_journal(run_id, claimed.claim + 1, settled))
+    bench.run(write_journal(run_id, claimed.claim, {"1": late, "2": late}))
+    bench.run(wait_run(run_id, claimed.claim, [OpenedWait("1", 1)], is_durable=True, entries={"1": late}))
+    assert bench.run(read_journal(run_id)).entries == settled
+
+
 def test_steps_are_events(one_bench: Bench) -> None:
     """The timeline shows them; values and waits are not among them."""
     one_bench.node()
