@@ -7,6 +7,7 @@ from taskflow.definition.calls.batch_item import BatchItem
 from taskflow.definition.calls.bulk import BulkAction, BulkFailure
 from taskflow.definition.calls.debounce import Debounce
 from taskflow.definition.calls.idempotency import IdempotencyKey, idempotency_keys
+from taskflow.definition.calls.log_line import LogLine
 from taskflow.definition.calls.run_filter import RunFilter, RunPage
 from taskflow.definition.calls.task_result import TaskResult
 from taskflow.definition.calls.tokens import Token, TokenPage, TokenResult, TokenStatus, WaitToken
@@ -74,9 +75,13 @@ from taskflow.models import (
     BulkStatus,
     ErrorCause,
     QueueState,
+    Reason,
+    ReasonCode,
     Run,
     RunError,
     RunStatus,
+    RunStep,
+    RunWait,
 )
 from taskflow.retrying.blocks import retry
 from taskflow.retrying.strategies import ResetHeader
@@ -140,6 +145,7 @@ __all__ = [
     "JournalError",
     "Local",
     "LocalNotSetError",
+    "LogLine",
     "Machine",
     "ObjectStoreError",
     "OutOfMemory",
@@ -151,6 +157,8 @@ __all__ = [
     "Queue",
     "QueueNotFoundError",
     "QueueState",
+    "Reason",
+    "ReasonCode",
     "ReplicasMissingError",
     "ResetHeader",
     "ResultTimeoutError",
@@ -167,7 +175,9 @@ __all__ = [
     "RunNotFoundError",
     "RunPage",
     "RunStatus",
+    "RunStep",
     "RunUpdateError",
+    "RunWait",
     "Settings",
     "SettingsError",
     "Signal",

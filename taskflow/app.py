@@ -25,6 +25,7 @@ from taskflow.engine.engine import Engine
 from taskflow.engine.known_tasks import KnownTasks
 from taskflow.engine.lookup import Lookup
 from taskflow.engine.new_run import Planner
+from taskflow.engine.reasons.reason import Heartbeats
 from taskflow.execution.final_hooks import has_final_hooks
 from taskflow.objects.large_values import LargeValues
 from taskflow.seams.journal_keys import NOWHERE, in_scope
@@ -95,6 +96,7 @@ class TaskFlow:
             self.lookup,
             StreamLimits(self.settings.stream_items, self.settings.stream_bytes),
             self.settings.retention,
+            Heartbeats(self.settings.lease, self.settings.heartbeat),
         )
         records = RunRecords(self.store, self.engine.results, self.lookup, self.large_values)
         setattr(self.celery, RECORDS, records)

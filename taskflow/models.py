@@ -78,6 +78,7 @@ class QueueState:
         declared_limit: The limit that the code declares.
         rate_limit: Starts per period, for example ``"10/60s"``.
         paused_at: The time of the pause, None when it is not paused.
+        paused_by: The user and host, or the run, that paused it.
     """
 
     name: str
@@ -92,6 +93,7 @@ class QueueState:
     rate_limit: str | None = None
     overridden_at: datetime | None = None
     paused_at: datetime | None = None
+    paused_by: str | None = None
 
     @property
     def is_paused(self) -> bool:
@@ -140,12 +142,115 @@ class Attempt:
     error: RunError | None = None
 
 
+class ReasonCode(StrEnum):
+    """Why a run does not start, does not go on, or has not completed."""
+
+    QUEUE_PAUSED = "queue_paused"
+    ENVIRONMENT_PAUSED = "environment_paused"
+    CONCURRENCY_LIMIT = "concurrency_limit"
+    KEY_LIMIT = "key_limit"
+    TOTAL_LIMIT = "total_limit"
+    ENVIRONMENT_LIMIT = "environment_limit"
+    RATE_LIMIT = "rate_limit"
+    NO_WORKER = "no_worker"
+    WORKERS_BUSY = "workers_busy"
+    BROKER_REFUSES = "broker_refuses"
+    UNKNOWN_TASK = "unknown_task"
+    UNKNOWN_QUEUE = "unknown_queue"
+    DELAYED = "delayed"
+    DEBOUNCED = "debounced"
+    RETRY = "retry"
+    WAITS_FOR_TIME = "waits_for_time"
+    WAITS_FOR_TOKEN = "waits_for_token"
+    WAITS_FOR_RUN = "waits_for_run"
+    WAITS_FOR_BATCH = "waits_for_batch"
+    WAITS_FOR_INPUT = "waits_for_input"
+    WAITS_FOR_SEVERAL = "waits_for_several"
+    LATE_HEARTBEAT = "late_heartbeat"
+    FINAL_HOOKS = "final_hooks"
+    EXPIRED = "expired"
+    CANCELED = "canceled"
+    TIMED_OUT = "timed_out"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    SYSTEM_FAILURE = "system_failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a run does not start, does not go on, or has not completed.
+
+    Attributes:
+        code: For programs.
+        text: One sentence for people, with what they can do about it.
+        details: The facts of the sentence: names, numbers, and aware instants.
+    """
+
+    code: ReasonCode
+    text: str
+    details: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    """One call in a durable run's journal.
+
+    Attributes:
+        key: Its place in the journal: its number among the calls of the function, or of an asyncio task.
+        kind: ``"step"``, ``"value"`` or, of a wait, ``"duration"``, ``"token"``, ``"task"``, ``"batch"``, ``"input"``,
+            ``"retry"``.
+        name: The name of the step, or of what it waits for.
+        state: ``"done"``, ``"failed"`` (and the code went on) or ``"waiting"``.
+        took: How long it took, None while it goes on, and for values.
+    """
+
+    key: str
+    kind: str
+    name: str
+    state: str
+    started_at: datetime | None = None
+    took: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunWait:
+    """A wait that a run has opened and whose end has not come.
+
+    Attributes:
+        kind: ``"duration"``, ``"token"``, ``"task"``, ``"batch"`` or ``"input"``.
+        name: The token, the task, or the input stream.
+        items, done: How many things it waits for, and how many of them have come.
+        since: When it was opened.
+        until: When time ends it.
+        run_ids: The live runs that it waits for, as far as the store has them beside this run.
+    """
+
+    kind: str
+    name: str
+    items: int
+    done: int
+    since: datetime | None = None
+    until: datetime | None = None
+    run_ids: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One triggered execution of a task: its record in the store at one moment.
 
     ``payload`` and ``output`` are plain JSON values; ``handle.result()`` gives the typed output.
     ``priority`` is in seconds. ``version`` is that of the code that executed the run last.
+
+    Attributes:
+        canceled_by: The user and host, or the run, that canceled it.
+        reason: Why it does not start, does not go on, or has not completed; None while it executes and once it has
+            completed. Only ``retrieve`` finds it out.
+        steps: The calls that a durable run has made, by their start. Only ``retrieve`` reads them.
+        waits: What the run waits for. Only ``retrieve`` reads them.
+        children: Live runs that it has triggered, 100 at most, with their statuses. Only ``retrieve`` reads them.
     """
 
     id: str
@@ -177,6 +282,11 @@ class Run:
     batch_id: str | None = None
     hook_errors: tuple[RunError, ...] = ()
     version: str | None = None
+    canceled_by: str | None = None
+    reason: Reason | None = None
+    steps: tuple[RunStep, ...] = ()
+    waits: tuple[RunWait, ...] = ()
+    children: Mapping[str, RunStatus] = field(default_factory=dict[str, RunStatus])
 
     @property
     def is_finished(self) -> bool:

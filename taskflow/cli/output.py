@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -62,6 +62,21 @@ def runs_table(runs: Sequence[Run], title: str | None = None) -> Table:
         table.add_row(
             run.id, run.task_id, status_text(run.status), run.machine, run.queue, age(run.created_at), _took(run)
         )
+    return table
+
+
+def counts_table(fields: Sequence[str], counts: Mapping[tuple[str, ...], int]) -> Table:
+    """Return a table of numbers of runs by the values of their fields."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for field in fields:
+        table.add_column(field.upper(), overflow="fold")
+    table.add_column("RUNS", justify="right")
+    for values, number in counts.items():
+        shown = (
+            status_text(RunStatus(value)) if field == "status" else Text(value or "-")
+            for field, value in zip(fields, values, strict=True)
+        )
+        table.add_row(*shown, str(number))
     return table
 
 

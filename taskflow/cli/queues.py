@@ -87,7 +87,7 @@ def _table(states: Sequence[QueueState]) -> Table:
     for state in states:
         load_ = (state.running, state.queued, state.delayed)
         limits = (state.concurrency_limit, state.per_key_limit, state.total_limit, state.rate_limit)
-        notes = [f"paused {age(state.paused_at)} ago"] if state.paused_at else []
+        notes = [f"paused {age(state.paused_at)} ago by {state.paused_by or '?'}"] if state.paused_at else []
         if state.overridden_at:
             notes.append(f"overridden, declared {state.declared_limit or '-'}")
         texts = ["-" if limit is None else str(limit) for limit in limits]

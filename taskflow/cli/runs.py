@@ -13,19 +13,18 @@ from taskflow.cli.filters import takes_filters
 from taskflow.cli.output import (
     AsJson,
     console,
-    facts_table,
+    counts_table,
     print_json,
     print_json_line,
     run_dict,
     runs_table,
-    span,
     status_text,
-    time_and_age,
 )
+from taskflow.cli.run_page import show_run
 from taskflow.cli.streams import RunId, send, stream
-from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter
+from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter, check_fields
 from taskflow.definition.calls.trigger_options import check_due
-from taskflow.models import Attempt, Run, RunStatus
+from taskflow.models import Run, RunStatus
 
 app = typer.Typer(
     help="Look at runs, follow them, send them items, cancel, replay and reschedule them.", no_args_is_help=True
@@ -35,12 +34,14 @@ _LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "DEBUG": "dim
 
 @app.command("get", epilog="Example: taskflow runs get run_00... --json")
 def get(run_id: RunId, app: App = None, as_json: AsJson = False) -> None:
-    """Show one run: status, attempts, output or error."""
-    run = load(app).engine.runs.retrieve(run_id)
+    """Show one run: why it does not go on, payload, attempts, steps, waits, children, output or error."""
+    runs = load(app).engine.runs
+    run = runs.retrieve(run_id)
+    children = {**run.children, **runs.known_children(run_id)}
     if as_json:
-        print_json(run_dict(run))
+        print_json(run_dict(run) | {"children": children})
         return
-    _show(run)
+    show_run(run, children)
 
 
 @app.command("list", epilog="Example: taskflow runs list --status FAILED --task hello-world --since 1h")
@@ -62,6 +63,28 @@ def list_(
         console.print("No such runs.")
     else:
         console.print('No runs yet. Make one: taskflow trigger hello-world \'{"message": "hi"}\'', highlight=False)
+
+
+@app.command("count", epilog="Example: taskflow runs count --by status,task --since 1d")
+@takes_filters
+def count(
+    by: Annotated[str, typer.Option(help="Fields, with commas: status, task, queue, machine, executor, version.")] = (
+        "status"
+    ),
+    app: App = None,
+    *,
+    where: RunFilter,
+    as_json: AsJson = False,
+) -> None:
+    """Count runs by some of their fields."""
+    fields = check_fields(tuple(field.strip() for field in by.split(",")))
+    counts = load(app).engine.runs.count(fields, where)
+    if as_json:
+        print_json([{**dict(zip(fields, values, strict=True)), "count": number} for values, number in counts.items()])
+    elif counts:
+        console.print(counts_table(fields, counts))
+    else:
+        console.print("No such runs.")
 
 
 @app.command("reschedule", epilog="Example: taskflow runs reschedule run_00... 30m")
@@ -101,13 +124,14 @@ def logs(
     app: App = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a run's log lines and its spans."""
+    """Print a run's log lines and its spans. Each names its attempt: INFO#2 is a line of the second one."""
     for line in load(app).engine.logs.lines(run_id, follow=follow):
         if as_json:
             print_json_line(asdict(line))
             continue
         fields = "".join(f" {name}={json.dumps(value, ensure_ascii=False)}" for name, value in line.fields.items())
-        shown = f"{line.at:%H:%M:%S} {line.level:<7} {line.message}{fields}"
+        level = f"{line.level}#{line.attempt}" if line.attempt else line.level
+        shown = f"{line.at:%H:%M:%S} {level:<9} {line.message}{fields}"
         console.print(shown, style=_LEVELS.get(line.level), highlight=False, markup=False)
 
 
@@ -123,30 +147,3 @@ def _remark(run: Run) -> str:
     if run.status is RunStatus.EXECUTING and run.attempts:
         return f"attempt {run.attempts[-1].number} of {run.max_attempts} on {run.attempts[-1].node}"
     return f"until {run.due_at:%Y-%m-%d %H:%M:%S} UTC" if run.status is RunStatus.DELAYED and run.due_at else ""
-
-
-def _show(run: Run) -> None:
-    facts = facts_table()
-    facts.add_row("run", run.id)
-    facts.add_row("task", run.task_id)
-    facts.add_row("status", status_text(run.status))
-    facts.add_row("queue", run.queue)
-    facts.add_row("machine", f"{run.machine} ({run.executor})")
-    facts.add_row("created", time_and_age(run.created_at))
-    if run.due_at:
-        facts.add_row("due", f"{run.due_at:%Y-%m-%d %H:%M:%S} UTC")
-    if run.tags:
-        facts.add_row("tags", ", ".join(run.tags))
-    console.print(facts)
-    for attempt in run.attempts:
-        console.print(_attempt_line(attempt, run.max_attempts), highlight=False, markup=False)
-    if run.error:
-        console.print(f"\n{run.error.type}: {run.error.message}\n{run.error.traceback}", style="red", markup=False)
-    elif run.is_finished:
-        console.print(f"\n{json.dumps(run.output, indent=2, ensure_ascii=False)}", markup=False)
-
-
-def _attempt_line(attempt: Attempt, most: int) -> str:
-    took = span(attempt.finished_at - attempt.started_at) if attempt.finished_at else "so far"
-    why = f": {attempt.error.type}: {attempt.error.message}" if attempt.error else ""
-    return f"  attempt {attempt.number} of {most} on {attempt.node}, {took}, {attempt.outcome or 'EXECUTING'}{why}"

@@ -57,9 +57,9 @@ def trigger(
         max_duration=_duration(max_duration),
         test=test,
     )
-    run_id = flow.engine.runs.trigger(task_id, _parsed(task_id, payload), options)
+    run_id, is_cached = flow.engine.runs.trigger(task_id, _parsed(task_id, payload), options)
     if not wait:
-        print_json({"id": run_id}) if as_json else print(run_id)
+        print_json({"id": run_id, "is_cached": is_cached}) if as_json else print(run_id)
         return
     _show_result(flow, run_id, timeout, as_json=as_json)
 

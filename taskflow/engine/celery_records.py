@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
+from taskflow.engine.caller import caller
 from taskflow.engine.lookup import Lookup
 from taskflow.engine.results import ResultListener
 from taskflow.errors import HistoryUnavailableError, RunNotFoundError
@@ -58,7 +59,7 @@ class RunRecords:
     def cancel(self, run_id: str) -> bool:
         """Cancel a run. Returns whether there is a run of this id, ended or not."""
         try:
-            self._store.run_for(run_id, operations.runs.cancel_run(run_id, REVOKED))
+            self._store.run_for(run_id, operations.runs.cancel_run(run_id, REVOKED, caller()))
         except RunNotFoundError:
             return False
         return True

@@ -13,6 +13,7 @@ from taskflow.engine.loops import Loops
 from taskflow.engine.new_run import Planner
 from taskflow.engine.nodes import NodeEngine
 from taskflow.engine.queues import QueueEngine
+from taskflow.engine.reasons.reason import Heartbeats
 from taskflow.engine.results import ResultListener
 from taskflow.engine.runs import RunEngine
 from taskflow.engine.streams import StreamEngine
@@ -41,12 +42,13 @@ class Engine:
         lookup: Lookup,
         stream_limits: StreamLimits,
         retention: timedelta,
+        heartbeats: Heartbeats,
     ) -> None:
         loop = Loops(make_async_store).current
         declarations = Declarations(template, has_final_hooks, planner.known)
         self._planner, self._events = planner, EventListener(store)
         self.results = ResultListener(store)
-        self.runs = RunEngine(planner, store, loop, self.results, self._events, declarations, lookup)
+        self.runs = RunEngine(planner, store, loop, self.results, self._events, declarations, lookup, heartbeats)
         self.queues = QueueEngine(store, loop)
         self.tokens = TokenEngine(store, loop, retention, planner.payload_limit)
         self.batches = BatchEngine(planner, store, self.results, loop, declarations, lookup)

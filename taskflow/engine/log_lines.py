@@ -1,12 +1,14 @@
 """The log lines and spans of a run, first from the history, then from the store's stream of events."""
 
+import asyncio
 import json
+import threading
 import time
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Generator, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from taskflow.definition.calls.log_line import LogLine
 from taskflow.engine.lookup import Lookup
 from taskflow.errors import RunNotFoundError
 from taskflow.store import operations
@@ -22,46 +24,51 @@ _BLOCK_MS: Final = 500
 _KINDS: Final = ("log", "span")
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """A line that a run has logged, or a span that has ended: its level is SPAN, its message has the time and error.
-
-    Attributes:
-        sequence: (claim, number of the line under it). A line that is in the stream twice is shown once.
-        fields: Values that were logged in addition to the text.
-    """
-
-    at: datetime
-    level: str
-    logger: str
-    message: str
-    attempt: int
-    sequence: tuple[int, int]
-    fields: dict[str, object]
-
-
 class RunLogs:
-    """Reads the lines of runs. Blocking."""
+    """Reads the lines of runs."""
 
     def __init__(self, store: Store, lookup: Lookup) -> None:
         self._store = store
         self._lookup = lookup
 
-    def lines(self, run_id: str, *, follow: bool = False) -> Generator[LogLine]:
+    def lines(self, run_id: str, *, follow: bool = False, stop: threading.Event | None = None) -> Generator[LogLine]:
         """Yield a run's lines, oldest first; with ``follow`` also those to come, until the run has ended.
+
+        Args:
+            stop: Ends the lines soon once it is set.
 
         Raises:
             RunNotFoundError: No such run, in the store or the history.
             StoreUnavailableError: The store did not answer.
         """
         seen: set[tuple[int, int]] = set()
-        for value in self._values(run_id, follow=follow):
+        for value in self._values(run_id, follow=follow, stop=stop or threading.Event()):
             line = _line(value)
             if line is not None and line.sequence not in seen:
                 seen.add(line.sequence)
                 yield line
 
-    def _values(self, run_id: str, *, follow: bool) -> Iterator[str]:
+    async def alines(self, run_id: str, *, follow: bool = False) -> AsyncGenerator[LogLine]:
+        """Yield a run's lines. See ``lines``. They are read in threads."""
+        stop, turn = threading.Event(), threading.Lock()
+        lines = self.lines(run_id, follow=follow, stop=stop)
+
+        def following() -> LogLine | None:
+            with turn:
+                return next(lines, None)
+
+        def close() -> None:
+            stop.set()
+            with turn:  # a thread may still be reading for a caller that was canceled
+                lines.close()
+
+        try:
+            while (line := await asyncio.to_thread(following)) is not None:
+                yield line
+        finally:
+            await asyncio.shield(asyncio.to_thread(close))
+
+    def _values(self, run_id: str, *, follow: bool, stop: threading.Event) -> Iterator[str]:
         is_over = self._is_over(run_id)
         after = 0
         for event in self._lookup.events(run_id):
@@ -71,7 +78,7 @@ class RunLogs:
         last = entry_id(after) if after else "0"
         ended_at = time.monotonic() if is_over else None
         shard = shard_of_run(run_id) or 0
-        while True:
+        while not stop.is_set():
             entries = self._store.read_stream(EVENTS, last, shard=shard, block_ms=_BLOCK_MS if follow else None)
             for last_read, fields in entries:
                 last = last_read.decode()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic_core import to_json
 
-from taskflow.definition.calls.run_filter import RunFilter, RunPage
+from taskflow.definition.calls.run_filter import RunField, RunFilter, RunPage
 from taskflow.errors import RunFilterError, RunNotFoundError
 from taskflow.models import Run, RunError, RunStatus
 from taskflow.objects.address import Address
@@ -110,6 +110,19 @@ class Lookup:
             page = self.page((), wanted, _PAGE, page.cursor)
             runs += page
         return runs
+
+    def count(self, by: Sequence[RunField], wanted: RunFilter) -> dict[tuple[str, ...], int] | None:
+        """Count the runs of the history that match a filter, by fields; None without a history.
+
+        Raises:
+            RunFilterError: A condition is not possible, or it needs a history and there is none.
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        reader = self._reader()
+        if reader is not None and reader.is_ready():
+            return reader.count(by, wanted)
+        self.page((), wanted, 1, None)  # refuses what needs the history
+        return None
 
     def address(self) -> str:
         """Return the history's address, without a password.

@@ -1,21 +1,24 @@
 """Steps of the verbs on many runs: search the store, replay, cancel."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from pydantic_core import to_json
 
 from taskflow.definition.calls.bulk import BulkAction, BulkFailure, BulkKind, OnProgress
-from taskflow.definition.calls.run_filter import RunFilter
+from taskflow.definition.calls.run_filter import RunField, RunFilter
 from taskflow.definition.calls.trigger_options import TriggerOptions
+from taskflow.engine.caller import caller
 from taskflow.engine.declarations import Declarations
 from taskflow.engine.effects import PARENT_CANCELED, effect_of_cancel, perform
 from taskflow.engine.lookup import Lookup, matches, only_in_history
 from taskflow.engine.new_run import Planner
 from taskflow.engine.round_trips import Blocking, Steps, Write, checked, result_of_shards
 from taskflow.errors import RunNotFoundError, TaskflowError
-from taskflow.models import Run, RunError
+from taskflow.models import Run, RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.operations.making import NewRun
 from taskflow.store.operations.operation import Operation
@@ -36,6 +39,21 @@ class ManyRuns:
         """Return all runs that match a filter, newest first."""
         old = yield Blocking(partial(self._lookup.all, where))
         return _newest([*old, *(yield from self.search(where))])
+
+    def count(self, by: Sequence[RunField], where: RunFilter) -> Steps[dict[tuple[str, ...], int]]:
+        """Count the runs that match a filter: those that have ended in the history, the others in the store."""
+        counts: Counter[tuple[str, ...]] = Counter()
+        finished = [status for status in where.statuses or RunStatus if status.is_finished]
+        live = [status for status in where.statuses or RunStatus if not status.is_finished]
+        ended = None
+        if finished:
+            ended = yield Blocking(partial(self._lookup.count, by, replace(where, status=finished)))
+            counts.update(ended or {})
+        wanted = live if ended is not None else [*live, *finished]
+        if wanted:
+            runs = yield from self.search(replace(where, status=wanted))
+            counts.update(tuple(_value(run, field) for field in by) for run in runs)
+        return dict(sorted(counts.items()))
 
     def bulk(
         self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None, missing: set[str]
@@ -134,7 +152,10 @@ class ManyRuns:
 
     def _cancels(self, run_ids: Sequence[str], action: BulkAction) -> Steps[list[str]]:
         """Cancel runs. Returns canceled runs, children among them, whose own children must still be canceled."""
-        results = yield from self._each(run_ids, lambda run_id: operations.runs.cancel_run(run_id, CANCELED_BY_USER))
+        by = caller()
+        results = yield from self._each(
+            run_ids, lambda run_id: operations.runs.cancel_run(run_id, CANCELED_BY_USER, by)
+        )
         canceled = [run_id for run_id, result in zip(run_ids, results, strict=True) if result is True]
         failures = [
             BulkFailure(run_id, str(result) if isinstance(result, TaskflowError) else "It had ended already.")
@@ -170,6 +191,11 @@ class ManyRuns:
             )
         )
         return [result_of_shards([next(results) for _ in shards]) for shards in shard_sets]
+
+
+def _value(run: Run, field: RunField) -> str:
+    value = run.task_id if field == "task" else run.status.value if field == "status" else getattr(run, field)
+    return str(value or "")
 
 
 def _started(kind: BulkKind, run_ids: Sequence[str]) -> tuple[BulkAction, list[Sequence[str]]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from taskflow.engine.caller import caller
 from taskflow.engine.loops import Loop
 from taskflow.engine.round_trips import Steps, adrive, checked, drive
 from taskflow.errors import QueueNotFoundError
@@ -38,11 +39,11 @@ class QueueEngine:
 
     def control(self, queue: str, command: QueueCommand, limit: int | None = None) -> None:
         """Change one queue."""
-        self._store.run(control_queue(_checked(queue), command, limit), shard=self._shard(queue))
+        self._store.run(control_queue(_checked(queue), command, limit, caller()), shard=self._shard(queue))
 
     async def acontrol(self, queue: str, command: QueueCommand, limit: int | None = None) -> None:
         """Change one queue."""
-        await self._loop().store.run(control_queue(_checked(queue), command, limit), shard=self._shard(queue))
+        await self._loop().store.run(control_queue(_checked(queue), command, limit, caller()), shard=self._shard(queue))
 
     def control_environment(self, command: Literal["pause", "resume"]) -> None:
         """Pause or resume the environment."""
@@ -71,7 +72,7 @@ class QueueEngine:
 
     def _control_environment(self, command: Literal["pause", "resume"]) -> Steps[None]:
         for shard in range(self._shards):
-            yield control_queue("", command), shard
+            yield control_queue("", command, by=caller()), shard
             cursor = "0" if command == "resume" else ""
             while cursor:  # so that every queue starts the runs that may start now
                 cursor, _ = yield operations.nodes.sweep_slots(cursor), shard

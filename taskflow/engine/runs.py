@@ -4,31 +4,45 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import NamedTuple
 
 from taskflow.definition.calls.bulk import BulkAction, BulkKind, OnProgress
-from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter, RunPage
+from taskflow.definition.calls.run_filter import ALL_RUNS, RunField, RunFilter, RunPage
 from taskflow.definition.calls.task_result import run_failed
+from taskflow.definition.calls.tokens import Token
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.task_definition import TaskDefinition
+from taskflow.engine.caller import caller
 from taskflow.engine.declarations import Declarations
 from taskflow.engine.effects import effect_of_cancel, perform, shard_of_effect
 from taskflow.engine.lookup import Lookup
 from taskflow.engine.loops import Loop
 from taskflow.engine.many_runs import CANCELED_BY_USER, ManyRuns
 from taskflow.engine.new_run import Planner
+from taskflow.engine.reasons.reason import Heartbeats, reason_of, reason_of_end
 from taskflow.engine.results import Result, ResultListener
 from taskflow.engine.round_trips import Blocking, OnRun, Steps, Twins, adrive, checked, drive
 from taskflow.engine.subscriptions import EventListener
-from taskflow.errors import RunNotFoundError, StoreUnavailableError
+from taskflow.errors import RunNotFoundError, StoreUnavailableError, TokenNotFoundError
 from taskflow.models import Run, RunStatus
 from taskflow.objects.address import is_address
 from taskflow.objects.large_values import is_resolved
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
+from taskflow.store.operations.explanation import Explained, explain_run
 from taskflow.store.operations.making import NewRun
 from taskflow.store.sync_store import Store
+from taskflow.store.wire import shard_of_token
+
+
+class Triggered(NamedTuple):
+    """The run of a trigger, and whether the run is an older one with the same idempotency or debounce key."""
+
+    run_id: str
+    is_cached: bool
 
 
 class RunEngine:
@@ -43,7 +57,9 @@ class RunEngine:
         events: EventListener,
         declarations: Declarations,
         lookup: Lookup,
+        heartbeats: Heartbeats,
     ) -> None:
+        self._heartbeats = heartbeats
         self._planner, self._large_values = planner, planner.large_values
         self._store, self._loop = store, loop
         self._results, self._events = results, events
@@ -52,24 +68,21 @@ class RunEngine:
 
     def trigger(
         self, task: TaskDefinition | str, payload: object, options: TriggerOptions, waiter: Waiter | None = None
-    ) -> str:
-        """Make a run of a task, given by its definition or its id, and return the run's id.
-
-        The end of the run completes the waiter's item.
-        """
+    ) -> Triggered:
+        """Make a run of a task, given by its definition or its id. The end of the run completes the waiter's item."""
         new, shard = self._planned(task, payload, options, waiter)
         if self._is_one_step(new, shard, self._store.missing_templates):
-            return self._store.run(operations.making.trigger_run(new), shard=shard)[0]
+            return _triggered(new, self._store.run(operations.making.trigger_run(new), shard=shard)[0])
         return drive(self._store, self._trigger(new, shard, self._store.missing_templates))
 
     async def atrigger(
         self, task: TaskDefinition | str, payload: object, options: TriggerOptions, waiter: Waiter | None = None
-    ) -> str:
-        """Make a run and return its id. See ``trigger``."""
+    ) -> Triggered:
+        """Make a run. See ``trigger``."""
         store = self._loop().store
         new, shard = self._planned(task, payload, options, waiter)
         if self._is_one_step(new, shard, store.missing_templates):
-            return (await store.run(operations.making.trigger_run(new), shard=shard))[0]
+            return _triggered(new, (await store.run(operations.making.trigger_run(new), shard=shard))[0])
         return await adrive(store, self._trigger(new, shard, store.missing_templates))
 
     def status(self, run_id: str) -> RunStatus:
@@ -156,6 +169,20 @@ class RunEngine:
         """Return all runs that match a filter. See ``find``."""
         return await adrive(self._loop().store, self._many.find(where))
 
+    def known_children(self, run_id: str) -> dict[str, RunStatus]:
+        """Return the newest 100 runs that a run has triggered, as the history has them; none without a history."""
+        if not self._lookup.is_ready():
+            return {}
+        return {run.id: run.status for run in self._lookup.page((), RunFilter(parent=run_id), 100, None)}
+
+    def count(self, by: Sequence[RunField], where: RunFilter) -> dict[tuple[str, ...], int]:
+        """Return how many runs have each combination of the values of some fields."""
+        return drive(self._store, self._many.count(by, where))
+
+    async def acount(self, by: Sequence[RunField], where: RunFilter) -> dict[tuple[str, ...], int]:
+        """Return how many runs have each combination of the values of some fields."""
+        return await adrive(self._loop().store, self._many.count(by, where))
+
     def bulk(self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None) -> BulkAction:
         """Cancel or replay runs, part by part."""
         return drive(self._store, self._many.bulk(kind, selected, on_progress, self._store.missing_templates))
@@ -178,7 +205,7 @@ class RunEngine:
         """Whether a trigger is one operation, as most are. Such a trigger saves some 5% CPU without a generator."""
         return new.large is None and self._declarations.needed(new.task_id, shard, missing) is None
 
-    def _trigger(self, new: NewRun, shard: int, missing: set[str]) -> Steps[str]:
+    def _trigger(self, new: NewRun, shard: int, missing: set[str]) -> Steps[Triggered]:
         if new.large:
             yield Blocking(partial(self._large_values.write, new.large))
         declaration = self._declarations.needed(new.task_id, shard, missing)
@@ -190,7 +217,7 @@ class RunEngine:
         run_id, _ = yield operations.making.trigger_run(new), shard
         if new.large and run_id != new.id:
             yield Blocking(partial(self._large_values.discard, new.large))
-        return run_id
+        return _triggered(new, run_id)
 
     def _status(self, run_id: str) -> Steps[RunStatus]:
         try:
@@ -201,14 +228,30 @@ class RunEngine:
         return end[0]
 
     def _retrieve(self, run_id: str) -> Steps[Run]:
+        explained: Explained
         run: Run
         try:
-            run = yield OnRun(run_id, operations.runs.read_run(run_id))
+            explained = yield OnRun(run_id, explain_run(run_id))
+            reason = reason_of(explained, self._heartbeats, (yield from self._token(explained.run)))
+            run = replace(explained.run, reason=reason)
         except RunNotFoundError:
             run = yield Blocking(partial(self._lookup.retrieve, run_id))
+            run = replace(run, reason=reason_of_end(run))
         if not is_resolved(run):
             run = yield Blocking(partial(self._large_values.resolved, run))
         return run
+
+    def _token(self, run: Run) -> Steps[Token | None]:
+        """Return the token that a run waits for, None if it waits for something else."""
+        ids = [wait.name for wait in run.waits if wait.kind == "token"] if len(run.waits) == 1 else []
+        shard = shard_of_token(ids[0]) if ids else None
+        if shard is None or shard >= self._planner.shards:
+            return None
+        try:
+            token: Token = yield operations.tokens.read_token(ids[0]), shard
+        except TokenNotFoundError:
+            return None
+        return token
 
     def _output(self, run_id: str, timeout: timedelta | None) -> Steps[bytes]:
         end: Result
@@ -226,7 +269,7 @@ class RunEngine:
         return output or b"null"
 
     def _cancel(self, run_id: str) -> Steps[bool]:
-        is_canceled: bool = yield OnRun(run_id, operations.runs.cancel_run(run_id, CANCELED_BY_USER))
+        is_canceled: bool = yield OnRun(run_id, operations.runs.cancel_run(run_id, CANCELED_BY_USER, caller()))
         shard = shard_of_effect(run_id, self._planner.shards)
         if is_canceled and shard is not None:
             yield from perform(shard, effect_of_cancel(run_id), self._planner.shards)
@@ -242,6 +285,10 @@ class RunEngine:
             recent = [run for result in results for run in checked(result)]
         page: RunPage = yield Blocking(partial(self._lookup.page, recent, wanted, limit, cursor))
         return page
+
+
+def _triggered(new: NewRun, run_id: str) -> Triggered:
+    return Triggered(run_id, run_id != new.id)
 
 
 @contextmanager

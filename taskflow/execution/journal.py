@@ -1,16 +1,18 @@
 """The journal of a durable run in memory: the calls that its code has made. No I/O: the attempt writes the entries."""
 
 import hashlib
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 from pydantic_core import from_json, to_json
 
 from taskflow.definition.signal import Signal
 from taskflow.errors import AbortRun, JournalError, OutOfMemory, RetryAfter, Suspended, TaskflowError
-from taskflow.execution.journal_entries import Asked, JournalEntry
 from taskflow.execution.step_failures import failure_json
+from taskflow.seams.journal_entries import Asked, JournalEntry
 from taskflow.seams.journal_keys import Journaling, Scope, in_scope
 
 
@@ -38,6 +40,7 @@ class Journal:
         self._unwritten: dict[str, bytes] = {}
         self._failures: dict[str, dict[str, JournalEntry]] = {}
         self._delays: dict[str, int] = {}
+        self._begun: dict[str, int] = {}
         for key in entries:
             self._count_delay(key)
         self._mismatch: JournalError | None = None
@@ -58,7 +61,9 @@ class Journal:
                 "their order: deploy changes of a durable task under a new task id, or replay the run."
             )
             raise self._mismatch
-        if entry is None:  # the code has caught the failure before it in this task, and has gone on
+        if entry is None:
+            self._begun[key] = _now_ms()
+            # The code has caught the failure before this call in its asyncio task, and has gone on.
             for failed, failure in self._failures.pop(_path(key), {}).items():
                 self.note(failed, failure)
         return entry
@@ -77,6 +82,9 @@ class Journal:
 
     def note(self, key: str, entry: JournalEntry) -> None:
         """Add an entry to the next write."""
+        before = self.entry(key)
+        began = self._begun.get(key) if before is None or before.began is None else before.began
+        entry = replace(entry, began=began, ended=None if entry.state in ("o", "w") else _now_ms())
         self._changed[key] = entry
         self._count_delay(key)
         self._unwritten[key] = entry.text()
@@ -130,6 +138,10 @@ class Journal:
                     raise Suspended(self.run_id) from error
                 raise
         self.check()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _path(key: str) -> str:

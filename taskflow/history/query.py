@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, column, not_, select, table, tuple_, union
+from sqlalchemy import ColumnElement, Connection, Select, column, func, not_, select, table, tuple_, union
 from sqlalchemy.sql.selectable import CTE
 
-from taskflow.definition.calls.run_filter import RunFilter
+from taskflow.definition.calls.run_filter import RunField, RunFilter
 from taskflow.errors import RunFilterError
 from taskflow.history.rows import clean
 from taskflow.history.writer import ERRORS, RUNS, TAGS
@@ -87,6 +87,28 @@ def listing(
         .join_from(newest, RUNS, RUNS.c.id == newest.c.id)
         .order_by(newest.c.created.desc(), newest.c.id.desc())
     )
+
+
+def counting(environment: str, wanted: RunFilter, by: Sequence[RunField]) -> Select[Any]:
+    """Return the statement that counts runs by the values of some fields: the values, then the number."""
+    columns = [RUNS.c["task_id" if field == "task" else field] for field in by]
+    conditions = [RUNS.c.environment == environment, *_attributes(RUNS.c, wanted, _Values(None, None, None), tag=None)]
+    if wanted.statuses:
+        conditions.append(RUNS.c.status.in_([status.value for status in wanted.statuses]))
+    if wanted.tasks:
+        conditions.append(RUNS.c.task_id.in_(map(clean, wanted.tasks)))
+    if wanted.tags:
+        tagged = select(TAGS.c.tag).where(TAGS.c.run_id == RUNS.c.id, TAGS.c.tag.in_(map(clean, wanted.tags)))
+        conditions.append(tagged.exists())
+    if wanted.error is not None:
+        pattern = f"%{_escaped(needle(wanted.error))}%"
+        found = select(ERRORS.c.run_id).where(ERRORS.c.run_id == RUNS.c.id, ERRORS.c.text.like(pattern, escape="\\"))
+        conditions.append(found.exists())
+    if wanted.created_from is not None:
+        conditions.append(RUNS.c.created >= first_millisecond(wanted.created_from))
+    if wanted.created_to is not None:
+        conditions.append(RUNS.c.created < first_millisecond(wanted.created_to))
+    return select(*columns, func.count()).where(*conditions).group_by(*columns)
 
 
 def is_rare(connection: Connection, error: str | None) -> bool:

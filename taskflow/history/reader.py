@@ -1,12 +1,12 @@
 """Read runs from the history. Blocking: coroutines call it in a thread."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, inspect, select
 
-from taskflow.definition.calls.run_filter import RunFilter, RunPage
+from taskflow.definition.calls.run_filter import RunField, RunFilter, RunPage
 from taskflow.errors import RunFilterError
 from taskflow.history import query
 from taskflow.history.database import Database
@@ -82,6 +82,15 @@ class Reader:
             return RunPage(tuple(run_of(row) for row in rows[:limit]), following)
 
         return self._read(look, RunPage(()))
+
+    def count(self, by: Sequence[RunField], wanted: RunFilter) -> dict[tuple[str, ...], int]:
+        """Return how many runs that match a filter have each combination of the values of some fields."""
+
+        def look(connection: Connection) -> dict[tuple[str, ...], int]:
+            rows = connection.execute(query.counting(self._environment, wanted, by))
+            return {tuple(value or "" for value in values): count for *values, count in rows}
+
+        return self._read(look, {})
 
     def events(self, run_id: str, after: int | None = None, limit: int = 1000) -> list[HistoryEvent]:
         """Return the events of a run, oldest first.

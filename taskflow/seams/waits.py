@@ -87,6 +87,11 @@ class WaitRequest:
     kind: WaitKind | None = None
     what: Wait = field(default_factory=lambda: Wait("duration"))
 
+    @property
+    def described(self) -> str:
+        """Its kind and, behind a space, the name of the token, task or stream."""
+        return f"{self.kind or self.what.type} {self.what.token_id or self.what.name or self.label}"
+
 
 class Waits(Protocol):
     """The waits of the executing attempt.

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from redis.exceptions import ResponseError
 
-from taskflow.errors import StoreScriptError, StoreUnavailableError
+from taskflow.errors import StoreScriptError, StoreUnavailableError, TaskflowError
 from taskflow.store.connections import scripts
 from taskflow.store.connections.failures import failure, reason
 from taskflow.store.connections.pools import AsyncConnections, packed
@@ -154,6 +154,8 @@ class AsyncStore:
             await asyncio.to_thread(self._publisher.publish, tickets)
         except Exception as error:  # noqa: BLE001 - upkeep publishes the tickets again
             log.warning("tickets.unpublished: %s", error, extra={"runs": [ticket.run_id for ticket in tickets]})
+            with suppress(TaskflowError):  # the store is away as well
+                await self.run_many(self._wire.refusals(tickets, error))
 
     def _report_ended(self, replies: Sequence[Any]) -> None:
         """Report the runs that ended with a canvas. The callback does not block the loop."""

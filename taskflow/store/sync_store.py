@@ -3,12 +3,13 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
 from redis.exceptions import ConnectionError, ResponseError, TimeoutError  # noqa: A004 - redis's class, not the builtin
 
-from taskflow.errors import StoreScriptError, StoreUnavailableError
+from taskflow.errors import StoreScriptError, StoreUnavailableError, TaskflowError
 from taskflow.store.connections import scripts
 from taskflow.store.connections.exchanges import ask, call, exchange, read_replies, reply_or_error
 from taskflow.store.connections.failures import failure, reason
@@ -144,6 +145,8 @@ class Store:
             self._publisher.publish(tickets)
         except Exception as error:  # noqa: BLE001 - upkeep publishes the tickets again
             log.warning("tickets.unpublished: %s", error, extra={"runs": [ticket.run_id for ticket in tickets]})
+            with suppress(TaskflowError):  # the store is away as well
+                self.run_many(self._wire.refusals(tickets, error))
 
     def read_stream(
         self, name: str, after: str, *, shard: int = 0, block_ms: int | None = None, count: int = 1000

@@ -15,9 +15,11 @@ from taskflow.errors import RunNotFoundError, TaskflowError
 from taskflow.store.connections.scripts import script
 from taskflow.store.operations.encoding import milliseconds
 from taskflow.store.operations.operation import Operation
+from taskflow.store.operations.queues import note_refusal
 from taskflow.store.operations.tickets import Ticket, ticket
 
 ResultT = TypeVar("ResultT")
+_REFUSAL = 500
 _BATCH_ID = re.compile(r"batch_([0-9a-f]{2})[0-9a-f]{31}")
 _TOKEN_ID = re.compile(r"token_([0-9a-f]{2})[0-9a-f]{32}")
 _RUN_ID = re.compile(r"run_([0-9a-f]{2})[0-9a-f]{11}[0-9a-f]{20}")
@@ -76,6 +78,12 @@ class Wire:
         code, value, outbox = reply
         result = operation.read(code, value)
         return result, [ticket(fields) for fields in outbox if len(fields) > 1] if outbox else []
+
+    def refusals(self, tickets: Sequence[Ticket], error: Exception) -> list[tuple[Operation[Any], int]]:
+        """Return the operations, with their shards, that keep what the broker said when it refused tickets."""
+        said = str(error)[:_REFUSAL].encode(errors="replace").decode()
+        places = {(ticket.queue, shard_of_run(ticket.run_id) or 0) for ticket in tickets}
+        return [(note_refusal(queue, said), min(shard, len(self._bases) - 1)) for queue, shard in places]
 
     def ended(self, reply: Sequence[Any]) -> list[str]:
         """Return the runs of a reply that ended and have a Celery canvas to apply."""

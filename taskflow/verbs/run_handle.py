@@ -7,6 +7,7 @@ from typing import Generic, TypeVar, cast
 from pydantic_core import from_json
 
 from taskflow.definition.blocking import refuse_in_event_loop
+from taskflow.definition.calls.log_line import LogLine
 from taskflow.definition.calls.trigger_options import check_due
 from taskflow.definition.documents.payload import OutputType
 from taskflow.definition.durations import Duration, parse_timeout
@@ -21,11 +22,12 @@ class RunHandle(Generic[ResultT]):
 
     Attributes:
         id: The run's id, which is also its Celery task id.
+        is_cached: Whether the trigger found an older run with the same idempotency key or debounce key.
     """
 
-    __slots__ = ("_output", "id")
+    __slots__ = ("_output", "id", "is_cached")
 
-    def __init__(self, id: str, output: OutputType | None = None) -> None:
+    def __init__(self, id: str, output: OutputType | None = None, *, is_cached: bool = False) -> None:
         """Refer to a run.
 
         Args:
@@ -33,6 +35,7 @@ class RunHandle(Generic[ResultT]):
         """
         self.id = id
         self._output = output
+        self.is_cached = is_cached
 
     def __repr__(self) -> str:
         return f"RunHandle({self.id!r})"
@@ -82,7 +85,7 @@ class RunHandle(Generic[ResultT]):
         return self._decode(await engine().runs.aoutput(self.id, longest))
 
     def retrieve(self) -> Run:
-        """Return the run's record: payload, output, error and attempts.
+        """Return the run's record: payload, output, error and attempts, and the reason why it does not start or go on.
 
         Raises:
             RunNotFoundError: The run's record has expired.
@@ -93,7 +96,7 @@ class RunHandle(Generic[ResultT]):
         return engine().runs.retrieve(self.id)
 
     async def aretrieve(self) -> Run:
-        """Return the run's record: payload, output, error and attempts. See ``retrieve``."""
+        """Return the run's record. See ``retrieve``."""
         return await engine().runs.aretrieve(self.id)
 
     def cancel(self) -> bool:
@@ -131,6 +134,15 @@ class RunHandle(Generic[ResultT]):
     async def areschedule(self, delay: Duration | datetime) -> datetime:
         """Move the start of the run, which must be DELAYED. See ``runs.reschedule``."""
         return await engine().runs.areschedule(self.id, check_due(delay))
+
+    def logs(self, *, follow: bool = False) -> Generator[LogLine]:
+        """Yield the run's log lines and spans, oldest first. See ``runs.logs``."""
+        refuse_in_event_loop("handle.logs", "handle.alogs")
+        return engine().logs.lines(self.id, follow=follow)
+
+    def alogs(self, *, follow: bool = False) -> AsyncGenerator[LogLine]:
+        """Yield the run's log lines and spans, oldest first. See ``runs.logs``."""
+        return engine().logs.alines(self.id, follow=follow)
 
     def subscribe(self) -> Generator[Run]:
         """Yield the run as it is now, and after every change until it has ended. See ``runs.subscribe``."""

@@ -89,7 +89,8 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
         """
         refuse_in_event_loop(f"{self.definition.id}.trigger", f"{self.definition.id}.atrigger")
         checked = TriggerOptions.checked(**options)
-        return RunHandle(engine().runs.trigger(self.definition, payload, checked), self.definition.output)
+        run_id, is_cached = engine().runs.trigger(self.definition, payload, checked)
+        return RunHandle(run_id, self.definition.output, is_cached=is_cached)
 
     @overload
     async def atrigger(
@@ -112,7 +113,8 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
     ) -> RunHandle[Any]:  # callers see only the overloads
         """Make a run and return its handle, without blocking the event loop. See ``trigger``."""
         checked = TriggerOptions.checked(**options)
-        return RunHandle(await engine().runs.atrigger(self.definition, payload, checked), self.definition.output)
+        run_id, is_cached = await engine().runs.atrigger(self.definition, payload, checked)
+        return RunHandle(run_id, self.definition.output, is_cached=is_cached)
 
     def batch_trigger(
         self,

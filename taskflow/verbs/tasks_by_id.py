@@ -1,11 +1,20 @@
 """Verbs without a task object: ``tasks.trigger("hello-world", ...)`` and ``runs.retrieve("run_...")``."""
 
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Sequence
 from typing import Final, Unpack
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.calls.batch_item import BatchKeywords, BatchOptions
-from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter, RunPage, check_filter, check_page_size
+from taskflow.definition.calls.log_line import LogLine
+from taskflow.definition.calls.run_filter import (
+    ALL_RUNS,
+    RunField,
+    RunFilter,
+    RunPage,
+    check_fields,
+    check_filter,
+    check_page_size,
+)
 from taskflow.definition.calls.task_result import TaskResult
 from taskflow.definition.calls.trigger_options import TriggerKeywords, TriggerOptions
 from taskflow.definition.hook_decorators import Hooked
@@ -53,7 +62,8 @@ class Tasks(Hooked):
         """
         refuse_in_event_loop("tasks.trigger", "tasks.atrigger")
         checked = TriggerOptions.checked(**options)
-        return RunHandle(engine().runs.trigger(id, payload, checked))
+        run_id, is_cached = engine().runs.trigger(id, payload, checked)
+        return RunHandle(run_id, is_cached=is_cached)
 
     async def atrigger(
         self,
@@ -63,7 +73,8 @@ class Tasks(Hooked):
     ) -> RunHandle[object]:
         """Make a run of the task with an id. See ``trigger``."""
         checked = TriggerOptions.checked(**options)
-        return RunHandle(await engine().runs.atrigger(id, payload, checked))
+        run_id, is_cached = await engine().runs.atrigger(id, payload, checked)
+        return RunHandle(run_id, is_cached=is_cached)
 
     def batch_trigger(
         self,
@@ -160,6 +171,48 @@ class Runs(RunVerbs):
     async def acancel(self, run_id: str) -> bool:
         """Cancel a run. See ``cancel``."""
         return await engine().runs.acancel(run_id)
+
+    def logs(self, run_id: str, *, follow: bool = False) -> Generator[LogLine]:
+        """Yield the log lines and spans of a run, oldest first, each with the number of its attempt.
+
+        Args:
+            follow: Whether to go on with the lines to come, until the run has ended.
+
+        Raises:
+            RunNotFoundError: No such run.
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        refuse_in_event_loop("runs.logs", "runs.alogs")
+        return engine().logs.lines(run_id, follow=follow)
+
+    def alogs(self, run_id: str, *, follow: bool = False) -> AsyncGenerator[LogLine]:
+        """Yield the log lines and spans of a run. See ``logs``."""
+        return engine().logs.alines(run_id, follow=follow)
+
+    def count(
+        self, by: RunField | Sequence[RunField] = "status", *, where: RunFilter = ALL_RUNS
+    ) -> dict[tuple[str, ...], int]:
+        """Count runs by one or several of their fields: ``runs.count(["status", "task"])``.
+
+        Args:
+            by: ``"status"``, ``"task"``, ``"queue"``, ``"machine"``, ``"executor"``, ``"version"``.
+            where: A filter. Default: all runs.
+
+        Returns:
+            The number of runs for each combination of values that occurs: ``{("FAILED", "hello-world"): 3}``.
+
+        Raises:
+            RunFilterError: A field or condition is not possible.
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        refuse_in_event_loop("runs.count", "runs.acount")
+        return engine().runs.count(check_fields(by), check_filter(where))
+
+    async def acount(
+        self, by: RunField | Sequence[RunField] = "status", *, where: RunFilter = ALL_RUNS
+    ) -> dict[tuple[str, ...], int]:
+        """Count runs by one or several of their fields. See ``count``."""
+        return await engine().runs.acount(check_fields(by), check_filter(where))
 
     def handle(self, run_id: str) -> RunHandle[object]:
         """Return the handle of a run made elsewhere."""

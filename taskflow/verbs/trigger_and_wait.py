@@ -196,10 +196,10 @@ def _output(task: TaskDefinition | str) -> OutputType:
 
 def _request(task: TaskDefinition, payload: object, options: TriggerOptions) -> WaitRequest:
     def begin(waiter: Waiter) -> Wait:
-        return Wait("task", run_ids=(engine().runs.trigger(task, payload, options, waiter),))
+        return Wait("task", run_ids=(engine().runs.trigger(task, payload, options, waiter).run_id,))
 
     async def abegin(waiter: Waiter) -> Wait:
-        return Wait("task", run_ids=(await engine().runs.atrigger(task, payload, options, waiter),))
+        return Wait("task", run_ids=((await engine().runs.atrigger(task, payload, options, waiter)).run_id,))
 
     return WaitRequest(begin=begin, abegin=abegin, label=task.id, kind="task")
 

@@ -51,6 +51,15 @@ def filled(database: Database, writer: Writer, reader: Reader) -> Reader:
     return reader
 
 
+def test_runs_are_counted_by_their_fields(filled: Reader) -> None:
+    """Every filter counts as it lists."""
+    assert filled.count(["status", "task"], RunFilter(status=["FAILED", "CRASHED"])) == {
+        ("FAILED", "special"): 1, ("CRASHED", "t"): 222,
+    }  # fmt: skip
+    for index, wanted in FILTERS.items():
+        assert filled.count(["queue"], wanted) == {("special",): 1}, index
+
+
 def test_each_filter_finds_the_run_by_an_index(filled: Reader, database: Database) -> None:
     """Reading a million runs to find one would take seconds. Both databases name the index that they use."""
     unread: list[str] = []

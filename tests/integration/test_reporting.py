@@ -4,12 +4,12 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
-from taskflow import RunNotFoundError, RunStatus, metadata, tags
+from taskflow import LogLine, RunNotFoundError, RunStatus, metadata, runs, tags
 from taskflow.errors import OutsideRunError
 from tests.conftest import StartFleet
 from tests.projects import reporting_tasks as tasks
@@ -70,6 +70,11 @@ def test_a_process_run_tells_metadata_tags_and_every_kind_of_log_line(fleet: Fle
     ]
 
 
+async def listed(lines: AsyncIterator[LogLine]) -> list[LogLine]:
+    """Return all lines."""
+    return [line async for line in lines]
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("database", ["none", None])
 def test_the_lines_of_a_run_are_printed_and_followed(
@@ -90,6 +95,12 @@ def test_the_lines_of_a_run_are_printed_and_followed(
     assert printed.returncode == 0, printed.stderr
     assert [line.split(maxsplit=2)[2] for line in printed.stdout.splitlines()][:2] == ["hello payload=7", "only kept"]
     assert len(printed.stdout.splitlines()) == len(followed)
+    assert {line.split()[1].partition("#")[2] for line in printed.stdout.splitlines()} == {"1", "2"}
+    assert [line.message for line in runs.logs(handle.id)] == [line.message for line in lines]
+    assert [line.attempt for line in handle.logs()] == [1] * 7 + [2] * 7
+    assert asyncio.run(listed(handle.alogs())) == [*handle.logs()]
+    with pytest.raises(RunNotFoundError):
+        asyncio.run(listed(runs.alogs("run_nothing")))
     with pytest.raises(RunNotFoundError):
         next(fleet.flow.engine.logs.lines("run_nothing"))
 

@@ -79,7 +79,7 @@ def test_a_write_under_a_claim_that_is_over_is_refused(bench: Bench) -> None:
 
 @pytest.mark.parametrize("late", [b"oduration\twait.for_\n", b"wduration\twait.for_\n{}"])
 def test_a_late_repetition_does_not_open_what_has_ended(bench: Bench, late: bytes) -> None:
-    """The reply to the write under the claim before was lost, and its thread sends it again after the wait has ended."""
+    """The reply under the claim before was lost, and the write is sent again after the wait has ended."""
     bench.node()
     run_id = bench.trigger()
     claimed = parked(bench, run_id)

@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, overload
+from typing import Final, Literal, cast, get_args, overload
 
 from taskflow.errors import RunFilterError
 from taskflow.models import Run, RunStatus
 
+RunField = Literal["status", "task", "queue", "machine", "executor", "version"]
+"""A field by which runs are counted."""
+RUN_FIELDS: Final[tuple[RunField, ...]] = get_args(RunField)
 _LONGEST_PAGE: Final = 1000
 _TEXTS: Final = ("queue", "machine", "version", "batch", "schedule", "parent", "root", "idempotency_key", "error")
 
@@ -116,6 +119,18 @@ def check_filter(where: object) -> RunFilter:
     if isinstance(where, RunFilter):
         return where
     raise RunFilterError("where", where, 'Use RunFilter(status="FAILED", task="hello-world", ...).')
+
+
+def check_fields(by: object) -> tuple[RunField, ...]:
+    """Return the fields by which runs are counted.
+
+    Raises:
+        RunFilterError: None, or one by which runs can't be counted.
+    """
+    fields = tuple(dict.fromkeys(cast("Sequence[RunField]", (by,) if isinstance(by, str) else by)))
+    if not fields or not all(field in RUN_FIELDS for field in fields):
+        raise RunFilterError("by", by, f"Count by one or several of {', '.join(RUN_FIELDS)}.")
+    return fields
 
 
 def check_page_size(limit: object) -> int:

@@ -48,7 +48,7 @@ class BlockingWaits:
 
     def _wait(self, request: WaitRequest, name: str) -> Sequence[bytes]:
         wait_store = self._wait_store
-        wait_store.open(Opening(name, request.items, request.due, tuple(self._read)))
+        wait_store.open(Opening(name, request.items, request.due, tuple(self._read), what=request.described))
         self._read.clear()
         try:
             what = (

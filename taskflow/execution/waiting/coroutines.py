@@ -68,7 +68,7 @@ class CoroutineWaits:
         name = self._name()
         forgotten, self._read = tuple(self._read), []
         waiter = Waiter(self._wait_store.run_id, name, place=self._wait_store.place)
-        await self._wait_store.open(Opening(name, request.items, request.due, forgotten))
+        await self._wait_store.open(Opening(name, request.items, request.due, forgotten, what=request.described))
         try:
             what = await request.abegin(waiter) if request.abegin else request.what
             await self._call("on_wait", what)

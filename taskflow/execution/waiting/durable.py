@@ -11,9 +11,9 @@ from typing import Final, Literal, Protocol
 
 from taskflow.errors import WaitError
 from taskflow.execution.journal import Journal
-from taskflow.execution.journal_entries import Asked, JournalEntry, asked_wait, step_entry, step_value, wait_entry
 from taskflow.execution.step_failures import failure_of
 from taskflow.execution.waiting.wait_store import Opening
+from taskflow.seams.journal_entries import Asked, JournalEntry, asked_wait, step_entry, step_value, wait_entry
 from taskflow.seams.journal_keys import NOWHERE, JournalScope, Scope, StepCall, WithinStep, in_scope
 from taskflow.seams.waits import SLEPT, Wait, Waiter, WaitRequest
 
@@ -144,7 +144,11 @@ class DurableCalls:
         journal, way = self._journal, self._way
         is_known = request.begin is None and request.abegin is None
         journal.note(key, wait_entry("w" if is_known else "o", asked, request.what if is_known else None))
-        await way.open(Opening(key, request.items, request.due, entries=journal.unwritten(), is_durable=True))
+        await way.open(
+            Opening(
+                key, request.items, request.due, entries=journal.unwritten(), is_durable=True, what=request.described
+            )
+        )
         what = request.what if is_known else await way.begin(request, key)
         if not is_known:
             journal.note(key, wait_entry("w", asked, what))

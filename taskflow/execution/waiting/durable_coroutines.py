@@ -14,10 +14,10 @@ from taskflow.errors import Suspended, TaskflowError
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.in_loop import in_thread
 from taskflow.execution.journal import Journal
-from taskflow.execution.journal_entries import wait_entry
 from taskflow.execution.waiting.coroutines import CoroutineWaits
 from taskflow.execution.waiting.durable import NOTHING, DurableCalls, Patience, short_wait, waiter
 from taskflow.execution.waiting.wait_store import LOOK_SECONDS, AsyncWaitStore, Opening
+from taskflow.seams.journal_entries import wait_entry
 from taskflow.seams.journal_keys import NOWHERE, Scope, StepCall, current_scope, move_to
 from taskflow.seams.waits import Wait, WaitRequest
 

@@ -19,6 +19,7 @@ class Opening:
     """A wait to open, and the waits before it whose values are not needed any more.
 
     Attributes:
+        what: Its kind and name, for people.
         entries: Journal entries of a durable run to write with it.
         is_durable: Whether the wait outlives the attempt.
     """
@@ -29,6 +30,7 @@ class Opening:
     forgotten: Sequence[str] = ()
     entries: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     is_durable: bool = False
+    what: str = "duration"
 
 
 @dataclass(frozen=True, slots=True)

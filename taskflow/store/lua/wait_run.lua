@@ -1,5 +1,5 @@
 -- Open waits of a run, and let it wait: it gives its slot back until one of its waits is done.
--- ARGV[7] id of the run  [8] claim  [9] opened: JSON list of [name, items, due ms, "+<ms>" or ""]  [10] awaited: the waits
+-- ARGV[7] id of the run  [8] claim  [9] opened: JSON list of [name, items, due ms, "+<ms>" or "", its kind and name]  [10] awaited: the waits
 --   that keep it waiting, JSON list of names; "" when its code goes on for now  [11] is_durable: 1 when they outlive the
 --   attempt  [12] entries of its journal, JSON object, or ""  [13...] forgotten: names of waits
 -- Derives :waits:<run>, :journal:<run>.
@@ -22,7 +22,7 @@ end
 for _, wait in ipairs(cjson.decode(opened)) do
   local name, items, due = wait[1], wait[2], instant_of(wait[3])
   if redis.call("HSETNX", waits, name .. ":left", items) == 1 then
-    redis.call("HSET", waits, name .. ":items", items)
+    redis.call("HSET", waits, name .. ":items", items, name .. ":what", wait[4], name .. ":since", now_text)
     redis.call("HSET", key, "waits", 1)
     if is_durable == "1" then
       redis.call("HSET", key, "durable", 1)

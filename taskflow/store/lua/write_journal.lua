@@ -1,5 +1,5 @@
 -- Keep what a durable run has done, before its code goes on with it.
--- ARGV[7] id of the run  [8] claim  [9] entries: JSON object by their keys, each "<kind>\t<name>\n<value>"; kind: s a step,
+-- ARGV[7] id of the run  [8] claim  [9] entries: JSON object by their keys, each "<kind>\t<name>\t<times>\n<value>"; kind: s a step,
 --   o an open wait, w one whose source is known, r one that has returned, z a short sleep
 -- Derives :run:<id>, :journal:<run>.
 -- Returns {1, 1} when kept (or kept before), {0, status} when the claim has ended.

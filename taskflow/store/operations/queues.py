@@ -12,8 +12,10 @@ from taskflow.store.operations.operation import Operation
 QueueCommand = Literal["pause", "resume", "override", "reset"]
 
 
-def control_queue(queue: str, command: QueueCommand, limit: int | None = None) -> Operation[int]:
+def control_queue(queue: str, command: QueueCommand, limit: int | None = None, by: str = "") -> Operation[int]:
     """Pause, resume or limit a queue, or the environment for "". Resuming that needs a sweep of its queues afterwards.
+
+    ``by`` names who asks, for people.
 
     Raises (when read):
         QueueNotFoundError: Nobody has declared it and no run has used it.
@@ -24,7 +26,7 @@ def control_queue(queue: str, command: QueueCommand, limit: int | None = None) -
             raise QueueNotFoundError(queue)
         return int(value)
 
-    return Operation("control_queue", (queue, command, "" if limit is None else limit), read)
+    return Operation("control_queue", (queue, command, "" if limit is None else limit, by), read)
 
 
 def read_queues(queue: str = "") -> Operation[list[QueueState]]:
@@ -42,8 +44,14 @@ def read_queues(queue: str = "") -> Operation[list[QueueState]]:
     return Operation("read_queues", (queue,), read)
 
 
+def note_refusal(celery_queue: str, said: str) -> Operation[int]:
+    """Keep what the broker said when it refused the tickets of a Celery queue."""
+    return Operation("note_refusal", (celery_queue, said), lambda _, value: int(value))
+
+
 def _state(name: bytes, *fields: bytes) -> QueueState:
-    limit, per_key, total, rate, period, override, overridden, paused, running, queued, delayed, pending = fields
+    limit, per_key, total, rate, period, override, overridden, paused, paused_by, *loads = fields
+    running, queued, delayed, pending = loads
     return QueueState(
         name=name.decode(),
         running=int(running or 0),
@@ -57,6 +65,7 @@ def _state(name: bytes, *fields: bytes) -> QueueState:
         rate_limit=_rate(rate, period),
         overridden_at=instant(overridden) if overridden else None,
         paused_at=instant(paused) if paused else None,
+        paused_by=paused_by.decode() or None,
     )
 
 
@@ -75,4 +84,6 @@ def merged(states: Sequence[QueueState]) -> QueueState:
     """Return the environment's state of all its shards as one."""
     first = states[0]
     limits = [state.concurrency_limit for state in states if state.concurrency_limit is not None]
-    return QueueState(name="", concurrency_limit=sum(limits) if limits else None, paused_at=first.paused_at)
+    return QueueState(
+        name="", concurrency_limit=sum(limits) if limits else None, paused_at=first.paused_at, paused_by=first.paused_by
+    )

@@ -44,6 +44,7 @@ def run(run_id: str, fields: Mapping[str, bytes]) -> Run:
         batch_id=text(fields.get("batch")),
         hook_errors=_errors(fields.get("hook_errors")),
         version=text(fields.get("version") or None),
+        canceled_by=text(fields.get("canceled_by")),
     )
 
 

@@ -123,8 +123,8 @@ def give_up_run(run_id: str, claim: int, outcome: AttemptOutcome, error: RunErro
     return Operation("give_up_run", (run_id, claim, outcome.value, error_json(error)), read)
 
 
-def cancel_run(run_id: str, reason: RunError) -> Operation[bool]:
-    """Cancel a run. Reads as whether this call did: False when it had ended.
+def cancel_run(run_id: str, reason: RunError, by: str = "") -> Operation[bool]:
+    """Cancel a run. Reads as whether this call did: False when it had ended. ``by`` names who asks, for people.
 
     Raises (when read):
         RunNotFoundError: No such run.
@@ -135,7 +135,7 @@ def cancel_run(run_id: str, reason: RunError) -> Operation[bool]:
             raise RunNotFoundError(run_id)
         return code == 1
 
-    return Operation("cancel_run", (run_id, error_json(reason)), read)
+    return Operation("cancel_run", (run_id, error_json(reason), by), read)
 
 
 def cancel_children(parent_id: str, reason: RunError) -> Operation[list[str]]:

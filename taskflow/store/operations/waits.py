@@ -14,11 +14,12 @@ from taskflow.store.operations.operation import Operation
 
 
 class OpenedWait(NamedTuple):
-    """A wait to open: its name within the run, its items, and when its one item is completed by time."""
+    """A wait to open: its name within the run, its items, when time completes its one item, and its kind and name."""
 
     name: str
     items: int
     due: Instant | None = None
+    what: str = "duration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def wait_run(
     Raises (when read):
         StaleClaimError: The claim has ended.
     """
-    waits = [(wait.name, wait.items, due_text(wait.due)) for wait in opened]
+    waits = [(wait.name, wait.items, due_text(wait.due), wait.what) for wait in opened]
     names = "" if parked_on is None else json.dumps(list(parked_on))
 
     def read(code: int, value: bytes) -> str:

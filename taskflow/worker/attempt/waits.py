@@ -59,7 +59,7 @@ class _Claim:
         return self._claimed.claim
 
     def open_operation(self, opening: Opening) -> Operation[str]:
-        wait = OpenedWait(opening.name, opening.items, opening.due)
+        wait = OpenedWait(opening.name, opening.items, opening.due, opening.what)
         forgotten, entries, is_durable = opening.forgotten, opening.entries, opening.is_durable
         return wait_run(self.run_id, self.claim, [wait], forgotten=forgotten, entries=entries, is_durable=is_durable)
 

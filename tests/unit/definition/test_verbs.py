@@ -16,6 +16,7 @@ from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.machine import Machine
 from taskflow.definition.queue import Queue
 from taskflow.definition.task_definition import TaskDefinition
+from taskflow.engine.runs import Triggered
 from taskflow.errors import BlockingCallError, DefinitionError, TriggerOptionError
 from taskflow.models import Run, RunStatus
 from taskflow.seams.waits import Waiter
@@ -44,13 +45,13 @@ class RecordingEngine:
 
     def trigger(
         self, task: TaskDefinition, payload: object, options: TriggerOptions, waiter: Waiter | None = None
-    ) -> str:
+    ) -> Triggered:
         self.asked.append((task, payload, options))
-        return "run_1"
+        return Triggered("run_1", is_cached=True)
 
     async def atrigger(
         self, task: TaskDefinition, payload: object, options: TriggerOptions, waiter: Waiter | None = None
-    ) -> str:
+    ) -> Triggered:
         return self.trigger(task, payload, options)
 
     def status(self, run_id: str) -> RunStatus:
@@ -145,6 +146,7 @@ async def test_atrigger_hands_over_the_same(engine: RecordingEngine) -> None:
     handle = await invoice.atrigger(5, delay=NOW, max_attempts=2)
     assert engine.asked == [(invoice.definition, 5, TriggerOptions(delay=NOW, max_attempts=2))]
     assert handle.id == "run_1"
+    assert handle.is_cached
 
 
 def test_a_task_without_payload_is_triggered_without_one(engine: RecordingEngine) -> None:

@@ -9,7 +9,7 @@ local function add_entries(id, entries)
     local held = entry:find(OPEN) and redis.call("HGET", journal, key)
     if not (held and held:find(SETTLED)) then
       redis.call("HSET", journal, key, entry)
-      local kind, label = entry:match("^(%a)[^\n]-\t([^\n]*)")
+      local kind, label = entry:match("^(%a)[^\n]-\t([^\n\t]*)")
       if kind == "s" then
         event(id, "step", cjson.encode({ key = key, name = label }))
       end

@@ -1,7 +1,7 @@
 -- Waits of a run. A wait has items, each of which is completed once; it is done when all are. The run's code reads the values.
 -- Derives :waits:<run>, :waiters:<source>, :resumed:<run>, :journal:<run>.
 -- Fields of :waits:<run>: "<wait>:items", "<wait>:left", "<wait>:due" of a timed one, "<wait>:source" the token that it is
--- for, "<wait>:<index>" a value, JSON.
+-- for, "<wait>:what" its kind and name, "<wait>:since" when it was opened, "<wait>:<index>" a value, JSON.
 local READ_AT_ONCE = 1000 -- a call takes as many arguments as Lua's stack has room for
 
 local function waits_key(id)
@@ -41,7 +41,7 @@ local function forget_wait(id, wait)
   local waits = waits_key(id)
   local count, source = unpack(redis.call("HMGET", waits, wait .. ":items", wait .. ":source"))
   local names = item_fields(wait, tonumber(count or "0"))
-  for _, name in ipairs({ ":left", ":items", ":due", ":source" }) do
+  for _, name in ipairs({ ":left", ":items", ":due", ":source", ":what", ":since" }) do
     names[#names + 1] = wait .. name
   end
   if source then

@@ -1,21 +1,26 @@
 """Entries of a durable run's journal, and their text.
 
-An entry is text: its state and kind, a tab, its name, a line break, its value. States: ``s`` a step, ``f`` one whose
+An entry is text: its state and kind, a tab, its name, a tab, its times, a line break, its value. The times are those of
+its beginning and, behind "-", of its end, in ms by the clock of the worker. States: ``s`` a step, ``f`` one whose
 failure the code went on from, ``v`` a value, ``o`` an open wait, ``w`` one whose source is known, ``r`` one that has
 returned, ``z`` a short sleep.
 """
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, cast
 
 from pydantic_core import from_json, to_json
 
 from taskflow.errors import JournalError, OutputError
+from taskflow.models import RunStep
 from taskflow.seams.journal_keys import StepCall
 from taskflow.seams.waits import Wait, WaitRequest
 
 State = Literal["s", "f", "v", "o", "w", "r", "z"]
+_SHOWN: Final[dict[State, str]] = {
+    "s": "done", "f": "failed", "v": "done", "o": "waiting", "w": "waiting", "r": "done", "z": "done",
+}  # fmt: skip
 LARGEST_ENTRY: Final = 512 * 1024
 """Most bytes of JSON that a step may return."""
 
@@ -48,17 +53,28 @@ class JournalEntry:
     state: State
     asked: Asked
     value: bytes
+    began: int | None = None
+    ended: int | None = None
 
     @classmethod
     def read(cls, text: bytes) -> "JournalEntry":
         """Parse the stored form of an entry."""
         head, _, value = text.partition(b"\n")
-        kind, _, name = head.decode().partition("\t")
-        return cls(cast("State", kind[0]), Asked(kind[1:], name), value)
+        kind, name, times, *_ = (*head.decode().split("\t"), "", "")
+        began, _, ended = times.partition("-")
+        asked = Asked(kind[1:], name)
+        return cls(cast("State", kind[0]), asked, value, int(began) if began else None, int(ended) if ended else None)
 
     def text(self) -> bytes:
         """Return the stored form."""
-        return f"{self.state}{self.asked.kind}\t{self.asked.name}\n".encode() + self.value
+        times = "" if self.began is None else f"\t{self.began}-{self.ended or ''}"
+        return f"{self.state}{self.asked.kind}\t{self.asked.name}{times}\n".encode() + self.value
+
+    def shown(self, key: str) -> RunStep:
+        """Return the call as people see it."""
+        began = None if self.began is None else datetime.fromtimestamp(self.began / 1000, UTC)
+        took = None if self.began is None or self.ended is None else timedelta(milliseconds=self.ended - self.began)
+        return RunStep(key, self.asked.kind, self.asked.name, _SHOWN[self.state], began, took)
 
     def wait(self) -> Wait | None:
         """Return what the run waits for, None when it is not known."""
@@ -78,7 +94,7 @@ def wait_entry(state: State, asked: Asked, wait: Wait | None = None) -> JournalE
 
 def asked_wait(request: WaitRequest) -> Asked:
     """Return the identity of a wait."""
-    return Asked(request.kind or request.what.type, request.label.replace("\n", " "))
+    return Asked(request.kind or request.what.type, request.label.replace("\n", " ").replace("\t", " "))
 
 
 def step_entry(call: StepCall, value: object) -> JournalEntry:

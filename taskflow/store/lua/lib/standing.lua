@@ -1,0 +1,82 @@
+-- Facts about why a run does not start or go on, as texts by name. Nothing is written for them at any other time.
+-- Derives :run:<id>, :environment, :environment:slots, :nodes, :node:<id>, :node:<id>:runs, :serving:<Celery queue>, :refusals.
+local function add_facts(facts, values)
+  for name, value in pairs(values) do
+    if value then
+      facts[#facts + 1], facts[#facts + 2] = name, tonumber(value) == value and string.format("%.0f", value) or value
+    end
+  end
+end
+
+-- Returns the classes that nodes which are up serve, and the versions of their code, each with its separator behind it.
+local function add_nodes(facts)
+  local classes, versions = {}, {}
+  for _, node in ipairs(redis.call("ZRANGEBYSCORE", base .. ":nodes", now, "+inf")) do
+    local known = fields(base .. ":node:" .. node, "queues", "classes", "description")
+    for _, class in ipairs(known.queues and cjson.decode(known.classes) or {}) do
+      classes[class] = true
+    end
+    versions[cjson.decode(known.description or "{}").version or ""] = true
+  end
+  local lists = {}
+  for name, set in pairs({ classes = classes, versions = versions }) do
+    local list = {}
+    for member in pairs(set) do
+      list[#list + 1] = member
+    end
+    table.sort(list)
+    lists[name] = table.concat(list, "\n")
+  end
+  add_facts(facts, lists)
+end
+
+-- Add how many runs the nodes that could start a run may execute, and how many they do.
+local function add_room(facts, id, run)
+  local slots, busy, seen = 0, 0, {}
+  for _, celery_queue in ipairs({ run.ticket or "", unpack(candidates(order_class(id, run.class), run.queue, id)) }) do
+    for _, node in ipairs(redis.call("HKEYS", base .. ":serving:" .. celery_queue)) do
+      if not seen[node] then
+        seen[node] = true
+        slots = slots + tonumber(redis.call("HGET", base .. ":serving:" .. celery_queue, node))
+        busy = busy + redis.call("HLEN", base .. ":node:" .. node .. ":runs")
+      end
+    end
+  end
+  local refusal = run.ticket and redis.call("HGET", base .. ":refusals", run.ticket)
+  add_facts(facts, { node_slots = slots, node_runs = busy, refusal = refusal })
+end
+
+-- Add a run's place among the runs of its concurrency key that have no slot, from 1, and how many these are.
+local function add_place(facts, id, run, concurrency_key)
+  local mine = run.node and held_class(run.node) or order_class(id, run.class)
+  local order = redis.call("ZSCORE", pending_key(run.queue, mine, concurrency_key), id)
+  local before, waiting = 0, 0
+  for _, pending_class in ipairs(order and redis.call("SMEMBERS", queue_key(run.queue) .. ":classes") or {}) do
+    local key = pending_key(run.queue, pending_class, concurrency_key)
+    before = before + redis.call("ZCOUNT", key, "-inf", "(" .. order)
+    waiting = waiting + redis.call("ZCARD", key)
+  end
+  add_facts(facts, { place = order and before + 1, waiting = order and waiting })
+end
+
+local function add_queue(facts, id, run)
+  local queue, concurrency_key = run.queue, run.ckey or ""
+  local own = fields(queue_key(queue), "paused", "paused_by", "override")
+  local whole = fields(base .. ":environment", "paused", "paused_by")
+  add_facts(facts, {
+    paused = own.paused, paused_by = own.paused_by, all_paused = whole.paused, all_paused_by = whole.paused_by,
+  })
+  if is_governed(queue) then
+    local limits = read_limits(queue)
+    local wait = rate_wait(queue, limits, concurrency_key)
+    local most = concurrency_key == "" and limits.limit or limits.per_key
+    add_facts(facts, {
+      limit = most < math.huge and most, used = slots_used(queue, concurrency_key), override = own.override,
+      total = limits.total, total_used = redis.call("SCARD", queue_key(queue) .. ":slots"), rate_wait = wait > 0 and wait / 1000,
+      environment = limits.environment, environment_used = redis.call("SCARD", base .. ":environment:slots"),
+      rate = limits.rate, period = limits.rate and limits.period / 1000,
+    })
+    add_place(facts, id, run, concurrency_key)
+  end
+  add_room(facts, id, run)
+end
