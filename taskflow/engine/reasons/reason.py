@@ -142,15 +142,16 @@ def _executing(explained: Explained, facts: Facts, heartbeats: Heartbeats) -> Re
 
 
 def _waiting(run: Run, facts: Facts, token: Token | None) -> Reason | None:
-    if not run.waits:
+    first, *others = run.waits or (None,)
+    if first is None:
         return None
-    if len(run.waits) > 1:
+    if others:
         shown = [_awaited(wait, facts, None)[1] for wait in run.waits[:_NAMED]]
         more = f", and {len(run.waits) - _NAMED} more" if len(run.waits) > _NAMED else ""
         details: dict[str, object] = {"waits": [_awaited(wait, facts, None)[2] for wait in run.waits]}
         text = f"It waits for the first of {len(run.waits)}: {'; '.join(shown)}{more}."
         return Reason(ReasonCode.WAITS_FOR_SEVERAL, text, details)
-    code, text, details = _awaited(run.waits[0], facts, token)
+    code, text, details = _awaited(first, facts, token)
     return Reason(code, f"It waits {text}.", details)
 
 
