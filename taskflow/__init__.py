@@ -13,12 +13,12 @@ from taskflow.definition.calls.task_result import TaskResult
 from taskflow.definition.calls.tokens import Token, TokenPage, TokenResult, TokenStatus, WaitToken
 from taskflow.definition.caught import Caught
 from taskflow.definition.context import Context
-from taskflow.definition.durations import Duration
 from taskflow.definition.local import Local
 from taskflow.definition.machine import Machine
 from taskflow.definition.queue import Queue
 from taskflow.definition.retry import Retry
 from taskflow.definition.signal import Signal
+from taskflow.durations import Duration
 from taskflow.errors import (
     AbortRun,
     BatchItemsError,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from taskflow.definition.calls.run_filter import RunFilter
-from taskflow.definition.durations import parse_duration
+from taskflow.durations import parse_duration
 from taskflow.errors import RunFilterError
 from taskflow.models import RunStatus
 

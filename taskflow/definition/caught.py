@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from taskflow.definition.durations import Duration, parse_duration
 from taskflow.definition.retry import Retry
+from taskflow.durations import Duration, parse_duration
 from taskflow.errors import DefinitionError
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from taskflow.definition.suggestions import did_you_mean
 from taskflow.errors import DefinitionError
+from taskflow.suggestions import did_you_mean
 
 HookKind = Literal[
     "init", "cleanup", "middleware", "on_start", "on_start_attempt", "on_success", "on_error", "on_failure",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from taskflow.definition.suggestions import did_you_mean
 from taskflow.errors import DefinitionError
+from taskflow.suggestions import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

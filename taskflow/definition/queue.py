@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
-from taskflow.definition.durations import parse_duration
+from taskflow.durations import parse_duration
 from taskflow.errors import DefinitionError
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_/-]{1,128}|task/[A-Za-z0-9_.:/-]{1,128}")

@@ -4,9 +4,9 @@ import contextlib
 from collections.abc import Generator, Iterator
 from typing import Final
 
-from taskflow.definition.suggestions import did_you_mean
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import DefinitionError, TaskNotFoundError
+from taskflow.suggestions import did_you_mean
 
 
 class Registry:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Self
 
-from taskflow.definition.durations import Duration, parse_duration
-from taskflow.definition.suggestions import did_you_mean
+from taskflow.durations import Duration, parse_duration
 from taskflow.errors import DefinitionError
+from taskflow.suggestions import did_you_mean
 
 _FROM_JSON: Final = {
     "maxAttempts": "max_attempts",

@@ -5,7 +5,7 @@ import threading
 from typing import Final, Self
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.durations import Duration, parse_duration
+from taskflow.durations import Duration, parse_duration
 
 CANCELED: Final = "canceled"
 TIMED_OUT: Final = "timed out"

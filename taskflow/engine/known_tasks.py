@@ -7,8 +7,8 @@ from datetime import timedelta
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.foreign_task import foreign_task
 from taskflow.definition.registry import Registry
-from taskflow.definition.suggestions import near_miss
 from taskflow.definition.task_definition import TaskDefinition
+from taskflow.suggestions import near_miss
 
 log = logging.getLogger("taskflow.trigger")
 

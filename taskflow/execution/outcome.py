@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from taskflow.definition.caught import Caught
-from taskflow.definition.durations import delay_until, parse_duration
 from taskflow.definition.task_definition import TaskDefinition
+from taskflow.durations import delay_until, parse_duration
 from taskflow.errors import AbortRun, DefinitionError, JournalError, OutOfMemory, OutputError, PayloadError, RetryAfter
 from taskflow.execution.failures import describe
 from taskflow.models import RunError, RunStatus

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, cast, overload
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.durations import delay_until
 from taskflow.definition.retry import Retry
+from taskflow.durations import delay_until
 from taskflow.errors import AbortRun, DefinitionError, RetryAfter
 from taskflow.retrying.strategies import DEFAULT_BY_STATUS, Strategy
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final, Literal, get_args
 
-from taskflow.definition.durations import Duration, parse_duration
 from taskflow.definition.retry import Retry
+from taskflow.durations import Duration, parse_duration
 from taskflow.errors import DefinitionError
 
 MOST_ATTEMPTS: Final = 10

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from taskflow.definition.documents.payload import OutputType
-from taskflow.definition.durations import delay_until
 from taskflow.definition.retry import Retry
+from taskflow.durations import delay_until
 from taskflow.errors import AbortRun, DefinitionError, JournalError, RetryAfter, StaleClaimError
 
 

@@ -8,7 +8,7 @@ from pydantic_core import from_json
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.calls.task_result import TaskResult
 from taskflow.definition.documents.payload import OutputType
-from taskflow.definition.durations import Duration, parse_timeout
+from taskflow.durations import Duration, parse_timeout
 from taskflow.models import Batch, BatchError, BatchProgress, RunError, RunStatus
 from taskflow.seams.batches import BatchRuns, RunEnd
 from taskflow.verbs.current import engine

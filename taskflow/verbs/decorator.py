@@ -9,7 +9,6 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 from taskflow.definition.calls.trigger_options import check_tags
 from taskflow.definition.context import Context
 from taskflow.definition.documents.payload import OutputType, PayloadType
-from taskflow.definition.durations import Duration, parse_duration
 from taskflow.definition.hook_sets import HookOption, HookSet
 from taskflow.definition.hooks import HookKind
 from taskflow.definition.machine import Machine, declared_machine
@@ -17,9 +16,10 @@ from taskflow.definition.queue import Queue, queue_of_task
 from taskflow.definition.registry import declared
 from taskflow.definition.retry import Retry
 from taskflow.definition.signature import read_signature
-from taskflow.definition.suggestions import did_you_mean
 from taskflow.definition.task_definition import Executor, TaskDefinition, check_task_id
+from taskflow.durations import Duration, parse_duration
 from taskflow.errors import DefinitionError, TriggerOptionError
+from taskflow.suggestions import did_you_mean
 from taskflow.verbs.task import FunctionTask
 
 PayloadT = TypeVar("PayloadT")

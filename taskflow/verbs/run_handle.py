@@ -10,7 +10,7 @@ from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.calls.log_line import LogLine
 from taskflow.definition.calls.trigger_options import check_due
 from taskflow.definition.documents.payload import OutputType
-from taskflow.definition.durations import Duration, parse_timeout
+from taskflow.durations import Duration, parse_timeout
 from taskflow.models import Run, RunStatus
 from taskflow.verbs.current import engine
 

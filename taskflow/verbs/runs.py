@@ -7,7 +7,7 @@ from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.calls.bulk import BulkAction, OnProgress
 from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter, check_filter
 from taskflow.definition.calls.trigger_options import check_due, check_tags
-from taskflow.definition.durations import Duration
+from taskflow.durations import Duration
 from taskflow.errors import RunFilterError
 from taskflow.models import Run
 from taskflow.verbs.current import engine

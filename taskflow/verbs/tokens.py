@@ -17,7 +17,7 @@ from taskflow.definition.calls.tokens import (
     token_result,
 )
 from taskflow.definition.calls.trigger_options import check_tags
-from taskflow.definition.durations import Duration, parse_duration
+from taskflow.durations import Duration, parse_duration
 from taskflow.errors import DefinitionError, TriggerOptionError, WaitError
 from taskflow.seams.journal_keys import Scope, current_scope
 from taskflow.seams.tokens import TokenOptions, TokenQuery

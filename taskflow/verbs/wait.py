@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.durations import Duration, parse_duration
+from taskflow.durations import Duration, parse_duration
 from taskflow.errors import WaitError
 from taskflow.seams.waits import SLEPT, Wait, WaitRequest, require_waits
 from taskflow.verbs.tokens import TokenVerbs

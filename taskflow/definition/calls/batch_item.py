@@ -9,9 +9,9 @@ from taskflow.definition.calls.debounce import Debounce
 from taskflow.definition.calls.idempotency import IdempotencyKey
 from taskflow.definition.calls.misspelt import names_options, refuse_unknown
 from taskflow.definition.calls.trigger_options import TriggerKeywords, TriggerOptions
-from taskflow.definition.durations import Duration
 from taskflow.definition.machine import Machine
 from taskflow.definition.queue import Queue
+from taskflow.durations import Duration
 from taskflow.errors import TriggerOptionError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 
-from taskflow.definition.durations import Duration, parse_duration
+from taskflow.durations import Duration, parse_duration
 from taskflow.errors import DefinitionError
 
 LONGEST_KEY: Final = 512

@@ -5,8 +5,8 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import ParamSpec, TypeVar
 
-from taskflow.definition.suggestions import did_you_mean
 from taskflow.errors import TriggerOptionError
+from taskflow.suggestions import did_you_mean
 
 Given = ParamSpec("Given")
 ReturnT = TypeVar("ReturnT")

@@ -12,9 +12,9 @@ from taskflow.definition.calls.debounce import Debounce
 from taskflow.definition.calls.idempotency import IdempotencyKey, scoped_key
 from taskflow.definition.calls.misspelt import refuse_unknown
 from taskflow.definition.documents.unserialisable import find_non_finite, find_unserialisable
-from taskflow.definition.durations import Duration, parse_duration
 from taskflow.definition.machine import Machine
 from taskflow.definition.queue import NAME_REMEDY, Queue, is_queue_name
+from taskflow.durations import Duration, parse_duration
 from taskflow.errors import DefinitionError, TriggerOptionError
 
 MOST_TAGS: Final = 10

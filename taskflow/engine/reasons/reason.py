@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Final
 
 from taskflow.definition.calls.tokens import Token, TokenStatus
-from taskflow.definition.suggestions import near_miss
 from taskflow.engine.reasons.facts import Facts, clock
 from taskflow.engine.reasons.queued import queued
 from taskflow.models import AttemptOutcome, Reason, ReasonCode, Run, RunStatus, RunWait
 from taskflow.store.operations.explanation import Explained
+from taskflow.suggestions import near_miss
 
 _NAMED: Final = 3
 """Most waits, tasks or versions that a sentence names."""

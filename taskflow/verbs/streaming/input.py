@@ -7,7 +7,7 @@ from typing import Generic, TypeVar, cast
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.documents.stream_items import StreamItems
-from taskflow.definition.durations import Duration, parse_timeout
+from taskflow.durations import Duration, parse_timeout
 from taskflow.errors import StreamClosedError
 from taskflow.execution.reporting.current import require_live_run
 from taskflow.execution.reporting.live_run import LiveRun

@@ -7,7 +7,7 @@ from typing import Generic, Self, TypeVar, cast
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.documents.stream_items import StreamItems
-from taskflow.definition.durations import Duration, parse_timeout
+from taskflow.durations import Duration, parse_timeout
 from taskflow.errors import TaskflowError
 from taskflow.seams.streams import StreamAddress, StreamWriter
 from taskflow.verbs.current import engine

@@ -9,9 +9,9 @@ from typing import Final, Self
 
 from taskflow.broker.queues import dedicated_queue, shared_queue, subtask_queue
 from taskflow.definition.machine import PRESETS, MachineSpec, resolve_machine
-from taskflow.definition.suggestions import did_you_mean
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import TaskflowError
+from taskflow.suggestions import did_you_mean
 from taskflow.worker.node.host import Host
 
 ALL: Final = "all"

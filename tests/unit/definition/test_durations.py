@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from taskflow.definition.durations import parse_duration
+from taskflow.durations import parse_duration
 from taskflow.errors import DefinitionError
 
 
