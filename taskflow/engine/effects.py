@@ -8,7 +8,6 @@ from typing import Final
 from taskflow.engine.round_trips import Steps, checked, drive
 from taskflow.models import RunError
 from taskflow.store import operations
-from taskflow.store.operations.operation import PER_PASS
 from taskflow.store.operations.waits import complete_item, read_waiters
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import locate
@@ -56,9 +55,10 @@ def perform(shard: int, entry: str, shards: int) -> Steps[None]:
 def _cancel_children(parent_id: str, shard: int) -> Steps[list[str]]:
     canceled: list[str] = []
     while True:
-        (children,) = yield [(operations.runs.cancel_children(parent_id, PARENT_CANCELED), shard)]
-        canceled += checked(children)
-        if len(children) < PER_PASS:
+        (result,) = yield [(operations.runs.cancel_children(parent_id, PARENT_CANCELED), shard)]
+        children, left = checked(result)
+        canceled += children
+        if not left:
             return canceled
 
 

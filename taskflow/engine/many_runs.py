@@ -165,18 +165,19 @@ class ManyRuns:
         action.add(len(canceled), failures)
         shards = range(self._planner.shards)
         named = [run_id for run_id in canceled if shard_of_run(run_id) is not None or len(shards) == 1]
-        children = yield [
+        results = yield [
             (operations.runs.cancel_children(run_id, PARENT_CANCELED), shard) for run_id in named for shard in shards
         ]
-        count = len(shards)
-        parents = [run_id for index, run_id in enumerate(named) if any(children[index * count : (index + 1) * count])]
-        grandchildren = [child for of_shard in children for child in of_shard]
+        passes = [checked(result) for result in results]
+        owners = [run_id for run_id in named for _ in shards]
+        parents = list(dict.fromkeys(run_id for run_id, (ids, left) in zip(owners, passes, strict=True) if ids or left))
+        children = [child for ids, _ in passes for child in ids]
         yield [
             (operations.nodes.drop_effect(effect_of_cancel(run_id)), shard_of_run(run_id) or 0)
             for run_id in named
             if run_id not in set(parents)
         ]
-        return [*parents, *grandchildren]
+        return [*parents, *children]
 
     def _each(self, run_ids: Sequence[str], make: Callable[[str], Operation[Any]]) -> Steps[list[Any]]:
         """Execute one operation for each run, on its shard. Returns results and errors in the order of the runs."""

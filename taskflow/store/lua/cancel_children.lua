@@ -1,7 +1,7 @@
 -- Cancel the children that a canceled run has on this shard.
 -- ARGV[7] parent: its run id  [8] reason as error JSON  [9] most: at most how many
 -- Derives :children:<run>.
--- Returns {1, ids of the runs that were canceled}: as many as asked for means that more may be left.
+-- Returns {1, {ids of the runs that were canceled, how many children are left}}: call again until none is left.
 local children, canceled = base .. ":children:" .. parent, {}
 for _, id in ipairs(redis.call("SRANDMEMBER", children, tonumber(most))) do
   redis.call("SREM", children, id)
@@ -9,4 +9,4 @@ for _, id in ipairs(redis.call("SRANDMEMBER", children, tonumber(most))) do
     canceled[#canceled + 1] = id
   end
 end
-return { 1, canceled, outbox }
+return { 1, { canceled, redis.call("SCARD", children) }, outbox }

@@ -138,11 +138,15 @@ def cancel_run(run_id: str, reason: RunError, by: str = "") -> Operation[bool]:
     return Operation("cancel_run", (run_id, error_json(reason), by), read)
 
 
-def cancel_children(parent_id: str, reason: RunError) -> Operation[list[str]]:
-    """Cancel the children of a canceled run on one shard. Reads as their ids: ``PER_PASS`` means more may be left."""
+def cancel_children(parent_id: str, reason: RunError) -> Operation[tuple[list[str], int]]:
+    """Cancel some children of a canceled run on one shard. Reads as the ids of the canceled, and how many are left.
 
-    def read(_: int, value: Any) -> list[str]:
-        return [child.decode() for child in value]
+    A child that is in its final hooks is not canceled, so that few ids do not mean that none is left.
+    """
+
+    def read(_: int, value: Any) -> tuple[list[str], int]:
+        canceled, left = value
+        return [child.decode() for child in canceled], left
 
     return Operation("cancel_children", (parent_id, error_json(reason), PER_PASS), read)
 
