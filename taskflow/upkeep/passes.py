@@ -64,14 +64,16 @@ class Upkeep:
             raise broken
 
     def sweep(self) -> None:
-        """Free slots that a bug or a lost write left behind."""
+        """Free slots that a bug or a lost write left behind, and forget runs that have left the store."""
         cursor = "0"
         while True:
             cursor, removed = self.store.run(operations.nodes.sweep_slots(cursor), shard=self.shard)
             if removed:
                 log.warning("slots.swept: %d slots were held by no run", removed)
             if cursor == "0":
-                return
+                break
+        while self._run(operations.nodes.forget_finished()):
+            continue
 
     def _promote(self) -> None:
         self._repeat("runs.promoted", operations.nodes.promote_runs())

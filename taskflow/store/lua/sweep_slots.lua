@@ -1,8 +1,7 @@
 -- Remove slots that no run holds and dispatch the runs that could have had them. Heals what a bug or a lost write left.
 -- ARGV[7] cursor over the queues, "0" at first
--- Derives :queues, :queue:<queue>:slots, :environment:slots, :run:<id>, :node:<node>:runs, :upkeep, :finished.
+-- Derives :queues, :queue:<queue>:slots, :environment:slots, :run:<id>, :node:<node>:runs, :upkeep.
 -- Returns {1, {next cursor, slots removed}}: "0" ends the pass.
-local FORGOTTEN = 1000
 
 -- The slot's run may be unknown, so that every set of the queue is looked into.
 local function forget_slot(id, queue)
@@ -43,12 +42,5 @@ for _, queue in ipairs(page[2]) do
 end
 if page[1] == "0" then
   redis.call("HSET", base .. ":upkeep", "swept", now)
-  redis.call("ZREMRANGEBYSCORE", base .. ":finished", "-inf", now - retention_ms)
-  for _, id in ipairs(redis.call("ZRANGE", base .. ":finished", 0, FORGOTTEN - 1)) do -- the oldest leave first
-    if redis.call("EXISTS", run_key(id)) == 1 then
-      break
-    end
-    redis.call("ZREM", base .. ":finished", id)
-  end
 end
 return { 1, { page[1], removed }, outbox }

@@ -4,12 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from taskflow.errors import NodeUnregisteredError
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.store.operations.encoding import error_json, milliseconds, pairs
 from taskflow.store.operations.operation import PER_PASS, Operation
+
+FORGOTTEN_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,11 @@ def sweep_slots(cursor: str) -> Operation[tuple[str, int]]:
         return value[0].decode(), value[1]
 
     return Operation("sweep_slots", (cursor,), read)
+
+
+def forget_finished() -> Operation[int]:
+    """Take runs that have left the store off the list of finished runs. Reads as how many: repeat until 0."""
+    return Operation("forget_finished", (FORGOTTEN_AT_ONCE,), _number)
 
 
 def take_tick(node_id: str, *, heartbeat: timedelta, sweep: timedelta, hold: timedelta) -> Operation[Tick]:
