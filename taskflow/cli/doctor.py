@@ -137,4 +137,5 @@ def history(flow: TaskFlow) -> str:
             f"{address} is {lag.entries} entries behind, the oldest of {lag.age.total_seconds():.0f} s ago. Look for "
             "history.waiting in the workers' logs: is the database up?"
         )
-    return f"{address}; {lag.entries} entries behind"
+    aside = f"; {lag.set_aside} runs could not be written: see history.set_aside in the workers' logs"
+    return f"{address}; {lag.entries} entries behind{aside if lag.set_aside else ''}"

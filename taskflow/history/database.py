@@ -23,9 +23,12 @@ log = logging.getLogger("taskflow.history")
 BUSY_MS: Final = 10_000
 _POSTGRESQL: Final[dict[str, Any]] = {
     "connect_timeout": 5,
+    "client_encoding": "utf8",  # whatever PGCLIENTENCODING says
     "keepalives_idle": 10,
     "tcp_user_timeout": 20_000,  # a frozen server is given up after 20 s
 }
+_REFUSED: Final = ("22", "23", "54")
+"""Classes of SQLSTATE that are about the values: data, constraints, and limits such as the size of an index's row."""
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -77,16 +80,36 @@ class Database:
         """Make the database, where it is a file, and bring it to the newest schema.
 
         Raises:
-            HistoryUnavailableError: It did not answer, or its schema is one of a newer version.
+            HistoryUnavailableError: It did not answer, its schema is one of a newer version, or its encoding does not
+                hold every text.
         """
         from taskflow.history.migrate import migrate  # only writers need Alembic
 
         if not self.is_sqlite:
             with self.writing() as connection:
+                self._refuse_other_encodings(connection)
                 migrate(connection)
             return
         with self._creating(), self.writing() as connection:
             migrate(connection)
+
+    def check(self) -> None:
+        """Read from the database once, and look whether it can hold every text.
+
+        Raises:
+            HistoryUnavailableError: It did not answer, or can't.
+        """
+        if not self.is_sqlite:
+            with self.reading() as connection:
+                self._refuse_other_encodings(connection)
+
+    def _refuse_other_encodings(self, connection: Connection) -> None:
+        encoding = str(connection.exec_driver_sql("SHOW server_encoding").scalar_one())
+        if encoding != "UTF8":
+            raise HistoryUnavailableError(
+                f"{self.address} has the encoding {encoding}, which does not hold every text. Make a database with "
+                "CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+            )
 
     @contextmanager
     def writing(self) -> Generator[Connection]:
@@ -241,6 +264,8 @@ def _our_errors() -> Generator[None]:
     except (DataError, IntegrityError) as error:
         raise RefusedError(_reason(error.orig)) from error
     except DBAPIError as error:
+        if str(getattr(error.orig, "sqlstate", None))[:2] in _REFUSED:
+            raise RefusedError(_reason(error.orig)) from error
         raise HistoryUnavailableError(_reason(error.orig)) from error
     except SQLAlchemyError as error:
         raise HistoryUnavailableError(type(error).__name__) from error

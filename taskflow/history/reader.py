@@ -43,6 +43,7 @@ class Reader:
 
     def address(self) -> str:
         """Return the address of the history without its password, once it has answered."""
+        self._database.check()
         self.is_ready()
         return self._database.address
 

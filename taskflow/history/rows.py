@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from taskflow.models import Attempt, AttemptOutcome, Run, RunStatus
+from taskflow.models import Attempt, AttemptOutcome, Run, RunError, RunStatus
 from taskflow.store.operations import records
 from taskflow.store.operations.encoding import error_json, instant, run_error
 
@@ -120,5 +120,10 @@ def _attempt_row(run_id: str, revision: int, attempt: Attempt) -> Row:
 def _error_row(run: Run, row: Row) -> Row | None:
     if run.error is None or run.status is RunStatus.COMPLETED:
         return None
-    text = clean(f"{run.error.type}: {run.error.message}"[:SEARCHED].lower())
-    return {"run_id": run.id, "environment": row["environment"], "created": row["created"], "text": text}
+    return error_row(run.id, row["environment"], row["created"], run.error)
+
+
+def error_row(run_id: str, environment: str, created: int, error: RunError) -> Row:
+    """Return the row by which a run's error is found."""
+    text = clean(f"{error.type}: {error.message}"[:SEARCHED].lower())
+    return {"run_id": run_id, "environment": environment, "created": created, "text": text}

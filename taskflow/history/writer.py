@@ -4,14 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Table, delete, select, update
+from sqlalchemy import Connection, Table, delete, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from taskflow.errors import HistoryUnavailableError
-from taskflow.history.database import Database, RefusedError
-from taskflow.history.rows import Row, Rows, clean
+from taskflow.history.database import Database
+from taskflow.history.rows import Row, Rows, clean, error_row
 from taskflow.history.schema import AttemptRow, ErrorRow, EventRow, FeedRow, RunRow, TagRow
-from taskflow.models import RunStatus
+from taskflow.models import RunError, RunStatus
+from taskflow.store.operations.encoding import error_json
 
 RUNS, ATTEMPTS, EVENTS, TAGS, ERRORS, FEEDS = (
     cast("Table", kind.__table__) for kind in (RunRow, AttemptRow, EventRow, TagRow, ErrorRow, FeedRow)
@@ -34,6 +35,15 @@ class RowBatch:
     gone: Mapping[str, tuple[str, int, int]] = field(default_factory=dict[str, tuple[str, int, int]])
     events: Sequence[tuple[str, int, str, str]] = ()
     position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A run that has not ended, as the history has it."""
+
+    id: str
+    created: int
+    revision: int
 
 
 class Writer:
@@ -86,6 +96,25 @@ class Writer:
             new = {"position": insert.excluded.position, "is_complete": insert.excluded.is_complete}
             connection.execute(insert.on_conflict_do_update(index_elements=FEEDS.primary_key, set_=new), [row])
 
+    def unfinished(self, status: str, after: tuple[int, str], count: int) -> list[Unfinished]:
+        """Return runs with a status that is not final, by creation and id, behind a place in this order."""
+        columns = (RunRow.id, RunRow.created, RunRow.revision)
+        place = tuple_(RunRow.created, RunRow.id)
+        wanted = (RunRow.environment == self._environment, RunRow.status == status, place > after)
+        listing = select(*columns).where(*wanted).order_by(RunRow.created, RunRow.id).limit(count)
+        with self._database.reading() as connection:
+            return [Unfinished(*row) for row in connection.execute(listing)]
+
+    def end_lost(self, lost: Sequence[Unfinished], at_ms: int, error: RunError) -> None:
+        """Write that the store has lost runs. A run that was written since is left alone; a later revision counts."""
+        values: Row = {"status": RunStatus.SYSTEM_FAILURE, "finished": at_ms, "error": error_json(error)}
+        ordered = sorted(lost, key=lambda run: run.id)
+        with self._database.writing() as connection:
+            for run in ordered:
+                unchanged = (RunRow.id == run.id, RunRow.revision == run.revision)
+                connection.execute(update(RunRow).where(*unchanged).values(values))
+            _searchable(connection, [error_row(run.id, self._environment, run.created, error) for run in ordered])
+
     def trim(self, before_ms: int) -> int:
         """Delete up to 500 runs that finished before an instant, with all their rows. Returns how many."""
         with self._database.writing() as connection:
@@ -115,24 +144,6 @@ class Writer:
         if known is None:
             raise HistoryUnavailableError("it is a new one")
         connection.execute(update(FEEDS).where(*here, FEEDS.c.position < position).values(position=position))
-
-
-def write_one_by_one(writer: Writer, batch: RowBatch, shard: int) -> list[tuple[str, RefusedError]]:
-    """Write a batch that was refused run by run. Returns the ids of the runs that are refused alone, and why."""
-    refused: list[tuple[str, RefusedError]] = []
-    ids = dict.fromkeys([*(str(rows.run["id"]) for rows in batch.runs), *batch.gone, *(e[0] for e in batch.events)])
-    for run_id in ids:
-        part = RowBatch(
-            [rows for rows in batch.runs if rows.run["id"] == run_id],
-            {run_id: batch.gone[run_id]} if run_id in batch.gone else {},
-            [event for event in batch.events if event[0] == run_id],
-        )
-        try:
-            writer.write(part, shard)
-        except RefusedError as error:
-            refused.append((run_id, error))
-    writer.write(RowBatch([], position=batch.position), shard)
-    return refused
 
 
 def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:

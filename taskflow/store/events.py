@@ -12,6 +12,7 @@ from taskflow.store.keys import EVENTS
 from taskflow.store.operations.encoding import milliseconds, pairs
 from taskflow.store.operations.operation import Operation
 from taskflow.store.sync_store import Store
+from taskflow.store.wire import locate
 
 GROUP: Final = "history"
 KEPT: Final = 200_000
@@ -86,6 +87,27 @@ def event_of(entry_id: str, fields: Mapping[str, bytes]) -> Event:
 def read_record(run_id: str) -> Operation[dict[str, bytes] | None]:
     """Read the fields of a run's hash, None when the store has none."""
     return Operation("read_run", (run_id,), lambda code, value: dict(pairs(value)) if code == 1 else None)
+
+
+def existing_runs(store: Store, run_ids: Sequence[str]) -> tuple[set[str], int]:
+    """Return which of these runs the store has on any shard that may have them, and its time in milliseconds."""
+    looks = [(run_id, shard) for run_id in run_ids for shard in locate(run_id, store.config.shards)]
+    commands = [("EXISTS", f"{store.config.base(shard)}:run:{run_id}") for run_id, shard in looks]
+    *counts, now = _checked(store.send([*commands, ("TIME",)]))
+    there = {run_id for (run_id, _), count in zip(looks, counts, strict=True) if count}
+    return there, int(now[0]) * 1000 + int(now[1]) // 1000
+
+
+def count_set_aside(store: Store, shard: int) -> int:
+    """Count a run that can't be written to the history. Return how many there have been on the shard."""
+    (count,) = _checked(store.send([("HINCRBY", f"{store.config.base(shard)}:upkeep", "set_aside", 1)]))
+    return int(count)
+
+
+def read_set_aside(store: Store, shard: int) -> int:
+    """Return how many runs could not be written to the history."""
+    (count,) = _checked(store.send([("HGET", f"{store.config.base(shard)}:upkeep", "set_aside")]))
+    return int(count or 0)
 
 
 class EventGroup:

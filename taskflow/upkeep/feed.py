@@ -16,6 +16,7 @@ from taskflow.store.events import KEPT, Event, EventGroup, GroupMissingError, en
 from taskflow.store.keys import EVENTS
 from taskflow.store.sync_store import Store
 from taskflow.upkeep.feed_batches import FeedBatches
+from taskflow.upkeep.lost_runs import LostRuns
 from taskflow.worker.repeating_thread import RepeatingThread
 
 if TYPE_CHECKING:  # SQLAlchemy takes 30 MB: only the node that leads imports it
@@ -27,6 +28,8 @@ LEAD: Final = timedelta(seconds=15)
 """The time after which a leader that does not renew its lead is taken for dead."""
 CLAIM_AFTER: Final = timedelta(seconds=30)
 TIDY_EVERY: Final = timedelta(minutes=5)
+LOOK_EVERY: Final = timedelta(minutes=1)
+"""The interval of looks for runs that the store has lost."""
 LINGER_SECONDS: Final = 0.1
 """Time for which entries are gathered after the first, so that many share one transaction."""
 BLOCK_MS: Final = 5000
@@ -75,7 +78,8 @@ class FeedThread(RepeatingThread):
         self._is_aligned = False
         self._is_behind = True
         self._backoff = 0.0
-        self._claimed_at = self._tidied_at = datetime.min.replace(tzinfo=UTC)
+        self._lost = LostRuns(store, shard, lambda: self._batches.writer)
+        self._claim_at = self._tidy_at = self._look_at = time.monotonic()  # due at once
 
     def stop(self) -> None:
         """Ask the thread to end, and let another node lead. Entries that were read and not written come again."""
@@ -116,15 +120,19 @@ class FeedThread(RepeatingThread):
         if not self._is_aligned:
             self._align()
         self._claim()
+        self._tidy()
         state, events = self._group.read(self._node_id, PER_BATCH)
         if state.has_lost:
             self._rebuild("entries were trimmed from the store's stream before they were read")
         if events:
             began = time.monotonic()
             self._move(events)
-            return self._rest(time.monotonic() - began, state.lag) if len(events) == PER_BATCH else LINGER_SECONDS
+            if len(events) == PER_BATCH:
+                return self._rest(time.monotonic() - began, state.lag)
+            self._end_lost_runs()
+            return LINGER_SECONDS
         self._catch_up()
-        self._tidy()
+        self._end_lost_runs()
         entries = self._store.read_stream(EVENTS, entry_id(state.last), shard=self._shard, block_ms=BLOCK_MS, count=1)
         return LINGER_SECONDS if entries else 0.0
 
@@ -145,8 +153,7 @@ class FeedThread(RepeatingThread):
 
     def _claim(self) -> None:
         """Take over entries that a node has read and not written, because it died or the database did not answer."""
-        now = datetime.now(UTC)
-        if now - self._claimed_at < CLAIM_AFTER:
+        if time.monotonic() < self._claim_at:
             return
         events, has_lost = self._group.claim(self._node_id, CLAIM_AFTER, PER_BATCH)
         if has_lost:
@@ -155,7 +162,7 @@ class FeedThread(RepeatingThread):
             log.info("history.resumed: %d entries that another node had read", len(events))
             self._move(events)
         if len(events) < PER_BATCH:
-            self._claimed_at = now
+            self._claim_at = time.monotonic() + CLAIM_AFTER.total_seconds()
 
     def _align(self) -> None:
         """Make database and group agree on what is written."""
@@ -191,6 +198,7 @@ class FeedThread(RepeatingThread):
             count += self._batches.write_runs(run_ids, state.last)
             self._group.take_lead(self._node_id, LEAD)
         self._batches.complete(state.last)
+        self._look_at = time.monotonic()
         log.warning("history.rebuilt: %d runs", count)
 
     def _wait(self, error: HistoryUnavailableError) -> float:
@@ -216,11 +224,17 @@ class FeedThread(RepeatingThread):
         self._is_behind = False
 
     def _tidy(self) -> None:
-        now = datetime.now(UTC)
-        if now - self._tidied_at < TIDY_EVERY:
+        """Delete what is older than the retention, also while runs keep coming. What is left of it is due at once."""
+        if time.monotonic() < self._tidy_at:
             return
-        trimmed = self._batches.trim(now - self._retention)
+        trimmed, is_all = self._batches.trim(datetime.now(UTC) - self._retention)
         if trimmed:
             log.info("history.trimmed: %d runs", trimmed)
-        self._group.forget_consumers(timedelta(hours=1))
-        self._tidied_at = now
+        if is_all:
+            self._group.forget_consumers(timedelta(hours=1))
+            self._tidy_at = time.monotonic() + TIDY_EVERY.total_seconds()
+
+    def _end_lost_runs(self) -> None:
+        """Look for runs that the store has lost. Called when no entry waits that could have the end of such a run."""
+        if time.monotonic() >= self._look_at and self._lost.look():
+            self._look_at = time.monotonic() + LOOK_EVERY.total_seconds()

@@ -3,16 +3,21 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from taskflow.store.events import EventGroup, GroupMissingError
+from taskflow.store.events import EventGroup, GroupMissingError, read_set_aside
 from taskflow.store.sync_store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class FeedLag:
-    """The number of entries that are not in the history yet, and the age of the oldest (zero when there is none)."""
+    """The number of entries that are not in the history yet, and the age of the oldest (zero when there is none).
+
+    Attributes:
+        set_aside: The number of runs that could not be written.
+    """
 
     entries: int
     age: timedelta
+    set_aside: int = 0
 
 
 def feed_lag(store: Store) -> FeedLag | None:
@@ -21,7 +26,7 @@ def feed_lag(store: Store) -> FeedLag | None:
     Raises:
         StoreUnavailableError: The store did not answer.
     """
-    entries, oldest = 0, timedelta(0)
+    entries, oldest, set_aside = 0, timedelta(0), 0
     for shard in range(store.config.shards):
         group = EventGroup(store, shard)
         try:
@@ -30,6 +35,7 @@ def feed_lag(store: Store) -> FeedLag | None:
         except GroupMissingError:
             return None
         entries += state.lag + state.pending
+        set_aside += read_set_aside(store, shard)
         if written:
             oldest = max(oldest, timedelta(milliseconds=now - written))
-    return FeedLag(entries, oldest)
+    return FeedLag(entries, oldest, set_aside)

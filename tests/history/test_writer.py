@@ -15,9 +15,9 @@ from taskflow.history.database import Database
 from taskflow.history.migrate import VERSION_TABLE
 from taskflow.history.reader import Reader
 from taskflow.history.schema import Base
-from taskflow.history.writer import RowBatch, Writer, write_one_by_one
+from taskflow.history.writer import RowBatch, Writer
 from taskflow.models import AttemptOutcome, RunStatus
-from tests.history.conftest import ENVIRONMENT, an_error, open_database, rows, write
+from tests.history.conftest import an_error, open_database, rows, write
 
 STEPS = [
     {"status": "QUEUED", "attempt": "0", "finished": ""},
@@ -104,18 +104,6 @@ def test_text_that_a_database_cannot_hold_stops_nothing(writer: Writer, reader: 
     assert run.error is not None
     assert run.error.message == "x\0y"
     assert run.idempotency_key == "k\N{REPLACEMENT CHARACTER}"
-
-
-def test_a_run_that_is_refused_does_not_keep_the_others_out(database: Database) -> None:
-    """One row in a batch of five hundred may be refused."""
-    writer = Writer(database, ENVIRONMENT)
-    writer.set_position(0, 0, is_complete=True)
-    bad = rows("run_bad")
-    bad.run["status"] = None
-    refused = write_one_by_one(writer, RowBatch([rows("run_1"), bad], position=9), 0)
-    assert [run_id for run_id, _ in refused] == ["run_bad"]
-    assert writer.known(["run_1", "run_bad"]) == {"run_1"}
-    assert writer.position(0) == 9
 
 
 def test_the_end_of_a_run_that_left_the_store_is_kept(writer: Writer, reader: Reader) -> None:
