@@ -67,7 +67,7 @@ def test_a_run_that_an_emptied_store_has_lost_ends_in_the_history(
 def test_no_entry_and_no_record_stops_the_feed(
     bench: Bench, start_feed: StartFeed, fed: Reader, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What can't be read or written is set aside with one line, and counted."""
+    """A run that can't be read or written is set aside with one line, and counted."""
     bench.node()
     odd: dict[str, dict[str, str | bytes]] = {
         "far": {"created": "99999999999999999999"},
