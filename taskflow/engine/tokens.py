@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from taskflow.definition.calls.idempotency import IdempotencyKey
+from taskflow.definition.calls.token_schema import check_by_schema, schema_digest
 from taskflow.definition.calls.tokens import Token, TokenPage
 from taskflow.definition.context import current_context
 from taskflow.engine.loops import Loop
@@ -13,7 +14,7 @@ from taskflow.errors import TokenDataError, TokenNotFoundError, WaitError
 from taskflow.seams.tokens import TokenOptions, TokenQuery
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
-from taskflow.store.operations.tokens import NewToken
+from taskflow.store.operations.tokens import NewToken, Unchecked
 from taskflow.store.operations.waits import complete_item
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import locate, new_token_id, shard_of_queue, shard_of_run, shard_of_token
@@ -42,13 +43,17 @@ class TokenEngine:
         """Make a token."""
         return await adrive(self._loop().store, self._create(options))
 
-    def complete(self, token_id: str, output: bytes) -> bool:
-        """Complete a token. Returns False when it was already completed or timed out."""
-        return drive(self._store, self._complete(token_id, output))
+    def complete(self, token_id: str, output: bytes, checked: str = "") -> bool:
+        """Complete a token. Returns False when it was already completed or timed out.
 
-    async def acomplete(self, token_id: str, output: bytes) -> bool:
-        """Complete a token."""
-        return await adrive(self._loop().store, self._complete(token_id, output))
+        Args:
+            checked: The schema that the output was checked against, "" for none.
+        """
+        return drive(self._store, self._complete(token_id, output, checked))
+
+    async def acomplete(self, token_id: str, output: bytes, checked: str = "") -> bool:
+        """Complete a token. See ``complete``."""
+        return await adrive(self._loop().store, self._complete(token_id, output, checked))
 
     def retrieve(self, token_id: str) -> Token:
         """Return a token's record."""
@@ -83,6 +88,7 @@ class TokenEngine:
             tags=options.tags,
             key=options.idempotency_key,
             key_ttl=options.idempotency_key_ttl,
+            schema=options.schema,
         )
         token_id, is_new = yield operations.tokens.create_token(new), shard
         return token_id, not is_new
@@ -95,15 +101,19 @@ class TokenEngine:
             return shard
         return shard_of_queue(key.digest if key else new_token_id(0), self._shards)
 
-    def _complete(self, token_id: str, output: bytes) -> Steps[bool]:
+    def _complete(self, token_id: str, output: bytes, checked: str) -> Steps[bool]:
         if len(output) > self._output_limit:
             raise TokenDataError(
                 token_id,
                 f"its JSON is {len(output):,} bytes and the limit is {self._output_limit:,}. Store the data elsewhere "
                 "and send its address, or raise TASKFLOW_PAYLOAD_LIMIT.",
             )
-        is_first: bool = yield operations.tokens.complete_token(token_id, output), self._shard(token_id)
-        return is_first
+        shard, digest = self._shard(token_id), schema_digest(checked)
+        done: bool | Unchecked = yield operations.tokens.complete_token(token_id, output, digest), shard
+        if isinstance(done, Unchecked):
+            check_by_schema(token_id, done.schema, output)
+            done = yield operations.tokens.complete_token(token_id, output, schema_digest(done.schema)), shard
+        return done is True
 
     def _retrieve(self, token_id: str) -> Steps[Token]:
         token: Token = yield operations.tokens.read_token(token_id), self._shard(token_id)

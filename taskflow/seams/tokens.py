@@ -17,6 +17,7 @@ class TokenOptions:
     tags: tuple[str, ...] = ()
     idempotency_key: IdempotencyKey | None = None
     idempotency_key_ttl: timedelta | None = None
+    schema: str = ""
 
 
 @dataclass(frozen=True, slots=True)

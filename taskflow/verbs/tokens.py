@@ -6,6 +6,7 @@ from typing import Any, Final, TypedDict, TypeVar, Unpack, cast, overload
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.calls.idempotency import IdempotencyKey, scoped_key
+from taskflow.definition.calls.token_schema import token_schema
 from taskflow.definition.calls.tokens import (
     Token,
     TokenPage,
@@ -67,8 +68,8 @@ class TokenVerbs:
             BlockingCallError: An event loop runs in this thread; await ``wait.acreate_token``.
         """
         refuse_in_event_loop("wait.create_token", "wait.acreate_token")
-        check_output_type(output_type)
-        checked = _options(**options)
+        schema = token_schema(output_type)
+        checked = _options(schema, **options)
         return WaitToken(*engine().tokens.create(checked), output_type)
 
     @overload
@@ -81,8 +82,8 @@ class TokenVerbs:
 
     async def acreate_token(self, output_type: Any = None, **options: Unpack[TokenKeywords]) -> WaitToken[Any]:
         """Make a token. See ``create_token``."""
-        check_output_type(output_type)
-        checked = _options(**options)
+        schema = token_schema(output_type)
+        checked = _options(schema, **options)
         return WaitToken(*await engine().tokens.acreate(checked), output_type)
 
     @overload
@@ -148,13 +149,14 @@ class TokenVerbs:
 
         Raises:
             TokenNotFoundError: No such token.
-            TokenDataError: The data is not JSON, not of the token's type, or too large. Nothing was written.
+            TokenDataError: The data is not JSON, not of the type that the token was made with, or too large. Nothing
+                was written: the token is still open.
             BlockingCallError: An event loop runs in this thread; await ``wait.acomplete_token``.
         """
         refuse_in_event_loop("wait.complete_token", "wait.acomplete_token")
         token_id, expected = _identified("wait.complete_token", token, None)
         output = token_output(token_id, expected, data)
-        return engine().tokens.complete(token_id, output)
+        return engine().tokens.complete(token_id, output, token_schema(expected))
 
     @overload
     async def acomplete_token(self, token: WaitToken[OutputT], data: OutputT) -> bool: ...
@@ -166,7 +168,7 @@ class TokenVerbs:
         """Complete a token. See ``complete_token``."""
         token_id, expected = _identified("wait.acomplete_token", token, None)
         output = token_output(token_id, expected, data)
-        return await engine().tokens.acomplete(token_id, output)
+        return await engine().tokens.acomplete(token_id, output, token_schema(expected))
 
     def retrieve_token(self, token: str | WaitToken[Any]) -> Token:
         """Return a token's record: status, output and the options that it was made with.
@@ -239,6 +241,7 @@ def _identified(verb: str, token: object, output_type: object) -> tuple[str, obj
 
 
 def _options(
+    schema: str,
     timeout: Duration | datetime | None = None,
     tags: str | Sequence[str] = (),
     idempotency_key: str | IdempotencyKey | None = None,
@@ -251,7 +254,7 @@ def _options(
         idempotency_key = cast("str", scope.journaling.value(scope, "wait.create_token", bytes.hex))
     try:
         key = None if idempotency_key is None else scoped_key(_checked_key(idempotency_key))
-        return TokenOptions(_timeout(timeout), check_tags(tags), key, _ttl(idempotency_key_ttl))
+        return TokenOptions(_timeout(timeout), check_tags(tags), key, _ttl(idempotency_key_ttl), schema)
     except TriggerOptionError as wrong:
         raise WaitError(f"wait.create_token({wrong.option}={wrong.value!r}): {wrong.remedy}") from None
     except DefinitionError as wrong:

@@ -1,11 +1,25 @@
 """Trigger.dev's acceptance scenarios 14 to 18, on nodes of both kinds, with the store and RabbitMQ as brokers."""
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
 
-from taskflow import RunHandle, RunStatus, Task, TokenStatus, idempotency_keys, queues, runs, wait
+from taskflow import (
+    RunHandle,
+    RunStatus,
+    Task,
+    TokenDataError,
+    TokenStatus,
+    WaitToken,
+    idempotency_keys,
+    queues,
+    runs,
+    wait,
+)
 from tests.conftest import StartFleet
+from tests.integration.test_command_line import invoke
 from tests.projects import scenario_tasks as tasks
 from tests.projects.scenario_tasks import Approval
 from tests.support.fleet import Fleet
@@ -38,6 +52,16 @@ def test_17_tokens_wake_what_waits_for_them(both: Fleet) -> None:
     timed_out = tasks.async_approved.trigger(late.id)
     persistent = tasks.persistent.trigger(0.2)
     waiting(*waits)
+    with pytest.raises(TokenDataError, match="approved: it is not of type"):  # the id alone: the type is not at hand
+        wait.complete_token(token.id, {"approved": "maybe", "by": "ann"})
+    with pytest.raises(TokenDataError, match="by"):
+        asyncio.run(wait.acomplete_token(token.id, {"approved": True}))
+    with pytest.raises(TokenDataError):
+        wait.complete_token(WaitToken(token.id, output_type=int), 5)
+    refused = " ".join(invoke("tokens", "complete", token.id, '"yes"', expect=1).split())
+    assert 'the value: it is not of type "object"' in refused
+    assert json.loads(invoke("tokens", "get", token.id, "--json"))["schema"]["required"] == ["approved", "by"]
+    assert wait.retrieve_token(token.id).status is TokenStatus.WAITING
     assert wait.complete_token(token, ANN)
     assert not wait.complete_token(token.id, {"approved": False, "by": "bob"})
     assert [handle.result(timeout=20) for handle in waits] == ["ann", "ann"]

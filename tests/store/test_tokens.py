@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from taskflow.definition.calls.idempotency import idempotency_keys
+from taskflow.definition.calls.token_schema import schema_digest
 from taskflow.definition.calls.tokens import Token, TokenStatus
 from taskflow.engine.effects import perform_effect
 from taskflow.errors import TokenNotFoundError
@@ -16,6 +17,7 @@ from taskflow.store import operations
 from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.tokens import (
     NewToken,
+    Unchecked,
     complete_token,
     create_token,
     list_tokens,
@@ -41,7 +43,7 @@ def token(bench: Bench, key: str | None = None, **options: object) -> str:
 
 def complete(bench: Bench, token_id: str) -> bool:
     """Complete a token."""
-    return bench.run(complete_token(token_id, b'{"yes":true}'))
+    return bench.run(complete_token(token_id, b'{"yes":true}')) is True
 
 
 def waits_for(bench: Bench, token_id: str, run_id: str | None = None) -> str:
@@ -70,6 +72,19 @@ def test_the_first_completion_wakes_all_that_wait_and_the_later_ones_change_noth
         assert bench.status(run_id) is RunStatus.EXECUTING
         assert bench.run(read_waits(run_id, ["w"])).values == {"w": (DONE,)}
     assert bench.run(read_token(token_id)).output == {"yes": True}
+
+
+def test_an_output_is_checked_against_the_schema_before_it_completes(bench: Bench) -> None:
+    """The reply is the schema unless the call names it, and the token stays open. Lists do not carry it."""
+    schema = '{"type":"integer"}'
+    token_id = token(bench, schema=schema)
+    for checked in ("", schema_digest('{"type":"string"}')):
+        assert bench.run(complete_token(token_id, b"1", checked)) == Unchecked(schema)
+    assert bench.run(read_token(token_id)).status is TokenStatus.WAITING
+    assert bench.run(read_token(token_id)).schema == {"type": "integer"}
+    assert bench.run(complete_token(token_id, b"1", schema_digest(schema))) is True
+    assert bench.run(complete_token(token_id, b"2")) is False
+    assert [each.schema for _, each in bench.run(list_tokens("", 10, None, ()))[1]] == [None]
 
 
 def test_a_repeated_call_is_told_what_the_first_did(bench: Bench) -> None:

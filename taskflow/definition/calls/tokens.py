@@ -1,6 +1,6 @@
 """Tokens as values. A run waits for a token until a caller completes it. No I/O."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -42,7 +42,12 @@ class WaitToken(Generic[OutputT]):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token: its record in the store at one moment. ``output`` is plain JSON, None unless it was completed."""
+    """A token: its record in the store at one moment.
+
+    Attributes:
+        output: Plain JSON, None unless it was completed.
+        schema: The JSON Schema of the value that completes it, None for any JSON. Only ``retrieve_token`` reads it.
+    """
 
     id: str
     status: TokenStatus
@@ -52,6 +57,7 @@ class Token:
     tags: tuple[str, ...] = ()
     idempotency_key: str | None = None
     output: object = None
+    schema: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,10 +64,10 @@ class Adapter:
         value: object = self._read(document, by_alias=False, by_name=True)
         return value
 
-    def json_schema(self) -> dict[str, object]:
+    def json_schema(self, *, by_alias: bool = True) -> dict[str, object]:
         """Return the JSON Schema of what is accepted, empty where the type has none."""
         try:
-            return self._type.json_schema()
+            return self._type.json_schema(by_alias=by_alias)
         except PydanticInvalidForJsonSchema:
             return {}
 

@@ -17,6 +17,17 @@ local function has_tag(own)
   end
 end
 
+-- Returns a token's fields without its schema, which may be long.
+local function summary_of(id)
+  local record, shown = redis.call("HGETALL", token_key(id)), {}
+  for place = 1, #record, 2 do
+    if record[place] ~= "schema" then
+      shown[#shown + 1], shown[#shown + 2] = record[place], record[place + 1]
+    end
+  end
+  return shown
+end
+
 local entries = redis.call("ZREVRANGEBYSCORE", base .. ":tokens", first or "+inf", "-inf", "WITHSCORES", "LIMIT", 0, LOOKED_AT)
 local page = { #entries == 2 * LOOKED_AT and entries[#entries] .. ":" .. entries[#entries - 1] or "" }
 for index = 1, #entries, 2 do
@@ -26,7 +37,7 @@ for index = 1, #entries, 2 do
   if not token.status then
     redis.call("ZREM", base .. ":tokens", id)
   elseif not is_before and (status == "" or token.status == status) and (not wanted or has_tag(token.tags)) then
-    page[#page + 1] = { id, score, unpack(redis.call("HGETALL", token_key(id))) }
+    page[#page + 1] = { id, score, unpack(summary_of(id)) }
     if #page > tonumber(most) then
       page[1] = score .. ":" .. id
       break

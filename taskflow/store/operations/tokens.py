@@ -27,6 +27,7 @@ class NewToken:
     Attributes:
         kept: For how long it is kept once it is done.
         key_ttl: For how long its idempotency key holds; None for as long as the token is kept.
+        schema: The JSON Schema of the value that completes it, "" for any JSON.
     """
 
     id: str
@@ -35,6 +36,7 @@ class NewToken:
     tags: Sequence[str] = ()
     key: IdempotencyKey | None = None
     key_ttl: timedelta | None = None
+    schema: str = ""
 
 
 def create_token(new: NewToken) -> Operation[tuple[str, bool]]:
@@ -42,23 +44,34 @@ def create_token(new: NewToken) -> Operation[tuple[str, bool]]:
     ttl = "" if new.key_ttl is None else milliseconds(new.key_ttl)
     tags = json.dumps(list(new.tags)) if new.tags else ""
     digest, key = (new.key.digest, new.key.key) if new.key else ("", "")
-    args = (new.id, due_text(new.timeout), tags, digest, key, ttl, milliseconds(new.kept))
+    args = (new.id, due_text(new.timeout), tags, digest, key, ttl, milliseconds(new.kept), new.schema)
     return Operation("create_token", args, lambda code, value: (value.decode(), code == 1))
 
 
-def complete_token(token_id: str, output: bytes) -> Operation[bool]:
+@dataclass(frozen=True, slots=True)
+class Unchecked:
+    """The reply to a completion whose output is to be checked first, against the token's schema."""
+
+    schema: str
+
+
+def complete_token(token_id: str, output: bytes, checked: str = "") -> Operation[bool | Unchecked]:
     """Complete a token. Reads as whether this call did: False when it was done before.
+
+    Args:
+        checked: The digest of the JSON Schema that the output was checked against. If it is not that of the token's
+            schema, the call does nothing and reads as this schema.
 
     Raises (when read):
         TokenNotFoundError: No such token.
     """
 
-    def read(code: int, _: bytes) -> bool:
+    def read(code: int, value: bytes) -> bool | Unchecked:
         if code == 0:
             raise TokenNotFoundError(token_id)
-        return code == 1
+        return Unchecked(value.decode()) if code == 3 else code == 1
 
-    return Operation("complete_token", (token_id, output, secrets.token_hex(8)), read)
+    return Operation("complete_token", (token_id, output, secrets.token_hex(8), checked), read)
 
 
 def watch_token(token_id: str, waiter: Waiter) -> Operation[tuple[datetime | None, bytes]]:
@@ -122,4 +135,5 @@ def _token(token_id: str, fields: Mapping[str, bytes]) -> Token:
         tags=tuple(json.loads(fields.get("tags", b"[]"))),
         idempotency_key=fields["key"].decode() if "key" in fields else None,
         output=from_json(fields["output"]) if "output" in fields else None,
+        schema=from_json(fields["schema"]) if "schema" in fields else None,
     )

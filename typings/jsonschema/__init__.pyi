@@ -1,0 +1,19 @@
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+class ValidationError(Exception):
+    validator: str
+    validator_value: object
+    absolute_path: Any
+
+class FormatChecker:
+    def __init__(self, formats: tuple[str, ...] = ...) -> None: ...
+    def checks(
+        self, format: str, raises: type[Exception] | tuple[type[Exception], ...] = ...
+    ) -> Callable[[Callable[[object], bool]], Callable[[object], bool]]: ...
+
+class Draft202012Validator:
+    def __init__(
+        self, schema: Mapping[str, object], registry: object = ..., format_checker: FormatChecker | None = ...
+    ) -> None: ...
+    def iter_errors(self, instance: object) -> Iterator[ValidationError]: ...
