@@ -131,7 +131,7 @@ def token_output(token_id: str, output_type: object, data: object) -> bytes:
         if output_type is None:
             return _UNTYPED.dump(data)
         adapter = _adapter(output_type)
-        return adapter.write(adapter.validate(data))
+        return adapter.dump(data)
     except ValidationError as invalid:
         raise TokenDataError(token_id, f"{explain(invalid)}.") from None
     except UnwritableError as error:

@@ -1,10 +1,12 @@
 """Types of a task's payload and output. Validation and JSON; no storage and no limits of size."""
 
 from pydantic import ValidationError
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic_core import from_json, to_json
 
 from taskflow.definition.documents.adapter import Adapter, UnwritableError, explain
 from taskflow.definition.documents.annotation import Annotation
+from taskflow.definition.documents.differences import first_difference
+from taskflow.definition.documents.readable import unreadable_value
 from taskflow.definition.documents.redaction import argsrepr as argsrepr
 from taskflow.definition.documents.unserialisable import find_non_finite, find_unserialisable
 from taskflow.errors import OutputError, PayloadError
@@ -32,7 +34,7 @@ class PayloadType:
         """
         adapter = self._adapter or self.prepare()
         try:
-            return adapter.write(adapter.validate(payload))
+            return adapter.dump(payload)
         except ValidationError as invalid:
             raise PayloadError(self._task_id, f"{explain(invalid)}.") from None
         except UnwritableError as error:
@@ -124,9 +126,16 @@ class OutputType:
 def _write_untyped(value: object) -> bytes:
     try:
         document = to_json(value, by_alias=False, inf_nan_mode="constants")
-        if b"NaN" in document or b"Infinity" in document:
-            from_json(document, allow_inf_nan=False)
-    except (PydanticSerializationError, ValueError) as error:
-        fault = find_unserialisable(value) or find_non_finite(value) or f"$ is of type {type(value).__name__}"
+        arrived = from_json(document, allow_inf_nan=False)
+        place = None if arrived == value else first_difference(value, arrived, may_be_plain=True)
+    except Exception as error:  # the value's own code may raise anything
+        fault = (
+            find_unserialisable(value)
+            or find_non_finite(value)
+            or unreadable_value(value)
+            or f"$ is of type {type(value).__name__}"
+        )
         raise UnwritableError(f"{fault}, which JSON cannot carry") from error
+    if place:
+        raise UnwritableError(f"{place} has a key that is no text, or stands there twice, which JSON cannot carry")
     return document

@@ -40,7 +40,7 @@ class StreamItems:
         """
         adapter = self._adapter or self._prepare()
         try:
-            document = adapter.write(adapter.validate(item))
+            document = adapter.dump(item)
         except ValidationError as invalid:
             raise self._misfit(explain(invalid)) from None
         except UnwritableError as error:

@@ -80,7 +80,7 @@ def test_data_that_validates_is_as_good_as_an_instance() -> None:
     """The HTTP door and other languages send plain JSON."""
     subject = payload_of(Order)
     data = {"id": str(ORDER.id), "placed": "2030-01-02T00:00:00Z", "total": "9.90", "lines": [{"sku": "a"}]}
-    assert subject.dump(data) == subject.dump(ORDER)
+    assert subject.load(subject.dump(data)) == ORDER
 
 
 def test_a_payload_without_annotation_is_any_json() -> None:
@@ -167,10 +167,9 @@ def test_aliases_and_computed_fields_survive_the_way() -> None:
             return 2 * self.width
 
     subject = payload_of(Area)
-    document = subject.dump({"w": 2})
-    assert document == b'{"width":2}'
-    assert document == subject.dump({"width": 2})
-    assert subject.load(document) == Area.model_validate({"w": 2})
+    area = Area.model_validate({"w": 2})
+    assert subject.dump(area) == b'{"width":2}'
+    assert [subject.load(subject.dump(given)) for given in ({"w": 2}, {"width": 2}, area)] == [area, area, area]
 
 
 @pytest.mark.parametrize("secret", [SecretStr, list[SecretStr], Secret[int], dict[str, SecretStr | None]])
