@@ -1,4 +1,4 @@
-"""What a task gets is what was given: data becomes the type once, an instance survives its JSON or is refused."""
+"""The value that arrives is the one that was given: data becomes the type once, an instance survives its JSON."""
 
 import dataclasses
 import enum
