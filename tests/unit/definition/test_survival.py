@@ -217,7 +217,7 @@ def test_an_output_that_would_lose_something_is_an_error(annotation: object, val
 
 
 def test_data_is_stored_as_it_was_given() -> None:
-    """What the dashboard shows, and what a replay sends, is what the caller wrote."""
+    """The dashboard shows, and a replay sends, the words of the caller."""
     assert payload_of(Price).dump({"cents": "5"}) == b'{"cents":"5"}'
 
 
