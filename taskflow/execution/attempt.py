@@ -11,15 +11,16 @@ from typing import Any, cast
 
 from taskflow.definition.context import Context, entered
 from taskflow.definition.local import fresh_locals
-from taskflow.definition.signal import CANCELED, Signal
+from taskflow.definition.signal import Signal
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import OutputError
-from taskflow.execution.calling import Caller, is_exit_by_sigterm
+from taskflow.execution.calling import Caller, ChildStop
 from taskflow.execution.hook_runner import HookRunner, Report
-from taskflow.execution.in_loop import Coroutines
+from taskflow.execution.in_loop import Coroutines, Escape
 from taskflow.execution.in_place import InPlace, run_unsuspended
 from taskflow.execution.lifecycle import BeforeFinalHooks, Lifecycle
 from taskflow.execution.outcome import Completed, Outcome, Tries, decide
+from taskflow.execution.own_loop import run_in_own_loop
 from taskflow.execution.value_store import ValueStore, loaded
 from taskflow.execution.waiting.coroutines import CoroutineWaits, track_tasks
 from taskflow.execution.waiting.durable_blocking import DurableBlockingWaits
@@ -33,8 +34,9 @@ class AttemptRunner:
 
     Attributes:
         payload: The stored JSON.
-        stop_reason: Called when SIGTERM comes and the signal is not set. Returns ``"canceled"``, ``"timed out"``, or
-            any other word when the run has not ended.
+        stop_reason: Called when a child's code raises SystemExit and the signal is not set. Returns ``"canceled"``,
+            ``"timed out"``, any other word when the run has not ended, or an empty text when nobody asked for a stop.
+        escape: The place for an exit of one of the coroutine's own tasks.
         report: Events of the attempt in addition to its outcome.
         make_waits: Makes the waits of its code; None when its code cannot wait.
         large_values: The store of large payloads and outputs; None keeps all values in the record.
@@ -47,11 +49,12 @@ class AttemptRunner:
     tries: Tries
     output_limit: int
     random: Callable[[], float] = random.random
-    stop_reason: Callable[[], str] = lambda: CANCELED
+    stop_reason: Callable[[], str] = lambda: ""
     report: Report = field(default_factory=Report)
     make_waits: Callable[[HookRunner], Waits] | None = None
     large_values: ValueStore | None = None
     is_resumed: bool = False
+    escape: Escape = field(default_factory=Escape)
 
     @property
     def signal(self) -> Signal:
@@ -70,8 +73,9 @@ class AttemptRunner:
             SystemExit: The child was asked to leave: the attempt has no outcome.
         """
         if self.definition.is_async:
-            return self._in_own_loop(before_final_hooks)
-        with entered(self.context), fresh_locals(), InPlace() as caller:
+            stop = ChildStop(self.signal, self.stop_reason)
+            return run_in_own_loop(self.aexecute(before_final_hooks), stop, self.escape, track_tasks)
+        with entered(self.context), fresh_locals(), InPlace(ChildStop(self.signal, self.stop_reason)) as caller:
             return run_unsuspended(self._run(caller, before_final_hooks))
 
     async def aexecute(self, before_final_hooks: BeforeFinalHooks | None = None) -> Outcome:
@@ -81,7 +85,7 @@ class AttemptRunner:
             asyncio.CancelledError: The attempt was canceled from outside, not because its time was up.
         """
         with entered(self.context), fresh_locals():
-            return await self._run(Coroutines(), before_final_hooks)
+            return await self._run(Coroutines(self.signal, self.escape), before_final_hooks)
 
     async def _run(self, caller: Caller, before_final_hooks: BeforeFinalHooks | None) -> Outcome:
         try:
@@ -98,7 +102,6 @@ class AttemptRunner:
             hooks,
             self._completed,
             self.random,
-            self.stop_reason,
             before_final_hooks,
             large_values=self.large_values,
             is_resumed=self.is_resumed,
@@ -118,23 +121,6 @@ class AttemptRunner:
             return partial(waits.journal.around, waits, self.signal)
         return nullcontext
 
-    def _in_own_loop(self, before_final_hooks: BeforeFinalHooks | None) -> Outcome:
-        with asyncio.Runner() as runner:
-            track_tasks(runner.get_loop())
-            task = runner.get_loop().create_task(self.aexecute(before_final_hooks))
-            try:
-                return runner.run(_ended(task))
-            except SystemExit as leaving:
-                if task.done() or not is_exit_by_sigterm(leaving):
-                    raise
-                if not self.signal.is_set():
-                    self.signal.set(self.stop_reason())
-                task.cancel()
-                try:
-                    return runner.run(_ended(task))  # runs its hooks and cleanup; raises unless its time was up
-                except asyncio.CancelledError:
-                    raise leaving from None
-
     def _completed(self, value: object) -> Completed:
         output = self.definition.output.dump(value)
         if len(output) > self.output_limit:
@@ -143,8 +129,3 @@ class AttemptRunner:
                 "elsewhere and return its address, or raise TASKFLOW_OUTPUT_LIMIT."
             )
         return Completed(output, value)
-
-
-async def _ended(task: "asyncio.Task[Outcome]") -> Outcome:
-    await asyncio.wait([task])
-    return task.result()

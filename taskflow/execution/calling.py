@@ -4,7 +4,6 @@ The steps are written once, as a coroutine. ``Coroutines`` awaits in the running
 threads. ``InPlace`` never suspends: ``run_unsuspended`` runs its coroutine as plain calls.
 """
 
-import asyncio
 import contextvars
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -12,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, asyn
 from typing import Any, Protocol, cast
 
 from taskflow.definition.hooks import Hook
+from taskflow.definition.signal import Signal
 from taskflow.errors import DefinitionError
 
 Inner = Callable[[], Coroutine[Any, Any, None]]
@@ -43,19 +43,42 @@ class Caller(Protocol):
         """Call a middleware that takes ``next``."""
         ...
 
+    def cause(self, error: BaseException) -> BaseException:
+        """Return what an exception of the attempt's code comes from: itself, or an exit of a task of its own."""
+        ...
+
+    def is_dropped(self, error: BaseException) -> bool:
+        """Whether the attempt's coroutine is dropped: nothing can be awaited any more."""
+        ...
+
     def is_stop(self, error: BaseException) -> bool:
-        """Whether an exception stops the attempt from outside, and is not a failure of its code."""
+        """Whether an exception stops the attempt because its node asked for it, and is not a failure of its code.
+
+        Code may itself raise the exceptions by which a node stops it. So not the exception decides but the attempt's
+        signal: a node sets it before it cancels a coroutine, and a child is asked by SIGTERM or its alarm.
+        """
         ...
 
 
-def is_exit_by_sigterm(error: BaseException) -> bool:
-    """Whether SIGTERM ended the child (billiard exits with ``-(256 - signal)``), not a ``sys.exit`` of the task."""
-    return isinstance(error, SystemExit) and isinstance(error.code, int) and error.code < -128
+class ChildStop:
+    """Whether a child was asked to stop the attempt that it executes.
 
+    Args:
+        signal: The signal of the attempt. Set here when a SystemExit shows that the child was asked.
+        reason: Returns why the process was asked to leave, or an empty text when it was not.
+    """
 
-def is_failure(error: BaseException) -> bool:
-    """Whether an exception is a failure of code."""
-    return isinstance(error, Exception | SystemExit | asyncio.CancelledError)
+    def __init__(self, signal: Signal, reason: Callable[[], str]) -> None:
+        self.signal = signal
+        self._reason = reason
+
+    def is_asked(self, error: BaseException) -> bool:
+        """Whether an exception is the SystemExit by which the child was asked, not a ``sys.exit`` of the task."""
+        if not isinstance(error, SystemExit):
+            return False
+        if not self.signal.is_set() and (reason := self._reason()):
+            self.signal.set(reason)
+        return self.signal.is_set()
 
 
 def called_twice(middleware: Hook) -> DefinitionError:

@@ -1,20 +1,20 @@
 """Call the final hooks of a run that has no living attempt: it was canceled in its queue, or its worker died."""
 
-import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from taskflow.definition.context import Context, entered
 from taskflow.definition.hooks import HookKind
 from taskflow.definition.local import fresh_locals
 from taskflow.definition.task_definition import TaskDefinition
-from taskflow.execution.calling import Caller
+from taskflow.execution.calling import Caller, ChildStop
 from taskflow.execution.failures import describe
 from taskflow.execution.hook_runner import END_HOOK, REASONS, HookRunner, Report
-from taskflow.execution.in_loop import Coroutines
+from taskflow.execution.in_loop import Coroutines, Escape
 from taskflow.execution.in_place import InPlace, run_unsuspended
 from taskflow.execution.middleware import within
+from taskflow.execution.own_loop import run_in_own_loop
 from taskflow.execution.value_store import ValueStore, loaded
 from taskflow.models import RunError, RunStatus
 
@@ -43,23 +43,29 @@ def run_final_hooks(
     output: bytes | None = None,
     reason: str | None = None,
     large_values: ValueStore | None = None,
+    stop_reason: Callable[[], str] = lambda: "",
 ) -> list[RunError]:
-    """Call the final hooks of a run of a ``def`` task, within its middlewares, after ``init``, before ``cleanup``.
+    """Call the final hooks of a run in a child, within its middlewares, after ``init``, before ``cleanup``.
 
     Args:
         payload: The stored JSON.
         error: The stored error; hooks get it as the exception that ``handle.result()`` raises.
         output: The stored JSON of a completed run.
         reason: ``ctx.reason``. Default: the one of the status, e.g. ``"worker lost"`` for SYSTEM_FAILURE.
+        stop_reason: Returns why the child was asked to leave, or an empty text when it was not.
+
+    Raises:
+        SystemExit: The child was asked to leave.
 
     Returns:
         The errors of the hooks, each with the hook's name. Nothing is raised, because the run has ended in any case.
         If a middleware or ``init`` fails, the hooks are called all the same.
     """
     end = _End(definition, payload, context, status, error, output, reason or REASONS[status], large_values)
+    stop = ChildStop(context.signal, stop_reason)
     if definition.is_async:
-        return asyncio.run(end.acall())
-    with end.entered(), InPlace() as caller:
+        return run_in_own_loop(end.acall(), stop, end.escape)
+    with end.entered(), InPlace(stop) as caller:
         return run_unsuspended(end.call(caller))
 
 
@@ -93,6 +99,7 @@ class _End:
     reason: str
     large_values: ValueStore | None
     was_reached: bool = False
+    escape: Escape = field(default_factory=Escape)
 
     @contextmanager
     def entered(self) -> Generator[None]:
@@ -101,7 +108,7 @@ class _End:
 
     async def acall(self) -> list[RunError]:
         with self.entered():
-            return await self.call(Coroutines())
+            return await self.call(Coroutines(self.context.signal, self.escape))
 
     async def call(self, caller: Caller) -> list[RunError]:
         try:
@@ -122,7 +129,7 @@ class _End:
         except BaseException as wrong:
             if caller.is_stop(wrong):
                 raise
-            hooks.record("middleware", wrong)
+            hooks.record("middleware", caller.cause(wrong))
         if not self.was_reached:
             await self._hooks(hooks, output)
         return hooks.report.hook_errors
@@ -133,7 +140,7 @@ class _End:
         except BaseException as wrong:
             if hooks.caller.is_stop(wrong):
                 raise
-            hooks.record("init", wrong)
+            hooks.record("init", hooks.caller.cause(wrong))
         await self._hooks(hooks, output)
         await hooks.run_safely(hooks.plan.of("cleanup"))
 

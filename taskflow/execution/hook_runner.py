@@ -101,7 +101,7 @@ class HookRunner:
             except BaseException as error:
                 if self.caller.is_stop(error):
                     raise
-                self.record(hook.label, error)
+                self.record(hook.label, self.caller.cause(error))
 
     async def call_end_hooks(
         self,

@@ -11,6 +11,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final, TypeVar, cast
 
 from taskflow.definition.hooks import Hook
+from taskflow.definition.signal import Signal
+from taskflow.errors import Suspended
 from taskflow.execution.calling import (
     AsyncManager,
     Inner,
@@ -18,8 +20,6 @@ from taskflow.execution.calling import (
     SyncManager,
     adopt,
     exit_arguments,
-    is_exit_by_sigterm,
-    is_failure,
     manager_of,
 )
 
@@ -27,8 +27,25 @@ T = TypeVar("T")
 _THREADS: Final = 64
 
 
+class Escape:
+    """The exit of a task that the attempt's code has made, or of a callback of it: asyncio lets it out of the loop.
+
+    Attributes:
+        error: Set before the attempt's coroutine is canceled because of it.
+    """
+
+    __slots__ = ("error",)
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+
+
 class Coroutines:
-    """The caller of ``async def`` tasks, in the running loop."""
+    """The caller of ``async def`` tasks, in the running loop. Made in the task that executes the attempt."""
+
+    def __init__(self, signal: Signal, escape: Escape) -> None:
+        self._signal, self._escape = signal, escape
+        self._task = asyncio.current_task()
 
     async def call(self, function: Callable[..., object], arguments: Mapping[str, object]) -> object:
         if inspect.iscoroutinefunction(function):
@@ -47,15 +64,26 @@ class Coroutines:
         if inspect.isawaitable(value):
             await value
 
-    def is_stop(self, error: BaseException) -> bool:
-        """Whether the attempt is stopped.
+    def cause(self, error: BaseException) -> BaseException:
+        """Also take back cancels that nobody but the code has asked for, so that its hooks can await as usual."""
+        if not isinstance(error, asyncio.CancelledError) or self._signal.is_set():
+            return error
+        while self._task is not None and self._task.cancelling():
+            self._task.uncancel()
+        return self._escape.error or error
 
-        A CancelledError is a failure of the task when this coroutine was not canceled: what the task awaited was.
-        """
-        if isinstance(error, asyncio.CancelledError):
-            task = asyncio.current_task()
-            return task is not None and task.cancelling() > 0
-        return is_exit_by_sigterm(error) or not is_failure(error)
+    def is_dropped(self, error: BaseException) -> bool:
+        """Whether the coroutine is closed: then its task is not the one that runs, and its loop may have ended."""
+        if not isinstance(error, GeneratorExit):
+            return False
+        try:
+            return asyncio.current_task() is not self._task
+        except RuntimeError:  # no loop runs
+            return True
+
+    def is_stop(self, error: BaseException) -> bool:
+        is_asked = isinstance(error, asyncio.CancelledError) and self._signal.is_set()
+        return is_asked or isinstance(error, Suspended) or self.is_dropped(error)
 
 
 async def in_thread(context: contextvars.Context, function: Callable[[], T]) -> T:

@@ -11,18 +11,20 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Self, TypeVar, cast
 
 from taskflow.definition.hooks import Hook
+from taskflow.errors import Suspended
 from taskflow.execution.calling import (
     AsyncManager,
+    ChildStop,
     Inner,
     OpenMiddleware,
     SyncManager,
     adopt,
     called_twice,
     exit_arguments,
-    is_exit_by_sigterm,
-    is_failure,
     manager_of,
 )
+from taskflow.execution.in_loop import Escape
+from taskflow.execution.own_loop import close_runner, run_to_end
 
 T = TypeVar("T")
 
@@ -53,15 +55,17 @@ class _Answer:
 class InPlace:
     """The caller of ``def`` tasks. It must be closed, because it may have a loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, stop: ChildStop) -> None:
+        self._stop = stop
         self._runner: asyncio.Runner | None = None
+        self._context: contextvars.Context | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._runner is not None:
-            self._runner.close()
+            close_runner(self._runner)
 
     def call(self, function: Callable[..., object], arguments: Mapping[str, object]) -> Awaitable[object]:
         value = function(**arguments)
@@ -81,13 +85,19 @@ class InPlace:
         if inspect.isawaitable(value):  # a wrapper hid the async def
             self.run(value)
 
+    def cause(self, error: BaseException) -> BaseException:
+        return error
+
+    def is_dropped(self, error: BaseException) -> bool:
+        return False
+
     def is_stop(self, error: BaseException) -> bool:
-        return is_exit_by_sigterm(error) or not is_failure(error)
+        return isinstance(error, Suspended) or self._stop.is_asked(error)
 
     def run(self, awaitable: Awaitable[T]) -> T:
         """Run an awaitable in the attempt's loop. Changes of context variables pass in and out."""
         if self._runner is None:
-            self._runner = asyncio.Runner()
+            self._runner, self._context = asyncio.Runner(), contextvars.copy_context()
         here = contextvars.copy_context()
         there: list[contextvars.Context] = []
 
@@ -99,7 +109,7 @@ class InPlace:
                 there.append(contextvars.copy_context())
 
         try:
-            return self._runner.run(awaited())
+            return run_to_end(self._runner, awaited(), self._stop, Escape(), self._context)
         finally:
             for context in there:
                 adopt(context)
@@ -136,7 +146,7 @@ class InPlace:
             try:
                 run_unsuspended(inner())
             except BaseException as error:  # noqa: BLE001 - the middleware gets every error
-                leaving = error if is_exit_by_sigterm(error) else None
+                leaving = error if self._stop.is_asked(error) else None
                 raised.append(asyncio.CancelledError() if leaving else error)  # SystemExit would stop the loop first
         try:
             self.run(end())

@@ -15,7 +15,7 @@ from taskflow.definition.caught import Caught
 from taskflow.definition.signal import CANCELED, TIMED_OUT
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import AbortRun, OutOfMemory, RetryAfter
-from taskflow.execution.calling import Caller, is_exit_by_sigterm
+from taskflow.execution.calling import Caller
 from taskflow.execution.hook_runner import REASONS, HookRunner, end_hooks
 from taskflow.execution.middleware import within
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries, decide, is_catchable, timed_out
@@ -33,7 +33,6 @@ class Lifecycle:
 
     Attributes:
         complete: Turns the return value of the function into a ``Completed``.
-        stop_reason: Returns why SIGTERM came.
         is_resumed: Whether the attempt goes on after a wait. It has started before.
         around_function: Surrounds the function alone: a durable run's journal.
     """
@@ -43,7 +42,6 @@ class Lifecycle:
     hooks: HookRunner
     complete: Callable[[object], Completed]
     random: Callable[[], float]
-    stop_reason: Callable[[], str]
     before_final_hooks: BeforeFinalHooks | None
     large_values: ValueStore | None = None
     is_resumed: bool = False
@@ -65,9 +63,9 @@ class Lifecycle:
                 await self._try()
             else:
                 await within(self.hooks.plan.of("middleware"), self.hooks.values, self._caller, self._steps)
-        except GeneratorExit:  # the coroutine is dropped: nothing can be awaited any more
-            raise
-        except BaseException as error:  # noqa: BLE001 - each way out has its middlewares
+        except BaseException as error:
+            if self._caller.is_dropped(error):
+                raise
             await self._judge_middleware_error(error)
         if self._stopped is not None:
             raise self._stopped
@@ -77,10 +75,9 @@ class Lifecycle:
         """Execute the steps within the middlewares, which get the error of the run."""
         try:
             await self._try()
-        except GeneratorExit:
-            raise
-        except BaseException:
-            await self._cleanup()
+        except BaseException as error:
+            if not self._caller.is_dropped(error):
+                await self._cleanup()
             raise
         await self._cleanup()
         if self._raised is not None:
@@ -96,11 +93,11 @@ class Lifecycle:
             if self.large_values is not None and self.large_values.is_large(outcome.output):
                 run_id = self.hooks.context.run.id
                 outcome = replace(outcome, output=await stored(self._caller, self.large_values, run_id, outcome.output))
-        except GeneratorExit:
-            raise
-        except BaseException as error:  # noqa: BLE001 - user code raises anything; all of it has an outcome
+        except BaseException as error:
+            if self._caller.is_dropped(error):
+                raise
             self._raised = error
-            await self._failed(error)
+            await self._failed(self._caller.cause(error))
         else:
             await self._end(outcome)
 
@@ -142,7 +139,7 @@ class Lifecycle:
             except BaseException as wrong:
                 if self._caller.is_stop(wrong):
                     raise
-                self.hooks.record(hook.label, wrong)
+                self.hooks.record(hook.label, self._caller.cause(wrong))
         return None
 
     async def _decide(self, error: BaseException, caught: Caught | None = None) -> None:
@@ -185,8 +182,6 @@ class Lifecycle:
     async def _stop(self, error: BaseException) -> None:
         """Stop the attempt from outside: run the hooks that belong to the reason of its signal."""
         signal = self.hooks.context.signal
-        if is_exit_by_sigterm(error) and not signal.is_set():
-            signal.set(self.stop_reason())
         if signal.reason == TIMED_OUT:
             await self._end(timed_out(self.hooks.context.run.max_duration))
             return
@@ -213,11 +208,11 @@ class Lifecycle:
             self._outcome = None
             await self._stop(error)
         elif self._outcome is None and self._stopped is None:
-            await self._decide(error)
+            await self._decide(self._caller.cause(error))
         elif isinstance(self._outcome, Retried):  # another attempt follows in any case, unless this error forbids it
-            await self._end(self._outcome_of(error, None))
+            await self._end(self._outcome_of(self._caller.cause(error), None))
         else:
-            self.hooks.record("middleware", error)
+            self.hooks.record("middleware", self._caller.cause(error))
 
     def _is_the_runs(self, error: BaseException) -> bool:
         raised = self._raised

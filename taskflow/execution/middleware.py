@@ -50,7 +50,7 @@ async def _yielding(middleware: Hook, arguments: Mapping[str, object], caller: C
     try:
         await inner()
     except BaseException as error:
-        if isinstance(error, GeneratorExit) or not await opened.leave(error):
+        if caller.is_dropped(error) or not await opened.leave(error):
             raise
     else:
         await opened.leave(None)

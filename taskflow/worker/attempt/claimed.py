@@ -14,7 +14,6 @@ from taskflow.definition.context import (
     RunInfo,
     TaskInfo,
 )
-from taskflow.definition.signal import CANCELED
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import StaleClaimError
 from taskflow.execution.attempt import AttemptRunner
@@ -38,7 +37,7 @@ def prepare(
     runtime: Runtime,
     definition: TaskDefinition,
     claimed: ClaimedRun,
-    stop_reason: Callable[[], str] = lambda: CANCELED,
+    stop_reason: Callable[[], str] = lambda: "",
     make_waits: Callable[[HookRunner], Waits] | None = None,
 ) -> AttemptRunner:
     """Return the attempt to execute for a claim."""

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, ClassVar, NoReturn, TypeGuard, cast
 
 import celery
+from billiard.common import terminate_handler_fired  # type: ignore[attr-defined] # not in the stubs
 from celery.exceptions import Ignore, Reject, Retry
 
 from taskflow.broker.messages import TICKET_HEADER, ticket_from_headers
@@ -163,6 +164,7 @@ class RunTask(celery.Task[Any, Any]):
                 error=claimed.error,
                 output=claimed.output,
                 large_values=runtime.large_values,
+                stop_reason=partial(_stop_reason, runtime, claimed.run_id),
             )
         insist(runtime, operations.runs.finish_hooks(claimed.run_id, claimed.claim, errors), run_id=claimed.run_id)
         raise Ignore(f"Run {claimed.run_id} had ended {ended}; its final hooks were run.")
@@ -252,7 +254,12 @@ def _execute(attempt: AttemptRunner, settle: Callable[[Outcome], None]) -> Outco
 
 
 def _stop_reason(runtime: Runtime, run_id: str) -> str:
-    """Return why this child got SIGTERM, by the status of its run."""
+    """Return why this child was asked to leave, by the status of its run, or an empty text when it was not asked.
+
+    Its handler of SIGTERM has run then (``billiard.common``). The alarm of ``max_duration`` sets the signal itself.
+    """
+    if not terminate_handler_fired():
+        return ""
     try:
         status = runtime.store.run_for(run_id, operations.runs.read_result(run_id))[0]
     except TaskflowError:

@@ -29,7 +29,7 @@ def an_attempt(
     number: int = 1,
     most: int = 3,
     signal: Signal | None = None,
-    stop_reason: Callable[[], str] = lambda: "canceled",
+    stop_reason: Callable[[], str] = lambda: "",
 ) -> AttemptRunner:
     """Return an attempt of a run that may fail ``most`` times."""
     ctx = context(task_id=task.definition.id, attempt=number, max_attempts=most, signal=signal)

@@ -70,7 +70,7 @@ async def begin_and_sleep() -> None:
     await asyncio.sleep(60)
 
 
-async def stop(attempt: AttemptRunner, reason: str | None, settled: list[Outcome] | None = None) -> Outcome:
+async def stop(attempt: AttemptRunner, reason: str, settled: list[Outcome] | None = None) -> Outcome:
     """Cancel an attempt as a node does, the signal first, once its code is in ``begin_and_sleep``."""
 
     async def settle(outcome: Outcome) -> None:
@@ -80,8 +80,7 @@ async def stop(attempt: AttemptRunner, reason: str | None, settled: list[Outcome
     begun.set(asyncio.Event())
     executing = asyncio.create_task(attempt.aexecute(settle))
     await asyncio.wait_for(begun.get().wait(), 5)
-    if reason:
-        attempt.signal.set(reason)
+    attempt.signal.set(reason)
     executing.cancel()
     return await executing
 
@@ -114,7 +113,7 @@ async def test_a_coroutine_that_was_taken_away_only_cleans_up() -> None:
     tell(subject, told)
     attempt = an_attempt(subject)
     with pytest.raises(asyncio.CancelledError):
-        await stop(attempt, None)
+        await stop(attempt, "interrupted")
     assert (told, attempt.report.final_hooks_ran) == (["cleanup", "CancelledError"], False)
 
 
@@ -211,7 +210,7 @@ async def test_a_stop_within_the_hooks_of_the_end_leaves_the_settled_outcome() -
         await begin_and_sleep()
 
     attempt = an_attempt(subject)
-    assert isinstance(await stop(attempt, None), Completed)
+    assert isinstance(await stop(attempt, "interrupted"), Completed)
     assert not attempt.report.final_hooks_ran
 
 
@@ -293,7 +292,7 @@ def test_sigterm_closes_async_middlewares_in_order_too() -> None:
             told.append("innermost")
 
     with pytest.raises(SystemExit):
-        an_attempt(subject).execute()
+        an_attempt(subject, stop_reason=lambda: "interrupted").execute()
     assert told == ["innermost", "inner", "outer"]
 
 
@@ -333,7 +332,7 @@ def test_hooks_are_told_of_a_cancelation_as_the_handle_is() -> None:
 
     subject.on_complete(lambda error, result: told.extend([error, result]))
     with pytest.raises(SystemExit):
-        an_attempt(subject).execute()
+        an_attempt(subject, stop_reason=lambda: "canceled").execute()
     error, result = told
     assert isinstance(error, RunCanceledError)
     assert isinstance(result, TaskResult)
