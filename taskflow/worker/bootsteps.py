@@ -9,6 +9,7 @@ from taskflow.broker.celery_app import prepare_worker
 from taskflow.broker.queues import parse_queue
 from taskflow.broker.redis_transport import set_free_slots
 from taskflow.worker.attempt.parking import ParkingLine
+from taskflow.worker.attempt.receivers import guard_receivers
 from taskflow.worker.attempt.runtime import runtime_of
 from taskflow.worker.children.executor import ChildrenExecutor
 from taskflow.worker.children.fork_logging import fork_between_lines
@@ -50,6 +51,7 @@ class NodeStep(bootsteps.StartStopStep):
         consume_subtasks(worker.app, self._runtime.code())
         bind_children()
         fork_between_lines()
+        guard_receivers()
         use_node_pool(self._runtime.relay)
         self._runtime.parking = ParkingLine()
         self._runtime.node.name = str(worker.hostname)

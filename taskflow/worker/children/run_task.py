@@ -6,11 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
-from typing import Any, ClassVar, NoReturn, TypeGuard, cast
+from typing import Any, ClassVar, NoReturn
 
 import celery
 from billiard.common import terminate_handler_fired  # type: ignore[attr-defined] # not in the stubs
-from celery.exceptions import Ignore, Reject, Retry
+from celery.exceptions import Ignore
 
 from taskflow.broker.messages import TICKET_HEADER, ticket_from_headers
 from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT
@@ -27,7 +27,7 @@ from taskflow.errors import (
 from taskflow.execution.attempt import AttemptRunner
 from taskflow.execution.final_hooks import run_final_hooks
 from taskflow.execution.hook_runner import Report
-from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
+from taskflow.execution.outcome import Completed, Outcome
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.models import RunStatus
 from taskflow.store import operations
@@ -46,8 +46,10 @@ from taskflow.worker.attempt.claimed import (
     settle_operation,
 )
 from taskflow.worker.attempt.insist import insist
+from taskflow.worker.attempt.receivers import has_receivers_of_outcomes
 from taskflow.worker.attempt.reporting import identity_of
 from taskflow.worker.attempt.runtime import Runtime, runtime_of
+from taskflow.worker.attempt.shown import RunFailed, is_plain, show
 from taskflow.worker.children.alarm import alarm
 from taskflow.worker.children.child_waits import ChildWaits
 
@@ -55,10 +57,6 @@ log = logging.getLogger("taskflow.node")
 
 
 _ENDED_FROM_OUTSIDE = (RunStatus.CANCELED, RunStatus.TIMED_OUT)
-
-
-class RunFailed(Exception):  # noqa: N818 - Celery shows it as the failure of a task whose child left no exception
-    """An attempt that ended without an exception of its own."""
 
 
 class RunTask(celery.Task[Any, Any]):
@@ -118,7 +116,7 @@ class RunTask(celery.Task[Any, Any]):
         finally:
             child_waits.leave()
         self._finish(runtime, claimed, outcome, attempt.report)
-        return self._show(claimed, outcome)
+        return show(outcome)
 
     def retry(
         self,
@@ -187,7 +185,7 @@ class RunTask(celery.Task[Any, Any]):
         self._leave(runtime, claimed, lose_operation(claimed, broken))
 
     def _finish(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:
-        if isinstance(outcome, Completed):
+        if isinstance(outcome, Completed) and is_plain(outcome.value) and not has_receivers_of_outcomes():
             write = finish_operation(
                 self.definition, claimed.run_id, claimed.claim, outcome, hook_errors=report.hook_errors
             )
@@ -232,18 +230,6 @@ class RunTask(celery.Task[Any, Any]):
             self._refuse(runtime, claimed, stale, report)
         raise Ignore(str(suspended)) from suspended
 
-    def _show(self, claimed: ClaimedRun, outcome: Outcome) -> object:
-        """Show Celery's tracer what happened: return a value, or raise a retry or the user's own exception."""
-        match outcome:
-            case Completed(_, value):
-                return value
-            case Retried(error, delay, _, cause):
-                raise Retry(
-                    f"{error.type}: {error.message}", _shown(cause), cast("Any", delay.total_seconds())
-                ) from cause
-            case Ended(error, _, cause):
-                raise cause if _is_harmless(cause) else RunFailed(f"{error.type}: {error.message}")
-
 
 def _execute(attempt: AttemptRunner, settle: Callable[[Outcome], None]) -> Outcome | Suspended:
     """Execute an attempt. A suspended one ends like others, so that its reports are sent."""
@@ -265,12 +251,3 @@ def _stop_reason(runtime: Runtime, run_id: str) -> str:
     except TaskflowError:
         return INTERRUPTED
     return {RunStatus.CANCELED: CANCELED, RunStatus.TIMED_OUT: TIMED_OUT}.get(status, INTERRUPTED)
-
-
-def _shown(cause: BaseException | None) -> Exception | None:
-    return cause if _is_harmless(cause) else None
-
-
-def _is_harmless(cause: BaseException | None) -> TypeGuard[Exception]:
-    """Whether Celery takes it for a failure. A MemoryError would end the parent; Celery's signals mean other things."""
-    return isinstance(cause, Exception) and not isinstance(cause, MemoryError | Ignore | Reject | Retry)

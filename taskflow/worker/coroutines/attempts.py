@@ -7,6 +7,7 @@ import time
 from functools import partial
 from typing import TypeVar
 
+from taskflow.definition.signal import CANCELED
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError, Suspended
 from taskflow.execution.attempt import AttemptRunner
 from taskflow.execution.final_hooks import arun_final_hooks
@@ -64,10 +65,12 @@ class AsyncAttempts:
                 await self._attempt(run, canceled)
         except Exception as broken:
             log.exception("run.broken: %s", ticket.run_id)
+            self._observer.on_broken(ticket, broken)
             if run is not None:
                 await self._lose(run, broken)
         finally:
             self._running.forget(ticket.run_id, canceled)
+            self._observer.on_leave(ticket)
 
     async def _claim(self, ticket: TakenTicket) -> RunningCoroutine | None:
         node = self._runtime.node
@@ -89,8 +92,9 @@ class AsyncAttempts:
             executed = await self._execute(run, live, canceled)
         if executed is not None:
             outcome, report = executed
-            self._observer.on_end(run.ticket, outcome, time.monotonic() - began)
-            await self._finish(run, outcome, report)
+            seconds = time.monotonic() - began
+            if await self._finish(run, outcome, report):
+                self._observer.on_end(run.ticket, outcome, seconds)
 
     async def _execute(
         self, run: RunningCoroutine, live: LiveRun, canceled: EarlyCancels
@@ -149,13 +153,15 @@ class AsyncAttempts:
             if not is_same_end(stale, outcome):
                 raise
 
-    async def _finish(self, run: RunningCoroutine, outcome: Outcome, report: Report) -> None:
-        """Write the outcome of the attempt."""
+    async def _finish(self, run: RunningCoroutine, outcome: Outcome, report: Report) -> bool:
+        """Write the outcome of the attempt. Return False when the store has refused it."""
         definition, errors = run.ticket.definition, report.hook_errors
         try:
             await self._submit(run, finish_operation(definition, run.run_id, run.claim, outcome, hook_errors=errors))
         except StaleClaimError as stale:
             await self._refuse(run, stale, report)
+            return False
+        return True
 
     async def _final_hooks(self, run: RunningCoroutine, ended: RunStatus) -> None:
         """Run the hooks of a run that ended without code of its own. They run again if this node dies meanwhile."""
@@ -194,7 +200,7 @@ class AsyncAttempts:
 
     async def _leave(self, run: RunningCoroutine, report: Report) -> None:
         """Write that the code no longer executes. A run that was ended from outside gives its slot back now."""
-        self._observer.on_drop(run.ticket)
+        self._observer.on_drop(run.ticket, is_canceled=run.signal.reason == CANCELED)
         with contextlib.suppress(StaleClaimError):
             await self._submit(run, leave_operation(run.claimed, report))
 

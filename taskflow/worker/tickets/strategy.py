@@ -4,12 +4,14 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from celery.worker.state import revoked
 from celery.worker.strategy import default
 
 from taskflow.broker.messages import ticket_from_headers
 from taskflow.worker.attempt.runtime import runtime_of
 from taskflow.worker.children.run_task import RunTask
 from taskflow.worker.coroutines.pool import AsyncPool
+from taskflow.worker.coroutines.request import CoroutineRequest
 from taskflow.worker.coroutines.taken_ticket import TakenTicket
 from taskflow.worker.tickets.adoption import adopt
 
@@ -34,8 +36,18 @@ def ticket_strategy(task: RunTask, app: Any, consumer: Any, **options: Any) -> H
             return through_celery(message, body, _ignoring_arguments(on_done) or ack, reject, callbacks)
         if on_done is None:
             message.ack_log_error(log, consumer.connection_errors)
-        shown = message.headers.get("argsrepr", "")
-        pool.take(TakenTicket(task.definition, ticket.run_id, ticket.reservation, shown, on_done))
+        request = CoroutineRequest(
+            message,
+            on_ack=_ignoring_arguments(on_done) or ack,
+            app=app,
+            task=task,
+            hostname=consumer.hostname,
+            eventer=consumer.event_dispatcher,
+        )
+        request.acknowledged = on_done is None
+        if request.id in revoked and request.revoked():
+            return None
+        pool.take(TakenTicket(task.definition, ticket.run_id, ticket.reservation, on_done, request), consumer)
         return None
 
     return handle

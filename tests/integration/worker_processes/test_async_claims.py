@@ -42,7 +42,7 @@ def second_shard(valkey: RedisServer) -> Iterator[Bench]:
         yield bench
 
 
-def nothing(*_: object) -> None:
+def nothing(*_: object, **__: object) -> None:
     """Accept any call of Celery or the store, and do nothing."""
 
 
@@ -59,7 +59,9 @@ def started(store: AsyncStore, folder: Path) -> AsyncRuns:
         presets=PRESETS,
         large_values=None,
     )
-    watcher: Any = SimpleNamespace(on_start=nothing, on_end=nothing, on_drop=nothing)
+    watcher: Any = SimpleNamespace(
+        on_start=nothing, on_end=nothing, on_drop=nothing, on_broken=nothing, on_leave=nothing
+    )
     runs = AsyncRuns(runtime, watcher, nothing)
     runs.start()
     return runs

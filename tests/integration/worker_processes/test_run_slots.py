@@ -37,7 +37,7 @@ def bench(valkey: RedisServer) -> Iterator[Bench]:
     yield from make_bench(valkey)
 
 
-def nothing(*_: object) -> None:
+def nothing(*_: object, **__: object) -> None:
     """Accept any call of Celery or the store, and do nothing."""
 
 
@@ -86,7 +86,9 @@ def make_runs(bench: Bench, folder: Path, on_parked: Parked) -> AsyncRuns:
         presets=PRESETS,
         large_values=None,
     )
-    watcher: Any = SimpleNamespace(on_start=nothing, on_end=nothing, on_drop=nothing)
+    watcher: Any = SimpleNamespace(
+        on_start=nothing, on_end=nothing, on_drop=nothing, on_broken=nothing, on_leave=nothing
+    )
     runs = AsyncRuns(runtime, watcher, nothing)
     runs.start()
     return runs

@@ -1,0 +1,45 @@
+"""An attempt's outcome as Celery's tracer, events and signals show it."""
+
+from collections.abc import Collection
+from typing import Any, Final, TypeGuard, cast
+
+from celery.exceptions import Ignore, Reject, Retry
+
+from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
+
+_PLAIN: Final = (type(None), bool, int, float, str)
+_FEW: Final = 40
+
+
+class RunFailed(Exception):  # noqa: N818 - Celery shows it as the failure of a task whose child left no exception
+    """An attempt that ended without an exception of its own."""
+
+
+def show(outcome: Outcome) -> object:
+    """Return the value of an attempt, or raise Celery's retry or the user's own exception."""
+    match outcome:
+        case Completed(_, value):
+            return value
+        case Retried(error, delay, _, cause):
+            raise Retry(f"{error.type}: {error.message}", _shown(cause), cast("Any", delay.total_seconds())) from cause
+        case Ended(error, _, cause):
+            raise cause if _is_harmless(cause) else RunFailed(f"{error.type}: {error.message}")
+
+
+def is_plain(value: object) -> bool:
+    """Whether Celery's tracer makes the text of a value at once, and by no code of the user's."""
+    values: Collection[object] = [value]
+    if type(value) is dict:
+        values = [part for item in cast("dict[object, object]", value).items() for part in item]
+    elif type(value) is list:
+        values = cast("list[object]", value)
+    return len(values) <= _FEW and all(type(each) in _PLAIN for each in values)
+
+
+def _shown(cause: BaseException | None) -> Exception | None:
+    return cause if _is_harmless(cause) else None
+
+
+def _is_harmless(cause: BaseException | None) -> TypeGuard[Exception]:
+    """Whether Celery takes it for a failure. A MemoryError would end the parent; Celery's signals mean other things."""
+    return isinstance(cause, Exception) and not isinstance(cause, MemoryError | Ignore | Reject | Retry)
