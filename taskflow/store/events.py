@@ -178,10 +178,14 @@ class EventGroup:
     def take_lead(self, consumer: str, hold: timedelta) -> bool:
         """Become or stay the reading node. Two at a time do no harm, because the group shares the entries out."""
         key, hold_ms = f"{self._base}:feeder", milliseconds(hold)
-        (holder,) = _checked(self._store.send([("SET", key, consumer, "NX", "GET", "PX", hold_ms)]))
-        if holder is not None and holder.decode() == consumer:
-            self._store.send([("PEXPIRE", key, hold_ms)])
-        return holder is None or bool(holder.decode() == consumer)
+        holder, left_ms = _checked(
+            self._store.send([("SET", key, consumer, "NX", "GET", "PX", hold_ms), ("PTTL", key)])
+        )
+        is_stale = int(left_ms) > hold_ms  # written before the store's clock was set back
+        is_own = holder is not None and holder.decode() == consumer
+        if is_own or is_stale:
+            self._store.send([("SET", key, consumer, "PX", hold_ms)])
+        return holder is None or is_own or is_stale
 
     def give_lead(self, consumer: str) -> None:
         """Let another node read at once."""

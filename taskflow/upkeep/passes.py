@@ -45,6 +45,7 @@ class Upkeep:
         """
         broken: BrokerUnavailableError | StoreScriptError | None = None
         passes: dict[str, Callable[[], object]] = {
+            "clock": self._follow_clock,
             "runs": self._promote,
             "timers": self._fire_timers,
             "nodes": self._reap,
@@ -74,6 +75,14 @@ class Upkeep:
                 break
         while self._run(operations.nodes.forget_finished()):
             continue
+
+    def _follow_clock(self) -> None:
+        """Have what was due soon be due soon again, because the clock was set back."""
+        for index in (":timers", ":delayed"):
+            cursor = self._run(operations.nodes.follow_clock(index, "0"))
+            while cursor != "0":
+                cursor = self._run(operations.nodes.follow_clock(index, cursor))
+        log.warning("clock.set_back: the store's clock was set back; what was due soon is due soon again")
 
     def _promote(self) -> None:
         self._repeat("runs.promoted", operations.nodes.promote_runs())

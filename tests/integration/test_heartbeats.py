@@ -138,6 +138,24 @@ def test_a_cancel_that_a_frozen_node_never_confirms_frees_the_slot_with_its_leas
 
 @pytest.mark.timeout(60)
 @KINDS
+def test_a_nodes_successor_on_its_host_starts_its_runs_at_once(
+    start_fleet: StartFleet, valkey: RedisServer, kind: Kind
+) -> None:
+    """It finds that the process is gone. A living node, and one on another host, keeps its lease."""
+    fleet = start_fleet(valkey.url, lease=90, heartbeat=30)
+    living = fleet.start_node(executor=kind.other)
+    first = fleet.start_node(executor=kind.executor)
+    handle = kind.sleep.trigger(tasks.Nap(seconds=60))
+    wait_until(lambda: started(fleet, handle.id), "the run to start")
+    first.kill()
+    fleet.start_node(executor=kind.executor)
+    wait_until(lambda: started(fleet, handle.id) == 2, "the run to start again", timeout=5)
+    assert [attempt.outcome for attempt in handle.retrieve().attempts] == [AttemptOutcome.LOST, None]
+    assert any(node_id.startswith(f"{living.name}@") for node_id in fleet.flow.engine.nodes.list())
+
+
+@pytest.mark.timeout(60)
+@KINDS
 def test_a_frozen_parent_whose_child_has_finished_goes_on_elsewhere(quick: Fleet, kind: Kind) -> None:
     """The parent is durable: neither its step nor its child is repeated."""
     quick.start_node(executor=kind.other)

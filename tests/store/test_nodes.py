@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from taskflow.definition.queue import QueueLimits
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError
 from taskflow.models import AttemptOutcome, RunStatus
 from taskflow.store import operations
@@ -136,6 +137,63 @@ def test_a_pause_of_the_store_takes_no_run_away(bench: Bench) -> None:
         assert bench.status(claimed.run_id) is RunStatus.EXECUTING
         bench.run(operations.nodes.heartbeat_node("n1", lease=LEASE))
     assert bench.finish(claimed) is RunStatus.COMPLETED
+
+
+def test_a_dead_nodes_runs_start_again_a_heartbeat_after_a_pause(bench: Bench) -> None:
+    """Its lease has ended meanwhile. Living nodes renew theirs within a heartbeat."""
+    bench.node()
+    bench.node("n2")
+    lost, kept = bench.claim(bench.trigger()), bench.claim(bench.trigger(), "n2")
+    bench.upkeep()
+    bench.pass_time(60)
+    bench.upkeep()
+    bench.beat("n2")
+    bench.pass_time(HEARTBEAT.total_seconds() + 0.1)
+    bench.upkeep()
+    assert (bench.status(lost.run_id), bench.status(kept.run_id)) == (RunStatus.QUEUED, RunStatus.EXECUTING)
+
+
+def upkeep_of(bench: Bench) -> frozenset[str]:
+    """Return the upkeep that is due for a node that comes anew, and have it done."""
+    ask = operations.nodes.take_tick("n9", heartbeat=HEARTBEAT, sweep=LEASE, hold=timedelta(seconds=2))
+    due = bench.run(ask).due
+    bench.run(operations.nodes.release_tick("n9"))
+    if "nodes" in due:
+        bench.run(operations.nodes.reap_nodes(LEASE, HEARTBEAT, ERROR))
+    if "clock" in due:
+        for index in (":timers", ":delayed"):
+            assert bench.run(operations.nodes.follow_clock(index, "0")) == "0"
+    return due
+
+
+def test_nothing_of_ours_waits_for_a_clock_that_was_set_back(one_bench: Bench) -> None:
+    """An hour: leases, upkeep, retries, tickets and rates go on. An instant that a user has named is by the clock."""
+    bench = one_bench
+    bench.node()
+    bench.node("n2")
+    limited = QueueLimits(rate_count=1, rate_period=timedelta(seconds=5))
+    bench.finish(bench.claim(bench.trigger("rated", limit=limited)))
+    rated = bench.trigger("rated", limit=limited)
+    lost, failed = bench.claim(bench.trigger()), bench.claim(bench.trigger())
+    retry = operations.runs.retry_run(failed.run_id, failed.claim, ERROR, timedelta(seconds=20))
+    assert bench.run(retry) is RunStatus.REATTEMPTING
+    named = bench.trigger(due=timedelta(seconds=30))
+    taken = bench.trigger()
+    upkeep_of(bench)
+    bench.redis("SET", bench.key("tick"), "killed", "PX", 3_600_000)  # its expiry was set back as well
+    bench.pass_time(-3600)
+    for _ in range(10):
+        bench.pass_time(HEARTBEAT.total_seconds())
+        bench.beat("n2")
+        upkeep_of(bench)
+        while bench.run(operations.nodes.promote_runs()) or bench.run(operations.nodes.fire_timers()):
+            continue
+    assert {bench.status(run_id) for run_id in (lost.run_id, failed.run_id, rated)} == {RunStatus.QUEUED}
+    assert bench.field(rated, "slot") == "rated"
+    assert bench.status(named) is RunStatus.DELAYED
+    assert shared(bench) in bench.run(operations.nodes.read_ticket_queues())
+    bench.run(operations.nodes.republish_tickets(shared(bench), 0))
+    assert [ticket.run_id for ticket in bench.published].count(taken) == 2
 
 
 def test_unclaimed_tickets_are_published_again_ever_more_rarely(bench: Bench) -> None:

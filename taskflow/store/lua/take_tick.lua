@@ -3,10 +3,17 @@
 -- Derives :tick, :delayed, :timers, :effects, :nodes, :ticket_queues, :canvas, :deserted, :upkeep.
 -- Returns {1, what is due, e.g. "runs nodes sweep"} when this node has the tick, {0, ms to wait} when nothing is due or
 --   another node has it.
-local upkeep = fields(base .. ":upkeep", "reaped", "swept")
+local upkeep = fields(base .. ":upkeep", "reaped", "swept", "turned_back")
+
+-- Returns the instant that follows the last one; an instant ahead of the clock was written before the clock was set back.
+local function next_instant(last, interval_ms)
+  local instant = tonumber(last or "0")
+  return instant > now and 0 or instant + tonumber(interval_ms)
+end
 local instants = {
-  nodes = tonumber(upkeep.reaped or "0") + tonumber(heartbeat_ms),
-  sweep = tonumber(upkeep.swept or "0") + tonumber(sweep_ms),
+  nodes = next_instant(upkeep.reaped, heartbeat_ms),
+  sweep = next_instant(upkeep.swept, sweep_ms),
+  clock = upkeep.turned_back and 0 or math.huge,
 }
 for name, key in pairs({ runs = ":delayed", timers = ":timers", nodes = ":nodes", tickets = ":ticket_queues", canvas = ":canvas" }) do
   local head = redis.call("ZRANGE", base .. key, 0, 0, "WITHSCORES")[2]
@@ -25,7 +32,12 @@ end
 if #due == 0 then
   return { 0, math.ceil(first - now), outbox }
 end
-if redis.call("SET", base .. ":tick", node, "NX", "PX", hold_ms) then
+-- A key that lives longer than the tick is held was written before the clock was set back.
+local is_stale = redis.call("PTTL", base .. ":tick") > tonumber(hold_ms)
+if is_stale or redis.call("SET", base .. ":tick", node, "NX", "PX", hold_ms) then
+  if is_stale then
+    redis.call("SET", base .. ":tick", node, "PX", hold_ms)
+  end
   return { 1, table.concat(due, " "), outbox }
 end
 return { 0, tonumber(hold_ms), outbox }

@@ -28,7 +28,7 @@ class InboxEntry:
 class Tick:
     """The upkeep that is due and that this node performs, and otherwise how long to wait.
 
-    ``due`` holds any of "runs", "timers", "nodes", "deserted", "tickets", "effects", "canvas" and "sweep".
+    ``due`` holds any of "clock", "runs", "timers", "nodes", "deserted", "tickets", "effects", "canvas" and "sweep".
     """
 
     due: frozenset[str]
@@ -110,6 +110,16 @@ def list_nodes() -> Operation[list[str]]:
     return Operation("list_nodes", (), read)
 
 
+def read_processes() -> Operation[dict[str, str]]:
+    """Read the process of each node that has described it, see ``worker/node/process_identity.py``."""
+
+    def read(_: int, value: Any) -> dict[str, str]:
+        described = {node_id.decode(): json.loads(description) for node_id, description in value}
+        return {node_id: str(fields["process"]) for node_id, fields in described.items() if "process" in fields}
+
+    return Operation("read_processes", (), read)
+
+
 def read_node_runs(node_id: str) -> Operation[list[HeldRun]]:
     """Read the runs that a node holds."""
 
@@ -152,6 +162,11 @@ def reap_nodes(lease: timedelta, heartbeat: timedelta, reason: RunError) -> Oper
     """Take the runs of nodes whose lease has ended. Reads as -1 when leases were granted after a pause instead."""
     args = (milliseconds(lease), milliseconds(heartbeat), PER_PASS, error_json(reason))
     return Operation("reap_nodes", args, _number)
+
+
+def follow_clock(index: str, cursor: str) -> Operation[str]:
+    """Look at entries of ``:timers`` or ``:delayed`` after the clock was set back. Reads as the next cursor."""
+    return Operation("follow_clock", (index, cursor, PER_PASS), lambda _, value: str(value.decode()))
 
 
 def republish_tickets(queue: str, broker_length: int | None) -> Operation[int]:

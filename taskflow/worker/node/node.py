@@ -20,10 +20,12 @@ from taskflow.worker.attempt.claimed import LEAVING, LOST, STOPPED
 from taskflow.worker.attempt.insist import insist
 from taskflow.worker.attempt.runtime import Runtime
 from taskflow.worker.node.departure import Departure
+from taskflow.worker.node.process_identity import is_gone, own_process
 from taskflow.worker.node.pulse import Pulse
 from taskflow.worker.repeating_thread import RepeatingThread
 
 log = logging.getLogger("taskflow.node")
+GONE: Final = RunError("WorkerLost", "The node's process died.")
 _REASONS: Final = {"cancel": CANCELED, "timeout": TIMED_OUT}
 
 
@@ -68,6 +70,7 @@ class Node:
             StoreUnavailableError: The store did not answer.
         """
         self._register()
+        self._end_dead_neighbours()
         pulses = [Pulse(self._runtime, shard, self._act, self._come_back) for shard in self._shards]
         self._threads = [*pulses, *self._runtime.services(self._runtime.node.name), self._runtime.orphans]
         for thread in self._threads:
@@ -86,6 +89,17 @@ class Node:
             thread.stop()
         self._unregister(self._runtime.node.id, AttemptOutcome.INTERRUPTED, LEAVING)
 
+    def _end_dead_neighbours(self) -> None:
+        """End the leases of this host's nodes whose process is gone: this node may be the successor of one.
+
+        Their children died with them, so that their runs start again at once, and not when the leases have ended.
+        """
+        for shard in self._shards:
+            for node_id, process in self._runtime.store.run(operations.nodes.read_processes(), shard=shard).items():
+                if is_gone(process):
+                    log.warning("node.gone: %s died on this host; its runs start again", node_id)
+                    self._unregister(node_id, AttemptOutcome.LOST, GONE)
+
     def _unregister(self, node_id: str, outcome: AttemptOutcome, reason: RunError) -> None:
         for shard in self._shards:
             while self._leniently(operations.nodes.unregister_node(node_id, outcome, reason), shard):
@@ -97,6 +111,8 @@ class Node:
         node_id = self._runtime.node.id
         classes = sorted({f"{name.machine}.{name.executor}" for name in map(parse_queue, self._queues)})
         description: dict[str, str | int] = {"host": platform.node(), "pid": os.getpid(), "concurrency": self._capacity}
+        if process := own_process():
+            description["process"] = process
         if self._runtime.node.version:
             description["version"] = self._runtime.node.version
         for shard in self._shards:
