@@ -42,15 +42,15 @@ def kombu_url(url: str) -> str:
 
     ``unix:///path?db=1`` becomes ``redis+socket:///path?virtual_host=1``, ``valkey://`` becomes ``redis://``, ``?db=1``
     becomes ``/1``. A TLS address without ``ssl_cert_reqs`` gets ``ssl_cert_reqs=required``, redis-py's default, because
-    kombu alone would not check the certificate. Other addresses are returned unchanged.
+    kombu alone would not check the certificate. redis-py's other options are left out, because kombu refuses them.
+    Other addresses are returned unchanged.
     """
     parts = urlsplit(url)
     if parts.scheme not in _TCP and parts.scheme not in _UNIX:
         return url
     query = dict(parse_qsl(parts.query))
     database = str(_database(parts))
-    query.pop("db", None)
-    query.pop("virtual_host", None)
+    query = {name: value for name, value in query.items() if name.startswith("ssl_")}  # kombu takes no others
     if parts.scheme in _UNIX:
         return _join("redis+socket", parts.netloc, parts.path, query | {"virtual_host": database})
     scheme = _TCP[parts.scheme]

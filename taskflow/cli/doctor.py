@@ -13,6 +13,7 @@ from taskflow.broker.urls import without_password
 from taskflow.cli.application import App, load
 from taskflow.cli.output import AsJson, console, facts_table, print_json
 from taskflow.errors import TaskflowError
+from taskflow.store.server_check import check_server
 from taskflow.upkeep.feed_lag import feed_lag
 
 
@@ -80,7 +81,7 @@ def _tasks(flow: TaskFlow) -> str:
 def _store(flow: TaskFlow) -> str:
     info = flow.store.server_info()
     name = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
-    return f"{name} at {without_password(flow.store_url)}{_replicas(flow)}"
+    return f"{name} at {without_password(flow.store_url)}; {check_server(flow.store)}{_replicas(flow)}"
 
 
 def _replicas(flow: TaskFlow) -> str:

@@ -6,6 +6,7 @@ import typer
 
 from taskflow.cli.application import App, app_module, load
 from taskflow.cli.output import console
+from taskflow.worker.launch.first_contact import wait_for_store
 from taskflow.worker.launch.plan import Demand, WorkerOptions, plan_nodes, shown
 from taskflow.worker.launch.supervisor import supervise
 from taskflow.worker.node.host import this_host
@@ -49,6 +50,7 @@ def worker(
         console.print(f"[yellow]Warning:[/] {warning}", highlight=False)
     for node in plan.nodes:
         console.print(f"[dim]{shown(node)}[/]", highlight=False, soft_wrap=True)
+    wait_for_store(flow.store)
     code = supervise(plan.nodes, stop_after=flow.settings.shutdown_grace.total_seconds() + _LAST_STEPS)
     if code:
         raise typer.Exit(code)

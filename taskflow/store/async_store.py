@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, TypeVar, cast
 
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from taskflow.errors import StoreScriptError, StoreUnavailableError, TaskflowError
 from taskflow.store.connections import scripts
@@ -233,5 +233,9 @@ class AsyncStore:
     async def _load(self, connection: Any, operations: Sequence[Operation[Any] | None]) -> None:
         for name in {operation.script for operation in operations if operation}:
             await connection.send_command(*scripts.script(name).load)
-            with suppress(ResponseError):  # another client was first
+            try:
                 await connection.read_response()
+            except NoPermissionError as error:
+                raise failure(error, None, may_exist=False) from error
+            except ResponseError:  # another client was first
+                pass

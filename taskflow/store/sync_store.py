@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
-from redis.exceptions import ConnectionError, ResponseError, TimeoutError  # noqa: A004 - redis's class, not the builtin
+from redis.exceptions import ConnectionError, NoPermissionError, ResponseError, TimeoutError  # noqa: A004 - redis's class, not the builtin
 
 from taskflow.errors import StoreScriptError, StoreUnavailableError, TaskflowError
 from taskflow.store.connections import scripts
@@ -275,7 +275,9 @@ class Store:
         lacking = [index for index, reply in enumerate(replies) if scripts.is_unknown(reply)]
         if lacking:
             for name in {operations[index].script for index in lacking}:
-                self.send([scripts.script(name).load])
+                (loaded,) = self.send([scripts.script(name).load])
+                if isinstance(loaded, NoPermissionError):
+                    raise failure(loaded, None, may_exist=False)
             indices = [*lacking, *range(len(operations), len(commands))]
             for index, reply in zip(indices, self.send([commands[index] for index in indices]), strict=True):
                 replies[index] = reply

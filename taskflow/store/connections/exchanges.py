@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from taskflow.errors import StoreUnavailableError
 from taskflow.store.connections import scripts
@@ -21,7 +21,9 @@ def call(connection: Link, request: bytes, operation: Operation[Any] | None) -> 
     except ResponseError as error:
         if operation is None or not scripts.is_unknown(error):
             raise
-    exchange(connection, [scripts.script(operation.script).load])  # another client may have been first
+    (loaded,) = exchange(connection, [scripts.script(operation.script).load])
+    if isinstance(loaded, NoPermissionError):  # else another client may have been first
+        raise loaded
     connection.send(request)
     return connection.read()
 

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, Final, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import hiredis
@@ -20,8 +20,11 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from taskflow.errors import SettingsError
 from taskflow.store.connections.link import Link
 
+_OURS: Final = ("protocol", "health_check_interval")
+"""Options of redis-py's URLs that change nothing: RESP2 is spoken, and a lost connection is noticed at its use."""
 _pack: Callable[[tuple[Any, ...]], bytes] = cast("Any", hiredis).pack_command  # its stub takes one argument only
 
 
@@ -31,7 +34,9 @@ class Connections:
     def __init__(self, url: str, timeout: timedelta) -> None:
         options = _options(url, timeout)
         from_url: Any = cast("Any", ConnectionPool).from_url  # partly untyped in redis-py
-        self._pool: ConnectionPool = from_url(_redis_url(url), retry=Retry(NoBackoff(), 0), **options)
+        with _named_options():
+            self._pool: ConnectionPool = from_url(_redis_url(url), retry=Retry(NoBackoff(), 0), **options)
+            self._pool.connection_class(**self._pool.connection_kwargs)  # it only looks at the options
         self._timeout = timeout.total_seconds()
         self._idle: list[Link] = []
         self._lent: weakref.WeakSet[Link] = weakref.WeakSet()
@@ -90,7 +95,8 @@ class AsyncConnections:
     def __init__(self, url: str, timeout: timedelta) -> None:
         options = _options(url, timeout)
         from_url: Any = cast("Any", AsyncConnectionPool).from_url
-        self._pool: AsyncConnectionPool = from_url(_redis_url(url), **options)
+        with _named_options():
+            self._pool: AsyncConnectionPool = from_url(_redis_url(url), **options)
         self._idle: list[AsyncConnection] = []
 
     async def acquire(self) -> AsyncConnection:
@@ -116,6 +122,18 @@ class AsyncConnections:
             await self._idle.pop().disconnect()
 
 
+@contextmanager
+def _named_options() -> Generator[None]:
+    """Raise an error that names the option of a URL that redis-py does not take."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise SettingsError(
+            f"TASKFLOW_REDIS_URL has an option that a connection does not take: {error}. Options stand behind the `?`: "
+            "leave this one out, or look for a misspelt name in redis-py's documentation of Connection."
+        ) from error
+
+
 def packed(*commands: tuple[Any, ...]) -> bytes:
     """Return commands in the server's protocol. hiredis alone takes 2 us for what takes redis-py's layers 13."""
     return b"".join(map(_pack, commands))
@@ -125,7 +143,9 @@ def _redis_url(url: str) -> str:
     """Return a URL as redis-py reads it: ``valkey://`` is ``redis://``, and unix sockets keep their ``db``."""
     parts = urlsplit(url)
     scheme = {"valkey": "redis", "valkeys": "rediss", "redis+socket": "unix"}.get(parts.scheme, parts.scheme)
-    query = [("db" if name == "virtual_host" else name, value) for name, value in parse_qsl(parts.query)]
+    query = [
+        ("db" if name == "virtual_host" else name, value) for name, value in parse_qsl(parts.query) if name not in _OURS
+    ]
     text = urlunsplit((scheme, parts.netloc, parts.path, urlencode(query), ""))
     return text if parts.netloc or scheme != "unix" or "://" in text else text.replace("unix:", "unix://", 1)
 

@@ -77,6 +77,7 @@ def test_a_worker_without_queues_consumes_the_default_machine(monkeypatch: pytes
         ("valkeys://h/1?ssl_cert_reqs=none", "rediss://h/1?ssl_cert_reqs=none"),
         ("unix:///run/s.sock?db=4", "redis+socket:///run/s.sock?virtual_host=4"),
         ("unix:///run/s.sock", "redis+socket:///run/s.sock?virtual_host=0"),
+        ("redis://h/1?protocol=3&health_check_interval=5", "redis://h/1"),
         ("amqp://u:p@h//", "amqp://u:p@h//"),
         ("memory://", "memory://"),
     ],
