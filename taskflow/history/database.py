@@ -185,7 +185,7 @@ class Database:
     def _creating(self) -> Generator[None]:
         """Hold the lock under which a missing file is made. Remnants of a deleted one would damage the new one."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self.path.with_name(f"{self.path.name}.lock").open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not self.path.exists():

@@ -46,6 +46,7 @@ class NodeStep(bootsteps.StartStopStep):
         self._node: Node | None = None
         self._watch: LoopWatch | None = None
         self._children: ChildrenExecutor | None = None
+        self._runtime.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # whatever the umask is
         prepare_worker(worker.app)
         self._runtime.node.version = self._runtime.version() or ""
         consume_subtasks(worker.app, self._runtime.code())

@@ -1,7 +1,9 @@
 """Runs that the store has lost, rows that can't be written, and the retention while runs keep coming."""
 
 import contextlib
+import os
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -126,6 +128,18 @@ def test_the_retention_holds_while_runs_keep_coming(
         start_feed()
         wait_until(lambda: count() == 0, "old runs to be deleted", timeout=20)
     assert ledger
+
+
+def test_the_folder_of_the_history_is_closed_to_others(tmp_path: Path) -> None:
+    """Payloads and outputs are in it. The umask of a service may be 0."""
+    database = open_database(f"sqlite:///{tmp_path}/home/history.db")
+    before = os.umask(0)
+    try:
+        database.prepare()
+    finally:
+        os.umask(before)
+        database.close()
+    assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_database_that_does_not_hold_every_text_is_refused(postgres: PostgresServer) -> None:
