@@ -51,7 +51,10 @@ TRANSITIONS: Final[Mapping[RunStatus, frozenset[RunStatus]]] = {
     RunStatus.PENDING_VERSION: frozenset({RunStatus.QUEUED, RunStatus.DELAYED}) | _ENDS_WITHOUT_AN_ATTEMPT,
     RunStatus.DELAYED: frozenset({RunStatus.QUEUED}) | _ENDS_WITHOUT_AN_ATTEMPT,
     RunStatus.QUEUED: frozenset({RunStatus.EXECUTING}) | _ENDS_WITHOUT_AN_ATTEMPT,
-    RunStatus.EXECUTING: frozenset({RunStatus.QUEUED, RunStatus.REATTEMPTING, RunStatus.WAITING}) | _ENDS_OF_AN_ATTEMPT,
+    RunStatus.EXECUTING: frozenset(
+        {RunStatus.QUEUED, RunStatus.REATTEMPTING, RunStatus.WAITING, RunStatus.PENDING_VERSION}
+    )
+    | _ENDS_OF_AN_ATTEMPT,
     RunStatus.REATTEMPTING: frozenset({RunStatus.QUEUED}) | _ENDS_WITHOUT_AN_ATTEMPT,
     RunStatus.WAITING: frozenset({RunStatus.QUEUED, RunStatus.EXECUTING}) | _ENDS_OF_AN_ATTEMPT,
     RunStatus.COMPLETED: frozenset(),
@@ -62,7 +65,8 @@ TRANSITIONS: Final[Mapping[RunStatus, frozenset[RunStatus]]] = {
     RunStatus.EXPIRED: frozenset(),
     RunStatus.TIMED_OUT: frozenset(),
 }
-"""The legal transitions. EXECUTING to QUEUED: the attempt was lost or interrupted, and the run starts again at once."""
+"""The legal transitions. EXECUTING to QUEUED: the attempt was lost or interrupted, and the run starts again at once.
+EXECUTING to PENDING_VERSION: a durable run waits for the code that made its journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,7 @@ class ReasonCode(StrEnum):
     BROKER_REFUSES = "broker_refuses"
     UNKNOWN_TASK = "unknown_task"
     UNKNOWN_QUEUE = "unknown_queue"
+    OTHER_VERSION = "other_version"
     DELAYED = "delayed"
     DEBOUNCED = "debounced"
     RETRY = "retry"

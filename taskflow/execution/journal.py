@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 
 from taskflow.definition.signal import Signal
 from taskflow.errors import AbortRun, JournalError, OutOfMemory, RetryAfter, Suspended, TaskflowError
+from taskflow.execution.misfit import CODE_KEY, UNKNOWN, Code, OtherVersion, repeated_calls
 from taskflow.execution.step_failures import failure_json
 from taskflow.seams.journal_entries import Asked, JournalEntry
 from taskflow.seams.journal_keys import Journaling, Scope, in_scope
@@ -22,6 +23,7 @@ class Journal:
     Args:
         entries, values: The stored entries, and the items of waits that are done.
         suspend_after: How long a wait may last in memory.
+        code: The code that executes the run.
     """
 
     def __init__(
@@ -30,6 +32,7 @@ class Journal:
         entries: Mapping[str, bytes],
         values: Mapping[str, Sequence[bytes]],
         suspend_after: timedelta,
+        code: Code = UNKNOWN,
     ) -> None:
         self.run_id = run_id
         self.values = dict(values)
@@ -43,30 +46,46 @@ class Journal:
         self._begun: dict[str, int] = {}
         for key in entries:
             self._count_delay(key)
-        self._mismatch: JournalError | None = None
+        self._mismatch: JournalError | OtherVersion | None = None
+        self._asked: set[str] = set()
+        self._code = code
+        self._made_by = Code.read(entries[CODE_KEY]) if CODE_KEY in entries else None
+        self._is_code_written = code in (self._made_by, UNKNOWN)
 
     def find(self, key: str, asked: Asked) -> JournalEntry | None:
         """Return the entry of a call, None when it was not made before.
 
         Raises:
-            Suspended: The code is being suspended.
+            Suspended: The code is being suspended, or another version of the code has made the journal.
             JournalError: The journal has another call there, or had one at an earlier call.
         """
         self.check()
+        self._asked.add(key)
         entry = self.entry(key)
         if entry is not None and entry.asked != asked:
-            self._mismatch = JournalError(
-                f"The code of run {self.run_id} does not fit its journal: the journal has {entry.asked} at {key}, the "
-                f"code asks for {asked}. Tasks made by another version of the code go on with that code's calls in "
-                "their order: deploy changes of a durable task under a new task id, or replay the run."
-            )
-            raise self._mismatch
+            raise self.misfit(key, f"the journal has {entry.asked} at {key}, the code asks for {asked}")
         if entry is None:
             self._begun[key] = _now_ms()
             # The code has caught the failure before this call in its asyncio task, and has gone on.
             for failed, failure in self._failures.pop(_path(key), {}).items():
                 self.note(failed, failure)
         return entry
+
+    def misfit(self, key: str, what: str) -> JournalError | OtherVersion:
+        """Return the error of a call that the journal does not fit. Every later call raises it, too.
+
+        Code that made the journal itself would not fit it in the next attempt either, so its run fails.
+        """
+        if self._made_by is not None and self._made_by != self._code:
+            repeated = repeated_calls(self._stored)
+            self._mismatch = OtherVersion(self.run_id, self._made_by, self._code, key, what, repeated)
+        else:
+            self._mismatch = JournalError(
+                f"The code of run {self.run_id} does not fit its journal: {what}. The same code has made this journal, "
+                "so its calls are not the same each time. Take what differs (time, random numbers, data from outside) "
+                "into a step, then replay the run."
+            )
+        return self._mismatch
 
     def note_failure(self, key: str, asked: Asked, error: Exception) -> None:
         """Note the error of a step. It is journaled once the code goes on from it."""
@@ -92,6 +111,9 @@ class Journal:
     def unwritten(self) -> dict[str, bytes]:
         """Take the entries that are still to be written."""
         entries, self._unwritten = self._unwritten, {}
+        if entries and not self._is_code_written:
+            self._is_code_written = True
+            entries[CODE_KEY] = self._code.text().encode()
         return entries
 
     def retries_of(self, key: str) -> int:
@@ -120,10 +142,10 @@ class Journal:
             Suspended: The code is being suspended.
             JournalError: The journal did not fit, and the code went on.
         """
-        if self.is_suspended:
-            raise Suspended(self.run_id)
         if self._mismatch is not None:
             raise self._mismatch
+        if self.is_suspended:
+            raise Suspended(self.run_id)
 
     @contextmanager
     def around(self, journaling: Journaling, signal: Signal) -> Generator[None]:
@@ -134,10 +156,22 @@ class Journal:
             except BaseException as error:
                 if _is_stop(error, signal):
                     raise
+                if isinstance(self._mismatch, OtherVersion):
+                    raise self._mismatch from (None if error is self._mismatch else error)
                 if self.is_suspended and not isinstance(error, Suspended):
                     raise Suspended(self.run_id) from error
                 raise
         self.check()
+        self._check_rest()
+
+    def _check_rest(self) -> None:
+        """Refuse the end of code that did not make all calls that another version of it has made."""
+        if self._made_by is None or self._made_by == self._code:
+            return
+        left = sorted(int(key) for key in self._stored if key.isdigit() and key not in self._asked)
+        if left:
+            entry = JournalEntry.read(self._stored[str(left[0])])
+            raise self.misfit(str(left[0]), f"the journal has {entry.asked} at {left[0]}, the code ends before it")
 
 
 def _now_ms() -> int:

@@ -12,6 +12,7 @@ import celery
 from taskflow.definition.registry import Registry
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import AbortRun
+from taskflow.execution.misfit import Code, source_digest
 from taskflow.store.operations.registration import TaskRegistration
 from taskflow.worker.children.run_task import RunTask
 
@@ -19,6 +20,8 @@ from taskflow.worker.children.run_task import RunTask
 def register_tasks(app: celery.Celery, definitions: Iterable[TaskDefinition]) -> None:
     """Register a Celery task of the same name for each definition. It replaces one that is registered already."""
     for definition in definitions:
+        if definition.durable:
+            source_digest(definition.source_file)  # now, because a deployment may change the file under a running node
         app.tasks.pop(definition.id, None)
         declare: Any = cast("Any", app).task(lazy=False, shared=False, **celery_options(definition))
         declare(definition.function)
@@ -56,6 +59,7 @@ def _registration(definition: TaskDefinition, schema: str, version: str | None) 
         tags=definition.tags,
         schema_digest=hashlib.sha256(schema.encode()).hexdigest()[:16] if schema else "",
         version=version,
+        code=Code(version or "", source_digest(definition.source_file)).text() if definition.durable else None,
     )
 
 

@@ -278,3 +278,49 @@ async def alarm(payload: Alarm, ctx: Context) -> float:
     await astep("set", write, "set", ctx.run.id)
     await wait.auntil(payload.at)
     return time.time() - payload.at.timestamp()
+
+
+async def deployed_calls(run_id: str) -> str:
+    """Make the calls of the version that a node executes: the second one has another step at the third place."""
+    await astep("first", aeffect, run_id, 1)
+    token = await wait.acreate_token()
+    write("deployed", run_id, token.id)
+    if os.environ.get("TASKFLOW_VERSION") == "v2":
+        await astep("new", aeffect, run_id, 2)
+    by = str((await wait.afor_token(token)).unwrap())
+    await astep("last", aeffect, run_id, 3)
+    return by
+
+
+@task(id="d-async-deployed", durable=True, retry=FAST, suspend_after=0)
+async def async_deployed(payload: str, ctx: Context) -> str:
+    """Execute in a loop of its node."""
+    return await deployed_calls(ctx.run.id)
+
+
+@task(id="d-child-deployed", durable=True, retry=FAST, suspend_after=0, executor="process")
+async def child_deployed(payload: str, ctx: Context) -> str:
+    """Execute in a loop of its own, in a child."""
+    return await deployed_calls(ctx.run.id)
+
+
+@task(id="d-deployed", durable=True, retry=FAST, suspend_after=0)
+def deployed(payload: str, ctx: Context) -> str:
+    """Do the same without a loop, and catch what can be caught."""
+    try:
+        step("first", effect, ctx.run.id, 1)
+        token = wait.create_token()
+        write("deployed", ctx.run.id, token.id)
+        if os.environ.get("TASKFLOW_VERSION") == "v2":
+            step("new", effect, ctx.run.id, 2)
+        by = str(wait.for_token(token).unwrap())
+        step("last", effect, ctx.run.id, 3)
+    except Exception:
+        write("compensates", ctx.run.id)
+        raise
+    return by
+
+
+@deployed.on_failure
+def _fails(ctx: Context) -> None:
+    write("on_failure", ctx.run.id)

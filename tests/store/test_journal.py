@@ -1,5 +1,6 @@
 """The journal of durable runs, and runs that wait without a process."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
 from taskflow.store.operations.claims import ClaimedRun
-from taskflow.store.operations.journal import read_journal, suspend_run, unload_run, write_journal
+from taskflow.store.operations.journal import await_code, read_journal, suspend_run, unload_run, write_journal
 from taskflow.store.operations.waits import OpenedWait, complete_item, read_waits, wait_run
 from taskflow.store.wire import derived_run_id, shard_of_run
 from tests.support.bench import ERROR, Bench
@@ -89,6 +90,60 @@ def test_a_late_repetition_does_not_open_what_has_ended(bench: Bench, late: byte
     bench.run(write_journal(run_id, claimed.claim, {"1": late, "2": late}))
     bench.run(wait_run(run_id, claimed.claim, [OpenedWait("1", 1)], is_durable=True, entries={"1": late}))
     assert bench.run(read_journal(run_id)).entries == settled
+
+
+MISFIT = {"misfit": "{}", "made_by": "@v1 a", "refused_by": "@v2 b", "error": ERROR}
+
+
+def registered(bench: Bench, code: str, version: str, node: str = "n1") -> None:
+    """Register a node whose code of the task has a name."""
+    registration = json.dumps({"code": code, "prefers": version, "class": "small-1x.process"})
+    bench.run(operations.making.declare({}, {}, by_worker=True, registrations={"t": registration}))
+    bench.node(node, subtasks=True, version=version)
+
+
+@pytest.mark.parametrize("limit", [None, 1])
+def test_a_run_whose_journal_does_not_fit_starts_once_other_code_is_there(bench: Bench, limit: int | None) -> None:
+    """It gives its slot back, counts no attempt, and is not given to the same code again."""
+    registered(bench, "@v2 b", "v2")
+    run_id, younger = bench.trigger("q", limit=limit), bench.trigger("q", limit=limit)
+    claimed = bench.claim(run_id)
+    bench.run(write_journal(run_id, claimed.claim, {"1": STEP, "@code": b"@v1 a"}))
+    left = await_code(run_id, claimed.claim, version="v1", **MISFIT)  # type: ignore[arg-type]  # passed on
+    assert bench.run(left) is RunStatus.PENDING_VERSION
+    bench.finish(bench.claim(younger))
+    registered(bench, "@v2 b", "v2", node="n2")
+    bench.upkeep()
+    assert bench.status(run_id) is RunStatus.PENDING_VERSION
+    registered(bench, "@v1 a", "v1", node="n3")
+    bench.upkeep()
+    assert bench.status(run_id) is RunStatus.QUEUED
+    assert "@v1." in bench.field(run_id, "ticket")
+    assert bench.run(read_journal(run_id)).entries == {"1": STEP, "@code": b"@v1 a"}
+    again = bench.claim(run_id, "n3")
+    assert (again.attempt_number, again.failed_attempts) == (2, 0)
+    assert bench.finish(again) is RunStatus.COMPLETED
+
+
+def test_a_run_whose_journal_does_not_fit_goes_to_its_version_at_once_if_it_is_up(bench: Bench) -> None:
+    registered(bench, "@v1 a", "v1")
+    registered(bench, "@v2 b", "v2", node="n2")
+    run_id = bench.trigger()
+    claimed = bench.claim(run_id, "n2")
+    bench.run(write_journal(run_id, claimed.claim, {"1": STEP}))
+    left = await_code(run_id, claimed.claim, version="v1", **MISFIT)  # type: ignore[arg-type]  # passed on
+    assert bench.run(left) is RunStatus.QUEUED
+    assert "@v1." in bench.field(run_id, "ticket")
+
+
+def test_a_pending_misfit_can_be_canceled(bench: Bench) -> None:
+    bench.node()
+    run_id = bench.trigger()
+    claimed = bench.claim(run_id)
+    bench.run(write_journal(run_id, claimed.claim, {"1": STEP}))
+    bench.run(await_code(run_id, claimed.claim, version="", **MISFIT))  # type: ignore[arg-type]  # passed on
+    assert bench.run(operations.runs.cancel_run(run_id, ERROR))
+    assert not bench.redis("EXISTS", bench.key("awaiting:code:t"))
 
 
 def test_steps_are_events(one_bench: Bench) -> None:

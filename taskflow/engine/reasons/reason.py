@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from pydantic_core import from_json
+
 from taskflow.definition.calls.tokens import Token, TokenStatus
 from taskflow.engine.reasons.facts import Facts, clock
 from taskflow.engine.reasons.queued import queued
@@ -84,6 +86,10 @@ def _canceled(run: Run) -> Reason:
 
 def _unregistered(explained: Explained, facts: Facts) -> Reason:
     kind, _, name = explained.fields.get("awaiting", b"task:?").decode().partition(":")
+    if kind == "code":
+        misfit: dict[str, object] = from_json(explained.fields["misfit"])
+        text = str(misfit.pop("text"))
+        return Reason(ReasonCode.OTHER_VERSION, text, misfit | {"versions": facts.words("versions")})
     is_task = kind == "task"
     known = facts.words("tasks" if is_task else "queues")
     near = near_miss(name, (each for each in known if each != name))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, Protocol
 
-from taskflow.errors import WaitError
+from taskflow.errors import JournalError, WaitError
 from taskflow.execution.journal import Journal
 from taskflow.execution.step_failures import failure_of
 from taskflow.execution.waiting.wait_store import Opening
@@ -94,7 +94,10 @@ class DurableCalls:
                 await self._keep(key, entry)
         if entry.state == "f":
             raise failure_of(call.name, entry.value)
-        return step_value(call, entry)
+        try:
+            return step_value(call, entry)
+        except JournalError as error:  # the return annotation has changed
+            raise self._journal.misfit(key, str(error)) from error
 
     async def _until_returned(self, key: str, call: StepCall) -> object:
         waited = self._journal.retries_of(key)

@@ -45,6 +45,7 @@ local fire = {
   room = function(class) unblock(class, 100) end,
   task = function(name) start_registered("task", name) end,
   queue = function(name) start_registered("queue", name) end,
+  code = start_misfits,
 }
 local due = redis.call("ZRANGEBYSCORE", base .. ":timers", "-inf", now, "LIMIT", 0, tonumber(most))
 for _, member in ipairs(due) do

@@ -2,7 +2,7 @@
 -- ARGV[7] node  [8] lease_ms  [9] queues: JSON list of the Celery queues it consumes  [10] capacity  [11] classes: JSON list
 --   [12] description JSON (host, pid, concurrency, version)  [13] tasks that it has, JSON list
 -- Derives :nodes, :node:<id>, :serving:<Celery queue>, :versions:<queue>@<version>, :knows:<Celery queue>, :deserted,
---   :blocked:<class>.
+--   :blocked:<class>, :awaiting:code:<task>.
 -- Returns {1, lease end in ms}.
 local lease_end = now + tonumber(lease_ms)
 redis.call("ZADD", base .. ":nodes", lease_end, node)
@@ -15,6 +15,11 @@ for _, queue in ipairs(cjson.decode(queues)) do
     for _, task in ipairs(cjson.decode(tasks)) do
       redis.call("SADD", base .. ":knows:" .. queue, task)
     end
+  end
+end
+for _, task in ipairs(cjson.decode(tasks)) do
+  if redis.call("EXISTS", base .. ":awaiting:code:" .. task) == 1 then
+    set_timer("code:0 " .. task, now)
   end
 end
 for _, class in ipairs(cjson.decode(classes)) do

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from taskflow.errors import RunNotFoundError
-from taskflow.models import Run, RunStatus, RunWait
+from taskflow.models import Run, RunStatus, RunStep, RunWait
 from taskflow.seams.journal_entries import JournalEntry
 from taskflow.store.operations import records
 from taskflow.store.operations.encoding import instant, pairs
@@ -35,17 +35,18 @@ def explain_run(run_id: str) -> Operation[Explained]:
         fields = pairs(record)
         run = replace(
             records.run(run_id, fields),
-            steps=tuple(
-                JournalEntry.read(entry).shown(key)
-                for key, entry in sorted(pairs(journal).items(), key=_by_start)
-                if not key.startswith("@")
-            ),
+            steps=_steps(pairs(journal)),
             waits=_waits(run_id, pairs(waits), children),
             children={child.decode(): RunStatus(status.decode()) for child, status, _ in sorted(children) if status},
         )
         return Explained(run, fields, {name: text.decode(errors="replace") for name, text in pairs(facts).items()})
 
     return Operation("explain_run", (run_id,), read)
+
+
+def _steps(entries: Mapping[str, bytes]) -> tuple[RunStep, ...]:
+    calls = [item for item in entries.items() if not item[0].startswith("@")]
+    return tuple(JournalEntry.read(entry).shown(key) for key, entry in sorted(calls, key=_by_start))
 
 
 def _by_start(item: tuple[str, bytes]) -> tuple[int, tuple[int, ...]]:

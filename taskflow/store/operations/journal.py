@@ -7,8 +7,10 @@ from typing import Any
 from pydantic_core import to_json
 
 from taskflow.errors import StaleClaimError
-from taskflow.models import RunStatus
+from taskflow.models import RunError, RunStatus
+from taskflow.store.operations.encoding import error_json
 from taskflow.store.operations.operation import Operation
+from taskflow.store.operations.version_names import version_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,30 @@ def read_journal(run_id: str) -> Operation[StoredJournal]:
 def suspend_run(run_id: str, claim: int) -> Operation[bool]:
     """Begin to unload a run whose code can only wait. Reads as whether the node is to drop the code now."""
     return Operation("suspend_run", (run_id, claim), lambda code, _: code == 1)
+
+
+def await_code(
+    run_id: str, claim: int, *, misfit: str, made_by: str, refused_by: str, version: str, error: RunError
+) -> Operation[RunStatus]:
+    """End an attempt whose code does not fit the run's journal: the run waits for a node that has other code.
+
+    Args:
+        misfit: The facts for people, JSON.
+        made_by: The code that made the journal.
+        refused_by: The code of this attempt. The run is not given to it again.
+        version: The version of ``made_by``, "" for none, or when the refusing code has the same.
+
+    Raises (when read):
+        StaleClaimError: The run has ended meanwhile, or the claim has ended.
+    """
+
+    def read(code: int, value: bytes) -> RunStatus:
+        if code == 0:
+            raise StaleClaimError(run_id, claim, value.decode())
+        return RunStatus(value.decode())
+
+    prefers = version_name(version) if version else ""
+    return Operation("await_code", (run_id, claim, misfit, made_by, refused_by, prefers, error_json(error)), read)
 
 
 def unload_run(run_id: str, claim: int) -> Operation[RunStatus]:

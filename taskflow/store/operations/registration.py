@@ -9,6 +9,7 @@ from taskflow.definition.queue import QueueLimits
 from taskflow.store.operations.encoding import instant, milliseconds
 from taskflow.store.operations.making import limits_json
 from taskflow.store.operations.operation import Operation
+from taskflow.store.operations.version_names import version_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class TaskRegistration:
         class_name: ``<machine>.<executor>``.
         schema_digest: The digest of the payload's JSON Schema, "" for a task without payload.
         version: The version of the code that registered it last, None when it is unknown.
+        code: The code of a durable task, as its journals name it.
     """
 
     id: str
@@ -31,6 +33,7 @@ class TaskRegistration:
     tags: tuple[str, ...]
     schema_digest: str
     version: str | None
+    code: str | None = None
 
     def to_json(self) -> str:
         """Return the stored form. Durations are milliseconds; numbers are text, as in a run's hash."""
@@ -44,6 +47,8 @@ class TaskRegistration:
             "tags": list(self.tags) or None,
             "schema": self.schema_digest or None,
             "version": self.version,
+            "code": self.code,
+            "prefers": version_name(self.version) if self.version and self.code else None,
         }
         return json.dumps({name: value for name, value in fields.items() if value is not None})
 

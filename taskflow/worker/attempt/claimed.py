@@ -15,16 +15,17 @@ from taskflow.definition.context import (
     TaskInfo,
 )
 from taskflow.definition.task_definition import TaskDefinition
-from taskflow.errors import StaleClaimError
+from taskflow.errors import StaleClaimError, Suspended
 from taskflow.execution.attempt import AttemptRunner
 from taskflow.execution.hook_runner import HookRunner, Report
 from taskflow.execution.journal import Journal
+from taskflow.execution.misfit import Code, OtherVersion, source_digest
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries
 from taskflow.models import AttemptOutcome, RunError, RunStatus
 from taskflow.seams.waits import Waits
 from taskflow.store import operations
 from taskflow.store.operations.claims import ClaimedRun
-from taskflow.store.operations.journal import StoredJournal
+from taskflow.store.operations.journal import StoredJournal, await_code, unload_run
 from taskflow.store.operations.operation import Operation
 from taskflow.worker.attempt.runtime import Runtime
 
@@ -68,7 +69,24 @@ def journal_of(
         return None
     stored = stored or StoredJournal()
     suspend_after = runtime.settings.suspend_after if definition.suspend_after is None else definition.suspend_after
-    return Journal(claimed.run_id, stored.entries, stored.values, suspend_after)
+    code = Code(runtime.node.version, source_digest(definition.source_file))
+    return Journal(claimed.run_id, stored.entries, stored.values, suspend_after, code)
+
+
+def left_operation(claimed: ClaimedRun, left: Suspended) -> Operation[RunStatus]:
+    """Return the operation that records that a durable run's code was left: it waits, or waits for other code."""
+    if not isinstance(left, OtherVersion):
+        return unload_run(claimed.run_id, claimed.claim)
+    made_by, refused_by = left.made_by, left.refused_by
+    return await_code(
+        claimed.run_id,
+        claimed.claim,
+        misfit=left.record(),
+        made_by=made_by.text(),
+        refused_by=refused_by.text(),
+        version=made_by.version if made_by.version != refused_by.version else "",
+        error=RunError("OtherVersion", left.text),
+    )
 
 
 def finish_operation(

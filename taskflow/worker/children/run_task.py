@@ -32,7 +32,7 @@ from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.models import RunStatus
 from taskflow.store import operations
 from taskflow.store.operations.claims import ClaimedRun
-from taskflow.store.operations.journal import read_journal, unload_run
+from taskflow.store.operations.journal import read_journal
 from taskflow.store.operations.operation import Operation
 from taskflow.worker.attempt.claimed import (
     finish_operation,
@@ -40,6 +40,7 @@ from taskflow.worker.attempt.claimed import (
     is_same_end,
     journal_of,
     leave_operation,
+    left_operation,
     lose_operation,
     needs_journal,
     prepare,
@@ -225,7 +226,7 @@ class RunTask(celery.Task[Any, Any]):
     def _unload(self, runtime: Runtime, claimed: ClaimedRun, suspended: Suspended, report: Report) -> NoReturn:
         """Write that the code was left: the run waits without a process."""
         try:
-            insist(runtime, unload_run(claimed.run_id, claimed.claim), run_id=claimed.run_id)
+            insist(runtime, left_operation(claimed, suspended), run_id=claimed.run_id)
         except StaleClaimError as stale:
             self._refuse(runtime, claimed, stale, report)
         raise Ignore(str(suspended)) from suspended

@@ -20,7 +20,7 @@ from taskflow.execution.waiting.coroutines import CoroutineWaits
 from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
 from taskflow.models import RunStatus
 from taskflow.store import operations
-from taskflow.store.operations.journal import read_journal, unload_run
+from taskflow.store.operations.journal import read_journal
 from taskflow.store.operations.operation import Operation
 from taskflow.store.pipeline import Pipeline
 from taskflow.worker.attempt.claimed import (
@@ -29,6 +29,7 @@ from taskflow.worker.attempt.claimed import (
     is_same_end,
     journal_of,
     leave_operation,
+    left_operation,
     lose_operation,
     needs_journal,
     prepare,
@@ -108,8 +109,8 @@ class AsyncAttempts:
         try:
             outcome = await run.task
             await self._runtime.reports.asend(live)
-        except Suspended:
-            await self._unload(run, live, attempt.report)
+        except Suspended as left:
+            await self._unload(run, live, left, attempt.report)
         except asyncio.CancelledError:
             await self._leave(run, attempt.report)
         except StaleClaimError as stale:
@@ -181,14 +182,14 @@ class AsyncAttempts:
             await self._runtime.reports.asend(live)
         await self._submit(run, operations.runs.finish_hooks(run.run_id, run.claim, errors))
 
-    async def _unload(self, run: RunningCoroutine, live: LiveRun, report: Report) -> None:
+    async def _unload(self, run: RunningCoroutine, live: LiveRun, left: Suspended, report: Report) -> None:
         """Write that the code was left: the run waits without a process."""
         if isinstance(run.waits, DurableCoroutineWaits):
             await run.waits.end()
         await self._runtime.reports.asend(live)
         self._observer.on_drop(run.ticket)
         try:
-            await self._submit(run, unload_run(run.run_id, run.claim))
+            await self._submit(run, left_operation(run.claimed, left))
         except StaleClaimError as stale:
             await self._refuse(run, stale, report)
 

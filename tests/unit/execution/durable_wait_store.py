@@ -8,6 +8,7 @@ from typing import Any
 from taskflow.errors import Suspended
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.journal import Journal
+from taskflow.execution.misfit import UNKNOWN, Code
 from taskflow.execution.outcome import Completed, Ended, Outcome
 from taskflow.execution.waiting.durable_blocking import DurableBlockingWaits
 from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
@@ -38,6 +39,7 @@ class DurableRun:
     due: dict[str, object] = field(default_factory=dict[str, object])
     writes: int = 0
     attempts: int = 0
+    code: Code = UNKNOWN
 
     def play(self, number: int = 1, *, is_resumed: bool = False) -> Outcome | Suspended:
         """Execute the function from its start, with what the journal has."""
@@ -70,7 +72,7 @@ class DurableRun:
         return found
 
     def _waits(self, hooks: HookRunner) -> Waits:
-        journal = Journal("run_test", dict(self.entries), self.done(), self.suspend_after)
+        journal = Journal("run_test", dict(self.entries), self.done(), self.suspend_after, self.code)
         if self.task.definition.is_async:
             return DurableCoroutineWaits(AsyncMemoryWaitStore(self), hooks, journal)
         return DurableBlockingWaits(MemoryWaitStore(self), hooks, journal)

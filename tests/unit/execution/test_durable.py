@@ -1,7 +1,7 @@
 """The code of a durable run, played again and again over one journal."""
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
 import pytest
 from pydantic import BaseModel
@@ -16,8 +16,10 @@ from taskflow import (
     step,
     wait,
 )
+from taskflow.execution.misfit import Code, OtherVersion
 from taskflow.execution.outcome import Completed, Retried
 from taskflow.verbs.decorator import task
+from taskflow.verbs.task import Task
 from tests.unit.execution.durable_wait_store import DurableRun, error_of, soon, value_of
 
 
@@ -282,3 +284,72 @@ def test_a_timeout_of_the_codes_own_gives_a_wait_up() -> None:
     run = DurableRun(work)
     assert value_of(run.play()) == "gave up"
     assert run.opened == {}
+
+
+CHANGES: dict[str, list[tuple[str, object]]] = {
+    "": [("one", int), ("two", int)],
+    "another step": [("one", int), ("new", int)],
+    "another kind": [("one", int), ("", None)],
+    "fewer calls": [("one", int)],
+    "another type": [("one", int), ("two", list)],
+}
+"""The calls of versions of a durable task: steps with their types, and a wait. The first one has made the journal."""
+
+
+def returning(kind: object, told: list[str]) -> Callable[[], object]:
+    """Return the function of a step, whose return annotation is a type."""
+
+    def made() -> object:
+        told.append("does")
+        return 1
+
+    made.__annotations__ = {"return": kind}
+    return made
+
+
+def changing(told: list[str], change: list[str], *, is_async: bool) -> Task[None, str]:
+    """Declare a durable task that fails when it is executed the first time."""
+
+    def end() -> str:
+        if told.count("cleanup") == 0:
+            raise ValueError("tried again by other code")
+        return "done"
+
+    def blocking() -> str:
+        try:
+            for name, kind in CHANGES[change[0]]:
+                step(name, returning(kind, told)) if name else wait.for_("1h")
+        except Exception:  # noqa: BLE001 - the case under test
+            told.append("compensates")
+        return end()
+
+    async def coroutine() -> str:
+        try:
+            for name, kind in CHANGES[change[0]]:
+                await (astep(name, returning(kind, told)) if name else wait.afor_("1h"))
+        except Exception:  # noqa: BLE001 - the case under test
+            told.append("compensates")
+        return end()
+
+    declare = task(
+        id="d", durable=True, on_failure=lambda: told.append("on_failure"), cleanup=lambda: told.append("cleanup")
+    )
+    return declare(coroutine) if is_async else declare(blocking)
+
+
+@pytest.mark.parametrize("change", [change for change in CHANGES if change])
+@pytest.mark.parametrize("is_async", [False, True])
+def test_code_that_does_not_fit_the_journal_of_another_version_is_left(change: str, is_async: bool) -> None:
+    """The attempt has no outcome, whatever the code catches, and a rollback goes on."""
+    told: list[str] = []
+    changes = [""]
+    run = DurableRun(changing(told, changes, is_async=is_async), code=Code("v1", "a"))
+    assert isinstance(run.play(), Retried)
+    changes[0], run.code = change, Code("v2", "b")
+    left = run.play(2)
+    assert isinstance(left, OtherVersion)
+    assert (left.made_by.version, left.refused_by.version, left.key) == ("v1", "v2", "2")
+    assert left.repeated == ("step 'one'", "step 'two'")
+    assert told == ["does", "does", "cleanup", "cleanup"]
+    changes[0], run.code = "", Code("v1", "a")
+    assert value_of(run.play(3)) == "done"

@@ -27,7 +27,7 @@ local function close_run(id, status, ...)
   set_status(id, run.queue, run.status, status, "finished", now_text, ...)
   redis.call(
     "HDEL", key, "nonce", "republished", "order", "expires", "settled", "parked", "resumed", "computed", "unloading", "ready",
-    "awaiting", "doubts", "foreign"
+    "awaiting", "doubts", "foreign", "misfit", "refused"
   )
   if run.ttl then
     clear_timer("ttl:" .. id)

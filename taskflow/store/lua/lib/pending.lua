@@ -10,7 +10,7 @@ local SUBTASKS = "@"
 -- Celery queues that others may not use.
 local function order_class(id, class)
   local run = fields(run_key(id), "waiter", "prefers")
-  return run.waiter and class .. SUBTASKS .. (run.prefers or "") or class
+  return (run.waiter or run.prefers) and class .. SUBTASKS .. (run.prefers or "") or class
 end
 
 -- Returns the class that a class in the pending order stands for.

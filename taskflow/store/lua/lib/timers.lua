@@ -2,7 +2,8 @@
 -- Members: "ttl:<run>" (expires unless it has started), "stop:<run>" (has computed long enough), "rate:<queue>\n<key>",
 -- "wait:<run>\n<wait>", "token:<token>" (times out, or is forgotten), "look:<queue>" and "room:<class>" (a dispatch had
 -- more to look at than one script may), "patience:<run>" (expires unless a worker has registered its task and queue),
--- "task:<task>" and "queue:<queue>" (a worker has just registered it: runs may wait for it).
+-- "task:<task>" and "queue:<queue>" (a worker has just registered it: runs may wait for it), "code:<offset> <task>" (a node
+-- has registered, whose code may fit journals that other code did not).
 local STOP_GRACE_MS = 2000 -- beyond max_duration, because the code stops itself first
 
 local function wake(due)
