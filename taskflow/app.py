@@ -1,5 +1,6 @@
 """The composition root: joins settings, store, broker and definitions into one ``TaskFlow``."""
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,6 +31,7 @@ from taskflow.execution.final_hooks import has_final_hooks
 from taskflow.objects.large_values import LargeValues
 from taskflow.seams.journal_keys import NOWHERE, in_scope
 from taskflow.settings import Settings
+from taskflow.settings_sources import this_project
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.streams import StreamLimits
@@ -44,6 +46,8 @@ from taskflow.worker.bootsteps import install
 from taskflow.worker.celery_tasks import register_tasks, registered_tasks
 from taskflow.worker.node.version import code_version
 from taskflow.worker.repeating_thread import RepeatingThread
+
+log = logging.getLogger("taskflow.trigger")
 
 HISTORY_HOLD: Final = timedelta(days=30)
 """Time for which the store keeps a finished run that is not in the history yet. Others leave after the retention."""
@@ -149,6 +153,14 @@ class TaskFlow:
         return self.settings.redis_url is None and stop_store(self.settings.home)
 
     def _embedded_url(self) -> str:
+        project = this_project()
+        if project.marker is None and project.home == self.settings.home:
+            log.warning(
+                "store.unmarked: the folder %s belongs to no project (no pyproject.toml, .taskflow or .git here or "
+                "above), so it gets an embedded store of its own. A worker that is started elsewhere does not see what "
+                "is triggered here. Set TASKFLOW_HOME, or TASKFLOW_REDIS_URL, for both.",
+                project.folder,
+            )
         return ensure_store(self.settings.home).url
 
     def _make_celery(self) -> Celery:

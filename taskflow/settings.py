@@ -1,25 +1,42 @@
-"""The settings, read once from ``TASKFLOW_*`` and frozen."""
+"""The settings, read once from ``[tool.taskflow]``, ``.env`` and ``TASKFLOW_*``, and frozen."""
 
 import importlib.util
+import json
+import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
-from urllib.parse import urlsplit
+from typing import Any, Final, Self
+from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from taskflow.errors import SettingsError
+from taskflow.durations import parse_duration
+from taskflow.errors import DefinitionError, SettingsError
+from taskflow.settings_sources import PREFIX, Written, read_sources, this_project, warn_of_unknown_variables
 
 DATABASES: Final = ("sqlite", "postgresql", "postgres", "postgresql+psycopg", "sqlite+pysqlite")
 """Schemes of ``database_url``."""
+
+EMBEDDED_ENVIRONMENT: Final = "dev"
+"""The one environment that the embedded store serves."""
+
+_ISO_8601: Final = re.compile(r"P")
+_STORES: Final = ("redis", "rediss", "unix", "valkey", "valkeys", "redis+socket", "valkey+socket")
+_BROKERS: Final = (*_STORES, "amqp", "amqps", "pyamqp")
+_SHOWN: Final = {
+    "redis_url": "redis://host:6379/0, rediss:// or unix:///path",
+    "broker_url": "redis://host:6379/0 or amqp://user:password@host:5672//",
+}
 
 
 class Settings(BaseSettings):
     """Settings of one environment. Every field is the environment variable ``TASKFLOW_<NAME>``.
 
-    Durations are seconds or ISO 8601.
+    The variable may stand in the project's ``.env``, and the field in ``[tool.taskflow]`` of its ``pyproject.toml``.
+    Durations are seconds, text such as "1h30m", or ISO 8601.
     """
 
     model_config = SettingsConfigDict(env_prefix="TASKFLOW_", frozen=True, extra="forbid")
@@ -37,8 +54,11 @@ class Settings(BaseSettings):
     version: str | None = Field(
         None, pattern=r"^\S{1,64}$", description="Version of the code. Default: the git commit of the tasks' folder."
     )
-    tasks: Annotated[tuple[str, ...], NoDecode] = Field((), description="Modules to import, separated by commas.")
-    home: Path = Field(Path(".taskflow"), description="Folder of the embedded store and history.")
+    tasks: tuple[str, ...] = Field((), description="Modules to import, separated by commas.")
+    home: Path = Field(
+        default_factory=lambda: this_project().home,
+        description="Folder of the embedded store and history. Default: .taskflow in the project's folder.",
+    )
     database_url: str | None = Field(
         None, description="History: sqlite:///path or postgresql://. Default: SQLite in home. none: no history."
     )
@@ -101,27 +121,58 @@ class Settings(BaseSettings):
     def _split_modules(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator(
-        "heartbeat",
-        "lease",
-        "connect_timeout",
-        "retention",
-        "history_retention",
-        "reservation_timeout",
-        "ticket_hold",
-        "cancel_grace",
-        "shutdown_grace",
-        "pending_version_timeout",
-        "suspend_after",
-        mode="before",
-    )
+    @field_validator("machines", mode="before")
     @classmethod
-    def _read_seconds(cls, value: object) -> object:
-        """Read the text of an environment variable as seconds if it is a number. Pydantic itself reads ISO 8601."""
-        try:
-            return float(value) if isinstance(value, str) else value
-        except ValueError:
+    def _read_json(cls, value: object) -> object:
+        if not isinstance(value, str):
             return value
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError(f'no JSON ({error}); write {{"gpu": [8, 64]}}') from None
+
+    @field_validator("home")
+    @classmethod
+    def _keep_in_place(cls, value: Path) -> Path:
+        """Make the path absolute, because a task may change its working folder."""
+        return value.absolute()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_duration(cls, value: object, info: ValidationInfo) -> object:
+        """Read the text of a duration: seconds if it is a number, else "5m". Pydantic itself reads ISO 8601."""
+        name = info.field_name or ""
+        if cls.model_fields[name].annotation is not timedelta or isinstance(value, timedelta):
+            return value
+        if isinstance(value, str) and _ISO_8601.match(value):
+            return value
+        try:
+            return parse_duration(_number(value), option=name)
+        except DefinitionError as wrong:
+            raise ValueError(f"{wrong.what[0].lower()}{wrong.what[1:]}; write seconds or 5m, 1h30m") from None
+
+    @field_validator("redis_url", "broker_url")
+    @classmethod
+    def _check_url(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if not value:
+            return None
+        name = info.field_name or ""
+        schemes, right = (_STORES if name == "redis_url" else _BROKERS), f"write {_SHOWN[name]}"
+        scheme, separator, _ = value.partition("://")
+        if not separator:
+            raise ValueError(f"no URL; {right}")
+        if scheme not in schemes:
+            raise ValueError(f"{scheme}:// is not possible here; {right}")
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+        except ValueError:
+            raise ValueError(
+                f"its port is no number; {right}, and %-encode special characters of the password"
+            ) from None
+        if scheme in _STORES:
+            _check_database_number(parts.path if "unix" not in scheme and "socket" not in scheme else "", parts.query)
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -161,29 +212,89 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _embedded_store_is_for_development(self) -> Self:
+        if self.environment != EMBEDDED_ENVIRONMENT and not self.redis_url:
+            raise ValueError(
+                f"the environment {self.environment!r} has no store: TASKFLOW_REDIS_URL is not set, and the embedded "
+                f"store serves {EMBEDDED_ENVIRONMENT!r} only, so that no deployment triggers into a store of its own. "
+                "Set TASKFLOW_REDIS_URL, for example redis://host:6379/0"
+            )
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Replace pydantic's sources by one that also reads the project's files."""
+        return init_settings, _Sources(settings_cls)
+
     @classmethod
     def read(cls, **overrides: Any) -> Self:
-        """Read the environment, overridden by keyword.
+        """Read the project's files and the environment, overridden by keyword.
 
         Raises:
             SettingsError: A setting is wrong; the message names each one, its value and the reason.
         """
         try:
-            return cls(**overrides)
+            settings = cls(**overrides)
         except ValidationError as invalid:
-            raise SettingsError(_explain(invalid)) from None
+            raise SettingsError(_explain(invalid, read_sources(cls.model_fields))) from None
+        warn_of_unknown_variables(cls.model_fields)
+        return settings
 
 
-def _explain(invalid: ValidationError) -> str:
+class _Sources(PydanticBaseSettingsSource):
+    """Hands pydantic what is written in the project's files and in the environment."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        """Return nothing: ``__call__`` returns all values at once."""
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return the values by field."""
+        return {name: written.value for name, written in read_sources(self.settings_cls.model_fields).items()}
+
+
+def _number(value: Any) -> Any:
+    """Return the number that a text is, else the value itself."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _check_database_number(path: str, query: str) -> None:
+    named = parse_qs(query)
+    written = (named.get("db") or named.get("virtual_host") or [unquote(path).strip("/")])[0]
+    if written and not written.isdecimal():
+        raise ValueError("its database must be a number; write redis://host:6379/0")
+
+
+def _explain(invalid: ValidationError, written: dict[str, Written]) -> str:
     lines = [
-        f"TASKFLOW_{'_'.join(str(part) for part in error['loc']).upper()}: {error['msg']}{_got(error)}"
+        f"{PREFIX}{'_'.join(str(part) for part in error['loc']).upper()}: {_reason(error)}"
+        f"{_got(error, written.get(str(error['loc'][0])))}"
         if error["loc"]
-        else error["msg"]
+        else _reason(error)
         for error in invalid.errors(include_url=False)
     ]
     return "Settings are wrong. " + "; ".join(lines)
 
 
-def _got(error: ErrorDetails) -> str:
+def _reason(error: ErrorDetails) -> str:
+    return error["msg"].removeprefix("Value error, ")
+
+
+def _got(error: ErrorDetails, written: Written | None) -> str:
+    """Return the value and its place. Not the value of a URL, which may hold a password."""
     has_password = str(error["loc"][-1]).endswith("_url")
-    return "" if has_password else f" (got {error['input']!r})"
+    shown = [] if has_password else [f"got {error['input']!r}"]
+    if written and written.place:
+        shown.append(written.place)
+    return f" ({', '.join(shown)})" if shown else ""

@@ -3,12 +3,16 @@
 from collections.abc import Iterable
 
 
-def near_miss(word: str, known: Iterable[str]) -> str | None:
-    """Return the known word that is nearest to a misspelt one, None when none is near."""
+def near_miss(word: str, known: Iterable[str], *, at_least: float = 0.6) -> str | None:
+    """Return the known word that is nearest to a misspelt one, None when none is near.
+
+    Args:
+        at_least: How near, from 0 to 1 for the same word.
+    """
     import difflib  # only a mistake needs it
 
     folded = {candidate.lower(): candidate for candidate in known}
-    near = difflib.get_close_matches(word.lower(), folded, n=1)
+    near = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=at_least)
     return folded[near[0]] if near else None
 
 

@@ -36,6 +36,15 @@ def app_module(named: str | None) -> str:
     )
 
 
+def load_without_tasks(named: str | None) -> TaskFlow:
+    """Return an app for a command that needs no tasks. Only an app that is named with ``-A`` is imported.
+
+    Raises:
+        SettingsError: A setting is wrong, or the named module does not exist.
+    """
+    return load(named) if named is not None else TaskFlow(Settings.read(tasks=())).set_default()
+
+
 def load(named: str | None) -> TaskFlow:
     """Import the project's app, which makes it the current one, and return it.
 

@@ -10,7 +10,7 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from taskflow.cli.application import App, load
+from taskflow.cli.application import App, load, load_without_tasks
 from taskflow.cli.output import AsJson, console, facts_table, print_json, print_problems, time_and_age
 from taskflow.cli.progress import progress
 from taskflow.definition.calls.batch_item import MOST_ITEMS
@@ -59,7 +59,7 @@ def get(
     as_json: AsJson = False,
 ) -> None:
     """Show one batch: its status, the progress of its runs, and the items that became no run."""
-    load(app)
+    load_without_tasks(app)
     retrieved = batch.retrieve(batch_id)
     print_json(asdict(retrieved) | {"run_count": retrieved.run_count}) if as_json else _show(retrieved)
 

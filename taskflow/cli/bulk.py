@@ -1,28 +1,37 @@
 """``taskflow runs cancel`` and ``taskflow runs replay``: the runs of given ids, or all that filters select."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from taskflow.app import TaskFlow
-from taskflow.cli.application import App, load
+from taskflow.cli.application import App, load_without_tasks
 from taskflow.cli.filters import takes_filters
 from taskflow.cli.output import AsJson, console, print_json, print_problems
 from taskflow.cli.progress import progress
+from taskflow.cli.run_ids import Last, newest_run, whole_id
 from taskflow.definition.calls.bulk import BulkAction, BulkKind
 from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter
 from taskflow.errors import RunFilterError
 
-RunIds = Annotated[list[str] | None, typer.Argument(metavar="[RUN...]", help="The runs' ids.")]
+RunIds = Annotated[list[str] | None, typer.Argument(metavar="[RUN...]", help="The runs' ids, or their beginnings.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before acting on what the filters select.")]
 
 
 @takes_filters
 def cancel(
-    run_ids: RunIds = None, app: App = None, *, where: RunFilter, yes: Yes = False, as_json: AsJson = False
+    run_ids: RunIds = None,
+    last: Last = False,
+    app: App = None,
+    *,
+    where: RunFilter,
+    yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Cancel runs. A run that waits is canceled at once, one that executes as soon as its node has stopped it."""
-    flow = load(app)
+    flow = load_without_tasks(app)
+    run_ids = [*map(partial(whole_id, flow), run_ids or ()), *([newest_run(flow)] if last else ())]
     ids = _selected(flow, "cancel", run_ids, where, is_sure=yes, as_json=as_json)
     action = _act(flow, "cancel", ids, as_json=as_json)
     failures = {failure.run_id: failure.reason for failure in action.failures}
@@ -39,10 +48,17 @@ def cancel(
 
 @takes_filters
 def replay(
-    run_ids: RunIds = None, app: App = None, *, where: RunFilter, yes: Yes = False, as_json: AsJson = False
+    run_ids: RunIds = None,
+    last: Last = False,
+    app: App = None,
+    *,
+    where: RunFilter,
+    yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make new runs like old ones: same payload, tags, metadata, queue and machine. Prints the new runs' ids."""
-    flow = load(app)
+    flow = load_without_tasks(app)
+    run_ids = [*map(partial(whole_id, flow), run_ids or ()), *([newest_run(flow)] if last else ())]
     ids = _selected(flow, "replay", run_ids, where, is_sure=yes, as_json=as_json)
     action = _act(flow, "replay", ids, as_json=as_json)
     if as_json:

@@ -2,12 +2,14 @@
 
 import os
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from taskflow.cli import batch, doctor, queues, runs, tokens, trigger, worker, workers
+from taskflow.cli import batch, doctor, queues, runs, store, tokens, trigger, worker, workers
 from taskflow.errors import TaskflowError
 
 app = typer.Typer(
@@ -26,6 +28,22 @@ app.add_typer(batch.app, name="batch")
 app.add_typer(queues.app, name="queues")
 app.add_typer(workers.app, name="workers")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(store.app, name="store")
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"taskflow {version('celery-taskflow')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Run typed tasks on Celery: limits, retries and crashes handled."""
 
 
 def main() -> None:

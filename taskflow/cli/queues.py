@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from taskflow.cli.application import App, load
+from taskflow.cli.application import App, load_without_tasks
 from taskflow.cli.output import AsJson, age, console, print_json
 from taskflow.models import QueueState
 from taskflow.verbs.queues import queues
@@ -20,7 +20,7 @@ OrAll = Annotated[str | None, typer.Argument(metavar="[QUEUE]", help="The queue'
 @app.command("list", epilog="Example: taskflow queues list --json")
 def list_(app: App = None, as_json: AsJson = False) -> None:
     """List every queue that is declared or in use, with its limits and load."""
-    load(app)
+    load_without_tasks(app)
     states, whole = queues.list(), queues.environment()
     if as_json:
         print_json([_plain(state) for state in states])
@@ -36,7 +36,7 @@ def list_(app: App = None, as_json: AsJson = False) -> None:
 @app.command("get", epilog="Example: taskflow queues get task/hello-world --json")
 def get(queue: Name, app: App = None, as_json: AsJson = False) -> None:
     """Show one queue."""
-    load(app)
+    load_without_tasks(app)
     state = queues.retrieve(queue)
     print_json(_plain(state)) if as_json else console.print(_table([state]))
 
@@ -44,7 +44,7 @@ def get(queue: Name, app: App = None, as_json: AsJson = False) -> None:
 @app.command("pause", epilog="Example: taskflow queues pause task/hello-world")
 def pause(queue: OrAll = None, app: App = None) -> None:
     """Start no more runs of a queue, or of the whole environment. Runs that execute go on."""
-    load(app)
+    load_without_tasks(app)
     queues.pause_environment() if queue is None else queues.pause(queue)
     console.print(f"{queue or 'the environment'} is paused", highlight=False)
 
@@ -52,7 +52,7 @@ def pause(queue: OrAll = None, app: App = None) -> None:
 @app.command("resume", epilog="Example: taskflow queues resume task/hello-world")
 def resume(queue: OrAll = None, app: App = None) -> None:
     """Let the runs of a paused queue, or of the paused environment, start again."""
-    load(app)
+    load_without_tasks(app)
     queues.resume_environment() if queue is None else queues.resume(queue)
     console.print(f"{queue or 'the environment'} is not paused", highlight=False)
 
@@ -62,7 +62,7 @@ def override(
     queue: Name, limit: Annotated[int, typer.Argument(min=1, max=100_000, help="Runs at a time.")], app: App = None
 ) -> None:
     """Replace the declared concurrency limit by another, until ``reset``."""
-    load(app)
+    load_without_tasks(app)
     queues.override_concurrency_limit(queue, limit)
     console.print(f"{queue} runs {limit:,} at a time", highlight=False)
 
@@ -70,7 +70,7 @@ def override(
 @app.command("reset", epilog="Example: taskflow queues reset task/hello-world")
 def reset(queue: Name, app: App = None) -> None:
     """Return to the declared concurrency limit."""
-    load(app)
+    load_without_tasks(app)
     queues.reset_concurrency_limit(queue)
     limit = queues.retrieve(queue).concurrency_limit
     console.print(f"{queue} runs {f'{limit:,} at a time' if limit else 'without a limit'}", highlight=False)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from taskflow.cli.application import App, load
+from taskflow.cli.application import App, load_without_tasks
 from taskflow.cli.bulk import cancel, replay
 from taskflow.cli.filters import takes_filters
 from taskflow.cli.output import (
@@ -20,8 +20,9 @@ from taskflow.cli.output import (
     runs_table,
     status_text,
 )
+from taskflow.cli.run_ids import Last, RunId, chosen_run, whole_id
 from taskflow.cli.run_page import show_run
-from taskflow.cli.streams import RunId, send, stream
+from taskflow.cli.streams import send, stream
 from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter, check_fields
 from taskflow.definition.calls.trigger_options import check_due
 from taskflow.models import Run, RunStatus
@@ -33,11 +34,12 @@ _LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "DEBUG": "dim
 
 
 @app.command("get", epilog="Example: taskflow runs get run_00... --json")
-def get(run_id: RunId, app: App = None, as_json: AsJson = False) -> None:
+def get(run_id: RunId = None, last: Last = False, app: App = None, as_json: AsJson = False) -> None:
     """Show one run: why it does not go on, payload, attempts, steps, waits, children, output or error."""
-    runs = load(app).engine.runs
-    run = runs.retrieve(run_id)
-    children = {**run.children, **runs.known_children(run_id)}
+    flow = load_without_tasks(app)
+    runs = flow.engine.runs
+    run = runs.retrieve(chosen_run(flow, run_id, last=last))
+    children = {**run.children, **runs.known_children(run.id)}
     if as_json:
         print_json(run_dict(run) | {"children": children})
         return
@@ -54,7 +56,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List runs, the newest first."""
-    listed = load(app).engine.runs.list(limit, where)
+    listed = load_without_tasks(app).engine.runs.list(limit, where)
     if as_json:
         print_json([run_dict(run) for run in listed])
     elif listed:
@@ -78,7 +80,7 @@ def count(
 ) -> None:
     """Count runs by some of their fields."""
     fields = check_fields(tuple(field.strip() for field in by.split(",")))
-    counts = load(app).engine.runs.count(fields, where)
+    counts = load_without_tasks(app).engine.runs.count(fields, where)
     if as_json:
         print_json([{**dict(zip(fields, values, strict=True)), "count": number} for values, number in counts.items()])
     elif counts:
@@ -89,13 +91,15 @@ def count(
 
 @app.command("reschedule", epilog="Example: taskflow runs reschedule run_00... 30m")
 def reschedule(
-    run_id: RunId,
+    run_id: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or the beginning of it.")],
     delay: Annotated[str, typer.Argument(help="How long from now: 30s, 5m, 1h30m.")],
     app: App = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a delayed run start earlier or later."""
-    due = load(app).engine.runs.reschedule(run_id, check_due(delay))
+    flow = load_without_tasks(app)
+    run_id = whole_id(flow, run_id)
+    due = flow.engine.runs.reschedule(run_id, check_due(delay))
     if as_json:
         print_json({"id": run_id, "due_at": due})
     else:
@@ -103,21 +107,22 @@ def reschedule(
 
 
 @app.command("watch", epilog="Example: taskflow runs watch run_00...")
-def watch(run_id: RunId, app: App = None, as_json: AsJson = False) -> None:
+def watch(run_id: RunId = None, last: Last = False, app: App = None, as_json: AsJson = False) -> None:
     """Print every change of a run as it happens, until it has ended. Exits 1 unless it completed."""
-    last = None
-    for last in load(app).engine.runs.subscribe(run_id):
+    flow, run = load_without_tasks(app), None
+    for run in flow.engine.runs.subscribe(chosen_run(flow, run_id, last=last)):
         if as_json:
-            print_json_line(run_dict(last))
+            print_json_line(run_dict(run))
         else:
-            console.print(f"{datetime.now(UTC):%H:%M:%S}", status_text(last.status), _remark(last), highlight=False)
-    if last is None or last.status is not RunStatus.COMPLETED:
+            console.print(f"{datetime.now(UTC):%H:%M:%S}", status_text(run.status), _remark(run), highlight=False)
+    if run is None or run.status is not RunStatus.COMPLETED:
         raise typer.Exit(1)
 
 
 @app.command("logs", epilog="Example: taskflow runs logs run_00... -f")
 def logs(
-    run_id: RunId,
+    run_id: RunId = None,
+    last: Last = False,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Print lines as they come, until the run ends.")
     ] = False,
@@ -125,7 +130,8 @@ def logs(
     as_json: AsJson = False,
 ) -> None:
     """Print a run's log lines and its spans. Each names its attempt: INFO#2 is a line of the second one."""
-    for line in load(app).engine.logs.lines(run_id, follow=follow):
+    flow = load_without_tasks(app)
+    for line in flow.engine.logs.lines(chosen_run(flow, run_id, last=last), follow=follow):
         if as_json:
             print_json_line(asdict(line))
             continue

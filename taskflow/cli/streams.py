@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from taskflow.cli.application import App, load
+from taskflow.cli.application import App, load_without_tasks
 from taskflow.cli.output import console
+from taskflow.cli.run_ids import whole_id
 from taskflow.definition.documents.stream_items import StreamItems
 from taskflow.errors import StreamError
 from taskflow.seams.streams import StreamAddress
 
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or the beginning of it.")]
 Name = Annotated[str, typer.Argument(metavar="STREAM", help="The stream's name.")]
 
 
@@ -26,7 +27,9 @@ def stream(
     app: App = None,
 ) -> None:
     """Print the items of a run's output stream, one JSON document a line."""
-    for document in load(app).engine.streams.read(StreamAddress(run_id, "stream", name), start, follow=follow):
+    flow = load_without_tasks(app)
+    address = StreamAddress(whole_id(flow, run_id), "stream", name)
+    for document in flow.engine.streams.read(address, start, follow=follow):
         print(document.decode(), flush=True)
 
 
@@ -37,9 +40,10 @@ def send(
     app: App = None,
 ) -> None:
     """Send an item to one of a run's input streams. Its type is checked when the run reads it."""
-    engine = load(app).engine
+    flow = load_without_tasks(app)
+    run_id = whole_id(flow, run_id)
     document = StreamItems(name, None).dump(_parsed(name, sys.stdin.read() if item == "-" else item))
-    count = engine.streams.append(StreamAddress(run_id, "input", name), [document])
+    count = flow.engine.streams.append(StreamAddress(run_id, "input", name), [document])
     console.print(f"{run_id} was told item {count - 1} of {name}", highlight=False)
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import typer
 from rich.table import Table
 
-from taskflow.cli.application import App, load
+from taskflow.cli.application import App, load_without_tasks
 from taskflow.cli.output import AsJson, age, console, print_json
 from taskflow.store.operations.registration import Registrations
 
@@ -16,7 +16,7 @@ app = typer.Typer(help="Look at workers and the tasks they have registered.", no
 @app.command("list", epilog="Example: taskflow workers list --json")
 def list_(app: App = None, as_json: AsJson = False) -> None:
     """List the workers that are up, and every task that workers have ever registered."""
-    registered = load(app).engine.nodes.registrations()
+    registered = load_without_tasks(app).engine.nodes.registrations()
     if as_json:
         print_json(asdict(registered))
         return

@@ -11,6 +11,7 @@ from typing import Final
 
 from taskflow.embedded.socket_path import socket_of
 from taskflow.errors import EmbeddedStoreError
+from taskflow.project import make_private
 
 DATA: Final = "data"
 _NAME: Final = "store"
@@ -45,8 +46,8 @@ def has_lock(home: Path) -> bool:
 def prepare_home(home: Path) -> Path:
     home = home.absolute()
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (home / DATA).mkdir(mode=0o700, exist_ok=True)
+        make_private(home)
+        make_private(home / DATA)
     except OSError as refused:
         raise unwritable(home, refused) from refused
     return home
@@ -96,7 +97,8 @@ def read_state(home: Path) -> State | None:
 
 def write_state(home: Path, state: State) -> None:
     unfinished = home / f"{_NAME}.json.{os.getpid()}"
-    unfinished.write_text(json.dumps({"url": state.url, "pid": state.pid}))
+    with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump({"url": state.url, "pid": state.pid}, file)
     unfinished.replace(home / f"{_NAME}.json")
 
 

@@ -1,9 +1,12 @@
 """Start a folder's server and wait until it answers. Under the folder's lock only."""
 
+import contextlib
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import psutil
 
@@ -14,9 +17,14 @@ from taskflow.embedded.server import POLL, info_of
 from taskflow.embedded.socket_path import socket_path, url_of
 from taskflow.errors import EmbeddedStoreError
 
+_IDLE_PROGRAM: Final = Path(__file__).with_name("idle_program.py")
 
-def start(home: Path, lock: Sequence[int], environ: Mapping[str, str], timeout: float) -> State:
+
+def start(home: Path, lock: Sequence[int], environ: Mapping[str, str], timeout: float, idle_s: float) -> State:
     """Start the server, which inherits the lock, and return its address and process.
+
+    Args:
+        idle_s: Seconds without a client after which the server is stopped.
 
     Raises:
         EmbeddedStoreError: The server ended at its start, or was silent for longer than the timeout.
@@ -36,6 +44,7 @@ def start(home: Path, lock: Sequence[int], environ: Mapping[str, str], timeout: 
         state = State(url_of(socket), pid)
         write_state(home, state)
         _await_ready(server, socket, home, binary, log_from, timeout)
+        _watch_for_idleness(socket, idle_s)
     except BaseException:
         if _lives(server):
             server.terminate()
@@ -65,7 +74,7 @@ def _spawn(binary: Path, home: Path, socket: Path, lock: Sequence[int]) -> int:
         "logfile": log,
     }
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-    script = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
+    script = 'umask 077; log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
     try:
         shell = subprocess.run(
             ["/bin/sh", "-c", script, "sh", log, str(binary), *arguments],
@@ -79,6 +88,23 @@ def _spawn(binary: Path, home: Path, socket: Path, lock: Sequence[int]) -> int:
         return int(shell.stdout)
     except (OSError, ValueError, subprocess.CalledProcessError) as refused:
         raise EmbeddedStoreError(f"The embedded store could not be started with {binary}: {refused}") from refused
+
+
+def _watch_for_idleness(socket: Path, idle_s: float) -> None:
+    """Start the process that stops the server when nobody uses it. It inherits no lock, and is no child of this one.
+
+    A program that embeds Python (uWSGI) names itself as ``sys.executable``. Its server runs until it is stopped.
+    """
+    if not Path(sys.executable or "").name.startswith("python"):
+        return
+    command = [sys.executable, "-I", "-S", str(_IDLE_PROGRAM), str(socket), str(idle_s)]
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):  # without it the server runs on
+        subprocess.run(
+            ["/bin/sh", "-c", '"$@" </dev/null >/dev/null 2>&1 &', "sh", *command],
+            start_new_session=True,
+            check=True,
+            cwd="/",
+        )
 
 
 def _lives(process: psutil.Process) -> bool:

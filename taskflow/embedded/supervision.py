@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Final
 
 from taskflow.embedded.failures import disk_full, silent
-from taskflow.embedded.home import clear, file_of, has_lock, open_lock, prepare_home, try_lock
-from taskflow.embedded.server import POLL, ask, identify, is_server
+from taskflow.embedded.home import DATA, clear, file_of, has_lock, open_lock, prepare_home, try_lock
+from taskflow.embedded.server import POLL, ask, identify, info_of, is_server
 from taskflow.embedded.socket_path import socket_of
 from taskflow.embedded.starting import start
 from taskflow.errors import EmbeddedStoreError
 
 START_TIMEOUT: Final = 30.0
 STOP_TIMEOUT: Final = 30.0
+IDLE_S: Final = 3600.0
+"""Seconds without a client after which a server ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,57 @@ class EmbeddedStore:
     started: bool
 
 
+@dataclass(frozen=True, slots=True)
+class StoreStatus:
+    """A running server, for people.
+
+    Attributes:
+        clients: Connections, without those that look after the server or ask for this.
+        disk_bytes: The size of its files.
+    """
+
+    url: str
+    pid: int
+    version: str
+    uptime_s: int
+    clients: int
+    memory_bytes: int
+    disk_bytes: int
+
+
+def store_status(home: Path) -> StoreStatus | None:
+    """Return the state of the folder's server, None when none runs. Starts nothing.
+
+    Raises:
+        EmbeddedStoreError: The server runs and does not answer.
+    """
+    home = home.absolute()
+    if not has_lock(home):
+        return None
+    with open_lock(home) as lock:
+        if try_lock(lock):
+            return None
+    answer = ask(home, os.environ)
+    info = None if answer is None else info_of(socket_of(answer.url))
+    if answer is None or info is None:
+        raise silent(home)
+    return StoreStatus(
+        url=answer.url,
+        pid=answer.pid,
+        version=str(info.get("valkey_version") or info.get("redis_version")),
+        uptime_s=int(str(info["uptime_in_seconds"])),
+        clients=max(0, int(str(info["connected_clients"])) - 2),
+        memory_bytes=int(str(info["used_memory"])),
+        disk_bytes=sum(file.stat().st_size for file in (home / DATA).rglob("*") if file.is_file()),
+    )
+
+
 def ensure_store(
-    home: Path, *, environ: Mapping[str, str] | None = None, timeout: float = START_TIMEOUT
+    home: Path,
+    *,
+    environ: Mapping[str, str] | None = None,
+    timeout: float = START_TIMEOUT,
+    idle_s: float = IDLE_S,
 ) -> EmbeddedStore:
     """Attach to the folder's server, or start it and wait until it answers.
 
@@ -46,6 +97,7 @@ def ensure_store(
         environ: Environment in which ``PATH``, ``TMPDIR`` and ``XDG_RUNTIME_DIR`` are looked up; by default the
             environment of this process.
         timeout: Seconds for which the server may be silent. Loading its file does not count as silence.
+        idle_s: Seconds without a client after which a server that this call starts ends by itself.
 
     Raises:
         EmbeddedStoreError: No server program was found, or the server did not start or does not answer. The message
@@ -57,7 +109,7 @@ def ensure_store(
     while True:
         with open_lock(home) as lock:
             if try_lock(lock):
-                state = start(home, lock, environ, timeout)
+                state = start(home, lock, environ, timeout, idle_s)
                 return EmbeddedStore(state.url, state.pid, started=True)
         answer = ask(home, environ)
         if answer is not None and not answer.can_write:

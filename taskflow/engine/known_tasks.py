@@ -53,7 +53,10 @@ class KnownTasks:
             self._foreign[task_id] = foreign_task(task_id)
             near = near_miss(task_id, (task.id for task in self._registry))
             hint = f" Did you mean {near!r}?" if near else ""
-            log.warning("task.foreign: %r is not declared in this process; workers decide about it.%s", task_id, hint)
+            if len(self._registry):  # else no code was meant to be here
+                log.warning(
+                    "task.foreign: %r is not declared in this process; workers decide about it.%s", task_id, hint
+                )
         return self._foreign[task_id]
 
     def is_foreign(self, task_id: str) -> bool:

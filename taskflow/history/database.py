@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from taskflow.errors import HistoryUnavailableError, SettingsError
+from taskflow.project import make_private
 from taskflow.settings import Settings
 
 log = logging.getLogger("taskflow.history")
@@ -185,8 +186,8 @@ class Database:
     def _creating(self) -> Generator[None]:
         """Hold the lock under which a missing file is made. Remnants of a deleted one would damage the new one."""
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self.path.with_name(f"{self.path.name}.lock").open("a") as lock:
+            make_private(self.path.parent)
+            with open(os.open(self.path.with_name(f"{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)) as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not self.path.exists():
                     for suffix in ("-wal", "-shm"):
@@ -243,6 +244,7 @@ def _make_sqlite(path: Path) -> None:
         made.execute("PRAGMA journal_mode=WAL")
         made.execute("PRAGMA user_version=1")  # nothing is written before the first change
         made.close()
+        (Path(folder) / path.name).chmod(0o600)
         (Path(folder) / path.name).replace(path)
 
 

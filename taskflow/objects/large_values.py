@@ -18,6 +18,7 @@ from pydantic_core import from_json
 from taskflow.errors import ObjectStoreError
 from taskflow.models import Run
 from taskflow.objects.address import Address, Kind, LargeValue, address_of, is_address, new_address
+from taskflow.project import make_private
 
 T = TypeVar("T")
 PAUSES: Final = (0.1, 0.4)
@@ -136,12 +137,14 @@ class LargeValues:
 
     def _put(self, files: Any, path: str, document: bytes) -> None:
         if "://" not in self._url:
-            Path(self._url).mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(Path(self._url))
         try:
             files.pipe_file(path, document)
         except FileNotFoundError:  # a file system with real folders
             files.makedirs(os.path.dirname(path), exist_ok=True)
             files.pipe_file(path, document)
+        if "://" not in self._url:
+            os.chmod(path, 0o600)
 
     def _files(self) -> tuple[Any, str]:
         """Return the file system and the path of the root. fsspec keeps one a thread, and none over a fork."""

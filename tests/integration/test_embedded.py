@@ -22,7 +22,7 @@ import pytest
 import redis
 from kombu import Connection
 
-from taskflow.embedded import EmbeddedStore, ensure_store, program, stop_store
+from taskflow.embedded import EmbeddedStore, ensure_store, program, stop_store, store_status
 from taskflow.errors import EmbeddedStoreError
 from tests.support.processes import is_alive
 from tests.support.servers import Client, find_redis7, find_valkey
@@ -69,6 +69,24 @@ def freeze(pid: int) -> None:
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(pid), f"process {pid} to die")
+
+
+def test_an_idle_store_ends_by_itself_and_its_files_are_private(home: Path) -> None:
+    """Nobody stops the stores of projects that nobody works on. The umask does not matter."""
+    before = os.umask(0)
+    try:
+        store = ensure_store(home, idle_s=1.5)
+    finally:
+        os.umask(before)
+    paths = [home, *home.rglob("*")]
+    assert {path.name: oct(path.stat().st_mode) for path in paths if path.stat().st_mode & 0o077} == {}
+    with contextlib.closing(connect(store)) as client:
+        client.execute_command("SET", "kept", "yes")
+        wait_until(lambda: (seen := store_status(home)) is not None and seen.clients == 1, "its watch to be there")
+        assert is_alive(store.pid)
+    wait_until(lambda: not is_alive(store.pid), "the idle store to end")
+    assert store_status(home) is None
+    assert execute(ensure_store(home), "GET", "kept") == "yes"
 
 
 def test_a_second_call_attaches_to_the_server_of_the_first(home: Path) -> None:

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from taskflow.project import make_private
+
 log = logging.getLogger("taskflow.spool")
 Send = Callable[[str, int, Sequence[bytes]], None]
 """Sends lines (JSON texts) of one run and claim. Raises when they could not be sent."""
@@ -99,7 +101,7 @@ def send_orphans(folder: Path, send: Send) -> int:
 
 
 def _new_file(folder: Path) -> BinaryIO:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(folder)
     while True:
         path = folder / f"{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
         file = path.open("xb", buffering=0)

@@ -1,0 +1,55 @@
+"""The run that a command is about: its id, the unique beginning of its id, or ``--last``."""
+
+import re
+from typing import Annotated, Final
+
+import typer
+
+from taskflow.app import TaskFlow
+from taskflow.definition.calls.run_filter import ALL_RUNS
+from taskflow.errors import TaskflowError
+
+RunId = Annotated[
+    str | None, typer.Argument(metavar="[RUN]", help="The run's id, or the beginning of it, if only one has it.")
+]
+Last = Annotated[bool, typer.Option("--last", help="The newest run, instead of an id.")]
+_BEGINNING: Final = re.compile(r"run_[0-9a-f]{4,32}|[0-9a-f-]{4,35}")
+"""Shorter than an id of ours, and than a UUID, which is Celery's."""
+_NEWEST: Final = 1000
+
+
+def chosen_run(flow: TaskFlow, given: str | None, *, last: bool) -> str:
+    """Return the id of the run that a command names.
+
+    Raises:
+        TaskflowError: Neither an id nor ``--last`` was given, or both; several runs begin so; or there is no run.
+    """
+    if last == (given is not None):
+        raise TaskflowError("Give a run's id or the beginning of it, or --last for the newest run.")
+    return newest_run(flow) if given is None else whole_id(flow, given)
+
+
+def newest_run(flow: TaskFlow) -> str:
+    """Return the id of the newest run.
+
+    Raises:
+        TaskflowError: There is none.
+    """
+    for run in flow.engine.runs.list(1, ALL_RUNS):
+        return run.id
+    raise TaskflowError("There are no runs yet.")
+
+
+def whole_id(flow: TaskFlow, given: str) -> str:
+    """Return the id of the one run, among the newest 1,000, whose id begins so. Other text is returned as it is.
+
+    Raises:
+        TaskflowError: Several runs begin so.
+    """
+    if not _BEGINNING.fullmatch(given):
+        return given
+    ids = [run.id for run in flow.engine.runs.list(_NEWEST, ALL_RUNS) if run.id.startswith(given)]
+    if len(ids) > 1 and given not in ids:
+        more = ", ..." if len(ids) > 3 else ""
+        raise TaskflowError(f"{len(ids):,} runs begin with {given!r}: {', '.join(ids[:3])}{more}. Give more of it.")
+    return ids[0] if len(ids) == 1 else given
