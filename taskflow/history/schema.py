@@ -88,7 +88,7 @@ class AttemptRow(Base):
     run_id: Mapped[str] = _word(key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     revision: Mapped[int] = _number()
-    claim: Mapped[int] = mapped_column(Integer)
+    claim: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"))
     node: Mapped[str] = _word()
     started: Mapped[int] = _number()
     finished: Mapped[int | None] = mapped_column(BigInteger)

@@ -72,7 +72,7 @@ def test_reservations_of_a_class_that_lost_its_last_node_are_withdrawn(bench: Be
         bench.run(operations.runs.claim_run(first, node_id="n1", reservation=1))
     bench.node("large-2", class_name=LARGE)
     bench.finish(bench.claim(second))
-    assert bench.claim(first, "large-2").claim == 1
+    assert bench.claim(first, "large-2").attempt_number == 1
 
 
 def test_a_node_that_leaves_a_queue_alone_gives_its_reservations_back(bench: Bench) -> None:

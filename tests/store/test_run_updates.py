@@ -154,9 +154,9 @@ def test_log_lines_are_taken_after_their_claim_too(bench: Bench) -> None:
     """The last lines of a crash come when the run executes elsewhere; a claim that never was says nothing."""
     run_id, claim = executing(bench)
     bench.run(operations.runs.give_up_run(run_id, claim, AttemptOutcome.LOST, ERROR))
-    bench.claim(run_id)
+    newest = bench.claim(run_id).claim
     assert bench.run(operations.updates.append_logs(run_id, claim, [b'{"seq":1}', b'{"seq":2}'])) == 2
-    assert bench.run(operations.updates.append_logs(run_id, claim + 2, [b'{"seq":3}'])) == 0
+    assert bench.run(operations.updates.append_logs(run_id, newest + 1, [b'{"seq":3}'])) == 0
     with pytest.raises(RunNotFoundError):
         bench.run(operations.updates.append_logs("run_unknown", 1, [b'{"seq":3}']))
     assert events(bench, "log") == [(run_id, {"seq": 1}), (run_id, {"seq": 2})]

@@ -120,6 +120,11 @@ def waiting(bench: Bench, index: int = 0) -> StreamAddress:
     return place._replace(claim=None)
 
 
+def claim_of(bench: Bench, place: StreamAddress) -> int:
+    """Return the claim of a stream's run."""
+    return int(bench.field(place.run_id, "claim"))
+
+
 def resumed(bench: Bench, place: StreamAddress) -> list[object]:
     """Return what the wait was told, nothing while it is not done."""
     values = bench.run(read_waits(place.run_id, ["w"])).values
@@ -133,7 +138,7 @@ def test_a_wait_is_done_by_its_item(bench: Bench) -> None:
     once = append_items(place, [b'"a"'], LIMITS)
     bench.run(once)
     assert resumed(bench, place) == []
-    assert bench.run(wait_run(place.run_id, 1, [], ["w"])) == "WAITING"
+    assert bench.run(wait_run(place.run_id, claim_of(bench, place), [], ["w"])) == "WAITING"
     append(bench, place, b'"b"', b'"c"')
     bench.run(once)
     assert resumed(bench, place) == [{"index": 1, "item": "b"}]
@@ -146,7 +151,7 @@ def test_a_wait_for_an_item_that_is_there_is_done_at_once(bench: Bench) -> None:
     append(bench, place, b"[1]", closing=True)
     assert resumed(bench, place) == [{"index": 0, "item": [1]}]
     for index, value in ((0, {"index": 0, "item": [1]}), (1, {"closed": True})):
-        bench.run(wait_run(place.run_id, 1, [OpenedWait(f"w{index}", 1)]))
+        bench.run(wait_run(place.run_id, claim_of(bench, place), [OpenedWait(f"w{index}", 1)]))
         bench.run(ask_item(place, index, Waiter(place.run_id, f"w{index}")))
         (told,) = bench.run(read_waits(place.run_id, [f"w{index}"])).values[f"w{index}"]
         assert json.loads(told) == value
@@ -155,7 +160,7 @@ def test_a_wait_for_an_item_that_is_there_is_done_at_once(bench: Bench) -> None:
 def test_waits_for_items_end_when_the_stream_is_closed(bench: Bench) -> None:
     """All of them: nothing will come."""
     place = waiting(bench)
-    bench.run(wait_run(place.run_id, 1, [OpenedWait("other", 1)]))
+    bench.run(wait_run(place.run_id, claim_of(bench, place), [OpenedWait("other", 1)]))
     bench.run(ask_item(place, 1, Waiter(place.run_id, "other")))
     append(bench, place, closing=True)
     found = bench.run(read_waits(place.run_id, ["w", "other"])).values

@@ -136,10 +136,11 @@ def test_a_wait_that_is_over_leaves_its_token(bench: Bench) -> None:
     token_id = token(bench)
     given_up, retried, finished = (waits_for(bench, token_id) for _ in range(3))
     assert waiters(bench, token_id) == 3
-    bench.run(resume_run(given_up, 1))
-    bench.run(close_waits(given_up, 2, ["w"]))
-    bench.run(operations.runs.retry_run(retried, 1, ERROR, timedelta(0)))
-    bench.run(operations.runs.finish_run(finished, 1, RunStatus.COMPLETED, output=b"1"))
+    claims = {run_id: int(bench.field(run_id, "claim")) for run_id in (given_up, retried, finished)}
+    bench.run(resume_run(given_up, claims[given_up]))
+    bench.run(close_waits(given_up, claims[given_up] + 1, ["w"]))
+    bench.run(operations.runs.retry_run(retried, claims[retried], ERROR, timedelta(0)))
+    bench.run(operations.runs.finish_run(finished, claims[finished], RunStatus.COMPLETED, output=b"1"))
     assert waiters(bench, token_id) == 0
     waits_for(bench, token_id, retried)
     assert complete(bench, token_id)

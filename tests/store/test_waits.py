@@ -187,13 +187,13 @@ def test_a_canceled_waiting_run_is_over_at_once_and_its_code_is_told(bench: Benc
     bench.node()
     for completed in (False, True):
         run_id, other = bench.trigger("q", limit=1), bench.trigger("q", limit=1)
-        parked(bench, run_id, OpenedWait("w", 1))
+        claim = parked(bench, run_id, OpenedWait("w", 1)).claim
         holder = bench.claim(other)
         if completed:
             complete(bench, run_id)  # it waits for its slot now
         bench.run(operations.runs.cancel_run(run_id, RunError("Canceled", "enough")))
         assert bench.status(run_id) is RunStatus.CANCELED
-        assert ("cancel", run_id, 1) in inbox(bench)
+        assert ("cancel", run_id, claim) in inbox(bench)
         bench.finish(holder)
         assert bench.status(run_id) is RunStatus.CANCELED
 
@@ -286,6 +286,7 @@ def test_code_whose_node_was_reaped_does_not_take_the_claim_of_another_node(benc
     assert bench.run(wait_run(run_id, old.claim, [OpenedWait("w", 1)], ["w"], is_durable=durable)) == "WAITING"
     reaped(bench)
     complete(bench, run_id)
+    bench.pass_time(-60)
     new = bench.claim(run_id, "n2")
     assert new.claim == old.claim + 1
     with pytest.raises(StaleClaimError):

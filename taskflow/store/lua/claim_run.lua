@@ -36,7 +36,7 @@ end
 redis.call("HDEL", key, "ticket", "republished", "due", "expires", "parked")
 redis.call("HSET", base .. ":node:" .. node .. ":runs", id, pid)
 redis.call("ZREM", base .. ":tickets:" .. run.ticket, id)
-local claim = tonumber(run.claim or "0") + 1
+local claim = next_claim(run.claim)
 if is_hooks then
   redis.call("HSET", key, "claim", claim, "node", node, "pid", pid, "nonce", nonce, "hooks", "RUNNING")
   return claim_reply(2, id)
