@@ -3,8 +3,7 @@
 import logging
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from types import TracebackType
 from typing import ClassVar, Final, Self
@@ -16,7 +15,6 @@ from taskflow.broker.publishing import KombuPublisher
 from taskflow.broker.queues import shared_queue
 from taskflow.broker.result_backend import RECORDS
 from taskflow.broker.same_server import is_same_server
-from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.machine import MachineSpec, presets_with
 from taskflow.definition.registry import Registry, declared
 from taskflow.definition.task_modules import import_task_modules
@@ -46,6 +44,7 @@ from taskflow.worker.bootsteps import install
 from taskflow.worker.celery_tasks import register_tasks, registered_tasks
 from taskflow.worker.node.version import code_version
 from taskflow.worker.repeating_thread import RepeatingThread
+from taskflow.worker.tickets.adopted_runs import AdoptedRuns
 
 log = logging.getLogger("taskflow.trigger")
 
@@ -217,7 +216,7 @@ class TaskFlow:
             make_async_store=self._async_store,
             registry=self.registry,
             presets=self.presets,
-            adopt=self._adopt,
+            adopt=AdoptedRuns(self.planner, self.store).make,
             canvas=self._canvas,
             services=self._services,
             declare=self._declare,
@@ -226,15 +225,6 @@ class TaskFlow:
 
     def _version(self) -> str | None:
         return code_version(self.settings.version, (task.source_file for task in self.registry))
-
-    def _adopt(self, task_id: str, payload: object, run_id: str, due: datetime | None, canvas: str | None) -> str:
-        new = self.planner.plan(self.registry.get(task_id), payload, TriggerOptions(delay=due), run_id)
-        new = replace(new, canvas=canvas)
-        if new.large:
-            self.large_values.write(new.large)
-        shard = shard_of_queue(new.queue, self.settings.shards)
-        # Without waiting for replicas, because this is the node's hub, and the message's producer does not wait.
-        return self.store.run(operations.making.trigger_run(new, needs_replicas=False), shard=shard)[0]
 
     def _services(self, node_id: str) -> list[RepeatingThread]:
         # A history in a file may be one of several: a run that is missing here may be in another host's.

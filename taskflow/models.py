@@ -49,7 +49,8 @@ _ENDS_OF_AN_ATTEMPT: Final = frozenset(
 
 TRANSITIONS: Final[Mapping[RunStatus, frozenset[RunStatus]]] = {
     RunStatus.PENDING_VERSION: frozenset({RunStatus.QUEUED, RunStatus.DELAYED}) | _ENDS_WITHOUT_AN_ATTEMPT,
-    RunStatus.DELAYED: frozenset({RunStatus.QUEUED}) | _ENDS_WITHOUT_AN_ATTEMPT,
+    # FAILED: a message whose arguments do not fit; its run never starts.
+    RunStatus.DELAYED: frozenset({RunStatus.QUEUED, RunStatus.FAILED}) | _ENDS_WITHOUT_AN_ATTEMPT,
     RunStatus.QUEUED: frozenset({RunStatus.EXECUTING}) | _ENDS_WITHOUT_AN_ATTEMPT,
     RunStatus.EXECUTING: frozenset(
         {RunStatus.QUEUED, RunStatus.REATTEMPTING, RunStatus.WAITING, RunStatus.PENDING_VERSION}

@@ -79,12 +79,20 @@ def ticket_template(celery: Celery, task_id: str) -> str:
     return template
 
 
+def _is_storable(text: str) -> bool:
+    """Whether UTF-8 can hold the text: a lone surrogate can come out of JSON."""
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def ticket_from_headers(headers: Mapping[str, object] | None) -> ReceivedTicket | None:
     """Return the ticket in a message's headers, None for a message that a plain Celery producer sent."""
     mark = (headers or {}).get(TICKET_HEADER)
     if headers is None or not isinstance(mark, Mapping):
         return None
     run_id, reservation = headers.get("id"), cast(Mapping[str, object], mark).get("reservation")
-    if not isinstance(run_id, str) or not isinstance(reservation, int):
+    if not isinstance(run_id, str) or not isinstance(reservation, int) or not _is_storable(run_id):
         return None
     return ReceivedTicket(run_id, reservation)

@@ -24,6 +24,8 @@ from taskflow.store.operations.tickets import Ticket
 _POOL_LIMIT: Final = 10
 _TRIES: Final = 2  # the second try is over a new connection
 _PERSISTENT: Final = 2
+_SHORT_TEXT: Final = 255
+"""Most bytes of a message's property in AMQP. The headers, which hold the id as well, have no such bound."""
 _PAUSE_SECONDS: Final = 0.01
 """Pause before a ticket that RabbitMQ refused is sent again; each further pause is twice as long."""
 
@@ -157,7 +159,7 @@ class KombuPublisher:
             declare=[celery_queue(ticket.queue, is_amqp=self._is_amqp)],  # kombu declares it once per connection
             mandatory=True,
             delivery_mode=_PERSISTENT,
-            correlation_id=ticket.run_id,
+            correlation_id=ticket.run_id if len(ticket.run_id.encode()) <= _SHORT_TEXT else None,
             confirm_timeout=self._timeout,
         )
 

@@ -33,6 +33,9 @@ from taskflow.broker.ticket_qos import TicketQoS, read_message
 FreeSlots = Callable[[str], int]
 """Returns how many messages of a queue may start now. It must be cheap: the loop calls it several times a message."""
 
+OnUnreadable = Callable[[str, bytes, Exception], None]
+"""Gets the queue and the text of an entry that is no message, and what kombu raised. It must not raise."""
+
 logger = logging.getLogger(__name__)
 _SHORT_WAIT_S: Final = 0.1
 
@@ -62,6 +65,21 @@ def set_free_slots(
     return True
 
 
+def set_on_unreadable(channel: object, on_unreadable: OnUnreadable) -> None:
+    """Have a channel of this transport hand over entries of a list that are no messages. Others never have such."""
+    if isinstance(channel, Channel):
+        channel.on_unreadable = on_unreadable
+
+
+def is_connection_error(error: Exception, listed: tuple[type[Exception], ...]) -> bool:
+    """Whether an error is of the connection. kombu lists KeyError among them, which a message can cause as well."""
+    return isinstance(error, listed) and not isinstance(error, KeyError)
+
+
+def _drop(queue: str, text: bytes, error: Exception) -> None:
+    logger.error("broker.unreadable: an entry of %s, %d bytes: %s", queue, len(text), type(error).__name__)
+
+
 class Channel(redis.Channel):
     """Consumes with BLMPOP. It has kombu's options and ``max_batch``, the most messages that one command takes."""
 
@@ -71,6 +89,7 @@ class Channel(redis.Channel):
     free_slots: FreeSlots | None = None
     ahead: Ahead | None = None
     newest_first: Callable[[], bool] = staticmethod(lambda: False)
+    on_unreadable: OnUnreadable = staticmethod(_drop)
     max_batch: int = 100
     if TYPE_CHECKING:  # not in the stubs of kombu
         _brpop_sent_at: float | None
@@ -164,7 +183,13 @@ class Channel(redis.Channel):
         transport: Any = self.connection
         try:
             while taken and self._is_consuming(queue) and self.qos.room(queue) > 0:
-                transport._deliver(read_message(key, taken.popleft()), queue)
+                text = taken.popleft()
+                try:
+                    transport._deliver(read_message(key, text), queue)
+                except Exception as error:
+                    if is_connection_error(error, self.connection_errors):
+                        raise
+                    self.on_unreadable(queue, text if isinstance(text, bytes) else text.encode(), error)
                 if self.ahead is not None:
                     self.ahead.started()
             if taken and self.ahead is not None and self._is_consuming(queue):

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from taskflow.cli import batch, doctor, queues, runs, store, tokens, trigger, worker, workers
+from taskflow.cli import adopt, batch, doctor, queues, runs, store, tokens, trigger, worker, workers
 from taskflow.errors import TaskflowError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.add_typer(queues.app, name="queues")
 app.add_typer(workers.app, name="workers")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(store.app, name="store")
+app.add_typer(adopt.app, name="adopt")
 
 
 def _print_version(is_asked: bool) -> None:

@@ -22,6 +22,7 @@ from taskflow.worker.coroutines.pool import AsyncPool
 from taskflow.worker.node.collector import spare_what_stays
 from taskflow.worker.node.host import this_host
 from taskflow.worker.node.node import Node
+from taskflow.worker.tickets.guard import guard_channel, guard_consumer
 from taskflow.worker.tickets.held_tickets import HeldTickets
 from taskflow.worker.tickets.subtask_queues import consume_subtasks
 from taskflow.worker.tickets.unknown_tasks import give_back_foreign_tickets
@@ -120,12 +121,14 @@ class IntakeStep(bootsteps.StartStopStep):
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
+        guard_consumer(parent)
         parent.held_tickets = HeldTickets(parent, runtime_of(parent.app).settings.ticket_hold)
 
     def start(self, parent: Any) -> None:
         """Have the new channel ask how many slots are free."""
         pool, hub = parent.pool, parent.hub
         give_back_foreign_tickets(parent)
+        guard_channel(parent)
         waiting: WaitingPool | None = getattr(pool, "waiting", None)  # only a prefork pool has one
         if parent.app.conf.task_acks_late:
             parent.held_tickets.connect(waiting)

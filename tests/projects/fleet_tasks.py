@@ -1,6 +1,7 @@
 """The tasks that nodes execute in the tests. They write to a ledger that taskflow does not read."""
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 
 from taskflow import AbortRun, Context, OutOfMemory, Queue, Retry, RetryAfter, task
 
+log = logging.getLogger(__name__)
 FAST = Retry(max_attempts=3, min_delay=0.05, max_delay=0.2, factor=1)
 
 
@@ -46,6 +48,33 @@ def echo(payload: object, ctx: Context) -> object:
 async def async_echo(payload: object) -> object:
     """Return the payload, as a coroutine."""
     return payload
+
+
+@task(id="t-says", retry=FAST)
+def says(payload: int) -> int:
+    """Write a log line."""
+    log.info("said %d", payload)
+    return payload
+
+
+@task(id="t-async-says", retry=FAST)
+async def async_says(payload: int) -> int:
+    """Write a log line, as a coroutine."""
+    log.info("said %d", payload)
+    return payload
+
+
+class Point(BaseModel):
+    """A payload of two fields."""
+
+    x: int
+    y: int = 0
+
+
+@task(id="t-point", retry=FAST)
+def point(payload: Point) -> list[int]:
+    """Return the fields."""
+    return [payload.x, payload.y]
 
 
 @task(id="t-sleep", retry=FAST)

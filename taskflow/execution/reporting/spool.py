@@ -1,14 +1,17 @@
 """Log lines on disk until they are sent, so that a crash loses none.
 
 A process appends to files of its own and holds each by ``flock`` as long as it lives. A file that no process holds is
-an orphan; any node of the host sends it. A line is ``<run id> <claim> <JSON>``. Lines may be sent twice, never lost.
+an orphan; any node of the host sends it. A line is ``[<run id>, <claim>]``, a tab, and a JSON text. Lines may be sent
+twice, never lost. One that cannot be read is left out with a warning, so that it stops no other line.
 """
 
 import contextlib
 import fcntl
 import itertools
+import json
 import logging
 import os
+import re
 import secrets
 import threading
 from collections import deque
@@ -23,6 +26,7 @@ Send = Callable[[str, int, Sequence[bytes]], None]
 """Sends lines (JSON texts) of one run and claim. Raises when they could not be sent."""
 LINES_AT_ONCE: Final = 500
 _SUFFIX: Final = ".lines"
+_OLD_LINE: Final = re.compile(rb"(.+?) (\d+) (\{.*)")
 
 
 class Spool:
@@ -54,7 +58,7 @@ class Spool:
         """Keep a line: one write, complete or not at all when the process is killed."""
         if self._pid != os.getpid():
             self._forget_parent()
-        line = b"%s %d %s\n" % (run_id.encode(), claim, document)
+        line = b"%s\t%s\n" % (json.dumps([run_id, claim]).encode(), document)
         with self._writing:
             try:
                 self._file = self._file or _new_file(self.folder)
@@ -132,6 +136,33 @@ def _send_lines(lines: Sequence[bytes], send: Send) -> None:
 def _by_run(lines: Sequence[bytes]) -> Iterator[tuple[tuple[str, int], list[bytes]]]:
     by_claim: dict[tuple[str, int], list[bytes]] = {}
     for line in lines:
-        run_id, claim, document = line.rstrip(b"\n").split(b" ", 2)
-        by_claim.setdefault((run_id.decode(), int(claim)), []).append(document)
+        try:
+            head, document = _parse(line.rstrip(b"\n"))
+        except ValueError as error:
+            log.warning("spool.unreadable: a log line of %d bytes is left out: %s", len(line), type(error).__name__)
+            continue
+        by_claim.setdefault(head, []).append(document)
     yield from by_claim.items()
+
+
+def _parse(line: bytes) -> tuple[tuple[str, int], bytes]:
+    """Return the run id, the claim and the JSON text of a line.
+
+    Raises:
+        ValueError: The line is damaged.
+    """
+    head, tab, document = line.partition(b"\t")
+    if not (tab and head.startswith(b"[")):
+        return _parse_old(line)
+    run_id, claim = json.loads(head)
+    if not isinstance(run_id, str) or not isinstance(claim, int):
+        raise ValueError(f"{type(run_id).__name__} and {type(claim).__name__}")
+    return (run_id, claim), document
+
+
+def _parse_old(line: bytes) -> tuple[tuple[str, int], bytes]:
+    """Parse a line of a version before 1.0, which wrote ``<run id> <claim> <JSON>``."""
+    old = _OLD_LINE.fullmatch(line)
+    if old is None:
+        raise ValueError("neither of the two forms")
+    return (old[1].decode(), int(old[2])), old[3]

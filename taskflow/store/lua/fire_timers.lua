@@ -35,7 +35,7 @@ local function fire_rate(rest)
 end
 
 local function fire_wait(rest)
-  local id, wait = rest:match("^(.-)\n(.*)$")
+  local id, wait = rest:match("^(.*)\n(.-)$")
   deliver(id, wait, "0", "null")
 end
 

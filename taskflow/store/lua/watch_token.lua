@@ -7,7 +7,7 @@ local token = fields(token_key(id), "status", "timeout")
 if not token.status then
   return { 0, "MISSING", outbox }
 end
-local run, wait, index = waiter:match("^(.-)\n(.-)\n(.*)$")
+local run, wait, index = waiter:match("^(.*)\n(.-)\n(.*)$")
 local is_here = redis.call("EXISTS", run_key(run)) == 1
 local value = ""
 if is_here and redis.call("HEXISTS", waits_key(run), wait .. ":left") == 0 then

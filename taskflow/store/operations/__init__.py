@@ -1,6 +1,7 @@
 """The store's operations, one module a subject: each describes one script call and how its reply is read."""
 
 from taskflow.store.operations import (
+    adoption,
     batches,
     canvas,
     journal,
@@ -14,4 +15,17 @@ from taskflow.store.operations import (
     waits,
 )
 
-__all__ = ["batches", "canvas", "journal", "making", "nodes", "queues", "runs", "streams", "tokens", "updates", "waits"]
+__all__ = [
+    "adoption",
+    "batches",
+    "canvas",
+    "journal",
+    "making",
+    "nodes",
+    "queues",
+    "runs",
+    "streams",
+    "tokens",
+    "updates",
+    "waits",
+]

@@ -112,5 +112,5 @@ def read_waiters(run_id: str) -> Operation[tuple[bytes, list[Waiter]]]:
 
 
 def _waiter(text: str) -> Waiter:
-    run_id, wait, index = text.split("\n")
+    run_id, wait, index = text.rsplit("\n", 2)  # an adopted run's id may hold line breaks
     return Waiter(run_id, wait, int(index))

@@ -4,11 +4,12 @@ Not through the store, because the node must receive it at once, and also while 
 """
 
 import os
+import select
 from dataclasses import dataclass
 from typing import Final
 
-_LINE_BYTES: Final = 512
-"""Lines up to PIPE_BUF (at least 512 bytes, POSIX) are written whole, however many children write."""
+_LINE_BYTES: Final = select.PIPE_BUF
+"""Lines up to this length are written whole, however many children write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class ParkingLine:
 
     def send(self, run_id: str, *, is_waiting: bool) -> None:
         """Notify the node that this child only waits, or executes again. In a child."""
-        line = f"{'+' if is_waiting else '-'} {os.getpid()} {run_id}\n".encode()
+        line = f"{'+' if is_waiting else '-'} {os.getpid()} {run_id.encode().hex()}\n".encode()
         if len(line) <= _LINE_BYTES:
             os.write(self._write_end, line)
 
@@ -52,4 +53,4 @@ class ParkingLine:
 
 def _parse(line: str) -> Parked:
     sign, pid, run_id = line.split(" ", 2)
-    return Parked(int(pid), run_id, sign == "+")
+    return Parked(int(pid), bytes.fromhex(run_id).decode(), sign == "+")

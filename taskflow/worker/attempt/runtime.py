@@ -4,13 +4,14 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Protocol, cast
 
 from taskflow.broker.canvas import Canvas
+from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.machine import MachineSpec
 from taskflow.definition.registry import Registry
 from taskflow.execution.reporting.reports import Reports
+from taskflow.models import RunError, RunStatus
 from taskflow.objects.large_values import LargeValues
 from taskflow.settings import Settings
 from taskflow.store.async_store import AsyncStore
@@ -24,10 +25,28 @@ from taskflow.worker.repeating_thread import RepeatingThread
 ATTRIBUTE = "taskflow_runtime"
 
 
-class Adopt(Protocol):
-    """Makes a run of a message that a plain Celery producer sent, under Celery's id."""
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """The run to make of a message that a plain Celery producer sent, under Celery's id.
 
-    def __call__(self, task_id: str, payload: object, run_id: str, due: datetime | None, canvas: str | None) -> str: ...
+    Attributes:
+        options: Its options, with ``delay`` as an instant.
+        canvas: The message's callbacks, errbacks, chain and chord as JSON.
+        end: How the run ends without being executed. Its payload is then kept as it is, unchecked.
+    """
+
+    task_id: str
+    run_id: str
+    payload: object
+    options: TriggerOptions
+    canvas: str | None = None
+    end: tuple[RunStatus, RunError] | None = None
+
+
+class Adopt(Protocol):
+    """Makes the run of an adoption. Raises PayloadError."""
+
+    def __call__(self, adoption: Adoption) -> None: ...
 
 
 @dataclass(slots=True)

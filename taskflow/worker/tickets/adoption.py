@@ -1,88 +1,108 @@
 """Plain Celery messages become runs, with the same id and payload. From then on taskflow's rules hold."""
 
 import logging
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from celery.worker.state import revoked
+from celery.worker.state import revoked, revoked_stamps
 
 from taskflow.broker.canvas import UNAVAILABLE
+from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.celery_records import REVOKED
-from taskflow.errors import PayloadError, StoreScriptError
+from taskflow.errors import PayloadError
 from taskflow.models import RunError, RunStatus
-from taskflow.worker.attempt.runtime import Runtime
+from taskflow.worker.attempt.runtime import Adoption, Runtime
+from taskflow.worker.tickets.arguments import as_given, payload_of
+from taskflow.worker.tickets.plain_message import PlainMessage, read_plain
 
 log = logging.getLogger("taskflow.node")
+_SECONDS_OF_A_LEVEL: Final = 3600.0
+"""Seconds by which a level of a message's priority comes before the next, so that levels rarely mix."""
+EXPIRED: Final = RunError("Expired", "The message came after the instant at which it expires.")
+_End = tuple[RunStatus, RunError] | None
 
 
 def adopt(runtime: Runtime, definition: TaskDefinition, consumer: Any, message: Any) -> None:
     """Make a run of a message and acknowledge it. Called on the hub's thread.
 
-    A payload that does not fit is refused with a log line and a ``task-failed`` event. A message that the store could
-    not take goes back to the broker.
+    A message that has expired, was revoked, or whose arguments do not fit becomes a run that has ended. One that the
+    store could not take goes back to the broker.
+
+    Raises:
+        UnreadableMessageError: The message is not one of Celery's.
     """
-    args, kwargs, embed = message.payload
-    headers = message.headers
-    if headers["id"] in revoked:
-        log.info("message.revoked: %s", headers["id"])
-        _refuse(runtime, consumer, message, RunStatus.CANCELED, REVOKED)
-        return
+    plain = read_plain(message)
+    canvas = runtime.canvas.kept(plain.headers, plain.embed)
+    end, payload = _end(plain), None
     try:
-        _trigger(runtime, definition, headers, [*args, *kwargs.values()], runtime.canvas.kept(headers, embed or {}))
-    except (PayloadError, StoreScriptError) as error:
-        log.error("message.refused: %s", error)
-        _refuse(runtime, consumer, message, RunStatus.FAILED, RunError(type(error).__name__, str(error)))
+        try:
+            payload = as_given(plain.args, plain.kwargs) if end else payload_of(definition, plain.args, plain.kwargs)
+            options = _options(plain, is_higher_first=bool(runtime.canvas.app.conf.task_acks_late), is_ended=bool(end))
+            runtime.adopt(Adoption(definition.id, plain.id, payload, options, canvas, end))
+        except PayloadError as error:
+            log.error("message.misfit: %r: %s", plain.id, error)
+            end = (RunStatus.FAILED, RunError("PayloadError", str(error)))
+            payload = as_given(plain.args, plain.kwargs)
+            runtime.adopt(Adoption(definition.id, plain.id, payload, TriggerOptions(), canvas, end))
     except UNAVAILABLE as error:
         log.warning("message.returned: %s", error)
         message.requeue()
-    else:
-        message.ack_log_error(log, consumer.connection_errors)
-
-
-def _trigger(
-    runtime: Runtime,
-    definition: TaskDefinition,
-    headers: Mapping[str, Any],
-    values: Sequence[object],
-    canvas: str | None,
-) -> None:
-    if len(values) > 1:
-        raise PayloadError(
-            definition.id,
-            f"a task takes one payload, and the message has {len(values)} arguments. In a chain or chord the payload "
-            "is the result before: give the signature no arguments of its own, or make it immutable with .si(payload).",
-        )
-    eta = headers.get("eta")
-    due = datetime.fromisoformat(eta) if isinstance(eta, str) else None
-    if due is not None and due.tzinfo is None:
-        due = due.replace(tzinfo=UTC)
-    run_id = runtime.adopt(definition.id, values[0] if values else None, headers["id"], due, canvas)
-    log.info("message.adopted: %s as a run of %s", run_id, definition.id)
-
-
-def _refuse(runtime: Runtime, consumer: Any, message: Any, status: RunStatus, error: RunError) -> None:
-    """End what waits for the message's result, or was to follow it, and reject the message."""
-    embed: dict[str, Any] = message.payload[2] or {}
-    try:
-        runtime.canvas.refuse(message.headers, embed, status, error)
-    except UNAVAILABLE as failed:
-        log.warning("message.returned: %s", failed)
-        message.requeue()
         return
-    except Exception:  # for example a malformed errback: a second try would not help
-        log.exception("canvas.broken: message %s", message.headers["id"])
-    _send_refused_events(consumer, message, status, error)
-    message.reject_log_error(log, consumer.connection_errors)
+    log.info("message.adopted: %r as a run of %s%s", plain.id, definition.id, f", {end[0]}" if end else "")
+    if end:
+        _send_end(consumer, definition, plain, *end)
+    message.ack_log_error(log, consumer.connection_errors)
 
 
-def _send_refused_events(consumer: Any, message: Any, status: RunStatus, error: RunError) -> None:
+def _end(plain: PlainMessage) -> _End:
+    """Return how the run ends without being executed, None when it may execute."""
+    if plain.id in revoked or _has_revoked_stamp(plain):
+        return RunStatus.CANCELED, REVOKED
+    begin = max(datetime.now(UTC), plain.eta or datetime.min.replace(tzinfo=UTC))
+    return (RunStatus.EXPIRED, EXPIRED) if plain.expires is not None and plain.expires <= begin else None
+
+
+def _has_revoked_stamp(plain: PlainMessage) -> bool:
+    """Whether ``revoke_by_stamped_headers`` has named a stamp of the message."""
+    if not revoked_stamps:
+        return False
+    stamps = plain.headers.get("stamps")
+    if not isinstance(stamps, dict):
+        return False
+    return any(
+        not _texts(revoked_stamps.get(name)).isdisjoint(_texts(value))
+        for name, value in stamps.items()  # pyright: ignore[reportUnknownVariableType]
+    )
+
+
+def _texts(given: object) -> set[str]:
+    values = given if isinstance(given, list | tuple | set) else () if given is None else (given,)
+    return {str(value) for value in values}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def _options(plain: PlainMessage, *, is_higher_first: bool, is_ended: bool) -> TriggerOptions:
+    if is_ended:
+        return TriggerOptions()
+    begin = max(datetime.now(UTC), plain.eta) if plain.eta else datetime.now(UTC)
+    return TriggerOptions(
+        delay=plain.eta,
+        ttl=plain.expires - begin if plain.expires else None,
+        # On Redis kombu takes 0 first, on RabbitMQ the highest number.
+        priority=plain.priority * (_SECONDS_OF_A_LEVEL if is_higher_first else -_SECONDS_OF_A_LEVEL),
+        max_duration=plain.time_limit,
+    )
+
+
+def _send_end(
+    consumer: Any, definition: TaskDefinition, plain: PlainMessage, status: RunStatus, error: RunError
+) -> None:
     events = consumer.event_dispatcher
     if events and events.enabled:
-        fields = {"uuid": message.headers["id"], "name": message.headers["task"]}
+        fields = {"uuid": plain.id, "name": definition.id}
         events.send("task-received", **fields)
-        if status is RunStatus.CANCELED:
-            events.send("task-revoked", terminated=False, signum=None, expired=False, **fields)
-        else:
+        if status is RunStatus.FAILED:
             events.send("task-failed", exception=f"{error.type}: {error.message}", traceback="", **fields)
+        else:
+            is_expired = status is RunStatus.EXPIRED
+            events.send("task-revoked", terminated=False, signum=None, expired=is_expired, **fields)

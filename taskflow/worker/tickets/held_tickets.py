@@ -130,7 +130,8 @@ class HeldTickets:
         with suppress(
             *self._consumer.connection_errors
         ):  # the connection is gone: the ticket comes again and is dropped
-            message.ack()
+            if not message.acknowledged:
+                message.ack()
 
     def _return_refused(self) -> None:
         refused, self._refused = self._refused, []

@@ -7,7 +7,7 @@ from typing import Any
 from celery.worker.state import revoked
 from celery.worker.strategy import default
 
-from taskflow.broker.messages import ticket_from_headers
+from taskflow.broker.messages import ReceivedTicket, ticket_from_headers
 from taskflow.worker.attempt.runtime import runtime_of
 from taskflow.worker.children.run_task import RunTask
 from taskflow.worker.coroutines.pool import AsyncPool
@@ -17,6 +17,7 @@ from taskflow.worker.tickets.adoption import adopt
 
 log = logging.getLogger("taskflow.node")
 Handler = Callable[..., Any]
+Done = Callable[[], object] | None
 
 
 def ticket_strategy(task: RunTask, app: Any, consumer: Any, **options: Any) -> Handler:
@@ -32,6 +33,16 @@ def ticket_strategy(task: RunTask, app: Any, consumer: Any, **options: Any) -> H
         if task.acks_late and consumer.held_tickets.refuse(message):
             return None
         on_done = consumer.held_tickets.hold(message) if task.acks_late else None
+        try:
+            return start(message, body, ticket, on_done, ack, reject, callbacks)
+        except Exception:
+            if on_done is not None:  # the message is refused, and its place in the window is free again
+                on_done()
+            raise
+
+    def start(
+        message: Any, body: Any, ticket: ReceivedTicket, on_done: Done, ack: Any, reject: Any, callbacks: Any
+    ) -> Any:
         if not isinstance(pool, AsyncPool):
             return through_celery(message, body, _ignoring_arguments(on_done) or ack, reject, callbacks)
         if on_done is None:
@@ -53,6 +64,6 @@ def ticket_strategy(task: RunTask, app: Any, consumer: Any, **options: Any) -> H
     return handle
 
 
-def _ignoring_arguments(call: Callable[[], object] | None) -> Callable[..., object] | None:
+def _ignoring_arguments(call: Done) -> Callable[..., object] | None:
     """Return a function that Celery may call with its logger and connection errors."""
     return None if call is None else lambda *_: call()

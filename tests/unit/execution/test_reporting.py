@@ -304,3 +304,26 @@ def test_changes_are_sent_in_the_background(tmp_path: Path) -> None:
         wait_until(lambda: sink.lines, "the line to be sent")
         metadata.set("a", 2)
         wait_until(lambda: sink.metadata["run_me"]["a"] == 2, "the change to be sent")
+
+
+def test_a_line_of_any_run_is_kept_and_a_damaged_one_stops_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Ids of adopted runs are any text. Files of older versions are read as well."""
+    spool, sent = Spool(tmp_path), list[tuple[str, int, bytes]]()
+    ids = ["import orders", "two\nlines", "\ttab", 'say "hi"', "[1]"]
+    for run_id in ids:
+        spool.write(run_id, 7, b'{"text":"a"}')
+    (tmp_path / "0-old.lines").write_bytes(
+        b'run_1 2 {"text": "b"}\nimport orders 3 {"c": 1}\nnonsense\n[5\t{}\n["a", "b"]\t{}\n\xff 1 {}\n[]\t{}\n'
+    )
+
+    def send(run_id: str, claim: int, lines: Sequence[bytes]) -> None:
+        sent.extend((run_id, claim, line) for line in lines)
+
+    spool.send(send)
+    assert sent == [(run_id, 7, b'{"text":"a"}') for run_id in ids]
+    assert send_orphans(tmp_path, send) == 1
+    assert sent[len(ids) :] == [("run_1", 2, b'{"text": "b"}'), ("import orders", 3, b'{"c": 1}')]
+    assert sum("spool.unreadable" in record.message for record in caplog.records) == 5
+    assert list(tmp_path.iterdir()) == []

@@ -31,3 +31,11 @@ def test_a_node_reads_whole_lines_of_its_children() -> None:
     line.send("run_1", is_waiting=False)
     assert line.read() == [Parked(os.getpid(), "run_1", True), Parked(os.getpid(), "run_1", False)]
     assert line.read() == []
+
+
+def test_a_line_of_a_child_may_name_a_run_with_any_id() -> None:
+    """The id of an adopted run is Celery's, and may hold line breaks and be long."""
+    line = ParkingLine()
+    for run_id in ("two\nlines and spaces", "ü" * 400):
+        line.send(run_id, is_waiting=True)
+        assert line.read() == [Parked(os.getpid(), run_id, True)]

@@ -26,6 +26,11 @@ local function cut_template(template)
   return pieces
 end
 
+-- Returns a text as it stands between the quotes of a JSON string. An adopted run's id may be any text.
+local function json_part(text)
+  return text:find('[%c"\\]') and cjson.encode(text):sub(2, -2) or text
+end
+
 local function fill_template(template, values)
   local filled = {}
   for index, piece in ipairs(cut_template(template)) do
@@ -46,10 +51,10 @@ local function push(id, run, reservation, queue, is_front)
     return
   end
   local message = fill_template(template, {
-    RUN = id,
+    RUN = json_part(id),
     RESERVATION = reservation,
-    QUEUE = queue,
-    TAG = id .. ":" .. reservation .. ":" .. now_us_text,
+    QUEUE = json_part(queue),
+    TAG = json_part(id) .. ":" .. reservation .. ":" .. now_us_text,
     ARGS = cjson.encode(args),
   })
   redis.call(is_front and "RPUSH" or "LPUSH", delivery:sub(2) .. queue, message)

@@ -13,13 +13,13 @@ local function end_json(id)
   if output:sub(1, 1) == "@" then -- the address of a large value, which is not JSON
     output, address = "null", ',"at":' .. cjson.encode(output)
   end
-  return '{"run":"' .. id .. '","status":"' .. (run.status or "MISSING") .. '","output":' .. output
+  return '{"run":' .. cjson.encode(id) .. ',"status":"' .. (run.status or "MISSING") .. '","output":' .. output
     .. ',"error":' .. (run.error or "null") .. address .. "}"
 end
 
 -- Returns true when the waiter is a run of this shard; an effect notifies one of another shard.
 local function notify_waiter(source, waiter, value)
-  local id, wait, index = waiter:match("^(.-)\n(.-)\n(.*)$")
+  local id, wait, index = waiter:match("^(.*)\n(.-)\n(.*)$") -- the id may hold line breaks
   if redis.call("EXISTS", run_key(id)) == 1 then
     deliver(id, wait, index, value)
     return true

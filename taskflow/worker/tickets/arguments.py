@@ -1,0 +1,84 @@
+"""The payload that the arguments of a plain Celery message make: tasks here take one, functions in Celery take many."""
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, cast
+
+from taskflow.definition.documents.payload import PayloadType
+from taskflow.definition.task_definition import TaskDefinition
+from taskflow.errors import PayloadError
+
+
+def payload_of(definition: TaskDefinition, args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
+    """Return the payload: the one argument, else the payload's fields filled by order and by name.
+
+    Raises:
+        PayloadError: The arguments do not fit.
+    """
+    count = len(args) + len(kwargs)
+    if definition.payload is None:
+        if count == 0 or (count == 1 and [*args, *kwargs.values()] == [None]):
+            return None
+        raise PayloadError(definition.id, f"the task takes none, and the message has {_arguments(count)}.")
+    refused: PayloadError | None = None
+    for candidate in _candidates(definition, definition.payload, args, kwargs):
+        try:
+            definition.payload.dump(candidate)
+        except PayloadError as error:
+            refused = refused or error
+        else:
+            return candidate
+    raise refused or PayloadError(
+        definition.id,
+        f"a task takes one payload, and the message has {_arguments(count)} that do not fill its fields. In a chain or "
+        "chord the payload is the result before: give the signature no arguments of its own, or make it immutable with "
+        ".si(payload).",
+    )
+
+
+def as_given(args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
+    """Return arguments that fit no payload as a run shows them."""
+    if len(args) == 1 and not kwargs:
+        return args[0]
+    return kwargs if not args else {"args": args, "kwargs": kwargs}
+
+
+def _candidates(
+    definition: TaskDefinition, payload: PayloadType, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Iterator[object]:
+    if len(args) == 1 and not kwargs:
+        yield args[0]
+    if not args and not kwargs:
+        yield None
+    if len(kwargs) == 1 and not args and _parameter(definition) in kwargs:
+        yield kwargs[_parameter(definition)]
+    fields, is_list = _shape(payload)
+    filled = dict(zip(fields, args, strict=False)) | dict(kwargs)
+    if fields and len(filled) == len(args) + len(kwargs):
+        yield filled
+    if kwargs and not args and not fields:
+        yield dict(kwargs)
+    if is_list and len(args) > 1 and not kwargs:
+        yield list(args)
+    if len(kwargs) == 1 and not args:
+        yield next(iter(kwargs.values()))
+
+
+def _parameter(definition: TaskDefinition) -> str:
+    """Return the name of the parameter that takes the payload."""
+    return next(iter(inspect.signature(definition.function).parameters))
+
+
+@cache
+def _shape(payload: PayloadType) -> tuple[tuple[str, ...], bool]:
+    """Return the names of a payload's fields in order, and whether it is a list."""
+    schema: Mapping[str, Any] = payload.json_schema()
+    reference = schema.get("$ref")
+    if isinstance(reference, str):
+        schema = cast("Mapping[str, Any]", schema.get("$defs", {})).get(reference.rpartition("/")[2], {})
+    return tuple(schema.get("properties", ())), schema.get("type") == "array"
+
+
+def _arguments(count: int) -> str:
+    return "1 argument" if count == 1 else f"{count} arguments"
