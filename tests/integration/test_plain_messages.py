@@ -6,11 +6,12 @@ import sys
 import uuid
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from celery import states
 from kombu import Exchange, Producer
+from redis import Redis
 
 from taskflow import RunStatus, runs
 from taskflow.errors import PayloadError
@@ -117,7 +118,7 @@ def bad_messages(fleet: Fleet, name: str) -> list[str]:
         "list": (whole, {"task": ["a"]}, {}),
         "limit": (whole, {"timelimit": "long"}, {}),
     }  # fmt: skip
-    ids = []
+    ids: list[str] = []
     for kind, (body, more, options) in cases.items():
         ids.append(f"bad {kind} {uuid.uuid4()}")
         publish(fleet, body, queue, headers=headers(ids[-1], **more), **options)
@@ -139,9 +140,7 @@ def bad_messages(fleet: Fleet, name: str) -> list[str]:
 
 def fleet_client(fleet: Fleet) -> Any:
     """Return a client of the broker, a Redis."""
-    from redis import Redis
-
-    return Redis.from_url(fleet.flow.celery.conf.broker_write_url)
+    return cast("Any", Redis).from_url(fleet.flow.celery.conf.broker_write_url)
 
 
 @pytest.mark.timeout(60)

@@ -2,7 +2,7 @@
 
 import logging
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from celery.worker.state import revoked, revoked_stamps
 
@@ -67,18 +67,17 @@ def _has_revoked_stamp(plain: PlainMessage) -> bool:
     """Whether ``revoke_by_stamped_headers`` has named a stamp of the message."""
     if not revoked_stamps:
         return False
-    stamps = plain.headers.get("stamps")
+    stamps: object = plain.headers.get("stamps")
     if not isinstance(stamps, dict):
         return False
-    return any(
-        not _texts(revoked_stamps.get(name)).isdisjoint(_texts(value))
-        for name, value in stamps.items()  # pyright: ignore[reportUnknownVariableType]
-    )
+    given = cast("dict[str, object]", stamps)
+    return any(not _texts(revoked_stamps.get(name)).isdisjoint(_texts(value)) for name, value in given.items())
 
 
 def _texts(given: object) -> set[str]:
-    values = given if isinstance(given, list | tuple | set) else () if given is None else (given,)
-    return {str(value) for value in values}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(given, list | tuple | set):
+        return {str(value) for value in cast("list[object]", given)}
+    return set() if given is None else {str(given)}
 
 
 def _options(plain: PlainMessage, *, is_higher_first: bool, is_ended: bool) -> TriggerOptions:

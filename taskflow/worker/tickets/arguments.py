@@ -73,11 +73,12 @@ def _parameter(definition: TaskDefinition) -> str:
 @cache
 def _shape(payload: PayloadType) -> tuple[tuple[str, ...], bool]:
     """Return the names of a payload's fields in order, and whether it is a list."""
-    schema: Mapping[str, Any] = payload.json_schema()
+    schema = cast("Mapping[str, Any]", payload.json_schema())
     reference = schema.get("$ref")
     if isinstance(reference, str):
-        schema = cast("Mapping[str, Any]", schema.get("$defs", {})).get(reference.rpartition("/")[2], {})
-    return tuple(schema.get("properties", ())), schema.get("type") == "array"
+        schema = cast("Mapping[str, Any]", schema["$defs"][reference.rpartition("/")[2]])
+    fields = cast("Mapping[str, object]", schema.get("properties", {}))
+    return tuple(fields), bool(schema.get("type") == "array")
 
 
 def _arguments(count: int) -> str:

@@ -43,11 +43,14 @@ def guard_consumer(consumer: Any) -> None:
     def on_invalid(_: Any, message: Any, error: Exception) -> None:
         refuse(consumer, message, _reason(error))
 
+    def on_decode_error(message: Any, error: Exception) -> None:
+        refuse(consumer, message, _reason(error))
+
     consumer.create_task_handler = create_task_handler
     consumer.on_unknown_message = on_unknown_message
     consumer.on_unknown_task = on_unknown_task
     consumer.on_invalid_task = on_invalid
-    consumer.on_decode_error = lambda message, error: refuse(consumer, message, _reason(error))
+    consumer.on_decode_error = on_decode_error
 
 
 def guard_channel(consumer: Any) -> None:

@@ -99,7 +99,7 @@ def _part(name: str, given: object, kind: type, default: Any) -> Any:
     if given is None:
         return default
     if isinstance(given, kind) or (kind is list and isinstance(given, tuple)):
-        return given
+        return cast("Any", given)
     raise UnreadableMessageError(f"its {name} is {_kind(given)} instead of {_NAMES[kind]}")
 
 
@@ -117,8 +117,10 @@ def _canvas(embed: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _signature(name: str, given: object) -> None:
-    if not isinstance(given, dict) or not isinstance(cast("dict[str, object]", given).get("task"), str):
-        raise UnreadableMessageError(f"its {name} is or holds {_kind(given)} instead of a signature with a task")
+    kind = _kind(given)
+    task: object = cast("dict[str, object]", given).get("task") if isinstance(given, dict) else None
+    if not isinstance(task, str):
+        raise UnreadableMessageError(f"its {name} is or holds {kind} instead of a signature with a task")
 
 
 def _instant(name: str, given: object) -> datetime | None:
@@ -135,7 +137,8 @@ def _instant(name: str, given: object) -> datetime | None:
 
 def _priority(message: Any) -> int:
     properties: Mapping[str, Any] = message.properties or {}
-    for given in (properties.get("priority"), (message.delivery_info or {}).get("priority")):
+    delivery: Mapping[str, Any] = message.delivery_info or {}
+    for given in (properties.get("priority"), delivery.get("priority")):
         if isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= 255:
             return given
     return 0

@@ -2,7 +2,7 @@
 
 import logging
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from taskflow.broker.canvas import UNAVAILABLE
 from taskflow.errors import StoreScriptError, TaskflowError
@@ -10,6 +10,7 @@ from taskflow.models import RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.operations.adoption import RefusedMessage
 from taskflow.worker.attempt.runtime import Runtime, runtime_of
+from taskflow.worker.tickets.held_tickets import queue_of
 from taskflow.worker.tickets.plain_message import UnreadableMessageError, checked_id
 
 log = logging.getLogger("taskflow.node")
@@ -20,9 +21,10 @@ _NAME_CHARACTERS: Final = 200
 def refuse(consumer: Any, message: Any, reason: str) -> None:
     """Refuse a message and take it off the broker. It raises nothing. Called on the hub's thread."""
     runtime = runtime_of(consumer.app)
-    headers: dict[str, Any] = message.headers if isinstance(message.headers, dict) else {}
+    given: object = message.headers
+    headers = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
     body = message.body if isinstance(message.body, str | bytes) else repr(message.body)
-    queue = str((message.delivery_info or {}).get("routing_key") or "")
+    queue = queue_of(message) if message.delivery_info else ""
     run_id, task = (_shown(headers.get(name)) for name in ("id", "task"))
     keep(runtime, RefusedMessage(run_id, task, queue, reason, len(body), _text(headers, body)))
     _end_waiting(runtime, consumer, headers, reason)
