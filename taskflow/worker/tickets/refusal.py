@@ -1,4 +1,4 @@
-"""What becomes of a message that cannot be read: one line, a copy in the store, and an end for what waits for it."""
+"""The refusal of a message that cannot be read: one line, a copy in the store, and an end for what waits for it."""
 
 import logging
 from contextlib import suppress
