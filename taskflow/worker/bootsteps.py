@@ -72,6 +72,8 @@ class NodeStep(bootsteps.StartStopStep):
             self._children = executor = self._watch_children(parent.pool, queues)
         self._node = Node(self._runtime, queues, int(parent.pool.num_processes), executor)
         self._node.start()
+        if isinstance(parent.pool, AsyncPool):
+            parent.pool.runs.stuck.give_lease_back = self._node.leave
         signals.worker_shutting_down.connect(self._drain, weak=False)
         signals.worker_shutdown.connect(self._leave, weak=False)
 

@@ -17,9 +17,7 @@ from tests.support.processes import kill_group, signal_group, spawn, stop_group,
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-TASKS = (
-    "tests.projects.fleet_tasks,tests.projects.waiting_tasks,tests.projects.scenario_tasks,tests.projects.durable_tasks"
-)
+TASKS = ",".join(f"tests.projects.{kind}_tasks" for kind in ("fleet", "waiting", "scenario", "durable", "unusual"))
 ASYNC_POOL = "taskflow.worker.coroutines.pool:AsyncPool"
 
 

@@ -1,7 +1,7 @@
 """The attempt that the calling code belongs to."""
 
 import threading
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from typing import Final
 
 from taskflow.errors import OutsideRunError
@@ -16,6 +16,11 @@ class _Process:
     """The attempt that a whole process executes. Threads that the task starts belong to it, too."""
 
     live: LiveRun | None = None
+
+
+def live_run_in(context: Context | None) -> LiveRun | None:
+    """Return the attempt that a context belongs to, by default the current context. For coroutines of a node."""
+    return _live.get() if context is None else context.get(_live)
 
 
 def current_live_run() -> LiveRun | None:

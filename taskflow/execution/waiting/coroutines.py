@@ -232,15 +232,19 @@ def _own_task(steps: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None
     return asyncio.create_task(steps, name=f"{_OWN_TASKS}{name}", context=contextvars.Context())
 
 
-def track_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Register the tasks that the code of runs makes in a loop with the waits of each run."""
+def track_tasks(loop: asyncio.AbstractEventLoop, task_type: type["asyncio.Task[Any]"] = asyncio.Task) -> None:
+    """Register the tasks that the code of runs makes in a loop with the waits of each run.
+
+    Args:
+        task_type: The class of all tasks of the loop.
+    """
 
     def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> "asyncio.Task[Any]":
         waits = current_waits(options.get("context"))
         if not isinstance(waits, CoroutineWaits):
-            return asyncio.Task(coroutine, loop=loop, **options)
+            return task_type(coroutine, loop=loop, **options)
         options["context"] = waits.context(options.get("context"))
-        task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
+        task: asyncio.Task[Any] = task_type(coroutine, loop=loop, **options)
         waits.track(task)
         return task
 

@@ -104,7 +104,7 @@ class AsyncAttempts:
         attempt = await self._prepare(run, live)
         with entered_run(live):
             execution = attempt.aexecute(partial(self._settle, run, live))
-            run.begin(asyncio.get_running_loop().create_task(execution, name=run.run_id), attempt.signal)
+            run.begin(asyncio.get_running_loop().create_task(execution, name=run.run_id), attempt)
         self._running.add(run, canceled)
         try:
             outcome = await run.task

@@ -56,7 +56,8 @@ class LoopWatch(RepeatingThread):
         self._runs.loop.call_soon_threadsafe(answered.set)
         if not answered.wait(BLOCKED_SECONDS):
             stack = self._stack()
-            answered.wait()
+            while not answered.wait(BLOCKED_SECONDS):
+                self._runs.exit_if_deaf()
             log.warning("loop.blocked: for %.1f s by\n%s", time.monotonic() - asked, stack)
         return BLOCKED_SECONDS
 

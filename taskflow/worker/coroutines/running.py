@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
-import os
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
 
 from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT, Signal
+from taskflow.execution.attempt import AttemptRunner
+from taskflow.execution.in_loop import Escape
 from taskflow.execution.outcome import Outcome
 from taskflow.execution.waiting.coroutines import CoroutineWaits
 from taskflow.execution.waiting.durable_coroutines import DurableCoroutineWaits
@@ -17,19 +19,18 @@ from taskflow.worker.coroutines.run_slots import RunSlots
 from taskflow.worker.coroutines.taken_ticket import TakenTicket
 
 log = logging.getLogger("taskflow.node")
-STUCK_EXIT: Final = 70
-"""Exit code of a node left by a coroutine that would not stop (EX_SOFTWARE of sysexits.h)."""
 
 
 @dataclass(slots=True, eq=False)
 class RunningCoroutine:
-    """A run that was claimed here. It has ``task`` and ``signal`` from ``begin`` on."""
+    """A run that was claimed here. It has ``task``, ``signal`` and ``escape`` from ``begin`` on."""
 
     ticket: TakenTicket
     claimed: ClaimedRun
     shard: int
     task: "asyncio.Task[Outcome]" = field(init=False)
     signal: Signal = field(init=False)
+    escape: Escape = field(init=False)
     waits: CoroutineWaits | None = None
     timer: asyncio.TimerHandle | None = None
     since: float = 0.0
@@ -47,9 +48,9 @@ class RunningCoroutine:
         """The claim under which the run executes now."""
         return self.claimed.claim
 
-    def begin(self, task: "asyncio.Task[Outcome]", signal: Signal) -> None:
+    def begin(self, task: "asyncio.Task[Outcome]", attempt: AttemptRunner) -> None:
         """Begin to execute its code. Time that it has computed before it was unloaded counts as well."""
-        self.task, self.signal = task, signal
+        self.task, self.signal, self.escape = task, attempt.signal, attempt.escape
         self.computed = self.claimed.computed.total_seconds()
 
     def disarm(self) -> None:
@@ -64,11 +65,17 @@ EarlyCancels = list[int]
 
 
 class RunningCoroutines:
-    """The runs that execute in one loop. On the loop's thread, except ``cancel``."""
+    """The runs that execute in one loop. On the loop's thread, except ``cancel``.
+
+    Attributes:
+        on_stuck: Called with a run whose coroutine has not stopped within its grace.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, run_slots: RunSlots, cancel_grace: timedelta) -> None:
         self._loop = loop
         self._run_slots = run_slots
+        self.on_stuck: Callable[[RunningCoroutine], None] = lambda _: None
+        self._asked_at: float | None = None
         self._grace = cancel_grace.total_seconds()
         self._runs: dict[str, RunningCoroutine] = {}
         self._claiming: dict[str, list[EarlyCancels]] = {}  # a ticket may come twice
@@ -86,8 +93,19 @@ class RunningCoroutines:
                 return True
         if run is None or claim not in (run.claim, run.claim + 1):  # + 1: of a resume that its code has not read
             return False
+        self.note_ask()
         self._loop.call_soon_threadsafe(self._cancel, run, reason)
         return True
+
+    def note_ask(self) -> None:
+        """Note that the loop is asked to stop runs. From any thread."""
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
+
+    def seconds_unanswered(self) -> float:
+        """Return for how long the loop has not acted on a stop. From any thread."""
+        asked_at = self._asked_at
+        return 0.0 if asked_at is None else time.monotonic() - asked_at
 
     def expect(self, run_id: str) -> EarlyCancels:
         """Note that a claim is on its way. Return what ``add`` and ``forget`` are to be given."""
@@ -158,8 +176,20 @@ class RunningCoroutines:
         if leaving:
             await asyncio.wait(leaving, timeout=self._grace)
 
+    def interrupt_others(self, stuck: RunningCoroutine) -> None:
+        """Stop all runs but one, now and from now on: the node is about to exit. From any thread."""
+        self.is_leaving = True
+        for run in list(self._runs.values()):
+            if run is not stuck:
+                self._loop.call_soon_threadsafe(self._cancel, run, INTERRUPTED)
+
+    def has_others(self, stuck: RunningCoroutine) -> bool:
+        """Whether runs other than this one execute. From any thread."""
+        return any(run is not stuck for run in list(self._runs.values()))
+
     def cancel_all(self) -> None:
         """Stop every coroutine, because their claims have ended."""
+        self._asked_at = None
         for run in list(self._runs.values()):
             self._cancel(run, INTERRUPTED)
 
@@ -177,18 +207,27 @@ class RunningCoroutines:
             left = run.claimed.max_duration.total_seconds() - run.computed
             run.timer = self._loop.call_later(max(0.0, left), self._cancel, run, TIMED_OUT)
 
+    def fail(self, run_id: str, error: BaseException) -> None:
+        """Fail a run with the exception by which a task or a callback of it has left the loop."""
+        run = self._runs.get(run_id)
+        if run is not None and not run.task.done():
+            run.escape.error = run.escape.error or error
+            self._stop(run)
+
     def _cancel(self, run: RunningCoroutine, reason: str) -> None:
+        self._asked_at = None
+        run.signal.set(reason)
+        self._stop(run)
+
+    def _stop(self, run: RunningCoroutine) -> None:
         self.resume(run)
         run.disarm()
-        run.signal.set(reason)
         run.task.cancel()
-        self._loop.call_later(self._grace, self._insist, run.run_id, run.task)
+        self._loop.call_later(self._grace, self._insist, run)
 
-    def _insist(self, run_id: str, task: "asyncio.Task[Any]") -> None:
-        if task.done():
-            return
-        log.critical("node.leaving: run %s did not stop within cancel_grace; its node exits", run_id)
-        os._exit(STUCK_EXIT)
+    def _insist(self, run: RunningCoroutine) -> None:
+        if not run.task.done():
+            self.on_stuck(run)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
-from taskflow.execution.waiting.coroutines import track_tasks
 from taskflow.store.pipeline import Pipeline
 from taskflow.worker.attempt.runtime import Runtime
 from taskflow.worker.coroutines.attempts import AsyncAttempts
+from taskflow.worker.coroutines.node_loop import NodeLoop
 from taskflow.worker.coroutines.run_slots import RunSlots
-from taskflow.worker.coroutines.running import STUCK_EXIT, RunningCoroutines
+from taskflow.worker.coroutines.running import RunningCoroutines
+from taskflow.worker.coroutines.stuck import STUCK_EXIT, StuckExit
 from taskflow.worker.coroutines.taken_ticket import RunObserver, TakenTicket
 
 log = logging.getLogger("taskflow.node")
@@ -31,9 +32,13 @@ class AsyncRuns:
         self._observer = observer
         self._taken: list[TakenTicket] = []
         self._lock = threading.Lock()
-        self.loop = asyncio.new_event_loop()
+        self.loop = NodeLoop()
         self._run_slots = RunSlots(on_free)
-        self._running = RunningCoroutines(self.loop, self._run_slots, runtime.settings.cancel_grace)
+        self._grace = runtime.settings.cancel_grace
+        self._running = RunningCoroutines(self.loop, self._run_slots, self._grace)
+        self.stuck = StuckExit(runtime, self._running, self._grace)
+        self._running.on_stuck = self.stuck.leave_because_of
+        self._is_stopping = False
         self._thread = threading.Thread(target=self._serve, name="taskflow-loop", daemon=True)
         self._alive: set[asyncio.Task[None]] = set()
 
@@ -78,7 +83,13 @@ class AsyncRuns:
 
     def cancel_all(self) -> None:
         """Stop every coroutine, because the claims have ended. From any thread; ``wait_idle`` waits until they have."""
+        self._running.note_ask()
         self._call_soon(self._running.cancel_all)
+
+    def exit_if_deaf(self) -> None:
+        """End the node if its loop is blocked and has not acted on a stop within ``cancel_grace``."""
+        if self._running.seconds_unanswered() > self._grace.total_seconds():
+            self.stuck.exit("the event loop is blocked and does not act on a stop")
 
     def interrupt_all(self, grace: timedelta) -> None:
         """Stop every coroutine, also one whose claim is on its way: the node leaves. In a thread that may wait.
@@ -88,8 +99,7 @@ class AsyncRuns:
         self._running.is_leaving = True
         self.cancel_all()
         if not self.wait_idle(grace.total_seconds()):
-            log.critical("node.leaving: %d runs did not stop in time; their node exits", self.busy)
-            os._exit(STUCK_EXIT)
+            self.stuck.exit(f"{self.busy} runs did not stop in time")
 
     def wait_idle(self, seconds: float | None = None) -> bool:
         """Wait until no ticket is taken and no run executes."""
@@ -97,7 +107,8 @@ class AsyncRuns:
 
     def stop(self) -> None:
         """End the loop. Stop what executes before, because it is dropped."""
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._is_stopping = True
+        self.loop.call_soon_threadsafe(self.loop.leave)
         self._thread.join(5)
 
     def _call_soon(self, act: Callable[..., object], *args: object) -> None:
@@ -106,13 +117,19 @@ class AsyncRuns:
             self.loop.call_soon_threadsafe(act, *args)
 
     def _serve(self) -> None:
-        asyncio.set_event_loop(self.loop)
-        track_tasks(self.loop)
-        store = self._runtime.make_async_store()
-        self._attempts = AsyncAttempts(self._runtime, self._observer, self._running, Pipeline(store))
-        self.loop.run_forever()
-        self.loop.run_until_complete(store.close())
-        self.loop.close()
+        try:
+            asyncio.set_event_loop(self.loop)
+            store = self._runtime.make_async_store()
+            self._attempts = AsyncAttempts(self._runtime, self._observer, self._running, Pipeline(store))
+            self.loop.serve(lambda live, error: self._running.fail(live.identity.run_id, error))
+            self.loop.run_until_complete(store.close())
+            self.loop.close()
+        except BaseException:
+            log.critical("loop.ended:", exc_info=True)
+            raise
+        finally:
+            if not self._is_stopping:  # nothing would execute here, while the lease goes on
+                os._exit(STUCK_EXIT)
 
     def _begin(self) -> None:
         with self._lock:

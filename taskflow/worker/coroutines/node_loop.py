@@ -1,0 +1,89 @@
+"""The event loop of an asyncio node. Only the node ends it, and only a task's own run or the node cancels the task."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextvars import Context
+from types import TracebackType
+from typing import Any
+
+from taskflow.execution.reporting.current import live_run_in
+from taskflow.execution.reporting.live_run import LiveRun
+from taskflow.execution.waiting.coroutines import track_tasks
+
+log = logging.getLogger("taskflow.node")
+
+
+class NodeLoop(asyncio.SelectorEventLoop):
+    """A loop that goes on whatever the code of a run does.
+
+    asyncio lets SystemExit and KeyboardInterrupt of any task or callback out of ``run_forever``. Here they end their
+    run alone, as they would end a program of that run alone.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._is_leaving = False
+        track_tasks(self, NodeTask)
+
+    def serve(self, on_exit: Callable[[LiveRun, BaseException], None]) -> None:
+        """Run until ``leave``.
+
+        Args:
+            on_exit: Called with a run, when a task or a callback of it has left the loop, and with its exception.
+        """
+        while not self._is_leaving:
+            try:
+                self.run_forever()
+            except (SystemExit, KeyboardInterrupt) as left:
+                context = _context_of(left.__traceback__)
+                live = None if context is None else live_run_in(context)
+                log.warning(
+                    "loop.exit: a task or callback of %s raised %s",
+                    f"run {live.identity.run_id}" if live else "no run",
+                    type(left).__name__,
+                )
+                if live is not None:
+                    on_exit(live, left)
+
+    def leave(self) -> None:
+        """Stop the loop. In the loop's thread."""
+        self._is_leaving = True
+        super().stop()
+
+    def stop(self) -> None:
+        """Stop the loop after its node has left it, as ``run_until_complete`` does.
+
+        Raises:
+            RuntimeError: The node uses the loop. Code of a run has called this.
+        """
+        if not self._is_leaving:
+            raise RuntimeError("The event loop is the node's, and executes other runs; a task can't stop it.")
+        super().stop()
+
+
+class NodeTask(asyncio.Task[Any]):
+    """A task that code of another run can't cancel, as with ``for task in asyncio.all_tasks(): task.cancel()``."""
+
+    def __init__(self, coroutine: Any, **options: Any) -> None:
+        super().__init__(coroutine, **options)
+        self._live = live_run_in(options.get("context"))
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Cancel it, if its own run or the node asks. Return whether it will be canceled."""
+        asking = live_run_in(None)
+        if asking is not None and asking is not self._live:
+            log.warning("cancel.ignored: run %s asked for it of a task that is not its own", asking.identity.run_id)
+            return False
+        return super().cancel(msg)
+
+
+def _context_of(traceback: TracebackType | None) -> Context | None:
+    """Return the context of the callback that an exception came from: asyncio's handle of it is in the traceback."""
+    while traceback is not None:
+        handle = traceback.tb_frame.f_locals.get("self")
+        if isinstance(handle, asyncio.Handle):
+            context: Context | None = getattr(handle, "_context", None)
+            return context
+        traceback = traceback.tb_next
+    return None

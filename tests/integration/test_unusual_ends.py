@@ -1,0 +1,88 @@
+"""Runs that end in unusual ways: one attempt, one outcome, and nothing else notices."""
+
+from typing import Any
+
+import pytest
+
+from taskflow import AttemptOutcome, RunHandle, RunStatus
+from tests.conftest import StartFleet
+from tests.projects import unusual_tasks as tasks
+from tests.support.fleet import Fleet
+from tests.support.servers import RedisServer
+from tests.support.waiting import wait_until
+
+EXIT = ["task", "forgotten", "task group", "callback", "executor"]
+
+
+def ended(handle: RunHandle[Any], way: str) -> RunStatus:
+    """Wait for the end of a run and return its status."""
+    wait_until(lambda: handle.status().is_finished, f"the end of {way}", timeout=15)
+    return handle.status()
+
+
+def starts(fleet: Fleet, word: str) -> int:
+    """Return how many executions the ledger has of one way."""
+    return sum(line[:2] == ["start", word.replace(" ", "-")] for line in fleet.ledger())
+
+
+def test_a_coroutine_that_exits_fails_alone(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """Once the loop's thread had ended, every run of the node stayed EXECUTING while its lease went on."""
+    fleet = start_fleet(valkey.url)
+    node = fleet.start_node(executor="async", concurrency=50)
+    beside = [tasks.patient.trigger(3.0) for _ in range(5)]
+    wait_until(lambda: starts(fleet, "patient") == 5, "the others to execute")
+    expected = dict.fromkeys(EXIT, "SystemExit") | {
+        "stop": "RuntimeError",
+        "close": "RuntimeError",
+        "cancel me": "CancelledError",
+        "cancel all": "CancelledError",
+    }
+    expected |= {way: type(make()).__name__ for way, make in tasks.ERRORS.items()}
+    handles = {way: tasks.unusual_coroutine.trigger(way) for way in expected}
+    for way, handle in handles.items():
+        assert ended(handle, way) is RunStatus.FAILED, way
+        run = handle.retrieve()
+        assert run.error is not None
+        assert (run.error.type, len(run.attempts), starts(fleet, way)) == (expected[way], 1, 1), way
+    assert all(handle.result(timeout=10).startswith("slept") for handle in beside)
+    assert all(len(handle.retrieve().attempts) == 1 for handle in beside)
+    assert node.stop() == 0
+
+
+def test_whatever_a_function_raises_in_a_child_fails_it_once(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """Its slot is free at once: the queue has one."""
+    fleet = start_fleet(valkey.url)
+    fleet.start_node()
+    fleet.start_node(queue="u-one", concurrency=1)
+    expected = {way: type(make()).__name__ for way, make in tasks.ERRORS.items()}
+    handles = [(way, tasks.unusual.trigger(way)) for way in expected]
+    handles += [(way, tasks.unusual_in_child.trigger(way)) for way in expected]
+    handles += [(way, tasks.unusual_in_child.trigger(way)) for way in EXIT]
+    expected |= dict.fromkeys(EXIT, "SystemExit")
+    for way, handle in handles:
+        assert ended(handle, way) is RunStatus.FAILED, way
+        run = handle.retrieve()
+        assert run.error is not None
+        assert (run.error.type, len(run.attempts)) == (expected[way], 1), way
+
+
+@pytest.mark.parametrize("blocks", [False, True], ids=["swallows its cancel", "blocks the loop"])
+def test_a_coroutine_that_does_not_stop_takes_no_attempt_of_others_along(
+    start_fleet: StartFleet, valkey: RedisServer, blocks: bool
+) -> None:
+    """Its node exits. The others are interrupted, which counts for nothing, and go on at once elsewhere."""
+    fleet = start_fleet(valkey.url, cancel_grace=0.5, heartbeat=1, lease=5)
+    node = fleet.start_node(executor="async", concurrency=10)
+    other = tasks.patient.trigger(6.0)
+    wait_until(lambda: starts(fleet, "patient"), "the other to execute")
+    deaf = tasks.deaf.trigger(blocks)
+    wait_until(lambda: starts(fleet, "deaf"), "the deaf one to execute")
+    fleet.start_node(executor="async", concurrency=10)
+    assert ended(deaf, "the deaf one") is RunStatus.TIMED_OUT
+    wait_until(lambda: node.process.poll() is not None, "the node to exit", timeout=10)
+    assert other.result(timeout=20).startswith("slept")
+    assert [attempt.outcome for attempt in other.retrieve().attempts] == [
+        AttemptOutcome.INTERRUPTED,
+        AttemptOutcome.COMPLETED,
+    ]
+    assert "Traceback" not in node.output()
