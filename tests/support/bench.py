@@ -158,6 +158,10 @@ class Bench:
         """Return a run's status."""
         return self.run(operations.runs.read_result(run_id))[0]
 
+    def claim_number(self, run_id: str) -> int:
+        """Return the number of a run's newest claim, as the store has it."""
+        return int(self.redis("HGET", self.key(f"run:{run_id}"), "claim"))
+
     def upkeep(self) -> None:
         """Do what is due, as a node with the tick does."""
         while self.run(operations.nodes.promote_runs()):

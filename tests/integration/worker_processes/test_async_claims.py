@@ -88,7 +88,9 @@ def test_a_cancel_that_overtakes_the_claims_reply_stops_the_coroutine(bench: Ben
             replies = await super().run_many(operations)
             if not stopped and operations[0][0].script == "claim_run":
                 bench.run(cancel_run(canceled, ERROR))
-                stopped.append(runs.cancel(canceled, 1, "canceled"))  # as the pulse does for a cancel in the inbox
+                stopped.append(
+                    runs.cancel(canceled, bench.claim_number(canceled), "canceled")
+                )  # as the pulse does for a cancel in the inbox
             return replies
 
     runs = started(Overtaken(bench.config, bench), tmp_path)
@@ -121,7 +123,7 @@ def test_a_cancel_that_overtakes_a_resume_stops_the_coroutine(bench: Bench, tmp_
         bench.run(operations.nodes.fire_timers())
         assert bench.status(run_id) is RunStatus.EXECUTING
         bench.run(cancel_run(run_id, ERROR))
-        assert runs.cancel(run_id, 2, "canceled")
+        assert runs.cancel(run_id, bench.claim_number(run_id), "canceled")
         wait_until(lambda: runs.busy == 0 and not bench.slots("a"), "the coroutine to stop")
     finally:
         runs.stop()

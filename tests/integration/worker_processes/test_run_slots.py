@@ -104,7 +104,7 @@ def test_a_cancel_that_overtakes_the_reply_to_a_wait_gives_one_place_back(
 
     def cancel(runs: AsyncRuns) -> None:
         bench.run(cancel_run(run_id, ERROR))
-        runs.cancel(run_id, 1, "canceled")
+        runs.cancel(run_id, bench.claim_number(run_id), "canceled")
 
     runs = make_runs(bench, tmp_path, cancel)
     try:
@@ -131,7 +131,7 @@ def test_a_run_resumed_while_its_node_interrupts_it_starts_again_and_leaves_no_p
         wait_until(lambda: bench.status(run_id) is RunStatus.WAITING and runs.busy == 0, "the run to wait")
         runs.cancel_all()
         wait_until(lambda: runs.busy == 1, "the coroutine to clean up")
-        bench.run(resume_run(run_id, 1))
+        bench.run(resume_run(run_id, bench.claim_number(run_id)))
         if is_told:
             runs.notify(run_id)
         may_leave.set()
@@ -162,7 +162,7 @@ def test_a_wait_in_a_final_hook_does_not_let_the_runs_time_go_on(bench: Bench, t
     try:
         runs.take(TakenTicket(tells.definition, run_id, 1))
         wait_until(lambda: bench.status(run_id) is RunStatus.WAITING and runs.busy == 0, "the hook to wait")
-        bench.run(complete_item(Waiter(run_id, "1.1"), b"null"))
+        bench.run(complete_item(Waiter(run_id, f"{bench.claim_number(run_id)}.1"), b"null"))
         assert not bench.redis("ZSCORE", bench.key("timers"), f"stop:{run_id}")
         runs.notify(run_id)
         wait_until(lambda: bench.status(run_id).is_finished, "the run to end")
