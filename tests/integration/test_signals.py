@@ -55,12 +55,12 @@ def test_receivers_get_the_task_its_request_and_every_documented_argument(fleet:
             f"postrun {name} True {name} SUCCESS str",
         ]
     wait_until(partial(has_signals, fleet, failing.id, 8), "the signals of both attempts")
-    assert signals_of(fleet, failing.id) == [
-        f"received {name} True",
+    seen = signals_of(fleet, failing.id)  # another process than the child's receives the ticket of the next attempt
+    assert seen.count(f"received {name} True") == 2
+    assert [line for line in seen if not line.startswith("received")] == [
         f"prerun {name} True {name}",
         f"retry {name} True {name} Retry LookupError True",
         f"postrun {name} True {name} RETRY Retry",
-        f"received {name} True",
         f"prerun {name} True {name}",
         f"failure {name} True {name} LookupError True ExceptionWithTraceback",
         f"postrun {name} True {name} FAILURE LookupError",

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from taskflow import Context, Retry, task
 from tests.projects.fleet_tasks import write
 
-TWICE = Retry(max_attempts=2, min_delay=0.01, max_delay=0.02)
+TWICE = Retry(max_attempts=2, min_delay=0.5, max_delay=0.5)  # the first attempt has sent its signals by then
 span: ContextVar[str] = ContextVar("span", default="-")
 tokens: dict[str, Token[str]] = {}
 
