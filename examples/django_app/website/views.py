@@ -22,7 +22,7 @@ def greet(request: HttpRequest) -> HttpResponse:
         return _form(request, message="", problems=[])
     message = request.POST.get("message", "").strip()
     try:
-        handle = hello_world.trigger(GreetingForm(message=message))
+        handle = hello_world.trigger(GreetingForm(message=message).model_dump())
     except ValidationError as invalid:
         return _form(request, message, [error["msg"] for error in invalid.errors()])
     except PayloadError as invalid:

@@ -362,17 +362,19 @@ def test_a_key_prefix_is_honoured(store_server: RedisServer, client: Client, pub
 def test_a_ticket_taken_while_another_raises_is_not_lost(
     celery: Celery, client: Client, published: KombuPublisher
 ) -> None:
-    """One command took several. An error in the first must not lose the rest."""
+    """One command took several. An error with the first must not lose the rest, nor end the node."""
+    taken: list[Message] = []
 
-    def fail(_: Message) -> None:
-        raise RuntimeError("broken handler")
+    def fail_once(message: Message) -> None:
+        taken.append(message)
+        if len(taken) == 1:
+            raise RuntimeError("broken handler")
 
     with a_node(celery, 3) as node:
-        node.consumer.on_message = fail
-        with pytest.raises(RuntimeError, match="broken handler"):
-            node.turn()
-    assert waiting(client) == ["run_0", "run_1", "run_2", "run_3", "run_4"]
-    assert published.queue_length(QUEUE) == 5
+        node.consumer.on_message = fail_once
+        node.turn()
+        assert len(taken) == 3
+    assert {"run_1", "run_2", "run_3", "run_4"} <= set(waiting(client))
 
 
 def test_without_free_slots_given_the_prefetch_count_bounds_what_is_taken(
