@@ -46,7 +46,7 @@ def trigger_greeting() -> ResponseReturnValue:
     _check_csrf_token()
     message = request.form.get("message", "").strip()
     try:
-        handle = hello_world.trigger(Greeting(message=GreetingForm(message=message).message))
+        handle = hello_world.trigger(GreetingForm(message=message))
     except ValidationError as invalid:
         return _form(message, [error["msg"] for error in invalid.errors()]), 422
     except PayloadError as invalid:

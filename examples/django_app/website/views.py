@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from pydantic import ValidationError
 
 from taskflow import PayloadError, runs
-from workers.tasks import Greeting, hello_world
+from workers.tasks import hello_world
 
 from .forms import GreetingForm
 
@@ -22,7 +22,7 @@ def greet(request: HttpRequest) -> HttpResponse:
         return _form(request, message="", problems=[])
     message = request.POST.get("message", "").strip()
     try:
-        handle = hello_world.trigger(Greeting(message=GreetingForm(message=message).message))
+        handle = hello_world.trigger(GreetingForm(message=message))
     except ValidationError as invalid:
         return _form(request, message, [error["msg"] for error in invalid.errors()])
     except PayloadError as invalid:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import CoreSchema, ErrorDetails, SchemaValidator, from_json, to_json
 
-from taskflow.definition.documents.core_schemas import holds_any, holds_keys, may_vary, timeless
+from taskflow.definition.documents.core_schemas import holds_any, holds_keys, may_vary, named_classes, timeless
 from taskflow.definition.documents.differences import first_difference, is_same
 from taskflow.definition.documents.readable import MOST_DIGITS, SHORT, unreadable
 from taskflow.definition.documents.survival import Exactly, survival
@@ -40,6 +40,7 @@ class Adapter:
         "_may_be_plain",
         "_may_hold_floats",
         "_may_vary",
+        "_named",
         "_read",
         "_short",
         "_type",
@@ -53,6 +54,7 @@ class Adapter:
         self._may_hold_floats = may_hold_floats
         self._may_be_plain = holds_any(schema)
         self._may_vary = may_vary(schema)
+        self._named = named_classes(schema)
         surviving = survival(schema)
         self._certain = surviving.check if surviving else None
         self._class = self._certain.cls if isinstance(self._certain, Exactly) else None
@@ -155,7 +157,11 @@ class Adapter:
             return None
 
     def _differs(self, value: object, arrived: object) -> str | None:
-        return None if is_same(value, arrived) else first_difference(value, arrived, may_be_plain=self._may_be_plain)
+        return (
+            None
+            if is_same(value, arrived)
+            else first_difference(value, arrived, may_be_plain=self._may_be_plain, named=self._named)
+        )
 
     def _check_arrival(self, value: object, document: bytes) -> None:
         try:

@@ -35,6 +35,11 @@ def holds_keys(schema: object) -> bool:
     )
 
 
+def named_classes(schema: object) -> frozenset[type]:
+    """Return the classes that the type names."""
+    return frozenset(node["cls"] for node in nodes(schema) if isinstance(node.get("cls"), type))
+
+
 def may_vary(schema: object) -> bool:
     """Whether two validations of the same data may give two values: code of the user's takes part."""
     return any(

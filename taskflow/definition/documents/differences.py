@@ -16,15 +16,19 @@ _PLAIN: Final = (str, int, float, bool, type(None), list, dict)
 _DEEPEST: Final = 255
 
 
-def first_difference(given: object, arrived: object, *, may_be_plain: bool) -> str | None:
+def first_difference(
+    given: object, arrived: object, *, may_be_plain: bool, named: frozenset[type] = frozenset()
+) -> str | None:
     """Return the path of the first part of a value that its JSON does not keep, None when all of it arrives.
 
     Private attributes of models are no part of a value.
 
     Args:
         may_be_plain: Whether parts are annotated as ``Any``. What stands there may become plain JSON: a set a list.
+        named: The classes that the type names. A value of another class may arrive as one of them if both have the
+            same fields: a form with stricter limits than the task's payload.
     """
-    path = _Comparison(may_be_plain=may_be_plain).find(given, arrived, ())
+    path = _Comparison(may_be_plain=may_be_plain, named=named).find(given, arrived, ())
     return None if path is None else path_of(path)
 
 
@@ -34,13 +38,14 @@ def is_same(given: object, arrived: object) -> bool:
 
 
 class _Comparison:
-    def __init__(self, *, may_be_plain: bool) -> None:
+    def __init__(self, *, may_be_plain: bool, named: frozenset[type]) -> None:
         self._may_be_plain = may_be_plain
+        self._named = named
 
     def find(self, given: Any, arrived: Any, path: _Path) -> _Path | None:
         if given is arrived or len(path) > _DEEPEST:
             return None
-        if type(given) is not type(arrived):
+        if type(given) is not type(arrived) and not self._is_narrower(given, arrived):
             return None if self._is_alike(given, arrived) else self._of_plain(given, arrived, path)
         match given:
             case BaseModel():
@@ -55,6 +60,16 @@ class _Comparison:
                 return self._fields(_dataclass_fields(given), _dataclass_fields(arrived), path)
             case _:
                 return None if _is_equal(given, arrived) else path
+
+    def _is_narrower(self, given: Any, arrived: Any) -> bool:
+        """Whether a value is of a subclass that the type does not name and that adds no field: it loses nothing."""
+        if not isinstance(given, type(arrived)) or type(given) in self._named:
+            return False
+        if isinstance(given, BaseModel) and isinstance(arrived, BaseModel):
+            return type(given).model_fields.keys() == type(arrived).model_fields.keys()
+        if dataclasses.is_dataclass(given) and dataclasses.is_dataclass(arrived):
+            return _dataclass_fields(given).keys() == _dataclass_fields(arrived).keys()
+        return False
 
     def _is_alike(self, given: Any, arrived: Any) -> bool:
         """Whether values of two classes are one: a ``str`` and a subclass of it, but no two models."""

@@ -51,6 +51,10 @@ class Gift(Item):
     message: str
 
 
+class ShortItem(Item):
+    sku: str = Field(max_length=9)
+
+
 class Order(BaseModel):
     items: list[Item] = []
     first: Item | None = None
@@ -95,6 +99,11 @@ class Secretive:
 @dataclasses.dataclass
 class Point:
     x: int
+
+
+@dataclasses.dataclass
+class Origin(Point):
+    x: int = 0
 
 
 @dataclasses.dataclass
@@ -152,6 +161,9 @@ def arrives(annotation: object, given: object) -> Any:
         (set[int], {1, 2}, {1, 2}),
         (tuple[int, Item], (1, Item(sku="a")), (1, Item(sku="a"))),
         (Node, Node(value=Item(sku="a"), next=Node(value=Item(sku="b"))), None),
+        (Item, ShortItem(sku="a"), Item(sku="a")),
+        (Order, Order(items=[ShortItem(sku="a")]), Order(items=[Item(sku="a")])),
+        (Point, Origin(), Point(0)),
         (Cached, Cached(a=1), None),
         (Any, {"at": {1: (2,)}}, {"at": {"1": [2]}}),
     ],
@@ -187,6 +199,7 @@ def test_the_value_that_arrives_is_the_one_that_was_given(annotation: object, gi
         (Any, {(1, 2): "a"}, "1, 2"),
         (Any, {1: "a", "1": "b"}, r"\$"),
         (Cat | Dog, Dog(name="rex"), r"\$"),
+        (Item | ShortItem, ShortItem(sku="a"), r"\$"),
         (dict[str, int], {"a\ud800": 1}, "."),
         (Any, {"a\ud800": 1}, r"\$"),
         (Any, ["a\ud800"], "surrogate"),
