@@ -2,6 +2,10 @@
 
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Final
+
+_UNUSUAL_PAUSE_SECONDS: Final = 1.0
 
 
 class RepeatingThread(ABC):
@@ -61,15 +65,19 @@ class RepeatingThread(ABC):
     def _run(self) -> None:
         self._pause(self._first_pause)
         while not self._is_stopping:
-            try:
-                pause = self.turn()
-            except Exception as error:  # noqa: BLE001 - the loop handles it and goes on
-                pause = self.handle_error(error)
-            self._pause(pause)
+            self._pause(self._handling_errors(self.turn))
+        self._handling_errors(self.end)
+
+    def _handling_errors(self, act: Callable[[], float | None]) -> float:
+        """Do something and handle what it raises. Not even a SystemExit ends the thread: the node's lease goes on."""
         try:
-            self.end()
-        except Exception as error:  # noqa: BLE001 - as in the loop
-            self.handle_error(error)
+            return act() or 0.0
+        except Exception as error:  # noqa: BLE001 - the subclass handles it
+            return self.handle_error(error)
+        except BaseException as left:  # noqa: BLE001 - e.g. of a handler of the log
+            unusual = RuntimeError(f"{type(left).__name__} in {self._thread.name}")
+            unusual.__cause__ = left
+            return self.handle_error(unusual) or _UNUSUAL_PAUSE_SECONDS
 
     def _pause(self, seconds: float) -> None:
         if seconds > 0 and not self._is_stopping:

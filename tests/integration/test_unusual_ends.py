@@ -1,5 +1,6 @@
 """Runs that end in unusual ways: one attempt, one outcome, and nothing else notices."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,6 +65,21 @@ def test_whatever_a_function_raises_in_a_child_fails_it_once(start_fleet: StartF
         run = handle.retrieve()
         assert run.error is not None
         assert (run.error.type, len(run.attempts)) == (expected[way], 1), way
+
+
+def test_an_error_of_our_own_around_a_childs_run_loses_the_attempt(
+    start_fleet: StartFleet, valkey: RedisServer, tmp_path: Path
+) -> None:
+    """The child lives on, so that nobody would notice that the run has no outcome."""
+    fleet = start_fleet(valkey.url)
+    node = fleet.start_node(concurrency=1)
+    handle = tasks.broken_node.trigger(str(tmp_path / "was-here"))
+    assert handle.result(timeout=15) == "done"
+    assert [attempt.outcome for attempt in handle.retrieve().attempts] == [
+        AttemptOutcome.LOST,
+        AttemptOutcome.COMPLETED,
+    ]
+    assert "run.broken" in node.output()
 
 
 @pytest.mark.parametrize("blocks", [False, True], ids=["swallows its cancel", "blocks the loop"])

@@ -8,6 +8,8 @@ import time
 from collections.abc import Awaitable, Callable
 
 from taskflow import Queue, Retry, task
+from taskflow.execution.reporting.live_run import LiveRun
+from taskflow.execution.reporting.reports import Reports
 from tests.projects.fleet_tasks import write
 
 ONCE = Retry(max_attempts=1)
@@ -124,6 +126,22 @@ async def unusual_in_child(payload: str) -> str:
         raise ERRORS[payload]()
     await COROUTINES[payload]()
     return "returned"
+
+
+@task(id="u-broken-node", retry=ONCE, executor="process")
+def broken_node(payload: str) -> str:
+    """Have the node's own code around the run fail once, as with a full disk."""
+    write("start", payload)
+    send = Reports.send
+
+    def fail_once(self: Reports, live: LiveRun) -> None:
+        Reports.send = send  # type: ignore[method-assign]  # back again
+        raise OSError(28, "No space left on device")
+
+    if not os.path.exists(payload):
+        with open(payload, "w"):
+            Reports.send = fail_once  # type: ignore[method-assign]  # the fault
+    return "done"
 
 
 @task(id="u-deaf", retry=ONCE, max_duration=1)

@@ -75,7 +75,10 @@ class Reports:
             await asyncio.to_thread(self.send, live)
 
     def send(self, live: LiveRun) -> None:
-        """Send the reports of an attempt, however long the store is away. Log lines are tried once."""
+        """Send the reports of an attempt, however long the store is away.
+
+        Log lines are tried once, because they stay on disk and an outcome must not depend on them.
+        """
         while live.is_dirty:
             try:
                 live.send()
@@ -83,8 +86,10 @@ class Reports:
                 log.warning("store.unavailable: %s", error)
                 time.sleep(PAUSE_SECONDS)
         if live.has_logged and self._has_lines:
-            with contextlib.suppress(StoreUnavailableError):
+            try:
                 self._send_lines()
+            except Exception as error:
+                log.warning("run.unsent: %s", error, exc_info=not isinstance(error, StoreUnavailableError))
 
     def keep_line(self, run_id: str, claim: int, document: bytes) -> None:
         """Write a log line to disk and send it soon."""

@@ -129,7 +129,7 @@ class ChildrenExecutor:
     def _safely(self, act: Callable[[], None]) -> None:
         try:
             act()
-        except Exception:
+        except BaseException:
             log.exception("children.failed")
 
     def _held_runs(self) -> list[HeldRun]:

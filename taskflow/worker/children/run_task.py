@@ -83,12 +83,16 @@ class RunTask(celery.Task[Any, Any]):
             raise TaskflowError(f"Task {self.name} was called without a ticket. Use {self.name}.trigger(payload).")
         claimed = self._claim(runtime, ticket.run_id, ticket.reservation)
         try:
-            return self._attempt(runtime, claimed)
-        except StoreScriptError as broken:
+            outcome = self._attempt(runtime, claimed)
+        except Ignore:
+            raise
+        except Exception as broken:
+            log.exception("run.broken: %s", claimed.run_id)
             self._lose(runtime, claimed, broken)
             raise
+        return show(outcome)
 
-    def _attempt(self, runtime: Runtime, claimed: ClaimedRun) -> object:
+    def _attempt(self, runtime: Runtime, claimed: ClaimedRun) -> Outcome:
         if claimed.ended is not None:
             self._run_final_hooks(runtime, claimed, claimed.ended)
         child_waits = ChildWaits(runtime, claimed)
@@ -117,7 +121,7 @@ class RunTask(celery.Task[Any, Any]):
         finally:
             child_waits.leave()
         self._finish(runtime, claimed, outcome, attempt.report)
-        return show(outcome)
+        return outcome
 
     def retry(
         self,
@@ -181,8 +185,8 @@ class RunTask(celery.Task[Any, Any]):
             if not is_same_end(stale, outcome):
                 raise
 
-    def _lose(self, runtime: Runtime, claimed: ClaimedRun, broken: StoreScriptError) -> None:
-        """Start the run again, on the budget of lost attempts, because a script of ours failed around its code."""
+    def _lose(self, runtime: Runtime, claimed: ClaimedRun, broken: Exception) -> None:
+        """Start the run again, on the budget of lost attempts, because something of ours failed around its code."""
         self._leave(runtime, claimed, lose_operation(claimed, broken))
 
     def _finish(self, runtime: Runtime, claimed: ClaimedRun, outcome: Outcome, report: Report) -> None:

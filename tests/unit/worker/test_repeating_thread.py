@@ -41,6 +41,26 @@ def test_an_error_is_handled_and_the_next_turn_follows() -> None:
     assert not thread.is_alive
 
 
+class Exiting(Recorder):
+    """Its first turn exits."""
+
+    def turn(self) -> float:
+        try:
+            return super().turn()
+        except ValueError:
+            raise SystemExit(3) from None
+
+
+def test_an_exit_ends_no_thread_of_a_node() -> None:
+    """Its lease would go on, and nobody would notice what is not done any more."""
+    thread = Exiting()
+    thread.start()
+    assert thread.has_turned.wait(20)
+    thread.stop()
+    thread.join(20)
+    assert thread.calls == ["turn", "SystemExit in a-test", "turn", "end"]
+
+
 def test_a_pause_ends_when_the_thread_is_woken() -> None:
     """Log lines of a child that has died are sent at once."""
     thread = Recorder()
