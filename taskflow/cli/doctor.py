@@ -13,6 +13,8 @@ from taskflow.broker.urls import without_password
 from taskflow.cli.application import App, load
 from taskflow.cli.output import AsJson, console, facts_table, print_json
 from taskflow.errors import TaskflowError
+from taskflow.settings import Settings
+from taskflow.settings_sources import unknown_variables
 from taskflow.store.server_check import check_server
 from taskflow.upkeep.feed_lag import feed_lag
 
@@ -52,6 +54,7 @@ def _application(app: str | None) -> list[Finding]:
     except TaskflowError as error:
         return [Finding("settings", False, str(error))]
     checks: list[tuple[str, Callable[[TaskFlow], str]]] = [
+        ("settings", lambda _: settings()),
         ("environment", lambda flow: flow.settings.environment),
         ("tasks", _tasks),
         ("store", _store),
@@ -68,6 +71,19 @@ def _checked(what: str, look: Callable[[TaskFlow], str], flow: TaskFlow) -> Find
         return Finding(what, True, look(flow))
     except Exception as error:  # noqa: BLE001 - any error of a server or driver is a finding, not a crash of the doctor
         return Finding(what, False, str(error))
+
+
+def settings() -> str:
+    """Return that every variable of ours is a setting.
+
+    Raises:
+        TaskflowError: Some are misspelt, and have no effect.
+    """
+    meant = {name: near for name, near in unknown_variables(Settings.model_fields).items() if near}
+    if meant:
+        named = ", ".join(f"{name} (did you mean {near}?)" for name, near in meant.items())
+        raise TaskflowError(f"No setting, so without effect: {named}")
+    return "every TASKFLOW_... name that resembles a setting is one"
 
 
 def _tasks(flow: TaskFlow) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from taskflow import Settings, SettingsError
+from taskflow import Settings, SettingsError, TaskflowError
+from taskflow.cli import doctor
 from taskflow.project import find_project, make_private
 from taskflow.settings_sources import unknown_variables
 
@@ -93,6 +94,8 @@ def test_a_misspelt_variable_is_named_with_its_near_miss(
     lines = [record.getMessage() for record in caplog.records if record.name == "taskflow.settings"]
     assert [line.rpartition("Did you mean ")[2] for line in lines] == ["TASKFLOW_HEARTBEAT?", "TASKFLOW_REDIS_URL?"]
     assert unknown_variables(Settings.model_fields)["TASKFLOW_REDIS_PORT"] is None
+    with pytest.raises(TaskflowError, match=r"TASKFLOW_REDIS_ULR \(did you mean TASKFLOW_REDIS_URL\?\)"):
+        doctor.settings()
 
 
 @pytest.mark.parametrize(
