@@ -55,7 +55,8 @@ def test_a_run_of_a_killed_worker_starts_again_within_ten_seconds(
     task = tasks.sleep if executor == "process" else tasks.async_sleep
     handle = task.trigger(tasks.Nap(seconds=12))
     wait_until(lambda: starts(fleet, handle.id), "the run to start")
-    fleet.start_node(executor=executor)
+    second = fleet.start_node(executor=executor)
+    wait_until(lambda: " ready." in second.output(), "it to have looked for dead nodes of its host, as at each start")
     killed = time.time()
     with measured_unit() as unit:
         first.kill()

@@ -99,7 +99,7 @@ def _end(payload: str) -> str:
     return payload
 
 
-@task(id="s-work", retry=TWICE)
+@task(id="g-work", retry=TWICE)
 def work(payload: str, ctx: Context) -> str:
     """Return or fail, in a child."""
     assert current_task.request.id == ctx.run.id
@@ -107,34 +107,34 @@ def work(payload: str, ctx: Context) -> str:
     return _end(payload)
 
 
-@task(id="s-awork", retry=TWICE)
+@task(id="g-awork", retry=TWICE)
 async def awork(payload: str, ctx: Context) -> str:
     """Return or fail, as a coroutine."""
     return await _work(payload, ctx)
 
 
-@task(id="s-odd", retry=Retry(1))
+@task(id="g-odd", retry=Retry(1))
 def odd(payload: int, ctx: Context) -> Odd:
     """Return what can't be shown."""
     write("executed", ctx.run.id)
     return Odd(number=payload)
 
 
-@task(id="s-aodd", retry=Retry(1))
+@task(id="g-aodd", retry=Retry(1))
 async def aodd(payload: int, ctx: Context) -> Odd:
     """Return what can't be shown, as a coroutine."""
     write("executed", ctx.run.id)
     return Odd(number=payload)
 
 
-@task(id="s-async-hang", retry=Retry(1))
+@task(id="g-async-hang", retry=Retry(1))
 async def ahang(payload: None, ctx: Context) -> None:
     """Wait for ever."""
     write("hangs", ctx.run.id)
     await asyncio.sleep(60)
 
 
-@task(id="s-hang", retry=Retry(1))
+@task(id="g-hang", retry=Retry(1))
 def hang(payload: None, ctx: Context) -> None:
     """Wait for ever, in a child."""
     import time

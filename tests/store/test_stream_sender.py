@@ -40,8 +40,10 @@ def items(bench: Bench, place: StreamAddress) -> list[bytes]:
 def resumed(bench: Bench, place: StreamAddress) -> int:
     """Let a run wait and go on. Returns its new claim."""
     claim = place.claim or 0
-    bench.run(wait_run(place.run_id, claim, [OpenedWait("w", 1)], ["w"]))
-    bench.run(complete_item(Waiter(place.run_id, "w"), b"1"))
+    wait = f"{claim}.1"  # a wait that is done keeps nobody waiting again
+    bench.run(wait_run(place.run_id, claim, [OpenedWait(wait, 1)], [wait]))
+    bench.run(complete_item(Waiter(place.run_id, wait), b"1"))
+    assert bench.claim_number(place.run_id) == claim + 1
     return claim + 1
 
 
