@@ -87,7 +87,8 @@ class WaitingPool:
         return max(0, free)
 
     def info(self) -> dict[str, int]:
-        """Return the pool's part of ``celery inspect stats``."""
+        """Return the pool's part of ``celery inspect stats``. On the hub's thread."""
+        self._take(self._line.read())  # the hub may come to the command before the lines
         return {
             "concurrency": self.concurrency,
             "waiting": len(self._waiting),
