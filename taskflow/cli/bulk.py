@@ -1,6 +1,5 @@
 """``taskflow runs cancel`` and ``taskflow runs replay``: the runs of given ids, or all that filters select."""
 
-from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +9,7 @@ from taskflow.cli.application import App, load_without_tasks
 from taskflow.cli.filters import takes_filters
 from taskflow.cli.output import AsJson, console, print_json, print_problems
 from taskflow.cli.progress import progress
-from taskflow.cli.run_ids import Last, newest_run, whole_id
+from taskflow.cli.run_ids import Last, chosen_runs
 from taskflow.definition.calls.bulk import BulkAction, BulkKind
 from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter
 from taskflow.errors import RunFilterError
@@ -31,7 +30,7 @@ def cancel(
 ) -> None:
     """Cancel runs. A run that waits is canceled at once, one that executes as soon as its node has stopped it."""
     flow = load_without_tasks(app)
-    run_ids = [*map(partial(whole_id, flow), run_ids or ()), *([newest_run(flow)] if last else ())]
+    run_ids = chosen_runs(flow, run_ids or (), last=last)
     ids = _selected(flow, "cancel", run_ids, where, is_sure=yes, as_json=as_json)
     action = _act(flow, "cancel", ids, as_json=as_json)
     failures = {failure.run_id: failure.reason for failure in action.failures}
@@ -58,7 +57,7 @@ def replay(
 ) -> None:
     """Make new runs like old ones: same payload, tags, metadata, queue and machine. Prints the new runs' ids."""
     flow = load_without_tasks(app)
-    run_ids = [*map(partial(whole_id, flow), run_ids or ()), *([newest_run(flow)] if last else ())]
+    run_ids = chosen_runs(flow, run_ids or (), last=last)
     ids = _selected(flow, "replay", run_ids, where, is_sure=yes, as_json=as_json)
     action = _act(flow, "replay", ids, as_json=as_json)
     if as_json:

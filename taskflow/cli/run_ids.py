@@ -1,6 +1,7 @@
 """The run that a command is about: its id, the unique beginning of its id, or ``--last``."""
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Final
 
 import typer
@@ -27,6 +28,15 @@ def chosen_run(flow: TaskFlow, given: str | None, *, last: bool) -> str:
     if last == (given is not None):
         raise TaskflowError("Give a run's id or the beginning of it, or --last for the newest run.")
     return newest_run(flow) if given is None else whole_id(flow, given)
+
+
+def chosen_runs(flow: TaskFlow, given: Iterable[str], *, last: bool) -> list[str]:
+    """Return the ids of the runs that a command names, the newest among them with ``--last``.
+
+    Raises:
+        TaskflowError: Several runs begin so, or there is no run.
+    """
+    return [*(whole_id(flow, each) for each in given), *([newest_run(flow)] if last else ())]
 
 
 def newest_run(flow: TaskFlow) -> str:

@@ -17,6 +17,7 @@ from taskflow.errors import EmbeddedStoreError
 
 START_TIMEOUT: Final = 30.0
 STOP_TIMEOUT: Final = 30.0
+_STATUS_PATIENCE_S: Final = 2.0
 IDLE_S: Final = 3600.0
 """Seconds without a client after which a server ends."""
 
@@ -63,13 +64,18 @@ def store_status(home: Path) -> StoreStatus | None:
     home = home.absolute()
     if not has_lock(home):
         return None
-    with open_lock(home) as lock:
-        if try_lock(lock):
-            return None
-    answer = ask(home, os.environ)
-    info = None if answer is None else info_of(socket_of(answer.url))
-    if answer is None or info is None:
-        raise silent(home)
+    deadline = time.monotonic() + _STATUS_PATIENCE_S
+    while True:
+        with open_lock(home) as lock:
+            if try_lock(lock):
+                return None
+        answer = ask(home, os.environ)
+        info = None if answer is None else info_of(socket_of(answer.url))
+        if answer is not None and info is not None:
+            break
+        if time.monotonic() > deadline:
+            raise silent(home)
+        time.sleep(POLL)  # a server that ends closes its socket before its last thread gives up the lock
     return StoreStatus(
         url=answer.url,
         pid=answer.pid,

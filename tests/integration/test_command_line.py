@@ -56,6 +56,12 @@ def test_a_run_is_triggered_shown_listed_and_canceled(start_fleet: StartFleet, v
     delayed = call(fleet, "trigger", "t-echo", "1", "--delay", "1h").strip()
     assert {run["id"] for run in json.loads(call(fleet, "runs", "list", "--json"))} == {result["id"], delayed}
     assert delayed in call(fleet, "runs", "list")
+    assert json.loads(call(fleet, "runs", "get", "--last", "--json"))["id"] == delayed
+    both = delayed[
+        : next(at for at, (one, other) in enumerate(zip(delayed, result["id"], strict=True)) if one != other)
+    ]
+    assert json.loads(call(fleet, "runs", "get", delayed[: len(both) + 1], "--json"))["id"] == delayed
+    assert f"2 runs begin with '{both}'" in _words(call(fleet, "runs", "get", both, expect=1))
     assert json.loads(call(fleet, "runs", "cancel", delayed, "--json")) == [{"id": delayed, "canceled": True}]
     assert "FAILED" in call(fleet, "trigger", "t-flaky", "9", "--max-attempts", "1", "--wait", expect=1)
     with contextlib.closing(valkey.client()) as client:

@@ -11,8 +11,9 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ import redis
 from kombu import Connection
 
 from taskflow.embedded import EmbeddedStore, ensure_store, program, stop_store, store_status
+from taskflow.embedded.home import open_lock, try_lock
 from taskflow.errors import EmbeddedStoreError
 from tests.support.processes import is_alive
 from tests.support.servers import Client, find_redis7, find_valkey
@@ -441,3 +443,20 @@ def test_a_large_file_is_waited_for(home: Path) -> None:
     again = ensure_store(home, timeout=0.1)
     assert time.monotonic() - before > 0.1, "it loaded so fast that this test shows nothing"
     assert execute(again, "DBSIZE") == 300_000
+
+
+def test_a_server_that_is_ending_is_waited_for(home: Path) -> None:
+    """Its socket is closed before its lock is free: that is no server that does not answer."""
+    ensure_store(home)
+    stop_store(home)
+
+    def free(lock: Sequence[int]) -> None:
+        for descriptor in lock:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    with open_lock(home) as lock:
+        assert try_lock(lock)
+        freed = threading.Timer(0.3, free, (lock,))
+        freed.start()
+        assert store_status(home) is None
+        freed.join()
