@@ -1,7 +1,7 @@
 """The steps that make Celery's worker and consumer a node. They do nothing outside a worker."""
 
 import logging
-from typing import Any
+from typing import Any, Final
 
 from celery import Celery, bootsteps, signals
 
@@ -28,6 +28,7 @@ from taskflow.worker.tickets.subtask_queues import consume_subtasks
 from taskflow.worker.tickets.unknown_tasks import give_back_foreign_tickets
 
 log = logging.getLogger("taskflow.node")
+_CLEARING_SECONDS: Final = 1.0
 
 
 def install(app: Celery) -> None:
@@ -124,6 +125,7 @@ class IntakeStep(bootsteps.StartStopStep):
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
         guard_consumer(parent)
+        self._clearing: Any = None
         parent.held_tickets = HeldTickets(parent, runtime_of(parent.app).settings.ticket_hold)
 
     def start(self, parent: Any) -> None:
@@ -142,6 +144,9 @@ class IntakeStep(bootsteps.StartStopStep):
             return
         set_free_slots(parent.task_consumer.channel, lambda _: pool.free_slots())
         pool.events.connect(hub.call_soon, parent.event_dispatcher)
+        if self._clearing is not None:
+            self._clearing.cancel()
+        self._clearing = hub.call_repeatedly(_CLEARING_SECONDS, pool.events.clear_books)
 
         def wake() -> None:
             if pool.free_slots() <= 1:  # the pool was full, so the hub has stopped taking

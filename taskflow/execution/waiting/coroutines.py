@@ -3,8 +3,8 @@
 import asyncio
 import contextvars
 import itertools
-from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Final, Literal, cast
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.errors import WaitError
@@ -19,6 +19,7 @@ _SETTLING_TURNS: Final = 3
 _UNSEEN_SECONDS: Final = 0.05
 """Pause between two looks while a task awaits something else than a wait, because nothing notifies of its end."""
 _OWN_TASKS: Final = "taskflow-"
+_cancel: Final = cast("Callable[[asyncio.Task[None]], bool]", cast("Any", asyncio.Task).cancel)
 
 
 class CoroutineWaits:
@@ -92,12 +93,17 @@ class CoroutineWaits:
         self._tasks.add(task)  # its name comes later: before Python 3.13.3 a factory does not get it
         task.add_done_callback(self._forget_task)
 
+    def has(self, task: "asyncio.Task[Any]") -> bool:
+        """Whether a task is one of the run's."""
+        return task in self._tasks
+
     def stop(self) -> None:
         """Stop looking at the waits: the attempt has ended. In the loop."""
         self._open.clear()
-        for pending in (self._look, self._parking):
-            if pending is not None:
-                pending.cancel()
+        if self._look is not None:
+            self._look.cancel()
+        if self._parking is not None:
+            _cancel(self._parking)  # not by its own method: a node's task refuses what comes from another context
 
     def notify(self) -> None:
         """Look at the waits: the run may go on, or one of its waits is done. In the loop."""
@@ -230,6 +236,12 @@ def _is_ours(task: "asyncio.Task[Any]") -> bool:
 def _own_task(steps: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
     """Make a task that is not the run's: its context belongs to no run."""
     return asyncio.create_task(steps, name=f"{_OWN_TASKS}{name}", context=contextvars.Context())
+
+
+def is_task_of_run(task: "asyncio.Task[Any]") -> bool:
+    """Whether a task belongs to the run whose code asks. True outside of a run's function, where nothing is known."""
+    waits = current_waits(None)
+    return not isinstance(waits, CoroutineWaits) or waits.has(task)
 
 
 def track_tasks(loop: asyncio.AbstractEventLoop, task_type: type["asyncio.Task[Any]"] = asyncio.Task) -> None:

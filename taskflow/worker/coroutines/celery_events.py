@@ -28,7 +28,7 @@ class CeleryEvents:
     def __init__(self) -> None:
         self._call_on_hub: Callable[[Callable[[], None]], None] | None = None
         self._dispatcher: Any = None
-        self._left: deque[CoroutineRequest] = deque()
+        self._left: deque[tuple[str, CoroutineRequest]] = deque()
 
     def connect(self, call_on_hub: Callable[[Callable[[], None]], None], dispatcher: Any) -> None:
         """Send from now on through a consumer's event dispatcher, on the hub's thread."""
@@ -37,7 +37,8 @@ class CeleryEvents:
     def on_take(self, ticket: TakenTicket, consumer: Any) -> None:
         """Note a ticket that was taken. On the hub's thread."""
         request: CoroutineRequest = ticket.request
-        enter_books(request)
+        self.clear_books()
+        enter_books(ticket.run_id, ticket.definition.id, request)
         if signals.task_received.receivers:
             signals.task_received.send(sender=consumer, request=request)
         if self._has_listener():
@@ -106,14 +107,15 @@ class CeleryEvents:
                 state=request.state,
                 **_call_of(request),
             )
-        self._left.append(request)
-        if self._call_on_hub is not None and len(self._left) == 1:
-            self._call_on_hub(self._leave_books)
+        self._left.append((ticket.run_id, request))
 
-    def _leave_books(self) -> None:
-        """Take the requests that have ended out of the books. On the hub's thread."""
+    def clear_books(self) -> None:
+        """Take the requests that have ended out of the books. On the hub's thread: with each ticket and now and then.
+
+        A call to the hub for each run would wake it for nothing else.
+        """
         while self._left:
-            leave_books(self._left.popleft())
+            leave_books(*self._left.popleft())
 
     def _has_listener(self) -> bool:
         dispatcher = self._dispatcher

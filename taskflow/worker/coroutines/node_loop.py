@@ -9,7 +9,7 @@ from typing import Any
 
 from taskflow.execution.reporting.current import live_run_in
 from taskflow.execution.reporting.live_run import LiveRun
-from taskflow.execution.waiting.coroutines import track_tasks
+from taskflow.execution.waiting.coroutines import is_task_of_run, track_tasks
 
 log = logging.getLogger("taskflow.node")
 
@@ -65,14 +65,10 @@ class NodeLoop(asyncio.SelectorEventLoop):
 class NodeTask(asyncio.Task[Any]):
     """A task that code of another run can't cancel, as with ``for task in asyncio.all_tasks(): task.cancel()``."""
 
-    def __init__(self, coroutine: Any, **options: Any) -> None:
-        super().__init__(coroutine, **options)
-        self._live = live_run_in(options.get("context"))
-
     def cancel(self, msg: Any = None) -> bool:
         """Cancel it, if its own run or the node asks. Return whether it will be canceled."""
         asking = live_run_in(None)
-        if asking is not None and asking is not self._live:
+        if asking is not None and not is_task_of_run(self):
             log.warning("cancel.ignored: run %s asked for it of a task that is not its own", asking.identity.run_id)
             return False
         return super().cancel(msg)

@@ -1,6 +1,7 @@
 """A coroutine's ticket as Celery's request, and Celery's current task and request in the code of a coroutine."""
 
 import os
+import threading
 import time
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -14,6 +15,7 @@ from taskflow.worker.children.run_task import RunTask
 
 _current: Final[ContextVar["CoroutineRequest | None"]] = ContextVar("taskflow_celery_request", default=None)
 _TERM: Final = "TERM"
+_making: Final = threading.RLock()
 _task_stack: Final = cast("Any", _state)._task_stack
 if TYPE_CHECKING:
 
@@ -31,7 +33,26 @@ else:
 
 
 class CoroutineRequest(Request):
-    """The request of a run that executes as a coroutine: ``inspect active`` lists it, ``revoke`` ends it."""
+    """The request of a run that executes as a coroutine: ``inspect active`` lists it, ``revoke`` ends it.
+
+    Celery's part is made when it is first read, because that takes a tenth of a short run and most runs never need it.
+
+    Args:
+        is_acknowledged: Whether the message is acknowledged already.
+        options: Of Celery's request.
+    """
+
+    def __init__(self, message: Any, *, is_acknowledged: bool, **options: Any) -> None:
+        self._made_of = message, options
+        self.acknowledged = is_acknowledged
+
+    def __getattr__(self, name: str) -> Any:
+        with _making:  # the loop's thread and the hub's may ask at once
+            made_of = self.__dict__.pop("_made_of", None)
+            if made_of is not None:
+                message, options = made_of
+                super().__init__(message, **options)
+        return object.__getattribute__(self, name)
 
     has_started = False
     result: object = None
@@ -59,16 +80,19 @@ class CoroutineRequest(Request):
         cast("Any", self)._announce_revoked("terminated", True, signal or _TERM, False)
 
 
-def enter_books(request: CoroutineRequest) -> None:
-    """Enter a request in Celery's books of what this worker executes. On the hub's thread."""
+def enter_books(run_id: str, task_id: str, request: CoroutineRequest) -> None:
+    """Enter a request in Celery's books of what this worker executes, as ``task_accepted``. On the hub's thread."""
     cast("Any", request).worker_pid = os.getpid()
-    state.task_accepted(request)
+    state.requests[run_id] = request
+    state.active_requests.add(request)
+    state.total_count[task_id] += 1
+    state.all_total_count[0] += 1
 
 
-def leave_books(request: CoroutineRequest) -> None:
+def leave_books(run_id: str, request: CoroutineRequest) -> None:
     """Take a request out of the books, unless its run has come again since. On the hub's thread."""
-    if state.requests.get(request.id) is request:
-        del state.requests[request.id]
+    if state.requests.get(run_id) is request:
+        del state.requests[run_id]
     state.active_requests.discard(request)
 
 

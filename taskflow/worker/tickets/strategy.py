@@ -49,14 +49,14 @@ def ticket_strategy(task: RunTask, app: Any, consumer: Any, **options: Any) -> H
             message.ack_log_error(log, consumer.connection_errors)
         request = CoroutineRequest(
             message,
+            is_acknowledged=on_done is None,
             on_ack=_ignoring_arguments(on_done) or ack,
             app=app,
             task=task,
             hostname=consumer.hostname,
             eventer=consumer.event_dispatcher,
         )
-        request.acknowledged = on_done is None
-        if request.id in revoked and request.revoked():
+        if ticket.run_id in revoked and request.revoked():
             return None
         pool.take(TakenTicket(task.definition, ticket.run_id, ticket.reservation, on_done, request), consumer)
         return None
