@@ -71,7 +71,7 @@ def _lines(task_id: str, file: str) -> Iterator[object]:
                 continue
             try:
                 yield json.loads(line)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
                 raise PayloadError(task_id, f"line {number} of {file} is not JSON ({error}).") from None
 
 

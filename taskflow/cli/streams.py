@@ -50,6 +50,6 @@ def send(
 def _parsed(name: str, text: str) -> object:
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         remedy = """Quote it for the shell: '{"yes": true}' or '"text"'."""
         raise StreamError(name, f"takes JSON, and the item is none ({error})", remedy) from None

@@ -97,7 +97,7 @@ def _parsed(token_id: str, data: str | None) -> object:
         return None
     try:
         return json.loads(sys.stdin.read() if data == "-" else data)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise TokenDataError(
             token_id, f"it is not JSON ({error}). Quote it for the shell: '{{\"approved\": true}}' or '\"text\"'."
         ) from None

@@ -12,6 +12,7 @@ from taskflow.app import TaskFlow
 from taskflow.cli.application import App, load
 from taskflow.cli.output import AsJson, console, print_json, status_text
 from taskflow.definition.calls.trigger_options import TriggerOptions
+from taskflow.definition.documents.readable import read_json
 from taskflow.errors import PayloadError, ResultTimeoutError, RunFailedError, TriggerOptionError
 
 
@@ -70,7 +71,7 @@ def _parsed(task_id: str, payload: str | None) -> object:
     text = sys.stdin.read() if payload == "-" else payload
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise PayloadError(
             task_id, f'it is not JSON ({error}). Quote it for the shell: \'{{"message": "hi"}}\' or \'"text"\'.'
         ) from None
@@ -85,7 +86,7 @@ def _metadata(text: str | None) -> Mapping[str, object] | None:
         return None
     try:
         return cast("Mapping[str, object]", json.loads(text))  # TriggerOptions refuses anything except an object
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise TriggerOptionError("metadata", "...", f'It is not JSON ({error}): use \'{{"key": "value"}}\'.') from None
 
 
@@ -106,7 +107,7 @@ def _show_result(flow: TaskFlow, run_id: str, timeout: float | None, *, as_json:
     except ResultTimeoutError as late:
         console.print(str(late), style="yellow", highlight=False, markup=False)
         raise typer.Exit(2) from None
-    value = json.loads(output)
+    value = read_json(output)
     if as_json:
         print_json({"id": run_id, "status": "COMPLETED", "output": value})
     else:

@@ -1,6 +1,6 @@
 """The retry policy: how often a failed run is tried again, and after what delay. Nothing sleeps here."""
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +10,8 @@ from taskflow.durations import Duration, parse_duration
 from taskflow.errors import DefinitionError
 from taskflow.suggestions import did_you_mean
 
+MOST_ATTEMPTS: Final = sys.maxsize
+"""Most attempts of a run: an integer that every language reads."""
 _FROM_JSON: Final = {
     "maxAttempts": "max_attempts",
     "factor": "factor",
@@ -110,12 +112,12 @@ def _from_json(name: str, value: object) -> object:
 
 
 def _check_max_attempts(value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        remedy = "Give a whole number from 1 (the first attempt counts; 1 means no retry)."
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_ATTEMPTS:
+        remedy = "Give a whole number from 1 to sys.maxsize (the first attempt counts; 1 means no retry)."
         raise DefinitionError("That many attempts are not possible", option="max_attempts", value=value, remedy=remedy)
 
 
 def _check_factor(value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= sys.float_info.max:
         remedy = "Give a number above 0; 2 doubles the delay after each failure."
         raise DefinitionError("Delays can't grow by that", option="factor", value=value, remedy=remedy)

@@ -1,20 +1,19 @@
 """The log lines and spans of a run, first from the history, then from the store's stream of events."""
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import AsyncGenerator, Generator, Iterator
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from taskflow.definition.calls.log_line import LogLine
+from taskflow.definition.documents.readable import read_json
 from taskflow.engine.lookup import Lookup
 from taskflow.errors import RunNotFoundError
 from taskflow.store import operations
 from taskflow.store.events import entry_id
 from taskflow.store.keys import EVENTS
-from taskflow.store.operations.encoding import pairs
+from taskflow.store.operations.encoding import instant, pairs
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_run
 
@@ -100,14 +99,14 @@ class RunLogs:
 
 
 def _line(value: str) -> LogLine | None:
-    document: Any = json.loads(value)
+    document: Any = read_json(value)
     if not isinstance(document, dict):
         return None
     line: dict[str, Any] = document  # pyright: ignore[reportUnknownVariableType] - any JSON
     if "span" in line:
         line |= _span_shown(line)
     return LogLine(
-        at=datetime.fromtimestamp(line.get("time", 0) / 1000, UTC),
+        at=instant(line.get("time", 0)),
         level=str(line.get("level", "INFO")),
         logger=str(line.get("logger", "")),
         message=str(line.get("message", "")),

@@ -29,6 +29,9 @@ def _blank(kind: type[BaseException]) -> BaseException:
 
 
 def shown(value: object) -> str:
-    """Return the text of a value for a message, cut to 200 characters."""
-    text = repr(value)
+    """Return the text of a value for a message, cut to 200 characters; of one that can't be shown, its type."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - its own __repr__ is user code; an integer may have too many digits
+        text = f"a value of type {type(value).__name__}"
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."

@@ -6,8 +6,17 @@ from datetime import datetime, timedelta
 
 from taskflow.definition.caught import Caught
 from taskflow.definition.task_definition import TaskDefinition
-from taskflow.durations import delay_until, parse_duration
-from taskflow.errors import AbortRun, DefinitionError, JournalError, OutOfMemory, OutputError, PayloadError, RetryAfter
+from taskflow.durations import delay_until, parse_duration, retry_delay
+from taskflow.errors import (
+    AbortRun,
+    DefinitionError,
+    JournalError,
+    OutOfMemory,
+    OutputError,
+    PayloadError,
+    RetryAfter,
+    WaitError,
+)
 from taskflow.execution.failures import describe
 from taskflow.models import RunError, RunStatus
 
@@ -76,12 +85,18 @@ def decide(
     """Return the outcome of an attempt that raised an exception.
 
     ``AbortRun``, a payload that no longer fits and an output that is not JSON are not tried again, because they would
-    fail in the same way.
+    fail in the same way. A delay that is not possible is the attempt's error, and the backoff stands in for it.
 
     Args:
         caught: The answer of a ``catch_error`` hook. Its ``error`` is judged instead.
     """
     error = caught.error or error
+    chosen: timedelta | None = None
+    try:
+        chosen = _chosen_delay(error, now, caught)
+    except WaitError as refused:
+        refused.__cause__ = error
+        error = refused.with_traceback(error.__traceback__)
     described = describe(error)
     is_memory = isinstance(error, OutOfMemory | MemoryError)
     larger = _larger_machine(definition, tries) if is_memory else None
@@ -93,7 +108,9 @@ def decide(
         or (is_memory and larger is None)
     ):
         return Ended(described, RunStatus.CRASHED if is_memory else RunStatus.FAILED, error)
-    return Retried(described, _delay(error, definition, tries, random, now, caught), larger, error)
+    if chosen is None:
+        chosen = (caught.retry or definition.retry).delay_after(tries.failed + 1, random)
+    return Retried(described, chosen, larger, error)
 
 
 def out_of_memory(
@@ -119,21 +136,17 @@ def _larger_machine(definition: TaskDefinition, tries: Tries) -> str | None:
     return None if larger == tries.machine else larger
 
 
-def _delay(
-    error: BaseException,
-    definition: TaskDefinition,
-    tries: Tries,
-    random: Callable[[], float],
-    now: datetime,
-    caught: Caught,
-) -> timedelta:
-    if caught.retry_at is not None:
-        return delay_until(caught.retry_at, now, option="retry_at")
-    if caught.retry_delay is not None:
-        return parse_duration(caught.retry_delay, option="retry_delay")
-    if caught.retry is None and isinstance(error, RetryAfter):
-        try:
-            return delay_until(error.when, now, option="RetryAfter")
-        except DefinitionError:  # not a duration: the backoff stands in, and the stored error shows the value
-            pass
-    return (caught.retry or definition.retry).delay_after(tries.failed + 1, random)
+def _chosen_delay(error: BaseException, now: datetime, caught: Caught) -> timedelta | None:
+    """Return the delay that a hook or the error itself chooses, None for the backoff.
+
+    Raises:
+        WaitError: It is not possible, for example an instant without a time zone.
+    """
+    try:
+        if caught.retry_at is not None:
+            return delay_until(caught.retry_at, now, option="retry_at")
+        if caught.retry_delay is not None:
+            return parse_duration(caught.retry_delay, option="retry_delay")
+    except DefinitionError as refused:
+        raise WaitError(f"Caught: {refused}") from None
+    return retry_delay(error, now) if caught.retry is None and isinstance(error, RetryAfter) else None

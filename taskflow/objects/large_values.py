@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from pydantic_core import from_json
-
+from taskflow.definition.documents.readable import read_json
 from taskflow.errors import ObjectStoreError
 from taskflow.models import Run
 from taskflow.objects.address import Address, Kind, LargeValue, address_of, is_address, new_address
@@ -119,7 +118,7 @@ class LargeValues:
         yield from sorted(path.rstrip("/").rpartition("/")[2] for path in paths)
 
     def _value(self, value: object) -> object:
-        return from_json(self.load(value.stored)) if isinstance(value, Address) else value
+        return read_json(self.load(value.stored)) if isinstance(value, Address) else value
 
     def _tried(self, verb: str, address: Address, act: Callable[[Any, str], T]) -> T:
         for pause in (*PAUSES, None):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, cast
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.retry import Retry
-from taskflow.durations import delay_until
+from taskflow.durations import retry_delay
 from taskflow.errors import AbortRun, DefinitionError, RetryAfter
 from taskflow.retrying.strategies import DEFAULT_BY_STATUS, Strategy
 
@@ -178,7 +178,7 @@ class BlockRetry:
         if isinstance(error, AbortRun | DefinitionError) or attempt >= retry.max_attempts:
             return None
         if isinstance(error, RetryAfter):
-            return delay_until(error.when, self._now(), option="RetryAfter")
+            return retry_delay(error, self._now())
         return retry.delay_after(attempt, self._random)
 
 

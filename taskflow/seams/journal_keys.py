@@ -13,8 +13,8 @@ from typing import Final, Protocol
 
 from taskflow.definition.documents.payload import OutputType
 from taskflow.definition.retry import Retry
-from taskflow.durations import delay_until
-from taskflow.errors import AbortRun, DefinitionError, JournalError, RetryAfter, StaleClaimError
+from taskflow.durations import retry_delay
+from taskflow.errors import AbortRun, JournalError, RetryAfter, StaleClaimError
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,17 @@ class StepCall:
     is_async: bool = False
 
     def delay_after(self, error: Exception, failed: int, random: Callable[[], float]) -> timedelta | None:
-        """Return the delay before the next try, None when the step has failed for good."""
+        """Return the delay before the next try, None when the step has failed for good.
+
+        Raises:
+            WaitError: ``RetryAfter`` was given a time that is not possible.
+        """
         if self.retry is None or failed >= self.retry.max_attempts:
             return None
         if isinstance(error, AbortRun | StaleClaimError | JournalError):
             return None
         if isinstance(error, RetryAfter):
-            try:
-                return delay_until(error.when, datetime.now(UTC), option="RetryAfter")
-            except DefinitionError:
-                pass
+            return retry_delay(error, datetime.now(UTC))
         return self.retry.delay_after(failed, random)
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Generic, Never, TypeVar, cast
 
-from pydantic_core import from_json
-
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.calls.task_result import TaskResult
 from taskflow.definition.documents.payload import OutputType
+from taskflow.definition.documents.readable import read_json
 from taskflow.durations import Duration, parse_timeout
 from taskflow.models import Batch, BatchError, BatchProgress, RunError, RunStatus
 from taskflow.seams.batches import BatchRuns, RunEnd
@@ -109,7 +108,7 @@ class BatchHandle(Generic[ResultT]):
             return TaskResult(run_id, status, error=error or RunError(status.value, ""))
         output, document = self._output(index), document or b"null"
         # ResultT is the task's return annotation, against which the loader checks the stored JSON.
-        value = cast("ResultT", output.load(document) if output else from_json(document))
+        value = cast("ResultT", output.load(document) if output else read_json(document))
         return TaskResult(run_id, status, value)
 
     def _output(self, index: int) -> OutputType | None:

@@ -4,12 +4,11 @@ from collections.abc import AsyncGenerator, Generator
 from datetime import datetime
 from typing import Generic, TypeVar, cast
 
-from pydantic_core import from_json
-
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.calls.log_line import LogLine
 from taskflow.definition.calls.trigger_options import check_due
 from taskflow.definition.documents.payload import OutputType
+from taskflow.definition.documents.readable import read_json
 from taskflow.durations import Duration, parse_timeout
 from taskflow.models import Run, RunStatus
 from taskflow.verbs.current import engine
@@ -155,4 +154,4 @@ class RunHandle(Generic[ResultT]):
 
     def _decode(self, document: bytes) -> ResultT:
         # ResultT is the task's return annotation, against which the loader checks the stored JSON.
-        return cast("ResultT", self._output.load(document) if self._output else from_json(document))
+        return cast("ResultT", self._output.load(document) if self._output else read_json(document))

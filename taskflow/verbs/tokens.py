@@ -18,8 +18,9 @@ from taskflow.definition.calls.tokens import (
     token_result,
 )
 from taskflow.definition.calls.trigger_options import check_tags
-from taskflow.durations import Duration, parse_duration
+from taskflow.durations import Duration, check_instant, parse_duration
 from taskflow.errors import DefinitionError, TriggerOptionError, WaitError
+from taskflow.errors.base import shown
 from taskflow.seams.journal_keys import Scope, current_scope
 from taskflow.seams.tokens import TokenOptions, TokenQuery
 from taskflow.seams.waits import Instant, Wait, Waiter, WaitRequest, require_waits
@@ -256,9 +257,10 @@ def _options(
         key = None if idempotency_key is None else scoped_key(_checked_key(idempotency_key))
         return TokenOptions(_timeout(timeout), check_tags(tags), key, _ttl(idempotency_key_ttl), schema)
     except TriggerOptionError as wrong:
-        raise WaitError(f"wait.create_token({wrong.option}={wrong.value!r}): {wrong.remedy}") from None
+        raise WaitError(f"wait.create_token({wrong.option}={shown(wrong.value)}): {wrong.remedy}") from None
     except DefinitionError as wrong:
-        raise WaitError(f"wait.create_token({wrong.option}={wrong.value!r}): {wrong.what}. {wrong.remedy}") from None
+        what = f"{wrong.what}. {wrong.remedy}"
+        raise WaitError(f"wait.create_token({wrong.option}={shown(wrong.value)}): {what}") from None
 
 
 def _checked_key(key: object) -> str | IdempotencyKey:
@@ -272,9 +274,7 @@ def _timeout(timeout: Duration | datetime | None) -> Instant | None:
         return None
     if not isinstance(timeout, datetime):
         return parse_duration(timeout, option="timeout")
-    if timeout.utcoffset() is None:
-        raise TriggerOptionError("timeout", timeout, "The datetime has no time zone. Use e.g. datetime.now(UTC) + ...")
-    return timeout
+    return check_instant(timeout, option="timeout")
 
 
 def _ttl(ttl: Duration | None) -> timedelta | None:
@@ -283,12 +283,14 @@ def _ttl(ttl: Duration | None) -> timedelta | None:
 
 def _query(status: TokenStatus | str | None, tags: str | Sequence[str], limit: int, cursor: str | None) -> TokenQuery:
     if isinstance(limit, bool) or not 1 <= limit <= MOST_LISTED:
-        raise WaitError(f"wait.list_tokens(limit={limit!r}): use 1 to {MOST_LISTED}, and the page's cursor for more.")
+        raise WaitError(
+            f"wait.list_tokens(limit={shown(limit)}): use 1 to {MOST_LISTED}, and the page's cursor for more."
+        )
     try:
         wanted = None if status is None else TokenStatus(status)
         return TokenQuery(wanted, check_tags(tags), limit, cursor)
     except TriggerOptionError as wrong:
-        raise WaitError(f"wait.list_tokens(tags={wrong.value!r}): {wrong.remedy}") from None
+        raise WaitError(f"wait.list_tokens(tags={shown(wrong.value)}): {wrong.remedy}") from None
     except ValueError:
         names = ", ".join(TokenStatus)
-        raise WaitError(f"wait.list_tokens(status={status!r}): it is one of {names}.") from None
+        raise WaitError(f"wait.list_tokens(status={shown(status)}): it is one of {names}.") from None

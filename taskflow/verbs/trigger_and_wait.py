@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar, Unpack, cast, overload
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.calls.batch_item import BatchItem, BatchKeywords, BatchOptions, MixedItem, check_items
 from taskflow.definition.calls.task_result import TaskResult
 from taskflow.definition.calls.trigger_options import TriggerKeywords, TriggerOptions
 from taskflow.definition.documents.payload import OutputType
+from taskflow.definition.documents.readable import read_json, read_object
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.models import RunError, RunStatus
 from taskflow.seams.batches import BatchRuns
@@ -206,22 +207,22 @@ def _request(task: TaskDefinition, payload: object, options: TriggerOptions) -> 
 
 def result_of(value: bytes, output: OutputType | None) -> TaskResult[object]:
     """Decode the message that completes a wait for a run."""
-    end = cast("dict[str, Any]", from_json(value))
+    end = cast("dict[str, Any]", read_object(value))
     if end["status"] == UNKNOWN:
         return _remembered(end["run"], lambda: engine().runs.retrieve(end["run"]), output)
     if "at" in end:
-        end["output"] = from_json(engine().load_value(end["at"].encode()))
+        end["output"] = read_json(engine().load_value(end["at"].encode()))
     return _result(end, output)
 
 
 async def aresult_of(value: bytes, output: OutputType | None) -> TaskResult[object]:
     """Decode the message that completes a wait for a run."""
-    end = cast("dict[str, Any]", from_json(value))
+    end = cast("dict[str, Any]", read_object(value))
     if end["status"] == UNKNOWN:
         run = await engine().runs.aretrieve(end["run"])
         return _remembered(end["run"], lambda: run, output)
     if "at" in end:
-        end["output"] = from_json(await engine().aload_value(end["at"].encode()))
+        end["output"] = read_json(await engine().aload_value(end["at"].encode()))
     return _result(end, output)
 
 

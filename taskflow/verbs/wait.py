@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.durations import Duration, parse_duration
-from taskflow.errors import WaitError
+from taskflow.durations import Duration, check_instant, parse_duration
+from taskflow.errors import DefinitionError, WaitError
+from taskflow.errors.base import shown
 from taskflow.seams.waits import SLEPT, Wait, WaitRequest, require_waits
 from taskflow.verbs.tokens import TokenVerbs
 
@@ -80,9 +81,13 @@ def _request(duration: timedelta, date: datetime | None, label: str) -> WaitRequ
 
 def _left(date: datetime, raise_if_past: bool) -> timedelta:
     if not isinstance(date, datetime):  # pyright: ignore[reportUnnecessaryIsInstance] - by callers without a checker
-        raise WaitError(f"wait.until({date!r}): that is no datetime. Use e.g. datetime.now(UTC) + ..., or wait.for_.")
-    if date.utcoffset() is None:
-        raise WaitError(f"wait.until({date!r}): the datetime has no time zone. Use e.g. datetime.now(UTC) + ...")
+        raise WaitError(
+            f"wait.until({shown(date)}): that is no datetime. Use e.g. datetime.now(UTC) + ..., or wait.for_."
+        )
+    try:
+        check_instant(date, option="date")
+    except DefinitionError as wrong:
+        raise WaitError(f"wait.until({shown(date)}): {wrong.what}. {wrong.remedy}") from None
     left = date - datetime.now(UTC)
     if left < timedelta(0) and raise_if_past:
         raise WaitError(f"wait.until({date.isoformat()}): that is over already. Leave raise_if_past out to go on.")

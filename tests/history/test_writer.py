@@ -106,6 +106,19 @@ def test_text_that_a_database_cannot_hold_stops_nothing(writer: Writer, reader: 
     assert run.idempotency_key == "k\N{REPLACEMENT CHARACTER}"
 
 
+def test_values_that_cannot_be_read_back_are_shown_as_far_as_they_can(writer: Writer, reader: Reader) -> None:
+    """Earlier versions stored such values: their runs are in the history, and each page shows them."""
+    huge = "9" * 5000
+    write(writer, rows("run_1", payload=f"[{huge}]", output=huge, metadata=f'{{"n":{huge}}}', due="253402300800000"))
+    run = reader.retrieve("run_1")
+    assert run is not None
+    shown = "(an integer of 5,000 digits)"
+    assert (run.payload, run.output, run.metadata) == ([shown], shown, {"n": shown})
+    assert run.due_at is not None
+    assert run.due_at.year == 9999
+    assert [each.id for each in reader.list_runs(RunFilter())] == ["run_1"]
+
+
 def test_the_end_of_a_run_that_left_the_store_is_kept(writer: Writer, reader: Reader) -> None:
     """The database was away for longer than the store keeps runs. The entry still has the end of the run."""
     write(writer, rows("run_1", 1, status="EXECUTING"))

@@ -256,6 +256,34 @@ def test_runs_are_listed_newest_first(bench: Bench) -> None:
     assert [run.id for run in bench.run(operations.runs.list_runs(10))] == [second, first]
 
 
+@pytest.mark.parametrize(
+    "field, stored",
+    [
+        ("due", "253402300800000"),
+        ("created", "-62167219200001"),
+        ("finished", "1e300"),
+        ("ttl", "2.5e+14"),
+        ("ttl", "1e300"),
+        ("payload", "[%s]" % ("9" * 5000)),
+        ("output", "-%s" % ("9" * 5000)),
+        ("metadata", '{"n":%s}' % ("9" * 5000)),
+        ("metadata", "[%s" % ("[" * 5000)),
+        ("payload", "[" * 100_000),
+    ],
+)
+def test_one_value_that_cannot_be_read_back_breaks_no_list(bench: Bench, field: str, stored: str) -> None:
+    """Earlier versions stored such values, and one of them kept everybody from listing runs."""
+    bench.node()
+    odd, other = bench.trigger(), bench.trigger()
+    bench.finish(bench.claim(odd))
+    bench.redis("HSET", bench.key(f"run:{odd}"), field, stored)
+    assert [run.id for run in bench.run(operations.runs.list_runs(10))] == [other, odd]
+    run = bench.run(operations.runs.read_run(odd))
+    assert run.status is RunStatus.COMPLETED
+    if "9" * 5000 in stored:
+        assert "(an integer of 5,000 digits)" in repr(getattr(run, field))
+
+
 def test_a_heartbeat_does_not_bring_a_reaped_node_back(bench: Bench) -> None:
     """A lease that is over stays over: the node must register under a new id."""
     bench.node()

@@ -87,6 +87,16 @@ def test_an_output_is_checked_against_the_schema_before_it_completes(bench: Benc
     assert [each.schema for _, each in bench.run(list_tokens("", 10, None, ()))[1]] == [None]
 
 
+def test_a_token_with_an_output_that_cannot_be_read_back_breaks_no_list(bench: Bench) -> None:
+    """Earlier versions took an integer of more digits than Python reads."""
+    odd, other = token(bench), token(bench)
+    assert complete(bench, odd)
+    bench.redis("HSET", bench.key(f"token:{odd}"), "output", "9" * 5000, "timeout", "1e300")
+    shown = {each.id: each.output for _, each in bench.run(list_tokens("", 10, None, ()))[1]}
+    assert shown == {odd: "(an integer of 5,000 digits)", other: None}
+    assert bench.run(read_token(odd)).output == "(an integer of 5,000 digits)"
+
+
 def test_a_repeated_call_is_told_what_the_first_did(bench: Bench) -> None:
     """Its reply was lost: the same operation is sent again."""
     new = create_token(NewToken(new_token_id(0), KEPT))

@@ -5,10 +5,12 @@ The store of these tests does not exist: whatever tried to reach it would raise 
 
 import asyncio
 import inspect
+import json
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Final, Unpack
 
 import pytest
@@ -34,6 +36,7 @@ from taskflow import (
     runs,
     tags,
     tasks,
+    wait,
 )
 from taskflow.cli.trigger import trigger as cli_trigger
 from taskflow.definition.calls.trigger_options import TriggerKeywords
@@ -41,19 +44,52 @@ from taskflow.definition.registry import declared
 from taskflow.verbs.batch_handle import BatchHandle
 
 FAR: Final = 200 * 365 * 86400
-DURATION: Final[tuple[object, ...]] = (-1, "-1s", "soon", "1h1h", "5 m", True, math.nan, math.inf, FAR, [5])
+HUGE: Final = 10**5000
+"""An integer that Python does not turn into text, and no parser of JSON reads."""
+DEEP: Final = {"a": json.loads("[" * 250 + "]" * 250)}
+UNREADABLE: Final = (
+    datetime.max.replace(tzinfo=UTC),
+    datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12))),
+    datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+    datetime.now(UTC) + timedelta(days=36_600),
+)
+"""Instants that can't be read back, or that no duration reaches."""
+DURATION: Final[tuple[object, ...]] = (
+    -1,
+    "-1s",
+    "soon",
+    "1h1h",
+    "5 m",
+    True,
+    math.nan,
+    math.inf,
+    FAR,
+    [5],
+    HUGE,
+    timedelta.max,
+)
 MISUSE: Final[Mapping[str, tuple[object, ...]]] = {
     "queue": ("", "a b", "x" * 129, 5, Queue(concurrency_limit=1), True),
-    "concurrency_key": ("", "x" * 513, "a\nb", 1.5, True, ["k"]),
+    "concurrency_key": ("", "x" * 513, "a\nb", 1.5, True, ["k"], HUGE),
     "machine": ("huge", "", 5, {"cpu": 1}, True),
-    "delay": (*DURATION, datetime(2030, 1, 1), "tomorrow"),
+    "delay": (*DURATION, datetime(2030, 1, 1), "tomorrow", *UNREADABLE),
     "ttl": DURATION,
     "priority": ("high", math.nan, math.inf, True, [1]),
-    "tags": ("", "x" * 129, [""], [5], [["x"]], [f"t{n}" for n in range(11)], 5, True, {"a": 1}, b"ab", None),
-    "metadata": ("x", [1], {"a": math.nan}, {"a": object()}, {"a": "x" * (256 * 1024)}, 5, {1: object()}),
-    "idempotency_key": ("", "x" * 2049, 5, ["k"], True),
+    "tags": ("", "x" * 129, [""], [5], [["x"]], [f"t{n}" for n in range(11)], 5, True, {"a": 1}, b"ab", None, [HUGE]),
+    "metadata": (
+        "x",
+        [1],
+        {"a": math.nan},
+        {"a": object()},
+        {"a": "x" * (256 * 1024)},
+        5,
+        {1: object()},
+        {"a": HUGE},
+        DEEP,
+    ),
+    "idempotency_key": ("", "x" * 2049, 5, ["k"], True, HUGE),
     "idempotency_key_ttl": DURATION,
-    "max_attempts": (0, -1, "3", 1.5, True),
+    "max_attempts": (0, -1, "3", 1.5, True, HUGE, sys.maxsize + 1),
     "max_duration": DURATION,
     "debounce": ("k", 5, True),
     "test": ("yes", 1, None),
@@ -192,6 +228,12 @@ CALLS: Final[Mapping[str, Callable[[Any], object]]] = {
     "timeout 3": lambda _: asyncio.run(runs.handle("run_1").aresult(timeout=True)),
     "delay 1": lambda _: runs.reschedule("run_1", -1),
     "delay 2": lambda _: runs.reschedule("run_1", NAIVE),
+    "delay 4": lambda _: runs.reschedule("run_1", UNREADABLE[0]),
+    "timeout 4": lambda _: wait.create_token(timeout=UNREADABLE[0]),
+    "timeout 5": lambda _: wait.create_token(timeout=UNREADABLE[1]),
+    "limit 7": lambda _: runs.list(HUGE),
+    "limit 8": lambda _: wait.list_tokens(limit=HUGE),
+    "token": lambda _: wait.complete_token("token_00" + "0" * 32, [HUGE]),
     "delay 3": lambda _: runs.handle("run_1").reschedule(None),  # type: ignore[arg-type]  # as callers without types do
     "tags 1": lambda _: runs.add_tags("run_1", [""]),
     "tags 2": lambda _: runs.add_tags("run_1", 5),  # type: ignore[arg-type]  # no text
@@ -246,7 +288,7 @@ async def _several() -> Any:
 def test_further_verbs_refuse_what_is_not_possible(misused: Any, word: str) -> None:
     """Before anything is asked of the store."""
     text = refused(lambda: CALLS[word](misused))
-    assert word.rstrip(" 123456").lower() in text.lower()
+    assert word.rstrip(" 0123456789").lower() in text.lower()
 
 
 TEMPLATE: Final = {"ids": ["run_1"], "items": [], "limit": 1}

@@ -7,11 +7,12 @@ from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar, cast, overload
 
 from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from taskflow.definition.documents.adapter import Adapter, UnwritableError, explain
 from taskflow.definition.documents.annotation import Annotation
 from taskflow.definition.documents.payload import OutputType
+from taskflow.definition.documents.readable import read_object
 from taskflow.errors import OutputError, TokenDataError, WaitError, WaitTimeoutError
 
 OutputT = TypeVar("OutputT")
@@ -142,7 +143,7 @@ def token_output(token_id: str, output_type: object, data: object) -> bytes:
 
 def token_result(token_id: str, output_type: object, value: bytes) -> TokenResult[Any]:
     """Decode the completion message of a token: ``{"status", "output"}``."""
-    document = cast("dict[str, Any]", from_json(value))
+    document = cast("dict[str, Any]", read_object(value))
     if document["status"] != TokenStatus.COMPLETED:
         return TokenResult(token_id, error=WaitTimeoutError(token_id))
     if output_type is None:

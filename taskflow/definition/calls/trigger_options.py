@@ -4,17 +4,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypedDict, TypeGuard, Unpack
+from typing import Final, TypedDict, TypeGuard, Unpack, cast
 
 from pydantic_core import to_json
 
 from taskflow.definition.calls.debounce import Debounce
 from taskflow.definition.calls.idempotency import IdempotencyKey, scoped_key
 from taskflow.definition.calls.misspelt import refuse_unknown
+from taskflow.definition.documents.readable import unreadable, unreadable_value
 from taskflow.definition.documents.unserialisable import find_non_finite, find_unserialisable
 from taskflow.definition.machine import Machine
 from taskflow.definition.queue import NAME_REMEDY, Queue, is_queue_name
-from taskflow.durations import Duration, parse_duration
+from taskflow.definition.retry import MOST_ATTEMPTS
+from taskflow.durations import Duration, check_instant, parse_duration
 from taskflow.errors import DefinitionError, TriggerOptionError
 
 MOST_TAGS: Final = 10
@@ -115,6 +117,9 @@ def check_metadata(metadata: object) -> bytes:
     if reason:
         raise TriggerOptionError("metadata", "...", f"{reason}, which JSON cannot carry.")
     document = to_json(metadata)
+    if unreadable(document):
+        reason = unreadable_value(cast("object", metadata))
+        raise TriggerOptionError("metadata", "...", f"{reason}, which JSON cannot carry.")
     if len(document) > LARGEST_METADATA:
         remedy = f"Its JSON is {len(document):,} bytes and the limit is {LARGEST_METADATA:,}. Store it elsewhere."
         raise TriggerOptionError("metadata", "...", remedy)
@@ -172,10 +177,15 @@ def _check_machine(machine: object) -> str | Machine | None:
 
 def _check_delay(delay: Duration | datetime | None) -> timedelta | datetime | None:
     if isinstance(delay, datetime):
-        if delay.utcoffset() is None:
-            raise TriggerOptionError("delay", delay, "Give an aware datetime, e.g. datetime.now(UTC).")
-        return delay
+        return _check_instant("delay", delay)
     return _check_duration("delay", delay, " Or give an aware datetime.")
+
+
+def _check_instant(option: str, value: datetime) -> datetime:
+    try:
+        return check_instant(value, option=option)
+    except DefinitionError as error:
+        raise TriggerOptionError(option, value, f"{error.what}. {error.remedy}") from None
 
 
 def _check_duration(option: str, value: Duration | None, more: str = "") -> timedelta | None:
@@ -198,7 +208,8 @@ def _check_key(key: object) -> IdempotencyKey | None:
 def _check_concurrency_key(key: object) -> str | None:
     if key is None:
         return None
-    text = str(key) if isinstance(key, int) and not isinstance(key, bool) else key
+    is_number = isinstance(key, int) and not isinstance(key, bool) and int.bit_length(key) <= _LONGEST_CONCURRENCY_KEY
+    text = str(key) if is_number else key
     if isinstance(text, str) and _is_text(text, _LONGEST_CONCURRENCY_KEY) and "\n" not in text:
         return text
     remedy = f"Use text of 1 to {_LONGEST_CONCURRENCY_KEY} characters in one line, or a whole number."
@@ -209,8 +220,14 @@ def _check_priority(priority: object) -> float:
     if priority is None:
         return 0.0
     seconds = priority.total_seconds() if isinstance(priority, timedelta) else priority
-    if isinstance(seconds, int | float) and not isinstance(seconds, bool) and math.isfinite(seconds):
-        return max(-_LARGEST_PRIORITY, min(_LARGEST_PRIORITY, float(seconds)))
+    if (
+        isinstance(seconds, int | float)
+        and not isinstance(seconds, bool)
+        and (
+            isinstance(seconds, int) or math.isfinite(seconds)  # a large integer is no float
+        )
+    ):
+        return float(max(-_LARGEST_PRIORITY, min(_LARGEST_PRIORITY, seconds)))
     raise TriggerOptionError("priority", priority, "Use a number of seconds, or a timedelta.")
 
 
@@ -224,8 +241,9 @@ def _check_debounce(debounce: object, delay: object) -> None:
 def _check_attempts(attempts: object) -> int | None:
     if attempts is None:
         return None
-    if isinstance(attempts, bool) or not isinstance(attempts, int) or attempts < 1:
-        raise TriggerOptionError("max_attempts", attempts, "Use a whole number from 1; 1 means no retry.")
+    if isinstance(attempts, bool) or not isinstance(attempts, int) or not 1 <= attempts <= MOST_ATTEMPTS:
+        remedy = "Use a whole number from 1 to sys.maxsize; 1 means no retry."
+        raise TriggerOptionError("max_attempts", attempts, remedy)
     return attempts
 
 

@@ -15,7 +15,7 @@ from pydantic_core import CoreSchema, ErrorDetails, SchemaValidator, from_json, 
 
 from taskflow.definition.documents.core_schemas import holds_any, holds_keys, may_vary, named_classes, timeless
 from taskflow.definition.documents.differences import first_difference, is_same
-from taskflow.definition.documents.readable import MOST_DIGITS, SHORT, unreadable
+from taskflow.definition.documents.readable import MOST_DIGITS, SHORT, find_unreadable, unreadable
 from taskflow.definition.documents.survival import Exactly, survival
 from taskflow.definition.documents.unserialisable import find_non_finite, find_unserialisable, path_of
 
@@ -104,6 +104,7 @@ class Adapter:
         ):
             self._check_arrival(value, document)
         if len(document) > self._short and (reason := unreadable(document)):
+            reason = find_unreadable(self._dump(value, warnings="none")) or reason
             raise UnwritableError(f"{reason}, which JSON cannot carry")
         return document
 

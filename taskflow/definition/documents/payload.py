@@ -6,7 +6,7 @@ from pydantic_core import from_json, to_json
 from taskflow.definition.documents.adapter import Adapter, UnwritableError, explain
 from taskflow.definition.documents.annotation import Annotation
 from taskflow.definition.documents.differences import first_difference
-from taskflow.definition.documents.readable import unreadable_value
+from taskflow.definition.documents.readable import read_json, unreadable_value
 from taskflow.definition.documents.redaction import argsrepr as argsrepr
 from taskflow.definition.documents.unserialisable import find_non_finite, find_unserialisable
 from taskflow.errors import OutputError, PayloadError
@@ -108,7 +108,7 @@ class OutputType:
         """
         adapter = self._adapter or self.prepare()
         try:
-            return adapter.read(document) if adapter else from_json(document)
+            return adapter.read(document) if adapter else read_json(document)
         except ValidationError as invalid:
             reason = f"{explain(invalid)}. Another version of the task may have written it."
             raise OutputError(f"The stored output does not fit the task's return annotation: {reason}") from None

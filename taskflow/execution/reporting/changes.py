@@ -1,12 +1,13 @@
 """Changes of a run's metadata. ``apply`` changes the run's own copy as ``lib/metadata.lua`` changes the store's."""
 
-import math
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple, cast
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from taskflow.errors import RunUpdateError
+from taskflow.errors.base import shown
 
 Kind = Literal["set", "delete", "append", "remove", "increment", "replace"]
 Json = dict[str, object]
@@ -48,7 +49,7 @@ class Pending:
             before.clear()
         if before and change.kind == "increment" and before[-1][:2] == change[:2]:
             total = from_json(before[-1].value) + from_json(change.value)
-            if math.isfinite(total):
+            if is_finite(total):
                 before[-1] = change._replace(value=json_of(total))
                 return
         before.append(change)
@@ -61,10 +62,10 @@ def path_of(key: object) -> tuple[str, ...]:
         RunUpdateError: The key is not text, or a name in it is empty.
     """
     if not isinstance(key, str):
-        raise RunUpdateError(f"That is not a metadata key: {key!r}", f"{_NAMES}.")
+        raise RunUpdateError(f"That is not a metadata key: {shown(key)}", f"{_NAMES}.")
     path = tuple(key[2:].split(".")) if key.startswith("$.") else (key,)
     if not all(path):
-        raise RunUpdateError(f"A name of the metadata key {key!r} is empty", f"{_NAMES}.")
+        raise RunUpdateError(f"A name of the metadata key {shown(key)} is empty", f"{_NAMES}.")
     return path
 
 
@@ -88,9 +89,14 @@ def number_of(value: object) -> str:
     Raises:
         RunUpdateError: It is not a finite number.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise RunUpdateError(f"Metadata can't be incremented by {value!r}", "Use a finite number.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
+        raise RunUpdateError(f"Metadata can't be incremented by {shown(value)}", "Use a finite number.")
     return json_of(value)
+
+
+def is_finite(number: float) -> bool:
+    """Whether a number is one that a float can hold, as the numbers of the store's metadata are."""
+    return abs(number) <= sys.float_info.max
 
 
 def apply(metadata: Json, change: Change) -> bool:
@@ -158,7 +164,7 @@ def _act(place: Json, change: Change) -> bool:
                 place[name] = [each for each in cast("list[object]", old) if json_of(each) != change.value]
         case _:
             total = cast("float", old or 0) + cast("float", value)
-            if not math.isfinite(total):
+            if not is_finite(total):
                 return False
             place[name] = total
     return True

@@ -5,11 +5,11 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from taskflow.definition.calls.trigger_options import LARGEST_METADATA
+from taskflow.definition.documents.readable import read_object
 from taskflow.errors import (
     OutsideRunError,
     RunNotFoundError,
@@ -253,7 +253,7 @@ class LiveRun:
 
     def _read(self) -> Json:
         if self._view is None:  # most runs have no metadata, and never read it
-            self._view = cast("Json", from_json(self._metadata)) if self._metadata else {}
+            self._view = read_object(self._metadata) if self._metadata else {}
         return self._view
 
     def _change_own(self, change: Change, verb: str) -> None:

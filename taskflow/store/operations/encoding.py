@@ -8,6 +8,8 @@ from typing import Final, cast
 from taskflow.models import ErrorCause, RunError
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def due_text(due: datetime | timedelta | None) -> str:
@@ -23,8 +25,15 @@ def milliseconds(duration: timedelta) -> int:
 
 
 def instant(milliseconds: bytes | str | float) -> datetime:
-    """Return the aware UTC instant of a store timestamp."""
-    return datetime.fromtimestamp(float(milliseconds) / 1000, UTC)
+    """Return the aware UTC instant of a store timestamp. One that a datetime cannot hold is the first or last of all.
+
+    Such a timestamp stops no list: earlier versions stored any, and a Celery message may have held it.
+    """
+    given = float(milliseconds)
+    try:
+        return datetime.fromtimestamp(given / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return _FIRST if given < 0 else _LAST
 
 
 def first_millisecond(moment: datetime) -> int:
@@ -34,7 +43,13 @@ def first_millisecond(moment: datetime) -> int:
 
 def duration(stored: bytes | None) -> timedelta | None:
     """Return the duration of stored milliseconds."""
-    return None if stored is None else timedelta(milliseconds=int(stored))
+    if stored is None:
+        return None
+    given = float(stored)  # a script writes a number of 15 digits with an exponent
+    try:
+        return timedelta(milliseconds=round(given))
+    except OverflowError:
+        return timedelta.min if given < 0 else timedelta.max
 
 
 def text(stored: bytes | None) -> str | None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+from taskflow.definition.documents.readable import read_json, read_object
 from taskflow.models import Attempt, AttemptOutcome, Run, RunError, RunStatus
 from taskflow.objects.address import address_of, is_address
 from taskflow.store.operations.encoding import duration, instant, run_error, text
@@ -36,7 +37,7 @@ def run(run_id: str, fields: Mapping[str, bytes]) -> Run:
         priority=int(fields.get("priority", 0)) / 1_000_000,
         ttl=duration(fields.get("ttl")),
         max_duration=duration(fields.get("max_duration")),
-        metadata=json.loads(fields.get("metadata", b"{}")),
+        metadata=read_object(fields.get("metadata", b"{}")),
         is_test="test" in fields,
         replay_of=text(fields.get("replay_of")),
         parent_id=text(fields.get("parent")),
@@ -50,7 +51,7 @@ def run(run_id: str, fields: Mapping[str, bytes]) -> Run:
 
 def _value(stored: bytes) -> object:
     """Return a payload or output, or the address of a large one."""
-    return address_of(stored) if is_address(stored) else json.loads(stored)
+    return address_of(stored) if is_address(stored) else read_json(stored)
 
 
 def _errors(stored: bytes | None) -> tuple[RunError, ...]:

@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from taskflow.definition.calls.idempotency import IdempotencyKey
 from taskflow.definition.calls.tokens import Token, TokenStatus
+from taskflow.definition.documents.readable import read_json
 from taskflow.errors import TokenNotFoundError
 from taskflow.seams.waits import Instant, Waiter
 from taskflow.store.operations.encoding import due_text, instant, milliseconds, pairs
@@ -134,6 +135,6 @@ def _token(token_id: str, fields: Mapping[str, bytes]) -> Token:
         completed_at=instant(fields["completed"]) if "completed" in fields else None,
         tags=tuple(json.loads(fields.get("tags", b"[]"))),
         idempotency_key=fields["key"].decode() if "key" in fields else None,
-        output=from_json(fields["output"]) if "output" in fields else None,
+        output=read_json(fields["output"]) if "output" in fields else None,
         schema=from_json(fields["schema"]) if "schema" in fields else None,
     )

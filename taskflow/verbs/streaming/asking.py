@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
+from taskflow.definition.documents.readable import read_object
 from taskflow.errors import StreamClosedError, StreamTimeoutError
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.seams.streams import StreamAddress
@@ -57,7 +58,7 @@ class Asking:
         return WaitRequest(due=self._timeout, begin=begin, abegin=abegin, label=f"input:{name}", what=what)
 
     def _item(self, value: bytes) -> bytes:
-        answer: Any = from_json(value)
+        answer: Any = read_object(value)
         if answer is None or "closed" in answer:
             self._raise_ended(is_closed=answer is not None)
         return to_json(answer["item"])

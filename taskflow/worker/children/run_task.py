@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ClassVar, NoReturn
 
@@ -15,6 +15,7 @@ from celery.exceptions import Ignore
 from taskflow.broker.messages import TICKET_HEADER, ticket_from_headers
 from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT
 from taskflow.definition.task_definition import TaskDefinition
+from taskflow.durations import retry_delay
 from taskflow.errors import (
     NodeUnregisteredError,
     RetryAfter,
@@ -138,10 +139,13 @@ class RunTask(celery.Task[Any, Any]):
 
         Raises:
             RetryAfter: ``eta`` or ``countdown`` was given. Otherwise ``exc`` itself is raised, and the backoff counts.
+            WaitError: That time is not possible, for example an ``eta`` without a time zone.
         """
         when = eta if eta is not None else countdown
         if when is not None:
-            raise RetryAfter(when, str(exc or "")) from exc
+            signal = RetryAfter(when, str(exc or ""))
+            retry_delay(signal, datetime.now(UTC))
+            raise signal from exc
         raise exc or RunFailed(f"{self.name} asked for a retry")
 
     def _claim(self, runtime: Runtime, run_id: str, reservation: int) -> ClaimedRun:

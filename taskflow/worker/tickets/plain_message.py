@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 from taskflow.broker.messages import TICKET_HEADER
+from taskflow.durations import LONGEST
 
 LONGEST_ID: Final = 1000
 """Most bytes of a message's id, which becomes a part of keys in the store and of an index of the history."""
@@ -63,8 +64,8 @@ def read_plain(message: Any) -> PlainMessage:
         args=_part("args", args, list, []),
         kwargs=_kwargs(kwargs),
         embed=_canvas(_part("embed", embed, dict, {})),
-        eta=_instant("eta", headers.get("eta")),
-        expires=_instant("expires", headers.get("expires")),
+        eta=_eta(headers.get("eta")),
+        expires=_expires(headers.get("expires")),
         priority=_priority(message),
         time_limit=_time_limit(headers.get("timelimit")),
     )
@@ -121,6 +122,23 @@ def _signature(name: str, given: object) -> None:
     task: object = cast("dict[str, object]", given).get("task") if isinstance(given, dict) else None
     if not isinstance(task, str):
         raise UnreadableMessageError(f"its {name} is or holds {kind} instead of a signature with a task")
+
+
+def _eta(given: object) -> datetime | None:
+    moment = _instant("eta", given)
+    if moment is not None and _is_too_far(moment):
+        raise UnreadableMessageError("its eta is more than 100 years ahead")
+    return moment
+
+
+def _expires(given: object) -> datetime | None:
+    """Return when the message expires. An instant that is too far ahead to be stored means never."""
+    moment = _instant("expires", given)
+    return None if moment is not None and _is_too_far(moment) else moment
+
+
+def _is_too_far(moment: datetime) -> bool:
+    return moment > datetime.now(UTC) + LONGEST
 
 
 def _instant(name: str, given: object) -> datetime | None:

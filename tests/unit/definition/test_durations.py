@@ -1,10 +1,10 @@
 """Durations as users write them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import pytest
 
-from taskflow.durations import parse_duration
+from taskflow.durations import LONGEST, check_instant, parse_duration
 from taskflow.errors import DefinitionError
 
 
@@ -49,3 +49,47 @@ def test_what_no_clock_could_measure_is_refused(value: float) -> None:
     """An overflow would otherwise come later, in the middle of a trigger or of a retry."""
     with pytest.raises(DefinitionError):
         parse_duration(value, option="delay")
+
+
+FAR = datetime.now(UTC) + LONGEST + timedelta(days=1)
+
+
+class Broken(tzinfo):
+    """A time zone whose code fails."""
+
+    def utcoffset(self, dt: datetime | None) -> timedelta:
+        raise LookupError("no such zone")
+
+    dst = utcoffset
+
+    def tzname(self, dt: datetime | None) -> str:
+        raise LookupError("no such zone")
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        datetime(2030, 1, 1),
+        datetime.max.replace(tzinfo=UTC),
+        datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12))),
+        datetime.min.replace(tzinfo=timezone(timedelta(hours=14))),
+        FAR,
+    ],
+)
+def test_an_instant_that_cannot_be_stored_is_refused(instant: datetime) -> None:
+    """A list that holds it could not be read any more."""
+    with pytest.raises(DefinitionError) as refused:
+        check_instant(instant, option="delay")
+    assert (refused.value.option, refused.value.value) == ("delay", instant)
+
+
+def test_a_time_zone_that_fails_is_refused() -> None:
+    """Its code is the user's, and may raise anything."""
+    with pytest.raises(DefinitionError, match="LookupError"):
+        check_instant(datetime(2030, 1, 1, tzinfo=Broken()), option="delay")
+
+
+def test_an_aware_instant_within_a_hundred_years_is_kept_as_it_is() -> None:
+    """Also one that has passed: its run starts at once."""
+    for instant in (datetime(1, 1, 1, tzinfo=UTC), FAR - timedelta(days=2), datetime.now().astimezone()):
+        assert check_instant(instant, option="delay") is instant

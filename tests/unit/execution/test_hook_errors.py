@@ -3,6 +3,7 @@
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownMemberType=false
 
 from collections.abc import Callable, Generator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -317,6 +318,46 @@ def test_a_retry_after_nonsense_does_not_lose_the_run() -> None:
     outcome = execute(an_attempt(a_task(is_async=False, error=RetryAfter("tomorrow"))))
     assert isinstance(outcome, Retried)
     assert outcome.delay.total_seconds() == 1
+
+
+NAIVE = datetime(2040, 1, 1)
+FAR = datetime.max.replace(tzinfo=UTC)
+
+
+class Unset(RetryAfter):
+    """A signal whose own constructor forgets that of its base class."""
+
+    def __init__(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("number", [1, 3])
+@pytest.mark.parametrize(
+    "error, caught, reason",
+    [
+        (RetryAfter(NAIVE), None, "RetryAfter: The datetime has no time zone"),
+        (RetryAfter(FAR), None, "RetryAfter: That instant is too far ahead"),
+        (RetryAfter("tomorrow"), None, "RetryAfter: That text is not a duration"),
+        (RetryAfter(10**400), None, "RetryAfter: That is not a possible number of seconds"),
+        (Unset(), None, "RetryAfter: its time can't be read"),
+        (ValueError("the run"), Caught(retry_at=NAIVE), "Caught: The datetime has no time zone"),
+        (ValueError("the run"), Caught(retry_at=FAR), "Caught: That instant is too far ahead"),
+        (ValueError("the run"), Caught(error=RetryAfter(NAIVE)), "RetryAfter: The datetime has no time zone"),
+    ],
+)
+def test_a_time_that_is_not_possible_is_the_reason_of_the_failure(
+    error: Exception, caught: Caught | None, reason: str, number: int, is_async: bool
+) -> None:
+    """A naive instant was taken for one in UTC: a retry nine hours late in Tokyo, and at once in New York."""
+    subject = a_task(is_async, error)
+    subject.catch_error(lambda: caught)
+    outcome = execute(an_attempt(subject, number=number))
+    assert isinstance(outcome, Ended if number == 3 else Retried)
+    assert outcome.error.type == "WaitError"
+    assert outcome.error.message.startswith(reason)
+    if isinstance(outcome, Retried):
+        assert outcome.delay.total_seconds() == number
 
 
 def test_a_stop_iteration_of_the_function_keeps_its_type() -> None:

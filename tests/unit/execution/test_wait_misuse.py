@@ -118,6 +118,8 @@ def test_an_instant_has_a_time_zone_and_is_one() -> None:
             wait.until(cast("datetime", wrong))
     with pytest.raises(WaitError, match="over already"):
         wait.until(datetime(2000, 1, 1, tzinfo=UTC), raise_if_past=True)
+    with pytest.raises(WaitError, match="too far ahead"):
+        wait.until(datetime.max.replace(tzinfo=UTC))
 
 
 @pytest.mark.parametrize(

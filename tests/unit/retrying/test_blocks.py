@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from taskflow import AbortRun, BlockingCallError, DefinitionError, Retry, RetryAfter
+from taskflow import AbortRun, BlockingCallError, DefinitionError, Retry, RetryAfter, WaitError
 from taskflow.retrying.blocks import BlockRetry
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -79,6 +79,17 @@ def test_abort_run_ends_the_block_at_once_and_retry_after_chooses_the_delay(wait
     with pytest.raises(AbortRun, match="no use"):
         waits.retry.on_error(block, Retry(max_attempts=9))
     assert waits == [120, 7, 0]
+
+
+def test_a_time_without_a_zone_is_refused(waits: Waits) -> None:
+    """It would be another instant on each host."""
+
+    def block() -> None:
+        raise RetryAfter(datetime(2040, 1, 1))
+
+    with pytest.raises(WaitError, match="no time zone"):
+        waits.retry.on_error(block, Retry(max_attempts=9))
+    assert waits == []
 
 
 def test_an_argument_with_a_default_is_no_place_for_the_attempt(waits: Waits) -> None:
