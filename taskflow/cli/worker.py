@@ -1,11 +1,19 @@
 """``taskflow worker``: plans and supervises the Celery nodes of this host."""
 
+import sys
 from typing import Annotated, Final
 
 import typer
 
 from taskflow.cli.application import App, app_module, load
 from taskflow.cli.output import console
+from taskflow.worker.celery_options import (
+    WorkerOptionError,
+    about_autoscale,
+    about_pool,
+    check_limits,
+    check_settings,
+)
 from taskflow.worker.launch.first_contact import wait_for_store
 from taskflow.worker.launch.plan import Demand, WorkerOptions, plan_nodes, shown
 from taskflow.worker.launch.supervisor import supervise
@@ -28,9 +36,19 @@ def worker(
     ] = None,
     loglevel: Annotated[str, typer.Option(help="Log level of the nodes.")] = "INFO",
     show: Annotated[bool, typer.Option("--show", help="Print the celery commands and exit.")] = False,
+    pool: Annotated[str | None, typer.Option("-P", "--pool", hidden=True)] = None,
+    time_limit: Annotated[float | None, typer.Option(hidden=True)] = None,
+    soft_time_limit: Annotated[float | None, typer.Option(hidden=True)] = None,
+    autoscale: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Run workers: one Celery node for each machine class and executor. Ctrl-C drains, a second one stops at once."""
-    flow = load(app)
+    try:
+        _check_celery_options(pool, autoscale, {"time_limit": time_limit, "soft_time_limit": soft_time_limit})
+        flow = load(app)
+        check_settings(flow.celery)
+    except WorkerOptionError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(WorkerOptionError.exit_code) from None
     options = WorkerOptions(
         app=app_module(app),
         environment=flow.settings.environment,
@@ -54,3 +72,12 @@ def worker(
     code = supervise(plan.nodes, stop_after=flow.settings.shutdown_grace.total_seconds() + _LAST_STEPS)
     if code:
         raise typer.Exit(code)
+
+
+def _check_celery_options(pool: str | None, autoscale: str | None, limits: dict[str, float | None]) -> None:
+    """Refuse options of ``celery worker`` that people know, with what to use instead."""
+    if pool is not None:
+        raise WorkerOptionError(about_pool(pool))
+    if autoscale is not None:
+        raise WorkerOptionError(about_autoscale(autoscale))
+    check_limits(limits)

@@ -11,12 +11,14 @@ from taskflow.broker.redis_transport import set_free_slots
 from taskflow.worker.attempt.parking import ParkingLine
 from taskflow.worker.attempt.receivers import guard_receivers
 from taskflow.worker.attempt.runtime import runtime_of
+from taskflow.worker.celery_options import check_worker
 from taskflow.worker.children.executor import ChildrenExecutor
 from taskflow.worker.children.fork_logging import fork_between_lines
 from taskflow.worker.children.node_pool import use_node_pool
 from taskflow.worker.children.serving import Serving
 from taskflow.worker.children.start import bind_children
 from taskflow.worker.children.waiting_pool import WaitingPool, waiting_limit
+from taskflow.worker.control_commands import answer_limits
 from taskflow.worker.coroutines.executor import CoroutineExecutor, LoopWatch
 from taskflow.worker.coroutines.pool import AsyncPool
 from taskflow.worker.node.collector import spare_what_stays
@@ -44,6 +46,8 @@ class NodeStep(bootsteps.StartStopStep):
 
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
+        check_worker(worker)
+        answer_limits()
         self._runtime = runtime_of(worker.app)
         self._node: Node | None = None
         self._watch: LoopWatch | None = None

@@ -23,8 +23,9 @@ from taskflow.worker.attempt.claimed import LEAVING, STOPPED, finish_operation
 from taskflow.worker.attempt.insist import insist
 from taskflow.worker.attempt.parking import ParkingLine
 from taskflow.worker.attempt.runtime import Runtime
+from taskflow.worker.children.exits import REPLACED
 from taskflow.worker.children.guard import Guard
-from taskflow.worker.children.memory import OUT_OF_MEMORY, MemoryWatch
+from taskflow.worker.children.memory import OUT_OF_MEMORY, RECYCLED, MemoryWatch
 from taskflow.worker.children.next_jobs import NextJobs
 from taskflow.worker.children.node_pool import node_pool_of
 from taskflow.worker.children.waiting_pool import WaitingPool
@@ -37,6 +38,8 @@ LOOK_AGAIN_SECONDS: Final = 2.0
 """Pause before a death is looked into again: a claim may reach the store after the child that sent it has died."""
 LEASE_LOST: Final = "lease lost"
 SPARE: Final = "not needed: fewer runs wait"
+SHRUNK: Final = "asked to leave by pool_shrink"
+_EXPECTED: Final = (CANCELED, INTERRUPTED, TIMED_OUT, SPARE, SHRUNK, REPLACED, RECYCLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class ChildrenExecutor:
         self.waiting = WaitingPool(self._pool, line, limit, self._dismiss, self._next_jobs)
         self._watch = ChildWatch(self._pool, Guard(), self._handle_exit)
         self._memory = None if memory_bytes is None else MemoryWatch(self._watch, memory_bytes)
+        self._pool.shrink_by = self._shrink
         self._reasons: dict[int, str] = {}
         self._work: queue.SimpleQueue[ChildExit | _Stop | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._report, name="taskflow-children", daemon=True)
@@ -97,16 +101,32 @@ class ChildrenExecutor:
     def _handle_exit(self, ended: ChildExit) -> None:
         self._reasons[ended.pid] = ended.reason or str(ended)
         self.waiting.forget_child(ended.pid)
-        expected = (CANCELED, INTERRUPTED, TIMED_OUT, SPARE)
-        level = logging.INFO if ended.reason in expected else logging.WARNING
-        log.log(level, "child.ended: %s; it executed %s", ended, ", ".join(ended.run_ids) or "nothing")
+        level = logging.INFO if ended.reason in _EXPECTED else logging.WARNING
+        log.log(
+            level,
+            "child.ended: %s %s",
+            ended,
+            f"within {', '.join(ended.run_ids)}" if ended.run_ids else "between runs",
+        )
         self._work.put(ended)
 
-    def _dismiss(self, count: int) -> int:
+    def _dismiss(self, count: int, reason: str = SPARE) -> int:
         leaving = self._pool.dismiss_idle(count)
         for pid in leaving:
-            self._watch.expect_exit(pid, reason=SPARE)
+            self._watch.expect_exit(pid, reason=reason)
         return len(leaving)
+
+    def _shrink(self, count: int) -> None:
+        """Let idle children leave, as ``pool_shrink`` asks. One place for runs stays.
+
+        Raises:
+            ValueError: Fewer can leave. Those that can have left.
+        """
+        wanted = min(count, self.waiting.concurrency - 1)
+        left = self._dismiss(wanted, SHRUNK) if wanted > 0 else 0
+        if left < count:
+            why = "a node keeps one child" if left == wanted else "the others execute runs"
+            raise ValueError(f"{left} of {count} children leave: {why}.")
 
     def _report(self) -> None:
         look_again = float("inf")

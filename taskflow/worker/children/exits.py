@@ -4,9 +4,13 @@ import contextlib
 import os
 import signal
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, Self, cast
 
 import psutil
+from billiard.pool import EX_RECYCLE
+
+REPLACED: Final = "replaced after its share of runs or memory"
+"""The reason of a child that has left by itself: ``--max-tasks-per-child``, ``--max-memory-per-child``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +20,7 @@ class ChildExit:
     Attributes:
         exitcode: Its exit code, None when a signal ended it.
         signal: The signal that ended it, None when it exited.
-        reason: The reason given to ``kill_child``, "" when the node did not end it.
+        reason: The reason given to ``kill_child``, or ``REPLACED``; "" when it ended unexpectedly.
         run_ids: The Celery requests that it had accepted and not finished, by all its messages. At most one.
     """
 
@@ -25,6 +29,12 @@ class ChildExit:
     signal: int | None
     reason: str
     run_ids: tuple[str, ...]
+
+    @classmethod
+    def of(cls, pid: int, status: int, reason: str, run_ids: tuple[str, ...]) -> Self:
+        """Describe the end of a child by its exit status, negative for a signal."""
+        reason = reason or (REPLACED if status == EX_RECYCLE else "")
+        return cls(pid, None if status < 0 else status, -status if status < 0 else None, reason, run_ids)
 
     def __str__(self) -> str:
         how = f"exited with {self.exitcode}" if self.signal is None else f"was ended by signal {self.signal}"

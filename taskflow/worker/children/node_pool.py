@@ -10,7 +10,7 @@ gives the reason for it. Two things can't be overridden:
   ``BusyChildren`` there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -55,6 +55,7 @@ class NodePool(AsynPool):
     Attributes:
         observer: Follows the children. A class attribute at first, because the constructor forks.
         busy: The books of busy children.
+        shrink_by: Lets so many idle children leave.
     """
 
     Worker = ChildLoop
@@ -75,6 +76,7 @@ class NodePool(AsynPool):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.shrink_by: Callable[[int], object] = self.dismiss_idle
         self._busy_workers = self.busy = BusyChildren(self._all_inqueues)
         self._putlock.grow(_ENOUGH)  # Celery's bound of the jobs in the pool; the node's free slots are the bound here
 
@@ -138,6 +140,10 @@ class NodePool(AsynPool):
         super().close()
         if state.should_terminate not in (None, False):  # as ``state.maybe_shutdown``: 0 is a code to exit with
             self.observer.end_waiting_children()
+
+    def shrink(self, n: int = 1) -> None:
+        """Let idle children leave by themselves. Celery sends SIGTERM, which may meet a run that has just begun."""
+        self.shrink_by(n)
 
     def join(self) -> None:
         """Also end the observer: the pool has drained."""

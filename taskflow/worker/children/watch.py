@@ -263,7 +263,7 @@ class ChildWatch(PoolObserver):
                 self._hub.remove(child.pidfd)
             os.close(child.pidfd)
         run_ids = tuple({str(request.id) for request in state.active_requests if request.worker_pid == pid})
-        ended = ChildExit(pid, None if status < 0 else status, -status if status < 0 else None, child.reason, run_ids)
+        ended = ChildExit.of(pid, status, child.reason, run_ids)
         del self._children[pid]
         self._condemned.pop(child.process.inqW_fd, None)
         try:
