@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     burst_factor: float = Field(
         1.0, ge=1, description="The environment as a whole may execute so many times its concurrency_limit."
     )
-    max_lost: int = Field(10, ge=0, description="Lost attempts after which a run is SYSTEM_FAILURE.")
+    max_lost: int = Field(10, ge=0, description="Lost attempts, within hours, after which a run is SYSTEM_FAILURE.")
     payload_limit: int = Field(3_000_000, ge=1, description="Largest payload, bytes of JSON.")
     inline_limit: int = Field(
         512_000, ge=1, description="Larger payloads and outputs, bytes of JSON, go to the object store."

@@ -1,5 +1,6 @@
 """Runs that end in unusual ways: one attempt, one outcome, and nothing else notices."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +103,17 @@ def test_a_coroutine_that_does_not_stop_takes_no_attempt_of_others_along(
         AttemptOutcome.COMPLETED,
     ]
     assert "Traceback" not in node.output()
+
+
+def test_a_run_that_takes_its_process_along_each_time_pauses_and_ends(
+    start_fleet: StartFleet, valkey: RedisServer
+) -> None:
+    """It was started eleven times within a second, and its node replaced as many children."""
+    fleet = start_fleet(valkey.url, max_lost=3)
+    fleet.start_node()
+    handle = tasks.dies.trigger(None)
+    assert ended(handle, "the run") is RunStatus.SYSTEM_FAILURE
+    begins = [float(line[2]) for line in fleet.ledger() if line[:2] == ["start", "dies"]]
+    first, *later = [after - before for before, after in pairwise(begins)]
+    assert first < 3
+    assert [pause >= least for pause, least in zip(later, (1, 2), strict=True)] == [True, True], later

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 import threading
 import time
@@ -163,3 +164,10 @@ async def patient(payload: float) -> str:
     write("start", "patient", os.getpid())
     await asyncio.sleep(payload)
     return f"slept at {time.time():.0f}"
+
+
+@task(id="u-dies", retry=ONCE)
+def dies(payload: None) -> None:
+    """Take the process along, each time."""
+    write("start", "dies", f"{time.time():.3f}")
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -336,7 +336,9 @@ class RunMachine(RuleBasedStateMachine):
         for run_id, (status, failed, lost) in zip(self.runs, reading.execute(), strict=True):
             self._compare(run_id, RunStatus(status))
             assert int(failed or 0) <= MOST_ATTEMPTS
-            assert int(lost or 0) <= self.bench.config.max_lost + 1
+            losses = len((lost or "").split())
+            assert losses <= self.bench.config.max_lost + 1
+            assert (losses > self.bench.config.max_lost) is (status == RunStatus.SYSTEM_FAILURE)
 
     def _claim(self, run_id: str) -> int:
         """Return a run's claim as the store has it: it only grows."""

@@ -205,6 +205,11 @@ def test_an_end_says_its_reason(one_bench: Bench) -> None:
     lost = one_bench.trigger()
     for _ in range(one_bench.config.max_lost + 1):
         one_bench.give_up(one_bench.claim(lost))
+        if one_bench.status(lost) is RunStatus.REATTEMPTING:
+            assert "was lost, not for the first time" in why(one_bench, lost).text
+        one_bench.pass_time(300)
+        one_bench.beat("n1")
+        one_bench.upkeep()
     reason = why(one_bench, lost)
     assert (reason.code, reason.details["lost"]) == (ReasonCode.SYSTEM_FAILURE, one_bench.config.max_lost + 1)
     expired = one_bench.trigger("x", ttl=MINUTE)

@@ -124,17 +124,72 @@ def test_a_failed_attempt_is_kept_and_the_next_starts_when_due(bench: Bench) -> 
     assert attempts[0].error == ERROR
 
 
+def lose(bench: Bench, run_id: str, *, after: float = 0) -> float:
+    """Execute a run for some seconds and lose it. Return the seconds after which it could start again."""
+    claimed = bench.claim(run_id)
+    bench.pass_time(after)
+    bench.beat("n1")
+    bench.give_up(claimed)
+    if bench.status(run_id) is not RunStatus.REATTEMPTING:
+        return 0
+    begin, due = bench.now[0], int(bench.field(run_id, "due")) * 1000
+    bench.pass_time((due - begin) / 1_000_000)
+    bench.beat("n1")
+    bench.upkeep()
+    return round((due - begin) / 1_000_000)
+
+
 def test_lost_attempts_have_a_budget_of_their_own(bench: Bench) -> None:
     """A task that kills its worker must not do so for ever, and must not use its retries up either."""
     bench.node()
     run_id = bench.trigger(max_attempts=2)
-    for _ in range(bench.config.max_lost):
-        bench.give_up(bench.claim(run_id))
+    pauses = [lose(bench, run_id) for _ in range(bench.config.max_lost)]
+    assert pauses == [0, 1, 2, 4, 8, 16, 32, 64, 128, 256]
     assert bench.status(run_id) is RunStatus.QUEUED
     last = bench.claim(run_id)
     assert last.failed_attempts == 0
     bench.give_up(last)
     assert bench.status(run_id) is RunStatus.SYSTEM_FAILURE
+
+
+@pytest.mark.parametrize("seconds", [1, 300, 1800, 5400])
+def test_a_run_that_is_lost_each_time_ends_however_long_it_takes(bench: Bench, seconds: int) -> None:
+    """Otherwise it would take a process along every few minutes, for ever."""
+    bench.node()
+    run_id = bench.trigger()
+    for _ in range(bench.config.max_lost + 1):
+        assert not bench.status(run_id).is_finished
+        lose(bench, run_id, after=seconds)
+    assert bench.status(run_id) is RunStatus.SYSTEM_FAILURE
+
+
+@pytest.mark.parametrize("hours, seconds", [(24 * 7, 5 * 3600), (26, 8 * 3600), (1.1, 10)])
+def test_losses_that_lie_far_apart_do_not_add_up(bench: Bench, hours: float, seconds: float) -> None:
+    """A run of many hours or waits survives the deaths of its nodes, and each time it starts again at once."""
+    bench.node()
+    run_id = bench.trigger()
+    for _ in range(3 * bench.config.max_lost):
+        assert lose(bench, run_id, after=seconds) <= 1
+        bench.pass_time(hours * 3600 - seconds)
+        bench.beat("n1")
+        assert bench.status(run_id) is RunStatus.QUEUED
+    assert len(bench.run(operations.runs.read_run(run_id)).attempts) == 3 * bench.config.max_lost
+
+
+def test_a_run_that_was_lost_twice_keeps_its_place_and_holds_no_slot_meanwhile(bench: Bench) -> None:
+    """It did nothing wrong, as far as anybody knows; and others need the slot."""
+    bench.node()
+    run_id = bench.trigger("q", limit=1)
+    bench.give_up(bench.claim(run_id))
+    claimed = bench.claim(run_id)
+    others = [bench.trigger("q", limit=1) for _ in range(3)]
+    bench.give_up(claimed)
+    assert bench.status(run_id) is RunStatus.REATTEMPTING
+    first = bench.claim(others[0])
+    bench.pass_time(1)
+    bench.upkeep()
+    bench.finish(first)
+    assert bench.slots("q") == {run_id}
 
 
 def test_interrupted_attempts_count_against_nothing(bench: Bench) -> None:

@@ -64,7 +64,7 @@ def reason_of_end(run: Run) -> Reason | None:
             return Reason(ReasonCode.CRASHED, f"It ran out of memory on {run.machine}: {last}", details)
         case RunStatus.SYSTEM_FAILURE:
             lost = sum(attempt.outcome is AttemptOutcome.LOST for attempt in run.attempts)
-            text = f"Its code was lost {lost} times, and TASKFLOW_MAX_LOST allows no more. The last time: {last}"
+            text = f"Its code was lost {lost} times, and TASKFLOW_MAX_LOST allows no more in that time. Last: {last}"
             return Reason(ReasonCode.SYSTEM_FAILURE, text, details | {"lost": lost})
         case RunStatus.FAILED:
             failed = sum(attempt.outcome is AttemptOutcome.FAILED for attempt in run.attempts)
@@ -117,12 +117,13 @@ def _retried(run: Run, facts: Facts) -> Reason:
     last = run.attempts[-1] if run.attempts else None
     number = last.number if last else 0
     error = f"{last.error.type}: {first_line(last.error.message)}" if last and last.error else "it failed"
-    text = (
-        f"Attempt {number} failed with {error}. The next one starts at {clock(run.due_at)}{facts.ahead(run.due_at)}; "
-        f"{run.max_attempts} may fail."
-    )
-    details = {"attempt": number, "max_attempts": run.max_attempts, "due_at": run.due_at, "error": error}
-    return Reason(ReasonCode.RETRY, text, details)
+    next_one = f"The next one starts at {clock(run.due_at)}{facts.ahead(run.due_at)}"
+    details: dict[str, object] = {"attempt": number, "due_at": run.due_at, "error": error}
+    if last and last.outcome is AttemptOutcome.LOST:
+        text = f"Attempt {number} was lost, not for the first time ({error}). {next_one}, after a pause that grows."
+        return Reason(ReasonCode.RETRY, text, details)
+    text = f"Attempt {number} failed with {error}. {next_one}; {run.max_attempts} may fail."
+    return Reason(ReasonCode.RETRY, text, details | {"max_attempts": run.max_attempts})
 
 
 def _executing(explained: Explained, facts: Facts, heartbeats: Heartbeats) -> Reason | None:

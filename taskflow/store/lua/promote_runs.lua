@@ -6,9 +6,13 @@ local due = redis.call("ZRANGEBYSCORE", base .. ":delayed", "-inf", now, "WITHSC
 for index = 1, #due, 2 do
   local id, key = due[index], run_key(due[index])
   redis.call("ZREM", base .. ":delayed", id)
-  local run = fields(key, "status", "priority")
+  local run = fields(key, "status", "priority", "order")
   if run.status == "DELAYED" or run.status == "REATTEMPTING" then
-    redis.call("HSET", key, "order", string.format("%.0f", due[index + 1] * 1000 - tonumber(run.priority or "0")))
+    local order = due[index + 1] * 1000 - tonumber(run.priority or "0")
+    if run.status == "REATTEMPTING" then -- a run whose attempt was lost keeps its place
+      order = math.min(order, tonumber(run.order or order))
+    end
+    redis.call("HSET", key, "order", string.format("%.0f", order))
     redis.call("HDEL", key, "due")
     enqueue(id, false)
   end

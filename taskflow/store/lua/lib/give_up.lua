@@ -1,13 +1,14 @@
 -- Give up the code of a run: it, or its node, has died or was stopped. Derives :run:<id>,
--- :node:<node>:runs.
+-- :node:<node>:runs, :delayed.
 
--- Start a run again at once, at its old place in the order.
+-- Start a run again, at its old place in the order: at once, or after a pause when it was lost before.
 local function restart(id, run, outcome, error)
   local key = run_key(id)
   record_attempt(key, run, outcome, error)
   leave_node(id, run)
   forget_waits(id, run)
-  if outcome == "LOST" and redis.call("HINCRBY", key, "lost", 1) > max_lost then
+  local losses = outcome == "LOST" and count_loss(key, run) or 0
+  if losses > max_lost then
     redis.call("HSET", key, "error", error)
     close_run(id, "SYSTEM_FAILURE")
     release_slot(id)
@@ -15,6 +16,14 @@ local function restart(id, run, outcome, error)
     return
   end
   redis.call("HDEL", key, "node", "pid", "nonce")
+  local pause = pause_after_losses(losses)
+  if pause > 0 then
+    redis.call("HSET", key, "due", string.format("%d", now + pause))
+    set_status(id, run.queue, "EXECUTING", "REATTEMPTING")
+    release_slot(id)
+    delay_run(id, now + pause)
+    return
+  end
   free_slot(id)
   enqueue(id, true)
   pass_environment_slot()
