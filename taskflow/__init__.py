@@ -60,6 +60,7 @@ from taskflow.errors import (
     TokenDataError,
     TokenNotFoundError,
     TriggerOptionError,
+    UnstorableError,
     WaitError,
     WaitTimeoutError,
 )
@@ -200,6 +201,7 @@ __all__ = [
     "TokenResult",
     "TokenStatus",
     "TriggerOptionError",
+    "UnstorableError",
     "Wait",
     "WaitError",
     "WaitTimeoutError",

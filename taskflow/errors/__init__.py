@@ -8,6 +8,7 @@
     ├── PayloadError               the payload does not fit the task; nothing was written
     │   └── PayloadTooLargeError
     ├── TriggerOptionError         an option of trigger() is wrong; nothing was written
+    ├── UnstorableError            a text that the store cannot hold; nothing was written
     ├── TaskNotFoundError          no task of that id is declared
     ├── LocalNotSetError           a Local was read before it was set, or set outside of a run
     ├── OutputError                the returned value is not JSON (fails the attempt)
@@ -57,6 +58,7 @@ from taskflow.errors.calling import (
     RunFilterError,
     TaskNotFoundError,
     TriggerOptionError,
+    UnstorableError,
 )
 from taskflow.errors.claims import NodeUnregisteredError, RunNotClaimableError, StaleClaimError
 from taskflow.errors.declaring import DefinitionError, LocalNotSetError, SettingsError
@@ -139,6 +141,7 @@ __all__ = [
     "TokenDataError",
     "TokenNotFoundError",
     "TriggerOptionError",
+    "UnstorableError",
     "WaitError",
     "WaitTimeoutError",
 ]

@@ -35,3 +35,10 @@ def shown(value: object) -> str:
     except Exception:  # noqa: BLE001 - its own __repr__ is user code; an integer may have too many digits
         text = f"a value of type {type(value).__name__}"
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+
+
+def id_shown(given: object) -> str:
+    """Return an id for a message: as it is if it can be printed, else as ``shown`` shows it."""
+    if isinstance(given, str) and len(given) <= _LONGEST_VALUE and given.isprintable():
+        return given
+    return shown(given)

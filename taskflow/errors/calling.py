@@ -61,6 +61,17 @@ class BatchItemsError(TaskflowError, ValueError):
         )
 
 
+class UnstorableError(TaskflowError, ValueError):
+    """A verb was given a text that the store cannot hold. Nothing of the call was written."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The store cannot hold what was given: {reason}. Give text that UTF-8 can express, without lone "
+            "surrogates."
+        )
+
+
 class RunFilterError(TaskflowError, ValueError):
     """A filter or the cursor of ``runs.list`` is not possible."""
 

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from taskflow.errors.base import TaskflowError
+from taskflow.errors.base import TaskflowError, id_shown, shown
 
 
 class RunNotFoundError(TaskflowError, LookupError):
@@ -11,7 +11,7 @@ class RunNotFoundError(TaskflowError, LookupError):
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         super().__init__(
-            f"No run {run_id!s:.200} in this environment. Check the id and TASKFLOW_ENVIRONMENT; finished runs are "
+            f"No run {id_shown(run_id)} in this environment. Check the id and TASKFLOW_ENVIRONMENT; finished runs are "
             "kept for TASKFLOW_RETENTION."
         )
 
@@ -22,8 +22,8 @@ class BatchNotFoundError(TaskflowError, LookupError):
     def __init__(self, batch_id: str) -> None:
         self.batch_id = batch_id
         super().__init__(
-            f"No batch {batch_id} in this environment. Check the id and TASKFLOW_ENVIRONMENT; batches are kept for "
-            "TASKFLOW_RETENTION."
+            f"No batch {id_shown(batch_id)} in this environment. Check the id and TASKFLOW_ENVIRONMENT; batches are "
+            "kept for TASKFLOW_RETENTION."
         )
 
 
@@ -42,7 +42,7 @@ class QueueNotFoundError(TaskflowError, LookupError):
 
     def __init__(self, queue: str, remedy: str = "See `taskflow queues list`.") -> None:
         self.queue, self.remedy = queue, remedy
-        super().__init__(f"No queue {queue!r} in this environment. {remedy}")
+        super().__init__(f"No queue {shown(queue)} in this environment. {remedy}")
 
 
 class RunFailedError(TaskflowError):

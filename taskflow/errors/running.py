@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Self
 
-from taskflow.errors.base import TaskflowError, as_it_is
+from taskflow.errors.base import TaskflowError, as_it_is, shown
 
 
 class OutsideRunError(TaskflowError, RuntimeError):
@@ -88,7 +88,7 @@ class TokenNotFoundError(TaskflowError, LookupError):
     def __init__(self, token_id: str) -> None:
         self.token_id = token_id
         super().__init__(
-            f"No token {token_id!r}. It was never made in this environment, or it was done longer ago than "
+            f"No token {shown(token_id)}. It was never made in this environment, or it was done longer ago than "
             "TASKFLOW_RETENTION."
         )
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from taskflow.errors import TaskflowError
 from taskflow.models import ErrorCause, RunError
+from taskflow.texts import escaped
 
 MESSAGE_CHARS: Final = 1000
 FRAMES: Final = 50
@@ -18,14 +19,14 @@ _OWN_CODE = str(Path(__file__).parents[1])
 
 def describe(error: BaseException) -> RunError:
     """Return the stored form of an exception, with its causes, cut to size."""
-    return RunError(type(error).__qualname__, _message(error), _trimmed(error), tuple(_causes(error)))
+    return RunError(_name(error), _message(error), _trimmed(error), tuple(_causes(error)))
 
 
 def _message(error: BaseException) -> str:
     try:
-        return str(error)[:MESSAGE_CHARS].replace("\0", "")
+        return escaped(str(error)[:MESSAGE_CHARS]).replace("\0", "")
     except Exception:  # noqa: BLE001 - its own __str__ is user code
-        return f"(the message of this {type(error).__qualname__} cannot be read)"
+        return f"(the message of this {_name(error)} cannot be read)"
 
 
 def _causes(error: BaseException) -> Iterator[ErrorCause]:
@@ -36,7 +37,7 @@ def _causes(error: BaseException) -> Iterator[ErrorCause]:
         cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         if cause is None:
             return
-        yield ErrorCause(type(cause).__qualname__, _message(cause))
+        yield ErrorCause(_name(cause), _message(cause))
         error = cause
 
 
@@ -54,4 +55,8 @@ def _trimmed(error: BaseException) -> str:
         summary.__cause__ = summary.__context__ = None  # they are of our code, not of the task's
     _drop_own_frames(summary)
     lines = (line[:LINE_CHARS] for line in "".join(summary.format()).splitlines())
-    return "\n".join(lines).replace("\0", "")
+    return escaped("\n".join(lines)).replace("\0", "")
+
+
+def _name(error: BaseException) -> str:
+    return escaped(type(error).__qualname__).replace("\0", "")

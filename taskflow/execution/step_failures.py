@@ -8,6 +8,7 @@ import sys
 
 from pydantic_core import from_json, to_json
 
+from taskflow.definition.documents.escaping import escaped_value
 from taskflow.errors import StepFailedError
 
 _ARGUMENTS = (str, int, float, bool, type(None))
@@ -18,7 +19,12 @@ def failure_json(error: Exception) -> bytes:
     kind = type(error)
     args = list(error.args) if all(isinstance(arg, _ARGUMENTS) for arg in error.args) else None
     document = {"module": kind.__module__, "name": kind.__qualname__, "args": args, "message": _text(error)}
-    return to_json(document, inf_nan_mode="null")
+    try:
+        stored = to_json(document, inf_nan_mode="null")
+        from_json(stored)
+    except ValueError:  # an argument is a text or a number that JSON cannot carry
+        return to_json(escaped_value(document | {"args": None}))
+    return stored
 
 
 def failure_of(name: str, stored: bytes) -> Exception:

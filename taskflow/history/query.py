@@ -27,6 +27,7 @@ LISTED: Final = tuple(name for name in RUNS.c.keys() if name not in ("payload", 
 MOST_BRANCHES: Final = 100
 RARE: Final = 2000
 TRIGRAM: Final = 3
+_LARGEST: Final = (1 << 63) - 1
 _trigrams = table("taskflow_error_trigrams", column("rowid"), column("text"))
 
 
@@ -50,8 +51,8 @@ class Cursor:
         """
         try:
             created, run_id = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-            return cls(int(created), str(run_id))
-        except (ValueError, TypeError, binascii.Error):
+            return cls(min(max(int(created), -_LARGEST), _LARGEST), clean(str(run_id)))
+        except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
             raise RunFilterError("cursor", text, "Pass the cursor of the page before, unchanged.") from None
 
 

@@ -10,7 +10,7 @@ from taskflow.definition.calls.run_filter import RunField, RunFilter, RunPage
 from taskflow.errors import RunFilterError
 from taskflow.history import query
 from taskflow.history.database import Database
-from taskflow.history.rows import attempt_of, run_of
+from taskflow.history.rows import attempt_of, clean, run_of
 from taskflow.history.writer import ATTEMPTS, EVENTS, FEEDS, RUNS
 from taskflow.models import Run
 
@@ -55,11 +55,11 @@ class Reader:
         """Return a run with payload, output and attempts; None when the history has none of this id."""
 
         def look(connection: Connection) -> Run | None:
-            wanted = select(RUNS).where(RUNS.c.id == run_id, RUNS.c.environment == self._environment)
+            wanted = select(RUNS).where(RUNS.c.id == clean(run_id), RUNS.c.environment == self._environment)
             row = connection.execute(wanted).mappings().one_or_none()
             if row is None:
                 return None
-            tries = select(ATTEMPTS).where(ATTEMPTS.c.run_id == run_id).order_by(ATTEMPTS.c.number)
+            tries = select(ATTEMPTS).where(ATTEMPTS.c.run_id == clean(run_id)).order_by(ATTEMPTS.c.number)
             return run_of(row, tuple(attempt_of(each) for each in connection.execute(tries).mappings()))
 
         return self._read(look, None)
@@ -101,7 +101,7 @@ class Reader:
         """
         statement = (
             select(EVENTS)
-            .where(EVENTS.c.run_id == run_id, EVENTS.c.position > (after or 0))
+            .where(EVENTS.c.run_id == clean(run_id), EVENTS.c.position > (after or 0))
             .order_by(EVENTS.c.position)
             .limit(min(limit, 10 * LONGEST))
         )

@@ -40,8 +40,9 @@ _OWN: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One run's rows."""
+    """One run's rows. ``run_id`` is the id in the store; that in the rows may be ``clean``."""
 
+    run_id: str
     run: Row
     attempts: list[Row]
     tags: list[Row]
@@ -50,18 +51,19 @@ class Rows:
 
 def rows_of(environment: str, run_id: str, revision: int, fields: Mapping[str, bytes]) -> Rows:
     """Return the rows of a record as it was read after the entry ``revision`` had been written."""
-    run = records.run(run_id, fields)
+    run = records.run(clean(run_id), fields)
     texts = {name: clean(value.decode(errors="replace")) for name, value in fields.items()}
     row: Row = {column: texts.get(field) for field, column in _COLUMNS.items()}
     row |= {name: int(float(texts[name])) if name in texts else None for name in _NUMBERS}
-    row |= {"id": run_id, "environment": environment, "revision": revision}
+    row |= {"id": run.id, "environment": environment, "revision": revision}
     row |= {"machine": run.machine, "executor": run.executor, "is_test": bool(texts.get("test"))}
     row["record"] = json.dumps({name: text for name, text in texts.items() if _is_further(name)})
     tags = [
-        {"environment": environment, "tag": clean(tag), "created": row["created"], "run_id": run_id}
+        {"environment": environment, "tag": clean(tag), "created": row["created"], "run_id": run.id}
         for tag in dict.fromkeys(run.tags)
     ]
-    return Rows(row, [_attempt_row(run_id, revision, attempt) for attempt in run.attempts], tags, _error_row(run, row))
+    attempts = [_attempt_row(run.id, revision, attempt) for attempt in run.attempts]
+    return Rows(run_id, row, attempts, tags, _error_row(run, row))
 
 
 def run_of(row: Mapping[Any, Any], attempts: tuple[Attempt, ...] = ()) -> Run:

@@ -85,8 +85,10 @@ class Writer:
 
     def known(self, run_ids: Iterable[str]) -> set[str]:
         """Return which of these runs the history has."""
+        cleaned = {clean(run_id): run_id for run_id in run_ids}
         with self._database.reading() as connection:
-            return set(connection.execute(select(RunRow.id).where(RunRow.id.in_(list(run_ids)))).scalars())
+            found = connection.execute(select(RunRow.id).where(RunRow.id.in_(list(cleaned)))).scalars()
+            return {cleaned[run_id] for run_id in found}
 
     def set_position(self, shard: int, position: int, *, is_complete: bool) -> None:
         """Record how far the stream is, and whether the history has everything before that."""
@@ -186,7 +188,7 @@ def _end(connection: Connection, run_id: str, status: str, at_ms: int, revision:
     values: Row = {"status": status, "revision": revision}
     if RunStatus(status).is_finished:
         values["finished"] = at_ms
-    connection.execute(update(RUNS).where(RUNS.c.id == run_id, RUNS.c.revision < revision).values(values))
+    connection.execute(update(RUNS).where(RUNS.c.id == clean(run_id), RUNS.c.revision < revision).values(values))
 
 
 def _event_row(run_id: str, position: int, kind: str, value: str) -> Row:

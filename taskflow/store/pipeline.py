@@ -8,7 +8,7 @@ import asyncio
 from contextvars import Context
 from typing import Any, TypeVar
 
-from taskflow.errors import StoreUnavailableError, TaskflowError
+from taskflow.errors import StoreUnavailableError, TaskflowError, UnstorableError
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.operation import Operation
 from taskflow.store.wire import locate, names_no_run
@@ -65,5 +65,17 @@ class Pipeline:
                 return await self._store.run_many([(operation, shard) for operation, shard, _ in batch])
             except StoreUnavailableError:
                 await asyncio.sleep(PAUSE_SECONDS)
+            except UnstorableError:  # the operation of one run must not cost the others theirs
+                return [await self._alone(operation, shard) for operation, shard, _ in batch]
             except Exception as broken:  # noqa: BLE001 - each waiting call gets the error, or it would wait for ever
                 return [broken] * len(batch)
+
+    async def _alone(self, operation: Operation[Any], shard: int) -> Any:
+        """Return the result of one operation, or its error."""
+        while True:
+            try:
+                return (await self._store.run_many([(operation, shard)]))[0]
+            except StoreUnavailableError:
+                await asyncio.sleep(PAUSE_SECONDS)
+            except Exception as error:  # noqa: BLE001 - as above
+                return error

@@ -17,6 +17,7 @@ from taskflow.store.operations.encoding import milliseconds
 from taskflow.store.operations.operation import Operation
 from taskflow.store.operations.queues import note_refusal
 from taskflow.store.operations.tickets import Ticket, ticket
+from taskflow.texts import is_encodable
 
 ResultT = TypeVar("ResultT")
 _REFUSAL = 500
@@ -145,12 +146,16 @@ def shard_of_run(run_id: str) -> int | None:
     """Return the shard that a run id names; None for an adopted run, whose id Celery made.
 
     Raises:
-        RunNotFoundError: It is not text.
+        RunNotFoundError: No run can have that id: it is not text, or not one that UTF-8 can express.
     """
     if not isinstance(run_id, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
         raise RunNotFoundError(run_id)
     match = _RUN_ID.fullmatch(run_id)
-    return int(match.group(1), 16) if match else None
+    if match:
+        return int(match.group(1), 16)
+    if not is_encodable(run_id):
+        raise RunNotFoundError(run_id)
+    return None
 
 
 def locate(run_id: str, shards: int) -> Sequence[int]:

@@ -92,7 +92,7 @@ class FeedBatches:
         except Exception as error:  # noqa: BLE001 - as above
             _raise_if_away(error)
             for row in rows:
-                self._write_alone(str(row.run["id"]), partial(self._write, [row]))
+                self._write_alone(row.run_id, partial(self._write, [row]))
         return len(rows)
 
     def trim(self, before: datetime) -> tuple[int, bool]:
@@ -163,7 +163,7 @@ class FeedBatches:
 
         self.writer.write(RowBatch(rows, gone or {}, entries, position), self._shard)
         if rows:
-            ids = [str(row.run["id"]) for row in rows]
+            ids = [row.run_id for row in rows]
             self._store.run(retire_runs(ids, self._store_retention), shard=self._shard)
 
     def _write_alone(self, run_id: str, write: Callable[[], None]) -> None:

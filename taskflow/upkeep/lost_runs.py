@@ -21,6 +21,8 @@ LOST: Final = RunError(
 )
 _AT_ONCE: Final = 500
 _LONGEST_SECONDS: Final = 1.0
+REPLACED: Final = "\N{REPLACEMENT CHARACTER}"
+"""Stands in the history for what a database cannot hold."""
 
 
 class LostRuns:
@@ -57,7 +59,8 @@ class LostRuns:
 
     def _end_lost(self, page: "Sequence[Unfinished]") -> None:
         shards = self._store.config.shards
-        own = [run for run in page if locate(run.id, shards)[0] == self._shard]
+        known = [run for run in page if REPLACED not in run.id]  # else it is not the id in the store
+        own = [run for run in known if locate(run.id, shards)[0] == self._shard]
         there, now_ms = existing_runs(self._store, [run.id for run in own])
         if lost := [run for run in own if run.id not in there]:
             self._writer().end_lost(lost, now_ms, LOST)

@@ -8,8 +8,9 @@ from taskflow.definition.calls.bulk import BulkAction, OnProgress
 from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter, check_filter
 from taskflow.definition.calls.trigger_options import check_due, check_tags
 from taskflow.durations import Duration
-from taskflow.errors import RunFilterError
+from taskflow.errors import RunFilterError, RunNotFoundError
 from taskflow.models import Run
+from taskflow.texts import is_possible_id
 from taskflow.verbs.current import engine
 from taskflow.verbs.run_handle import RunHandle
 
@@ -144,7 +145,11 @@ class RunVerbs:
 
 def _selected(ids: Iterable[str] | None, where: RunFilter | None) -> list[str] | RunFilter:
     if ids is not None and where is None:
-        return [ids] if isinstance(ids, str) else list(ids)
+        given = [ids] if isinstance(ids, str) else list(ids)
+        for run_id in given:
+            if not is_possible_id(run_id):
+                raise RunNotFoundError(run_id)
+        return given
     if ids is None and where is not None and where != ALL_RUNS:
         return check_filter(where)
     remedy = "Give either the runs' ids or where=RunFilter(...) with at least one condition."

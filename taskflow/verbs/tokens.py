@@ -19,11 +19,12 @@ from taskflow.definition.calls.tokens import (
 )
 from taskflow.definition.calls.trigger_options import check_tags
 from taskflow.durations import Duration, check_instant, parse_duration
-from taskflow.errors import DefinitionError, TriggerOptionError, WaitError
+from taskflow.errors import DefinitionError, TokenNotFoundError, TriggerOptionError, WaitError
 from taskflow.errors.base import shown
 from taskflow.seams.journal_keys import Scope, current_scope
 from taskflow.seams.tokens import TokenOptions, TokenQuery
 from taskflow.seams.waits import Instant, Wait, Waiter, WaitRequest, require_waits
+from taskflow.texts import is_encodable
 from taskflow.verbs.current import engine
 
 OutputT = TypeVar("OutputT")
@@ -238,6 +239,8 @@ def _identified(verb: str, token: object, output_type: object) -> tuple[str, obj
         return known.id, check_output_type(known.output_type if output_type is None else output_type)
     if not isinstance(token, str):
         raise WaitError(f"{verb}(): a {type(token).__name__} is no token. Pass what create_token returned, or its id.")
+    if not is_encodable(token):
+        raise TokenNotFoundError(token)
     return token, check_output_type(output_type)
 
 

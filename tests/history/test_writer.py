@@ -106,6 +106,18 @@ def test_text_that_a_database_cannot_hold_stops_nothing(writer: Writer, reader: 
     assert run.idempotency_key == "k\N{REPLACEMENT CHARACTER}"
 
 
+def test_an_id_that_a_database_cannot_hold_names_its_run(writer: Writer, reader: Reader) -> None:
+    """Celery lets a producer choose any id, and PostgreSQL's text holds no NUL."""
+    write(writer, rows("a\0b", tags='["x"]'), events=[("a\0b", 1, "status", "COMPLETED")])
+    for run_id in ("a\0b", "a\N{REPLACEMENT CHARACTER}b"):
+        run = reader.retrieve(run_id)
+        assert run is not None
+        assert len(run.attempts) == len(reader.events(run_id)) == 1
+    assert len(reader.list_runs(RunFilter(tag="x"))) == 1
+    assert writer.known({"a\0b", "c"}) == {"a\0b"}
+    assert reader.retrieve("a\ud800") is None
+
+
 def test_values_that_cannot_be_read_back_are_shown_as_far_as_they_can(writer: Writer, reader: Reader) -> None:
     """Earlier versions stored such values: their runs are in the history, and each page shows them."""
     huge = "9" * 5000

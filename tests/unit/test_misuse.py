@@ -22,6 +22,7 @@ import taskflow
 from taskflow import (
     BatchItem,
     BlockingCallError,
+    Debounce,
     OutsideRunError,
     PayloadError,
     Queue,
@@ -31,9 +32,12 @@ from taskflow import (
     TaskFlow,
     TaskflowError,
     batch,
+    idempotency_keys,
     metadata,
     queues,
     runs,
+    step,
+    streams,
     tags,
     tasks,
     wait,
@@ -47,6 +51,8 @@ FAR: Final = 200 * 365 * 86400
 HUGE: Final = 10**5000
 """An integer that Python does not turn into text, and no parser of JSON reads."""
 DEEP: Final = {"a": json.loads("[" * 250 + "]" * 250)}
+LONE: Final = "a\ud800b"
+"""A text with half of a surrogate pair: it comes of file names, and of JSON that was cut."""
 UNREADABLE: Final = (
     datetime.max.replace(tzinfo=UTC),
     datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12))),
@@ -69,13 +75,28 @@ DURATION: Final[tuple[object, ...]] = (
     timedelta.max,
 )
 MISUSE: Final[Mapping[str, tuple[object, ...]]] = {
-    "queue": ("", "a b", "x" * 129, 5, Queue(concurrency_limit=1), True),
-    "concurrency_key": ("", "x" * 513, "a\nb", 1.5, True, ["k"], HUGE),
-    "machine": ("huge", "", 5, {"cpu": 1}, True),
+    "queue": ("", "a b", "x" * 129, 5, Queue(concurrency_limit=1), True, LONE, "a\0"),
+    "concurrency_key": ("", "x" * 513, "a\nb", 1.5, True, ["k"], HUGE, LONE, "a\0b"),
+    "machine": ("huge", "", 5, {"cpu": 1}, True, LONE),
     "delay": (*DURATION, datetime(2030, 1, 1), "tomorrow", *UNREADABLE),
     "ttl": DURATION,
     "priority": ("high", math.nan, math.inf, True, [1]),
-    "tags": ("", "x" * 129, [""], [5], [["x"]], [f"t{n}" for n in range(11)], 5, True, {"a": 1}, b"ab", None, [HUGE]),
+    "tags": (
+        "",
+        "x" * 129,
+        [""],
+        [5],
+        [["x"]],
+        [f"t{n}" for n in range(11)],
+        5,
+        True,
+        {"a": 1},
+        b"ab",
+        None,
+        [HUGE],
+        LONE,
+        ["a\0b"],
+    ),
     "metadata": (
         "x",
         [1],
@@ -85,9 +106,12 @@ MISUSE: Final[Mapping[str, tuple[object, ...]]] = {
         5,
         {1: object()},
         {"a": HUGE},
+        {"a": LONE},
+        {LONE: 1},
+        {"a": {LONE: 1}},
         DEEP,
     ),
-    "idempotency_key": ("", "x" * 2049, 5, ["k"], True, HUGE),
+    "idempotency_key": ("", "x" * 2049, 5, ["k"], True, HUGE, LONE, "a\0b"),
     "idempotency_key_ttl": DURATION,
     "max_attempts": (0, -1, "3", 1.5, True, HUGE, sys.maxsize + 1),
     "max_duration": DURATION,
@@ -156,6 +180,7 @@ def refused(call: Callable[[], object]) -> str:
         call()
     assert not isinstance(error.value, StoreUnavailableError), "it reached for the store"
     text = str(error.value)
+    text.encode()  # it can be printed
     assert len(text) < 1000
     return text
 
@@ -222,6 +247,8 @@ def command(arguments: list[str]) -> Any:
 
 
 NAIVE: Final = datetime(2030, 1, 1)
+ITEMS: Final = streams.define("items")
+ANSWERS: Final = streams.input("answers")
 CALLS: Final[Mapping[str, Callable[[Any], object]]] = {
     "timeout 1": lambda _: runs.handle("run_1").result(timeout=-1),
     "timeout 2": lambda _: runs.handle("run_1").result(timeout="soon"),
@@ -231,6 +258,38 @@ CALLS: Final[Mapping[str, Callable[[Any], object]]] = {
     "delay 4": lambda _: runs.reschedule("run_1", UNREADABLE[0]),
     "timeout 4": lambda _: wait.create_token(timeout=UNREADABLE[0]),
     "timeout 5": lambda _: wait.create_token(timeout=UNREADABLE[1]),
+    "key 1": lambda _: idempotency_keys.create(["a", LONE]),
+    "key 2": lambda _: Debounce(LONE, "5s"),
+    "key 3": lambda _: wait.create_token(idempotency_key=LONE),
+    "tags 3": lambda _: wait.create_token(tags=[LONE]),
+    "tags 4": lambda _: wait.list_tokens(tags=[LONE]),
+    "tags 5": lambda _: runs.add_tags("run_1", [LONE]),
+    "token 1": lambda _: wait.retrieve_token(LONE),
+    "token 2": lambda _: wait.complete_token(LONE),
+    "queue 4": lambda _: queues.pause(LONE),
+    "queue 5": lambda _: asyncio.run(queues.aretrieve(LONE)),
+    "batch 3": lambda _: batch.retrieve(LONE),
+    "tag": lambda _: RunFilter(tag=["a", LONE]),
+    "error": lambda _: RunFilter(error=LONE),
+    "version": lambda _: runs.list(where=RunFilter(version=LONE)),
+    "run 6": lambda _: runs.retrieve(LONE),
+    "run 7": lambda _: runs.cancel(LONE),
+    "run 8": lambda _: runs.replay(LONE),
+    "run 9": lambda _: runs.reschedule(LONE, 5),
+    "run 10": lambda _: runs.add_tags(LONE, "a"),
+    "run 11": lambda _: next(iter(runs.subscribe(LONE))),
+    "run 12": lambda _: next(iter(runs.logs(LONE))),
+    "run 13": lambda _: runs.bulk_cancel(["run_1", LONE]),
+    "run 14": lambda _: runs.handle(LONE).status(),
+    "run 15": lambda _: asyncio.run(runs.handle(LONE).aresult()),
+    "run 16": lambda _: ITEMS.append(1, target=LONE),
+    "run 17": lambda _: next(iter(ITEMS.read(LONE))),
+    "index 1": lambda _: ITEMS.read("run_1", start_index=HUGE),
+    "index 2": lambda _: ITEMS.aread("run_1", start_index=-1),
+    "run 18": lambda _: ANSWERS.send(LONE, 1),
+    "task id": lambda _: tasks.trigger(LONE),
+    "name": lambda _: streams.define(LONE),
+    "step": lambda _: step(LONE, int),
     "limit 7": lambda _: runs.list(HUGE),
     "limit 8": lambda _: wait.list_tokens(limit=HUGE),
     "token": lambda _: wait.complete_token("token_00" + "0" * 32, [HUGE]),

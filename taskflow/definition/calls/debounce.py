@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from taskflow.durations import Duration, parse_duration
 from taskflow.errors import DefinitionError
+from taskflow.texts import text_fault
 
 LONGEST_KEY: Final = 512
 
@@ -54,9 +55,9 @@ class Debounce:
 
 
 def _checked_key(key: object) -> str:
-    if isinstance(key, str) and 1 <= len(key) <= LONGEST_KEY:
+    if isinstance(key, str) and 1 <= len(key) <= LONGEST_KEY and text_fault(key) is None:
         return key
-    raise _wrong("key", key, f"Use text of 1 to {LONGEST_KEY} characters.")
+    raise _wrong("key", key, f"Use text of 1 to {LONGEST_KEY} characters without NUL and lone surrogates.")
 
 
 def _wrong(option: str, value: object, remedy: str) -> DefinitionError:

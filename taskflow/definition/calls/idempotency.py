@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from taskflow.definition.context import Context, current_context
 from taskflow.errors import TriggerOptionError
+from taskflow.texts import text_fault
 
 LONGEST_KEY: Final = 2048
 Scope = Literal["run", "attempt", "global"]
@@ -51,6 +52,8 @@ class IdempotencyKeys:
         is_text = all(isinstance(part, str) for part in parts)  # pyright: ignore[reportUnnecessaryIsInstance]
         if not is_text or not 1 <= sum(map(len, parts)) <= LONGEST_KEY:
             raise TriggerOptionError("idempotency_key", key, f"Use text of 1 to {LONGEST_KEY} characters in all.")
+        if fault := text_fault("".join(parts)):
+            raise TriggerOptionError("idempotency_key", key, f"{fault}. Use other characters.")
         return IdempotencyKey("-".join(parts), _digest(parts, scope, current_context()), scope)
 
 

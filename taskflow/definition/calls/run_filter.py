@@ -7,6 +7,7 @@ from typing import Final, Literal, cast, get_args, overload
 
 from taskflow.errors import RunFilterError
 from taskflow.models import Run, RunStatus
+from taskflow.texts import is_encodable, text_fault
 
 RunField = Literal["status", "task", "queue", "machine", "executor", "version"]
 """A field by which runs are counted."""
@@ -52,9 +53,11 @@ class RunFilter:
             value: object = getattr(self, option)
             if not _is_texts(value):
                 raise RunFilterError(option, value, "Use text, or a list of texts.")
+            _check_texts(option, _several(cast("str | Sequence[str]", value)))
         for option in _TEXTS:
             if not isinstance(value := getattr(self, option), str | None):
                 raise RunFilterError(option, value, "Use text.")
+            _check_texts(option, (value,) if value else ())
         for option in ("created_from", "created_to"):
             value = getattr(self, option)
             if value is not None and (not isinstance(value, datetime) or value.utcoffset() is None):
@@ -146,6 +149,12 @@ def check_page_size(limit: object) -> int:
 
 def _several(value: str | Sequence[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(dict.fromkeys(value))
+
+
+def _check_texts(option: str, texts: Sequence[str]) -> None:
+    for text in texts:
+        if not is_encodable(text):
+            raise RunFilterError(option, text, f"No run has such a value: {text_fault(text)}.")
 
 
 def _is_texts(value: object) -> bool:

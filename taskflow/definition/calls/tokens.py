@@ -4,16 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Generic, TypeVar, cast, overload
+from typing import Any, Generic, TypeVar, cast, overload
 
 from pydantic import ValidationError
 from pydantic_core import to_json
 
 from taskflow.definition.documents.adapter import Adapter, UnwritableError, explain
 from taskflow.definition.documents.annotation import Annotation
-from taskflow.definition.documents.payload import OutputType
+from taskflow.definition.documents.payload import write_untyped
 from taskflow.definition.documents.readable import read_object
-from taskflow.errors import OutputError, TokenDataError, WaitError, WaitTimeoutError
+from taskflow.errors import TokenDataError, WaitError, WaitTimeoutError
 
 OutputT = TypeVar("OutputT")
 OutputT_co = TypeVar("OutputT_co", covariant=True)
@@ -118,9 +118,6 @@ class TokenResult(Generic[OutputT_co]):
         return cast("OutputT_co", self.output)
 
 
-_UNTYPED: Final = OutputType(None)
-
-
 def token_output(token_id: str, output_type: object, data: object) -> bytes:
     """Return the JSON of the value that completes a token.
 
@@ -129,16 +126,11 @@ def token_output(token_id: str, output_type: object, data: object) -> bytes:
         DefinitionError: The type cannot be used.
     """
     try:
-        if output_type is None:
-            return _UNTYPED.dump(data)
-        adapter = _adapter(output_type)
-        return adapter.dump(data)
+        return write_untyped(data) if output_type is None else _adapter(output_type).dump(data)
     except ValidationError as invalid:
         raise TokenDataError(token_id, f"{explain(invalid)}.") from None
     except UnwritableError as error:
         raise TokenDataError(token_id, f"{error}.") from None
-    except OutputError as error:
-        raise TokenDataError(token_id, f"{error.__cause__}.") from None
 
 
 def token_result(token_id: str, output_type: object, value: bytes) -> TokenResult[Any]:

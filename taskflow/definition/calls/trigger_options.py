@@ -18,9 +18,11 @@ from taskflow.definition.queue import NAME_REMEDY, Queue, is_queue_name
 from taskflow.definition.retry import MOST_ATTEMPTS
 from taskflow.durations import Duration, check_instant, parse_duration
 from taskflow.errors import DefinitionError, TriggerOptionError
+from taskflow.texts import text_fault
 
 MOST_TAGS: Final = 10
 LONGEST_TAG: Final = 128
+TAG: Final = f"text of 1 to {LONGEST_TAG} characters without NUL and lone surrogates"
 LARGEST_METADATA: Final = 256 * 1024
 _LONGEST_CONCURRENCY_KEY: Final = 512
 _LARGEST_PRIORITY: Final = (1 << 31) / 1000
@@ -139,7 +141,7 @@ def check_tags(tags: str | Sequence[str]) -> tuple[str, ...]:
     if len(unique) > MOST_TAGS:
         raise TriggerOptionError("tags", tags, f"A run has at most {MOST_TAGS} tags.")
     if not all(map(is_tag, given)):
-        raise TriggerOptionError("tags", tags, f"Each tag is text of 1 to {LONGEST_TAG} characters.")
+        raise TriggerOptionError("tags", tags, f"Each tag is {TAG}.")
     return unique
 
 
@@ -156,8 +158,8 @@ def check_due(delay: Duration | datetime) -> timedelta | datetime:
 
 
 def is_tag(tag: object) -> TypeGuard[str]:
-    """Whether a value is text of 1 to 128 characters."""
-    return _is_text(tag, LONGEST_TAG)
+    """Whether a value is text of 1 to 128 characters that every store can hold."""
+    return _is_text(tag, LONGEST_TAG) and text_fault(tag) is None
 
 
 def _check_queue(queue: str | Queue | None) -> str | Queue | None:
@@ -210,9 +212,11 @@ def _check_concurrency_key(key: object) -> str | None:
         return None
     is_number = isinstance(key, int) and not isinstance(key, bool) and int.bit_length(key) <= _LONGEST_CONCURRENCY_KEY
     text = str(key) if is_number else key
-    if isinstance(text, str) and _is_text(text, _LONGEST_CONCURRENCY_KEY) and "\n" not in text:
+    fault = text_fault(text) if isinstance(text, str) else None
+    if isinstance(text, str) and _is_text(text, _LONGEST_CONCURRENCY_KEY) and "\n" not in text and not fault:
         return text
-    remedy = f"Use text of 1 to {_LONGEST_CONCURRENCY_KEY} characters in one line, or a whole number."
+    because = f"{fault[0].upper()}{fault[1:]}. " if fault else ""
+    remedy = f"{because}Use text of 1 to {_LONGEST_CONCURRENCY_KEY} characters in one line, or a whole number."
     raise TriggerOptionError("concurrency_key", key, remedy)
 
 
@@ -247,5 +251,5 @@ def _check_attempts(attempts: object) -> int | None:
     return attempts
 
 
-def _is_text(value: object, longest: int) -> bool:
+def _is_text(value: object, longest: int) -> TypeGuard[str]:
     return isinstance(value, str) and 1 <= len(value) <= longest

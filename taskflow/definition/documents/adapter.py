@@ -15,6 +15,7 @@ from pydantic_core import CoreSchema, ErrorDetails, SchemaValidator, from_json, 
 
 from taskflow.definition.documents.core_schemas import holds_any, holds_keys, may_vary, named_classes, timeless
 from taskflow.definition.documents.differences import first_difference, is_same
+from taskflow.definition.documents.escaping import can_be_escaped, escaped_value
 from taskflow.definition.documents.readable import MOST_DIGITS, SHORT, find_unreadable, unreadable
 from taskflow.definition.documents.survival import Exactly, survival
 from taskflow.definition.documents.unserialisable import find_non_finite, find_unserialisable, path_of
@@ -107,6 +108,22 @@ class Adapter:
             reason = find_unreadable(self._dump(value, warnings="none")) or reason
             raise UnwritableError(f"{reason}, which JSON cannot carry")
         return document
+
+    def write_escaped(self, value: object) -> bytes | None:
+        r"""Return the JSON of a value whose texts hold lone surrogates, with each one as ``\udc80``.
+
+        None if that is not why the value could not be written, or if it does not fit the type that way.
+        """
+        try:
+            plain = self._dump(value, by_alias=False, round_trip=True)
+            if not can_be_escaped(plain):
+                return None
+            document = to_json(escaped_value(plain), inf_nan_mode="constants")
+            from_json(document, allow_inf_nan=False)
+            self._judge(document, by_alias=True, by_name=True)
+        except Exception:  # noqa: BLE001 - then the value is refused with the reason of the first try
+            return None
+        return None if unreadable(document) else document
 
     def read(self, document: bytes) -> object:
         """Return the value of a stored document. What depends on the clock was judged when it was written.

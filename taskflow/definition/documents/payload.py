@@ -1,11 +1,12 @@
 """Types of a task's payload and output. Validation and JSON; no storage and no limits of size."""
 
 from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json, to_json, to_jsonable_python
 
 from taskflow.definition.documents.adapter import Adapter, UnwritableError, explain
 from taskflow.definition.documents.annotation import Annotation
 from taskflow.definition.documents.differences import first_difference
+from taskflow.definition.documents.escaping import can_be_escaped, escaped_value
 from taskflow.definition.documents.readable import read_json, unreadable_value
 from taskflow.definition.documents.redaction import argsrepr as argsrepr
 from taskflow.definition.documents.unserialisable import find_non_finite, find_unserialisable
@@ -84,7 +85,7 @@ class OutputType:
         self._adapter: Adapter | None = None
 
     def dump(self, value: object) -> bytes:
-        """Return the JSON of a returned value.
+        """Return the JSON of a returned value. A lone surrogate in a text is stored escaped: the work is done.
 
         Raises:
             OutputError: The value is not of the annotated type, or not JSON. The text names the place and its type.
@@ -92,8 +93,11 @@ class OutputType:
         """
         adapter = self._adapter or self.prepare()
         try:
-            return adapter.write(value) if adapter else _write_untyped(value)
+            return adapter.write(value) if adapter else write_untyped(value)
         except UnwritableError as error:
+            document = adapter.write_escaped(value) if adapter else _write_escaped(value)
+            if document is not None:
+                return document
             remedy = (
                 f"Return {self._annotation.text}" if self._annotation else "Return a model, a dataclass or plain data"
             )
@@ -123,7 +127,20 @@ class OutputType:
         return self._adapter
 
 
-def _write_untyped(value: object) -> bytes:
+def _write_escaped(value: object) -> bytes | None:
+    try:
+        plain = to_jsonable_python(value, by_alias=False, inf_nan_mode="constants")
+        return write_untyped(escaped_value(plain)) if can_be_escaped(plain) else None
+    except Exception:  # noqa: BLE001 - as below
+        return None
+
+
+def write_untyped(value: object) -> bytes:
+    """Return the JSON of a value without an annotation.
+
+    Raises:
+        UnwritableError: It is not JSON. The text names the place and its type.
+    """
     try:
         document = to_json(value, by_alias=False, inf_nan_mode="constants")
         arrived = from_json(document, allow_inf_nan=False)

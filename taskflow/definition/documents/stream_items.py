@@ -8,9 +8,12 @@ from pydantic import TypeAdapter, ValidationError
 from taskflow.definition.documents.adapter import Adapter, UnwritableError, explain
 from taskflow.definition.documents.annotation import Annotation
 from taskflow.errors import DefinitionError, StreamError
+from taskflow.errors.base import shown
 
 LARGEST_ITEM: Final = 1_000_000
 """Most bytes of one item's JSON."""
+LAST_INDEX: Final = 10**15
+"""More items than any stream will have, and a number that every language counts exactly."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_./-]{1,128}")
 
 
@@ -34,6 +37,8 @@ class StreamItems:
     def dump(self, item: object) -> bytes:
         """Return the JSON of an item: an instance of the type, or data that validates as one.
 
+        A lone surrogate in a text is stored escaped, because a reader needs the other items.
+
         Raises:
             StreamError: The item does not fit, or is over 1 MB. The text names each field and never a value.
             DefinitionError: The type cannot be used.
@@ -44,7 +49,10 @@ class StreamItems:
         except ValidationError as invalid:
             raise self._misfit(explain(invalid)) from None
         except UnwritableError as error:
-            raise self._misfit(str(error)) from None
+            escaped = adapter.write_escaped(item)
+            if escaped is None:
+                raise self._misfit(str(error)) from None
+            document = escaped
         if len(document) > LARGEST_ITEM:
             what = f"takes items of up to {LARGEST_ITEM:,} bytes of JSON, and this one has {len(document):,}"
             raise StreamError(self.name, what, "Cut it up, or store the data elsewhere and append its address.")
@@ -75,6 +83,17 @@ class StreamItems:
             annotated = Any if declared is None else declared
             self._adapter = Annotation(f"The stream {self.name!r}", annotated, {}).adapter()
         return self._adapter
+
+
+def check_index(name: str, index: object) -> int:
+    """Return the index of a stream's item.
+
+    Raises:
+        StreamError: It is not a whole number from 0.
+    """
+    if isinstance(index, int) and not isinstance(index, bool) and 0 <= index <= LAST_INDEX:
+        return index
+    raise StreamError(name, f"has no item at index {shown(index)}", f"Use a whole number from 0 to {LAST_INDEX:,}.")
 
 
 def _is_name(name: object) -> bool:

@@ -9,6 +9,8 @@ from typing import Final, TypeGuard
 from pydantic import BaseModel
 from pydantic_core import to_json
 
+from taskflow.texts import is_encodable
+
 _DEEPEST: Final = 255  # pydantic-core's own limit
 _PLAIN: Final = (str, bytes, bytearray, int, float, bool, type(None))
 
@@ -27,7 +29,10 @@ def find_unserialisable(value: object) -> str | None:
     Returns:
         E.g. ``"$.items[3].file is of type socket"``.
     """
-    return _find(value, (), frozenset())
+    try:
+        return _find(value, (), frozenset())
+    except Exception as error:  # noqa: BLE001 - a part's own code, for example a property __class__, may raise anything
+        return f"$ is of type {type(value).__name__}, and its code or that of a part raised {type(error).__name__}"
 
 
 def find_non_finite(value: object) -> str | None:
@@ -36,9 +41,12 @@ def find_non_finite(value: object) -> str | None:
     Returns:
         E.g. ``"$.ratio is nan"``.
     """
-    for path, leaf in _leaves(value, (), frozenset()):
-        if isinstance(leaf, float) and not math.isfinite(leaf):
-            return f"{path_of(path)} is {leaf}"
+    try:
+        for path, leaf in _leaves(value, (), frozenset()):
+            if isinstance(leaf, float) and not math.isfinite(leaf):
+                return f"{path_of(path)} is {leaf}"
+    except Exception:  # noqa: BLE001 - as above
+        return None
     return None
 
 
@@ -100,4 +108,7 @@ def _is_serialisable(value: object) -> bool:
 def _reason(value: object) -> str:
     if isinstance(value, bytes | bytearray):
         return " and not UTF-8 text"
-    return " with a lone surrogate" if isinstance(value, str) else ""
+    if isinstance(value, str):
+        return " with a lone surrogate"
+    is_key = _is_mapping(value) and not all(is_encodable(key) for key in value if isinstance(key, str))
+    return " with a key that holds a lone surrogate" if is_key else ""

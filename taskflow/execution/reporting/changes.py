@@ -4,10 +4,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Final, Literal, NamedTuple, cast
 
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic_core import from_json, to_json
 
+from taskflow.definition.documents.readable import unreadable_value
+from taskflow.definition.documents.unserialisable import find_non_finite, find_unserialisable
 from taskflow.errors import RunUpdateError
 from taskflow.errors.base import shown
+from taskflow.texts import is_encodable, text_fault
 
 Kind = Literal["set", "delete", "append", "remove", "increment", "replace"]
 Json = dict[str, object]
@@ -64,6 +67,8 @@ def path_of(key: object) -> tuple[str, ...]:
     if not isinstance(key, str):
         raise RunUpdateError(f"That is not a metadata key: {shown(key)}", f"{_NAMES}.")
     path = tuple(key[2:].split(".")) if key.startswith("$.") else (key,)
+    if not is_encodable(key):
+        raise RunUpdateError(f"That is not a metadata key: {shown(key)}", f"{text_fault(key)}. {_NAMES}.")
     if not all(path):
         raise RunUpdateError(f"A name of the metadata key {shown(key)} is empty", f"{_NAMES}.")
     return path
@@ -78,8 +83,9 @@ def json_of(value: object) -> str:
     try:
         text = to_json(value, inf_nan_mode="constants").decode()
         from_json(text, allow_inf_nan=False)
-    except (PydanticSerializationError, ValueError) as error:
-        raise RunUpdateError(f"A {type(value).__name__} can't be metadata: {error}", "Use JSON values.") from None
+    except Exception as error:  # noqa: BLE001 - the value's own code may raise anything
+        reason = find_unserialisable(value) or find_non_finite(value) or unreadable_value(value) or type(error).__name__
+        raise RunUpdateError(f"A {type(value).__name__} can't be metadata: {reason}", "Use JSON values.") from None
     return text
 
 

@@ -5,10 +5,13 @@ import json
 import threading
 import time
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
+
+from taskflow.texts import escaped_json
 
 LARGEST_LINE: Final = 8192
 _CUT: Final = " ... (cut)"
+_DEEPEST: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +91,14 @@ class LineCounter:
                 )
             self.count += 1
             numbers: dict[str, object] = {"attempt": attempt, "claim": claim, "seq": self.count}
-            document = _fitting(
-                span_fields | numbers | line, str(message), fields
-            )  # what has no type checker logs anything
+            document = _fitting(span_fields | numbers | line, _text(message), fields)
             self._size += len(document)
             return document
+
+
+def _text(message: object) -> str:
+    """Return a message as text: callers without a type checker log anything."""
+    return message if type(message) is str else str(_plain(message, _DEEPEST))
 
 
 def _fitting(line: dict[str, object], message: str, fields: dict[str, object]) -> bytes:
@@ -108,4 +114,25 @@ def _fitting(line: dict[str, object], message: str, fields: dict[str, object]) -
 
 
 def _json(line: dict[str, object]) -> bytes:
-    return json.dumps(line, ensure_ascii=False, default=str, separators=(",", ":")).encode("utf-8", "replace")
+    try:
+        document = json.dumps(line, ensure_ascii=False, default=str, separators=(",", ":"))
+    except Exception:  # noqa: BLE001 - a field's own code may raise anything, and names of fields may be anything
+        document = json.dumps(_plain(line, 0), ensure_ascii=False, separators=(",", ":"))
+    return escaped_json(document).encode()
+
+
+def _plain(value: object, depth: int) -> object:
+    """Return a value as JSON takes it, whatever its code raises: what cannot be shown is named by its type."""
+    try:
+        kind: type[object] = type(value)
+        if kind is dict and depth < _DEEPEST:
+            members = cast("dict[object, object]", value).items()
+            return {str(_plain(name, _DEEPEST)): _plain(member, depth + 1) for name, member in members}
+        if kind in (list, tuple) and depth < _DEEPEST:
+            return [_plain(item, depth + 1) for item in cast("list[object]", value)]
+        if value is None or kind in (bool, float):
+            return value
+        text = str(value)
+        return int(text) if kind is int else text
+    except Exception:  # noqa: BLE001 - as above
+        return f"(a {type(value).__name__} that can't be shown)"

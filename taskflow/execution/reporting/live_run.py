@@ -17,6 +17,7 @@ from taskflow.errors import (
     StaleClaimError,
     StoreScriptError,
     StreamError,
+    UnstorableError,
 )
 from taskflow.execution.reporting.changes import Change, Json, Pending, apply
 from taskflow.execution.reporting.lines import EndedSpan, LineCounter, LineLimits
@@ -173,7 +174,7 @@ class LiveRun:
                     log.info("run.unreported: %s", stale)
                     self._outgoing.clear()
                     return
-                except (RunUpdateError, StoreScriptError) as refused:
+                except (RunUpdateError, StoreScriptError, UnstorableError) as refused:
                     log.warning("run.unreported: %s", refused)
                 del self._outgoing[0]
             for stream in self._unwritten():

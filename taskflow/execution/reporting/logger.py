@@ -5,6 +5,7 @@ import traceback
 from contextlib import AbstractContextManager
 from typing import Final
 
+from taskflow.errors.base import shown
 from taskflow.execution.reporting.capture import RUN_LOGGER
 from taskflow.execution.reporting.current import current_live_run
 from taskflow.execution.reporting.spans import Span, timed
@@ -54,8 +55,8 @@ class RunLogger:
         if live is not None:
             live.log(logging.getLevelName(level), RUN_LOGGER, message, fields)
         if _printed.isEnabledFor(level):
-            shown = "".join(f" {name}={value!r}" for name, value in fields.items())
-            _printed.log(level, "%s%s", message, shown, stacklevel=3)
+            values = "".join(f" {name}={shown(value)}" for name, value in fields.items())
+            _printed.log(level, "%s%s", message, values, stacklevel=3)
 
 
 logger: Final = RunLogger()

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Self
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.calls.trigger_options import LONGEST_TAG, is_tag
+from taskflow.definition.calls.trigger_options import TAG, is_tag
 from taskflow.errors import RunUpdateError
+from taskflow.errors.base import shown
 from taskflow.execution.reporting.changes import Change, Kind, json_of, number_of, path_of
 from taskflow.execution.reporting.current import require_live_run
 from taskflow.execution.reporting.live_run import LiveRun
@@ -124,7 +125,7 @@ class Tags:
         given = [tag for each in tags for tag in ([each] if isinstance(each, str) else each)]
         for tag in given:
             if not is_tag(tag):
-                raise RunUpdateError(f"That is not a tag: {tag!r}", f"Use text of 1 to {LONGEST_TAG} characters.")
+                raise RunUpdateError(f"That is not a tag: {shown(tag)}", f"Use {TAG}.")
         if given:
             live.add_tags(given)
 

@@ -20,7 +20,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from taskflow.errors import SettingsError
+from taskflow.errors import SettingsError, UnstorableError
+from taskflow.errors.base import shown
 from taskflow.store.connections.link import Link
 
 _OURS: Final = ("protocol", "health_check_interval")
@@ -135,8 +136,15 @@ def _named_options() -> Generator[None]:
 
 
 def packed(*commands: tuple[Any, ...]) -> bytes:
-    """Return commands in the server's protocol. hiredis alone takes 2 us for what takes redis-py's layers 13."""
-    return b"".join(map(_pack, commands))
+    """Return commands in the server's protocol. hiredis alone takes 2 us for what takes redis-py's layers 13.
+
+    Raises:
+        UnstorableError: A text has a lone surrogate.
+    """
+    try:
+        return b"".join(map(_pack, commands))
+    except UnicodeEncodeError as error:
+        raise UnstorableError(f"{shown(error.object)} has a lone surrogate at {error.start:,}") from None
 
 
 def _redis_url(url: str) -> str:

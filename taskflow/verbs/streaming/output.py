@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar, cast
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.documents.stream_items import StreamItems
+from taskflow.definition.documents.stream_items import StreamItems, check_index
 from taskflow.durations import Duration, parse_timeout
 from taskflow.errors import TaskflowError
 from taskflow.seams.streams import StreamAddress, StreamWriter
@@ -108,19 +108,21 @@ class OutputStream(Generic[T]):
         Raises:
             RunNotFoundError: No such run, or its record has expired.
             StreamTimeoutError: No item came in time.
-            StreamError: An item does not fit the type.
+            StreamError: An item does not fit the type, or the index is not possible.
             StoreUnavailableError: The store did not answer the first read. Later reads wait for it.
             BlockingCallError: An event loop runs in this thread; use ``async for`` over ``aread``.
         """
         refuse_in_event_loop("stream.read", "stream.aread")
         longest = parse_timeout(timeout)
-        documents = engine().streams.read(StreamAddress(run_id, "stream", self.name), start_index, timeout=longest)
+        start = check_index(self.name, start_index)
+        documents = engine().streams.read(StreamAddress(run_id, "stream", self.name), start, timeout=longest)
         return self._loaded(documents)
 
     def aread(self, run_id: str, *, start_index: int = 0, timeout: Duration | None = None) -> AsyncGenerator[T]:
         """Yield the items of a run from an index on, then those to come. See ``read``."""
         longest = parse_timeout(timeout)
-        documents = engine().streams.aread(StreamAddress(run_id, "stream", self.name), start_index, timeout=longest)
+        start = check_index(self.name, start_index)
+        documents = engine().streams.aread(StreamAddress(run_id, "stream", self.name), start, timeout=longest)
         return self._aloaded(documents)
 
     def _loaded(self, documents: Generator[bytes]) -> Generator[T]:

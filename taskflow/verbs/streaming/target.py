@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
-from taskflow.errors import OutsideRunError
+from taskflow.errors import OutsideRunError, RunNotFoundError
 from taskflow.execution.reporting.current import current_live_run
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.execution.reporting.sink import RunIdentity
 from taskflow.seams.streams import StreamAddress, StreamWriter
+from taskflow.texts import is_possible_id
 from taskflow.verbs.current import engine
 
 
@@ -34,12 +35,15 @@ def target_of(name: str, target: str, verb: str) -> Target:
         target: ``"self"``, ``"parent"``, ``"root"``, or a run's id.
 
     Raises:
+        RunNotFoundError: No run can have that id.
         OutsideRunError: The target is relative and no run executes here, or the attempt has ended.
     """
     live = current_live_run()
     if live is not None and live.is_over:
         raise OutsideRunError(verb)
     run_id = target
+    if not is_possible_id(target):
+        raise RunNotFoundError(target)
     if target in ("self", "parent", "root"):
         if live is None:
             raise OutsideRunError(f"{verb}(target={target!r})")

@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic_core import to_json
 
+from taskflow.definition.documents.escaping import escaped_value
 from taskflow.definition.documents.payload import argsrepr
 from taskflow.engine.new_run import Planner
 from taskflow.store import operations
@@ -59,5 +60,9 @@ class AdoptedRuns:
 def _json(payload: object) -> bytes:
     try:
         return to_json(payload, inf_nan_mode="null")
-    except ValueError:  # lone surrogates
+    except ValueError:  # lone surrogates, or nested too deeply
+        pass
+    try:
+        return to_json(escaped_value(payload), inf_nan_mode="null")
+    except (ValueError, RecursionError):
         return b"null"

@@ -106,3 +106,25 @@ def test_an_output_of_another_version_says_so() -> None:
     """A caller with newer types must not get a bare validation error."""
     with pytest.raises(OutputError, match="Another version of the task"):
         output_of(Invoice).load(b'{"link":"a"}')
+
+
+@pytest.mark.parametrize(
+    "annotation, value, shown",
+    [
+        (UNANNOTATED, "a\udc80b", "a\\udc80b"),
+        (str, "a\udc80b", "a\\udc80b"),
+        (Any, {"a": [1.5, "b\ud800"]}, {"a": [1.5, "b\\ud800"]}),
+        (UNANNOTATED, Invoice(url="a\udc80"), {"url": "a\\udc80", "pages": 1}),
+        (Invoice, Invoice(url="a\udc80"), Invoice(url="a\\udc80")),
+    ],
+)
+def test_a_lone_surrogate_in_an_output_is_stored_so_that_it_is_seen(
+    annotation: object, value: object, shown: object
+) -> None:
+    """It comes of file names that are no UTF-8. The work is done, so that its output is not thrown away."""
+    subject = output_of(annotation)
+    assert subject.load(subject.dump(value)) == shown
+    with pytest.raises(OutputError):
+        subject.dump(["\udc80", float("nan")])
+    with pytest.raises(OutputError):
+        subject.dump({"\udc80": 1, "\\udc80": 2})

@@ -44,3 +44,9 @@ def test_what_does_not_fit_is_refused_without_showing_it() -> None:
         StreamItems("tokens", str).dump("x" * LARGEST_ITEM)
     with pytest.raises(DefinitionError, match="asterisks"):
         StreamItems("secrets", SecretStr).dump("x")
+
+
+def test_a_lone_surrogate_in_an_item_is_stored_so_that_it_is_seen() -> None:
+    """A model's answer may be cut within a character; the items behind it count."""
+    assert StreamItems("answer", str).dump("a\ud800") == b'"a\\\\ud800"'
+    assert StreamItems("answer", None).dump({"text": "a\ud800"}) == b'{"text":"a\\\\ud800"}'

@@ -1,9 +1,14 @@
 """The stored form of an exception."""
 
-import pytest
+from collections.abc import Callable
 
-from taskflow import AbortRun, ErrorCause, PayloadError
+import pytest
+from pydantic_core import from_json
+
+from taskflow import AbortRun, ErrorCause, PayloadError, StepFailedError, logger
 from taskflow.execution.failures import CAUSES, describe
+from taskflow.execution.reporting.lines import LineCounter, LineLimits
+from taskflow.execution.step_failures import failure_json, failure_of
 from taskflow.models import RunError
 from taskflow.store.operations.encoding import error_json, run_error
 
@@ -69,3 +74,47 @@ def test_what_is_stored_reads_back(causes: tuple[ErrorCause, ...]) -> None:
     document = error_json(error)
     assert run_error(document) == error
     assert ("causes" in document) == bool(causes)
+
+
+def test_texts_that_utf_8_cannot_express_are_stored_so_that_they_are_seen() -> None:
+    """An error about a file whose name is no UTF-8 could not be printed, and not be given to a parent."""
+    kind = type("Odd", (ValueError,), {})
+    kind.__qualname__ = "Odd\udc80\0"
+    told = describe(raised(kind("no file a\udc80\0"), OSError("b\udc80")))
+    assert (told.type, told.message) == ("Odd\\udc80", "no file a\\udc80")
+    assert told.causes == (ErrorCause("OSError", "b\\udc80"),)
+    assert "no file a\\udc80" in told.traceback
+
+
+class Unshown:
+    """A value whose code fails when it is shown."""
+
+    def __repr__(self) -> str:
+        raise LookupError("detached")
+
+
+@pytest.mark.parametrize(
+    "make, shown",
+    [
+        (lambda: "a\udc80", "a\\udc80"),
+        (lambda: 10**5000, "(a int that can't be shown)"),
+        (Unshown, "(a Unshown that can't be shown)"),
+        (lambda: {(1, 2): 3}, {"(1, 2)": 3}),
+        (lambda: [Unshown(), "b", 1.5, None], ["(a Unshown that can't be shown)", "b", 1.5, None]),
+    ],
+)
+def test_a_log_line_takes_any_value(make: Callable[[], object], shown: object) -> None:
+    """A line is never worth a failed run."""
+    lines = LineCounter(LineLimits())
+    line = from_json(lines.line(1, 1, "INFO", "a\udc80", "b\udc80", {"value": make(), "c\udc80": 1}))
+    assert (line["logger"], line["message"]) == ("a\\udc80", "b\\udc80")
+    assert line["fields"] == {"value": shown, "c\\udc80": 1}
+    logger.info("outside of a run", value=make())
+
+
+@pytest.mark.parametrize("argument", ["a\udc80", 10**400])
+def test_the_error_of_a_step_is_kept_whatever_its_arguments_are(argument: object) -> None:
+    """The error of the step is to be seen, and not that of its journal."""
+    kept = failure_of("charge", failure_json(ValueError(argument, 10**5000)))
+    assert isinstance(kept, StepFailedError)
+    assert kept.type == "ValueError"

@@ -1,0 +1,46 @@
+"""Texts that users give: which of them every store can hold, and a readable form of the others.
+
+A Python text may hold half of a surrogate pair, for example of a file name that is no UTF-8, or of a cut JSON document.
+UTF-8 has no form for it, PostgreSQL's text has none for NUL.
+"""
+
+import re
+from typing import Final
+
+_LONE: Final = re.compile("[\ud800-\udfff]")
+_BACKSLASH: Final = "\\"
+
+
+def text_fault(text: str) -> str | None:
+    """Return why no store can hold a text, None when each can.
+
+    Returns:
+        ``"it holds a lone surrogate, which UTF-8 cannot express"``, or the same about NUL.
+    """
+    if "\0" in text:
+        return "it holds the character NUL, which not every database can hold"
+    return None if is_encodable(text) else "it holds a lone surrogate, which UTF-8 cannot express"
+
+
+def is_encodable(text: str) -> bool:
+    """Whether UTF-8 can express a text."""
+    return text.isascii() or _LONE.search(text) is None
+
+
+def is_possible_id(given: object) -> bool:
+    """Whether a value may be the id of a run or token: text that UTF-8 can express."""
+    return isinstance(given, str) and is_encodable(given)
+
+
+def escaped(text: str) -> str:
+    r"""Return a text with ``\udc80`` in place of such a half, so that it can be stored and is seen."""
+    return text if is_encodable(text) else _LONE.sub(_escape, text)
+
+
+def escaped_json(document: str) -> str:
+    """Return a JSON document with such halves escaped in its texts, so that they are read as ``escaped`` shows them."""
+    return document if is_encodable(document) else _LONE.sub(lambda half: _BACKSLASH + _escape(half), document)
+
+
+def _escape(half: re.Match[str]) -> str:
+    return f"{_BACKSLASH}u{ord(half.group()):04x}"
