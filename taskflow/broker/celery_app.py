@@ -69,7 +69,7 @@ class _App(Celery):
         return self.subclass_with_self(cast("Any", "taskflow.broker.result_backend:RunResult"))
 
     def send_task(self, name: str, *args: Any, **options: Any) -> Any:
-        """Send a message. The result of a run can be read although ``task_ignore_result`` is set for Celery."""
+        """Send a message. The result of a run can be read although our tasks have Celery ignore their results."""
         result = super().send_task(name, *args, **options)
         if self.is_run_task(name):
             result.ignored = False
@@ -111,7 +111,6 @@ def _settings(url: str, default_queue: str, connect_timeout: timedelta) -> dict[
         # many a node is sent, so no ticket waits in a busy node. On Redis the free slots are the bound. The lease
         # recovers runs in either case.
         "task_acks_late": is_rabbit,
-        "task_ignore_result": True,
         "task_store_errors_even_if_ignored": False,
         "task_serializer": "json",
         "result_serializer": "json",

@@ -44,6 +44,10 @@ class RunBackend(BaseBackend):
         """The records that ``app.py`` has bound."""
         return cast("RunRecords", getattr(self.app, RECORDS))
 
+    def is_run_task(self, name: str) -> bool:
+        """Whether the messages of a task become runs."""
+        return bool(self.app.is_run_task(name))
+
     def as_uri(self, include_password: bool = False) -> str:
         """Name the backend in the worker's banner."""
         return "taskflow://"
@@ -165,7 +169,7 @@ class RunBackend(BaseBackend):
 
     def _errback_arity_greater(self, errback: Any, n: int) -> bool:
         """Return False for an errback that is a run: it is sent with the failed task's id, never called in place."""
-        if self.app.is_run_task(errback.task):
+        if self.is_run_task(errback.task):
             return False
         return bool(cast("Any", super())._errback_arity_greater(errback, n))
 

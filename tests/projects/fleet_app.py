@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from celery import shared_task
 from celery.signals import before_task_publish
 
 from taskflow.fleet import app as app
@@ -15,10 +16,22 @@ if "TEST_VISIBILITY_TIMEOUT" in os.environ:
     app.conf.broker_transport_options |= {"visibility_timeout": seconds, "unacked_restore_interval": 1}
 
 
-@app.task(name="plain-double", ignore_result=False)
+@app.task(name="plain-double")
 def plain_double(value: Any) -> Any:
-    """A plain Celery task of the same app, whose result is wanted."""
+    """A plain Celery task of the same app."""
     return value * 2
+
+
+@shared_task(name="plain-shared")
+def plain_shared(value: Any) -> Any:
+    """A plain Celery task as reusable packages declare it."""
+    return [value]
+
+
+@app.task(name="plain-silent", ignore_result=True)
+def plain_silent(value: Any) -> Any:
+    """A plain Celery task whose result nobody wants."""
+    return value
 
 
 @app.task(name="plain-errback")
