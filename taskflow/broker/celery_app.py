@@ -126,6 +126,7 @@ def _settings(url: str, default_queue: str, connect_timeout: timedelta) -> dict[
         "task_default_routing_key": default_queue,
         "task_queues": (celery_queue(default_queue, is_amqp=is_rabbit),),
         "task_create_missing_queues": True,
+        "worker_redirect_stdouts": False,  # tasks have real streams, whose lines are kept with their runs
     }
 
 

@@ -15,6 +15,7 @@ from taskflow.worker.celery_options import check_worker
 from taskflow.worker.children.executor import ChildrenExecutor
 from taskflow.worker.children.fork_logging import fork_between_lines
 from taskflow.worker.children.node_pool import use_node_pool
+from taskflow.worker.children.output import bind_output
 from taskflow.worker.children.serving import Serving
 from taskflow.worker.children.start import bind_children
 from taskflow.worker.children.waiting_pool import WaitingPool, waiting_limit
@@ -57,6 +58,7 @@ class NodeStep(bootsteps.StartStopStep):
         self._runtime.node.version = self._runtime.version() or ""
         consume_subtasks(worker.app, self._runtime.code())
         bind_children()
+        bind_output(self._runtime.reports)
         fork_between_lines()
         guard_receivers()
         use_node_pool(self._runtime.relay)

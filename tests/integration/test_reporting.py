@@ -56,7 +56,7 @@ def test_a_process_run_tells_metadata_tags_and_every_kind_of_log_line(fleet: Fle
             ("INFO", "taskflow.logger", "hello"),
             ("DEBUG", "taskflow.logger", "only kept"),
             ("WARNING", "shop.orders", "from logging"),
-            ("WARNING", "celery.redirected", "printed"),
+            ("INFO", "stdout", "printed"),
             ("ERROR", "shop.celery", "by Celery's"),
             ("ERROR", "shop.orders", "from a thread"),
         ]
@@ -171,3 +171,83 @@ def test_outside_of_a_run_the_verbs_say_so() -> None:
     for verb in verbs:
         with pytest.raises(OutsideRunError, match="where no run executes"):
             verb()
+
+
+def said(fleet: Fleet, run_id: str) -> list[tuple[str, str]]:
+    """Return the logger and message of each line of a run."""
+    return [(line.logger, line.message) for line in fleet.flow.engine.logs.lines(run_id)]
+
+
+@pytest.mark.timeout(60)
+def test_standard_output_of_a_process_run_is_a_real_stream_of_lines(fleet: Fleet) -> None:
+    """Programs write to it by its descriptor, a print of several values is one line, and the order is kept."""
+    node = fleet.start_node(concurrency=1, TASKFLOW_TASKS=BOTH)
+    handle = tasks.streams.trigger(5)
+    assert handle.result(timeout=20) == [["utf-8", True, True, False, False, 8, 6, True]] * 2
+    assert {line.level for line in handle.logs()} == {"INFO"}
+    assert said(fleet, handle.id) == [
+        *[(stream, text) for stream in ("stdout", "stderr") for text in ("written", "bytes")],
+        ("stdout", "took 5 seconds"),
+        ("stdout", "one"),
+        ("stdout", "two"),
+        ("stderr", "2/2"),
+        ("stdout", "by a program"),
+        ("stdout", "between"),
+        ("stderr", "to stderr"),
+        ("stdout", "between"),
+        ("stdout", "to stdout"),
+        ("stdout", "to a descriptor"),
+        ("stdout", "no line break"),
+    ]
+    assert "INFO/ForkPoolWorker" in next(line for line in node.output().splitlines() if "took 5 seconds" in line)
+
+
+@pytest.mark.timeout(60)
+def test_lines_of_threads_and_programs_are_not_mixed_and_not_lost(fleet: Fleet) -> None:
+    """They write at once, and each thread writes its lines in pieces."""
+    fleet.start_node(concurrency=1, TASKFLOW_TASKS=BOTH)
+    handle = tasks.many_lines.trigger(300)
+    handle.result(timeout=40)
+    names = [f"thread{number}" for number in range(4)] + [f"program{number}" for number in range(3)]
+    messages = [message for _, message in said(fleet, handle.id)]
+    for name in names:
+        assert [each for each in messages if each.startswith(name)] == [f"{name} {number}" for number in range(300)]
+    assert len(messages) == 300 * 7
+
+
+@pytest.mark.timeout(90)
+def test_what_a_run_does_to_streams_and_logging_does_not_reach_the_next(fleet: Fleet) -> None:
+    """Both run in the same process. The lines that follow a change of the logging configuration are kept, too."""
+    fleet.start_node(concurrency=1, TASKFLOW_TASKS=BOTH)
+    ways = ("close", "replace", "detach", "descriptors", "basicConfig", "dictConfig")
+    for way in ways:
+        spoiler = tasks.spoils.trigger(way)
+        pid = spoiler.result(timeout=20)
+        next_run = tasks.says.trigger(way)
+        assert next_run.result(timeout=20) == pid
+        assert sorted(said(fleet, next_run.id)) == [
+            ("shop.orders", "logged"),
+            ("stderr", "of an error"),
+            ("stderr", "to stderr"),
+            ("stdout", "by a program"),
+            ("stdout", f"printed {way}"),
+        ], way
+        if way.endswith("Config"):
+            assert said(fleet, spoiler.id) == [("shop.orders", f"configured by {way}")]
+
+
+@pytest.mark.timeout(60)
+def test_prints_of_coroutines_go_to_the_run_that_prints(fleet: Fleet) -> None:
+    """Fifty runs print in pieces, while another closes the streams of their process."""
+    fleet.start_node(executor="async", concurrency=60, TASKFLOW_TASKS=BOTH)
+    handles = [tasks.aprints.trigger(number) for number in range(50)]
+    tasks.aspoils.trigger("close").result(timeout=20)
+    for handle in handles:
+        handle.result(timeout=20)
+    for way in ("close", "replace"):
+        tasks.aspoils.trigger(way).result(timeout=20)
+    handles += [tasks.aprints.trigger(number) for number in range(50, 60)]
+    for number, handle in enumerate(handles):
+        handle.result(timeout=20)
+        expected = [f"run {number} ends", f"thread of {number}", f"without a break {number}"]
+        assert [message for _, message in said(fleet, handle.id)] == expected

@@ -23,6 +23,11 @@ def live_run_in(context: Context | None) -> LiveRun | None:
     return _live.get() if context is None else context.get(_live)
 
 
+def live_run_of_process() -> LiveRun | None:
+    """Return the attempt that this whole process executes, None between two attempts. From any thread."""
+    return _Process.live
+
+
 def current_live_run() -> LiveRun | None:
     """Return the attempt that the calling code belongs to, None outside of one."""
     live = _live.get()

@@ -21,7 +21,7 @@ from taskflow.errors import (
 )
 from taskflow.execution.reporting.changes import Change, Json, Pending, apply
 from taskflow.execution.reporting.lines import EndedSpan, LineCounter, LineLimits
-from taskflow.execution.reporting.sink import ReportSink, RunIdentity, RunWriter
+from taskflow.execution.reporting.sink import BegunText, ReportSink, RunIdentity, RunWriter
 from taskflow.seams.streams import StreamWriter
 
 log = logging.getLogger("taskflow.run")
@@ -46,6 +46,7 @@ class LiveRun:
         streams: The writers of the attempt's items, by run and name of the stream.
         inputs: Number of items that the attempt has taken from each input stream.
         at_end: Called at the end of the attempt.
+        text: The lines that have begun on the standard streams.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class LiveRun:
         "inputs",
         "is_over",
         "streams",
+        "text",
     )  # fmt: skip
 
     def __init__(self, identity: RunIdentity, metadata: bytes, sink: ReportSink, limits: LineLimits) -> None:
@@ -76,6 +78,7 @@ class LiveRun:
         self.streams: dict[tuple[str, str], StreamWriter] = {}
         self.inputs: dict[str, int] = {}
         self.at_end: list[Callable[[], None]] = []
+        self.text: BegunText | None = None
         self._sink = sink
         self._limits = limits
         self._lines: LineCounter | None = None
@@ -132,6 +135,7 @@ class LiveRun:
 
     def log(self, level: str, logger: str, message: str, fields: dict[str, object]) -> None:
         """Keep a log line, also after the attempt's end, because its threads may go on for a while."""
+        self._sink.take_outside_text()
         self._keep(self._counter().line(self.identity.claim, self.identity.attempt, level, logger, message, fields))
 
     def begin_span(self) -> int:
@@ -204,8 +208,14 @@ class LiveRun:
             self.inputs[name] = index + 1
             return True
 
+    def finish_text(self) -> None:
+        """Keep what was written to the standard streams without a line break at its end."""
+        if self.text is not None:
+            self.text.finish()
+
     def end(self) -> None:
         """Refuse further changes, and end the attempt's work in the background."""
+        self.finish_text()
         self.is_over = True
         for each in self.at_end:
             each()

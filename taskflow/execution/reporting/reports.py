@@ -14,7 +14,7 @@ from taskflow.execution.reporting.capture import install_capture
 from taskflow.execution.reporting.current import OWN_THREADS, entered_run
 from taskflow.execution.reporting.lines import LineLimits
 from taskflow.execution.reporting.live_run import LiveRun
-from taskflow.execution.reporting.sink import RunIdentity, RunWriter
+from taskflow.execution.reporting.sink import Output, RunIdentity, RunWriter
 from taskflow.execution.reporting.spool import Spool
 
 log = logging.getLogger("taskflow.run")
@@ -26,10 +26,14 @@ class Reports:
 
     Args:
         interval: Seconds for which changes and lines are gathered before they are sent.
+
+    Attributes:
+        output: The standard streams of runs. None: those of the process as they are.
     """
 
     def __init__(self, writer: RunWriter, spool: Spool, limits: LineLimits, *, interval: float = 1.0) -> None:
         self.writer = writer
+        self.output: Output | None = None
         self._spool, self._limits, self._interval = spool, limits, interval
         self._begin()
 
@@ -49,7 +53,12 @@ class Reports:
         """
         with self.one_of_many(identity, metadata) as live:
             with entered_run(live, whole_process=True):
-                yield live
+                try:
+                    yield live
+                finally:
+                    if self.output is not None:
+                        self.output.finish()
+            live.finish_text()
             self.send(live)
 
     @contextlib.contextmanager
@@ -66,11 +75,16 @@ class Reports:
         try:
             yield live
         finally:
+            if self.output is not None:
+                self.output.restore()
             live.end()
             self._live.discard(live)
 
     async def asend(self, live: LiveRun) -> None:
         """Send the reports of an attempt. See ``send``."""
+        live.finish_text()
+        if self.output is not None:
+            self.output.restore()  # now, because other runs may print meanwhile
         if live.is_dirty or (live.has_logged and self._has_lines):
             await asyncio.to_thread(self.send, live)
 
@@ -90,6 +104,11 @@ class Reports:
                 self._send_lines()
             except Exception as error:
                 log.warning("run.unsent: %s", error, exc_info=not isinstance(error, StoreUnavailableError))
+
+    def take_outside_text(self) -> None:
+        """Keep first what programs that the task has started have written until now."""
+        if self.output is not None:
+            self.output.take()
 
     def keep_line(self, run_id: str, claim: int, document: bytes) -> None:
         """Write a log line to disk and send it soon."""

@@ -1,5 +1,6 @@
 """Protocols between an attempt and its process: the sink of its reports, and the writer that sends them."""
 
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -40,6 +41,38 @@ class ReportSink(Protocol):
 
     def keep_line(self, run_id: str, claim: int, document: bytes) -> None:
         """Keep a log line, safe from a crash, until it is sent."""
+        ...
+
+    def take_outside_text(self) -> None:
+        """Keep first what programs that the task has started have written until now."""
+        ...
+
+
+class BegunText(Protocol):
+    """The lines of a run that have begun on its standard streams."""
+
+    def write(self, logger: logging.Logger, piece: bytes) -> None:
+        """Keep the lines that a piece completes."""
+        ...
+
+    def finish(self) -> None:
+        """Keep the lines that have begun."""
+        ...
+
+
+class Output(Protocol):
+    """The standard streams of a process, and what programs write there that it has started."""
+
+    def take(self) -> None:
+        """Keep with the run of this process what programs have written until now."""
+        ...
+
+    def finish(self) -> None:
+        """Keep also what they have written without a line break at its end, because the run ends."""
+        ...
+
+    def restore(self) -> None:
+        """Put the streams back in their places, whatever a run has done to them."""
         ...
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from celery.concurrency.base import BasePool, apply_target
 
+from taskflow.execution.reporting.text_streams import StandardStreams
 from taskflow.worker.attempt.runtime import runtime_of
 from taskflow.worker.coroutines.celery_events import CeleryEvents
 from taskflow.worker.coroutines.request import show_coroutines
@@ -31,8 +32,9 @@ class AsyncPool(BasePool):
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="taskflow-plain")
 
     def on_start(self) -> None:
-        """Start the loop."""
+        """Start the loop, and give the node's process the streams of runs."""
         show_coroutines(self.app)
+        runtime_of(self.app).reports.output = StandardStreams()
         self.runs.start()
 
     def on_stop(self) -> None:
