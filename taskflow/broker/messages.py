@@ -24,7 +24,7 @@ _NOT_NEEDED: Final = ("origin", "replaced_task_nesting")
 _UNQUOTED: Final = ("@RESERVATION@", "@ARGS@")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReceivedTicket:
     """The content of a ticket's headers."""
 
@@ -89,10 +89,10 @@ def _is_storable(text: str) -> bool:
 
 def ticket_from_headers(headers: Mapping[str, object] | None) -> ReceivedTicket | None:
     """Return the ticket in a message's headers, None for a message that a plain Celery producer sent."""
-    mark = (headers or {}).get(TICKET_HEADER)
-    if headers is None or not isinstance(mark, Mapping):
+    mark = headers.get(TICKET_HEADER) if headers else None
+    if headers is None or not isinstance(mark, dict):
         return None
-    run_id, reservation = headers.get("id"), cast(Mapping[str, object], mark).get("reservation")
+    run_id, reservation = headers.get("id"), cast("dict[str, object]", mark).get("reservation")
     if not isinstance(run_id, str) or not isinstance(reservation, int) or not _is_storable(run_id):
         return None
     return ReceivedTicket(run_id, reservation)

@@ -4,7 +4,7 @@ An operation is a value. ``Store.run`` and ``AsyncStore.run`` execute it; nothin
 repeated after a lost reply, because each script recognises a repeated call.
 """
 
-import secrets
+import os
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -49,7 +49,7 @@ def claim_run(run_id: str, *, node_id: str, reservation: int, pid: int = 0, vers
             raise NodeUnregisteredError(node_id)
         raise RunNotClaimableError(run_id, value.decode())
 
-    return Operation("claim_run", (run_id, node_id, reservation, secrets.token_hex(8), pid, version), read)
+    return Operation("claim_run", (run_id, node_id, reservation, os.urandom(8).hex(), pid, version), read)
 
 
 def finish_run(

@@ -1,19 +1,9 @@
 """The attempt to execute for a claimed run, and the operations that write its outcome. Shared by both executors."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from taskflow.definition.context import (
-    AttemptInfo,
-    Context,
-    DeploymentInfo,
-    EnvironmentInfo,
-    MachineInfo,
-    QueueInfo,
-    RunInfo,
-    TaskInfo,
-)
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import StaleClaimError, Suspended
 from taskflow.execution.attempt import AttemptRunner
@@ -27,6 +17,7 @@ from taskflow.store import operations
 from taskflow.store.operations.claims import ClaimedRun
 from taskflow.store.operations.journal import StoredJournal, await_code, unload_run
 from taskflow.store.operations.operation import Operation
+from taskflow.worker.attempt.run_context import context_of
 from taskflow.worker.attempt.runtime import Runtime
 
 LEAVING = RunError("Interrupted", "The node was asked to stop.")
@@ -46,7 +37,7 @@ def prepare(
     return AttemptRunner(
         definition,
         claimed.payload,
-        _context(runtime, definition, claimed, tries),
+        context_of(runtime, definition, claimed, tries),
         tries,
         runtime.settings.output_limit,
         stop_reason=stop_reason,
@@ -144,38 +135,3 @@ def lose_operation(claimed: ClaimedRun, broken: Exception) -> Operation[Any]:
     """Return the operation that records, of a run, that something of ours failed around its code."""
     error = RunError("NodeFailed", f"{type(broken).__name__}: {broken}")
     return operations.runs.give_up_run(claimed.run_id, claimed.claim, AttemptOutcome.LOST, error)
-
-
-def hooks_context(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun) -> Context:
-    """Return the context for the final hooks of a run that has ended."""
-    return _context(runtime, definition, claimed, Tries(claimed.failed_attempts, claimed.max_attempts, claimed.machine))
-
-
-def _context(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun, tries: Tries) -> Context:
-    spec = runtime.presets.get(claimed.machine, definition.machine)
-    version = runtime.node.version or None
-    return Context(
-        run=RunInfo(
-            id=claimed.run_id,
-            tags=claimed.tags,
-            created_at=claimed.created_at,
-            started_at=claimed.started_at,
-            max_attempts=claimed.max_attempts,
-            idempotency_key=claimed.idempotency_key,
-            is_test=claimed.is_test,
-            is_replay=claimed.replay_of is not None,
-            concurrency_key=claimed.concurrency_key,
-            priority=claimed.priority,
-            max_duration=claimed.max_duration,
-            parent_id=claimed.parent_id,
-            root_id=claimed.root_id,
-            batch_id=claimed.batch_id,
-            version=version,
-        ),
-        attempt=AttemptInfo(number=claimed.attempt_number, started_at=datetime.now(UTC), is_last=tries.is_last),
-        task=TaskInfo(definition.id, definition.description, definition.source_file),
-        queue=QueueInfo(name=claimed.queue),
-        machine=MachineInfo(name=spec.name, cpu=spec.cpu, memory=spec.memory_gb),
-        environment=EnvironmentInfo(name=runtime.settings.environment),
-        deployment=DeploymentInfo(version),
-    )

@@ -8,6 +8,7 @@ from typing import Any, Protocol, cast
 
 from taskflow.broker.canvas import Canvas
 from taskflow.definition.calls.trigger_options import TriggerOptions
+from taskflow.definition.context import DeploymentInfo, EnvironmentInfo, MachineInfo, TaskInfo
 from taskflow.definition.machine import MachineSpec
 from taskflow.definition.registry import Registry
 from taskflow.execution.reporting.reports import Reports
@@ -23,6 +24,8 @@ from taskflow.worker.attempt.reporting import OrphanSender, make_reports
 from taskflow.worker.repeating_thread import RepeatingThread
 
 ATTRIBUTE = "taskflow_runtime"
+Surroundings = tuple[TaskInfo, MachineInfo, EnvironmentInfo, DeploymentInfo]
+"""The part of a context that is the same for all runs of a task on a machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,9 @@ class Runtime:
     node: NodeIdentity = field(default_factory=NodeIdentity)
     parking: ParkingLine | None = None
     relay: Relay = field(default_factory=Relay)
+    surroundings: dict[tuple[str, str, str], Surroundings] = field(
+        default_factory=dict[tuple[str, str, str], Surroundings]
+    )
     reports: Reports = field(init=False)
     orphans: OrphanSender = field(init=False)
 

@@ -37,7 +37,6 @@ from taskflow.store.operations.journal import read_journal
 from taskflow.store.operations.operation import Operation
 from taskflow.worker.attempt.claimed import (
     finish_operation,
-    hooks_context,
     is_same_end,
     journal_of,
     leave_operation,
@@ -50,6 +49,7 @@ from taskflow.worker.attempt.claimed import (
 from taskflow.worker.attempt.insist import insist
 from taskflow.worker.attempt.receivers import has_receivers_of_outcomes
 from taskflow.worker.attempt.reporting import identity_of
+from taskflow.worker.attempt.run_context import hooks_context
 from taskflow.worker.attempt.runtime import Runtime, runtime_of
 from taskflow.worker.attempt.shown import RunFailed, is_plain, show
 from taskflow.worker.children.alarm import alarm

@@ -25,7 +25,6 @@ from taskflow.store.operations.operation import Operation
 from taskflow.store.pipeline import Pipeline
 from taskflow.worker.attempt.claimed import (
     finish_operation,
-    hooks_context,
     is_same_end,
     journal_of,
     leave_operation,
@@ -36,6 +35,7 @@ from taskflow.worker.attempt.claimed import (
     settle_operation,
 )
 from taskflow.worker.attempt.reporting import identity_of
+from taskflow.worker.attempt.run_context import hooks_context
 from taskflow.worker.attempt.runtime import Runtime
 from taskflow.worker.attempt.waits import NodeWaitStore
 from taskflow.worker.coroutines.running import CoroutineParking, EarlyCancels, RunningCoroutine, RunningCoroutines

@@ -1,7 +1,6 @@
 """Sends of coroutine runs what Celery's tracer sends of tasks: events, signals, and entries in its books."""
 
 import logging
-from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -10,7 +9,8 @@ from celery import signals, states
 
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
 from taskflow.worker.attempt.shown import show
-from taskflow.worker.coroutines.request import CoroutineRequest, enter_books, leave_books
+from taskflow.worker.coroutines.books import Books
+from taskflow.worker.coroutines.request import CoroutineRequest, enter
 from taskflow.worker.coroutines.taken_ticket import TakenTicket
 
 log = logging.getLogger("taskflow.node")
@@ -28,7 +28,7 @@ class CeleryEvents:
     def __init__(self) -> None:
         self._call_on_hub: Callable[[Callable[[], None]], None] | None = None
         self._dispatcher: Any = None
-        self._left: deque[tuple[str, CoroutineRequest]] = deque()
+        self.books = Books()
 
     def connect(self, call_on_hub: Callable[[Callable[[], None]], None], dispatcher: Any) -> None:
         """Send from now on through a consumer's event dispatcher, on the hub's thread."""
@@ -36,57 +36,57 @@ class CeleryEvents:
 
     def on_take(self, ticket: TakenTicket, consumer: Any) -> None:
         """Note a ticket that was taken. On the hub's thread."""
-        request: CoroutineRequest = ticket.request
-        self.clear_books()
-        enter_books(ticket.run_id, ticket.definition.id, request)
+        self.books.take(ticket)
         if signals.task_received.receivers:
-            signals.task_received.send(sender=consumer, request=request)
+            signals.task_received.send(sender=consumer, request=ticket.request)
         if self._has_listener():
+            request: CoroutineRequest = ticket.request
             fields = {"args": request.argsrepr, "kwargs": request.kwargsrepr, "root_id": request.root_id}
-            self._publish("task-received", request, fields | {"name": request.name})
+            self._publish("task-received", ticket, fields | {"name": request.name})
 
     def on_start(self, ticket: TakenTicket) -> None:
         """Make the ticket's request Celery's current one, and send that the run starts."""
-        request: CoroutineRequest = ticket.request
-        request.enter()
+        enter(ticket)
         if signals.task_prerun.receivers:
-            signals.task_prerun.send(sender=request.task, task=request.task, **_call_of(request))
-        self._send("task-started", request)
+            task = ticket.request.task
+            signals.task_prerun.send(sender=task, task=task, **_call_of(ticket.request))
+        self._send("task-started", ticket)
 
     def on_end(self, ticket: TakenTicket, outcome: Outcome, seconds: float) -> None:
         """Send the outcome of an attempt."""
-        request: CoroutineRequest = ticket.request
         try:
             match outcome:
                 case Completed(output, value):
-                    shown = output[:_SHOWN].decode("utf-8", "replace")
-                    self._send("task-succeeded", request, result=shown, runtime=seconds)
-                    request.state, request.result = states.SUCCESS, value
-                    if signals.task_success.receivers:
+                    if self._has_listener():
+                        shown = output[:_SHOWN].decode("utf-8", "replace")
+                        self._send("task-succeeded", ticket, result=shown, runtime=seconds)
+                    if signals.task_success.receivers or signals.task_postrun.receivers:
+                        request: CoroutineRequest = ticket.request
+                        request.state, request.result = states.SUCCESS, value
                         signals.task_success.send(sender=request.task, result=value, runtime=seconds)
                 case Retried(error) | Ended(error):
                     kind = "task-retried" if isinstance(outcome, Retried) else "task-failed"
                     exception = f"{error.type}: {error.message}"
-                    self._send(kind, request, exception=exception, traceback=error.traceback)
-                    _send_failure(request, outcome)
+                    self._send(kind, ticket, exception=exception, traceback=error.traceback)
+                    _send_failure(ticket.request, outcome)
         except Exception:
             log.exception("event.unsent: of run %s", ticket.run_id)
 
     def on_drop(self, ticket: TakenTicket, *, is_canceled: bool = False) -> None:
         """Send that a ticket was stale, or that its run's code was stopped."""
-        request: CoroutineRequest = ticket.request
-        if request.is_terminated:  # Celery has sent it already
+        if ticket.has_request and ticket.request.is_terminated:  # Celery has sent it already
             return
-        self._send("task-revoked", request, terminated=True, signum=None, expired=False)
+        self._send("task-revoked", ticket, terminated=True, signum=None, expired=False)
         if is_canceled and signals.task_revoked.receivers:
+            request: CoroutineRequest = ticket.request
             request.state = states.REVOKED
             context = request.context
             signals.task_revoked.send(sender=request.task, request=context, terminated=True, signum=None, expired=False)
 
     def on_broken(self, ticket: TakenTicket, error: Exception) -> None:
         """Send that something of ours failed around a run's code."""
-        request: CoroutineRequest = ticket.request
         if signals.task_internal_error.receivers:
+            request: CoroutineRequest = ticket.request
             signals.task_internal_error.send(
                 sender=request.task,
                 request=request.context,
@@ -97,9 +97,9 @@ class CeleryEvents:
             )
 
     def on_leave(self, ticket: TakenTicket) -> None:
-        """Send that a request that has started has ended, and take it out of the books."""
-        request: CoroutineRequest = ticket.request
-        if request.has_started and signals.task_postrun.receivers:
+        """Send that a request that has started has ended."""
+        if ticket.started_at is not None and signals.task_postrun.receivers:
+            request: CoroutineRequest = ticket.request
             signals.task_postrun.send(
                 sender=request.task,
                 task=request.task,
@@ -107,28 +107,20 @@ class CeleryEvents:
                 state=request.state,
                 **_call_of(request),
             )
-        self._left.append((ticket.run_id, request))
-
-    def clear_books(self) -> None:
-        """Take the requests that have ended out of the books. On the hub's thread: with each ticket and now and then.
-
-        A call to the hub for each run would wake it for nothing else.
-        """
-        while self._left:
-            leave_books(*self._left.popleft())
+        self.books.leave(ticket)
 
     def _has_listener(self) -> bool:
         dispatcher = self._dispatcher
         return bool(dispatcher and dispatcher.enabled and (not dispatcher.groups or _GROUP in dispatcher.groups))
 
-    def _send(self, kind: str, request: CoroutineRequest, **fields: Any) -> None:
+    def _send(self, kind: str, ticket: TakenTicket, **fields: Any) -> None:
         if self._call_on_hub is not None and self._has_listener():
-            self._call_on_hub(lambda: self._publish(kind, request, fields))
+            self._call_on_hub(lambda: self._publish(kind, ticket, fields))
 
-    def _publish(self, kind: str, request: CoroutineRequest, fields: dict[str, Any]) -> None:
+    def _publish(self, kind: str, ticket: TakenTicket, fields: dict[str, Any]) -> None:
         """Send one event. On the hub's thread, which an error would end."""
         try:
-            self._dispatcher.send(kind, uuid=request.id, **fields)
+            self._dispatcher.send(kind, uuid=ticket.run_id, **fields)
         except Exception as error:  # noqa: BLE001 - an error here would end the hub's thread
             log.warning("event.unsent: %s: %s", kind, error)
 

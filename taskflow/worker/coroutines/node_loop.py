@@ -65,6 +65,8 @@ class NodeLoop(asyncio.SelectorEventLoop):
 class NodeTask(asyncio.Task[Any]):
     """A task that code of another run can't cancel, as with ``for task in asyncio.all_tasks(): task.cancel()``."""
 
+    __slots__ = ()
+
     def cancel(self, msg: Any = None) -> bool:
         """Cancel it, if its own run or the node asks. Return whether it will be canceled."""
         asking = live_run_in(None)

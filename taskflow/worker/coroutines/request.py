@@ -1,21 +1,20 @@
 """A coroutine's ticket as Celery's request, and Celery's current task and request in the code of a coroutine."""
 
 import os
-import threading
 import time
 from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from celery import Celery, _state
-from celery.worker import state
+from celery.utils.functional import noop
 from celery.worker.request import Request
 
 from taskflow.worker.children.run_task import RunTask
+from taskflow.worker.coroutines.taken_ticket import TakenTicket
 
-_current: Final[ContextVar["CoroutineRequest | None"]] = ContextVar("taskflow_celery_request", default=None)
+_current: Final[ContextVar[TakenTicket | None]] = ContextVar("taskflow_celery_request", default=None)
 _TERM: Final = "TERM"
-_making: Final = threading.RLock()
 _task_stack: Final = cast("Any", _state)._task_stack
 if TYPE_CHECKING:
 
@@ -35,41 +34,38 @@ else:
 class CoroutineRequest(Request):
     """The request of a run that executes as a coroutine: ``inspect active`` lists it, ``revoke`` ends it.
 
-    Celery's part is made when it is first read, because that takes a tenth of a short run and most runs never need it.
-
     Args:
-        is_acknowledged: Whether the message is acknowledged already.
-        options: Of Celery's request.
+        ticket: The ticket whose request this is.
     """
 
-    def __init__(self, message: Any, *, is_acknowledged: bool, **options: Any) -> None:
-        self._made_of = message, options
-        self.acknowledged = is_acknowledged
+    def __init__(self, ticket: TakenTicket, *, app: Celery, task: RunTask, consumer: Any) -> None:
+        on_done = ticket.on_done
+        super().__init__(
+            ticket.message,
+            on_ack=(lambda *_: on_done()) if on_done is not None else noop,
+            app=app,
+            task=task,
+            hostname=consumer.hostname,
+            eventer=consumer.event_dispatcher,
+        )
+        self._ticket = ticket
+        self.acknowledged = on_done is None
+        cast("Any", self).worker_pid = os.getpid()
 
-    def __getattr__(self, name: str) -> Any:
-        with _making:  # the loop's thread and the hub's may ask at once
-            made_of = self.__dict__.pop("_made_of", None)
-            if made_of is not None:
-                message, options = made_of
-                super().__init__(message, **options)
-        return object.__getattribute__(self, name)
-
-    has_started = False
     result: object = None
     """The return value or exception of the attempt, and its state, for ``task_postrun``."""
     state = "IGNORED"
     is_terminated = False
 
     @property
-    def context(self) -> Any:
-        """The value of ``task.request``. Made when it is first read, because most runs never read it."""
-        return cast("Any", self)._context
+    def time_start(self) -> float | None:  # type: ignore[override] # Celery sets it once, as our ticket does
+        """When the run's code began, in seconds since 1970."""
+        return self._ticket.started_at
 
-    def enter(self) -> None:
-        """Make this request the current one of the calling context, and of the coroutines that it starts."""
-        self.has_started = True
-        cast("Any", self).time_start = time.time()
-        _current.set(self)
+    @property
+    def context(self) -> Any:
+        """The value of ``task.request``. Made when it is first read."""
+        return cast("Any", self)._context
 
     def cancel(self, pool: Any, signal: Any = None, emit_retry: bool = True) -> None:
         """Do nothing: Celery's worker ends, and its node interrupts the run."""
@@ -80,20 +76,10 @@ class CoroutineRequest(Request):
         cast("Any", self)._announce_revoked("terminated", True, signal or _TERM, False)
 
 
-def enter_books(run_id: str, task_id: str, request: CoroutineRequest) -> None:
-    """Enter a request in Celery's books of what this worker executes, as ``task_accepted``. On the hub's thread."""
-    cast("Any", request).worker_pid = os.getpid()
-    state.requests[run_id] = request
-    state.active_requests.add(request)
-    state.total_count[task_id] += 1
-    state.all_total_count[0] += 1
-
-
-def leave_books(run_id: str, request: CoroutineRequest) -> None:
-    """Take a request out of the books, unless its run has come again since. On the hub's thread."""
-    if state.requests.get(run_id) is request:
-        del state.requests[run_id]
-    state.active_requests.discard(request)
+def enter(ticket: TakenTicket) -> None:
+    """Make a ticket's request the current one of the calling context, and of the coroutines that it starts."""
+    ticket.started_at = time.time()
+    _current.set(ticket)
 
 
 def show_coroutines(app: Celery) -> None:
@@ -114,13 +100,13 @@ class _TaskStack(_Stack):
     def top(self) -> Any:
         """The current task."""
         own = super().top
-        return own if own is not None or (request := _current.get()) is None else request.task
+        return own if own is not None or (ticket := _current.get()) is None else ticket.request.task
 
     @property
     def stack(self) -> Sequence[Any]:
         """The current task behind those that called it."""
-        request, own = _current.get(), super().stack
-        return own if request is None else [request.task, *own]
+        ticket, own = _current.get(), super().stack
+        return own if ticket is None else [ticket.request.task, *own]
 
 
 class _RequestStack(_Stack):
@@ -134,6 +120,6 @@ class _RequestStack(_Stack):
     def top(self) -> Any:
         """The current request."""
         own = super().top
-        if own is not None or (request := _current.get()) is None or request.task is not self._task:
+        if own is not None or (ticket := _current.get()) is None or ticket.definition is not self._task.definition:
             return own
-        return request.context
+        return ticket.request.context

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import cast
 
 from taskflow.store.pipeline import Pipeline
 from taskflow.worker.attempt.runtime import Runtime
@@ -137,10 +138,10 @@ class AsyncRuns:
         for ticket in taken:
             task = self.loop.create_task(self._run(ticket))
             self._alive.add(task)
-            task.add_done_callback(self._alive.discard)
 
     async def _run(self, ticket: TakenTicket) -> None:
         try:
             await self._attempts.run(ticket)
         finally:
             self._run_slots.leave(ticket)
+            self._alive.discard(cast("asyncio.Task[None]", asyncio.current_task()))
