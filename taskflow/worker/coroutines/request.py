@@ -59,7 +59,7 @@ class CoroutineRequest(Request):
 
     @property
     def time_start(self) -> float | None:  # type: ignore[override] # Celery sets it once, as our ticket does
-        """When the run's code began, in seconds since 1970."""
+        """The instant at which the run's code began, in seconds since 1970."""
         return self._ticket.started_at
 
     @property
