@@ -1,4 +1,4 @@
-"""Texts that users give: which of them every store can hold, and a readable form of the others.
+"""Texts that users give: which of them every store can hold, a readable form of the others, and a short one.
 
 A Python text may hold half of a surrogate pair, for example of a file name that is no UTF-8, or of a cut JSON document.
 UTF-8 has no form for it, PostgreSQL's text has none for NUL.
@@ -9,6 +9,7 @@ from typing import Final
 
 _LONE: Final = re.compile("[\ud800-\udfff]")
 _BACKSLASH: Final = "\\"
+_MARKER_CHARS: Final = 80
 
 
 def text_fault(text: str) -> str | None:
@@ -35,6 +36,34 @@ def is_possible_id(given: object) -> bool:
 def escaped(text: str) -> str:
     r"""Return a text with ``\udc80`` in place of such a half, so that it can be stored and is seen."""
     return text if is_encodable(text) else _LONE.sub(_escape, text)
+
+
+def storable(text: str) -> str:
+    """Return a text that every store can hold: such halves escaped, NUL left out."""
+    return escaped(text.replace("\0", "") if "\0" in text else text)
+
+
+def cut(text: str, most: int) -> str:
+    """Return a text of at most ``most`` characters: its head and its tail, and between them how much was cut.
+
+    A long text is not copied as a whole.
+    """
+    if len(text) <= most:
+        return text
+    kept = max(0, most - _MARKER_CHARS)
+    begin, end = kept - kept // 4, len(text) - kept // 4
+    breaks = text.count("\n", begin, end)
+    lines = f" on {breaks + 1:,} lines" if breaks else ""
+    around = "\n" if breaks else " "
+    return f"{text[:begin]}{around}... [{end - begin:,} characters{lines} were cut] ...{around}{text[end:]}"
+
+
+def message_of(error: BaseException, most: int) -> str:
+    """Return the message of an exception of any kind, cut and storable."""
+    try:
+        return storable(cut(str(error), most))
+    except Exception:  # noqa: BLE001 - its own __str__ is user code
+        return f"(the message of this {type(error).__name__} cannot be read)"
 
 
 def escaped_json(document: str) -> str:

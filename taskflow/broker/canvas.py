@@ -21,11 +21,13 @@ from taskflow.engine.celery_records import RunRecords
 from taskflow.errors import BrokerUnavailableError, StoreUnavailableError
 from taskflow.models import RunError, RunStatus
 from taskflow.store.operations.canvas import EndedRun
+from taskflow.texts import message_of
 
 log = logging.getLogger("taskflow.canvas")
 _PARTS: Final = ("callbacks", "errbacks", "chain", "chord")
 _PLACE: Final = ("group", "group_index", "root_id", "parent_id")
 _THREADS: Final = 4
+_MESSAGE_CHARS: Final = 4000
 UNAVAILABLE: Final = (StoreUnavailableError, BrokerUnavailableError, KombuError, OSError)
 """Errors of a store or broker that cannot be reached. The same call may succeed later."""
 
@@ -101,7 +103,7 @@ class Canvas:
             raise
         except Exception as error:  # the next try would fail in the same way
             log.exception("canvas.broken: run %s", run_id)
-            stored = RunError(type(error).__name__, str(error))
+            stored = RunError(type(error).__name__, message_of(error, _MESSAGE_CHARS))
             self._fail(run_id, ended.task_id, {"chain": canvas.get("chain")}, RunStatus.FAILED, stored)
         self.records.drop_canvas(run_id)
 

@@ -93,7 +93,8 @@ class AttemptRunner:
             payload = payload_type.load(await loaded(caller, self.large_values, self.payload)) if payload_type else None
             plan = self.definition.plan()
         except Exception as error:  # noqa: BLE001 - no hook is called: the values for it do not fit
-            return decide(error, self.definition, self.tries, self.random, datetime.now(UTC))
+            now = datetime.now(UTC)
+            return decide(error, self.definition, self.tries, self.random, now, is_stop=caller.is_stop)
         hooks = HookRunner(plan, caller, payload, self.context, self.report)
         waits = self.make_waits(hooks) if self.make_waits else None
         lifecycle = Lifecycle(

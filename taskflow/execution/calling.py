@@ -13,6 +13,7 @@ from typing import Any, Protocol, cast
 from taskflow.definition.hooks import Hook
 from taskflow.definition.signal import Signal
 from taskflow.errors import DefinitionError
+from taskflow.errors.base import is_kind
 
 Inner = Callable[[], Coroutine[Any, Any, None]]
 """The rest of the attempt, which a middleware surrounds."""
@@ -74,7 +75,7 @@ class ChildStop:
 
     def is_asked(self, error: BaseException) -> bool:
         """Whether an exception is the SystemExit by which the child was asked, not a ``sys.exit`` of the task."""
-        if not isinstance(error, SystemExit):
+        if not is_kind(error, SystemExit):
             return False
         if not self.signal.is_set() and (reason := self._reason()):
             self.signal.set(reason)

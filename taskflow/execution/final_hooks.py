@@ -118,7 +118,7 @@ class _End:
             output = None if stored is None else self.definition.output.load(stored)
             plan = self.definition.plan()
         except Exception as wrong:  # noqa: BLE001 - what user code or stored data raises is the error of the hooks
-            return [describe(wrong)]
+            return [describe(wrong, caller.is_stop)]
         hooks = HookRunner(plan, caller, payload, replace(self.context, reason=self.reason), Report())
 
         async def steps() -> None:

@@ -130,6 +130,6 @@ class HookRunner:
 
     def record(self, label: str, error: BaseException) -> None:
         """Record and log an error that changes nothing."""
-        described = describe(error)
+        described = describe(error, self.caller.is_stop)
         self.report.hook_errors.append(replace(described, message=f"{label}: {described.message}"))
-        log.error("hook.failed: %s of run %s", label, self.context.run.id, exc_info=error)
+        log.error("hook.failed: %s of run %s\n%s", label, self.context.run.id, described.traceback)

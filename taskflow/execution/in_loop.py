@@ -13,6 +13,7 @@ from typing import Final, TypeVar, cast
 from taskflow.definition.hooks import Hook
 from taskflow.definition.signal import Signal
 from taskflow.errors import Suspended
+from taskflow.errors.base import is_kind
 from taskflow.execution.calling import (
     AsyncManager,
     Inner,
@@ -66,7 +67,7 @@ class Coroutines:
 
     def cause(self, error: BaseException) -> BaseException:
         """Also take back cancels that nobody but the code has asked for, so that its hooks can await as usual."""
-        if not isinstance(error, asyncio.CancelledError) or self._signal.is_set():
+        if not is_kind(error, asyncio.CancelledError) or self._signal.is_set():
             return error
         while self._task is not None and self._task.cancelling():
             self._task.uncancel()
@@ -74,7 +75,7 @@ class Coroutines:
 
     def is_dropped(self, error: BaseException) -> bool:
         """Whether the coroutine is closed: then its task is not the one that runs, and its loop may have ended."""
-        if not isinstance(error, GeneratorExit):
+        if not is_kind(error, GeneratorExit):
             return False
         try:
             return asyncio.current_task() is not self._task
@@ -82,8 +83,8 @@ class Coroutines:
             return True
 
     def is_stop(self, error: BaseException) -> bool:
-        is_asked = isinstance(error, asyncio.CancelledError) and self._signal.is_set()
-        return is_asked or isinstance(error, Suspended) or self.is_dropped(error)
+        is_asked = is_kind(error, asyncio.CancelledError) and self._signal.is_set()
+        return is_asked or is_kind(error, Suspended) or self.is_dropped(error)
 
 
 async def in_thread(context: contextvars.Context, function: Callable[[], T]) -> T:

@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar, cast
 
 from taskflow.definition.hooks import Hook
 from taskflow.errors import Suspended
+from taskflow.errors.base import is_kind
 from taskflow.execution.calling import (
     AsyncManager,
     ChildStop,
@@ -92,7 +93,7 @@ class InPlace:
         return False
 
     def is_stop(self, error: BaseException) -> bool:
-        return isinstance(error, Suspended) or self._stop.is_asked(error)
+        return is_kind(error, Suspended) or self._stop.is_asked(error)
 
     def run(self, awaitable: Awaitable[T]) -> T:
         """Run an awaitable in the attempt's loop. Changes of context variables pass in and out."""

@@ -11,6 +11,7 @@ from pydantic_core import from_json, to_json
 
 from taskflow.definition.signal import Signal
 from taskflow.errors import AbortRun, JournalError, OutOfMemory, RetryAfter, Suspended, TaskflowError
+from taskflow.errors.base import is_kind
 from taskflow.execution.misfit import CODE_KEY, UNKNOWN, Code, OtherVersion, repeated_calls
 from taskflow.execution.step_failures import failure_json
 from taskflow.seams.journal_entries import Asked, JournalEntry
@@ -89,7 +90,7 @@ class Journal:
 
     def note_failure(self, key: str, asked: Asked, error: Exception) -> None:
         """Note the error of a step. It is journaled once the code goes on from it."""
-        if not isinstance(error, AbortRun | RetryAfter | OutOfMemory | TaskflowError):
+        if not is_kind(error, (AbortRun, RetryAfter, OutOfMemory, TaskflowError)):
             self._failures.setdefault(_path(key), {})[key] = JournalEntry("f", asked, failure_json(error))
 
     def entry(self, key: str) -> JournalEntry | None:
@@ -158,7 +159,7 @@ class Journal:
                     raise
                 if isinstance(self._mismatch, OtherVersion):
                     raise self._mismatch from (None if error is self._mismatch else error)
-                if self.is_suspended and not isinstance(error, Suspended):
+                if self.is_suspended and not is_kind(error, Suspended):
                     raise Suspended(self.run_id) from error
                 raise
         self.check()
@@ -184,4 +185,4 @@ def _path(key: str) -> str:
 
 def _is_stop(error: BaseException, signal: Signal) -> bool:
     """Whether an exception stops the attempt from outside."""
-    return isinstance(error, GeneratorExit | SystemExit | KeyboardInterrupt) or signal.is_set()
+    return is_kind(error, (GeneratorExit, SystemExit, KeyboardInterrupt)) or signal.is_set()

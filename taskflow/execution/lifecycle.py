@@ -15,6 +15,7 @@ from taskflow.definition.caught import Caught
 from taskflow.definition.signal import CANCELED, TIMED_OUT
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import AbortRun, OutOfMemory, RetryAfter
+from taskflow.errors.base import is_kind
 from taskflow.execution.calling import Caller
 from taskflow.execution.hook_runner import REASONS, HookRunner, end_hooks
 from taskflow.execution.middleware import within
@@ -176,7 +177,7 @@ class Lifecycle:
         match outcome:
             case Completed(_, value):
                 await self.hooks.call_end_hooks(status, REASONS[status], value)
-            case Ended(error, _, cause) | Retried(error, _, _, cause):
+            case Ended(error, _, cause, _) | Retried(error, _, _, cause, _):
                 await self.hooks.call_end_hooks(status, REASONS[status], None, error, cause)
 
     async def _stop(self, error: BaseException) -> None:
@@ -217,11 +218,13 @@ class Lifecycle:
     def _is_the_runs(self, error: BaseException) -> bool:
         raised = self._raised
         return raised is not None and (
-            error is raised or (isinstance(raised, StopIteration | StopAsyncIteration) and error.__cause__ is raised)
+            error is raised or (is_kind(raised, (StopIteration, StopAsyncIteration)) and error.__cause__ is raised)
         )
 
     def _outcome_of(self, error: BaseException, caught: Caught | None) -> Retried | Ended:
-        return decide(error, self.definition, self.tries, self.random, datetime.now(UTC), caught or Caught())
+        return decide(
+            error, self.definition, self.tries, self.random, datetime.now(UTC), caught or Caught(), self._caller.is_stop
+        )
 
     @property
     def _caller(self) -> Caller:

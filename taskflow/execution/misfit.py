@@ -11,11 +11,15 @@ from pydantic_core import to_json
 
 from taskflow.errors import Suspended
 from taskflow.seams.journal_entries import JournalEntry
+from taskflow.texts import cut
 
 CODE_KEY: Final = "@code"
 """The key in a journal under which the code stands that wrote it last."""
 _NAMED: Final = 5
 _DIGITS: Final = 8
+_SHOWN_CHARS: Final = 500
+_KEPT: Final = 100
+"""Most calls in a run's record that a plain replay would repeat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class OtherVersion(Suspended):
         self.made_by, self.refused_by, self.key, self.repeated = made_by, refused_by, key, repeated
         mine, own = refused_by.shown(made_by), made_by.shown(refused_by)
         repeats = f" Meanwhile a plain replay repeats {_named(repeated)}." if repeated else ""
-        misfit = f"Its journal was made by {own} and does not fit {mine}: {what}."
+        misfit = f"Its journal was made by {own} and does not fit {mine}: {cut(what, _SHOWN_CHARS)}."
         self.text = f"{misfit} It goes on when a worker of {own} is up.{repeats}"
         self.args = (f"Run {run_id} waits for its own version. {self.text}",)
 
@@ -81,7 +85,7 @@ class OtherVersion(Suspended):
             "version": self.made_by.version or None,
             "refused_by": self.refused_by.version or None,
             "key": self.key,
-            "repeated": self.repeated,
+            "repeated": [cut(call, _SHOWN_CHARS) for call in self.repeated[:_KEPT]],
         }
         return to_json(facts).decode()
 
@@ -94,4 +98,4 @@ def repeated_calls(entries: Mapping[str, bytes]) -> tuple[str, ...]:
 
 def _named(calls: tuple[str, ...]) -> str:
     more = f" and {len(calls) - _NAMED} more" if len(calls) > _NAMED else ""
-    return f"{', '.join(calls[:_NAMED])}{more}"
+    return f"{', '.join(cut(call, _SHOWN_CHARS) for call in calls[:_NAMED])}{more}"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from taskflow.definition.caught import Caught
 from taskflow.definition.task_definition import TaskDefinition
@@ -17,7 +18,8 @@ from taskflow.errors import (
     RetryAfter,
     WaitError,
 )
-from taskflow.execution.failures import describe
+from taskflow.errors.base import is_kind
+from taskflow.execution.failures import description_of
 from taskflow.models import RunError, RunStatus
 
 OUT_OF_MEMORY = "OutOfMemory"
@@ -35,21 +37,28 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """The attempt failed and another follows, on ``machine`` when that is set."""
+    """The attempt failed and another follows, on ``machine`` when that is set.
+
+    Attributes:
+        cause: The exception of the code, where it is known.
+        is_handy: Whether the texts of ``cause`` may be made again, because they are short and were made at once.
+    """
 
     error: RunError
     delay: timedelta
     machine: str | None = None
     cause: BaseException | None = None
+    is_handy: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The attempt failed, and the run with it."""
+    """The attempt failed, and the run with it. ``cause`` and ``is_handy``: as in ``Retried``."""
 
     error: RunError
     status: RunStatus
     cause: BaseException | None = None
+    is_handy: bool = True
 
 
 Outcome = Completed | Retried | Ended
@@ -71,7 +80,7 @@ class Tries:
 
 def is_catchable(error: BaseException) -> bool:
     """Whether ``catch_error`` hooks are called: not for an error that would come again in the same way."""
-    return isinstance(error, Exception) and not isinstance(error, _WOULD_FAIL_AGAIN)
+    return is_kind(error, Exception) and not is_kind(error, _WOULD_FAIL_AGAIN)
 
 
 def decide(
@@ -81,6 +90,7 @@ def decide(
     random: Callable[[], float],
     now: datetime,
     caught: Caught = _AS_IT_WAS,
+    is_stop: Callable[[BaseException], bool] = lambda _: False,
 ) -> Retried | Ended:
     """Return the outcome of an attempt that raised an exception.
 
@@ -89,28 +99,30 @@ def decide(
 
     Args:
         caught: The answer of a ``catch_error`` hook. Its ``error`` is judged instead.
+        is_stop: Whether an exception stops the attempt. Making the error's text may raise it.
     """
-    error = caught.error or error
+    error = error if caught.error is None else caught.error
     chosen: timedelta | None = None
     try:
         chosen = _chosen_delay(error, now, caught)
     except WaitError as refused:
         refused.__cause__ = error
         error = refused.with_traceback(error.__traceback__)
-    described = describe(error)
-    is_memory = isinstance(error, OutOfMemory | MemoryError)
+    description = description_of(error, is_stop)
+    described, is_handy = description.error, description.is_handy
+    is_memory = is_kind(error, (OutOfMemory, MemoryError))
     larger = _larger_machine(definition, tries) if is_memory else None
     if (
-        isinstance(error, _WOULD_FAIL_AGAIN)
+        is_kind(error, _WOULD_FAIL_AGAIN)
         or tries.is_last
         or caught.skip_retry
         or (caught.retry is not None and tries.failed + 1 >= caught.retry.max_attempts)
         or (is_memory and larger is None)
     ):
-        return Ended(described, RunStatus.CRASHED if is_memory else RunStatus.FAILED, error)
+        return Ended(described, RunStatus.CRASHED if is_memory else RunStatus.FAILED, error, is_handy)
     if chosen is None:
         chosen = (caught.retry or definition.retry).delay_after(tries.failed + 1, random)
-    return Retried(described, chosen, larger, error)
+    return Retried(described, chosen, larger, error, is_handy)
 
 
 def out_of_memory(
@@ -149,4 +161,4 @@ def _chosen_delay(error: BaseException, now: datetime, caught: Caught) -> timede
             return parse_duration(caught.retry_delay, option="retry_delay")
     except DefinitionError as refused:
         raise WaitError(f"Caught: {refused}") from None
-    return retry_delay(error, now) if caught.retry is None and isinstance(error, RetryAfter) else None
+    return retry_delay(cast("RetryAfter", error), now) if caught.retry is None and is_kind(error, RetryAfter) else None

@@ -5,26 +5,39 @@ called with the stored arguments. Any other error becomes a ``StepFailedError``.
 """
 
 import sys
+from typing import Final
 
 from pydantic_core import from_json, to_json
 
-from taskflow.definition.documents.escaping import escaped_value
 from taskflow.errors import StepFailedError
+from taskflow.execution.error_texts import MESSAGE_CHARS, ErrorTexts, error_args, module_name, type_name
+from taskflow.texts import cut, storable
 
-_ARGUMENTS = (str, int, float, bool, type(None))
+_ARGUMENTS: Final = (str, int, float, bool, type(None))
+_MOST_ARGUMENTS: Final = 10
+_LONGEST_INTEGER: Final = 4096
+"""Most bits of an integer, so that its digits can be read again."""
 
 
 def failure_json(error: Exception) -> bytes:
     """Return the stored form of an exception."""
-    kind = type(error)
-    args = list(error.args) if all(isinstance(arg, _ARGUMENTS) for arg in error.args) else None
-    document = {"module": kind.__module__, "name": kind.__qualname__, "args": args, "message": _text(error)}
-    try:
-        stored = to_json(document, inf_nan_mode="null")
-        from_json(stored)
-    except ValueError:  # an argument is a text or a number that JSON cannot carry
-        return to_json(escaped_value(document | {"args": None}))
-    return stored
+    document = {
+        "module": cut(module_name(type(error)), MESSAGE_CHARS),
+        "name": type_name(error),
+        "args": _arguments(error),
+        "message": ErrorTexts(lambda _: False).message(error),
+    }
+    return to_json(document, inf_nan_mode="null")
+
+
+def _arguments(error: Exception) -> list[object] | None:
+    """Return the arguments by which the exception can be made again, of long texts the head and the tail."""
+    args = error_args(error)
+    if len(args) > _MOST_ARGUMENTS or any(type(arg) not in _ARGUMENTS for arg in args):
+        return None
+    if any(isinstance(arg, int) and arg.bit_length() > _LONGEST_INTEGER for arg in args):
+        return None
+    return [storable(cut(arg, MESSAGE_CHARS)) if isinstance(arg, str) else arg for arg in args]
 
 
 def failure_of(name: str, stored: bytes) -> Exception:
@@ -54,10 +67,3 @@ def _is_plain(kind: type[Exception]) -> bool:
         if base.__module__ != "builtins" and ("__init__" in vars(base) or "__new__" in vars(base)):
             return False
     return True
-
-
-def _text(error: Exception) -> str:
-    try:
-        return str(error)
-    except Exception:  # noqa: BLE001 - its own __str__ is user code
-        return f"({type(error).__name__} without a message)"

@@ -1,15 +1,17 @@
 """Runs that end in unusual ways: one attempt, one outcome, and nothing else notices."""
 
+import contextlib
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from taskflow import AttemptOutcome, RunHandle, RunStatus
+from taskflow import AttemptOutcome, RunHandle, RunStatus, Task
 from tests.conftest import StartFleet
+from tests.projects import hostile_tasks as hostile
 from tests.projects import unusual_tasks as tasks
-from tests.support.fleet import Fleet
+from tests.support.fleet import TASKS, Fleet
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
 
@@ -117,3 +119,53 @@ def test_a_run_that_takes_its_process_along_each_time_pauses_and_ends(
     first, *later = [after - before for before, after in pairwise(begins)]
     assert first < 3
     assert [pause >= least for pause, least in zip(later, (1, 2), strict=True)] == [True, True], later
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    "task",
+    [hostile.hostile, hostile.hostile_coroutine, hostile.hostile_in_child],
+    ids=["def", "async", "async in a child"],
+)
+def test_an_error_of_any_size_is_stored_once_and_small(
+    start_fleet: StartFleet, valkey: RedisServer, task: Task[str, None]
+) -> None:
+    """One bad task filled the store: a message of 15 MB was a record of 60 MB. And its text may never be made."""
+    fleet = start_fleet(valkey.url)
+    node = fleet.start_node(executor=task.definition.executor, TASKFLOW_TASKS=f"{TASKS},tests.projects.hostile_tasks")
+    handles = {name: task.trigger(name) for name in hostile.ERRORS}
+    beside = None if task.definition.executor == "process" else tasks.patient.trigger(1.0)
+    for name, handle in handles.items():
+        assert ended(handle, name) is RunStatus.FAILED, name
+        error = handle.retrieve().error
+        assert error is not None
+        assert len(handle.retrieve().attempts) == 1, name
+        with contextlib.closing(valkey.client()) as client:
+            key = f"{fleet.flow.store.config.base(0)}:run:{handle.id}"
+            assert int(client.execute_command("HSTRLEN", key, "error")) <= 64 * 1024, name
+            assert int(client.execute_command("MEMORY", "USAGE", key, "SAMPLES", "0")) < 80 * 1024, name
+        if name in hostile.SIZES and name not in ("type", "module"):
+            assert "were cut]" in f"{error.message}{error.traceback}", name
+        if name not in ("frames", "surrogates"):
+            assert "hostile_tasks.py" in error.traceback, name
+        if name in hostile.TEXTS:
+            assert error.type in ("TextError", "ClassError")
+    assert beside is None or len(beside.retrieve().attempts) == 1
+    assert node.stop() == 0
+    assert len(node.output()) < 2_000_000
+    for word in ("run.broken", "child.lost"):
+        assert word not in node.output()
+
+
+def test_the_error_of_a_hook_is_as_small_and_changes_nothing(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """It is kept beside the output."""
+    fleet = start_fleet(valkey.url)
+    fleet.start_node(executor="async", TASKFLOW_TASKS=f"{TASKS},tests.projects.hostile_tasks")
+    handles = {name: hostile.hooked.trigger(name) for name in hostile.ERRORS}
+    for name, handle in handles.items():
+        assert ended(handle, name) is RunStatus.COMPLETED, name
+        (error,) = handle.retrieve().hook_errors
+        assert "on_complete" in error.message, name
+        with contextlib.closing(valkey.client()) as client:
+            key = f"{fleet.flow.store.config.base(0)}:run:{handle.id}"
+            assert int(client.execute_command("HSTRLEN", key, "hook_errors")) <= 64 * 1024, name

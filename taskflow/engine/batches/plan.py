@@ -27,11 +27,13 @@ from taskflow.store.operations.batches import RUNS_A_SCRIPT
 from taskflow.store.operations.making import NewRun
 from taskflow.store.operations.waits import complete_item
 from taskflow.store.wire import new_batch_id, shard_of_batch, shard_of_run
+from taskflow.texts import message_of
 
 ITEMS_A_PART: Final = 200
 """Most items of one write. With small payloads they fit the socket's buffer, so that sending does not wait."""
 _BYTES_A_PART: Final = 1 << 20
 _NO_OPTIONS: Final = TriggerOptions()
+_MESSAGE_CHARS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,7 @@ class BatchPlan:
             waiter = self._waiter.at(index) if self._waiter else None
             return self._planner.plan(task, payload, self._keyed(index, options), batch_id=self.id, waiter=waiter)
         except Exception as error:  # noqa: BLE001 - a payload's validation raises anything; the other items go on
-            self._errors.append(BatchError(index, task_id, type(error).__name__, str(error)))
+            self._errors.append(BatchError(index, task_id, type(error).__name__, message_of(error, _MESSAGE_CHARS)))
             return None
 
     def _read(self, index: int) -> tuple[TaskDefinition, object]:

@@ -6,7 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, cast
 
 from taskflow.models import ErrorCause, RunError
+from taskflow.texts import cut, storable
 
+LARGEST_ERROR: Final = 64 * 1024
+"""Most bytes of a stored error."""
+_TYPE_CHARS: Final = 200
+_CAUSES: Final = 10
+_SHORTEST: Final = 200
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
@@ -62,17 +68,44 @@ def pairs(flat: Sequence[bytes]) -> dict[str, bytes]:
     return {flat[index].decode(): flat[index + 1] for index in range(0, len(flat), 2)}
 
 
-def error_json(error: RunError) -> str:
-    """Return the stored form ``{"type", "message", "traceback"}`` of an error, with ``"causes"`` if it has any."""
-    fields: dict[str, object] = {"type": error.type, "message": error.message, "traceback": error.traceback}
+def error_json(error: RunError, largest: int = LARGEST_ERROR) -> str:
+    """Return the stored form ``{"type", "message", "traceback"}`` of an error, with ``"causes"`` if it has any.
+
+    It has 64 KB at most, or ``largest`` bytes. Of longer texts head and tail are kept.
+    """
+    most = largest
+    while True:
+        document = _error_document(error, most)
+        if most < _SHORTEST or len(document) <= largest // 4 or len(document.encode()) <= largest:
+            return document
+        most //= 2
+
+
+def _error_document(error: RunError, most: int) -> str:
+    """Return the JSON of an error: ``most`` characters of its traceback, and in proportion of the others."""
+    fields: dict[str, object] = {
+        "type": _kept(error.type, _TYPE_CHARS),
+        "message": _kept(error.message, most // 2),
+        "traceback": _kept(error.traceback, most),
+    }
     if error.causes:  # never an empty list: Lua would write it back as an object
-        fields["causes"] = [{"type": cause.type, "message": cause.message} for cause in error.causes]
-    return json.dumps(fields)
+        causes = error.causes[:_CAUSES]
+        fields["causes"] = [
+            {"type": _kept(cause.type, _TYPE_CHARS), "message": _kept(cause.message, most // 10)} for cause in causes
+        ]
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def _kept(text: str, most: int) -> str:
+    return storable(cut(text, most))
 
 
 def errors_json(errors: Sequence[RunError]) -> str:
-    """Return the stored form of several errors, a JSON list, "" for none."""
-    return f"[{','.join(map(error_json, errors))}]" if errors else ""
+    """Return the stored form of several errors, a JSON list, "" for none. It has 64 KB at most, too."""
+    if not errors:
+        return ""
+    room = LARGEST_ERROR // len(errors)
+    return f"[{','.join(error_json(error, room) for error in errors)}]"
 
 
 def run_error(stored: bytes | str | Mapping[str, str] | None) -> RunError | None:

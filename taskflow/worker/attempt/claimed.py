@@ -7,6 +7,7 @@ from typing import Any
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import StaleClaimError, Suspended
 from taskflow.execution.attempt import AttemptRunner
+from taskflow.execution.failures import describe
 from taskflow.execution.hook_runner import HookRunner, Report
 from taskflow.execution.journal import Journal
 from taskflow.execution.misfit import Code, OtherVersion, source_digest
@@ -133,5 +134,6 @@ def leave_operation(claimed: ClaimedRun, report: Report) -> Operation[Any]:
 
 def lose_operation(claimed: ClaimedRun, broken: Exception) -> Operation[Any]:
     """Return the operation that records, of a run, that something of ours failed around its code."""
-    error = RunError("NodeFailed", f"{type(broken).__name__}: {broken}")
+    described = describe(broken)
+    error = RunError("NodeFailed", f"{described.type}: {described.message}")
     return operations.runs.give_up_run(claimed.run_id, claimed.claim, AttemptOutcome.LOST, error)

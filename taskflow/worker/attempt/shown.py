@@ -5,6 +5,7 @@ from typing import Any, Final, TypeGuard, cast
 
 from celery.exceptions import Ignore, Reject, Retry
 
+from taskflow.errors.base import is_kind
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
 
 _PLAIN: Final = (type(None), bool, int, float, str)
@@ -12,7 +13,7 @@ _FEW: Final = 40
 
 
 class RunFailed(Exception):  # noqa: N818 - Celery shows it as the failure of a task whose child left no exception
-    """An attempt that ended without an exception of its own."""
+    """An attempt that ended without an exception of its own, or with one whose texts are too large or too slow."""
 
 
 def show(outcome: Outcome) -> object:
@@ -20,10 +21,13 @@ def show(outcome: Outcome) -> object:
     match outcome:
         case Completed(_, value):
             return value
-        case Retried(error, delay, _, cause):
-            raise Retry(f"{error.type}: {error.message}", _shown(cause), cast("Any", delay.total_seconds())) from cause
-        case Ended(error, _, cause):
-            raise cause if _is_harmless(cause) else RunFailed(f"{error.type}: {error.message}")
+        case Retried(error, delay, _, cause, is_handy):
+            shown = cause if is_handy and _is_harmless(cause) else None
+            raise Retry(f"{error.type}: {error.message}", shown, cast("Any", delay.total_seconds())) from shown
+        case Ended(error, _, cause, is_handy):
+            if is_handy and _is_harmless(cause):
+                raise cause
+            raise RunFailed(f"{error.type}: {error.message}")
 
 
 def is_plain(value: object) -> bool:
@@ -36,10 +40,8 @@ def is_plain(value: object) -> bool:
     return len(values) <= _FEW and all(type(each) in _PLAIN for each in values)
 
 
-def _shown(cause: BaseException | None) -> Exception | None:
-    return cause if _is_harmless(cause) else None
-
-
 def _is_harmless(cause: BaseException | None) -> TypeGuard[Exception]:
     """Whether Celery takes it for a failure. A MemoryError would end the parent; Celery's signals mean other things."""
-    return isinstance(cause, Exception) and not isinstance(cause, MemoryError | Ignore | Reject | Retry)
+    if cause is None:
+        return False
+    return is_kind(cause, Exception) and not is_kind(cause, (MemoryError, Ignore, Reject, Retry))

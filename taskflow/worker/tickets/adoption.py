@@ -12,6 +12,7 @@ from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.celery_records import REVOKED
 from taskflow.errors import PayloadError
 from taskflow.models import RunError, RunStatus
+from taskflow.texts import cut
 from taskflow.worker.attempt.runtime import Adoption, Runtime
 from taskflow.worker.tickets.arguments import as_given, payload_of
 from taskflow.worker.tickets.plain_message import PlainMessage, read_plain
@@ -19,6 +20,7 @@ from taskflow.worker.tickets.plain_message import PlainMessage, read_plain
 log = logging.getLogger("taskflow.node")
 _SECONDS_OF_A_LEVEL: Final = 3600.0
 """Seconds by which a level of a message's priority comes before the next, so that levels rarely mix."""
+_LOGGED_CHARS: Final = 1000
 EXPIRED: Final = RunError("Expired", "The message came after the instant at which it expires.")
 _End = tuple[RunStatus, RunError] | None
 
@@ -41,7 +43,7 @@ def adopt(runtime: Runtime, definition: TaskDefinition, consumer: Any, message: 
             options = _options(plain, is_higher_first=bool(runtime.canvas.app.conf.task_acks_late), is_ended=bool(end))
             runtime.adopt(Adoption(definition.id, plain.id, payload, options, canvas, end))
         except PayloadError as error:
-            log.error("message.misfit: %r: %s", plain.id, error)
+            log.error("message.misfit: %r: %s", plain.id, cut(str(error), _LOGGED_CHARS))
             end = (RunStatus.FAILED, RunError("PayloadError", str(error)))
             payload = as_given(plain.args, plain.kwargs)
             runtime.adopt(Adoption(definition.id, plain.id, payload, TriggerOptions(), canvas, end))

@@ -9,6 +9,7 @@ from taskflow.errors import StoreScriptError, TaskflowError
 from taskflow.models import RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.operations.adoption import RefusedMessage
+from taskflow.texts import cut, storable
 from taskflow.worker.attempt.runtime import Runtime, runtime_of
 from taskflow.worker.tickets.held_tickets import queue_of
 from taskflow.worker.tickets.plain_message import UnreadableMessageError, checked_id
@@ -16,11 +17,12 @@ from taskflow.worker.tickets.plain_message import UnreadableMessageError, checke
 log = logging.getLogger("taskflow.node")
 _TEXT_CHARACTERS: Final = 8000
 _NAME_CHARACTERS: Final = 200
+_REASON_CHARACTERS: Final = 1000
 
 
 def refuse(consumer: Any, message: Any, reason: str) -> None:
     """Refuse a message and take it off the broker. It raises nothing. Called on the hub's thread."""
-    runtime = runtime_of(consumer.app)
+    runtime, reason = runtime_of(consumer.app), storable(cut(reason, _REASON_CHARACTERS))
     given: object = message.headers
     headers = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
     body = message.body if isinstance(message.body, str | bytes) else repr(message.body)
@@ -65,18 +67,13 @@ def _end_waiting(runtime: Runtime, consumer: Any, headers: dict[str, Any], reaso
 
 def _shown(given: object) -> str:
     text = given if isinstance(given, str) else "" if given is None else repr(given)
-    return _storable(text[:_NAME_CHARACTERS])
+    return storable(cut(text, _NAME_CHARACTERS))
 
 
 def _text(headers: dict[str, Any], body: str | bytes) -> str:
-    begin = body[:_TEXT_CHARACTERS]
-    shown = begin.decode(errors="backslashreplace") if isinstance(begin, bytes) else begin
+    shown = body.decode(errors="backslashreplace") if isinstance(body, bytes) else body
     try:
         named = repr(headers)
     except Exception:  # noqa: BLE001 - nested too deeply
         named = "{...}"
-    return _storable(f"{named[:_TEXT_CHARACTERS]}\n{shown}")
-
-
-def _storable(text: str) -> str:
-    return text.encode(errors="backslashreplace").decode()
+    return storable(f"{cut(named, _TEXT_CHARACTERS)}\n{cut(shown, _TEXT_CHARACTERS)}")

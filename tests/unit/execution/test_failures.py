@@ -1,16 +1,20 @@
 """The stored form of an exception."""
 
+import sys
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
 from pydantic_core import from_json
 
 from taskflow import AbortRun, ErrorCause, PayloadError, StepFailedError, logger
-from taskflow.execution.failures import CAUSES, describe
+from taskflow.execution.failures import CAUSES, FRAMES, describe
 from taskflow.execution.reporting.lines import LineCounter, LineLimits
 from taskflow.execution.step_failures import failure_json, failure_of
 from taskflow.models import RunError
-from taskflow.store.operations.encoding import error_json, run_error
+from taskflow.store.operations.encoding import LARGEST_ERROR, error_json, errors_json, run_error
+from tests.projects.hostile_tasks import BIG, ERRORS, LINE, SIZES, TextError
 
 
 def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
@@ -118,3 +122,93 @@ def test_the_error_of_a_step_is_kept_whatever_its_arguments_are(argument: object
     kept = failure_of("charge", failure_json(ValueError(argument, 10**5000)))
     assert isinstance(kept, StepFailedError)
     assert kept.type == "ValueError"
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_error_of_any_kind_has_a_small_description_at_once(name: str) -> None:
+    """Of a long text the head and the tail are kept, with how much was cut."""
+    error = raised(ERRORS[name]())
+    began = time.monotonic()
+    told = describe(error)
+    assert time.monotonic() - began < 10  # an hour, or for ever, by itself
+    assert len(error_json(told).encode()) <= LARGEST_ERROR
+    assert "test_failures.py" in told.traceback
+    if name in SIZES and name not in ("type", "module", "frames"):
+        assert "were cut]" in f"{told.message}{told.traceback}"
+    assert len(failure_json(error)) < LARGEST_ERROR if isinstance(error, Exception) else True
+
+
+def test_a_long_message_says_how_much_of_it_was_cut() -> None:
+    """Head and tail are what one looks for: the first line says what, the last ones why."""
+    told = describe(raised(ValueError(f"first\n{BIG}last")))
+    assert told.message.startswith("first\n")
+    assert told.message.endswith(f"{LINE}last")
+    marker = next(line for line in told.message.splitlines() if line.startswith("... ["))
+    cut = len(f"first\n{BIG}last") - len(told.message) + len(f"\n{marker}\n")
+    assert marker.startswith(f"... [{cut:,} characters on 999,7")
+
+
+def test_many_members_and_causes_and_frames_are_counted() -> None:
+    """The first ones and the last ones stay."""
+    told = describe(raised(ExceptionGroup("many", [ValueError(f"member {number}") for number in range(100)])))
+    assert "90 of its 100 members were cut" in told.traceback
+    assert "member 0" in told.traceback
+    assert "member 99" in told.traceback
+    told = describe(SIZES["causes"]())
+    assert len(told.causes) == CAUSES
+    assert "89 causes before this one were cut" in told.causes[-1].message
+    assert told.causes[-1].message.endswith("cause 0")
+
+    def one(left: int) -> None:
+        other(left - 1)
+
+    def other(left: int) -> None:
+        if not left:
+            raise ValueError("deep")
+        one(left)
+
+    try:
+        one(100)
+    except ValueError as error:
+        told = describe(error)
+    assert f"{201 - FRAMES} frames were cut" in told.traceback
+    assert told.traceback.rstrip().endswith("ValueError: deep")
+
+
+def test_a_text_is_made_in_time_in_any_thread() -> None:
+    """A coroutine's error is described on the thread of its node's loop, where no alarm rings."""
+    told: list[RunError] = []
+    thread = threading.Thread(target=lambda: told.append(describe(raised(ERRORS["endless"]()))))
+    thread.start()
+    thread.join(10)
+    assert "took longer than 1 s" in told[0].message
+    assert "took longer than 1 s" in describe(raised(ERRORS["slow"]())).message
+    assert "too much memory" in describe(raised(ERRORS["greedy"]())).message
+
+
+def test_the_alarm_of_the_attempt_ends_the_making_of_a_text() -> None:
+    """It is let through, so that the attempt is stopped as it was asked to."""
+
+    def leave() -> str:
+        raise SystemExit(-15)
+
+    with pytest.raises(SystemExit):
+        describe(raised(TextError(leave)), lambda error: isinstance(error, SystemExit))
+    assert "SystemExit was raised instead" in describe(raised(TextError(leave))).message
+
+
+def test_a_step_that_failed_with_a_large_error_fails_with_one_of_its_class_again() -> None:
+    """The journal is in the store; the code may catch the class."""
+    again = failure_of("step", failure_json(ValueError(BIG, 5)))
+    assert isinstance(again, ValueError)
+    assert str(again.args[0]).startswith(LINE)
+    assert again.args[1] == 5
+    unreadable = failure_of("step", failure_json(ValueError("x", 10**5000)))
+    assert "cannot be read" in str(unreadable)
+
+
+def test_many_errors_of_hooks_are_as_large_as_one() -> None:
+    """They are one field of the record."""
+    error = describe(raised(SIZES["group"]()))
+    assert len(errors_json([error] * 20).encode()) <= LARGEST_ERROR
+    assert sys.getsizeof(error.traceback) > 10_000

@@ -1,0 +1,143 @@
+"""Errors of any size, and errors whose code does anything, one a payload."""
+
+import time
+from collections.abc import Callable
+
+from taskflow import Retry, task
+
+LINE = "a line of text\n"
+BIG = LINE * 1_000_000
+ONCE = Retry(max_attempts=1)
+
+
+class TextError(Exception):
+    """An error whose text is made by the function that it is given."""
+
+    def __str__(self) -> str:
+        make: Callable[[], str] = self.args[0]
+        return make()
+
+
+class ClassError(Exception):
+    """An error that has no class that one could look at."""
+
+    @property  # type: ignore[misc]  # as a detached row has it
+    def __class__(self) -> type:  # pyright: ignore[reportIncompatibleMethodOverride]
+        raise RuntimeError("detached")
+
+
+def _endless() -> str:
+    while True:
+        pass
+
+
+def _greedy() -> str:
+    kept: list[str] = []
+    while True:
+        kept.append("x" * 50_000_000)
+
+
+def _slow() -> str:
+    time.sleep(3600)
+    return "never"
+
+
+def _leaves() -> str:
+    raise SystemExit(3)
+
+
+def _number() -> str:
+    return 5  # type: ignore[return-value]  # the point
+
+
+def _raises() -> str:
+    raise RuntimeError("no text")
+
+
+def _noted() -> Exception:
+    error = ValueError("noted")
+    for number in range(100):
+        error.add_note(f"note {number} {BIG[:100_000]}")
+    return error
+
+
+def _chained() -> Exception:
+    error = ValueError("cause 0")
+    for number in range(1, 100):
+        following = ValueError(f"cause {number} {BIG[:200_000]}")
+        following.__cause__ = error
+        error = following
+    return error
+
+
+def _group(depth: int = 2) -> Exception:
+    members = [_group(depth - 1) if depth else ValueError(BIG) for _ in range(20)]
+    return ExceptionGroup("several", members)
+
+
+def _frames() -> Exception:
+    name = "a" * 1_000_000
+    space: dict[str, Callable[[], None]] = {}
+    exec(f"def {name}():\n    raise ValueError('in it')", space)
+    try:
+        space[name]()
+    except ValueError as error:
+        return error
+    raise AssertionError
+
+
+SIZES: dict[str, Callable[[], BaseException]] = {
+    "message": lambda: ValueError(BIG),
+    "one line": lambda: ValueError("x" * 15_000_000),
+    "key": lambda: KeyError("x" * 15_000_000),
+    "arguments": lambda: ValueError(*[BIG[:1_000_000]] * 15),
+    "notes": _noted,
+    "causes": _chained,
+    "group": _group,
+    "frames": _frames,
+    "type": lambda: type("N" * 5_000_000, (Exception,), {})("named"),
+    "module": lambda: type("Named", (Exception,), {"__module__": "m" * 5_000_000})("named"),
+    "cyrillic": lambda: ValueError("\N{CYRILLIC SMALL LETTER A}" * 5_000_000),
+    "control": lambda: ValueError("\x01" * 5_000_000),
+    "surrogates": lambda: ValueError("\udc80" * 5_000_000),
+}
+TEXTS: dict[str, Callable[[], BaseException]] = {
+    "endless": lambda: TextError(_endless),
+    "slow": lambda: TextError(_slow),
+    "greedy": lambda: TextError(_greedy),
+    "leaves": lambda: TextError(_leaves),
+    "number": lambda: TextError(_number),
+    "raises": lambda: TextError(_raises),
+    "class": lambda: ClassError("one"),
+}
+ERRORS = SIZES | TEXTS
+
+
+@task(id="he-def", retry=ONCE, executor="process")
+def hostile(payload: str) -> None:
+    """Raise one."""
+    raise ERRORS[payload]()
+
+
+@task(id="he-async", retry=ONCE)
+async def hostile_coroutine(payload: str) -> None:
+    """Raise one."""
+    raise ERRORS[payload]()
+
+
+@task(id="he-child", retry=ONCE, executor="process")
+async def hostile_in_child(payload: str) -> None:
+    """Raise one, in the loop of a child."""
+    raise ERRORS[payload]()
+
+
+@task(id="he-hooked", retry=ONCE)
+async def hooked(payload: str) -> str:
+    """Return. What is hostile is its hook."""
+    return payload
+
+
+@hooked.on_complete
+async def after(payload: str) -> None:
+    """Raise one."""
+    raise ERRORS[payload]()
