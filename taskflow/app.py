@@ -13,6 +13,7 @@ from taskflow.broker.celery_app import Celery, become_default, make_celery
 from taskflow.broker.messages import ticket_template
 from taskflow.broker.publishing import KombuPublisher
 from taskflow.broker.queues import shared_queue
+from taskflow.broker.replies import REPLIES, Replies
 from taskflow.broker.result_backend import RECORDS
 from taskflow.broker.same_server import is_same_server
 from taskflow.definition.machine import MachineSpec, presets_with
@@ -103,7 +104,9 @@ class TaskFlow:
         )
         records = RunRecords(self.store, self.engine.results, self.lookup, self.large_values)
         setattr(self.celery, RECORDS, records)
-        self._canvas = Canvas(self.celery, records)
+        replies = Replies(self.celery, self.settings.celery_result_backend)
+        setattr(self.celery, REPLIES, replies)
+        self._canvas = Canvas(self.celery, records, replies)
         self._node = self._runtime()
         setattr(self.celery, ATTRIBUTE, self._node)
         register_tasks(self.celery, registry)

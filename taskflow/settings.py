@@ -48,6 +48,10 @@ class Settings(BaseSettings):
         0, ge=0, description="How many replicas of the store must have a run when it is triggered."
     )
     broker_url: str | None = Field(None, description="Celery broker: Redis, Valkey or amqp://. Default: the store.")
+    celery_result_backend: str | None = Field(
+        None,
+        description="Celery result backend of plain producers. Default: those of rpc:// are answered; none: nobody.",
+    )
     environment: str = Field(
         "dev", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Runs of two environments never meet."
     )
@@ -194,6 +198,17 @@ class Settings(BaseSettings):
             raise ValueError("its port is not a number; %-encode special characters of the password") from None
         return value
 
+    @field_validator("celery_result_backend")
+    @classmethod
+    def _check_backend(cls, value: str | None) -> str | None:
+        if not value or value.rstrip(":/") == "rpc":
+            return None
+        if value != "none" and ("://" not in value or value.startswith("taskflow")):
+            raise ValueError(
+                "write the result_backend of the producers, redis://host:6379/0 for example, rpc:// or none"
+            )
+        return value
+
     @model_validator(mode="after")
     def _lease_outlives_heartbeats(self) -> Self:
         if self.lease < 2 * self.heartbeat:
@@ -293,7 +308,7 @@ def _reason(error: ErrorDetails) -> str:
 
 def _got(error: ErrorDetails, written: Written | None) -> str:
     """Return the value and its place. Not the value of a URL, which may hold a password."""
-    has_password = str(error["loc"][-1]).endswith("_url")
+    has_password = str(error["loc"][-1]).endswith(("_url", "_backend"))
     shown = [] if has_password else [f"got {error['input']!r}"]
     if written and written.place:
         shown.append(written.place)

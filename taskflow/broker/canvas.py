@@ -1,5 +1,7 @@
 """Celery's canvas around runs: callbacks, errbacks, chain and chord of a message are stored with its run.
 
+So is the place where the message's producer waits for an answer.
+
 A node, its child or upkeep performs them when the run has ended. Signatures are frozen before they are stored, because
 one that is applied twice then makes two messages with the same id, which become one run.
 """
@@ -15,6 +17,7 @@ from celery.canvas import maybe_signature
 from kombu.exceptions import KombuError
 from kombu.utils.json import dumps, loads
 
+from taskflow.broker.replies import Replies
 from taskflow.broker.result_backend import RunBackend
 from taskflow.broker.run_states import STATES, exception_of
 from taskflow.engine.celery_records import RunRecords
@@ -35,14 +38,23 @@ UNAVAILABLE: Final = (StoreUnavailableError, BrokerUnavailableError, KombuError,
 class Canvas:
     """Performs the canvas of runs, in nodes and their children."""
 
-    def __init__(self, app: Celery, records: RunRecords) -> None:
+    def __init__(self, app: Celery, records: RunRecords, replies: Replies) -> None:
         self.app = app
         self.records = records
+        self._replies = replies
         self._threads: ThreadPoolExecutor | None = None
 
-    def kept(self, headers: Mapping[str, Any], embed: Mapping[str, Any]) -> str | None:
-        """Return the canvas of a message as JSON, to be stored with its run; None when the message has none."""
+    def kept(
+        self, headers: Mapping[str, Any], embed: Mapping[str, Any], *, reply_to: str = "", correlation_id: str = ""
+    ) -> str | None:
+        """Return the canvas of a message as JSON, to be stored with its run; None when the message has none.
+
+        Args:
+            reply_to: The queue on which the producer may wait for an answer, which is a part of the canvas.
+        """
         canvas: dict[str, Any] = {name: embed[name] for name in _PARTS if embed.get(name)}
+        if place := self._replies.wanted(headers, reply_to, correlation_id):
+            canvas["reply"] = place
         if not canvas:
             return None
         for name in ("callbacks", "errbacks", "chain"):
@@ -50,7 +62,15 @@ class Canvas:
                 canvas[name] = [self._frozen(item) for item in canvas[name]]
         return dumps(canvas | {name: headers[name] for name in _PLACE if headers.get(name) is not None})
 
-    def refuse(self, headers: Mapping[str, Any], embed: Mapping[str, Any], status: RunStatus, error: RunError) -> None:
+    def refuse(
+        self,
+        headers: Mapping[str, Any],
+        embed: Mapping[str, Any],
+        status: RunStatus,
+        error: RunError,
+        reply_to: str = "",
+        correlation_id: str = "",
+    ) -> None:
         """Store a final status for a message that cannot become a run, and fail the tasks that were to follow it.
 
         Raises:
@@ -59,6 +79,7 @@ class Canvas:
         """
         self._backend().store_result(headers["id"], exception_of(status, error), STATES[status])
         canvas = {name: embed.get(name) for name in _PARTS} | {name: headers.get(name) for name in _PLACE}
+        canvas["reply"] = self._replies.wanted(headers, reply_to, correlation_id)
         self._fail(headers["id"], headers["task"], canvas, status, error)
 
     def perform(self, run_ids: Sequence[str]) -> None:
@@ -119,6 +140,8 @@ class Canvas:
         if canvas.get("chord"):
             request = _request(ended.run_id, ended.task_id, canvas)
             self._backend().on_chord_part_return(request, states.SUCCESS, output)
+        if canvas.get("reply"):
+            self._replies.answer(ended.run_id, canvas["reply"], output, states.SUCCESS)
 
     def _fail(
         self, task_id: str, name: str, canvas: Mapping[str, Any], status: RunStatus, error: RunError | None
@@ -137,6 +160,8 @@ class Canvas:
             backend._fail_chain(following, raised, traceback, store_result=True, state=state)
         if canvas.get("errbacks") and status is not RunStatus.CANCELED:
             backend._call_task_errbacks(request, raised, traceback)
+        if canvas.get("reply"):
+            self._replies.answer(task_id, canvas["reply"], raised, state, traceback)
 
     def _frozen(self, item: Any) -> Any:
         try:

@@ -68,10 +68,18 @@ class _App(Celery):
         """The class of results, bound to this app."""
         return self.subclass_with_self(cast("Any", "taskflow.broker.result_backend:RunResult"))
 
+    @property
+    def thread_oid(self) -> str:
+        """No queue for replies: results are read from the store."""
+        return ""
+
     def send_task(self, name: str, *args: Any, **options: Any) -> Any:
         """Send a message. The result of a run can be read although our tasks have Celery ignore their results."""
+        is_run = self.is_run_task(name)
+        if is_run and options.get("reply_to"):  # of a chain's task: the producer of the chain waits for its end
+            options["ignore_result"] = False
         result = super().send_task(name, *args, **options)
-        if self.is_run_task(name):
+        if is_run:
             result.ignored = False
         return result
 

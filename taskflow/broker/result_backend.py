@@ -4,6 +4,7 @@ The result of a run is read from its record; nothing is written for it. Other re
 retention time: those of plain Celery tasks that do not ignore them, and of a chain's tasks that never became runs.
 """
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -14,12 +15,15 @@ from celery.canvas import maybe_signature
 from celery.exceptions import ChordError
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 from celery.result import AsyncResult, result_from_tuple
+from kombu.exceptions import KombuError
 
+from taskflow.broker.replies import REPLIES, Replies
 from taskflow.broker.run_states import task_meta
 from taskflow.engine.celery_records import RunRecords
 from taskflow.errors import StoreUnavailableError
 from taskflow.models import RunStatus
 
+log = logging.getLogger("taskflow.canvas")
 RECORDS: Final = "taskflow_records"
 """The attribute of the Celery app to which ``app.py`` binds the records."""
 
@@ -114,7 +118,20 @@ class RunBackend(BaseBackend):
         if self.records.find(task_id) is None:
             meta = self._get_result_meta(result, state, traceback, request) | {"task_id": task_id}
             self.records.keep("result", task_id, _text(self.encode(meta)), is_awaited=state in states.READY_STATES)
+            if request is not None and state in states.READY_STATES:
+                self._answer(task_id, result, state, traceback, request)
         return result
+
+    def _answer(self, task_id: str, result: Any, state: str, traceback: Any, request: Any) -> None:
+        """Answer the producer of a plain Celery task, if it has a backend of its own. Nothing repeats this."""
+        replies: Replies | None = getattr(self.app, REPLIES, None)
+        where = (str(request.reply_to or ""), str(request.correlation_id or task_id))
+        if replies is None or (place := replies.wanted({"ignore_result": request.ignore_result}, *where)) is None:
+            return
+        try:
+            replies.answer(task_id, place, result, state, traceback)
+        except (KombuError, OSError) as away:
+            log.warning("answer.lost: %r: %s", task_id, type(away).__name__)
 
     def _forget(self, task_id: str) -> None:
         self.records.keep("result", task_id, "")  # the record of a run stays until its retention ends

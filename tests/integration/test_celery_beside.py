@@ -1,12 +1,18 @@
 """Celery apps beside ours: producers that know nothing of taskflow, and plain tasks in our workers."""
 
+import contextlib
 from typing import Any, cast
 
 import pytest
 from celery import canvas
 
+from taskflow import runs
+from taskflow.broker.replies import UNREAD_ANSWERS
+from tests.conftest import StartFleet
 from tests.support.fleet import Fleet
 from tests.support.plain_producer import produce
+from tests.support.servers import RedisServer, Server
+from tests.support.waiting import wait_until
 
 S = 10
 chain, chord = (cast("Any", kind) for kind in (canvas.chain, canvas.chord))
@@ -55,3 +61,67 @@ def test_plain_tasks_in_our_workers_have_their_results(fleet: Fleet, executor: s
     silent = sig("plain-silent", 4).apply_async()
     sig("plain-double", 4).apply_async().get(timeout=S)
     assert not silent.ready()
+
+
+ENDS = """
+from celery.exceptions import TaskRevokedError
+def end(name, *args, **more):
+    result = app.send_task(name, args=args, **more)
+    try:
+        return result.get(timeout=20)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+"""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("executor", ["process", "async"])
+@pytest.mark.parametrize("backend", ["rpc", "redis"])
+def test_a_producer_with_a_backend_of_its_own_is_answered_there(
+    start_fleet: StartFleet, valkey: RedisServer, broker_server: Server, backend: str, executor: str
+) -> None:
+    """The message says where an ``rpc://`` producer waits; a setting names another backend. Every end arrives."""
+    other = valkey.url.rpartition("/")[0] + "/7"
+    url = "rpc://" if backend == "rpc" else other
+    broker = None if broker_server is valkey else broker_server.url
+    fleet = start_fleet(valkey.url, broker, celery_result_backend=None if backend == "rpc" else url)
+    fleet.start_node(executor=executor)
+    echo, flaky = ("t-echo", "t-flaky") if executor == "process" else ("t-async-echo", "t-async-flaky")
+    code = f"""
+print(end({echo!r}, {{"a": [1, "ü"]}}))
+print(end({echo!r}, None))
+print(end({flaky!r}, 9))
+print(end({echo!r}, 1, expires=-5))
+print(end({echo!r}, 1, 2, 3, eta=None, producer=None))
+print(end("plain-double", 4))
+double = signature("plain-double", queue=app.conf.task_default_queue)
+print(chain(signature({echo!r}, args=(3,)), double, signature({echo!r})).apply_async().get(timeout=20))
+late = [app.send_task({echo!r}, args=[number]) for number in range(30)]
+print([each.get(timeout=20) for each in reversed(late)] == list(range(30))[::-1])
+"""
+    printed = produce(fleet, url, ENDS + code, executor=executor).splitlines()
+    assert printed[:2] == ["{'a': [1, 'ü']}", "None"]
+    assert printed[2].startswith("ConnectionError: ")
+    assert printed[3].startswith("Expired: ")
+    assert printed[4].startswith("PayloadError: ")
+    assert printed[5:] == ["8", "6", "True"]
+
+
+def test_answers_that_nobody_reads_do_not_fill_a_redis(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """Every message names a queue for replies, also those of producers that have no backend at all."""
+    fleet = start_fleet(valkey.url)
+    node = fleet.start_node()
+    code = """
+silent = app.send_task("t-echo", args=[1], ignore_result=True)
+print(app.thread_oid, silent.id, *(app.send_task("t-echo", args=[1]).id for _ in range(3)))
+"""
+    queue, *ids = produce(fleet, "disabled://", code).split()
+    wait_until(lambda: all(runs.retrieve(run_id).status.is_finished for run_id in ids), "the runs")
+    with contextlib.closing(valkey.client()) as client:
+        wait_until(lambda: client.execute_command("LLEN", queue) == 3, "the answers")
+        assert 0 < client.execute_command("PTTL", queue) <= 3_600_000
+        client.execute_command("LPUSH", queue, *range(UNREAD_ANSWERS))
+        full = client.execute_command("LLEN", queue)
+        fleet.flow.celery.send_task("t-echo", args=[1], reply_to=queue, task_id="too-many")
+        wait_until(lambda: "answer.dropped: 'too-many'" in node.output(), "the line")
+        assert client.execute_command("LLEN", queue) == full

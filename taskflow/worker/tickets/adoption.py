@@ -35,7 +35,8 @@ def adopt(runtime: Runtime, definition: TaskDefinition, consumer: Any, message: 
         UnreadableMessageError: The message is not one of Celery's.
     """
     plain = read_plain(message)
-    canvas = runtime.canvas.kept(plain.headers, plain.embed)
+    where = {"reply_to": plain.reply_to, "correlation_id": plain.correlation_id}
+    canvas = runtime.canvas.kept(plain.headers, plain.embed, **where)
     end, payload = _end(plain), None
     try:
         try:

@@ -27,6 +27,7 @@ class PlainMessage:
         embed: Callbacks, errbacks, chain and chord.
         priority: The message's own, 0 for none. The broker decides whether a higher number goes first.
         time_limit: The shorter of the hard and the soft one.
+        reply_to: The queue on which an ``rpc://`` producer waits for an answer with the correlation id; "" for none.
     """
 
     id: str
@@ -38,6 +39,8 @@ class PlainMessage:
     expires: datetime | None
     priority: int
     time_limit: timedelta | None
+    reply_to: str = ""
+    correlation_id: str = ""
 
 
 def read_plain(message: Any) -> PlainMessage:
@@ -68,7 +71,15 @@ def read_plain(message: Any) -> PlainMessage:
         expires=_expires(headers.get("expires")),
         priority=_priority(message),
         time_limit=_time_limit(headers.get("timelimit")),
+        **reply_place(message),
     )
+
+
+def reply_place(message: Any) -> dict[str, str]:
+    """Return ``reply_to`` and ``correlation_id`` of a message, as far as they are texts."""
+    properties: Mapping[str, Any] = message.properties or {}
+    given = {name: properties.get(name) for name in ("reply_to", "correlation_id")}
+    return {name: value for name, value in given.items() if isinstance(value, str)}
 
 
 def checked_id(given: object) -> str:

@@ -12,7 +12,7 @@ from taskflow.store.operations.adoption import RefusedMessage
 from taskflow.texts import cut, storable
 from taskflow.worker.attempt.runtime import Runtime, runtime_of
 from taskflow.worker.tickets.held_tickets import queue_of
-from taskflow.worker.tickets.plain_message import UnreadableMessageError, checked_id
+from taskflow.worker.tickets.plain_message import UnreadableMessageError, checked_id, reply_place
 
 log = logging.getLogger("taskflow.node")
 _TEXT_CHARACTERS: Final = 8000
@@ -29,7 +29,7 @@ def refuse(consumer: Any, message: Any, reason: str) -> None:
     queue = queue_of(message) if message.delivery_info else ""
     run_id, task = (_shown(headers.get(name)) for name in ("id", "task"))
     keep(runtime, RefusedMessage(run_id, task, queue, reason, len(body), _text(headers, body)))
-    _end_waiting(runtime, consumer, headers, reason)
+    _end_waiting(runtime, consumer, headers, reason, reply_place(message))
     if not message.acknowledged:
         with suppress(*consumer.connection_errors):
             message.reject()
@@ -47,12 +47,12 @@ def keep(runtime: Runtime, refused: RefusedMessage) -> None:
         log.warning("message.not_kept: %r: %s", refused.id, error)
 
 
-def _end_waiting(runtime: Runtime, consumer: Any, headers: dict[str, Any], reason: str) -> None:
+def _end_waiting(runtime: Runtime, consumer: Any, headers: dict[str, Any], reason: str, place: dict[str, str]) -> None:
     """Fail the message's result and what was to follow it, as far as it says who it is."""
     error = RunError("UnreadableMessage", f"The message was refused: {reason}.")
     try:
         fields = {"uuid": checked_id(headers.get("id")), "name": str(headers.get("task"))}
-        runtime.canvas.refuse({**headers, "task": fields["name"]}, {}, RunStatus.FAILED, error)
+        runtime.canvas.refuse({**headers, "task": fields["name"]}, {}, RunStatus.FAILED, error, **place)
         events = consumer.event_dispatcher
         if events and events.enabled:
             events.send("task-received", **fields)

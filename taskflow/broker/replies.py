@@ -1,0 +1,109 @@
+"""Answers to producers with a result backend of their own: the end of a plain message's run, in Celery's format.
+
+A message names the queue on which an ``rpc://`` producer waits (``reply_to``). It does not name other backends, so a
+setting does. RabbitMQ drops an answer whose queue is gone; a Redis would keep it, so answers there are bounded.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from celery import Celery
+from celery.app import backends
+
+from taskflow.broker.urls import is_redis
+
+log = logging.getLogger("taskflow.canvas")
+REPLIES: Final = "taskflow_replies"
+"""The attribute of the Celery app to which ``app.py`` binds the answers."""
+NOBODY: Final = "none"
+"""The setting with which no producer is answered."""
+UNREAD_ANSWERS: Final = 1000
+"""Most answers that may lie in a Redis for one producer, of which nobody can see whether it reads them."""
+_UNREAD_MS: Final = 3_600_000
+_POLICY: Final = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
+
+
+class Replies:
+    """Answers producers. The backend is made at the first answer, because it connects.
+
+    Args:
+        backend: A ``result_backend`` of Celery's to which every end is written, ``none`` for no answers at all. None:
+            answers go to the queues that the messages name.
+    """
+
+    def __init__(self, app: Celery, backend: str | None) -> None:
+        self._app = app
+        self._url = backend
+        self._backend: Any = None
+
+    def wanted(self, headers: Mapping[str, Any], reply_to: str, correlation_id: str) -> dict[str, str] | None:
+        """Return where a message's end is to be answered, to be kept as JSON; None when nobody waits for it."""
+        if self._url == NOBODY or headers.get("ignore_result") is True:
+            return None
+        if self._url is not None:
+            return {"to": "", "id": ""}
+        return {"to": reply_to, "id": correlation_id} if reply_to else None
+
+    def answer(
+        self, task_id: str, place: Mapping[str, str], result: object, state: str, traceback: str | None = None
+    ) -> None:
+        """Write the end of a task to where its producer looks. It may be written again.
+
+        Args:
+            place: What ``wanted`` returned.
+            result: The output, or an exception.
+
+        Raises:
+            KombuError, OSError: The broker, or the backend, can't be reached now.
+        """
+        if self._url is None:
+            self._publish(task_id, place, result, state, traceback)
+            return
+        backend = self._made()
+        try:
+            backend.store_result(task_id, result, state, traceback=traceback)
+        except tuple(getattr(backend, "connection_errors", ())) as away:
+            raise ConnectionError(f"The result backend of plain producers is away: {type(away).__name__}") from away
+
+    def _publish(
+        self, task_id: str, place: Mapping[str, str], result: object, state: str, traceback: str | None
+    ) -> None:
+        app: Any = self._app
+        encoded = app.backend.encode_result(result, state)
+        meta: dict[str, object] = {
+            "task_id": task_id,
+            "status": state,
+            "result": encoded,
+            "traceback": traceback,
+            "children": [],
+        }
+        queue, is_kept = place["to"], is_redis(str(app.conf.broker_write_url))
+        with app.amqp.producer_pool.acquire(block=True) as producer:
+            if is_kept and _unread(producer.channel, queue) >= UNREAD_ANSWERS:
+                log.warning("answer.dropped: %r: its producer leaves %d answers unread", task_id, UNREAD_ANSWERS)
+                return
+            producer.publish(
+                meta,
+                exchange="",
+                routing_key=queue,
+                correlation_id=place["id"] or task_id,
+                serializer="json",
+                retry=True,
+                retry_policy=_POLICY,
+                delivery_mode="transient",
+            )
+            if is_kept:
+                with producer.channel.conn_or_acquire() as client:
+                    client.pexpire(queue, _UNREAD_MS)
+
+    def _made(self) -> Any:
+        if self._backend is None:
+            kind, url = cast("Any", backends).by_url(self._url, self._app.loader)
+            self._backend = kind(app=self._app, url=url)
+        return self._backend
+
+
+def _unread(channel: Any, queue: str) -> int:
+    with channel.conn_or_acquire() as client:
+        return int(client.llen(queue))
