@@ -24,6 +24,7 @@ from taskflow.execution.calling import (
     exit_arguments,
     manager_of,
 )
+from taskflow.execution.forks import leave_if_fork
 from taskflow.execution.in_loop import Escape
 from taskflow.execution.own_loop import close_runner, run_to_end
 
@@ -69,7 +70,12 @@ class InPlace:
             close_runner(self._runner)
 
     def call(self, function: Callable[..., object], arguments: Mapping[str, object]) -> Awaitable[object]:
-        value = function(**arguments)
+        try:
+            value = function(**arguments)
+        except BaseException as error:
+            leave_if_fork(error)
+            raise
+        leave_if_fork()
         return _Answer(self.run(value) if inspect.isawaitable(value) else value)
 
     def open(self, middleware: Hook, arguments: Mapping[str, object]) -> OpenMiddleware:
@@ -167,9 +173,12 @@ class _Here:
 
     async def enter(self) -> None:
         self._manager.__enter__()
+        leave_if_fork()
 
     async def leave(self, error: BaseException | None) -> bool:
-        return bool(self._manager.__exit__(*exit_arguments(error)))
+        is_swallowed = bool(self._manager.__exit__(*exit_arguments(error)))
+        leave_if_fork(error)
+        return is_swallowed
 
 
 class _InLoop:

@@ -17,6 +17,7 @@ from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import AbortRun, OutOfMemory, RetryAfter
 from taskflow.errors.base import is_kind
 from taskflow.execution.calling import Caller
+from taskflow.execution.forks import leave_if_fork
 from taskflow.execution.hook_runner import REASONS, HookRunner, end_hooks
 from taskflow.execution.middleware import within
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries, decide, is_catchable, timed_out
@@ -90,11 +91,13 @@ class Lifecycle:
                 await self._start()
             with self.around_function():
                 value = await self._invoke()
+            leave_if_fork()
             outcome = self.complete(value)
             if self.large_values is not None and self.large_values.is_large(outcome.output):
                 run_id = self.hooks.context.run.id
                 outcome = replace(outcome, output=await stored(self._caller, self.large_values, run_id, outcome.output))
         except BaseException as error:
+            leave_if_fork(error)
             if self._caller.is_dropped(error):
                 raise
             self._raised = error

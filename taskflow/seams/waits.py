@@ -125,6 +125,11 @@ def using_waits(waits: Waits | None) -> Generator[None]:
         _current.reset(token)
 
 
+def forbid_waits() -> None:
+    """Have the calling code wait no more, because it is in another process now than the one that executes its run."""
+    _current.set(None)
+
+
 def current_waits(context: Context | None = None) -> Waits | None:
     """Return the ``Waits`` of the code of this context, or of another one."""
     return _current.get() if context is None else context.get(_current)

@@ -79,7 +79,7 @@ def test_runs_of_a_process_node_end_as_their_code_says(fleet: Fleet) -> None:
     assert first.finished_at is not None
     assert second.started_at - first.finished_at >= timedelta(seconds=1)
 
-    with pytest.raises(RunFailedError, match=r"\$\.items\[1\]\.file is of type LoggingProxy"):
+    with pytest.raises(RunFailedError, match=r"\$\.items\[1\]\.file is of type TextIOWrapper"):
         tasks.unserializable.trigger(None).result(timeout=10)
 
 

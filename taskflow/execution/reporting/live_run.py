@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from taskflow.errors import (
 )
 from taskflow.execution.reporting.changes import Change, Json, Pending, apply
 from taskflow.execution.reporting.lines import EndedSpan, LineCounter, LineLimits
-from taskflow.execution.reporting.sink import BegunText, ReportSink, RunIdentity, RunWriter
+from taskflow.execution.reporting.sink import BegunText, HandedLine, ReportSink, RunIdentity, RunWriter
 from taskflow.seams.streams import StreamWriter
 
 log = logging.getLogger("taskflow.run")
@@ -46,6 +47,7 @@ class LiveRun:
         streams: The writers of the attempt's items, by run and name of the stream.
         inputs: Number of items that the attempt has taken from each input stream.
         at_end: Called at the end of the attempt.
+        is_fork: Whether this is the copy in a fork of the process that executes the attempt.
         text: The lines that have begun on the standard streams.
     """
 
@@ -66,6 +68,7 @@ class LiveRun:
         "at_end",
         "identity",
         "inputs",
+        "is_fork",
         "is_over",
         "streams",
         "text",
@@ -74,7 +77,7 @@ class LiveRun:
     def __init__(self, identity: RunIdentity, metadata: bytes, sink: ReportSink, limits: LineLimits) -> None:
         self.identity = identity
         self._writer = f"{identity.run_id}.{identity.claim}"
-        self.is_over = False
+        self.is_over = self.is_fork = False
         self.streams: dict[tuple[str, str], StreamWriter] = {}
         self.inputs: dict[str, int] = {}
         self.at_end: list[Callable[[], None]] = []
@@ -135,15 +138,19 @@ class LiveRun:
 
     def log(self, level: str, logger: str, message: str, fields: dict[str, object]) -> None:
         """Keep a log line, also after the attempt's end, because its threads may go on for a while."""
-        self._sink.take_outside_text()
-        self._keep(self._counter().line(self.identity.claim, self.identity.attempt, level, logger, message, fields))
+        me = self.identity
+        if not self._sink.hand_over(HandedLine(me.run_id, me.claim, level, logger, message, fields)):
+            self._keep(self._counter().line(me.claim, me.attempt, level, logger, message, fields))
 
     def begin_span(self) -> int:
         """Return the number of a span that begins now."""
         return self._counter().next_span()
 
     def end_span(self, span: EndedSpan) -> None:
-        """Keep a span that has ended, like a log line."""
+        """Keep a span that has ended, like a log line. One of a fork becomes a line."""
+        if self.is_fork:
+            self.log("INFO", "taskflow.span", f"{span.name}: {span.seconds:.3f} s", span.fields)
+            return
         self._keep(self._counter().span(self.identity.claim, self.identity.attempt, span))
 
     def _counter(self) -> LineCounter:
@@ -207,6 +214,17 @@ class LiveRun:
                 return False
             self.inputs[name] = index + 1
             return True
+
+    def become_fork(self) -> None:
+        """Go on in a fork: what its parent has not sent yet is the parent's, and changes are sent at once."""
+        self.is_fork = True
+        self._lock, self._sending = threading.RLock(), threading.Lock()
+        self._pending.clear()
+        self._tags.clear()
+        self._outgoing.clear()
+        self.streams, self.at_end, self.text = {}, [], None
+        self._writer = f"{self._writer}.{os.getpid()}"
+        self._sink.become_fork()
 
     def finish_text(self) -> None:
         """Keep what was written to the standard streams without a line break at its end."""

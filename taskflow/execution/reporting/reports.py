@@ -11,10 +11,10 @@ from typing import Final
 
 from taskflow.errors import StoreUnavailableError
 from taskflow.execution.reporting.capture import install_capture
-from taskflow.execution.reporting.current import OWN_THREADS, entered_run
+from taskflow.execution.reporting.current import OWN_THREADS, current_live_run, entered_run
 from taskflow.execution.reporting.lines import LineLimits
 from taskflow.execution.reporting.live_run import LiveRun
-from taskflow.execution.reporting.sink import Output, RunIdentity, RunWriter
+from taskflow.execution.reporting.sink import HandedLine, Output, RunIdentity, RunWriter
 from taskflow.execution.reporting.spool import Spool
 
 log = logging.getLogger("taskflow.run")
@@ -40,7 +40,7 @@ class Reports:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._live: set[LiveRun] = set()
-        self._has_lines = False
+        self._has_lines = self._is_fork = False
         self._pending = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -105,10 +105,14 @@ class Reports:
             except Exception as error:
                 log.warning("run.unsent: %s", error, exc_info=not isinstance(error, StoreUnavailableError))
 
-    def take_outside_text(self) -> None:
-        """Keep first what programs that the task has started have written until now."""
-        if self.output is not None:
-            self.output.take()
+    def hand_over(self, line: HandedLine) -> bool:
+        """Keep first what programs have written until now. Return True when another process keeps the line."""
+        return self.output is not None and self.output.hand_over(line)
+
+    def become_fork(self) -> None:
+        """Send from now on at once: a fork may end at any time, and has none of its parent's threads."""
+        self._begin()
+        self._is_fork = True
 
     def keep_line(self, run_id: str, claim: int, document: bytes) -> None:
         """Write a log line to disk and send it soon."""
@@ -119,6 +123,10 @@ class Reports:
     def wake(self) -> None:
         """Send the reports of all attempts soon."""
         if self._pending.is_set():
+            return
+        if self._is_fork:
+            if (live := current_live_run()) is not None:
+                self.send(live)
             return
         with self._lock:
             self._pending.set()

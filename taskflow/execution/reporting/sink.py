@@ -30,6 +30,17 @@ class RunWriter(Protocol):
         ...
 
 
+class HandedLine(NamedTuple):
+    """A log line, as a fork hands it to the process that executes its run, which numbers and keeps the line."""
+
+    run_id: str
+    claim: int
+    level: str
+    logger: str
+    message: str
+    fields: dict[str, object]
+
+
 class ReportSink(Protocol):
     """The receiver of the reports of live runs. One a process."""
 
@@ -43,8 +54,12 @@ class ReportSink(Protocol):
         """Keep a log line, safe from a crash, until it is sent."""
         ...
 
-    def take_outside_text(self) -> None:
-        """Keep first what programs that the task has started have written until now."""
+    def hand_over(self, line: HandedLine) -> bool:
+        """Keep first what programs have written until now. Return True when another process keeps the line."""
+        ...
+
+    def become_fork(self) -> None:
+        """Send from now on at once, because this process is a fork of the one that executes the run."""
         ...
 
 
@@ -63,8 +78,8 @@ class BegunText(Protocol):
 class Output(Protocol):
     """The standard streams of a process, and what programs write there that it has started."""
 
-    def take(self) -> None:
-        """Keep with the run of this process what programs have written until now."""
+    def hand_over(self, line: HandedLine) -> bool:
+        """Keep first what programs have written until now. Return True when another process keeps the line."""
         ...
 
     def finish(self) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from taskflow.execution.reporting.capture import is_printing
 from taskflow.execution.reporting.current import current_live_run
+from taskflow.execution.reporting.sink import HandedLine
 from taskflow.execution.reporting.text_lines import write_text
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ STREAMS: Final = ("stdout", "stderr")
 
 
 class RunBuffer(io.BufferedIOBase):
-    """The bytes of a stream. It keeps nothing back, so ``flush`` has nothing to do.
+    """The bytes of a stream.
 
     Args:
         number: The file descriptor that programs get which the task starts.
@@ -52,6 +53,12 @@ class RunBuffer(io.BufferedIOBase):
             write_text(live, self._logger, piece)
         return len(piece)
 
+    def flush(self) -> None:
+        """Keep an unfinished line, if this is a fork, which may end without a word."""
+        live = current_live_run()
+        if live is not None and live.is_fork:
+            live.finish_text()
+
     def writable(self) -> bool:
         """Return True."""
         return True
@@ -68,24 +75,22 @@ class RunBuffer(io.BufferedIOBase):
         """Do nothing, because other runs use the stream."""
 
 
-class RunStream(io.TextIOWrapper):
-    """A standard stream of tasks."""
+def make_stream(name: str, number: int, terminal: int) -> io.TextIOWrapper:
+    """Make a standard stream for tasks. Its ``close`` does nothing, because it closes the buffer."""
+    buffer = RunBuffer(name, number, terminal)
+    stream = io.TextIOWrapper(
+        buffer, "utf-8", "backslashreplace", newline="\n", line_buffering=True, write_through=True
+    )
+    cast("Any", stream).mode = "w"  # what a standard stream has, too
+    return stream
 
-    def __init__(self, name: str, number: int, terminal: int) -> None:
-        cast("Any", self).mode = "w"  # what a standard stream has, too
-        buffer = RunBuffer(name, number, terminal)
-        super().__init__(buffer, "utf-8", "backslashreplace", newline="\n", line_buffering=True, write_through=True)
 
-    def close(self) -> None:
-        """Do nothing, because other runs use the stream."""
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether no code has detached the buffer or changed the encoding."""
-        try:
-            return not self.closed and self.encoding == "utf-8" and self.write_through
-        except ValueError:
-            return False
+def _is_sound(stream: io.TextIOWrapper) -> bool:
+    """Whether no code has detached the buffer or changed the encoding."""
+    try:
+        return not stream.closed and stream.encoding == "utf-8" and stream.write_through
+    except ValueError:
+        return False
 
 
 class StandardStreams:
@@ -96,31 +101,35 @@ class StandardStreams:
     """
 
     def __init__(self, terminals: tuple[int, int] = (1, 2)) -> None:
-        self._terminals = terminals
+        self._terminals, self._owner = terminals, os.getpid()
         self._replaced = sys.__stdout__, sys.__stderr__  # kept, because code may write to them
         self._out, self._err = self._make_out(), self._make_err()
         self.restore()
 
     def restore(self) -> None:
         """Put sound streams in their places, whatever a run has put there or done to them."""
-        if not self._out.is_sound:
+        if not _is_sound(self._out):
             self._out = self._make_out()
-        if not self._err.is_sound:
+        if not _is_sound(self._err):
             self._err = self._make_err()
         sys.stdout = sys.__stdout__ = self._out  # type: ignore[misc] # a run may go back to the saved one
         sys.stderr = sys.__stderr__ = self._err  # type: ignore[misc] # as above
 
-    def take(self) -> None:
-        """Do nothing: programs write to the process's own output."""
+    def hand_over(self, line: HandedLine) -> bool:
+        """Return False: lines are kept here. A fork has nobody to keep its lines, so the process's output gets them."""
+        if self._owner == os.getpid():
+            return False
+        write_all(self._terminals[1], f"{line.level} {line.logger} {line.message}\n".encode("utf-8", "replace"))
+        return True
 
     def finish(self) -> None:
         """Do nothing, as above."""
 
-    def _make_out(self) -> RunStream:
-        return RunStream(STREAMS[0], 1, self._terminals[0])
+    def _make_out(self) -> io.TextIOWrapper:
+        return make_stream(STREAMS[0], 1, self._terminals[0])
 
-    def _make_err(self) -> RunStream:
-        return RunStream(STREAMS[1], 2, self._terminals[1])
+    def _make_err(self) -> io.TextIOWrapper:
+        return make_stream(STREAMS[1], 2, self._terminals[1])
 
 
 def write_all(number: int, data: bytes) -> None:

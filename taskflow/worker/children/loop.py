@@ -4,9 +4,11 @@ Then the end of a run and the start of the next cost the node one wake-up and th
 the result of the one with its acceptance of the other, and writes the outcome with the next claim (``Relay``).
 """
 
+import contextvars
 import os
 import select
 import struct
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
@@ -16,6 +18,7 @@ from billiard.reduction import ForkingPickler
 from celery.concurrency.asynpool import Worker
 
 from taskflow.broker.messages import TICKET_HEADER
+from taskflow.execution.forks import leave_if_fork
 from taskflow.worker.attempt.relay import Relay
 
 _dumps: Final[Callable[[object], memoryview]] = cast("Any", ForkingPickler).dumps  # not in the stubs
@@ -50,7 +53,7 @@ class ChildLoop(Worker):
             job = receive()
             if job and not _is_ticket(job):
                 self.relay.flush()
-            return job
+            return _bounded(job) if job else job
 
         self.wait_for_job = wait_for_job
 
@@ -84,6 +87,20 @@ class Outbox:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._pipe, name)
+
+
+def _bounded(job: Any) -> Any:
+    """Return a job whose function runs in ``_in_context``. A job is (TASK, (number, index, function, ...))."""
+    kind, (number, index, function, arguments, named) = job
+    return kind, (number, index, _in_context, (function, arguments, named), {})
+
+
+def _in_context(function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """Call a job's function in a context of its own, so that the next job does not see its context variables."""
+    try:
+        return contextvars.copy_context().run(function, *arguments, **named)
+    finally:
+        leave_if_fork(sys.exception())
 
 
 def _is_ticket(job: Any) -> bool:

@@ -6,9 +6,11 @@ has other descriptors then. Nothing waits for the end of a pipe, so a program th
 
 import contextlib
 import io
+import json
 import logging
 import os
 import select
+import socket
 import sys
 import threading
 from fcntl import F_DUPFD_CLOEXEC, fcntl
@@ -17,16 +19,23 @@ from typing import Any, Final
 from billiard import current_process
 from celery.signals import worker_process_init
 
+from taskflow.execution.forks import is_fork
 from taskflow.execution.reporting.current import OWN_THREADS, live_run_of_process
+from taskflow.execution.reporting.lines import LARGEST_LINE
 from taskflow.execution.reporting.reports import Reports
+from taskflow.execution.reporting.sink import HandedLine
 from taskflow.execution.reporting.text_lines import LineJoiner, keep_text
 from taskflow.execution.reporting.text_streams import STREAMS, StandardStreams, write_all
 
+log = logging.getLogger("taskflow.node")
 _LOWEST: Final = 64
 """The lowest descriptor of what the child itself uses. Tasks close and replace low ones."""
 _PIPE_SIZE: Final = 1 << 17
 _SMALL_PIPE_SIZE: Final = 1 << 15
 """Bytes that a pipe holds. The kernel's default is between the two, so that another pipe is recognised at once."""
+_LONGEST: Final = 2 * LARGEST_LINE
+_LARGEST: Final = 100_000
+"""Characters of a line's text, and bytes of its JSON, that a fork sends."""
 _MOST: Final = 1 << 20
 """Bytes read at once: more than a pipe holds, so that one read takes all that was written before it."""
 
@@ -48,35 +57,40 @@ class ChildOutput:
     """The output of this child. It replaces standard output, standard error and ``sys``'s streams when it is made."""
 
     def __init__(self, reports: Reports) -> None:
-        self._owner = os.getpid()
         self._lock = threading.RLock()
         self._is_reading = False
-        self._poller, self._waiter = select.poll(), select.poll()  # one of them serves one thread at a time
         self._pipes = tuple(_Pipe(number, name) for number, name in enumerate(STREAMS, start=1))
-        self._by_end = {pipe.read_end: pipe for pipe in self._pipes}
-        for pipe in self._pipes:
-            self._poller.register(pipe.read_end, select.POLLIN)
-            self._waiter.register(pipe.read_end, select.POLLIN)
+        self._forks = _Forks()
+        reads = {pipe.read_end: pipe.read for pipe in self._pipes}
+        self._reads = reads | {self._forks.read_end: self._forks.read}
+        self._poller, self._waiter = select.poll(), select.poll()  # one of them serves one thread at a time
+        for end in self._reads:
+            self._poller.register(end, select.POLLIN)
+            self._waiter.register(end, select.POLLIN)
         terminals = self._pipes[0].terminal, self._pipes[1].terminal
         _move_handlers(terminals)
         self._streams = StandardStreams(terminals)
         reports.output = self
         threading.Thread(target=self._serve, name=f"{OWN_THREADS}output", daemon=True).start()
 
-    def take(self) -> None:
-        """Keep with the run of this process what was written until now."""
-        if self._owner == os.getpid():
-            with self._lock:
-                self._take()
+    def hand_over(self, line: HandedLine) -> bool:
+        """Keep first what programs have written until now. Send the line to the child if this is a fork of it."""
+        if is_fork():
+            self._forks.send(line)
+            return True
+        with self._lock:
+            self._take()
+        return False
 
     def finish(self) -> None:
         """Keep also what was written without a line break at its end, because the run ends."""
-        if self._owner == os.getpid():
-            with self._lock:
-                self._take()
-                for pipe in self._pipes:
-                    if not pipe.joiner.is_empty:
-                        pipe.finish()
+        if is_fork():
+            return
+        with self._lock:
+            self._take()
+            for pipe in self._pipes:
+                if not pipe.joiner.is_empty:
+                    pipe.finish()
 
     def restore(self) -> None:
         """Put streams and descriptors back in their places, whatever the last run has done to them."""
@@ -90,14 +104,44 @@ class ChildOutput:
         self._is_reading = True
         try:
             for end, _ in self._poller.poll(0):
-                self._by_end[end].read()
+                self._reads[end]()
         finally:
             self._is_reading = False
 
     def _serve(self) -> None:
         while True:
             self._waiter.poll()
-            self.take()
+            with self._lock:
+                self._take()
+
+
+class _Forks:
+    """The way of lines from forks of the child to the child, which numbers them. One line is one datagram."""
+
+    def __init__(self) -> None:
+        sender, receiver = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.read_end, self._write_end = _moved(receiver.detach()), _moved(sender.detach())
+        os.set_blocking(self.read_end, False)
+
+    def send(self, line: HandedLine) -> None:
+        """Send a line. In a fork."""
+        message = line.message if len(line.message) <= _LONGEST else f"{line.message[:_LONGEST]} ..."
+        data = json.dumps(line._replace(message=message), default=str).encode()
+        if len(data) > _LARGEST:
+            data = json.dumps(line._replace(message=message, fields={})).encode()
+        with contextlib.suppress(OSError):  # the child has ended
+            os.write(self._write_end, data)
+
+    def read(self) -> None:
+        """Keep the lines that forks of this run have sent."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                line = HandedLine(*json.loads(os.read(self.read_end, _MOST)))
+                live = live_run_of_process()
+                if live is not None and live.identity.run_id == line.run_id:
+                    live.log(line.level, line.logger, line.message, line.fields)
+                else:
+                    log.warning("line.late: of a fork of run %s, which has ended: %s", line.run_id, line.message)
 
 
 class _Pipe:

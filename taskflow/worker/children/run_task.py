@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from taskflow.errors import (
 )
 from taskflow.execution.attempt import AttemptRunner
 from taskflow.execution.final_hooks import run_final_hooks
+from taskflow.execution.forks import leave_if_fork
 from taskflow.execution.hook_runner import Report
 from taskflow.execution.outcome import Completed, Outcome
 from taskflow.execution.reporting.live_run import LiveRun
@@ -54,6 +56,7 @@ from taskflow.worker.attempt.runtime import Runtime, runtime_of
 from taskflow.worker.attempt.shown import RunFailed, is_plain, show
 from taskflow.worker.children.alarm import alarm
 from taskflow.worker.children.child_waits import ChildWaits
+from taskflow.worker.children.leftovers import end_leftovers
 
 log = logging.getLogger("taskflow.node")
 
@@ -111,6 +114,7 @@ class RunTask(celery.Task[Any, Any]):
             ):
                 child_waits.begin(live, timer, is_async=self.definition.is_async, journal=journal)
                 outcome = _execute(attempt, partial(self._settle, runtime, claimed, live, timer.disarm))
+                end_leftovers(live)
             if isinstance(outcome, Suspended):
                 self._unload(runtime, claimed, outcome, attempt.report)
         except SystemExit:
@@ -162,7 +166,7 @@ class RunTask(celery.Task[Any, Any]):
     def _run_final_hooks(self, runtime: Runtime, claimed: ClaimedRun, ended: RunStatus) -> NoReturn:
         """Run the hooks of a run that ended without code of its own. They run again if this process dies meanwhile."""
         context = hooks_context(runtime, self.definition, claimed)
-        with runtime.reports.attempt(identity_of(claimed), claimed.metadata):
+        with runtime.reports.attempt(identity_of(claimed), claimed.metadata) as live:
             errors = run_final_hooks(
                 self.definition,
                 claimed.payload,
@@ -173,6 +177,7 @@ class RunTask(celery.Task[Any, Any]):
                 large_values=runtime.large_values,
                 stop_reason=partial(_stop_reason, runtime, claimed.run_id),
             )
+            end_leftovers(live)
         insist(runtime, operations.runs.finish_hooks(claimed.run_id, claimed.claim, errors), run_id=claimed.run_id)
         raise Ignore(f"Run {claimed.run_id} had ended {ended}; its final hooks were run.")
 
@@ -180,6 +185,7 @@ class RunTask(celery.Task[Any, Any]):
         self, runtime: Runtime, claimed: ClaimedRun, live: LiveRun, disarm: Callable[[], None], outcome: Outcome
     ) -> None:
         """Write a final outcome before its hooks run."""
+        leave_if_fork()
         disarm()
         runtime.reports.send(live)
         try:
@@ -246,6 +252,8 @@ def _execute(attempt: AttemptRunner, settle: Callable[[Outcome], None]) -> Outco
         return attempt.execute(settle)
     except Suspended as suspended:
         return suspended
+    finally:
+        leave_if_fork(sys.exception())
 
 
 def _stop_reason(runtime: Runtime, run_id: str) -> str:

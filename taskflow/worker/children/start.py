@@ -2,18 +2,26 @@
 
 import contextlib
 import ctypes
+import multiprocessing.process
 import os
 import signal
 import sys
 import threading
 import time
-from typing import Final
+from typing import Any, Final, cast
 
+from billiard import context as billiard_context
 from billiard import current_process
+from billiard import process as billiard_process
+from billiard.common import _shutdown_cleanup  # type: ignore[attr-defined] # not in the stubs
 from celery.signals import worker_process_init
+
+from taskflow.execution.forks import execute_runs_here, is_fork
+from taskflow.worker.children.leftovers import adopt_orphans
 
 _PR_SET_PDEATHSIG: Final = 1
 _POLL: Final = 0.5
+_TERMINATING: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM, signal.SIGPIPE)
 _libc: ctypes.CDLL = ctypes.CDLL(None)
 
 
@@ -32,7 +40,16 @@ def _inherit() -> None:
     _Forks.parent = _Forks.forking
 
 
+def _end_at_sigterm() -> None:
+    """Have a fork of a child end at once when it is asked to, as other processes do: no node listens to it."""
+    if is_fork():
+        for number in _TERMINATING:
+            if signal.getsignal(number) is _shutdown_cleanup:
+                signal.signal(number, signal.SIG_DFL)
+
+
 os.register_at_fork(before=_remember, after_in_child=_inherit)
+os.register_at_fork(after_in_child=_end_at_sigterm)
 
 
 def bind_children() -> None:
@@ -54,6 +71,28 @@ def _start_child(**_: object) -> None:
         threading.Thread(target=_watch_parent, args=(parent,), name="taskflow-parent", daemon=True).start()
     if os.getppid() != parent:
         os._exit(1)
+    _allow_multiprocessing()
+    adopt_orphans()
+    execute_runs_here()
+
+
+def _allow_multiprocessing() -> None:
+    """Let tasks use multiprocessing. What they leave running ends with their run, or with this process's group.
+
+    Pools forbid it to their children, which they might otherwise orphan.
+    """
+    config: dict[str, Any] = cast("Any", current_process())._config
+    config["daemon"] = False
+    config["authkey"] = _Key(config["authkey"])
+
+
+class _Key(bytes):
+    """The key of this process. billiard's and multiprocessing's each refuse to be sent to a process of the other."""
+
+    def __reduce__(self) -> tuple[type[bytes], tuple[bytes]]:
+        is_billiards = cast("Any", billiard_context).get_spawning_popen() is not None
+        kind: Any = billiard_process if is_billiards else multiprocessing.process
+        return cast("tuple[type[bytes], tuple[bytes]]", kind.AuthenticationString(self).__reduce__())
 
 
 def _die_with_parent() -> bool:

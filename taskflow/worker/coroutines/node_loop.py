@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from types import TracebackType
@@ -25,6 +27,7 @@ class NodeLoop(asyncio.SelectorEventLoop):
         super().__init__()
         self._is_leaving = False
         track_tasks(self, NodeTask)
+        os.register_at_fork(after_in_child=self._end_in_fork)
 
     def serve(self, on_exit: Callable[[LiveRun, BaseException], None]) -> None:
         """Run until ``leave``.
@@ -46,6 +49,11 @@ class NodeLoop(asyncio.SelectorEventLoop):
                 if live is not None:
                     on_exit(live, left)
 
+    def _end_in_fork(self) -> None:
+        """Let a fork that code of a run makes go no further than to the end of that code's step."""
+        loop: Any = self
+        loop._ready, loop._selector = _Nothing(), _Nothing()
+
     def leave(self) -> None:
         """Stop the loop. In the loop's thread."""
         self._is_leaving = True
@@ -60,6 +68,18 @@ class NodeLoop(asyncio.SelectorEventLoop):
         if not self._is_leaving:
             raise RuntimeError("The event loop is the node's, and executes other runs; a task can't stop it.")
         super().stop()
+
+
+class _Nothing(deque[Any]):
+    """The callbacks and events of the loop in a fork: the first look at them ends the fork."""
+
+    def popleft(self) -> Any:
+        """End."""
+        os._exit(0)
+
+    def select(self, _: float | None = None) -> Any:
+        """End."""
+        os._exit(0)
 
 
 class NodeTask(asyncio.Task[Any]):

@@ -7,6 +7,7 @@ from typing import Any
 
 from celery.concurrency.base import BasePool, apply_target
 
+from taskflow.execution.forks import execute_runs_here
 from taskflow.execution.reporting.text_streams import StandardStreams
 from taskflow.worker.attempt.runtime import runtime_of
 from taskflow.worker.coroutines.celery_events import CeleryEvents
@@ -34,6 +35,7 @@ class AsyncPool(BasePool):
     def on_start(self) -> None:
         """Start the loop, and give the node's process the streams of runs."""
         show_coroutines(self.app)
+        execute_runs_here()
         runtime_of(self.app).reports.output = StandardStreams()
         self.runs.start()
 
