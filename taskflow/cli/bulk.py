@@ -10,9 +10,9 @@ from taskflow.cli.filters import takes_filters
 from taskflow.cli.output import AsJson, console, print_json, print_problems
 from taskflow.cli.progress import progress
 from taskflow.cli.run_ids import Last, chosen_runs
-from taskflow.definition.calls.bulk import BulkAction, BulkKind
+from taskflow.definition.calls.bulk import BulkAction, BulkFailure, BulkKind
 from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter
-from taskflow.errors import RunFilterError
+from taskflow.errors import RunFilterError, TaskflowError
 
 RunIds = Annotated[list[str] | None, typer.Argument(metavar="[RUN...]", help="The runs' ids, or their beginnings.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before acting on what the filters select.")]
@@ -52,6 +52,12 @@ def replay(
     app: App = None,
     *,
     where: RunFilter,
+    keep_journal: Annotated[
+        bool, typer.Option("--keep-journal", help="Of durable runs: take over the steps and waits that are done.")
+    ] = False,
+    from_step: Annotated[
+        str | None, typer.Option("--from", metavar="STEP", help="Do this step and all later ones again, no other.")
+    ] = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -59,7 +65,10 @@ def replay(
     flow = load_without_tasks(app)
     run_ids = chosen_runs(flow, run_ids or (), last=last)
     ids = _selected(flow, "replay", run_ids, where, is_sure=yes, as_json=as_json)
-    action = _act(flow, "replay", ids, as_json=as_json)
+    if keep_journal or from_step is not None:
+        action = _replay_journals(flow, ids, from_step, as_json=as_json)
+    else:
+        action = _act(flow, "replay", ids, as_json=as_json)
     if as_json:
         print_json(_summary(action) | {"run_ids": list(action.run_ids)})
         return
@@ -90,6 +99,18 @@ def _selected(
 def _act(flow: TaskFlow, kind: BulkKind, ids: list[str], *, as_json: bool) -> BulkAction:
     with progress(kind, is_shown=not as_json and len(ids) > 1) as advance:
         return flow.engine.runs.bulk(kind, ids, lambda it: advance(it.success + it.failure, it.total))
+
+
+def _replay_journals(flow: TaskFlow, ids: list[str], from_step: str | None, *, as_json: bool) -> BulkAction:
+    action = BulkAction("replay", len(ids))
+    with progress("replay", is_shown=not as_json and len(ids) > 1) as advance:
+        for run_id in ids:
+            try:
+                action.add(1, [], [flow.engine.journals.replay(run_id, from_step)])
+            except TaskflowError as error:
+                action.add(0, [BulkFailure(run_id, str(error))])
+            advance(action.success + action.failure, action.total)
+    return action
 
 
 def _summary(action: BulkAction) -> dict[str, Any]:

@@ -106,6 +106,27 @@ def reschedule(
         console.print(f"{run_id} is due at {due:%Y-%m-%d %H:%M:%S} UTC", highlight=False)
 
 
+@app.command("resume", epilog="Example: taskflow runs resume run_00... --from charge")
+def resume(
+    run_id: RunId = None,
+    last: Last = False,
+    from_step: Annotated[
+        str | None,
+        typer.Option("--from", metavar="STEP", help="A step's name or key. Default: the first that does not fit."),
+    ] = None,
+    app: App = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a run that waits for other code go on with the code that is up: STEP and all after it are done again."""
+    flow = load_without_tasks(app)
+    run_id = chosen_run(flow, run_id, last=last)
+    status = flow.engine.journals.resume(run_id, from_step)
+    if as_json:
+        print_json({"id": run_id, "status": status})
+    else:
+        console.print(f"{run_id} goes on: it is {status}", highlight=False)
+
+
 @app.command("watch", epilog="Example: taskflow runs watch run_00...")
 def watch(run_id: RunId = None, last: Last = False, app: App = None, as_json: AsJson = False) -> None:
     """Print every change of a run as it happens, until it has ended. Exits 1 unless it completed."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.batches.engine import BatchEngine
 from taskflow.engine.declarations import Declarations
+from taskflow.engine.journals import JournalEngine
 from taskflow.engine.log_lines import RunLogs
 from taskflow.engine.lookup import Lookup
 from taskflow.engine.loops import Loops
@@ -49,6 +50,7 @@ class Engine:
         self._planner, self._events = planner, EventListener(store)
         self.results = ResultListener(store)
         self.runs = RunEngine(planner, store, loop, self.results, self._events, declarations, lookup, heartbeats)
+        self.journals = JournalEngine(self.runs.many, lookup, store, loop, planner.shards)
         self.queues = QueueEngine(store, loop)
         self.tokens = TokenEngine(store, loop, retention, planner.payload_limit)
         self.batches = BatchEngine(planner, store, self.results, loop, declarations, lookup)

@@ -1,7 +1,7 @@
 """Steps of the verbs on many runs: search the store, replay, cancel."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -20,12 +20,14 @@ from taskflow.engine.round_trips import Blocking, Steps, Write, checked, result_
 from taskflow.errors import RunNotFoundError, TaskflowError
 from taskflow.models import Run, RunError, RunStatus
 from taskflow.store import operations
+from taskflow.store.operations.journal import StoredJournal, plant_journal
 from taskflow.store.operations.making import NewRun
 from taskflow.store.operations.operation import Operation
 from taskflow.store.wire import locate, shard_of_run
 
 RUNS_A_PART: Final = 100
 _LOOKED_AT: Final = 500
+NO_JOURNALS: Final[Mapping[str, StoredJournal]] = {}
 CANCELED_BY_USER: Final = RunError("Canceled", "Canceled by user")
 
 
@@ -96,11 +98,17 @@ class ManyRuns:
             cursors = {index: cursor for index, cursor in cursors.items() if cursor != "0"}
         return runs
 
-    def replay(self, run_ids: Sequence[str], missing: set[str]) -> Steps[list[str | TaskflowError]]:
-        """Make a new run like each of the runs. Returns the new id of each, or its error."""
+    def replay(
+        self, run_ids: Sequence[str], missing: set[str], journals: Mapping[str, StoredJournal] = NO_JOURNALS
+    ) -> Steps[list[str | TaskflowError]]:
+        """Make a new run like each of the runs. Returns the new id of each, or its error.
+
+        Args:
+            journals: What new runs take over, by the ids of the old ones.
+        """
         records = yield from self._each(run_ids, operations.runs.read_run)
         plans = yield Blocking(partial(self._plans, run_ids, records))  # it reads the history and large payloads
-        return (yield from self._replays(plans, missing))
+        return (yield from self._replays(plans, missing, journals))
 
     def _plans(self, run_ids: Sequence[str], records: Sequence[Run | TaskflowError]) -> list[NewRun | TaskflowError]:
         return [self._planned(run_id, record) for run_id, record in zip(run_ids, records, strict=True)]
@@ -114,12 +122,21 @@ class ManyRuns:
         except TaskflowError as error:
             return error
 
-    def _replays(self, plans: Sequence[NewRun | TaskflowError], missing: set[str]) -> Steps[list[str | TaskflowError]]:
+    def _replays(
+        self,
+        plans: Sequence[NewRun | TaskflowError],
+        missing: set[str],
+        journals: Mapping[str, StoredJournal] = NO_JOURNALS,
+    ) -> Steps[list[str | TaskflowError]]:
         """Return the new run's id of each, or its error."""
         news = [new for new in plans if isinstance(new, NewRun)]
         needed = {(new.task_id, self._planner.shard(new)) for new in news}
         declared = [(self._declarations.needed(*where, missing), where[1]) for where in needed]
         first: list[Write] = [(operation, shard) for operation, shard in declared if operation]
+        for new in news:
+            if (journal := journals.get(new.replay_of or "")) is not None:
+                new.has_journal = True
+                first.append((plant_journal(new.id, journal), self._planner.shard(new)))
         results = yield [*first, *((operations.making.trigger_run(new), self._planner.shard(new)) for new in news)]
         for where in needed:
             self._declarations.made(*where, missing)

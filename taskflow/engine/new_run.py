@@ -149,7 +149,7 @@ class Planner:
 
 def _new_id(shard: int, waiter: Waiter | None) -> str:
     if waiter is not None and waiter.is_durable:  # a crash between the wait and its run repeats the trigger: same id
-        return derived_run_id(shard, waiter.text)
+        return derived_run_id(shard, waiter.seed)
     return new_run_id(shard)
 
 

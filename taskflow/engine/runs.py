@@ -64,7 +64,7 @@ class RunEngine:
         self._store, self._loop = store, loop
         self._results, self._events = results, events
         self._declarations, self._lookup = declarations, lookup
-        self._many = ManyRuns(planner, declarations, lookup)
+        self.many = ManyRuns(planner, declarations, lookup)
 
     def trigger(
         self, task: TaskDefinition | str, payload: object, options: TriggerOptions, waiter: Waiter | None = None
@@ -119,12 +119,12 @@ class RunEngine:
 
     def replay(self, run_id: str) -> str:
         """Make a new run like another one and return its id."""
-        return str(checked(drive(self._store, self._many.replay([run_id], self._store.missing_templates))[0]))
+        return str(checked(drive(self._store, self.many.replay([run_id], self._store.missing_templates))[0]))
 
     async def areplay(self, run_id: str) -> str:
         """Make a new run like another one and return its id."""
         store = self._loop().store
-        return str(checked((await adrive(store, self._many.replay([run_id], store.missing_templates)))[0]))
+        return str(checked((await adrive(store, self.many.replay([run_id], store.missing_templates)))[0]))
 
     def reschedule(self, run_id: str, due: datetime | timedelta) -> datetime:
         """Move the start of a delayed run and return the new instant."""
@@ -163,11 +163,11 @@ class RunEngine:
 
     def find(self, where: RunFilter) -> Sequence[Run]:
         """Return all runs that match a filter, newest first, without payload, output and attempts."""
-        return drive(self._store, self._many.find(where))
+        return drive(self._store, self.many.find(where))
 
     async def afind(self, where: RunFilter) -> Sequence[Run]:
         """Return all runs that match a filter. See ``find``."""
-        return await adrive(self._loop().store, self._many.find(where))
+        return await adrive(self._loop().store, self.many.find(where))
 
     def known_children(self, run_id: str) -> dict[str, RunStatus]:
         """Return the newest 100 runs that a run has triggered, as the history has them; none without a history."""
@@ -177,22 +177,22 @@ class RunEngine:
 
     def count(self, by: Sequence[RunField], where: RunFilter) -> dict[tuple[str, ...], int]:
         """Return how many runs have each combination of the values of some fields."""
-        return drive(self._store, self._many.count(by, where))
+        return drive(self._store, self.many.count(by, where))
 
     async def acount(self, by: Sequence[RunField], where: RunFilter) -> dict[tuple[str, ...], int]:
         """Return how many runs have each combination of the values of some fields."""
-        return await adrive(self._loop().store, self._many.count(by, where))
+        return await adrive(self._loop().store, self.many.count(by, where))
 
     def bulk(self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None) -> BulkAction:
         """Cancel or replay runs, part by part."""
-        return drive(self._store, self._many.bulk(kind, selected, on_progress, self._store.missing_templates))
+        return drive(self._store, self.many.bulk(kind, selected, on_progress, self._store.missing_templates))
 
     async def abulk(
         self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None
     ) -> BulkAction:
         """Cancel or replay runs, part by part."""
         store = self._loop().store
-        return await adrive(store, self._many.bulk(kind, selected, on_progress, store.missing_templates))
+        return await adrive(store, self.many.bulk(kind, selected, on_progress, store.missing_templates))
 
     def _planned(
         self, task: TaskDefinition | str, payload: object, options: TriggerOptions, waiter: Waiter | None
@@ -278,7 +278,7 @@ class RunEngine:
     def _list(self, limit: int, wanted: RunFilter, cursor: str | None) -> Steps[RunPage]:
         recent: list[Run] = []
         if cursor is None and wanted != ALL_RUNS and not (yield Blocking(self._lookup.is_ready)):
-            recent = yield from self._many.search(wanted)  # without a history only the store has the older runs
+            recent = yield from self.many.search(wanted)  # without a history only the store has the older runs
         elif cursor is None:
             shards = range(self._planner.shards)
             results = yield [(operations.runs.list_runs(limit), shard) for shard in shards]

@@ -25,6 +25,9 @@
     ├── RunNotFoundError           no such run, or its record has expired
     ├── BatchNotFoundError         no such batch, or its record has expired
     ├── RunNotDelayedError         runs.reschedule(): the run is not DELAYED
+    ├── NotResumableError          runs.resume(): the run does not wait for other code
+    ├── JournalNotKeptError        runs.replay(keep_journal=True): the run has no journal (any more)
+    ├── StepNotFoundError          a journal has no such call, or several of that name
     ├── QueueNotFoundError         no such queue
     ├── RunFailedError             handle.result(): the run did not complete
     │   └── RunCanceledError
@@ -64,12 +67,15 @@ from taskflow.errors.claims import NodeUnregisteredError, RunNotClaimableError, 
 from taskflow.errors.declaring import DefinitionError, LocalNotSetError, SettingsError
 from taskflow.errors.finding import (
     BatchNotFoundError,
+    JournalNotKeptError,
+    NotResumableError,
     QueueNotFoundError,
     ResultTimeoutError,
     RunCanceledError,
     RunFailedError,
     RunNotDelayedError,
     RunNotFoundError,
+    StepNotFoundError,
 )
 from taskflow.errors.running import (
     JournalError,
@@ -108,8 +114,10 @@ __all__ = [
     "EmbeddedStoreError",
     "HistoryUnavailableError",
     "JournalError",
+    "JournalNotKeptError",
     "LocalNotSetError",
     "NodeUnregisteredError",
+    "NotResumableError",
     "ObjectStoreError",
     "OutOfMemory",
     "OutputError",
@@ -130,6 +138,7 @@ __all__ = [
     "SettingsError",
     "StaleClaimError",
     "StepFailedError",
+    "StepNotFoundError",
     "StoreScriptError",
     "StoreUnavailableError",
     "StreamClosedError",

@@ -1,8 +1,12 @@
 """Errors of look-ups: there is no such run, batch or queue, or the run has ended in another way."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Final
 
 from taskflow.errors.base import TaskflowError, id_shown, shown
+
+_CALLS_SHOWN: Final = 20
 
 
 class RunNotFoundError(TaskflowError, LookupError):
@@ -34,6 +38,44 @@ class RunNotDelayedError(TaskflowError):
         self.run_id, self.status = run_id, status
         super().__init__(
             f"Run {run_id} was not rescheduled: it is {status}, and only a DELAYED run can be. Trigger another one."
+        )
+
+
+class NotResumableError(TaskflowError):
+    """A run that was to go on from a step does not wait for other code."""
+
+    def __init__(self, run_id: str, status: str) -> None:
+        self.run_id, self.status = run_id, status
+        super().__init__(
+            f"Run {run_id} was not resumed: it is {status}, and only a durable run can be that waits for the code of "
+            f"its journal (PENDING_VERSION). Once it has ended: taskflow runs replay {run_id} --keep-journal"
+        )
+
+
+class JournalNotKeptError(TaskflowError, LookupError):
+    """A run has no journal to go on from."""
+
+    def __init__(self, run_id: str, status: str) -> None:
+        self.run_id, self.status = run_id, status
+        super().__init__(
+            f"There is no journal of run {run_id}, which is {status}. The store keeps that of a durable run until the "
+            "run has completed; of one that ends otherwise as long as its record. Replay it without its journal."
+        )
+
+
+class StepNotFoundError(TaskflowError, LookupError):
+    """A run's journal has no such call, or several of that name.
+
+    Attributes:
+        known: The calls that it has, each with its key.
+    """
+
+    def __init__(self, run_id: str, step: str, known: Sequence[str], *, is_ambiguous: bool = False) -> None:
+        self.run_id, self.step, self.known = run_id, step, tuple(known)
+        shown = ", ".join(known[:_CALLS_SHOWN]) + (", ..." if len(known) > _CALLS_SHOWN else "")
+        found = "several calls" if is_ambiguous else "no call"
+        super().__init__(
+            f"The journal of run {run_id} has {found} {step!r}. Name one by its key: {shown or 'it is empty'}."
         )
 
 

@@ -14,7 +14,7 @@ from taskflow.errors import AbortRun, JournalError, OutOfMemory, RetryAfter, Sus
 from taskflow.errors.base import is_kind
 from taskflow.execution.misfit import CODE_KEY, UNKNOWN, Code, OtherVersion, repeated_calls
 from taskflow.execution.step_failures import failure_json
-from taskflow.seams.journal_entries import Asked, JournalEntry
+from taskflow.seams.journal_entries import SALT_KEY, Asked, JournalEntry
 from taskflow.seams.journal_keys import Journaling, Scope, in_scope
 
 
@@ -51,6 +51,7 @@ class Journal:
         self._asked: set[str] = set()
         self._code = code
         self._made_by = Code.read(entries[CODE_KEY]) if CODE_KEY in entries else None
+        self.salt = entries[SALT_KEY].decode() if SALT_KEY in entries else ""
         self._is_code_written = code in (self._made_by, UNKNOWN)
 
     def find(self, key: str, asked: Asked) -> JournalEntry | None:
@@ -131,7 +132,7 @@ class Journal:
         key, asked = scope.next_key(), Asked("value", name)
         entry = self.find(key, asked)
         if entry is None:
-            seed = hashlib.sha256(f"{self.run_id}\n{key}".encode()).digest()
+            seed = hashlib.sha256(f"{self.run_id}\n{key}{self.salt}".encode()).digest()
             entry = JournalEntry("v", asked, to_json(make(seed)))
             self.note(key, entry)
         return from_json(entry.value)

@@ -73,9 +73,10 @@ class OtherVersion(Suspended):
         super().__init__(run_id)
         self.made_by, self.refused_by, self.key, self.repeated = made_by, refused_by, key, repeated
         mine, own = refused_by.shown(made_by), made_by.shown(refused_by)
-        repeats = f" Meanwhile a plain replay repeats {_named(repeated)}." if repeated else ""
+        repeats = f" A plain replay repeats {_named(repeated)}." if repeated else ""
         misfit = f"Its journal was made by {own} and does not fit {mine}: {cut(what, _SHOWN_CHARS)}."
-        self.text = f"{misfit} It goes on when a worker of {own} is up.{repeats}"
+        resume = f"taskflow runs resume {run_id} --from {key}"
+        self.text = f"{misfit} It goes on when a worker of {own} is up, or from that call on with: {resume}.{repeats}"
         self.args = (f"Run {run_id} waits for its own version. {self.text}",)
 
     def record(self) -> str:

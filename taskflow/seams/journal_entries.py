@@ -21,6 +21,9 @@ State = Literal["s", "f", "v", "o", "w", "r", "z"]
 _SHOWN: Final[dict[State, str]] = {
     "s": "done", "f": "failed", "v": "done", "o": "waiting", "w": "waiting", "r": "done", "z": "done",
 }  # fmt: skip
+SALT_KEY: Final = "@salt"
+"""The key in a journal of what ids and random values of calls derive from besides their places: the run has gone on
+from an earlier place, and the call that stands there now is not the one that stood there before."""
 LARGEST_ENTRY: Final = 512 * 1024
 """Most bytes of JSON that a step may return."""
 

@@ -25,7 +25,8 @@ class Waiter:
 
     Attributes:
         place: The waiting run's place in its queue's order, "" if unknown. Runs that it waits for inherit it.
-        is_durable: Whether a replay may begin the wait again. Its runs and batches then have ids derived from ``text``.
+        is_durable: Whether a replay may begin the wait again. Its runs and batches then have ids derived from ``seed``.
+        salt: A part of ``seed``: another one once the run has gone on from an earlier place.
     """
 
     run_id: str
@@ -33,15 +34,21 @@ class Waiter:
     index: int = 0
     place: str = ""
     is_durable: bool = False
+    salt: str = ""
 
     @property
     def text(self) -> str:
         """The waiter as text in the store."""
         return f"{self.run_id}\n{self.wait}\n{self.index}"
 
+    @property
+    def seed(self) -> str:
+        """The text from which the ids of its runs derive."""
+        return f"{self.text}\n{self.salt}" if self.salt else self.text
+
     def at(self, index: int) -> "Waiter":
         """Return another item of the same wait."""
-        return Waiter(self.run_id, self.wait, index, self.place, self.is_durable)
+        return Waiter(self.run_id, self.wait, index, self.place, self.is_durable, self.salt)
 
 
 @dataclass(frozen=True, slots=True)

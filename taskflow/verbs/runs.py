@@ -9,7 +9,7 @@ from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter, check_filt
 from taskflow.definition.calls.trigger_options import check_due, check_tags
 from taskflow.durations import Duration
 from taskflow.errors import RunFilterError, RunNotFoundError
-from taskflow.models import Run
+from taskflow.models import Run, RunStatus
 from taskflow.texts import is_possible_id
 from taskflow.verbs.current import engine
 from taskflow.verbs.run_handle import RunHandle
@@ -18,23 +18,61 @@ from taskflow.verbs.run_handle import RunHandle
 class RunVerbs:
     """Verbs on runs by id, or by a filter."""
 
-    def replay(self, run_id: str) -> RunHandle[object]:
+    def replay(self, run_id: str, *, keep_journal: bool = False, from_step: str | None = None) -> RunHandle[object]:
         """Make a new run like another one, whatever the status of that one.
 
         The new run has the payload, metadata, tags, queue, concurrency key, machine and ``test`` of the other. It does
         not have its idempotency key, delay, ttl, priority, ``max_attempts`` and ``max_duration``. The payload must fit
         the task as it is declared now.
 
+        Args:
+            keep_journal: Whether the run, a durable one that did not complete, takes over the steps, values and waits
+                that the other has done. It does the rest.
+            from_step: The name or key of a call in the journal: this one and all later ones are done again. Implies
+                ``keep_journal``.
+
         Raises:
             RunNotFoundError: No such run.
             PayloadError: Its payload does not fit (any more).
+            JournalNotKeptError: There is no journal of it (any more).
+            StepNotFoundError: The journal has no such call, or several of that name.
         """
         refuse_in_event_loop("runs.replay", "runs.areplay")
+        if keep_journal or from_step is not None:
+            return RunHandle(engine().journals.replay(run_id, from_step))
         return RunHandle(engine().runs.replay(run_id))
 
-    async def areplay(self, run_id: str) -> RunHandle[object]:
+    async def areplay(
+        self, run_id: str, *, keep_journal: bool = False, from_step: str | None = None
+    ) -> RunHandle[object]:
         """Make a new run like another one. See ``replay``."""
+        if keep_journal or from_step is not None:
+            return RunHandle(await engine().journals.areplay(run_id, from_step))
         return RunHandle(await engine().runs.areplay(run_id))
+
+    def resume(self, run_id: str, from_step: str | None = None) -> RunStatus:
+        """Let a durable run that waits for the code of its journal go on with the code that is up now.
+
+        Its journal keeps the calls before a step; this one and all later ones are done again, in order. Runs that they
+        have triggered before go on by themselves.
+
+        Args:
+            from_step: The name or key of a call in the journal; None: the first one that does not fit the code.
+
+        Returns:
+            The run's status.
+
+        Raises:
+            RunNotFoundError: No such run.
+            NotResumableError: It does not wait for other code. It may have ended: see ``replay``.
+            StepNotFoundError: The journal has no such call, or several of that name.
+        """
+        refuse_in_event_loop("runs.resume", "runs.aresume")
+        return engine().journals.resume(run_id, from_step)
+
+    async def aresume(self, run_id: str, from_step: str | None = None) -> RunStatus:
+        """Let a durable run that waits for other code go on with the code that is up now. See ``resume``."""
+        return await engine().journals.aresume(run_id, from_step)
 
     def reschedule(self, run_id: str, delay: Duration | datetime) -> datetime:
         """Move the start of a delayed run, earlier or later, and return the new instant.

@@ -292,6 +292,34 @@ async def deployed_calls(run_id: str) -> str:
     return by
 
 
+def unsure(run_id: str, name: str) -> str:
+    """Fail in the first version of the code."""
+    write("tries", run_id, name)
+    if os.environ.get("TASKFLOW_VERSION") == "v1":
+        raise ValueError(name)
+    return name
+
+
+@task(id="d-mended", durable=True, retry=Retry(1))
+def mended(payload: str, ctx: Context) -> list[str]:
+    """Fail in its last step until the code is mended; what comes before has effects."""
+    step("first", effect, ctx.run.id, 1)
+    key = durable.uuid4()
+    value = child.trigger_and_wait(4).unwrap().value
+    last = step("last", unsure, ctx.run.id, payload, retry=Retry(2, min_delay=0, max_delay=0))
+    return [str(key), str(value), last]
+
+
+@task(id="d-async-mended", durable=True, retry=Retry(1))
+async def async_mended(payload: str, ctx: Context) -> list[str]:
+    """Do the same in the loop of a node."""
+    await astep("first", aeffect, ctx.run.id, 1)
+    key = durable.uuid4()
+    value = (await child.atrigger_and_wait(4)).unwrap().value
+    last = await astep("last", unsure, ctx.run.id, payload, retry=Retry(2, min_delay=0, max_delay=0))
+    return [str(key), str(value), last]
+
+
 @task(id="d-async-deployed", durable=True, retry=FAST, suspend_after=0)
 async def async_deployed(payload: str, ctx: Context) -> str:
     """Execute in a loop of its node."""

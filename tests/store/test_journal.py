@@ -245,8 +245,17 @@ def test_a_canceled_run_ends_wherever_its_code_is(bench: Bench, stage: str) -> N
             bench.run(unload_run(run_id, claimed.claim))
         assert bench.give_up(claimed, AttemptOutcome.INTERRUPTED)
     assert held(bench) == []
-    assert not bench.redis("EXISTS", bench.key(f"journal:{run_id}"))
     assert bench.redis("ZCARD", bench.key("timers")) == 0
+    assert_journal_expires_with_its_run(bench, run_id)
+    bench.run(operations.nodes.retire_runs([run_id], timedelta(seconds=5)))
+    assert_journal_expires_with_its_run(bench, run_id)
+
+
+def assert_journal_expires_with_its_run(bench: Bench, run_id: str) -> None:
+    """A run that did not complete may be replayed from its journal for as long as it has a record."""
+    left = [bench.redis("PTTL", bench.key(f"{kind}:{run_id}")) for kind in ("run", "journal", "waits")]
+    assert 0 < left[1] <= left[0] + 50
+    assert left[2] == -2 or 0 < left[2] <= left[0] + 50
 
 
 def test_time_computed_counts_across_waits_without_a_process(bench: Bench) -> None:

@@ -78,7 +78,7 @@ class BatchPlan:
         key = options.idempotency_key
         named = f"{task.id if task else ''}:{key.digest}" if key else ""
         if waiter is not None and waiter.is_durable and not named:
-            named = waiter.text
+            named = waiter.seed
         self.id = new_batch_id(named, planner.shards)
         self.made = 0
         self._run_ids: list[str | None] = [None] * len(items)

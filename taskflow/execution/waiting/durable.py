@@ -188,9 +188,9 @@ class Patience:
         return max(timedelta(0), after - waited)
 
 
-def waiter(run_id: str, key: str, place: str) -> Waiter:
+def waiter(journal: Journal, key: str, place: str) -> Waiter:
     """Return the waiter of a durable wait, which its source completes."""
-    return Waiter(run_id, key, place=place, is_durable=True)
+    return Waiter(journal.run_id, key, place=place, is_durable=True, salt=journal.salt)
 
 
 def short_wait(request: WaitRequest) -> timedelta | None:

@@ -98,7 +98,7 @@ class _Blocking:
 
     async def begin(self, request: WaitRequest, key: str) -> Wait:
         assert request.begin is not None
-        return request.begin(waiter(self._wait_store.run_id, key, self._wait_store.place))
+        return request.begin(waiter(self._waits.journal, key, self._wait_store.place))
 
     async def call_hooks(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
         self._waits._call(kind, what)  # pyright: ignore[reportPrivateUsage]

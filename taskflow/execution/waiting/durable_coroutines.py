@@ -148,7 +148,7 @@ class _Awaiting:
 
     async def begin(self, request: WaitRequest, key: str) -> Wait:
         assert request.abegin is not None
-        return await request.abegin(waiter(self._wait_store.run_id, key, self._wait_store.place))
+        return await request.abegin(waiter(self._waits.journal, key, self._wait_store.place))
 
     async def call_hooks(self, kind: Literal["on_wait", "on_resume"], what: Wait) -> None:
         await self._waits._call(kind, what)  # pyright: ignore[reportPrivateUsage]

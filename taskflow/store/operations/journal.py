@@ -1,12 +1,13 @@
 """The operations of durable runs: their journal, and unloading their code from its node."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_core import to_json
 
-from taskflow.errors import StaleClaimError
+from taskflow.errors import NotResumableError, RunNotFoundError, StaleClaimError
 from taskflow.models import RunError, RunStatus
 from taskflow.store.operations.encoding import error_json
 from taskflow.store.operations.operation import Operation
@@ -50,6 +51,31 @@ def read_journal(run_id: str) -> Operation[StoredJournal]:
         return StoredJournal(entries, {name.decode(): tuple(values) for name, values in done})
 
     return Operation("read_journal", (run_id,), read)
+
+
+def plant_journal(run_id: str, journal: StoredJournal) -> Operation[int]:
+    """Give a run that is about to be made a journal. It expires after 10 minutes unless the run is made."""
+    done = to_json({name: [value.decode() for value in values] for name, values in journal.values.items()})
+    args = (run_id, entries_json(journal.entries) or "{}", done)
+    return Operation("plant_journal", args, lambda _, value: int(value))
+
+
+def cut_journal(run_id: str, dropped: Sequence[str]) -> Operation[RunStatus]:
+    """Let a run that waits for other code go on without some of its calls.
+
+    Raises (when read):
+        RunNotFoundError: No such run.
+        NotResumableError: It does not wait for other code.
+    """
+
+    def read(code: int, value: bytes) -> RunStatus:
+        if value == b"MISSING":
+            raise RunNotFoundError(run_id)
+        if code == 0:
+            raise NotResumableError(run_id, value.decode())
+        return RunStatus(value.decode())
+
+    return Operation("cut_journal", (run_id, os.urandom(8).hex(), *dropped), read)
 
 
 def suspend_run(run_id: str, claim: int) -> Operation[bool]:

@@ -62,6 +62,8 @@ class NewRun:
     """The fields of the task that a worker declares, because the trigger does not have its code."""
     patience: timedelta | None = None
     large: LargeValue | None = None
+    has_journal: bool = False
+    """Whether its journal was planted before."""
 
 
 def trigger_run(new: NewRun, *, needs_replicas: bool = True) -> Operation[tuple[str, bool]]:
@@ -91,7 +93,7 @@ def trigger_run(new: NewRun, *, needs_replicas: bool = True) -> Operation[tuple[
 
 _rare_fields = attrgetter(
     "concurrency_key", "ttl", "priority", "metadata", "max_duration", "idempotency_key_ttl", "is_test", "parent_id",
-    "root_id", "replay_of", "batch_id", "canvas", "waiter", "doubts",
+    "root_id", "replay_of", "batch_id", "canvas", "waiter", "doubts", "has_journal",
 )  # fmt: skip
 
 
@@ -117,6 +119,7 @@ def _extras(new: NewRun) -> str:
         "prefers": version_name(new.prefers) if new.prefers else None,
         "doubts": new.doubts or None,
         "foreign": new.foreign or None,
+        "durable": 1 if new.has_journal else None,
         "patience": milliseconds(new.patience) if new.doubts and new.patience is not None else None,
     }
     given = {name: str(value) for name, value in extras.items() if value is not None}

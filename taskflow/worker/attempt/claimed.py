@@ -49,8 +49,8 @@ def prepare(
 
 
 def needs_journal(definition: TaskDefinition, claimed: ClaimedRun) -> bool:
-    """Whether the run may have a journal to read: not in its first attempt, unless that is resumed."""
-    return definition.durable and (claimed.is_resumed or claimed.attempt_number > 1)
+    """Whether the run may have a journal to read: not in its first attempt, unless that is resumed or has one kept."""
+    return definition.durable and (claimed.is_resumed or claimed.attempt_number > 1 or claimed.replay_of is not None)
 
 
 def journal_of(

@@ -22,7 +22,7 @@ local function close_run(id, status, ...)
   local key = run_key(id)
   local run = fields(
     key, "queue", "status", "ttl", "max_duration", "parent", "idempotency", "key_ttl", "debounce", "canvas", "waits",
-    "waited", "streams"
+    "waited", "streams", "durable"
   )
   set_status(id, run.queue, run.status, status, "finished", now_text, ...)
   redis.call(
@@ -56,7 +56,10 @@ local function close_run(id, status, ...)
       wake(now)
     end
   end
-  if run.waits then
+  if run.durable and status ~= "COMPLETED" then
+    end_waits(id)
+    expire_journal(id, retention_text)
+  elseif run.waits then
     drop_waits(id)
   end
   if run.waited then

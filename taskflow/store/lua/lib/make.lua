@@ -1,5 +1,5 @@
 -- Make a run, once per id, and start it when it may start. Derives :run:<id>, :live, :key:<task>:<digest>, :children:<run>,
--- :waiters:<run>, :effects.
+-- :waiters:<run>, :effects, :journal:<run>, :waits:<run>.
 local function add_given(values, name, value)
   if value ~= "" then
     values[#values + 1], values[#values + 2] = name, value
@@ -22,7 +22,8 @@ end
 --   idempotency "<task>:<digest>" or "", idempotency_key (the key itself or ""), further (JSON object of further fields of
 --   the run, or ""), debouncing (JSON or "").
 --   `further` may have: "waiter", which waits for the run's end; "prefers", the version of its code; "place" in the order,
---   its parent's; "patience", ms to wait for a worker, because the trigger could not look its task or queue up.
+--   its parent's; "patience", ms to wait for a worker, because the trigger could not look its task or queue up; "durable",
+--   1 for a run whose journal was planted, see plant_journal.
 -- Returns 1 and the run id when made, 2 and a run id when this id, the idempotency key or the debounce key has a run.
 local function make_one(at)
   local id, task, payload, args, queue, limits, class, max_attempts, tags, due_text, idempotency, idempotency_key,
@@ -71,6 +72,10 @@ local function make_one(at)
   end
   if further.waiter then
     redis.call("SADD", base .. ":waiters:" .. id, further.waiter)
+  end
+  if further.durable then
+    redis.call("PERSIST", base .. ":journal:" .. id)
+    redis.call("PERSIST", base .. ":waits:" .. id)
   end
   redis.call("ZADD", base .. ":live", now_us_text, id)
   if limits ~= "" then

@@ -53,8 +53,8 @@ local function forget_wait(id, wait)
   clear_timer(wait_timer(id, wait))
 end
 
--- Forget all waits of a run and its journal: it has ended, or its code starts anew and opens its own.
-local function drop_waits(id)
+-- Nobody waits any more: stop the timers of a run's waits and leave their sources.
+local function end_waits(id)
   local waits = waits_key(id)
   for _, field in ipairs(redis.call("HKEYS", waits)) do
     local wait, kind = field:match("^(.*):(%a+)$")
@@ -64,5 +64,17 @@ local function drop_waits(id)
       leave_source(id, wait, redis.call("HGET", waits, field))
     end
   end
-  redis.call("DEL", waits, base .. ":resumed:" .. id, base .. ":journal:" .. id)
+  redis.call("DEL", base .. ":resumed:" .. id)
+end
+
+-- Forget all waits of a run and its journal: it has ended, or its code starts anew and opens its own.
+local function drop_waits(id)
+  end_waits(id)
+  redis.call("DEL", waits_key(id), base .. ":journal:" .. id)
+end
+
+-- Keep the journal of a run that has ended, with the values of its waits, so that a replay may go on from it.
+local function expire_journal(id, ms)
+  redis.call("PEXPIRE", waits_key(id), ms)
+  redis.call("PEXPIRE", base .. ":journal:" .. id, ms)
 end
