@@ -10,6 +10,7 @@ import typer
 
 from taskflow.app import TaskFlow
 from taskflow.cli.application import App, load
+from taskflow.cli.awaiting import awaited_output
 from taskflow.cli.output import AsJson, console, print_json, status_text
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.documents.readable import read_json
@@ -94,8 +95,7 @@ def _show_result(flow: TaskFlow, run_id: str, timeout: float | None, *, as_json:
     if not as_json:
         console.print(f"run {run_id}", style="dim", highlight=False)
     try:
-        with console.status("waiting for the result ..."):
-            output = flow.engine.runs.output(run_id, None if timeout is None else timedelta(seconds=timeout))
+        output = awaited_output(flow, run_id, None if timeout is None else timedelta(seconds=timeout))
     except RunFailedError as failed:
         if as_json:
             print_json(

@@ -67,6 +67,9 @@ def test_a_run_is_triggered_shown_listed_and_canceled(start_fleet: StartFleet, v
     with contextlib.closing(valkey.client()) as client:
         client.execute_command("HDEL", f"{fleet.flow.store.config.base(0)}:tasks", "t-echo", "t-one")
     assert "No worker has registered t-echo, t-one: their runs stay" in _words(call(fleet, "doctor", expect=1))
+    late = _words(call(fleet, "trigger", "t-echo", "1", "--wait", "--timeout", "4", expect=2))
+    assert "No worker has registered task 't-echo'" in late
+    assert "did not finish within 4 s" in late
 
 
 def test_a_replica_that_is_asked_for_and_not_there_is_told(start_fleet: StartFleet, valkey: RedisServer) -> None:

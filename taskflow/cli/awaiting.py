@@ -1,0 +1,38 @@
+"""Wait for a run's result, and say meanwhile why it does not start or go on."""
+
+import time
+from datetime import timedelta
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from taskflow.app import TaskFlow
+from taskflow.errors import ResultTimeoutError
+from taskflow.models import ReasonCode
+
+_PATIENCE_SECONDS: Final = 3.0
+"""Most runs have ended by then, and nobody wonders."""
+
+
+def awaited_output(flow: TaskFlow, run_id: str, timeout: timedelta | None) -> bytes:
+    """Return a run's output JSON once it has completed. The reasons of a longer wait go to standard error.
+
+    Raises:
+        RunFailedError: The run did not complete.
+        ResultTimeoutError: The run has not finished within the timeout.
+    """
+    until = None if timeout is None else time.monotonic() + timeout.total_seconds()
+    told: ReasonCode | None = None
+    with Console(stderr=True).status("waiting for the result ...") as status:
+        while True:
+            left = _PATIENCE_SECONDS if until is None else until - time.monotonic()
+            try:
+                return flow.engine.runs.output(run_id, timedelta(seconds=max(0.0, min(left, _PATIENCE_SECONDS))))
+            except ResultTimeoutError as late:
+                if timeout is not None and left <= _PATIENCE_SECONDS:
+                    raise ResultTimeoutError(run_id, timeout, late.status) from None
+            reason = flow.engine.runs.retrieve(run_id).reason
+            if reason is not None and reason.code is not told:
+                status.console.print(Text(reason.text, style="yellow"))
+            told = reason.code if reason is not None else None
