@@ -47,8 +47,8 @@ class NotResumableError(TaskflowError):
     def __init__(self, run_id: str, status: str) -> None:
         self.run_id, self.status = run_id, status
         super().__init__(
-            f"Run {run_id} was not resumed: it is {status}, and only a durable run can be that waits for the code of "
-            f"its journal (PENDING_VERSION). Once it has ended: taskflow runs replay {run_id} --keep-journal"
+            f"Run {id_shown(run_id)} was not resumed: it is {status}, and only a durable run can be that waits for the "
+            f"code of its journal (PENDING_VERSION). Once it has ended: taskflow runs replay {id_shown(run_id)} --keep-journal"
         )
 
 
@@ -58,8 +58,8 @@ class JournalNotKeptError(TaskflowError, LookupError):
     def __init__(self, run_id: str, status: str) -> None:
         self.run_id, self.status = run_id, status
         super().__init__(
-            f"There is no journal of run {run_id}, which is {status}. The store keeps that of a durable run until the "
-            "run has completed; of one that ends otherwise as long as its record. Replay it without its journal."
+            f"There is no journal of run {id_shown(run_id)}, which is {status}. The store keeps that of a durable run "
+            "until the run has completed; of one that ends otherwise as long as its record. Replay it without its journal."
         )
 
 
@@ -72,10 +72,11 @@ class StepNotFoundError(TaskflowError, LookupError):
 
     def __init__(self, run_id: str, step: str, known: Sequence[str], *, is_ambiguous: bool = False) -> None:
         self.run_id, self.step, self.known = run_id, step, tuple(known)
-        shown = ", ".join(known[:_CALLS_SHOWN]) + (", ..." if len(known) > _CALLS_SHOWN else "")
+        calls = ", ".join(known[:_CALLS_SHOWN]) + (", ..." if len(known) > _CALLS_SHOWN else "")
         found = "several calls" if is_ambiguous else "no call"
         super().__init__(
-            f"The journal of run {run_id} has {found} {step!r}. Name one by its key: {shown or 'it is empty'}."
+            f"The journal of run {id_shown(run_id)} has {found} {shown(step)}. Name one by its key: "
+            f"{calls or 'it is empty'}."
         )
 
 

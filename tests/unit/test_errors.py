@@ -4,7 +4,7 @@ import copy
 import inspect
 import multiprocessing
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -24,6 +24,7 @@ SAMPLES: Final[dict[object, Callable[[str], object]]] = {
     bool: lambda name: name != "is_false",
     object: lambda name: {name: [1, 2]},
     timedelta: lambda name: timedelta(seconds=len(name)),
+    Sequence[str]: lambda name: [f"{name} {number}" for number in range(3)],
     "Sequence[BatchError]": lambda name: [BatchError(index, "t", "ValueError", name) for index in range(5)],
 }
 """A value for each type of parameter. It depends on the parameter's name, so that no two of them can be exchanged."""
