@@ -48,7 +48,8 @@ class NotResumableError(TaskflowError):
         self.run_id, self.status = run_id, status
         super().__init__(
             f"Run {id_shown(run_id)} was not resumed: it is {status}, and only a durable run can be that waits for the "
-            f"code of its journal (PENDING_VERSION). Once it has ended: taskflow runs replay {id_shown(run_id)} --keep-journal"
+            "code of its journal (PENDING_VERSION). Once it has ended: "
+            f"taskflow runs replay {id_shown(run_id)} --keep-journal"
         )
 
 
@@ -59,7 +60,7 @@ class JournalNotKeptError(TaskflowError, LookupError):
         self.run_id, self.status = run_id, status
         super().__init__(
             f"There is no journal of run {id_shown(run_id)}, which is {status}. The store keeps that of a durable run "
-            "until the run has completed; of one that ends otherwise as long as its record. Replay it without its journal."
+            "until the run has completed; of one that ends otherwise as long as its record. Replay the run without it."
         )
 
 
