@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import ClassVar, Final, Self
 
 from taskflow.broker.canvas import Canvas
-from taskflow.broker.celery_app import Celery, become_default, make_celery
+from taskflow.broker.celery_app import Celery, become_default, eager_mode, make_celery
 from taskflow.broker.messages import ticket_template
 from taskflow.broker.publishing import KombuPublisher
 from taskflow.broker.queues import shared_queue
@@ -88,7 +88,9 @@ class TaskFlow:
             self.settings.object_store or folder, self.settings.environment, self.settings.inline_limit
         )
         limit = self.settings.payload_limit
-        self.planner = Planner(registry, self.presets, self.settings.shards, limit, known, self.large_values)
+        self.planner = Planner(
+            registry, self.presets, self.settings.shards, limit, known, self.large_values, eager_mode(self.celery)
+        )
         self.planner.limits()  # raises if declarations contradict each other
         self.lookup = Lookup(self.settings)
         self.engine = Engine(

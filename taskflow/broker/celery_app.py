@@ -84,6 +84,21 @@ class _App(Celery):
         return result
 
 
+def eager_mode(celery: Celery) -> Callable[[], bool]:
+    """Return a function that tells whether ``task_always_eager`` is set. Each trigger calls it, so it is a look-up."""
+    seen: Any = None
+    at_first = False
+
+    def is_eager() -> bool:
+        nonlocal seen, at_first
+        conf: Any = celery.conf
+        if conf is not seen:  # configured anew
+            seen, at_first = conf, bool(conf.task_always_eager)
+        return bool(conf.changes.get("task_always_eager", at_first))
+
+    return is_eager
+
+
 def become_default(celery: Celery) -> None:
     """Make this app Celery's default one, unless the process has another.
 

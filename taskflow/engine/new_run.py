@@ -1,6 +1,6 @@
 """Turn a task, a payload and options into the run that the store writes. All checks happen here, before any write."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,7 @@ from taskflow.definition.queue import NO_LIMITS, Queue, QueueLimits
 from taskflow.definition.registry import Registry
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.known_tasks import KnownTasks
-from taskflow.errors import DefinitionError, PayloadError, PayloadTooLargeError
+from taskflow.errors import DefinitionError, EagerModeError, PayloadError, PayloadTooLargeError
 from taskflow.objects.address import LargeValue
 from taskflow.objects.large_values import LargeValues
 from taskflow.seams.waits import Waiter
@@ -33,6 +33,7 @@ class Planner:
     payload_limit: int
     known: KnownTasks
     large_values: LargeValues
+    is_eager: Callable[[], bool] = lambda: False
 
     def plan(
         self,
@@ -50,7 +51,10 @@ class Planner:
         Raises:
             PayloadError: The payload does not fit, or is too large.
             DefinitionError: No such machine.
+            EagerModeError: Celery is to execute tasks in place.
         """
+        if self.is_eager():
+            raise EagerModeError(definition.id, "task_always_eager")
         queue, limits, is_declared = self._queue(definition, options.queue)
         doubts = self.known.doubts(definition.id, options, is_queue_declared=is_declared)
         document = self._payload(definition, payload)

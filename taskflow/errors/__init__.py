@@ -22,6 +22,7 @@
     ├── ObjectStoreError           a payload or output too large for the store was not written, or can't be read
     ├── BrokerUnavailableError     RabbitMQ did not confirm; the run exists and upkeep publishes it later
     ├── BlockingCallError          a blocking verb inside a running event loop
+    ├── EagerModeError             Celery's eager mode was to execute a task in place
     ├── RunNotFoundError           no such run, or its record has expired
     ├── BatchNotFoundError         no such batch, or its record has expired
     ├── RunNotDelayedError         runs.reschedule(): the run is not DELAYED
@@ -56,6 +57,7 @@ from taskflow.errors.base import TaskflowError
 from taskflow.errors.calling import (
     BatchItemsError,
     BlockingCallError,
+    EagerModeError,
     PayloadError,
     PayloadTooLargeError,
     RunFilterError,
@@ -111,6 +113,7 @@ __all__ = [
     "BlockingCallError",
     "BrokerUnavailableError",
     "DefinitionError",
+    "EagerModeError",
     "EmbeddedStoreError",
     "HistoryUnavailableError",
     "JournalError",

@@ -80,6 +80,18 @@ class RunFilterError(TaskflowError, ValueError):
         super().__init__(f"runs.list({option}={shown(value)}) is not possible. {remedy}")
 
 
+class EagerModeError(TaskflowError, RuntimeError):
+    """Celery's eager mode was to execute a task in place. Nothing was written."""
+
+    def __init__(self, task_id: str, how: str) -> None:
+        self.task_id, self.how = task_id, how
+        super().__init__(
+            f"Task {task_id!r} can't be executed in place by Celery's eager mode ({how}): limits, retries, hooks and "
+            "waits are those of a run on a worker. In a test, call the task as a function, with "
+            "taskflow.testing.context() where it takes ctx; or leave the eager mode and start `taskflow worker`."
+        )
+
+
 class BlockingCallError(TaskflowError, RuntimeError):
     """A blocking verb was called in a thread with a running event loop."""
 

@@ -44,6 +44,8 @@ def check_worker(worker: Any) -> None:
             f"--pool-start-method {worker.pool_start_method} is not possible: the children of a node are forked, so "
             "that they have its tasks and its lease. Leave the option out."
         )
+    if worker.app.conf.task_always_eager:
+        raise WorkerOptionError("task_always_eager is set, with which no worker gets a message. Set it in tests only.")
     check_limits({name: getattr(worker, name) for name in _LIMITS})
     _check_tasks(worker.app.tasks.values())
 

@@ -5,8 +5,9 @@ from typing import Any, cast
 
 import pytest
 from celery import canvas
+from celery.exceptions import TaskRevokedError
 
-from taskflow import runs
+from taskflow import RunStatus, runs
 from taskflow.broker.replies import UNREAD_ANSWERS
 from tests.conftest import StartFleet
 from tests.support.fleet import Fleet
@@ -125,3 +126,29 @@ print(app.thread_oid, silent.id, *(app.send_task("t-echo", args=[1]).id for _ in
         fleet.flow.celery.send_task("t-echo", args=[1], reply_to=queue, task_id="too-many")
         wait_until(lambda: "answer.dropped: 'too-many'" in node.output(), "the line")
         assert client.execute_command("LLEN", queue) == full
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("executor", ["process", "async"])
+def test_a_stamp_that_is_revoked_cancels_the_messages_that_come_with_it(fleet: Fleet, executor: str) -> None:
+    """Celery refuses such messages when they arrive; here each becomes a run that is CANCELED, and can be seen."""
+    fleet.start_node(executor=executor)
+    celery: Any = fleet.flow.celery
+    task = "t-echo" if executor == "process" else "t-async-echo"
+    wait_until(lambda: celery.control.ping(timeout=1, limit=1), "the node to answer")
+    celery.control.revoke_by_stamped_headers({"order": ["7", "8"], "customer": "ann"}, reply=True, timeout=5, limit=1)
+
+    def send(**stamps: object) -> Any:
+        signature: Any = canvas.signature(task, args=("x",), app=celery)
+        if stamps:
+            signature.stamp(**stamps)
+        return signature.apply_async()
+
+    revoked = [send(order="7"), send(order=["1", "8"]), send(customer="ann", order="1"), send(order=7)]
+    others = [send(order="1"), send(customer=["bob"]), send(basket="7"), send()]
+    assert [each.get(timeout=S) for each in others] == ["x"] * 4
+    for each in revoked:
+        with pytest.raises(TaskRevokedError):
+            each.get(timeout=S)
+        run = runs.retrieve(each.id)
+        assert (run.status, run.payload, run.attempts) == (RunStatus.CANCELED, "x", ())

@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from celery.contrib.testing.worker import start_worker
 
 from taskflow import AttemptOutcome, RunStatus
+from taskflow.worker.celery_options import WorkerOptionError
 from tests.conftest import StartFleet
 from tests.projects import fleet_tasks as tasks
 from tests.support.fleet import ROOT, Fleet
@@ -152,3 +154,11 @@ def test_a_pool_that_is_shrunk_lets_idle_children_leave(fleet: Fleet) -> None:
     assert tasks.echo.trigger("after").result(timeout=10) == "after"
     lines = node.output().splitlines()
     assert not [line for line in lines if "WARNING/" in line and "child" in line]
+
+
+@pytest.mark.parametrize("pool", ["solo", "threads"])
+def test_a_worker_in_a_thread_of_the_tests_is_refused_at_once(fleet: Fleet, pool: str) -> None:
+    """``start_worker`` hung: such a pool has no children to watch, and its thread had ended."""
+    worker = start_worker(cast("Any", fleet.flow.celery), pool=pool, perform_ping_check=False, shutdown_timeout=1)
+    with pytest.raises(WorkerOptionError, match="async def"), worker:
+        pytest.fail("there is a worker")

@@ -18,6 +18,7 @@ from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.durations import retry_delay
 from taskflow.errors import (
+    EagerModeError,
     NodeUnregisteredError,
     RetryAfter,
     RunNotClaimableError,
@@ -84,7 +85,7 @@ class RunTask(celery.Task[Any, Any]):
         runtime = runtime_of(self.app)
         ticket = ticket_from_headers({"id": self.request.id, TICKET_HEADER: self.request.get(TICKET_HEADER)})
         if ticket is None:
-            raise TaskflowError(f"Task {self.name} was called without a ticket. Use {self.name}.trigger(payload).")
+            raise EagerModeError(self.name, ".apply()")
         claimed = self._claim(runtime, ticket.run_id, ticket.reservation)
         try:
             outcome = self._attempt(runtime, claimed)
@@ -95,6 +96,16 @@ class RunTask(celery.Task[Any, Any]):
             self._lose(runtime, claimed, broken)
             raise
         return show(outcome)
+
+    def apply_async(self, *args: Any, **options: Any) -> Any:
+        """Send a message that becomes a run.
+
+        Raises:
+            EagerModeError: ``task_always_eager`` is set.
+        """
+        if self.app.conf.task_always_eager:
+            raise EagerModeError(self.name, "task_always_eager")
+        return super().apply_async(*args, **options)
 
     def _attempt(self, runtime: Runtime, claimed: ClaimedRun) -> Outcome:
         if claimed.ended is not None:
