@@ -4,11 +4,10 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from taskflow.cli.application import App, load
-from taskflow.cli.output import AsJson, age, console, print_json
+from taskflow.cli.output import AsJson, age, print_json
+from taskflow.cli.printing import add_row, make_table, show, show_table
 from taskflow.store import operations
 
 app = typer.Typer(help="Look at messages of plain Celery producers.", no_args_is_help=True)
@@ -36,17 +35,10 @@ def refused(
         ])  # fmt: skip
         return
     if not found:
-        console.print("No message was refused.")
+        show("No message was refused.")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("AGE", "ID", "TASK", "SIZE", "REASON", *(["CONTENT"] if payload else [])):
-        table.add_column(heading, overflow="fold")
+    table = make_table("AGE", "ID", "TASK", "SIZE", "REASON", *(["CONTENT"] if payload else []))
     for at, each in found:
-        cells = [age(at), _visible(each.id) or "-", _visible(each.task) or "-", f"{each.size:,}", _visible(each.reason)]
-        table.add_row(*(Text(cell) for cell in [*cells, *([_visible(each.text)] if payload else [])]))
-    console.print(table)
-
-
-def _visible(text: str) -> str:
-    """Return a text with line breaks and escapes made visible."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+        content = [each.text] if payload else []
+        add_row(table, age(at), each.id or "-", each.task or "-", f"{each.size:,}", each.reason, *content)
+    show_table(table)

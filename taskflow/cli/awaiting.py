@@ -4,10 +4,8 @@ import time
 from datetime import timedelta
 from typing import Final
 
-from rich.console import Console
-from rich.text import Text
-
 from taskflow.app import TaskFlow
+from taskflow.cli.printing import errors_console, show_note
 from taskflow.errors import ResultTimeoutError
 from taskflow.models import ReasonCode
 
@@ -24,7 +22,7 @@ def awaited_output(flow: TaskFlow, run_id: str, timeout: timedelta | None) -> by
     """
     until = None if timeout is None else time.monotonic() + timeout.total_seconds()
     told: ReasonCode | None = None
-    with Console(stderr=True).status("waiting for the result ...") as status:
+    with errors_console.status("waiting for the result ..."):
         while True:
             left = _PATIENCE_SECONDS if until is None else until - time.monotonic()
             try:
@@ -34,5 +32,5 @@ def awaited_output(flow: TaskFlow, run_id: str, timeout: timedelta | None) -> by
                     raise ResultTimeoutError(run_id, timeout, late.status) from None
             reason = flow.engine.runs.retrieve(run_id).reason
             if reason is not None and reason.code is not told:
-                status.console.print(Text(reason.text, style="yellow"))
+                show_note(reason.text, "yellow")
             told = reason.code if reason is not None else None

@@ -11,7 +11,8 @@ from typing import IO, Annotated, Any
 import typer
 
 from taskflow.cli.application import App, load, load_without_tasks
-from taskflow.cli.output import AsJson, console, facts_table, print_json, print_problems, time_and_age
+from taskflow.cli.output import AsJson, print_json, time_and_age
+from taskflow.cli.printing import add_row, facts_table, show, show_problems, show_table
 from taskflow.cli.progress import progress
 from taskflow.definition.calls.batch_item import MOST_ITEMS
 from taskflow.errors import PayloadError, SettingsError
@@ -91,10 +92,10 @@ def _print_made(made: list[BatchHandle[object]], *, as_json: bool) -> None:
         print_json([_plain(handle) for handle in made])
         return
     for handle in made:
-        print(handle.id)
+        show(handle.id)
         counts = f"{len(handle.run_ids):,} runs" + (f", {len(handle.errors):,} lines wrong" if handle.errors else "")
-        console.print(counts, style="yellow" if handle.errors else "dim", highlight=False)
-        print_problems(f"item {error.index}: {error.message}" for error in handle.errors)
+        show(counts, style="yellow" if handle.errors else "dim")
+        show_problems(f"item {error.index}: {error.message}" for error in handle.errors)
 
 
 def _plain(handle: BatchHandle[object]) -> dict[str, Any]:
@@ -103,12 +104,12 @@ def _plain(handle: BatchHandle[object]) -> dict[str, Any]:
 
 def _show(shown: Batch) -> None:
     facts = facts_table()
-    facts.add_row("batch", shown.id)
-    facts.add_row("status", shown.status.value)
-    facts.add_row("created", time_and_age(shown.created_at))
+    add_row(facts, "batch", shown.id)
+    add_row(facts, "status", shown.status.value)
+    add_row(facts, "created", time_and_age(shown.created_at))
     done = shown.progress
-    facts.add_row("items", f"{shown.item_count:,}, {len(shown.errors):,} wrong")
-    facts.add_row("runs", f"{done.finished:,} of {done.total:,} ended: {done.completed:,} completed, "
+    add_row(facts, "items", f"{shown.item_count:,}, {len(shown.errors):,} wrong")
+    add_row(facts, "runs", f"{done.finished:,} of {done.total:,} ended: {done.completed:,} completed, "
                   f"{done.failed:,} failed, {done.canceled:,} canceled")  # fmt: skip
-    console.print(facts)
-    print_problems(f"item {error.index}: {error.message}" for error in shown.errors)
+    show_table(facts)
+    show_problems(f"item {error.index}: {error.message}" for error in shown.errors)

@@ -7,7 +7,8 @@ import typer
 from taskflow.app import TaskFlow
 from taskflow.cli.application import App, load_without_tasks
 from taskflow.cli.filters import takes_filters
-from taskflow.cli.output import AsJson, console, print_json, print_problems
+from taskflow.cli.output import AsJson, print_json
+from taskflow.cli.printing import show, show_problems
 from taskflow.cli.progress import progress
 from taskflow.cli.run_ids import Last, chosen_runs
 from taskflow.definition.calls.bulk import BulkAction, BulkFailure, BulkKind
@@ -40,7 +41,7 @@ def cancel(
         print_json(_summary(action))
     elif run_ids:
         for run_id in ids:
-            console.print(f"{run_id} {failures.get(run_id, 'canceled')}", highlight=False, markup=False)
+            show(f"{run_id} {failures.get(run_id, 'canceled')}")
     else:
         _print_summary(action, "canceled")
 
@@ -73,7 +74,7 @@ def replay(
         print_json(_summary(action) | {"run_ids": list(action.run_ids)})
         return
     for run_id in action.run_ids:
-        print(run_id)
+        show(run_id)
     if action.failures or not run_ids:
         _print_summary(action, "replayed")
     if action.failures:
@@ -125,5 +126,5 @@ def _summary(action: BulkAction) -> dict[str, Any]:
 
 
 def _print_summary(action: BulkAction, done: str) -> None:
-    console.print(f"{action.success:,} of {action.total:,} runs {done}", highlight=False)
-    print_problems(f"{failure.run_id}: {failure.reason}" for failure in action.failures)
+    show(f"{action.success:,} of {action.total:,} runs {done}")
+    show_problems(f"{failure.run_id}: {failure.reason}" for failure in action.failures)

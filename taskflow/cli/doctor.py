@@ -7,11 +7,13 @@ from datetime import timedelta
 from importlib.metadata import version
 
 import typer
+from rich.text import Text
 
 from taskflow.app import TaskFlow
 from taskflow.broker.urls import without_password
 from taskflow.cli.application import App, load
-from taskflow.cli.output import AsJson, console, facts_table, print_json
+from taskflow.cli.output import AsJson, print_json
+from taskflow.cli.printing import add_row, facts_table, lines_of, show_table
 from taskflow.errors import TaskflowError
 from taskflow.settings import Settings
 from taskflow.settings_sources import unknown_variables
@@ -36,8 +38,9 @@ def doctor(app: App = None, as_json: AsJson = False) -> None:
     else:
         table = facts_table()
         for finding in findings:
-            table.add_row("[green]ok[/]" if finding.is_good else "[red]wrong[/]", finding.what, finding.found)
-        console.print(table)
+            mark = Text("ok", "green") if finding.is_good else Text("wrong", "red")
+            add_row(table, mark, finding.what, lines_of(finding.found))
+        show_table(table)
     if not all(finding.is_good for finding in findings):
         raise typer.Exit(1)
 

@@ -6,10 +6,9 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from taskflow.cli import adopt, batch, doctor, queues, runs, store, tokens, trigger, worker, workers
+from taskflow.cli.printing import prepare_streams, show_error
 from taskflow.errors import TaskflowError
 
 app = typer.Typer(
@@ -49,12 +48,12 @@ def root(
 
 def main() -> None:
     """Run the command. Task modules are imported from the working directory too, as by Celery's own command."""
+    prepare_streams()
     sys.path.insert(0, os.getcwd())
     try:
         app()
     except TaskflowError as error:
-        text = f"[bold red]Error:[/] {escape(str(error))}"
-        Console(stderr=True).print(text, highlight=False, soft_wrap=True, markup=True)
+        show_error(str(error))
         raise SystemExit(1) from None
 
 

@@ -1,24 +1,21 @@
-"""Output of the commands: tables and colors for people, JSON for programs."""
+"""Output of the commands: tables of runs for people, JSON for programs."""
 
 import json
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from itertools import islice
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from taskflow.cli.printing import add_row, make_table
 from taskflow.models import Run, RunStatus
 
+_ID_WIDTH = 37
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-console = Console(width=None if sys.stdout.isatty() else 160)
-_MOST_PROBLEMS: Final = 20
 COLORS = {
     RunStatus.COMPLETED: "green",
     RunStatus.EXECUTING: "cyan",
@@ -37,46 +34,33 @@ def print_json_line(value: object) -> None:
     print(json.dumps(value, default=_plain), flush=True)
 
 
-def print_problems(lines: Iterable[str]) -> None:
-    """Print the first 20 lines as warnings."""
-    for line in islice(lines, _MOST_PROBLEMS):
-        console.print(line, style="yellow", highlight=False, markup=False)
-
-
-def facts_table() -> Table:
-    """Return an empty table for rows of a name and its value."""
-    return Table(box=None, show_header=False, pad_edge=False)
-
-
 def run_dict(run: Run) -> dict[str, Any]:
     """Return a run as JSON values."""
     return asdict(run)
 
 
-def runs_table(runs: Sequence[Run], title: str | None = None) -> Table:
+def runs_table(runs: Sequence[Run]) -> Table:
     """Return a table of runs, one a row."""
-    table = Table(title=title, box=None, pad_edge=False, header_style="bold")
-    for heading in ("RUN", "TASK", "STATUS", "MACHINE", "QUEUE", "AGE", "TOOK"):
-        table.add_column(heading, no_wrap=True, min_width=37 if heading == "RUN" else None)
+    table = make_table("RUN", "TASK", "STATUS", "MACHINE", "QUEUE", "AGE", "TOOK")
+    for column in table.columns:
+        column.no_wrap = True
+    table.columns[0].min_width = _ID_WIDTH
     for run in runs:
-        table.add_row(
-            run.id, run.task_id, status_text(run.status), run.machine, run.queue, age(run.created_at), _took(run)
-        )
+        texts = (run.machine, run.queue, age(run.created_at), _took(run))
+        add_row(table, run.id, run.task_id, status_text(run.status), *texts)
     return table
 
 
 def counts_table(fields: Sequence[str], counts: Mapping[tuple[str, ...], int]) -> Table:
     """Return a table of numbers of runs by the values of their fields."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for field in fields:
-        table.add_column(field.upper(), overflow="fold")
+    table = make_table(*(field.upper() for field in fields))
     table.add_column("RUNS", justify="right")
     for values, number in counts.items():
         shown = (
-            status_text(RunStatus(value)) if field == "status" else Text(value or "-")
+            status_text(RunStatus(value)) if field == "status" else value or "-"
             for field, value in zip(fields, values, strict=True)
         )
-        table.add_row(*shown, str(number))
+        add_row(table, *shown, str(number))
     return table
 
 

@@ -8,7 +8,8 @@ import typer
 from rich.table import Table
 
 from taskflow.cli.application import App, load_without_tasks
-from taskflow.cli.output import AsJson, age, console, print_json
+from taskflow.cli.output import AsJson, age, print_json
+from taskflow.cli.printing import add_row, make_table, show, show_table
 from taskflow.models import QueueState
 from taskflow.verbs.queues import queues
 
@@ -26,11 +27,11 @@ def list_(app: App = None, as_json: AsJson = False) -> None:
         print_json([_plain(state) for state in states])
         return
     if whole.is_paused:
-        console.print("[yellow]The environment is paused.[/]", highlight=False)
+        show("The environment is paused.", style="yellow")
     if not states:
-        console.print("No queues yet. They are known once a worker has started, or a run was made.", highlight=False)
+        show("No queues yet. They are known once a worker has started, or a run was made.")
         return
-    console.print(_table(states))
+    show_table(_table(states))
 
 
 @app.command("get", epilog="Example: taskflow queues get task/hello-world --json")
@@ -38,7 +39,7 @@ def get(queue: Name, app: App = None, as_json: AsJson = False) -> None:
     """Show one queue."""
     load_without_tasks(app)
     state = queues.retrieve(queue)
-    print_json(_plain(state)) if as_json else console.print(_table([state]))
+    print_json(_plain(state)) if as_json else show_table(_table([state]))
 
 
 @app.command("pause", epilog="Example: taskflow queues pause task/hello-world")
@@ -46,7 +47,7 @@ def pause(queue: OrAll = None, app: App = None) -> None:
     """Start no more runs of a queue, or of the whole environment. Runs that execute go on."""
     load_without_tasks(app)
     queues.pause_environment() if queue is None else queues.pause(queue)
-    console.print(f"{queue or 'the environment'} is paused", highlight=False)
+    show(f"{queue or 'the environment'} is paused")
 
 
 @app.command("resume", epilog="Example: taskflow queues resume task/hello-world")
@@ -54,7 +55,7 @@ def resume(queue: OrAll = None, app: App = None) -> None:
     """Let the runs of a paused queue, or of the paused environment, start again."""
     load_without_tasks(app)
     queues.resume_environment() if queue is None else queues.resume(queue)
-    console.print(f"{queue or 'the environment'} is not paused", highlight=False)
+    show(f"{queue or 'the environment'} is not paused")
 
 
 @app.command("override", epilog="Example: taskflow queues override task/hello-world 10")
@@ -64,7 +65,7 @@ def override(
     """Replace the declared concurrency limit by another, until ``reset``."""
     load_without_tasks(app)
     queues.override_concurrency_limit(queue, limit)
-    console.print(f"{queue} runs {limit:,} at a time", highlight=False)
+    show(f"{queue} runs {limit:,} at a time")
 
 
 @app.command("reset", epilog="Example: taskflow queues reset task/hello-world")
@@ -73,7 +74,7 @@ def reset(queue: Name, app: App = None) -> None:
     load_without_tasks(app)
     queues.reset_concurrency_limit(queue)
     limit = queues.retrieve(queue).concurrency_limit
-    console.print(f"{queue} runs {f'{limit:,} at a time' if limit else 'without a limit'}", highlight=False)
+    show(f"{queue} runs {f'{limit:,} at a time' if limit else 'without a limit'}")
 
 
 def _plain(state: QueueState) -> dict[str, Any]:
@@ -81,9 +82,11 @@ def _plain(state: QueueState) -> dict[str, Any]:
 
 
 def _table(states: Sequence[QueueState]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("QUEUE", "RUNNING", "QUEUED", "DELAYED", "LIMIT", "PER KEY", "TOTAL", "RATE", ""):
-        table.add_column(heading, no_wrap=True, justify="left" if heading in ("QUEUE", "") else "right")
+    table = make_table("QUEUE", "RUNNING", "QUEUED", "DELAYED", "LIMIT", "PER KEY", "TOTAL", "RATE", "")
+    for column in table.columns:
+        column.no_wrap = True
+    for column in table.columns[1:-1]:
+        column.justify = "right"
     for state in states:
         load_ = (state.running, state.queued, state.delayed)
         limits = (state.concurrency_limit, state.per_key_limit, state.total_limit, state.rate_limit)
@@ -91,5 +94,5 @@ def _table(states: Sequence[QueueState]) -> Table:
         if state.overridden_at:
             notes.append(f"overridden, declared {state.declared_limit or '-'}")
         texts = ["-" if limit is None else str(limit) for limit in limits]
-        table.add_row(state.name, *map(str, load_), *texts, ", ".join(notes))
+        add_row(table, state.name, *map(str, load_), *texts, ", ".join(notes))
     return table

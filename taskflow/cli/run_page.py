@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from rich.text import Text
 
-from taskflow.cli.output import console, facts_table, span, status_text, time_and_age
+from taskflow.cli.output import span, status_text, time_and_age
+from taskflow.cli.printing import add_row, facts_table, lines_of, show, show_table
 from taskflow.models import Attempt, Run, RunError, RunStatus, RunStep, RunWait
 
 
@@ -17,18 +18,17 @@ def show_run(run: Run, children: Mapping[str, RunStatus]) -> None:
     """
     facts = facts_table()
     for name, value in _facts(run):
-        facts.add_row(name, value if isinstance(value, Text) else Text(value))
-    console.print(facts)
+        add_row(facts, name, value)
+    show_table(facts)
     _print_section("attempts", [_attempt_line(attempt, run.max_attempts) for attempt in run.attempts])
     _print_section("steps", map(_step_line, run.steps))
     _print_section("waits for", map(_wait_line, run.waits))
     _print_section("children", [f"{child} {status}" for child, status in children.items()])
     _print_section("errors in hooks", map(_error_line, run.hook_errors))
     if run.error:
-        text = f"\n{run.error.type}: {run.error.message}\n{run.error.traceback}"
-        console.print(text, style="red", markup=False, highlight=False)
+        show(f"\n{run.error.type}: {run.error.message}\n{run.error.traceback}", style="red")
     elif run.is_finished:
-        console.print(f"\n{_json(run.output)}", markup=False, highlight=False)
+        show(f"\n{_json(run.output)}")
 
 
 def _facts(run: Run) -> Iterator[tuple[str, str | Text]]:
@@ -56,20 +56,21 @@ def _facts(run: Run) -> Iterator[tuple[str, str | Text]]:
         "batch": run.batch_id,
         "replay of": run.replay_of,
         "test": "yes" if run.is_test else None,
-        "payload": _json(run.payload),
-        "metadata": _json(run.metadata) if run.metadata else None,
     }
     for name, text in texts.items():
         if text:
             yield name, text
+    yield "payload", lines_of(_json(run.payload))
+    if run.metadata:
+        yield "metadata", lines_of(_json(run.metadata))
 
 
 def _print_section(title: str, lines: Iterator[str] | list[str]) -> None:
     shown = list(lines)
     if shown:
-        console.print(f"\n{title}", style="bold", highlight=False)
+        show(f"\n{title}", style="bold")
     for line in shown:
-        console.print(f"  {line}", highlight=False, markup=False)
+        show(f"  {line}")
 
 
 def _attempt_line(attempt: Attempt, most: int) -> str:

@@ -12,7 +12,6 @@ from taskflow.cli.bulk import cancel, replay
 from taskflow.cli.filters import takes_filters
 from taskflow.cli.output import (
     AsJson,
-    console,
     counts_table,
     print_json,
     print_json_line,
@@ -20,6 +19,7 @@ from taskflow.cli.output import (
     runs_table,
     status_text,
 )
+from taskflow.cli.printing import show, show_table
 from taskflow.cli.run_ids import Last, RunId, chosen_run, whole_id
 from taskflow.cli.run_page import show_run
 from taskflow.cli.streams import send, stream
@@ -60,11 +60,11 @@ def list_(
     if as_json:
         print_json([run_dict(run) for run in listed])
     elif listed:
-        console.print(runs_table(listed))
+        show_table(runs_table(listed))
     elif where != ALL_RUNS:
-        console.print("No such runs.")
+        show("No such runs.")
     else:
-        console.print('No runs yet. Make one: taskflow trigger hello-world \'{"message": "hi"}\'', highlight=False)
+        show('No runs yet. Make one: taskflow trigger hello-world \'{"message": "hi"}\'')
 
 
 @app.command("count", epilog="Example: taskflow runs count --by status,task --since 1d")
@@ -84,9 +84,9 @@ def count(
     if as_json:
         print_json([{**dict(zip(fields, values, strict=True)), "count": number} for values, number in counts.items()])
     elif counts:
-        console.print(counts_table(fields, counts))
+        show_table(counts_table(fields, counts))
     else:
-        console.print("No such runs.")
+        show("No such runs.")
 
 
 @app.command("reschedule", epilog="Example: taskflow runs reschedule run_00... 30m")
@@ -103,7 +103,7 @@ def reschedule(
     if as_json:
         print_json({"id": run_id, "due_at": due})
     else:
-        console.print(f"{run_id} is due at {due:%Y-%m-%d %H:%M:%S} UTC", highlight=False)
+        show(f"{run_id} is due at {due:%Y-%m-%d %H:%M:%S} UTC")
 
 
 @app.command("resume", epilog="Example: taskflow runs resume run_00... --from charge")
@@ -124,7 +124,7 @@ def resume(
     if as_json:
         print_json({"id": run_id, "status": status})
     else:
-        console.print(f"{run_id} goes on: it is {status}", highlight=False)
+        show(f"{run_id} goes on: it is {status}")
 
 
 @app.command("watch", epilog="Example: taskflow runs watch run_00...")
@@ -135,7 +135,7 @@ def watch(run_id: RunId = None, last: Last = False, app: App = None, as_json: As
         if as_json:
             print_json_line(run_dict(run))
         else:
-            console.print(f"{datetime.now(UTC):%H:%M:%S}", status_text(run.status), _remark(run), highlight=False)
+            show(f"{datetime.now(UTC):%H:%M:%S}", status_text(run.status), _remark(run))
     if run is None or run.status is not RunStatus.COMPLETED:
         raise typer.Exit(1)
 
@@ -159,7 +159,7 @@ def logs(
         fields = "".join(f" {name}={json.dumps(value, ensure_ascii=False)}" for name, value in line.fields.items())
         level = f"{line.level}#{line.attempt}" if line.attempt else line.level
         shown = f"{line.at:%H:%M:%S} {level:<9} {line.message}{fields}"
-        console.print(shown, style=_LEVELS.get(line.level), highlight=False, markup=False)
+        show(shown, style=_LEVELS.get(line.level, ""))
 
 
 app.command("stream", epilog="Example: taskflow runs stream run_00... tokens -f")(stream)

@@ -7,7 +7,8 @@ from typing import Any
 import typer
 
 from taskflow.broker.urls import without_password
-from taskflow.cli.output import AsJson, console, facts_table, print_json, span
+from taskflow.cli.output import AsJson, print_json, span
+from taskflow.cli.printing import add_row, facts_table, show, show_table
 from taskflow.embedded import StoreStatus, stop_store, store_status
 from taskflow.settings import Settings
 
@@ -23,12 +24,12 @@ def status(as_json: AsJson = False) -> None:
         print_json(_plain(settings, running))
         return
     facts = facts_table()
-    facts.add_row("home", str(settings.home))
-    facts.add_row("embedded store", _described(running))
+    add_row(facts, "home", str(settings.home))
+    add_row(facts, "embedded store", _described(running))
     if settings.redis_url:
         address = without_password(settings.redis_url)
-        facts.add_row("in use", f"{address}, as TASKFLOW_REDIS_URL says: the embedded store is not used")
-    console.print(facts, highlight=False, soft_wrap=True)
+        add_row(facts, "in use", f"{address}, as TASKFLOW_REDIS_URL says: the embedded store is not used")
+    show_table(facts)
 
 
 @app.command("stop", epilog="Example: taskflow store stop")
@@ -40,7 +41,7 @@ def stop(as_json: AsJson = False) -> None:
         print_json({"home": str(home), "stopped": stopped})
     else:
         done = f"The embedded store of {home} is stopped." if stopped else f"No embedded store runs in {home}."
-        console.print(done, highlight=False, markup=False, soft_wrap=True)
+        show(done)
 
 
 def _described(running: StoreStatus | None) -> str:

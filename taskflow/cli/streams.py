@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from taskflow.cli.application import App, load_without_tasks
-from taskflow.cli.output import console
+from taskflow.cli.printing import show, visible_json
 from taskflow.cli.run_ids import whole_id
 from taskflow.definition.documents.stream_items import StreamItems
 from taskflow.errors import StreamError
@@ -30,7 +30,7 @@ def stream(
     flow = load_without_tasks(app)
     address = StreamAddress(whole_id(flow, run_id), "stream", name)
     for document in flow.engine.streams.read(address, start, follow=follow):
-        print(document.decode(), flush=True)
+        print(visible_json(document.decode()), flush=True)
 
 
 def send(
@@ -44,7 +44,7 @@ def send(
     run_id = whole_id(flow, run_id)
     document = StreamItems(name, None).dump(_parsed(name, sys.stdin.read() if item == "-" else item))
     count = flow.engine.streams.append(StreamAddress(run_id, "input", name), [document])
-    console.print(f"{run_id} was told item {count - 1} of {name}", highlight=False)
+    show(f"{run_id} was told item {count - 1} of {name}")
 
 
 def _parsed(name: str, text: str) -> object:

@@ -11,13 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from taskflow.cli.application import App, load_without_tasks
-from taskflow.cli.output import AsJson, age, console, print_json
+from taskflow.cli.output import AsJson, age, print_json
+from taskflow.cli.printing import add_row, make_table, show, show_table
 from taskflow.definition.calls.tokens import Token, TokenStatus
 from taskflow.errors import TokenDataError
 from taskflow.verbs.wait import wait
 
 app = typer.Typer(help="Complete the tokens that runs wait for, and see which are open.", no_args_is_help=True)
 TokenId = Annotated[str, typer.Argument(metavar="TOKEN", help="The token's id.")]
+_ID_WIDTH = 40
 _COLORS = {TokenStatus.WAITING: "blue", TokenStatus.COMPLETED: "green", TokenStatus.TIMED_OUT: "red"}
 
 
@@ -35,7 +37,7 @@ def create(
     made = wait.create_token(
         timeout=timeout, tags=tag or [], idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
     )
-    print_json({"id": made.id, "is_cached": made.is_cached}) if as_json else print(made.id)
+    print_json({"id": made.id, "is_cached": made.is_cached}) if as_json else show(made.id)
 
 
 @app.command("complete", epilog="""Example: taskflow tokens complete token_00... '{"approved": true}'""")
@@ -54,7 +56,7 @@ def complete(
         print_json({"id": token_id, "completed": is_first})
     else:
         outcome = "is completed" if is_first else "was done before: nothing was changed"
-        console.print(f"{token_id} {outcome}", highlight=False)
+        show(f"{token_id} {outcome}")
 
 
 @app.command("get", epilog="Example: taskflow tokens get token_00... --json")
@@ -65,9 +67,9 @@ def get(token_id: TokenId, app: App = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json(asdict(token))
         return
-    console.print(_table([token]))
+    show_table(_table([token]))
     if token.status is TokenStatus.COMPLETED:
-        console.print(f"\n{json.dumps(token.output, indent=2, ensure_ascii=False)}", markup=False)
+        show(f"\n{json.dumps(token.output, indent=2, ensure_ascii=False)}")
 
 
 @app.command("list", epilog="Example: taskflow tokens list --status WAITING --tag order-42")
@@ -87,9 +89,9 @@ def list_(
     if as_json:
         print_json({"tokens": [asdict(token) for token in page], "cursor": page.cursor})
         return
-    console.print(_table(page) if page else "No such tokens.")
+    show_table(_table(page)) if page else show("No such tokens.")
     if page.cursor:
-        console.print(f"more: --cursor {page.cursor}", style="dim", highlight=False, soft_wrap=True)
+        show(f"more: --cursor {page.cursor}", style="dim")
 
 
 def _parsed(token_id: str, data: str | None) -> object:
@@ -104,13 +106,14 @@ def _parsed(token_id: str, data: str | None) -> object:
 
 
 def _table(tokens: Sequence[Token]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("TOKEN", "STATUS", "AGE", "TIMES OUT", "KEY", "TAGS"):
-        table.add_column(heading, no_wrap=True, min_width=40 if heading == "TOKEN" else None)
+    table = make_table("TOKEN", "STATUS", "AGE", "TIMES OUT", "KEY", "TAGS")
+    for column in table.columns:
+        column.no_wrap = True
+    table.columns[0].min_width = _ID_WIDTH
     for token in tokens:
         timeout = f"{token.timeout_at:%Y-%m-%d %H:%M:%S} UTC" if token.timeout_at else "-"
         status = Text(token.status.value, _COLORS[token.status])
-        table.add_row(
-            token.id, status, age(token.created_at), timeout, token.idempotency_key or "-", ", ".join(token.tags)
+        add_row(
+            table, token.id, status, age(token.created_at), timeout, token.idempotency_key or "-", ", ".join(token.tags)
         )
     return table

@@ -11,7 +11,8 @@ import typer
 from taskflow.app import TaskFlow
 from taskflow.cli.application import App, load
 from taskflow.cli.awaiting import awaited_output
-from taskflow.cli.output import AsJson, console, print_json, status_text
+from taskflow.cli.output import AsJson, print_json, status_text
+from taskflow.cli.printing import show
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.documents.readable import read_json
 from taskflow.errors import PayloadError, ResultTimeoutError, RunFailedError, TriggerOptionError
@@ -61,7 +62,7 @@ def trigger(
     )
     run_id, is_cached = flow.engine.runs.trigger(task_id, _parsed(task_id, payload), options)
     if not wait:
-        print_json({"id": run_id, "is_cached": is_cached}) if as_json else print(run_id)
+        print_json({"id": run_id, "is_cached": is_cached}) if as_json else show(run_id)
         return
     _show_result(flow, run_id, timeout, as_json=as_json)
 
@@ -93,7 +94,7 @@ def _metadata(text: str | None) -> Mapping[str, object] | None:
 
 def _show_result(flow: TaskFlow, run_id: str, timeout: float | None, *, as_json: bool) -> None:
     if not as_json:
-        console.print(f"run {run_id}", style="dim", highlight=False)
+        show(f"run {run_id}", style="dim")
     try:
         output = awaited_output(flow, run_id, None if timeout is None else timedelta(seconds=timeout))
     except RunFailedError as failed:
@@ -102,15 +103,13 @@ def _show_result(flow: TaskFlow, run_id: str, timeout: float | None, *, as_json:
                 {"id": run_id, "status": failed.status, "error": {"type": failed.type, "message": failed.message}}
             )
         else:
-            console.print(str(failed), style="red", highlight=False, markup=False)
+            show(str(failed), style="red")
         raise typer.Exit(1) from None
     except ResultTimeoutError as late:
-        console.print(str(late), style="yellow", highlight=False, markup=False)
+        show(str(late), style="yellow")
         raise typer.Exit(2) from None
     value = read_json(output)
     if as_json:
         print_json({"id": run_id, "status": "COMPLETED", "output": value})
     else:
-        console.print(
-            status_text(flow.engine.runs.status(run_id)), json.dumps(value, ensure_ascii=False), highlight=False
-        )
+        show(status_text(flow.engine.runs.status(run_id)), json.dumps(value, ensure_ascii=False))

@@ -1,12 +1,13 @@
 """``taskflow worker``: plans and supervises the Celery nodes of this host."""
 
-import sys
 from typing import Annotated, Final
 
 import typer
+from rich.text import Text
 
 from taskflow.cli.application import App, app_module, load
-from taskflow.cli.output import console
+from taskflow.cli.printing import show as print_text
+from taskflow.cli.printing import show_error
 from taskflow.worker.celery_options import (
     WorkerOptionError,
     about_autoscale,
@@ -47,7 +48,7 @@ def worker(
         flow = load(app)
         check_settings(flow.celery)
     except WorkerOptionError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        show_error(str(error))
         raise typer.Exit(WorkerOptionError.exit_code) from None
     options = WorkerOptions(
         app=app_module(app),
@@ -62,12 +63,12 @@ def worker(
     plan = plan_nodes(demands, this_host(), options, flow.presets)
     if show:
         for node in plan.nodes:
-            print(shown(node))
+            print_text(shown(node))
         return
     for warning in plan.warnings:
-        console.print(f"[yellow]Warning:[/] {warning}", highlight=False)
+        print_text(Text("Warning:", "yellow"), warning)
     for node in plan.nodes:
-        console.print(f"[dim]{shown(node)}[/]", highlight=False, soft_wrap=True)
+        print_text(shown(node), style="dim")
     wait_for_store(flow.store)
     code = supervise(plan.nodes, stop_after=flow.settings.shutdown_grace.total_seconds() + _LAST_STEPS)
     if code:

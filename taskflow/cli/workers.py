@@ -7,7 +7,8 @@ import typer
 from rich.table import Table
 
 from taskflow.cli.application import App, load_without_tasks
-from taskflow.cli.output import AsJson, age, console, print_json
+from taskflow.cli.output import AsJson, age, print_json
+from taskflow.cli.printing import add_row, make_table, show, show_table
 from taskflow.store.operations.registration import Registrations
 
 app = typer.Typer(help="Look at workers and the tasks they have registered.", no_args_is_help=True)
@@ -20,11 +21,13 @@ def list_(app: App = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json(asdict(registered))
         return
-    no_worker = "No worker is up. Start one: taskflow worker --machine all"
-    console.print(_workers(registered) if registered.workers else no_worker)
+    if registered.workers:
+        show_table(_workers(registered))
+    else:
+        show("No worker is up. Start one: taskflow worker --machine all")
     if registered.tasks:
-        console.print()
-        console.print(_tasks(registered))
+        show("")
+        show_table(_tasks(registered))
 
 
 def _workers(registered: Registrations) -> Table:
@@ -47,9 +50,7 @@ def _tasks(registered: Registrations) -> Table:
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
+    table = make_table(*headings)
     for row in rows:
-        table.add_row(*row)
+        add_row(table, *row)
     return table

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from taskflow import Retry, task
+from taskflow import Retry, logger, metadata, streams, task
 
 LINE = "a line of text\n"
 BIG = LINE * 1_000_000
@@ -32,9 +32,9 @@ def _endless() -> str:
 
 
 def _greedy() -> str:
-    kept: list[str] = []
+    kept: list[bytearray] = []
     while True:
-        kept.append("x" * 50_000_000)
+        kept.append(bytearray(50_000_000))
 
 
 def _slow() -> str:
@@ -141,3 +141,18 @@ async def hooked(payload: str) -> str:
 async def after(payload: str) -> None:
     """Raise one."""
     raise ERRORS[payload]()
+
+
+lines = streams.define("he-lines", str)
+
+
+@task(id="he-say", retry=ONCE)
+async def say(payload: str) -> str:
+    """Show the payload everywhere, and return it. Fail with it when it begins with "fail"."""
+    logger.info(payload, field=payload)
+    with logger.span(payload, field=payload):
+        metadata.set(payload, payload)
+    await lines.aappend(payload)
+    if payload.startswith("fail"):
+        raise ValueError(payload)
+    return payload
