@@ -1,12 +1,12 @@
 """Finding the project's app: the module named by ``-A``, else from the settings, else a ``workers`` package here."""
 
-import importlib
 import importlib.util
 from typing import Annotated, Final
 
 import typer
 
 from taskflow.app import TaskFlow
+from taskflow.definition.importing import import_user_module
 from taskflow.errors import SettingsError
 from taskflow.settings import Settings
 
@@ -49,13 +49,8 @@ def load(named: str | None) -> TaskFlow:
     """Import the project's app, which makes it the current one, and return it.
 
     Raises:
-        SettingsError: No module is known (see ``app_module``), or the named one does not exist.
+        SettingsError: No module is known (see ``app_module``), or it does not exist, or its import raises.
     """
     module = app_module(named)
-    try:
-        importlib.import_module(module)
-    except ModuleNotFoundError as missing:
-        if missing.name and module.startswith(missing.name):
-            raise SettingsError(f"The app module {module!r} can't be found from here. Check -A.") from missing
-        raise
+    import_user_module(module, what="app module", remedy="Check -A, and the folder from which you call.")
     return TaskFlow.current()

@@ -14,6 +14,7 @@ from taskflow.broker.urls import without_password
 from taskflow.cli.application import App, load
 from taskflow.cli.output import AsJson, print_json
 from taskflow.cli.printing import add_row, facts_table, lines_of, show_table
+from taskflow.definition.importing import ModuleImportError
 from taskflow.errors import TaskflowError
 from taskflow.settings import Settings
 from taskflow.settings_sources import unknown_variables
@@ -54,6 +55,8 @@ def _python() -> Finding:
 def _application(app: str | None) -> list[Finding]:
     try:
         flow = load(app)
+    except ModuleImportError as error:
+        return [Finding("tasks", False, str(error))]
     except TaskflowError as error:
         return [Finding("settings", False, str(error))]
     checks: list[tuple[str, Callable[[TaskFlow], str]]] = [

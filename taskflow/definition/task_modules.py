@@ -1,38 +1,32 @@
 """Import the modules that declare tasks, each after the ``init`` module beside it."""
 
 import contextlib
-import importlib
 import importlib.util
 from collections.abc import Iterable, Iterator
 from importlib.machinery import ModuleSpec
 from itertools import chain
 from pathlib import Path
+from typing import Final
 
-from taskflow.errors import SettingsError
+from taskflow.definition.importing import import_user_module
+
+_REMEDY: Final = "Check TASKFLOW_TASKS and that it is installed or in the working directory."
 
 
 def import_task_modules(names: Iterable[str]) -> None:
     """Import modules in their order.
 
     Raises:
-        SettingsError: A module does not exist.
+        SettingsError: A module does not exist, or its import raises.
     """
     for name in names:
         for module in chain(_init_beside(name), [name]):  # lazily, because to look into a package imports it
-            try:
-                importlib.import_module(module)
-            except ModuleNotFoundError as missing:
-                if missing.name and module.startswith(missing.name):
-                    raise SettingsError(
-                        f"The task module {module!r} can't be found. Check TASKFLOW_TASKS and that it is "
-                        "installed or in the working directory."
-                    ) from missing
-                raise
+            import_user_module(module, what="task module", remedy=_REMEDY)
 
 
 def _init_beside(name: str) -> Iterator[str]:
     """Find the ``init`` modules of a task module: beside it, and within it when it is a package."""
-    with contextlib.suppress(ModuleNotFoundError):  # named in a better message when the module itself is imported
+    with contextlib.suppress(Exception, SystemExit):  # explained when the module itself is imported
         spec = importlib.util.find_spec(name)
         package = name.rpartition(".")[0]
         beside = f"{package}.init" if package else "init"

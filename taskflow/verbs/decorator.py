@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
 from taskflow.definition.calls.trigger_options import check_tags
+from taskflow.definition.celery_habits import about_task_option
 from taskflow.definition.context import Context
 from taskflow.definition.documents.payload import OutputType, PayloadType
 from taskflow.definition.hook_sets import HookOption, HookSet
@@ -16,10 +17,10 @@ from taskflow.definition.queue import Queue, queue_of_task
 from taskflow.definition.registry import declared
 from taskflow.definition.retry import Retry
 from taskflow.definition.signature import read_signature
+from taskflow.definition.source_place import declared_task
 from taskflow.definition.task_definition import Executor, TaskDefinition, check_task_id
 from taskflow.durations import Duration, parse_duration
 from taskflow.errors import DefinitionError, TriggerOptionError
-from taskflow.suggestions import did_you_mean
 from taskflow.verbs.task import FunctionTask
 
 PayloadT = TypeVar("PayloadT")
@@ -71,11 +72,19 @@ def _name_misspelt_options(declare: Callable[Options, TaskDecorator]) -> Callabl
             raise DefinitionError("task() takes options only", option="function", value=args[0], remedy=remedy)
         for option, value in kwargs.items():
             if option not in known:
-                remedy = did_you_mean(option, known, "options")
-                raise DefinitionError("Unknown option of @task", option=option, value=value, remedy=remedy)
+                raise _unknown(option, value, kwargs.get("id"), known)
         return declare(*args, **kwargs)
 
     return checked
+
+
+def _unknown(option: str, value: object, task_id: object, known: Mapping[str, object]) -> DefinitionError:
+    here = inspect.currentframe()
+    caller = here and here.f_back and here.f_back.f_back
+    named = declared_task(caller.f_code.co_filename, caller.f_lineno) if caller else None
+    named = task_id if isinstance(task_id, str) else named
+    what = f"Unknown option of @task{f' for task {named!r}' if named else ''}"
+    return DefinitionError(what, option=option, value=value, remedy=about_task_option(option, value, known))
 
 
 @_name_misspelt_options

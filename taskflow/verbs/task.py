@@ -2,11 +2,12 @@
 
 import functools
 from collections.abc import AsyncIterable, Iterable
-from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.calls.batch_item import BatchItem, BatchKeywords, BatchOptions
 from taskflow.definition.calls.trigger_options import TriggerKeywords, TriggerOptions
+from taskflow.definition.celery_habits import about_method
 from taskflow.definition.hook_decorators import Hooked
 from taskflow.definition.hook_sets import HookSet
 from taskflow.definition.task_definition import TaskDefinition
@@ -35,6 +36,16 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
 
     def __repr__(self) -> str:
         return f"<Task {self.definition.id!r}>"
+
+    if not TYPE_CHECKING:  # type checkers are to refuse what is not there
+
+        def __getattr__(self, name: str) -> object:
+            """Name what to write instead of an attribute of Celery's tasks."""
+            definition = self.__dict__.get("definition")
+            text = definition and about_method(definition.function.__name__, definition.id, name)
+            raise AttributeError(
+                text or f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+            )
 
     def hook_set(self) -> HookSet:
         """Return the task's hooks."""

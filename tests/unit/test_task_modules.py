@@ -1,6 +1,8 @@
 """The modules that an application imports, and their order."""
 
 import importlib
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,3 +71,76 @@ def test_a_module_that_is_not_there_is_named(name: str, project: Path) -> None:
     """The setting is the first thing to look at."""
     with pytest.raises(SettingsError, match=f"'{name}' can't be found. Check TASKFLOW_TASKS"):
         imported(project, name)
+
+
+MISTAKES: dict[str, tuple[str, list[str]]] = {
+    "syntax": ("x = 1\ndef f(:\n    pass\n", ["tasks.py:2: SyntaxError: invalid syntax", "def f(:"]),
+    "name": (
+        "def make():\n    return unknown\nmake()\n",
+        ["tasks.py:2: NameError: name 'unknown' is not defined", "line 3, in <module>"],
+    ),
+    "import": ("import surely_not_there\n", ["tasks.py:1: ModuleNotFoundError: No module named 'surely_not_there'"]),
+    "import name": ("from json import nothing\n", ["tasks.py:1: ImportError: cannot import name 'nothing'"]),
+    "exit": ("import sys\nsys.exit(3)\n", ["tasks.py:2: SystemExit: it ends the process with 3"]),
+    "interrupt": ("raise BaseException('no')\n", ["tasks.py:1: BaseException: no"]),
+    "own": ("class Odd(Exception):\n    def __str__(self): raise ValueError\nraise Odd\n", ["tasks.py:3: Odd: "]),
+    "option": (
+        "from taskflow import task\n\n@task(\n    max_retries=3,\n)\ndef render(payload: int) -> None: ...\n",
+        ["tasks.py:3, task 'render': DefinitionError: ", "for task 'render'", "Retry(max_attempts=4)"],
+    ),
+    "queue": (
+        "from taskflow import Queue, task\n\n@task(queue=Queue('a b'))\nasync def send(payload: int) -> None: ...\n",
+        ["tasks.py:3, task 'send': DefinitionError: That is not a queue name"],
+    ),
+    "function": (
+        "from taskflow import task\n\n@task(id='pair')\ndef pair(a: int, b: int) -> None: ...\n",
+        ["tasks.py:3, task 'pair': DefinitionError: Task 'pair' has a parameter"],
+    ),
+}
+"""Text of a module of tasks, and what its error is to have."""
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_module_that_cannot_be_imported_is_named_with_place_and_own_frames(mistake: str, project: Path) -> None:
+    """One line says what to mend; the frames are those of the user's code."""
+    text, expected = MISTAKES[mistake]
+    name = f"shop_{mistake.replace(' ', '_')}"
+    (project / name).mkdir()
+    (project / name / "tasks.py").write_text(text)
+    importlib.invalidate_caches()
+    with pytest.raises(SettingsError) as refused:
+        imported(project, f"{name}.tasks")
+    told = str(refused.value)
+    first, *frames = told.splitlines()
+    assert f"The task module '{name}.tasks' can't be imported: " in first
+    for part in expected:
+        assert part in told, told
+    assert all("/taskflow/" not in line and "importlib" not in line for line in frames), told
+    assert any("tasks.py" in line for line in frames)
+
+
+@pytest.mark.parametrize(
+    "command, mistake",
+    [
+        (("trigger", "x", "1"), "option"),
+        (("batch", "trigger", "x", "-"), "exit"),
+        (("worker",), "syntax"),
+        (("doctor",), "name"),
+        (("doctor",), "absent"),
+        (("adopt", "refused"), "import"),
+    ],
+)
+def test_every_command_that_loads_tasks_shows_it(command: tuple[str, ...], mistake: str, tmp_path: Path) -> None:
+    """A traceback of the command's own code hid the mistake."""
+    (tmp_path / "shop").mkdir()
+    if mistake != "absent":
+        (tmp_path / "shop" / "tasks.py").write_text(MISTAKES[mistake][0])
+    env = {**os.environ, "TASKFLOW_TASKS": "shop.tasks", "TASKFLOW_REDIS_URL": SETTINGS.redis_url or ""}
+    call = [sys.executable, "-m", "taskflow", *command]
+    done = subprocess.run(call, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    told = " ".join((done.stdout + done.stderr).split())
+    expected = "'shop.tasks' can't be found" if mistake == "absent" else f"shop/{MISTAKES[mistake][1][0]}"
+    assert expected in told
+    assert "Traceback" not in told
+    assert "taskflow/" not in told

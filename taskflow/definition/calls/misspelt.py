@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable, Collection, Mapping
 from typing import ParamSpec, TypeVar
 
+from taskflow.definition.celery_habits import TRIGGER_OPTIONS
 from taskflow.errors import TriggerOptionError
 from taskflow.suggestions import did_you_mean
 
@@ -20,7 +21,8 @@ def refuse_unknown(options: Mapping[str, object], known: Collection[str]) -> Non
     """
     for option, value in options.items():
         if option not in known:
-            remedy = f"There is no such option. {did_you_mean(option, known, 'options')}"
+            instead = TRIGGER_OPTIONS.get(option) or did_you_mean(option, known, "options")
+            remedy = f"There is no such option. {instead}"
             raise TriggerOptionError(option, value, remedy)
 
 
