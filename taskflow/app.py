@@ -254,13 +254,12 @@ class TaskFlow:
         ]
 
     def _declare(self) -> None:
-        """Write every declared task's template and every queue's limit to the store, as a starting worker does."""
-        templates = {task.id: self._template(task.id) for task in self.registry}
+        """Write the template of every task that can be served, and every queue's limit, as a starting worker does."""
+        tasks = self._node.tasks.definitions()
+        templates = {task.id: self._template(task.id) for task in tasks}
         limits = self.planner.limits()
-        for task in self.registry:
-            task.prepare()
-        registered = registered_tasks(self.registry, self._version())
-        hooks = {task.id: has_final_hooks(task) for task in self.registry}
+        registered = registered_tasks(tasks, self._version())
+        hooks = {task.id: has_final_hooks(task) for task in tasks}
         for shard in range(self.settings.shards):
             here = {
                 queue: limit for queue, limit in limits.items() if shard_of_queue(queue, self.settings.shards) == shard

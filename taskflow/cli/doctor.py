@@ -20,6 +20,7 @@ from taskflow.settings import Settings
 from taskflow.settings_sources import unknown_variables
 from taskflow.store.server_check import check_server
 from taskflow.upkeep.feed_lag import feed_lag
+from taskflow.worker.usable_tasks import UsableTasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,9 @@ def _tasks(flow: TaskFlow) -> str:
     if not ids:
         raise TaskflowError("No task is declared. Set TASKFLOW_TASKS to the modules that declare them, for example "
                             "TASKFLOW_TASKS=workers.tasks.")  # fmt: skip
+    if faults := UsableTasks(flow.registry).faults():
+        named = "; ".join(f"{task_id} ({why})" for task_id, why in faults.items())
+        raise TaskflowError(f"{len(ids)} are declared, and no worker can serve {len(faults)} of them: {named}")
     return f"{len(ids)}: {', '.join(ids[:8])}{', ...' if len(ids) > 8 else ''}"
 
 
@@ -135,7 +139,11 @@ def _workers(flow: TaskFlow) -> str:
     workers = flow.engine.nodes.registrations().workers
     if not workers:
         raise TaskflowError("No worker is up. Start one: taskflow worker --machine all")
-    if unregistered := flow.engine.nodes.unregistered(task.id for task in flow.registry):
+    if faults := {task_id: why for worker in workers for task_id, why in worker.faults.items()}:
+        named = "; ".join(f"{task_id} ({why})" for task_id, why in faults.items())
+        raise TaskflowError(f"Tasks that workers declare and cannot serve: {named}")
+    usable = UsableTasks(flow.registry).definitions()
+    if unregistered := flow.engine.nodes.unregistered(task.id for task in usable):
         raise TaskflowError(
             f"No worker has registered {', '.join(unregistered)}: their runs stay PENDING_VERSION. Start a worker with "
             "this code, or start the workers again: the store may have lost what they had registered."

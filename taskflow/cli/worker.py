@@ -19,6 +19,7 @@ from taskflow.worker.launch.first_contact import wait_for_store
 from taskflow.worker.launch.plan import Demand, WorkerOptions, plan_nodes, shown
 from taskflow.worker.launch.supervisor import supervise
 from taskflow.worker.node.host import this_host
+from taskflow.worker.usable_tasks import UsableTasks
 
 _LAST_STEPS: Final = 10.0
 """Seconds that nodes get beyond their shutdown grace to put tickets back and give up their lease."""
@@ -69,6 +70,8 @@ def worker(
         print_text(Text("Warning:", "yellow"), warning)
     for node in plan.nodes:
         print_text(shown(node), style="dim")
+    for task_id, why in UsableTasks(flow.registry).faults().items():
+        print_text(Text("Warning:", "yellow"), f"Task {task_id!r} is not served: {why}")
     wait_for_store(flow.store)
     code = supervise(plan.nodes, stop_after=flow.settings.shutdown_grace.total_seconds() + _LAST_STEPS)
     if code:

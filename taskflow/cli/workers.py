@@ -28,6 +28,11 @@ def list_(app: App = None, as_json: AsJson = False) -> None:
     if registered.tasks:
         show("")
         show_table(_tasks(registered))
+    faults = {fault: worker.id for worker in registered.workers for fault in worker.faults.items()}
+    if faults:
+        show("")
+        rows = [(task, worker, why) for (task, why), worker in sorted(faults.items())]
+        show_table(_table(("NOT SERVED", "BY", "BECAUSE"), rows))
 
 
 def _workers(registered: Registrations) -> Table:

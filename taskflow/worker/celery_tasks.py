@@ -1,20 +1,20 @@
 """Task definitions as Celery tasks: what the user finds in ``app.tasks[id]``."""
 
+import functools
 import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
 import celery
 
-from taskflow.definition.registry import Registry
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import AbortRun
 from taskflow.execution.misfit import Code, source_digest
 from taskflow.store.operations.registration import TaskRegistration
 from taskflow.worker.children.run_task import RunTask
+from taskflow.worker.usable_tasks import schema_of
 
 
 def register_tasks(app: celery.Celery, definitions: Iterable[TaskDefinition]) -> None:
@@ -24,7 +24,20 @@ def register_tasks(app: celery.Celery, definitions: Iterable[TaskDefinition]) ->
             source_digest(definition.source_file)  # now, because a deployment may change the file under a running node
         app.tasks.pop(definition.id, None)
         declare: Any = cast("Any", app).task(lazy=False, shared=False, **celery_options(definition))
-        declare(definition.function)
+        declare(_named(definition))
+
+
+def _named(definition: TaskDefinition) -> Callable[..., object]:
+    """Return the task's function, or one like it that Celery can declare: its name may be any text."""
+    if definition.function.__name__.isidentifier():
+        return definition.function
+
+    @functools.wraps(definition.function)
+    def named(*args: object, **kwargs: object) -> object:
+        return definition.function(*args, **kwargs)
+
+    named.__name__ = "named"
+    return named
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +48,10 @@ class RegisteredTasks:
     schemas: Mapping[str, str]
 
 
-def registered_tasks(registry: Registry, version: str | None) -> RegisteredTasks:
-    """Return what a worker registers of its tasks.
-
-    Raises:
-        DefinitionError: A payload's annotation cannot be used.
-    """
-    definitions = [*registry]
-    schemas = {each.id: json.dumps(each.payload.json_schema(), sort_keys=True) for each in definitions if each.payload}
+def registered_tasks(definitions: Iterable[TaskDefinition], version: str | None) -> RegisteredTasks:
+    """Return what a worker registers of its tasks."""
+    definitions = [*definitions]
+    schemas = {each.id: schema for each in definitions if (schema := schema_of(each)) is not None}
     tasks = {each.id: _registration(each, schemas.get(each.id, ""), version).to_json() for each in definitions}
     return RegisteredTasks(tasks, schemas)
 

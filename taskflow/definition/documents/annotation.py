@@ -14,7 +14,9 @@ from pydantic_core import SchemaError
 
 from taskflow.definition.documents.adapter import Adapter
 from taskflow.errors import DefinitionError
+from taskflow.texts import message_of
 
+_MESSAGE_CHARS: Final = 1000
 _MAY_HOLD_FLOATS: Final = frozenset({"float", "any", "is-instance"})
 
 
@@ -61,9 +63,13 @@ class Annotation:
             adapter = _type_adapter(annotated)
             if not adapter.pydantic_complete:
                 adapter.rebuild(raise_errors=True)
-        except (PydanticUserError, SchemaError, TypeError, NameError) as error:
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # a type's own schema may raise anything
             remedy = "Use a pydantic model, a dataclass, a TypedDict or a type that JSON has."
-            raise self._wrong(f"has a type that pydantic cannot handle: {_first_line(error)}", remedy) from error
+            is_usual = isinstance(error, PydanticUserError | SchemaError | TypeError | NameError)
+            why = _first_line(error) if is_usual else f"{type(error).__name__}: {_first_line(error)}"
+            raise self._wrong(f"has a type that pydantic cannot handle: {why}", remedy) from error
         schema = adapter.core_schema
         if _has_secret(schema):
             remedy = (
@@ -94,8 +100,8 @@ def _evaluate(value: object, namespace: Mapping[str, object]) -> object:
     return typing.get_type_hints(holder, dict(namespace), include_extras=True)["value"]
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).split("\n", 1)[0] or type(error).__name__
+def _first_line(error: BaseException) -> str:
+    return message_of(error, _MESSAGE_CHARS).split("\n", 1)[0] or type(error).__name__
 
 
 @functools.cache

@@ -91,6 +91,10 @@ def _unregistered(explained: Explained, facts: Facts) -> Reason:
         text = str(misfit.pop("text"))
         return Reason(ReasonCode.OTHER_VERSION, text, misfit | {"versions": facts.words("versions")})
     is_task = kind == "task"
+    if is_task and "fault" in facts.texts:
+        node, fault = facts.texts["fault_node"], facts.texts["fault"]
+        text = f"Worker {node} declares task {name!r} and cannot serve it: {fault} Mend it, and start the worker again."
+        return Reason(ReasonCode.UNKNOWN_TASK, text, {"task": name, "node": node, "fault": fault})
     known = facts.words("tasks" if is_task else "queues")
     near = near_miss(name, (each for each in known if each != name))
     versions = [version or "no version" for version in facts.words("versions")] if "versions" in facts.texts else []

@@ -20,6 +20,7 @@ if run.status == "QUEUED" then
   add_nodes(facts)
 elseif run.status == "PENDING_VERSION" then
   add_nodes(facts)
+  add_fault(facts, run.task)
   add_facts(facts, {
     patience = redis.call("ZSCORE", base .. ":timers", "patience:" .. id),
     tasks = table.concat(redis.call("HKEYS", base .. ":tasks"), "\n"),

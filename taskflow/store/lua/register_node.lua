@@ -1,6 +1,6 @@
 -- Give a node its first lease and start runs that waited for its class.
 -- ARGV[7] node  [8] lease_ms  [9] queues: JSON list of the Celery queues it consumes  [10] capacity  [11] classes: JSON list
---   [12] description JSON (host, pid, concurrency, version)  [13] tasks that it has, JSON list
+--   [12] description JSON (host, pid, concurrency, version, faults)  [13] tasks that it has, JSON list
 -- Derives :nodes, :node:<id>, :serving:<Celery queue>, :versions:<queue>@<version>, :knows:<Celery queue>, :deserted,
 --   :blocked:<class>, :awaiting:code:<task>.
 -- Returns {1, lease end in ms}.

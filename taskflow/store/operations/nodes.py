@@ -56,7 +56,7 @@ def register_node(
     queues: Sequence[str],
     capacity: int,
     classes: Sequence[str],
-    description: Mapping[str, str | int],
+    description: Mapping[str, object],
     tasks: Sequence[str] = (),
 ) -> Operation[int]:
     """Give a node its first lease. ``queues`` are the Celery queues it consumes, ``tasks`` those it declares."""

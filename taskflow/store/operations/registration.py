@@ -1,7 +1,8 @@
 """The registration of workers and of the tasks that they can run."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,13 +67,18 @@ class RegisteredTask:
 
 @dataclass(frozen=True, slots=True)
 class RegisteredWorker:
-    """A node that holds a lease. ``queues`` are the Celery queues it consumes, none while it drains."""
+    """A node that holds a lease. ``queues`` are the Celery queues it consumes, none while it drains.
+
+    Attributes:
+        faults: The tasks that its code declares and it cannot serve, with the reasons.
+    """
 
     id: str
     queues: tuple[str, ...]
     concurrency: int
     version: str | None
     since: datetime
+    faults: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,7 @@ def _worker(node_id: bytes, queues: bytes, description: bytes, since: bytes) -> 
         concurrency=int(described.get("concurrency", 0)),
         version=described.get("version"),
         since=instant(since),
+        faults=described.get("faults", {}),
     )
 
 

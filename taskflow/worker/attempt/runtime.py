@@ -22,6 +22,7 @@ from taskflow.worker.attempt.parking import ParkingLine
 from taskflow.worker.attempt.relay import Relay
 from taskflow.worker.attempt.reporting import OrphanSender, make_reports
 from taskflow.worker.repeating_thread import RepeatingThread
+from taskflow.worker.usable_tasks import UsableTasks
 
 ATTRIBUTE = "taskflow_runtime"
 Surroundings = tuple[TaskInfo, MachineInfo, EnvironmentInfo, DeploymentInfo]
@@ -99,16 +100,18 @@ class Runtime:
     surroundings: dict[tuple[str, str, str], Surroundings] = field(
         default_factory=dict[tuple[str, str, str], Surroundings]
     )
+    tasks: UsableTasks = field(init=False)
     reports: Reports = field(init=False)
     orphans: OrphanSender = field(init=False)
 
     def __post_init__(self) -> None:
+        self.tasks = UsableTasks(self.registry)
         self.reports = make_reports(self.settings, self.store)
         self.orphans = OrphanSender(self.settings, self.store)
 
     def task_ids(self) -> list[str]:
-        """Return the ids of the tasks that the node's code declares."""
-        return [task.id for task in self.registry]
+        """Return the ids of the tasks that the node's code declares and can serve."""
+        return [task.id for task in self.tasks.definitions()]
 
     def code(self) -> str:
         """Name the node's version and tasks, "" when the version is unknown."""

@@ -70,6 +70,8 @@ class Node:
             StoreUnavailableError: The store did not answer.
         """
         self._register()
+        for task_id, why in self._runtime.tasks.faults().items():
+            log.error("task.unusable: %s is not served: %s", task_id, why)
         self._end_dead_neighbours()
         pulses = [Pulse(self._runtime, shard, self._act, self._come_back) for shard in self._shards]
         self._threads = [*pulses, *self._runtime.services(self._runtime.node.name), self._runtime.orphans]
@@ -110,11 +112,13 @@ class Node:
         self._runtime.declare()
         node_id = self._runtime.node.id
         classes = sorted({f"{name.machine}.{name.executor}" for name in map(parse_queue, self._queues)})
-        description: dict[str, str | int] = {"host": platform.node(), "pid": os.getpid(), "concurrency": self._capacity}
+        description: dict[str, object] = {"host": platform.node(), "pid": os.getpid(), "concurrency": self._capacity}
         if process := own_process():
             description["process"] = process
         if self._runtime.node.version:
             description["version"] = self._runtime.node.version
+        if faults := self._runtime.tasks.faults():
+            description["faults"] = faults
         for shard in self._shards:
             self._runtime.store.run(
                 operations.nodes.register_node(

@@ -10,7 +10,7 @@ from taskflow.broker.canvas import UNAVAILABLE
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.celery_records import REVOKED
-from taskflow.errors import PayloadError
+from taskflow.errors import DefinitionError, PayloadError
 from taskflow.models import RunError, RunStatus
 from taskflow.texts import cut
 from taskflow.worker.attempt.runtime import Adoption, Runtime
@@ -43,9 +43,9 @@ def adopt(runtime: Runtime, definition: TaskDefinition, consumer: Any, message: 
             payload = as_given(plain.args, plain.kwargs) if end else payload_of(definition, plain.args, plain.kwargs)
             options = _options(plain, is_higher_first=bool(runtime.canvas.app.conf.task_acks_late), is_ended=bool(end))
             runtime.adopt(Adoption(definition.id, plain.id, payload, options, canvas, end))
-        except PayloadError as error:
+        except (PayloadError, DefinitionError) as error:  # the latter: the task itself cannot be served
             log.error("message.misfit: %r: %s", plain.id, cut(str(error), _LOGGED_CHARS))
-            end = (RunStatus.FAILED, RunError("PayloadError", str(error)))
+            end = (RunStatus.FAILED, RunError(type(error).__name__, str(error)))
             payload = as_given(plain.args, plain.kwargs)
             runtime.adopt(Adoption(definition.id, plain.id, payload, TriggerOptions(), canvas, end))
     except UNAVAILABLE as error:

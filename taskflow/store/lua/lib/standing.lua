@@ -30,6 +30,18 @@ local function add_nodes(facts)
   add_facts(facts, lists)
 end
 
+-- Add why a node that is up cannot serve a task that its code declares.
+local function add_fault(facts, task)
+  for _, node in ipairs(redis.call("ZRANGEBYSCORE", base .. ":nodes", now, "+inf")) do
+    local described = cjson.decode(redis.call("HGET", base .. ":node:" .. node, "description") or "{}")
+    local fault = described.faults and described.faults[task]
+    if fault then
+      add_facts(facts, { fault = fault, fault_node = node })
+      return
+    end
+  end
+end
+
 -- Add how many runs the nodes that could start a run may execute, and how many they do.
 local function add_room(facts, id, run)
   local slots, busy, seen = 0, 0, {}
