@@ -21,6 +21,7 @@ from taskflow.definition.source_place import declared_task
 from taskflow.definition.task_definition import Executor, TaskDefinition, check_task_id
 from taskflow.durations import Duration, parse_duration
 from taskflow.errors import DefinitionError, TriggerOptionError
+from taskflow.verbs.celery_command import offer_app
 from taskflow.verbs.task import FunctionTask
 
 PayloadT = TypeVar("PayloadT")
@@ -189,6 +190,7 @@ def task(
         )
         made: FunctionTask[object, object, ..., object] = FunctionTask(definition)
         declared.add(definition)
+        offer_app()
         return made
 
     return cast("TaskDecorator", declare)
