@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from taskflow.app import TaskFlow
+from taskflow.broker.broker_check import check_broker, queues_of
 from taskflow.broker.urls import without_password
 from taskflow.cli.application import App, load
 from taskflow.cli.output import AsJson, print_json
@@ -129,8 +130,8 @@ def _objects(flow: TaskFlow) -> str:
 
 
 def _broker(flow: TaskFlow) -> str:
-    with flow.celery.connection_for_write(connect_timeout=flow.settings.connect_timeout.total_seconds()) as connection:
-        connection.ensure_connection(max_retries=1, interval_start=0)
+    queues = queues_of(flow.settings.environment, flow.registry)
+    check_broker(flow.celery, queues, timeout=flow.settings.connect_timeout.total_seconds())
     address = without_password(flow.broker_url)
     return f"{address}{' (the store itself: one round trip a trigger)' if flow.is_one_server else ''}"
 

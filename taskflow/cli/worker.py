@@ -1,10 +1,12 @@
 """``taskflow worker``: plans and supervises the Celery nodes of this host."""
 
+from contextlib import suppress
 from typing import Annotated, Final
 
 import typer
 from rich.text import Text
 
+from taskflow.broker.broker_check import AWAY, check_broker, queues_of
 from taskflow.cli.application import App, app_module, load
 from taskflow.cli.printing import show as print_text
 from taskflow.cli.printing import show_error
@@ -73,6 +75,9 @@ def worker(
     for task_id, why in UsableTasks(flow.registry).faults().items():
         print_text(Text("Warning:", "yellow"), f"Task {task_id!r} is not served: {why}")
     wait_for_store(flow.store)
+    with suppress(*AWAY):  # the nodes wait for a broker that does not answer
+        queues = queues_of(flow.settings.environment, flow.registry)
+        check_broker(flow.celery, queues, timeout=flow.settings.connect_timeout.total_seconds())
     code = supervise(plan.nodes, stop_after=flow.settings.shutdown_grace.total_seconds() + _LAST_STEPS)
     if code:
         raise typer.Exit(code)

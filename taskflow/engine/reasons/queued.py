@@ -13,9 +13,9 @@ def queued(explained: Explained, facts: Facts) -> Reason:
     """Return the first thing that keeps a QUEUED run from starting, with its place in line where it has one."""
     for reason in (
         _paused(explained, facts),
+        _refused(explained, facts),  # before the workers, which are perhaps refused as well
         _no_worker(explained, facts),
         *_limited(explained, facts),
-        _refused(explained, facts),
     ):
         if reason is not None:
             return reason
