@@ -29,6 +29,7 @@ from kombu.utils.encoding import bytes_to_str
 
 from taskflow.broker.ahead import Ahead
 from taskflow.broker.ticket_qos import TicketQoS, read_message
+from taskflow.store.connections.failures import is_full
 
 FreeSlots = Callable[[str], int]
 """Returns how many messages of a queue may start now. It must be cheap: the loop calls it several times a message."""
@@ -38,6 +39,10 @@ OnUnreadable = Callable[[str, bytes, Exception], None]
 
 logger = logging.getLogger(__name__)
 _SHORT_WAIT_S: Final = 0.1
+_PUSH: Final = """#!lua flags=allow-oom
+for number = 2, #ARGV do
+  redis.call(ARGV[1], KEYS[1], ARGV[number])
+end"""
 
 
 def set_free_slots(
@@ -92,11 +97,13 @@ class Channel(redis.Channel):
     on_unreadable: OnUnreadable = staticmethod(_drop)
     max_batch: int = 100
     if TYPE_CHECKING:  # not in the stubs of kombu
+        _binding_expiry_refreshed_at: float
         _brpop_sent_at: float | None
         _closing: bool
         _in_poll: Any
         _queue_cycle: Any
         connection_errors: tuple[type[Exception], ...]
+        ResponseError: type[Exception]
 
         @property
         def qos(self) -> TicketQoS: ...
@@ -113,7 +120,25 @@ class Channel(redis.Channel):
     def put_back(self, key: str, texts: Iterable[str | bytes]) -> None:
         """Put messages, oldest first, back to the front of their list, in one command."""
         with self.conn_or_acquire() as client:
-            client.rpush(key, *reversed(list(texts)))  # consumers take from the right
+            self._push(client, "RPUSH", key, *reversed(list(texts)))  # consumers take from the right
+
+    def put_last(self, key: str, text: str | bytes) -> None:
+        """Put a message behind all others of its list."""
+        with self.conn_or_acquire() as client:
+            self._push(client, "LPUSH", key, text)
+
+    def _push(self, client: Any, command: str, key: str, *texts: str | bytes) -> None:
+        """Push what was in the list before, which a server that has reached its ``maxmemory`` takes from a script."""
+        client.eval(_PUSH, 1, f"{self.global_keyprefix}{key}", command, *texts)
+
+    def maybe_refresh_binding_expiry(self) -> None:
+        """Keep the bindings of expiring queues, as kombu does. A full server is tried again with the next refresh."""
+        try:
+            cast(Any, super()).maybe_refresh_binding_expiry()  # not in the stubs
+        except self.ResponseError as error:
+            if not is_full(error):
+                raise
+            self._binding_expiry_refreshed_at = monotonic()
 
     def close(self) -> None:
         """Put back the messages that are not acknowledged or not started, then close."""
@@ -126,6 +151,15 @@ class Channel(redis.Channel):
         finally:  # kombu leaves its sockets open when the server is away, and put_back() has opened a connection
             self._disconnect_pools()
             self._close_clients()
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        """Bind a queue, for producers that route by the exchange. A node consumes lists, so it starts without, too."""
+        try:
+            cast(Any, super())._queue_bind(exchange, routing_key, pattern, queue)  # not in the stubs
+        except self.ResponseError as error:
+            if not is_full(error):
+                raise
+            logger.warning("broker.full: queue %s is not bound: %s", queue, error)
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, object]:
         if self.connection.client is None:  # kombu failed to close it, dropped its address, and closes it once more

@@ -10,18 +10,25 @@ from kombu.utils.encoding import bytes_to_str
 from kombu.utils.json import loads
 
 from taskflow.broker.messages import ticket_from_headers
+from taskflow.store.connections.failures import is_full
 
 logger = logging.getLogger(__name__)
 
 
-class UnackedTicket(dict[str, Any]):
-    """A ticket's message as kombu delivers it, with its list and its text, so that it can be put back unchanged."""
+class TakenMessage(dict[str, Any]):
+    """A message as kombu delivers it, with its list and its text, so that it can be put back unchanged."""
 
     __slots__ = ("key", "text")
 
     def __init__(self, message: dict[str, Any], key: str, text: str | bytes) -> None:
         super().__init__(message)
         self.key, self.text = key, text
+
+
+class UnackedTicket(TakenMessage):
+    """A message that is recorded in memory only: a ticket, or what a full server could not record."""
+
+    __slots__ = ()
 
 
 class TicketQoS(redis.QoS):
@@ -45,8 +52,16 @@ class TicketQoS(redis.QoS):
 
     def append(self, message: Any, delivery_tag: str) -> None:
         """Record a delivered message."""
-        append = virtual.QoS.append if isinstance(message._raw, UnackedTicket) else redis.QoS.append
-        append(self, message, delivery_tag)
+        raw = message._raw
+        if not isinstance(raw, UnackedTicket):
+            try:
+                redis.QoS.append(self, message, delivery_tag)
+                return
+            except self.channel.ResponseError as error:
+                if not is_full(error):
+                    raise
+            message._raw = UnackedTicket(raw, raw.key, raw.text)
+        virtual.QoS.append(self, message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
         """Forget a message. Safe in any thread. Does nothing when its channel has closed and put it back."""
@@ -57,14 +72,21 @@ class TicketQoS(redis.QoS):
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         """Forget a message. With ``requeue`` it goes to the end of its list, behind all others."""
-        ticket = self._ticket(delivery_tag)
-        if ticket is None:
+        message = self._delivered.get(delivery_tag)
+        if message is None:
             super().reject(delivery_tag, requeue)
             return
         if requeue:
-            with self.channel.conn_or_acquire() as client:
-                client.lpush(ticket.key, ticket.text)
-        virtual.QoS.ack(self, delivery_tag)
+            self.channel.put_last(message._raw.key, message._raw.text)
+        self.ack(delivery_tag)
+
+    def restore_visible(self, start: int = 0, num: int = 10, interval: int = 10) -> None:
+        """Put back messages whose consumer is gone, as kombu does; on a full server once it has room again."""
+        try:
+            super().restore_visible(start, num, interval)
+        except self.channel.ResponseError as error:
+            if not is_full(error):
+                raise
 
     def restore_unacked(self, client: Any | None = None) -> None:
         """Put all unacknowledged messages back to the front of their lists, the oldest first."""
@@ -117,5 +139,4 @@ def read_message(key: str, text: str | bytes) -> dict[str, Any]:
     )  # kombu's reader takes twice as long, and a ticket is plain JSON
     if ticket_from_headers(message.get("headers")) is not None:
         return UnackedTicket(message, key, text)
-    plain: dict[str, Any] = loads(text_of_message)
-    return plain
+    return TakenMessage(loads(text_of_message), key, text)

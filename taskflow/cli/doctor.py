@@ -16,7 +16,7 @@ from taskflow.cli.application import App, load
 from taskflow.cli.output import AsJson, print_json
 from taskflow.cli.printing import add_row, facts_table, lines_of, show_table
 from taskflow.definition.importing import ModuleImportError
-from taskflow.errors import TaskflowError
+from taskflow.errors import StoreFullError, TaskflowError
 from taskflow.settings import Settings
 from taskflow.settings_sources import unknown_variables
 from taskflow.store.server_check import check_server
@@ -108,7 +108,15 @@ def _tasks(flow: TaskFlow) -> str:
 def _store(flow: TaskFlow) -> str:
     info = flow.store.server_info()
     name = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info['redis_version']}"
-    return f"{name} at {without_password(flow.store_url)}; {check_server(flow.store)}{_replicas(flow)}"
+    return f"{name} at {without_password(flow.store_url)}; {check_server(flow.store)}{_memory(flow)}{_replicas(flow)}"
+
+
+def _memory(flow: TaskFlow) -> str:
+    memory = flow.store.server_info("memory")
+    most, used = int(memory.get("maxmemory", "0")), int(memory.get("used_memory", "0"))
+    if most and used >= most:
+        raise StoreFullError()
+    return f"; {used / most:.0%} of maxmemory" if most else ""
 
 
 def _replicas(flow: TaskFlow) -> str:

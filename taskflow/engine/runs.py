@@ -26,7 +26,7 @@ from taskflow.engine.reasons.reason import Heartbeats, reason_of, reason_of_end
 from taskflow.engine.results import Result, ResultListener
 from taskflow.engine.round_trips import Blocking, OnRun, Steps, Twins, adrive, checked, drive
 from taskflow.engine.subscriptions import EventListener
-from taskflow.errors import RunNotFoundError, StoreUnavailableError, TokenNotFoundError
+from taskflow.errors import RunNotFoundError, StoreFullError, StoreUnavailableError, TokenNotFoundError
 from taskflow.models import Run, RunStatus
 from taskflow.objects.address import is_address
 from taskflow.objects.large_values import is_resolved
@@ -296,5 +296,7 @@ def _before(run_id: str) -> Generator[None]:
     """State in a StoreUnavailableError that the run was not made, because it is raised before that."""
     try:
         yield
+    except StoreFullError as full:
+        raise StoreFullError(run_id=run_id) from full
     except StoreUnavailableError as error:
         raise StoreUnavailableError(error.reason, run_id=run_id, may_exist=False) from error

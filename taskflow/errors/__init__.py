@@ -15,6 +15,7 @@
     ├── BatchItemsError            batch_trigger(atomic=True): items are wrong; nothing was written
     ├── StoreUnavailableError      Redis or Valkey did not answer
     │   ├── BatchTriggerError      ... in the middle of a batch
+    │   ├── StoreFullError         its memory is full: it takes no new data; nothing was written
     │   └── ReplicasMissingError   ... with too few replicas, when TASKFLOW_STORE_REPLICAS asks for some
     ├── StoreScriptError           a script failed on the server: a defect to report, which repeating does not mend
     ├── RunFilterError             runs.list(): a filter or cursor is wrong
@@ -100,6 +101,7 @@ from taskflow.errors.servers import (
     HistoryUnavailableError,
     ObjectStoreError,
     ReplicasMissingError,
+    StoreFullError,
     StoreScriptError,
     StoreUnavailableError,
 )
@@ -142,6 +144,7 @@ __all__ = [
     "StaleClaimError",
     "StepFailedError",
     "StepNotFoundError",
+    "StoreFullError",
     "StoreScriptError",
     "StoreUnavailableError",
     "StreamClosedError",

@@ -24,6 +24,21 @@ class StoreUnavailableError(TaskflowError, ConnectionError):
         )
 
 
+class StoreFullError(StoreUnavailableError):
+    """The store's memory is full, so that it takes no new data. Runs that execute go on and end."""
+
+    def __init__(self, *, run_id: str | None = None, may_exist: bool = False) -> None:
+        super().__init__(
+            "its memory is full (`maxmemory`), and it takes no new data", run_id=run_id, may_exist=may_exist
+        )
+        fate = "" if run_id is None else f" Run {run_id} {'may exist' if may_exist else 'was not made'}."
+        self.args = (
+            f"The run store is full: it has reached its `maxmemory` and takes no new data.{fate} Runs that exist go on "
+            "and end. Raise `maxmemory` (`redis-cli CONFIG SET maxmemory 2gb`, or a larger server), or have finished "
+            "runs leave the store earlier with TASKFLOW_RETENTION.",
+        )
+
+
 class ReplicasMissingError(StoreUnavailableError):
     """Too few replicas of the store confirmed a trigger. What was triggered exists, and workers take it.
 

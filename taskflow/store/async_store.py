@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, TypeVar, cast
 
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import ResponseError
 
-from taskflow.errors import StoreScriptError, StoreUnavailableError, TaskflowError
+from taskflow.errors import StoreFullError, StoreScriptError, StoreUnavailableError, TaskflowError
 from taskflow.store.connections import scripts
+from taskflow.store.connections.exchanges import commands_again
 from taskflow.store.connections.failures import failure, reason
 from taskflow.store.connections.pools import AsyncConnections, packed
 from taskflow.store.connections.replicas import Replicas
@@ -52,6 +53,7 @@ class AsyncStore:
 
         Raises:
             StoreUnavailableError: No answer within the timeout; ``may_exist`` is True if a request was sent.
+            StoreFullError: The server had no memory for it within the timeout.
             ReplicasMissingError: It needs replicas, and too few have it.
             StoreScriptError: The script failed.
         """
@@ -187,6 +189,9 @@ class AsyncStore:
                 replies = await self._round_trip(connection, commands, operations)
                 answers = await self._round_trip(connection, asked, [None] * len(asked)) if asked else []
                 self._connections.release(connection)
+            except StoreFullError:  # the server has answered, so the other connections are good
+                if loop.time() + PAUSE_SECONDS >= deadline:
+                    raise
             except UNREACHABLE as error:
                 if connection is not None:
                     was_sent = True
@@ -223,19 +228,22 @@ class AsyncStore:
                     raise failed from error
                 replies.append(failed)  # the other operations have replies of their own
         if missing:
-            await self._load(connection, [operations[index] for index in missing])
-            again = [commands[index] for index in sorted(missing)]
-            repeated = await self._round_trip(connection, again, [operations[index] for index in sorted(missing)])
+            unknown = [operations[index] for index in sorted(missing)]
+            again = await self._loaded(connection, unknown, [commands[index] for index in sorted(missing)])
+            repeated = await self._round_trip(connection, again, unknown)
             for index, reply in zip(sorted(missing), repeated, strict=True):
                 replies[index] = reply
         return replies
 
-    async def _load(self, connection: Any, operations: Sequence[Operation[Any] | None]) -> None:
+    async def _loaded(
+        self, connection: Any, operations: Sequence[Operation[Any] | None], commands: Sequence[Any]
+    ) -> list[Any]:
+        """Have the server load the functions of operations. Return their commands as they are to be sent again."""
+        loads: dict[str, object] = {}
         for name in {operation.script for operation in operations if operation}:
             await connection.send_command(*scripts.script(name).load)
             try:
-                await connection.read_response()
-            except NoPermissionError as error:
-                raise failure(error, None, may_exist=False) from error
-            except ResponseError:  # another client was first
-                pass
+                loads[name] = await connection.read_response()
+            except ResponseError as refused:
+                loads[name] = refused
+        return commands_again(operations, commands, loads)

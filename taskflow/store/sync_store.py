@@ -7,11 +7,11 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
 
-from redis.exceptions import ConnectionError, NoPermissionError, ResponseError, TimeoutError  # noqa: A004 - redis's class, not the builtin
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError  # noqa: A004 - redis's class, not the builtin
 
-from taskflow.errors import StoreScriptError, StoreUnavailableError, TaskflowError
+from taskflow.errors import StoreFullError, StoreScriptError, StoreUnavailableError, TaskflowError
 from taskflow.store.connections import scripts
-from taskflow.store.connections.exchanges import ask, call, exchange, read_replies, reply_or_error
+from taskflow.store.connections.exchanges import ask, call, commands_again, exchange, read_replies, reply_or_error
 from taskflow.store.connections.failures import failure, reason
 from taskflow.store.connections.link import Link
 from taskflow.store.connections.pools import Connections, packed
@@ -65,6 +65,7 @@ class Store:
 
         Raises:
             StoreUnavailableError: No answer within the timeout; ``may_exist`` is True if a request was sent.
+            StoreFullError: The server had no memory for it within the timeout.
             ReplicasMissingError: It needs replicas, and too few have it.
             StoreScriptError: The script failed.
         """
@@ -182,10 +183,12 @@ class Store:
         """Take a turn for a while. Returns False when it is taken.
 
         Raises:
-            StoreUnavailableError: No answer within the timeout.
+            StoreUnavailableError: No answer within the timeout, or the server is full.
         """
-        taken = self.send([("SET", f"{self.config.base(0)}:{name}", holder, "NX", "PX", milliseconds(hold))])
-        return bool(taken[0])
+        (taken,) = self.send([("SET", f"{self.config.base(0)}:{name}", holder, "NX", "PX", milliseconds(hold))])
+        if isinstance(taken, ResponseError):
+            raise failure(taken, None, may_exist=False) from taken
+        return bool(taken)
 
     def last_stream_id(self, name: str, *, shard: int = 0) -> str:
         """Return the id of a stream's newest entry, "0" for an empty stream."""
@@ -231,6 +234,11 @@ class Store:
                 reply = attempt(connection)
                 self._connections.release(connection)
                 return reply
+            except StoreFullError as full:  # the server has answered, and executed nothing
+                if connection is not None:
+                    self._connections.release(connection)
+                if time.monotonic() + PAUSE_SECONDS >= deadline:
+                    raise StoreFullError(run_id=run_id, may_exist=full.may_exist or was_sent) from full
             except UNREACHABLE as error:
                 if connection is not None:
                     was_sent = True
@@ -241,7 +249,7 @@ class Store:
 
     def _round_trip(self, connection: Link, command: tuple[Any, ...], operation: Operation[Any] | None) -> Any:
         try:
-            return call(connection, packed(command), operation)
+            return call(connection, command, operation)
         except ResponseError as error:
             failed = failure(error, operation, may_exist=False)
             if isinstance(failed, StoreScriptError):  # the connection is as good as before
@@ -274,13 +282,17 @@ class Store:
         replies = self.send(commands) if first is None else first
         lacking = [index for index, reply in enumerate(replies) if scripts.is_unknown(reply)]
         if lacking:
-            for name in {operations[index].script for index in lacking}:
-                (loaded,) = self.send([scripts.script(name).load])
-                if isinstance(loaded, NoPermissionError):
-                    raise failure(loaded, None, may_exist=False)
+            again = self._loaded([operations[index] for index in lacking], [commands[index] for index in lacking])
             indices = [*lacking, *range(len(operations), len(commands))]
-            for index, reply in zip(indices, self.send([commands[index] for index in indices]), strict=True):
+            asked = commands[len(operations) :]
+            for index, reply in zip(indices, self.send([*again, *asked]), strict=True):
                 replies[index] = reply
         count = len(operations)  # the replies behind them answer the question about replicas
         checked = [reply_or_error(reply, each) for reply, each in zip(replies[:count], operations, strict=True)]
         return checked, replies[count:]
+
+    def _loaded(self, operations: Sequence[Operation[Any]], commands: Sequence[Any]) -> list[Any]:
+        """Have the server load the functions of operations. Return their commands as they are to be sent again."""
+        names = {operation.script for operation in operations}
+        loads = dict(zip(names, self.send([scripts.script(name).load for name in names]), strict=True))
+        return commands_again(operations, commands, loads)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from taskflow import StoreScriptError, StoreUnavailableError
+from taskflow import StoreFullError, StoreScriptError, StoreUnavailableError
 from taskflow.models import RunStatus
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
@@ -18,7 +18,7 @@ from taskflow.store.pipeline import Pipeline
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import new_run_id
 from taskflow.upkeep.passes import Upkeep
-from tests.support.bench import CLASS, ERROR, HEARTBEAT, LEASE, Bench
+from tests.support.bench import CLASS, ERROR, HEARTBEAT, LEASE, Bench, real_time
 from tests.support.measured_time import measured_unit
 
 
@@ -86,7 +86,7 @@ def test_a_server_that_cannot_write_now_is_away_not_broken(one_bench: Bench) -> 
     finally:
         one_bench.redis("CONFIG", "SET", "maxmemory", "0")
         store.close()
-    assert str(failed.value).count("does not answer") == 1
+    assert str(failed.value).count("is full") == 1
 
 
 def test_upkeep_does_the_rest_when_one_of_its_scripts_fails(one_bench: Bench) -> None:
@@ -105,3 +105,43 @@ def test_upkeep_does_the_rest_when_one_of_its_scripts_fails(one_bench: Bench) ->
     with pytest.raises(StoreScriptError, match="fire_timers"):
         upkeep.perform(frozenset({"timers", "nodes"}))
     assert one_bench.run(operations.runs.read_run(run_id)).status is RunStatus.QUEUED
+
+
+def test_a_full_server_evaluates_scripts_that_it_does_not_have(bench: Bench) -> None:
+    """It takes no new function, and an outcome whose script it has not seen must be written none the less."""
+    bench.node()
+    run_id = bench.trigger()
+    claimed = bench.claim(run_id)
+    with bench.server.full():
+        bench.redis("FUNCTION", "FLUSH")
+        assert bench.finish(claimed) is RunStatus.COMPLETED
+        with pytest.raises(StoreFullError, match="was not made"):
+            bench.trigger()
+    assert bench.status(run_id) is RunStatus.COMPLETED
+
+
+def test_a_full_server_gives_nobody_a_turn(one_bench: Bench) -> None:
+    """An error is no turn: every node would take it."""
+    store = Store(real_time(one_bench))
+    try:
+        with one_bench.server.full(), pytest.raises(StoreFullError):
+            store.take_turn("objects", "n1", timedelta(seconds=5))
+        assert store.take_turn("objects", "n1", timedelta(seconds=5))
+        assert not store.take_turn("objects", "n2", timedelta(seconds=5))
+    finally:
+        store.close()
+
+
+def test_many_operations_in_one_write_reach_a_full_server(one_bench: Bench) -> None:
+    """Each unknown function is evaluated, in its place among the others."""
+    bench = one_bench
+    run_ids = [bench.trigger() for _ in range(3)]
+    store = Store(real_time(bench))
+    try:
+        with bench.server.full():
+            bench.redis("FUNCTION", "FLUSH")
+            reads = [operations.runs.read_run(run_id) for run_id in run_ids]
+            results = store.run_many([(reads[0], 0), (operations.nodes.list_nodes(), 0), (reads[2], 0)])
+    finally:
+        store.close()
+    assert [results[0].id, results[2].id] == [run_ids[0], run_ids[2]]

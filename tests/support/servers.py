@@ -13,6 +13,7 @@ import socket
 import subprocess
 import urllib.request
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -166,6 +167,16 @@ class RedisServer(Server):
         with contextlib.closing(self.client()) as client:
             client.flushall()
             client.script_flush()
+
+    @contextlib.contextmanager
+    def full(self) -> Iterator[None]:
+        """Have reached its ``maxmemory`` while the block executes."""
+        with contextlib.closing(self.client()) as client:
+            client.execute_command("CONFIG", "SET", "maxmemory", "1")
+            try:
+                yield
+            finally:
+                client.execute_command("CONFIG", "SET", "maxmemory", "0")
 
     def _argv(self) -> list[str]:
         options = {

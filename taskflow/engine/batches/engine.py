@@ -24,6 +24,7 @@ from taskflow.errors import (
     BatchTriggerError,
     ObjectStoreError,
     ReplicasMissingError,
+    StoreFullError,
     StoreUnavailableError,
     TriggerOptionError,
 )
@@ -201,7 +202,7 @@ async def _alist(items: Iterable[object] | AsyncIterable[object]) -> list[object
 
 
 def _interrupted(plan: BatchPlan, error: StoreUnavailableError | ObjectStoreError) -> BatchTriggerError:
-    what = str(error) if isinstance(error, ObjectStoreError | ReplicasMissingError) else ""
+    what = str(error) if isinstance(error, ObjectStoreError | ReplicasMissingError | StoreFullError) else ""
     total = len(plan.runs.run_ids)
     return BatchTriggerError(error.reason, plan.id, plan.made, total, is_repeatable=plan.is_repeatable, what=what)
 

@@ -1,9 +1,9 @@
 """Commands and replies over one blocking connection. ``Store`` repeats an exchange when the connection is lost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import ResponseError
 
 from taskflow.errors import StoreUnavailableError
 from taskflow.store.connections import scripts
@@ -13,19 +13,38 @@ from taskflow.store.connections.pools import packed
 from taskflow.store.operations.operation import Operation
 
 
-def call(connection: Link, request: bytes, operation: Operation[Any] | None) -> Any:
-    """Send one packed command and return its reply, or raise it when it is an error. Loads an unknown function once."""
-    connection.send(request)
+def call(connection: Link, command: tuple[Any, ...], operation: Operation[Any] | None) -> Any:
+    """Send one command and return its reply, or raise it when it is an error. Loads an unknown function once."""
+    connection.send(packed(command))
     try:
         return connection.read()
     except ResponseError as error:
         if operation is None or not scripts.is_unknown(error):
             raise
-    (loaded,) = exchange(connection, [scripts.script(operation.script).load])
-    if isinstance(loaded, NoPermissionError):  # else another client may have been first
-        raise loaded
-    connection.send(request)
+    unknown = scripts.script(operation.script)
+    (loaded,) = exchange(connection, [unknown.load])
+    connection.send(packed(unknown.again(command, loaded)))
     return connection.read()
+
+
+def commands_again(
+    operations: Sequence[Operation[Any] | None], commands: Sequence[Any], loads: Mapping[str, object]
+) -> list[Any]:
+    """Return the commands to send again after the functions of their operations were loaded.
+
+    Args:
+        loads: The server's reply to each script's load.
+
+    Raises:
+        StoreUnavailableError: The server did not load one.
+    """
+    try:
+        return [
+            scripts.script(operation.script).again(command, loads[operation.script]) if operation else command
+            for operation, command in zip(operations, commands, strict=True)
+        ]
+    except ResponseError as refused:
+        raise failure(refused, None, may_exist=False) from refused
 
 
 def ask(connection: Link, question: Sequence[Any]) -> list[Any]:

@@ -1,8 +1,8 @@
 """Separate errors of an unavailable server from errors of a script."""
 
-from redis.exceptions import ResponseError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
-from taskflow.errors import StoreScriptError, StoreUnavailableError
+from taskflow.errors import StoreFullError, StoreScriptError, StoreUnavailableError
 from taskflow.store.operations.operation import Operation
 
 _AWAY = ("LOADING", "BUSY", "OOM", "READONLY", "MASTERDOWN", "NOREPLICAS", "MISCONF", "CLUSTERDOWN", "TRYAGAIN")
@@ -14,10 +14,17 @@ def failure(
 ) -> StoreUnavailableError | StoreScriptError:
     """Return our error: ``StoreScriptError`` for a call that would fail again in the same way."""
     text = str(error)
+    if is_full(error):
+        return StoreFullError(run_id=operation.run_id if operation else None, may_exist=may_exist)
     is_of_a_script = operation is not None and type(error) is ResponseError and "script" in text
     if operation is not None and is_of_a_script and not text.startswith(_AWAY):
         return StoreScriptError(operation.script, text, operation.run_id)
     return StoreUnavailableError(text, run_id=operation.run_id if operation else None, may_exist=may_exist)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a server refused a command because it has reached its ``maxmemory``."""
+    return isinstance(error, OutOfMemoryError)
 
 
 def reason(error: BaseException) -> str:

@@ -179,12 +179,3 @@ def _forget_all() -> None:
 
 
 os.register_at_fork(after_in_child=_forget_all)
-
-
-def redis_url(url: str) -> str:
-    """Return a URL as redis-py reads it: ``valkey://`` is ``redis://``, and unix sockets keep their ``db``."""
-    parts = urlsplit(url)
-    scheme = {"valkey": "redis", "valkeys": "rediss", "redis+socket": "unix"}.get(parts.scheme, parts.scheme)
-    query = [("db" if name == "virtual_host" else name, value) for name, value in parse_qsl(parts.query)]
-    text = urlunsplit((scheme, parts.netloc, parts.path, urlencode(query), ""))
-    return text if parts.netloc or scheme != "unix" or "://" in text else text.replace("unix:", "unix://", 1)
