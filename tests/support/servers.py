@@ -13,7 +13,7 @@ import socket
 import subprocess
 import urllib.request
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -169,7 +169,7 @@ class RedisServer(Server):
             client.script_flush()
 
     @contextlib.contextmanager
-    def full(self) -> Iterator[None]:
+    def full(self) -> Generator[None]:
         """Have reached its ``maxmemory`` while the block executes."""
         with contextlib.closing(self.client()) as client:
             client.execute_command("CONFIG", "SET", "maxmemory", "1")
