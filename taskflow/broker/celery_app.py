@@ -137,6 +137,10 @@ def _settings(url: str, default_queue: str, connect_timeout: timedelta) -> dict[
         "task_store_errors_even_if_ignored": False,
         "task_serializer": "json",
         "result_serializer": "json",
+        # Of the result backends of plain producers (``replies``): a child waits for them, and upkeep tries again.
+        "result_backend_transport_options": {"retry_policy": {"max_retries": 1, "interval_max": 0.2}},
+        "redis_socket_connect_timeout": connect_timeout.total_seconds(),
+        "redis_socket_timeout": connect_timeout.total_seconds(),
         "accept_content": ["json"],
         "enable_utc": True,
         "task_send_sent_event": False,

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 from celery import Celery
 from celery.app import backends
+from kombu.exceptions import KombuError
 
 from taskflow.broker.urls import is_redis
 
@@ -55,16 +56,21 @@ class Replies:
             result: The output, or an exception.
 
         Raises:
-            KombuError, OSError: The broker, or the backend, can't be reached now.
+            ConnectionError: The broker, or the backend, can't be reached now.
         """
-        if self._url is None:
-            self._publish(task_id, place, result, state, traceback)
-            return
-        backend = self._made()
         try:
-            backend.store_result(task_id, result, state, traceback=traceback)
-        except tuple(getattr(backend, "connection_errors", ())) as away:
-            raise ConnectionError(f"The result backend of plain producers is away: {type(away).__name__}") from away
+            if self._url is None:
+                self._publish(task_id, place, result, state, traceback)
+            else:
+                self._made().store_result(task_id, result, state, traceback=traceback)
+        except Exception as error:
+            if self._is_away(error):
+                raise ConnectionError(f"A producer was not answered: {type(error).__name__}") from error
+            log.exception("answer.failed: %r: check TASKFLOW_CELERY_RESULT_BACKEND", task_id)
+
+    def _is_away(self, error: Exception) -> bool:
+        listed = getattr(self._backend, "connection_errors", ())
+        return isinstance(error, (KombuError, OSError, *(kind for kind in listed if kind is not KeyError)))
 
     def _publish(
         self, task_id: str, place: Mapping[str, str], result: object, state: str, traceback: str | None

@@ -15,7 +15,6 @@ from celery.canvas import maybe_signature
 from celery.exceptions import ChordError
 from celery.exceptions import TimeoutError as CeleryTimeoutError
 from celery.result import AsyncResult, result_from_tuple
-from kombu.exceptions import KombuError
 
 from taskflow.broker.replies import REPLIES, Replies
 from taskflow.broker.run_states import task_meta
@@ -130,8 +129,8 @@ class RunBackend(BaseBackend):
             return
         try:
             replies.answer(task_id, place, result, state, traceback)
-        except (KombuError, OSError) as away:
-            log.warning("answer.lost: %r: %s", task_id, type(away).__name__)
+        except ConnectionError as away:
+            log.warning("answer.lost: %r: %s", task_id, away)
 
     def _forget(self, task_id: str) -> None:
         self.records.keep("result", task_id, "")  # the record of a run stays until its retention ends

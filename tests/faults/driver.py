@@ -31,7 +31,7 @@ SETTINGS: dict[str, Any] = {
     "max_lost": MAX_LOST, "ticket_hold": 5,
     "tasks": "tests.faults.tasks,tests.faults.talking_tasks,tests.faults.durable_tasks",
 }  # fmt: skip
-STANDSTILL_SECONDS = 45
+STANDSTILL_SECONDS = 300  # a run that was lost ten times pauses for 256 s
 IDLE_SECONDS = 25
 
 

@@ -1,15 +1,16 @@
 """Celery apps beside ours: producers that know nothing of taskflow, and plain tasks in our workers."""
 
 import contextlib
+from functools import partial
 from typing import Any, cast
 
 import pytest
 from celery import canvas
 from celery.exceptions import TaskRevokedError
 
-from taskflow import RunStatus, runs
+from taskflow import RunNotFoundError, RunStatus, runs
 from taskflow.broker.replies import UNREAD_ANSWERS
-from tests.conftest import StartFleet
+from tests.conftest import MakeServer, StartFleet
 from tests.support.fleet import Fleet
 from tests.support.plain_producer import produce
 from tests.support.servers import RedisServer, Server
@@ -152,3 +153,42 @@ def test_a_stamp_that_is_revoked_cancels_the_messages_that_come_with_it(fleet: F
             each.get(timeout=S)
         run = runs.retrieve(each.id)
         assert (run.status, run.payload, run.attempts) == (RunStatus.CANCELED, "x", ())
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("executor", ["process", "async"])
+def test_an_answer_waits_for_a_backend_that_is_away(
+    start_fleet: StartFleet, valkey: RedisServer, start_redis7: MakeServer, executor: str
+) -> None:
+    """The run has ended all the same, the node goes on, and the producer gets its answer later."""
+    backend = start_redis7()
+    fleet = start_fleet(valkey.url, celery_result_backend=backend.url)
+    fleet.start_node(executor=executor, concurrency=1)
+    backend.stop()
+    task = "t-echo" if executor == "process" else "t-async-echo"
+    ids = [fleet.flow.celery.send_task(task, args=[number]).id for number in range(2)]
+    wait_until(lambda: all(_is_completed(run_id) for run_id in ids), "the runs", timeout=20)
+    backend.start()
+    with contextlib.closing(backend.client()) as client:
+        for run_id in ids:
+            key = f"celery-task-meta-{run_id}"
+            wait_until(partial(client.execute_command, "EXISTS", key), "the answer", timeout=25)
+            assert '"status": "SUCCESS"' in str(client.execute_command("GET", key))
+
+
+def _is_completed(run_id: str) -> bool:
+    with contextlib.suppress(RunNotFoundError):  # not adopted yet
+        return runs.retrieve(run_id).status is RunStatus.COMPLETED
+    return False
+
+
+def test_an_answer_that_is_not_possible_costs_the_chain_nothing(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """The setting is wrong. Each run says so in the log, and what follows it executes."""
+    fleet = start_fleet(valkey.url, celery_result_backend=f"{valkey.url}/no-number")
+    node = fleet.start_node()
+    echo = canvas.signature("t-echo", app=cast("Any", fleet.flow.celery))
+    following = [dict(echo.clone((), task_id="chained"))]
+    fleet.flow.celery.send_task("t-echo", args=[5], chain=following, ignore_result=False, task_id="first")
+    wait_until(lambda: _is_completed("chained"), "the chain's next run", timeout=20)
+    assert runs.retrieve("chained").payload == 5
+    wait_until(lambda: "answer.failed: 'first': check TASKFLOW_CELERY_RESULT_BACKEND" in node.output(), "the line")

@@ -68,3 +68,15 @@ def test_the_history_is_in_home_unless_told_otherwise(tmp_path: Path) -> None:
         assert Database(url).address == "postgresql+psycopg://me:***@host/runs"
     with pytest.raises(SettingsError, match="in memory"):
         Settings.read(database_url="sqlite://")
+
+
+@pytest.mark.parametrize("value", ["redis", "taskflow://", "//me:secret@host/0", "me:secret"])
+def test_a_wrong_result_backend_of_producers_is_refused_without_its_password(value: str) -> None:
+    with pytest.raises(SettingsError, match="CELERY_RESULT_BACKEND") as refused:
+        Settings.read(celery_result_backend=value)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["", "rpc", "rpc://"])
+def test_producers_that_are_answered_by_their_messages_need_no_setting(value: str) -> None:
+    assert Settings.read(celery_result_backend=value).celery_result_backend is None
