@@ -12,6 +12,7 @@ from taskflow.errors import RunFilterError, RunNotFoundError
 from taskflow.models import Run, RunError, RunStatus
 from taskflow.objects.address import Address
 from taskflow.settings import Settings
+from taskflow.texts import is_possible_id
 
 if TYPE_CHECKING:  # a process that only triggers never imports SQLAlchemy
     from taskflow.history.reader import HistoryEvent, Reader
@@ -43,7 +44,7 @@ class Lookup:
             RunNotFoundError: The run is not in the history either.
             HistoryUnavailableError: The history's database did not answer.
         """
-        reader = self._reader()
+        reader = self._reader() if is_possible_id(run_id) else None
         run = reader.retrieve(run_id) if reader else None
         if run is None:
             raise RunNotFoundError(run_id)
@@ -68,7 +69,7 @@ class Lookup:
         Raises:
             HistoryUnavailableError: The history's database did not answer.
         """
-        reader = self._reader()
+        reader = self._reader() if is_possible_id(run_id) else None
         after: int | None = None
         while reader is not None and (events := reader.events(run_id, after, _PAGE)):
             yield from events

@@ -11,6 +11,7 @@ from taskflow.definition.context import current_context
 from taskflow.engine.loops import Loop
 from taskflow.engine.round_trips import Steps, adrive, drive
 from taskflow.errors import TokenDataError, TokenNotFoundError, WaitError
+from taskflow.errors.base import shown
 from taskflow.seams.tokens import TokenOptions, TokenQuery
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
@@ -19,7 +20,7 @@ from taskflow.store.operations.waits import complete_item
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import locate, new_token_id, shard_of_queue, shard_of_run, shard_of_token
 
-_CURSOR = re.compile(r"\d+:token_[0-9a-f]+")
+_CURSOR = re.compile(r"[0-9]{1,20}:token_[0-9a-f]+")
 
 
 class TokenEngine:
@@ -128,8 +129,9 @@ class TokenEngine:
         return timeout
 
     def _list(self, query: TokenQuery) -> Steps[TokenPage]:
-        if query.cursor is not None and not _CURSOR.fullmatch(query.cursor):
-            raise WaitError(f"wait.list_tokens(cursor={query.cursor!r}): pass the cursor of a page, or leave it out.")
+        if query.cursor is not None and not _is_cursor(query.cursor):
+            what = f"wait.list_tokens(cursor={shown(query.cursor)})"
+            raise WaitError(f"{what}: pass the cursor of a page, or leave it out.")
         tokens: list[tuple[int, Token]] = []
         for shard in range(self._shards):
             tokens += yield from self._list_shard(query, shard)
@@ -154,3 +156,7 @@ class TokenEngine:
         if shard is None or shard >= self._shards:
             raise TokenNotFoundError(token_id)
         return shard
+
+
+def _is_cursor(given: object) -> bool:
+    return isinstance(given, str) and _CURSOR.fullmatch(given) is not None

@@ -22,12 +22,14 @@ _PLAIN: Final = (str, bytes, int, float, bool, type(None))
 _PLAIN_CHARS: Final = 1000
 _HOSTILE: Final = frozenset(
     {
+        "__bool__",
         "__cause__",
         "__class__",
         "__context__",
         "__dict__",
         "__getattr__",
         "__getattribute__",
+        "__len__",
         "__notes__",
         "__suppress_context__",
         "__traceback__",
@@ -35,7 +37,7 @@ _HOSTILE: Final = frozenset(
         "exceptions",
     }
 )
-"""Attributes of exceptions for which a class may have code of its own."""
+"""Attributes of exceptions that Python reads, for example for its truth, and for which a class may have its own."""
 _name_of: Final = cast("Callable[[type], str]", vars(type)["__qualname__"].__get__)
 
 

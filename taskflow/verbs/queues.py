@@ -6,6 +6,7 @@ from typing import Final
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.queue import Queue, check_limit
 from taskflow.errors import QueueNotFoundError
+from taskflow.errors.base import shown
 from taskflow.models import QueueState
 from taskflow.texts import is_encodable
 from taskflow.verbs.current import engine
@@ -120,7 +121,10 @@ class Queues:
 def _name(queue: str | Queue) -> str:
     name: object = queue.name if isinstance(queue, Queue) else queue
     if not isinstance(name, str) or not name or not is_encodable(name):
-        raise QueueNotFoundError(str(name or ""), 'Give the queue\'s name, "invoices", or a Queue that has one.')
+        raise QueueNotFoundError(
+            name if isinstance(name, str) else shown(name or ""),
+            'Give the queue\'s name, "invoices", or a Queue that has one.',
+        )
     return name
 
 

@@ -10,13 +10,15 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from taskflow.definition.calls.run_filter import RunFilter
-from taskflow.errors import HistoryUnavailableError
+from taskflow.engine.lookup import Lookup
+from taskflow.errors import HistoryUnavailableError, RunNotFoundError
 from taskflow.history.database import Database
 from taskflow.history.migrate import VERSION_TABLE
 from taskflow.history.reader import Reader
 from taskflow.history.schema import Base
 from taskflow.history.writer import RowBatch, Writer
 from taskflow.models import AttemptOutcome, RunStatus
+from taskflow.settings import Settings
 from tests.history.conftest import an_error, open_database, rows, write
 
 STEPS = [
@@ -116,6 +118,18 @@ def test_an_id_that_a_database_cannot_hold_names_its_run(writer: Writer, reader:
     assert len(reader.list_runs(RunFilter(tag="x"))) == 1
     assert writer.known({"a\0b", "c"}) == {"a\0b"}
     assert reader.retrieve("a\ud800") is None
+
+
+def test_what_can_be_no_id_is_not_looked_for(writer: Writer, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller without a type checker gives a number: there is no such run, as in the store."""
+    write(writer, rows("run_1"))
+    lookup = Lookup(Settings.read(redis_url="redis://127.0.0.1:1/0"))
+    monkeypatch.setattr(lookup, "_reader", lambda: reader)
+    assert lookup.retrieve("run_1").id == "run_1"
+    for given in (5, "a\ud800", None):
+        with pytest.raises(RunNotFoundError):
+            lookup.retrieve(given)  # type: ignore[arg-type]  # the point
+        assert list(lookup.events(given)) == []  # type: ignore[arg-type]  # the point
 
 
 def test_values_that_cannot_be_read_back_are_shown_as_far_as_they_can(writer: Writer, reader: Reader) -> None:

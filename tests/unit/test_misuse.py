@@ -267,6 +267,7 @@ CALLS: Final[Mapping[str, Callable[[Any], object]]] = {
     "token 1": lambda _: wait.retrieve_token(LONE),
     "token 2": lambda _: wait.complete_token(LONE),
     "queue 4": lambda _: queues.pause(LONE),
+    "queue 6": lambda _: queues.pause(HUGE),  # type: ignore[arg-type]  # no name
     "queue 5": lambda _: asyncio.run(queues.aretrieve(LONE)),
     "batch 3": lambda _: batch.retrieve(LONE),
     "tag": lambda _: RunFilter(tag=["a", LONE]),

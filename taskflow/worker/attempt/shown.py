@@ -6,10 +6,13 @@ from typing import Any, Final, TypeGuard, cast
 from celery.exceptions import Ignore, Reject, Retry
 
 from taskflow.errors.base import is_kind
+from taskflow.execution.error_copies import chain
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
 
 _PLAIN: Final = (type(None), bool, int, float, str)
 _FEW: Final = 40
+_CAUSES: Final = 100
+_READ: Final = ("__class__", "__cause__", "__context__", "__suppress_context__", "__notes__", "args", "an unknown one")
 
 
 class RunFailed(Exception):  # noqa: N818 - Celery shows it as the failure of a task whose child left no exception
@@ -44,4 +47,16 @@ def _is_harmless(cause: BaseException | None) -> TypeGuard[Exception]:
     """Whether Celery takes it for a failure. A MemoryError would end the parent; Celery's signals mean other things."""
     if cause is None:
         return False
-    return is_kind(cause, Exception) and not is_kind(cause, (MemoryError, Ignore, Reject, Retry))
+    is_failure = is_kind(cause, Exception) and not is_kind(cause, (MemoryError, Ignore, Reject, Retry))
+    return is_failure and all(_answers(link.error) for link in chain(cause, _CAUSES))
+
+
+def _answers(cause: BaseException) -> bool:
+    """Whether an exception has the attributes that Celery and Python's traceback read, whatever its class has made."""
+    try:
+        for name in _READ:
+            getattr(cause, name, None)
+        cause.__traceback__ = cause.__traceback__
+        return bool(cause) or True
+    except Exception:  # noqa: BLE001 - its own code may raise anything
+        return False
