@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from celery import Celery
 from celery.app import backends
 from kombu.exceptions import KombuError
+from kombu.utils.json import dumps
 
 from taskflow.broker.urls import is_redis
 
@@ -21,6 +22,7 @@ NOBODY: Final = "none"
 """The setting with which no producer is answered."""
 UNREAD_ANSWERS: Final = 1000
 """Most answers that may lie in a Redis for one producer, of which nobody can see whether it reads them."""
+_UNREAD_BYTES: Final = 16_000_000  # if all were as long as the one to come
 _UNREAD_MS: Final = 3_600_000
 _POLICY: Final = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 
@@ -86,8 +88,9 @@ class Replies:
         }
         queue, is_kept = place["to"], is_redis(str(app.conf.broker_write_url))
         with app.amqp.producer_pool.acquire(block=True) as producer:
-            if is_kept and _unread(producer.channel, queue) >= UNREAD_ANSWERS:
-                log.warning("answer.dropped: %r: its producer leaves %d answers unread", task_id, UNREAD_ANSWERS)
+            unread = _unread(producer.channel, queue) if is_kept else 0
+            if unread >= UNREAD_ANSWERS or (unread and (unread + 1) * len(dumps(meta)) > _UNREAD_BYTES):
+                log.warning("answer.dropped: %r: its producer leaves %d answers unread", task_id, unread)
                 return
             producer.publish(
                 meta,

@@ -121,7 +121,12 @@ print(app.thread_oid, silent.id, *(app.send_task("t-echo", args=[1]).id for _ in
     wait_until(lambda: all(runs.retrieve(run_id).status.is_finished for run_id in ids), "the runs")
     with contextlib.closing(valkey.client()) as client:
         wait_until(lambda: client.execute_command("LLEN", queue) == 3, "the answers")
+        client.execute_command("LPUSH", queue, 1, 2)
         assert 0 < client.execute_command("PTTL", queue) <= 3_600_000
+        fleet.flow.celery.send_task("t-echo", args=["x" * 2_900_000], reply_to=queue, task_id="too-large")
+        fleet.flow.celery.send_task("t-echo", args=["x" * 2_900_000], reply_to="free", task_id="large")
+        wait_until(lambda: "answer.dropped: 'too-large'" in node.output(), "the line")
+        wait_until(lambda: client.execute_command("LLEN", "free") == 1, "the first answer")
         client.execute_command("LPUSH", queue, *range(UNREAD_ANSWERS))
         full = client.execute_command("LLEN", queue)
         fleet.flow.celery.send_task("t-echo", args=[1], reply_to=queue, task_id="too-many")
