@@ -5,9 +5,11 @@ setting does. RabbitMQ drops an answer whose queue is gone; a Redis would keep i
 """
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from amqp.exceptions import AMQPError, NotFound
 from celery import Celery
 from celery.app import backends
 from kombu.exceptions import KombuError
@@ -23,6 +25,10 @@ NOBODY: Final = "none"
 UNREAD_ANSWERS: Final = 1000
 """Most answers that may lie in a Redis for one producer, of which nobody can see whether it reads them."""
 _UNREAD_BYTES: Final = 16_000_000  # if all were as long as the one to come
+_LOOK_REDIS: Final = 1.0
+_LOOK_RABBIT: Final = 60.0
+"""Seconds after which a producer's queue is looked at again."""
+_KNOWN: Final = 10_000
 _UNREAD_MS: Final = 3_600_000
 _POLICY: Final = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 
@@ -39,6 +45,7 @@ class Replies:
         self._app = app
         self._url = backend
         self._backend: Any = None
+        self._known: dict[str, tuple[float, bool]] = {}
 
     def wanted(self, headers: Mapping[str, Any], reply_to: str, correlation_id: str) -> dict[str, str] | None:
         """Return where a message's end is to be answered, to be kept as JSON; None when nobody waits for it."""
@@ -46,7 +53,35 @@ class Replies:
             return None
         if self._url is not None:
             return {"to": "", "id": ""}
-        return {"to": reply_to, "id": correlation_id} if reply_to else None
+        return {"to": reply_to, "id": correlation_id} if reply_to and self._is_read(reply_to) else None
+
+    def _is_read(self, queue: str) -> bool:
+        """Whether somebody may read this queue: looked up now and then, because answers that nobody reads cost time."""
+        known_until, is_read = self._known.get(queue, (0.0, True))
+        now = time.monotonic()
+        if now >= known_until:
+            if len(self._known) > _KNOWN:
+                self._known.clear()
+            is_redis_broker = is_redis(str(self._app.conf.broker_write_url))
+            is_read = self._look(queue, is_redis_broker)
+            self._known[queue] = (now + (_LOOK_REDIS if is_redis_broker else _LOOK_RABBIT), is_read)
+        return is_read
+
+    def _look(self, queue: str, is_redis_broker: bool) -> bool:
+        app: Any = self._app
+        try:
+            with app.pool.acquire(block=True, timeout=1) as connection:
+                connection.ensure_connection(max_retries=1)
+                with connection.channel() as channel:
+                    if is_redis_broker:
+                        return _unread(channel, queue) < UNREAD_ANSWERS
+                    channel.queue_declare(queue=queue, passive=True)  # an rpc:// producer declares it before it sends
+                    return True
+        except NotFound:
+            return False
+        except (AMQPError, KombuError, OSError) as error:
+            log.debug("answer.unknown: %s", type(error).__name__)
+            return True
 
     def answer(
         self, task_id: str, place: Mapping[str, str], result: object, state: str, traceback: str | None = None

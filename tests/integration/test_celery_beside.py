@@ -9,11 +9,11 @@ from celery import canvas
 from celery.exceptions import TaskRevokedError
 
 from taskflow import RunNotFoundError, RunStatus, runs
-from taskflow.broker.replies import UNREAD_ANSWERS
+from taskflow.broker.replies import UNREAD_ANSWERS, Replies
 from tests.conftest import MakeServer, StartFleet
 from tests.support.fleet import Fleet
 from tests.support.plain_producer import produce
-from tests.support.servers import RedisServer, Server
+from tests.support.servers import RabbitServer, RedisServer, Server
 from tests.support.waiting import wait_until
 
 S = 10
@@ -130,7 +130,7 @@ print(app.thread_oid, silent.id, *(app.send_task("t-echo", args=[1]).id for _ in
         client.execute_command("LPUSH", queue, *range(UNREAD_ANSWERS))
         full = client.execute_command("LLEN", queue)
         fleet.flow.celery.send_task("t-echo", args=[1], reply_to=queue, task_id="too-many")
-        wait_until(lambda: "answer.dropped: 'too-many'" in node.output(), "the line")
+        wait_until(lambda: _is_completed("too-many"), "the run")
         assert client.execute_command("LLEN", queue) == full
 
 
@@ -197,3 +197,15 @@ def test_an_answer_that_is_not_possible_costs_the_chain_nothing(start_fleet: Sta
     wait_until(lambda: _is_completed("chained"), "the chain's next run", timeout=20)
     assert runs.retrieve("chained").payload == 5
     wait_until(lambda: "answer.failed: 'first': check TASKFLOW_CELERY_RESULT_BACKEND" in node.output(), "the line")
+
+
+def test_a_message_is_answered_only_where_its_queue_for_replies_exists(
+    start_fleet: StartFleet, valkey: RedisServer, rabbitmq: RabbitServer
+) -> None:
+    """A producer without a backend names a queue as well, and an answer costs time."""
+    fleet = start_fleet(valkey.url, rabbitmq.url)
+    rabbitmq.api("PUT", f"queues/{rabbitmq.vhost}/replies-here", {"durable": False, "auto_delete": False})
+    replies = Replies(fleet.flow.celery, None)
+    assert [replies.wanted({}, "replies-nowhere", "1") for _ in range(2)] == [None, None]
+    assert replies.wanted({}, "replies-here", "1") == {"to": "replies-here", "id": "1"}
+    assert replies.wanted({"ignore_result": True}, "replies-here", "1") is None
