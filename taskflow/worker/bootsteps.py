@@ -12,10 +12,10 @@ from taskflow.worker.attempt.parking import ParkingLine
 from taskflow.worker.attempt.receivers import guard_receivers
 from taskflow.worker.attempt.runtime import runtime_of
 from taskflow.worker.celery_options import check_worker
+from taskflow.worker.child.output import bind_output
 from taskflow.worker.children.executor import ChildrenExecutor
 from taskflow.worker.children.fork_logging import fork_between_lines
 from taskflow.worker.children.node_pool import use_node_pool
-from taskflow.worker.children.output import bind_output
 from taskflow.worker.children.serving import Serving
 from taskflow.worker.children.start import bind_children
 from taskflow.worker.children.waiting_pool import WaitingPool, waiting_limit

@@ -98,3 +98,44 @@ def test_a_fork_of_a_coroutine_does_not_go_on_as_a_second_node(fleet: Fleet) -> 
         assert len(handle.retrieve().attempts) == 1
     assert fleet.ledger() == [["fork"]] * 9
     assert node.stop() == 0
+
+
+@pytest.mark.timeout(120)
+def test_what_a_run_changes_of_its_process_is_put_back(fleet: Fleet) -> None:
+    """All runs execute in one child. No line of a later run is lost, neither from its log nor from the worker's."""
+    node = fleet.start_node(concurrency=1, TASKFLOW_TASKS=WITH_PROCESSES)
+    for part in tasks.CHANGES:
+        before = tasks.looks.trigger(part).result(timeout=20)
+        assert tasks.changes.trigger(part).result(timeout=20) != before, part
+        after = tasks.looks.trigger(part)
+        assert after.result(timeout=20) == before, part
+        assert messages(fleet, after.id) == [f"looks at {part}", "so do others"]
+        shown = f"looks at {part}"
+        wait_until(lambda shown=shown: node.output().count(shown) == 2, shown)  # type: ignore[misc] # of the lambda
+    assert node.output().count("so do others") == 2 * len(tasks.CHANGES)
+    assert "child.ended" not in node.output()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("part", ["SIGTERM", "mask"])
+def test_a_cancel_runs_the_finally_of_a_run_whatever_an_earlier_run_did_to_signals(fleet: Fleet, part: str) -> None:
+    """A handler that an earlier run has left would end the process without a word."""
+    fleet.start_node(concurrency=1, TASKFLOW_TASKS=WITH_PROCESSES)
+    tasks.changes.trigger(part).result(timeout=20)
+    cancel(fleet, part)
+
+
+def cancel(fleet: Fleet, name: str) -> None:
+    """Cancel a run, whose code must get to its ``finally``."""
+    handle = tasks.cleans_up.trigger(name)
+    wait_until(lambda: ["waits", name] in fleet.ledger(), "the run to execute")
+    handle.cancel()
+    wait_until(lambda: ["left", name] in fleet.ledger(), "the run's finally")
+
+
+@pytest.mark.timeout(60)
+def test_a_cancel_reaches_the_code_of_a_run_with_threads(fleet: Fleet) -> None:
+    """The node stops the child to look at it, and any thread of a stopped process may take a signal to the process."""
+    fleet.start_node(concurrency=1, TASKFLOW_TASKS=WITH_PROCESSES)
+    for number in range(8):
+        cancel(fleet, str(number))

@@ -1,14 +1,22 @@
 """Tasks that start processes, fork, and change the state of their process."""
 
 import asyncio
+import contextlib
 import logging
+import logging.config
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import time
+import warnings
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextvars import ContextVar
 from multiprocessing.synchronize import Event
 from typing import Any
 
@@ -174,3 +182,109 @@ def _was_here(run_id: str) -> bool:
     was_here = os.path.exists(path)
     with open(path, "a"):
         return was_here
+
+
+_tenant: ContextVar[str] = ContextVar("tenant", default="nobody")
+
+
+def _logging_state() -> object:
+    root, named = logging.getLogger(), logging.getLogger("shop.named")
+    return [
+        root.level,
+        len(root.handlers),
+        named.level,
+        named.disabled,
+        logging.root.manager.disable,
+        len(log.handlers),
+    ]
+
+
+LOOKS: dict[str, Callable[[], object]] = {
+    "context variable": _tenant.get,
+    "SIGTERM": lambda: repr(signal.getsignal(signal.SIGTERM)),
+    "SIGCHLD": lambda: repr(signal.getsignal(signal.SIGCHLD)),
+    "alarm": lambda: signal.getitimer(signal.ITIMER_REAL)[0] > 0,
+    "mask": lambda: sorted(signal.pthread_sigmask(signal.SIG_BLOCK, ())),
+    "folder": os.getcwd,
+    "removed folder": os.getcwd,
+    "environment": lambda: (os.environ.get("SHOP"), os.environ.get("HOME"), os.environ.get("TZ"), time.tzname),
+    "umask": lambda: [os.umask(0o22), os.umask(0o22)][0],
+    "arguments": lambda: list(sys.argv),
+    "timeout": socket.getdefaulttimeout,
+    "warnings": lambda: [each[0] for each in warnings.filters],
+    "basicConfig": _logging_state,
+    "dictConfig": _logging_state,
+    "disable": _logging_state,
+    "level": _logging_state,
+    "handler": _logging_state,
+}
+
+
+def _remove_folder() -> None:
+    folder = tempfile.mkdtemp()
+    os.chdir(folder)
+    os.rmdir(folder)
+
+
+def _change_environment() -> None:
+    os.environ["SHOP"] = "berlin"
+    os.environ["TZ"] = "Asia/Tokyo"
+    time.tzset()
+    del os.environ["HOME"]
+
+
+def _dict_config() -> None:
+    root: dict[str, object] = {"handlers": [], "level": "ERROR"}
+    logging.config.dictConfig({"version": 1, "root": root})
+
+
+CHANGES: dict[str, Callable[[], object]] = {
+    "context variable": lambda: _tenant.set("acme"),
+    "SIGTERM": lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL),
+    "SIGCHLD": lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
+    "alarm": lambda: signal.alarm(1),
+    "mask": lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]),
+    "folder": lambda: os.chdir("/"),
+    "removed folder": _remove_folder,
+    "environment": _change_environment,
+    "umask": lambda: os.umask(0o77),
+    "arguments": lambda: sys.argv.append("--verbose"),
+    "timeout": lambda: socket.setdefaulttimeout(0.5),
+    "warnings": lambda: warnings.simplefilter("error"),
+    "basicConfig": lambda: logging.basicConfig(force=True, level=logging.ERROR),
+    "dictConfig": _dict_config,
+    "disable": lambda: logging.disable(logging.CRITICAL),
+    "level": lambda: logging.getLogger("shop.named").setLevel(logging.ERROR),
+    "handler": lambda: log.addHandler(logging.StreamHandler()),
+}
+
+
+@task(id="p-looks", retry=ONCE)
+def looks(payload: str) -> str:
+    """Return a part of the process's state, and log a line."""
+    log.info("looks at %s", payload)
+    logging.getLogger("shop.named").info("so do others")
+    return repr(LOOKS[payload]())
+
+
+@task(id="p-changes", retry=ONCE)
+def changes(payload: str) -> str:
+    """Change a part of the process's state, and return it."""
+    logging.getLogger("shop.named").info("changes %s", payload)
+    CHANGES[payload]()
+    with contextlib.suppress(OSError):
+        return repr(LOOKS[payload]())
+    return "unknown"
+
+
+@task(id="p-cleans-up", retry=ONCE)
+def cleans_up(payload: str) -> None:
+    """Wait for a cancel beside threads, and write to the ledger when the code is left."""
+    forever = threading.Event()
+    for _ in range(8):
+        threading.Thread(target=forever.wait, daemon=True).start()
+    write("waits", payload)
+    try:
+        time.sleep(60)
+    finally:
+        write("left", payload)

@@ -1,13 +1,17 @@
 """The end of a pool child, and signals to what the child leaves behind. Plain system calls."""
 
 import contextlib
+import ctypes
 import os
 import signal
+import sys
 from dataclasses import dataclass
 from typing import Any, Final, Self, cast
 
 import psutil
 from billiard.pool import EX_RECYCLE
+
+_libc: ctypes.CDLL | None = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 REPLACED: Final = "replaced after its share of runs or memory"
 """The reason of a child that has left by itself: ``--max-tasks-per-child``, ``--max-memory-per-child``."""
@@ -58,6 +62,26 @@ def signal_group(pgid: int, number: signal.Signals) -> None:
     """Signal a child's process group, which the node makes right after the fork."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pgid, number)
+
+
+def ask_group(leader: int) -> None:
+    """Send SIGTERM to the main thread of a child, and to the other processes of its group.
+
+    Python runs a handler in the main thread only, and a signal that another thread takes does not end the main thread's
+    system call. A signal for the process would be taken by any thread, if the process is stopped when it comes.
+    """
+    members = [pid for pid in psutil.pids() if pid != leader and _group_of(pid) == leader]
+    if _libc is None or _libc.tgkill(leader, leader, signal.SIGTERM) != 0:
+        members.append(leader)
+    for pid in members:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGTERM)
+
+
+def _group_of(pid: int) -> int | None:
+    with contextlib.suppress(OSError):
+        return os.getpgid(pid)
+    return None
 
 
 def kill_leftovers(groups: set[int]) -> None:

@@ -20,6 +20,7 @@ from celery.concurrency.asynpool import Worker
 from taskflow.broker.messages import TICKET_HEADER
 from taskflow.execution.forks import leave_if_fork
 from taskflow.worker.attempt.relay import Relay
+from taskflow.worker.child.process_state import process_state
 
 _dumps: Final[Callable[[object], memoryview]] = cast("Any", ForkingPickler).dumps  # not in the stubs
 _LENGTH: Final = struct.Struct("!i")
@@ -90,17 +91,19 @@ class Outbox:
 
 
 def _bounded(job: Any) -> Any:
-    """Return a job whose function runs in ``_in_context``. A job is (TASK, (number, index, function, ...))."""
+    """Return a job whose function runs in ``_call``. A job is (TASK, (number, index, function, arguments, named))."""
     kind, (number, index, function, arguments, named) = job
-    return kind, (number, index, _in_context, (function, arguments, named), {})
+    return kind, (number, index, _call, (function, arguments, named), {})
 
 
-def _in_context(function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-    """Call a job's function in a context of its own, so that the next job does not see its context variables."""
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    """Call a job's function so that it leaves nothing to the next: in a context and with a process state of its own."""
+    state = process_state()
     try:
         return contextvars.copy_context().run(function, *arguments, **named)
     finally:
         leave_if_fork(sys.exception())
+        state.restore()
 
 
 def _is_ticket(job: Any) -> bool:

@@ -55,9 +55,9 @@ from taskflow.worker.attempt.reporting import identity_of
 from taskflow.worker.attempt.run_context import hooks_context
 from taskflow.worker.attempt.runtime import Runtime, runtime_of
 from taskflow.worker.attempt.shown import RunFailed, is_plain, show
+from taskflow.worker.child.leftovers import end_leftovers
 from taskflow.worker.children.alarm import alarm
 from taskflow.worker.children.child_waits import ChildWaits
-from taskflow.worker.children.leftovers import end_leftovers
 
 log = logging.getLogger("taskflow.node")
 

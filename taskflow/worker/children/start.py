@@ -17,7 +17,7 @@ from billiard.common import _shutdown_cleanup  # type: ignore[attr-defined] # no
 from celery.signals import worker_process_init
 
 from taskflow.execution.forks import execute_runs_here, is_fork
-from taskflow.worker.children.leftovers import adopt_orphans
+from taskflow.worker.child.leftovers import adopt_orphans
 
 _PR_SET_PDEATHSIG: Final = 1
 _POLL: Final = 0.5
@@ -32,6 +32,13 @@ class _Forks:
     parent = 0
 
 
+class _Held(threading.local):
+    mask: set[int]
+
+
+_held: Final = _Held()
+
+
 def _remember() -> None:
     _Forks.forking = os.getpid()
 
@@ -40,16 +47,28 @@ def _inherit() -> None:
     _Forks.parent = _Forks.forking
 
 
-def _end_at_sigterm() -> None:
+def _hold_signals() -> None:
+    """Let no handler run within the fork, where its SystemExit would be ignored."""
+    _held.mask = signal.pthread_sigmask(signal.SIG_BLOCK, _TERMINATING)
+
+
+def _release_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _held.mask)
+
+
+def _release_signals_in_fork() -> None:
     """Have a fork of a child end at once when it is asked to, as other processes do: no node listens to it."""
     if is_fork():
         for number in _TERMINATING:
             if signal.getsignal(number) is _shutdown_cleanup:
                 signal.signal(number, signal.SIG_DFL)
+    _release_signals()
 
 
 os.register_at_fork(before=_remember, after_in_child=_inherit)
-os.register_at_fork(after_in_child=_end_at_sigterm)
+os.register_at_fork(
+    before=_hold_signals, after_in_parent=_release_signals, after_in_child=_release_signals_in_fork
+)  # of all hooks the first before, and the last after a fork
 
 
 def bind_children() -> None:

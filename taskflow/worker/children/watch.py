@@ -18,7 +18,7 @@ from typing import Any, Final
 from celery.worker import state
 
 from taskflow.definition.signal import INTERRUPTED
-from taskflow.worker.children.exits import ChildExit, exit_status, kill_leftovers, signal_group
+from taskflow.worker.children.exits import ChildExit, ask_group, exit_status, kill_leftovers, signal_group
 from taskflow.worker.children.guard import Guard
 from taskflow.worker.children.node_pool import NodePool, PoolObserver
 from taskflow.worker.children.standstill import executing_child, read_messages, standstill
@@ -128,7 +128,7 @@ class ChildWatch(PoolObserver):
             if grace <= 0:
                 signal_group(pid, signal.SIGKILL)
                 return True
-            signal_group(pid, signal.SIGTERM)
+            ask_group(pid)
             child.kill_at = min(child.kill_at, time.monotonic() + grace)
         if self._hub is not None:
             self._hub.call_later(grace, self.call_on_hub, lambda: None)  # wakes the loop, which looks at what is due

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import select
+import signal
 import socket
 import sys
 import threading
@@ -26,6 +27,7 @@ from taskflow.execution.reporting.reports import Reports
 from taskflow.execution.reporting.sink import HandedLine
 from taskflow.execution.reporting.text_lines import LineJoiner, keep_text
 from taskflow.execution.reporting.text_streams import STREAMS, StandardStreams, write_all
+from taskflow.worker.child.process_state import restore_also
 
 log = logging.getLogger("taskflow.node")
 _LOWEST: Final = 64
@@ -50,7 +52,7 @@ def bind_output(reports: Reports) -> None:
         if current_process().name != "MainProcess":  # the solo pool sends the signal in the node itself
             ChildOutput(reports)
 
-    worker_process_init.connect(start, weak=False, dispatch_uid="taskflow.worker.children.output")
+    worker_process_init.connect(start, weak=False, dispatch_uid="taskflow.worker.child.output")
 
 
 class ChildOutput:
@@ -70,6 +72,7 @@ class ChildOutput:
         terminals = self._pipes[0].terminal, self._pipes[1].terminal
         _move_handlers(terminals)
         self._streams = StandardStreams(terminals)
+        restore_also(self._restore)
         reports.output = self
         threading.Thread(target=self._serve, name=f"{OWN_THREADS}output", daemon=True).start()
 
@@ -93,7 +96,10 @@ class ChildOutput:
                     pipe.finish()
 
     def restore(self) -> None:
-        """Put streams and descriptors back in their places, whatever the last run has done to them."""
+        """Do nothing: the child puts back after each job what that has changed."""
+
+    def _restore(self) -> None:
+        """Put streams and descriptors back in their places, whatever the last job has done to them."""
         self._streams.restore()
         for pipe in self._pipes:
             pipe.restore()
@@ -109,6 +115,7 @@ class ChildOutput:
             self._is_reading = False
 
     def _serve(self) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # they are the main thread's
         while True:
             self._waiter.poll()
             with self._lock:
