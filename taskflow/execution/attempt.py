@@ -84,8 +84,8 @@ class AttemptRunner:
         Raises:
             asyncio.CancelledError: The attempt was canceled from outside, not because its time was up.
         """
-        with entered(self.context), fresh_locals():
-            return await self._run(Coroutines(self.signal, self.escape), before_final_hooks)
+        with entered(self.context), fresh_locals(), Coroutines(self.signal, self.escape) as caller:
+            return await self._run(caller, before_final_hooks)
 
     async def _run(self, caller: Caller, before_final_hooks: BeforeFinalHooks | None) -> Outcome:
         try:

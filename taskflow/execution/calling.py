@@ -36,6 +36,10 @@ class Caller(Protocol):
         """Call a hook, and await its result if that can be awaited."""
         ...
 
+    def call_ours(self, function: Callable[..., object], arguments: Mapping[str, object]) -> Awaitable[object]:
+        """Call a blocking function that is no code of the user's, in any thread."""
+        ...
+
     def open(self, middleware: Hook, arguments: Mapping[str, object]) -> OpenMiddleware:
         """Return a generator middleware, not entered yet."""
         ...

@@ -107,8 +107,8 @@ class _End:
             yield
 
     async def acall(self) -> list[RunError]:
-        with self.entered():
-            return await self.call(Coroutines(self.context.signal, self.escape))
+        with self.entered(), Coroutines(self.context.signal, self.escape) as caller:
+            return await self.call(caller)
 
     async def call(self, caller: Caller) -> list[RunError]:
         try:

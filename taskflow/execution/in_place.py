@@ -78,6 +78,9 @@ class InPlace:
         leave_if_fork()
         return _Answer(self.run(value) if inspect.isawaitable(value) else value)
 
+    def call_ours(self, function: Callable[..., object], arguments: Mapping[str, object]) -> Awaitable[object]:
+        return _Answer(function(**arguments))
+
     def open(self, middleware: Hook, arguments: Mapping[str, object]) -> OpenMiddleware:
         manager = manager_of(middleware, arguments)
         if isinstance(manager, AbstractAsyncContextManager):

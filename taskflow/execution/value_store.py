@@ -33,7 +33,7 @@ async def loaded(caller: Caller, large_values: ValueStore | None, stored: bytes)
         return stored
     if large_values is None:
         raise ObjectStoreError("return", "an object", "none is configured here", "none")
-    return cast("bytes", await caller.call(large_values.load, {"stored": stored}))
+    return cast("bytes", await caller.call_ours(large_values.load, {"stored": stored}))
 
 
 async def stored(caller: Caller, large_values: ValueStore, run_id: str, document: bytes) -> bytes:
@@ -42,4 +42,4 @@ async def stored(caller: Caller, large_values: ValueStore, run_id: str, document
     Raises:
         ObjectStoreError: The output could not be written.
     """
-    return cast("bytes", await caller.call(large_values.store_output, {"run_id": run_id, "document": document}))
+    return cast("bytes", await caller.call_ours(large_values.store_output, {"run_id": run_id, "document": document}))
