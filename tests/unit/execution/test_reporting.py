@@ -203,6 +203,16 @@ def test_lines_are_on_disk_at_once_and_sent_at_the_end(sink: ReportSink) -> None
     assert list(sink.folder.iterdir()) == []
 
 
+def test_arguments_fill_a_message_as_in_standard_logging(live: LiveRun, sink: ReportSink) -> None:
+    """Whoever writes the arguments of ``logging`` by habit gets a line, not a failed run."""
+    logger.info("order %s costs %d", "o_42", 1250, paid=True)
+    logger.warning("no place", "o_42")
+    logger.error("100% done")
+    sink.reports.send(live)
+    assert [line["message"] for line in sink.sink.lines] == ["order o_42 costs 1250", "no place 'o_42'", "100% done"]
+    assert sink.sink.lines[0]["fields"] == {"paid": True}
+
+
 def test_standard_logging_is_kept_without_our_own_noise(live: LiveRun, sink: ReportSink) -> None:
     """With its traceback; also when the task's own configuration has removed the handler meanwhile."""
     shop = logging.getLogger("shop")
