@@ -56,6 +56,18 @@ async def _close_loop() -> None:
     asyncio.get_running_loop().close()
 
 
+async def _change_factory() -> None:
+    asyncio.get_running_loop().set_task_factory(None)
+
+
+async def _end_threads() -> None:
+    await asyncio.get_running_loop().shutdown_default_executor()
+
+
+async def _close_generators() -> None:
+    await asyncio.get_running_loop().shutdown_asyncgens()
+
+
 async def _cancel_myself() -> None:
     me = asyncio.current_task()
 
@@ -85,6 +97,9 @@ COROUTINES: dict[str, Callable[[], Awaitable[None]]] = {
     "callback": _callback,
     "stop": _stop_loop,
     "close": _close_loop,
+    "factory": _change_factory,
+    "threads": _end_threads,
+    "generators": _close_generators,
     "cancel me": _cancel_myself,
     "cancel all": _cancel_all,
     "executor": _in_executor,

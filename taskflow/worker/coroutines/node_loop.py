@@ -65,9 +65,40 @@ class NodeLoop(asyncio.SelectorEventLoop):
         Raises:
             RuntimeError: The node uses the loop. Code of a run has called this.
         """
-        if not self._is_leaving:
-            raise RuntimeError("The event loop is the node's, and executes other runs; a task can't stop it.")
+        self._refuse("stop it")
         super().stop()
+
+    def set_task_factory(self, factory: Any) -> None:
+        """Have tasks made in another way, before the node serves the loop.
+
+        Raises:
+            RuntimeError: The node uses the loop: its factory knows which task belongs to which run.
+        """
+        if self.get_task_factory() is not None:
+            self._refuse("change how its tasks are made")
+        super().set_task_factory(factory)
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """End the threads of ``asyncio.to_thread`` after the node has left the loop.
+
+        Raises:
+            RuntimeError: The node uses the loop, and its other runs use the threads.
+        """
+        self._refuse("end its threads")
+        await super().shutdown_default_executor()
+
+    async def shutdown_asyncgens(self) -> None:
+        """Close the asynchronous generators after the node has left the loop.
+
+        Raises:
+            RuntimeError: The node uses the loop, and its other runs have generators.
+        """
+        self._refuse("close the generators of others")
+        await super().shutdown_asyncgens()
+
+    def _refuse(self, what: str) -> None:
+        if not self._is_leaving:
+            raise RuntimeError(f"The event loop is the node's, and executes other runs; a task can't {what}.")
 
 
 class _Nothing(deque[Any]):
