@@ -204,7 +204,7 @@ def test_lines_are_on_disk_at_once_and_sent_at_the_end(sink: ReportSink) -> None
 
 
 def test_arguments_fill_a_message_as_in_standard_logging(live: LiveRun, sink: ReportSink) -> None:
-    """Whoever writes the arguments of ``logging`` by habit gets a line, not a failed run."""
+    """The habit of ``logging`` makes a line, not a failed run."""
     logger.info("order %s costs %d", "o_42", 1250, paid=True)
     logger.warning("no place", "o_42")
     logger.error("100% done")
