@@ -116,14 +116,27 @@ class RunHandle(Generic[ResultT]):
         """Cancel the run, whether it executes or not. See ``cancel``."""
         return await engine().runs.acancel(self.id)
 
-    def replay(self) -> "RunHandle[ResultT]":
+    def replay(self, *, keep_journal: bool = False, from_step: str | None = None) -> "RunHandle[ResultT]":
         """Make a new run like this one. See ``runs.replay``."""
         refuse_in_event_loop("handle.replay", "handle.areplay")
+        if keep_journal or from_step is not None:
+            return RunHandle(engine().journals.replay(self.id, from_step), self._output)
         return RunHandle(engine().runs.replay(self.id), self._output)
 
-    async def areplay(self) -> "RunHandle[ResultT]":
+    async def areplay(self, *, keep_journal: bool = False, from_step: str | None = None) -> "RunHandle[ResultT]":
         """Make a new run like this one. See ``runs.replay``."""
+        if keep_journal or from_step is not None:
+            return RunHandle(await engine().journals.areplay(self.id, from_step), self._output)
         return RunHandle(await engine().runs.areplay(self.id), self._output)
+
+    def resume(self, from_step: str | None = None) -> RunStatus:
+        """Let the run, which waits for the code of its journal, go on with the code that is up. See ``runs.resume``."""
+        refuse_in_event_loop("handle.resume", "handle.aresume")
+        return engine().journals.resume(self.id, from_step)
+
+    async def aresume(self, from_step: str | None = None) -> RunStatus:
+        """Let the run, which waits for the code of its journal, go on with the code that is up. See ``runs.resume``."""
+        return await engine().journals.aresume(self.id, from_step)
 
     def reschedule(self, delay: Duration | datetime) -> datetime:
         """Move the start of the run, which must be DELAYED. See ``runs.reschedule``."""

@@ -90,7 +90,7 @@ def test_a_run_goes_on_from_a_step_with_the_code_that_is_up(start_fleet: StartFl
     until(handles, RunStatus.PENDING_VERSION)
     with pytest.raises(StepNotFoundError, match=r"no call 'nothing'.*1 \(step 'first'\)"):
         runs.resume(handles[0].id, "nothing")
-    runs.resume(handles[0].id)
+    handles[0].resume()
     runs.resume(handles[1].id, from_step="3")
     assert "goes on" in invoke("runs", "resume", handles[2].id, "--from", "first")
     assert [handle.result(timeout=20) for handle in handles[:2]] == ["ann"] * 2
@@ -120,7 +120,7 @@ def test_a_replay_keeps_what_the_failed_run_has_done(
         "durable.uuid4",
         "w-child",
     ]
-    again = runs.replay(failed.id, keep_journal=True)
+    again = failed.replay(keep_journal=True)
     wait_until(lambda: again.status() is RunStatus.FAILED, "the failure of the same code", timeout=20)
     assert words(fleet, "tries", again) == words(fleet, "tries", failed) == [["x"], ["x"]]
     deploy(fleet, "v2")
