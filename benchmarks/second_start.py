@@ -1,8 +1,10 @@
 """Seconds from SIGKILL of the only worker tree of a host to the second start of the run that it executed.
 
-Usage: python -m benchmarks.second_start [tries]. Each try kills a worker with all its processes and starts another one.
+Each try kills a worker with all its processes and starts another one, on the same host or, as root on Linux, on one of
+another name.
 """
 
+import argparse
 import os
 import signal
 import statistics
@@ -40,9 +42,11 @@ def wait_for(ledger: Path, count: int) -> float:
     return starts(ledger)[count - 1]
 
 
-def start_worker(folder: Path) -> "subprocess.Popen[bytes]":
-    """Start a worker of one node."""
+def start_worker(folder: Path, host: str = "") -> "subprocess.Popen[bytes]":
+    """Start a worker of one node, on this host or on one of another name."""
     command = [sys.executable, "-m", "taskflow.cli.main", "worker", "--machine", "small-1x"]
+    if host:
+        command = ["unshare", "--uts", "sh", "-c", f'hostname {host} && exec "$@"', "sh", *command]
     with (folder / "worker.log").open("ab") as log:
         return subprocess.Popen(command, cwd=folder, env=environment(folder), stdout=log, stderr=log)
 
@@ -63,7 +67,7 @@ def kill_tree(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def one_try(folder: Path, number: int) -> float:
+def one_try(folder: Path, number: int, host: str) -> float:
     """Return the seconds from the kill to the second start."""
     ledger = folder / f"ledger-{number}"
     worker = start_worker(folder)
@@ -73,7 +77,7 @@ def one_try(folder: Path, number: int) -> float:
     wait_for(ledger, 1)
     killed = time.time()
     kill_tree(worker)
-    successor = start_worker(folder)
+    successor = start_worker(folder, host)
     taken = wait_for(ledger, 2) - killed
     cancel = [sys.executable, "-m", "taskflow.cli.main", "runs", "cancel", run_id]
     subprocess.run(cancel, env=environment(folder), cwd=folder, capture_output=True, check=True)
@@ -83,11 +87,15 @@ def one_try(folder: Path, number: int) -> float:
 
 def main() -> None:
     """Measure, and print each try and the 95th percentile."""
-    tries = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.second_start", description=__doc__)
+    parser.add_argument("tries", nargs="?", type=int, default=20)
+    parser.add_argument("--other-host", action="store_true", help="start the second worker under another host name")
+    options = parser.parse_args()
+    tries, host = options.tries, "another-host" if options.other_host else ""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "start_tasks.py").write_text(TASKS)
-        seconds = sorted(one_try(folder, number) for number in range(tries))
+        seconds = sorted(one_try(folder, number, host) for number in range(tries))
         stop = "from taskflow import TaskFlow; TaskFlow().stop_embedded_store()"
         subprocess.run([sys.executable, "-c", stop], env=environment(folder), cwd=folder, check=False)
     print(" ".join(f"{each:.2f}" for each in seconds))
