@@ -61,7 +61,7 @@ class KombuPublisher:
                     self._publish_all(connection, unpublished)
                 return
             except _UNAVAILABLE as error:
-                if not tries_left:
+                if not tries_left or isinstance(error, _BlockedError):  # another connection would be blocked as well
                     self._refuse(f"{len(unpublished)} of {len(tickets)} tickets were not published", error)
 
     def queue_length(self, queue: str) -> int | None:
@@ -102,8 +102,13 @@ class KombuPublisher:
     @contextmanager
     def _connection(self) -> Generator[Connection]:
         with self._pool.acquire(block=True, timeout=self._timeout) as connection:
-            connection.ensure_connection(max_retries=0)
-            yield connection
+            try:
+                connection.ensure_connection(max_retries=0)
+                yield connection
+            except (OSError, _BlockedError):
+                if self._is_amqp and connection.connected:  # RabbitMQ would not answer its close either
+                    connection.connection.collect()
+                raise
 
     def _publish_all(self, connection: Connection, unpublished: deque[Ticket]) -> None:
         producer: Any = Producer(connection, auto_declare=False)  # its stub lacks batch()
@@ -170,6 +175,17 @@ class KombuPublisher:
         ) from error
 
 
+class _BlockedError(KombuError):
+    """RabbitMQ takes no messages, because of its memory or disk alarm, and reads no more from the connection."""
+
+
+def _refuse_blocked(reason: str) -> NoReturn:
+    """Raise at once, where py-amqp would wait for a confirm, and then for the answer to its close."""
+    raise _BlockedError(
+        f"It takes no messages for now: {reason}. Free memory or disk there (`rabbitmqctl status` shows its alarms)"
+    )
+
+
 class _UnroutableError(KombuError):
     """RabbitMQ returned a ticket, because its queue was deleted after its declaration."""
 
@@ -201,7 +217,7 @@ def _returned_messages(connection: Connection) -> Generator[list[str]]:
 def _bounded(is_amqp: bool, timeout: float) -> dict[str, Any]:
     once = {"max_retries": 0}  # publish() reconnects; kombu would do so until its own timeout
     if is_amqp:
-        return once | {"read_timeout": timeout, "write_timeout": timeout}
+        return once | {"read_timeout": timeout, "write_timeout": timeout, "on_blocked": _refuse_blocked}
     return once | {"socket_connect_timeout": timeout, "socket_timeout": timeout}
 
 

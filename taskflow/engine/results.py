@@ -1,7 +1,7 @@
 """Wait for runs to finish, with neither one blocked connection per waiter nor a poll loop.
 
 A waiter follows the stream of finished runs. It reads the run's record once it follows, and again every 5 seconds,
-because the capped stream may have lost the entry.
+because the capped stream may have lost the entry. A wait that has begun outlasts a store that is away.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Generator
 from datetime import timedelta
 from typing import Final
 
-from taskflow.errors import ResultTimeoutError
+from taskflow.errors import ResultTimeoutError, StoreUnavailableError
 from taskflow.models import RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
@@ -22,6 +22,7 @@ from taskflow.store.sync_store import Store
 
 Result = tuple[RunStatus, bytes | None, RunError | None]
 _NAME: Final = "taskflow-results"
+_PAUSE_SECONDS: Final = 0.2
 
 
 class ResultListener:
@@ -49,16 +50,25 @@ class ResultListener:
         Raises:
             RunNotFoundError: No such run.
             ResultTimeoutError: The run has not ended in time.
-            StoreUnavailableError: The store did not answer.
+            StoreUnavailableError: The store did not answer the first look. Later looks wait for it.
         """
         deadline = _Deadline(run_id, timeout)
         result = self._look(run_id)
         if result[0].is_finished:
             return result
         with self.watching(run_id) as ended:
-            while not (result := self._look(run_id))[0].is_finished:
+            while not (result := self._look_again(run_id) or result)[0].is_finished:
                 ended.wait(deadline.patience(result[0]))
         return result
+
+    def _look_again(self, run_id: str) -> Result | None:
+        try:
+            return self._look(run_id)
+        except StoreUnavailableError:
+            if self._follower.is_closed:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+            return None
 
     def _look(self, run_id: str) -> Result:
         return self._store.run_for(run_id, operations.runs.read_result(run_id))
@@ -80,9 +90,16 @@ class AsyncResultListener:
         ended = asyncio.Event()
         with self._follower.following(run_id, lambda _: ended.set()):
             await self._follower.listen(range(self._store.config.shards))
-            while not (result := await self._look(run_id))[0].is_finished:
+            while not (result := await self._look_again(run_id) or result)[0].is_finished:
                 await wait_for(ended, deadline.patience(result[0]))
         return result
+
+    async def _look_again(self, run_id: str) -> Result | None:
+        try:
+            return await self._look(run_id)
+        except StoreUnavailableError:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            return None
 
     async def _look(self, run_id: str) -> Result:
         return await self._store.run_for(run_id, operations.runs.read_result(run_id))

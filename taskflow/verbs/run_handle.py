@@ -71,7 +71,7 @@ class RunHandle(Generic[ResultT]):
             ResultTimeoutError: It has not ended in time.
             RunNotFoundError: The run's record has expired.
             OutputError: The output does not fit the task's return annotation (any more).
-            StoreUnavailableError: The store did not answer.
+            StoreUnavailableError: The store did not answer at the beginning. A wait that has begun goes on.
             BlockingCallError: An event loop runs in this thread; await ``aresult``.
         """
         refuse_in_event_loop("handle.result", "handle.aresult")

@@ -19,6 +19,7 @@ class Proxy:
     Attributes:
         delay: Seconds that every piece waits, in both directions.
         is_stalled: Whether nothing passes. Connections stay open.
+        stalls_replies: Whether no reply passes, while commands do and are executed.
         loses_replies: Whether a reply is lost and its connection closed. The command was executed.
         refuses: Whether new connections are closed at once.
     """
@@ -27,6 +28,7 @@ class Proxy:
         self.target = target
         self.delay = 0.0
         self.is_stalled = False
+        self.stalls_replies = False
         self.loses_replies = False
         self.refuses = False
         self._listener = socket.create_server((HOST, 0), backlog=1024)
@@ -46,6 +48,7 @@ class Proxy:
     def heal(self) -> None:
         """Let everything pass at once again."""
         self.delay, self.is_stalled, self.loses_replies, self.refuses = 0.0, False, False, False
+        self.stalls_replies = False
 
     def close(self) -> None:
         """Stop listening, close every connection and wait until all its threads have ended."""
@@ -97,7 +100,7 @@ class Proxy:
             while piece := source.recv(CHUNK):
                 if self.delay:
                     time.sleep(self.delay)
-                while self.is_stalled and not self._is_closed:
+                while (self.is_stalled or (is_reply and self.stalls_replies)) and not self._is_closed:
                     time.sleep(POLL_SECONDS)
                 if is_reply and self.loses_replies:
                     break

@@ -248,6 +248,20 @@ class RabbitServer(Server):
             content: bytes = response.read()
         return json.loads(content) if content else None
 
+    @contextlib.contextmanager
+    def alarm(self) -> Generator[None]:
+        """Have the memory alarm while the block executes: connections that publish are blocked."""
+        self._limit_memory("absolute", "1MB")
+        try:
+            yield
+        finally:
+            self._limit_memory("0.4")
+
+    def _limit_memory(self, *limit: str) -> None:
+        control = self.binary.with_name("rabbitmqctl")
+        command = [str(control), "-n", self._env()["RABBITMQ_NODENAME"], "set_vm_memory_high_watermark", *limit]
+        subprocess.run(command, env=self._env(), check=True, capture_output=True, timeout=60)
+
     def fresh_vhost(self) -> str:
         """Make an empty virtual host, drop the former one, and return the new ``url``."""
         former, self.vhost = self.vhost, f"test-{secrets.token_hex(6)}"
