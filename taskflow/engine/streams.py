@@ -71,6 +71,8 @@ class StreamEngine:
             while not self._is_closed:
                 news.clear()
                 further = self._look(reading)
+                if further is not None and reading.went_back(further):
+                    continue
                 if further is not None:
                     yield from reading.items(further)
                     if further.is_last or not (follow or further.items):
@@ -94,6 +96,8 @@ class StreamEngine:
             while True:
                 news.clear()
                 further = await self._alook(reading, loop)
+                if further is not None and reading.went_back(further):
+                    continue
                 if further is not None:
                     for item in reading.items(further):
                         yield item
@@ -129,8 +133,19 @@ class _Reading:
     def __init__(self, address: StreamAddress, start: int, timeout: timedelta | None) -> None:
         self.address = address
         self.index = start
+        self._start = start
         self._timeout = timeout
         self._newest = time.monotonic()
+
+    def went_back(self, part: StreamPart) -> bool:
+        """Whether the stream has lost items that were read: its store has lost its last second.
+
+        The next items get the lost ones' indexes, so the reader goes on behind those that are left.
+        """
+        if part.count >= self.index or self.index == self._start:
+            return False
+        self.index = max(part.count, self._start)
+        return True
 
     def items(self, part: StreamPart) -> Generator[bytes]:
         """Yield the items of a part. The time that the reader takes for them does not count as silence."""

@@ -6,6 +6,7 @@ twice, never lost. One that cannot be read is left out with a warning, so that i
 """
 
 import contextlib
+import errno
 import fcntl
 import itertools
 import json
@@ -16,8 +17,9 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from io import BufferedReader, FileIO
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from taskflow.project import make_private
 
@@ -42,8 +44,8 @@ class Spool:
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._file: BinaryIO | None = None
-        self._sealed: deque[BinaryIO] = deque()
+        self._file: FileIO | None = None
+        self._sealed: deque[FileIO] = deque()
         self._in_memory: deque[bytes] = deque(maxlen=10_000)
         self._writing = threading.RLock()  # a signal handler may log
         self._sending = threading.Lock()
@@ -60,13 +62,19 @@ class Spool:
             self._forget_parent()
         line = b"%s\t%s\n" % (json.dumps([run_id, claim]).encode(), document)
         with self._writing:
+            if self._in_memory:  # the disk is tried again when these are sent
+                self._in_memory.append(line)
+                return
             try:
                 self._file = self._file or _new_file(self.folder)
-                self._file.write(line)
+                if self._file.write(line) != len(line):
+                    raise OSError(errno.ENOSPC, "only a part of a line was written")
             except OSError as error:
-                if not self._in_memory:
-                    log.warning("spool.unwritable: %s: %s; a crash may lose log lines", self.folder, error)
+                log.warning("spool.unwritable: %s: %s; a crash may lose log lines", self.folder, error)
                 self._in_memory.append(line)
+                if self._file is not None:  # it may end with a part of the line
+                    self._sealed.append(self._file)
+                    self._file = None
 
     def send(self, send: Send) -> None:
         """Send every line written so far. An error of ``send`` is raised, and the lines are kept."""
@@ -104,11 +112,11 @@ def send_orphans(folder: Path, send: Send) -> int:
     return count
 
 
-def _new_file(folder: Path) -> BinaryIO:
+def _new_file(folder: Path) -> FileIO:
     make_private(folder)
     while True:
         path = folder / f"{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
-        file = path.open("xb", buffering=0)
+        file = path.open("x+b", buffering=0)
         os.chmod(path, 0o600)
         fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
@@ -116,16 +124,21 @@ def _new_file(folder: Path) -> BinaryIO:
         file.close()  # another process took it for an orphan before it was held
 
 
-def _remove(file: BinaryIO) -> None:
+def _remove(file: FileIO) -> None:
     Path(file.name).unlink(missing_ok=True)
     file.close()
 
 
-def _send_file(file: BinaryIO, send: Send) -> None:
-    with Path(file.name).open("rb") as lines:
+def _send_file(file: FileIO, send: Send) -> None:
+    """Send the lines of a file that nobody writes any more, also when somebody has removed it from its folder."""
+    file.seek(0)
+    lines = BufferedReader(file)
+    try:
         complete = (line for line in lines if line.endswith(b"\n"))
         while batch := list(itertools.islice(complete, LINES_AT_ONCE)):
             _send_lines(batch, send)
+    finally:
+        lines.detach()
 
 
 def _send_lines(lines: Sequence[bytes], send: Send) -> None:

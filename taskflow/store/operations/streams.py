@@ -31,10 +31,12 @@ class StreamPart:
     Attributes:
         channel: The channel of the notices that there is more to read.
         is_last: No item will follow, because the run has ended or the stream was closed.
+        count: How many items the stream has.
     """
 
     channel: bytes
     is_last: bool
+    count: int
     items: tuple[bytes, ...]
 
 
@@ -77,8 +79,8 @@ def read_items(address: StreamAddress, start: int) -> Operation[StreamPart]:
     def read(code: int, value: Any) -> StreamPart:
         if code == 0:
             raise RunNotFoundError(address.run_id)
-        channel, is_last, *items = value
-        return StreamPart(channel, bool(is_last), tuple(items))
+        channel, is_last, count, *items = value
+        return StreamPart(channel, bool(is_last), int(count), tuple(items))
 
     return Operation("read_items", (address.run_id, address.kind, address.name, start, READ_BYTES), read)
 

@@ -2,6 +2,8 @@
 
 import logging
 import os
+import resource
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -337,3 +339,36 @@ def test_a_line_of_any_run_is_kept_and_a_damaged_one_stops_no_other(
     assert sent[len(ids) :] == [("run_1", 2, b'{"text": "b"}'), ("import orders", 3, b'{"c": 1}')]
     assert sum("spool.unreadable" in record.message for record in caplog.records) == 5
     assert list(tmp_path.iterdir()) == []
+
+
+def test_lines_outlive_the_removal_of_their_folder(tmp_path: Path) -> None:
+    """Somebody who cleans up `.taskflow` costs no line, and stops none of the later ones."""
+    spool, sent = Spool(tmp_path / "spool"), list[bytes]()
+    for number in range(3):
+        spool.write("run", 1, b"%d" % number)
+        shutil.rmtree(tmp_path / "spool")
+        spool.write("run", 1, b"%d more" % number)
+        spool.send(lambda _, __, lines: sent.extend(lines))
+    assert sent == [b"0", b"0 more", b"1", b"1 more", b"2", b"2 more"]
+
+
+def test_a_disk_that_is_full_in_the_middle_of_a_line_costs_none(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The line that was written in part is kept in memory, as those after it, with one warning until they are sent."""
+    spool, sent = Spool(tmp_path), list[bytes]()
+    lines = [b"%d " % number + b"x" * 30 for number in range(10)]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (110, limits[1]))
+    try:
+        for line in lines:
+            spool.write("run", 1, line)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    spool.send(lambda _, __, sent_now: sent.extend(sent_now))
+    assert sent == lines
+    assert [record.message.partition(":")[0] for record in caplog.records] == ["spool.unwritable"]
+    spool.write("run", 1, b"on disk again")
+    (file,) = tmp_path.iterdir()
+    assert b"on disk again" in file.read_bytes()
+    spool.send(lambda *_: None)
