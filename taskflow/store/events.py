@@ -17,6 +17,15 @@ from taskflow.store.wire import locate
 GROUP: Final = "history"
 KEPT: Final = 200_000
 """About how many entries the scripts keep in a shard's stream (its MAXLEN)."""
+_ALLOWED: Final = "#!lua flags=allow-oom\nreturn redis.pcall(unpack(ARGV))"
+_TOGETHER: Final = """#!lua flags=allow-oom
+local replies, place = {}, 1
+while place <= #ARGV do
+  local last = place + tonumber(ARGV[place])
+  replies[#replies + 1] = redis.pcall(unpack(ARGV, place + 1, last))
+  place = last + 1
+end
+return replies"""
 _SEQUENCE_BITS: Final = 20
 
 
@@ -100,7 +109,7 @@ def existing_runs(store: Store, run_ids: Sequence[str]) -> tuple[set[str], int]:
 
 def count_set_aside(store: Store, shard: int) -> int:
     """Count a run that can't be written to the history. Return how many there have been on the shard."""
-    (count,) = _checked(store.send([("HINCRBY", f"{store.config.base(shard)}:upkeep", "set_aside", 1)]))
+    (count,) = _checked(store.send([_even_when_full("HINCRBY", f"{store.config.base(shard)}:upkeep", "set_aside", 1)]))
     return int(count)
 
 
@@ -108,6 +117,14 @@ def read_set_aside(store: Store, shard: int) -> int:
     """Return how many runs could not be written to the history."""
     (count,) = _checked(store.send([("HGET", f"{store.config.base(shard)}:upkeep", "set_aside")]))
     return int(count or 0)
+
+
+def _even_when_full(*command: str | int) -> tuple[str | int, ...]:
+    """Return a command that a server takes although it has reached its ``maxmemory``.
+
+    A run leaves the store after the history has it, so that a full store stays full when the feed stops.
+    """
+    return ("EVAL", _ALLOWED, 0, *command)
 
 
 class EventGroup:
@@ -121,7 +138,7 @@ class EventGroup:
 
     def create(self) -> bool:
         """Make the group from the stream's beginning. Returns False when it existed."""
-        (reply,) = self._store.send([("XGROUP", "CREATE", self._key, GROUP, "0", "MKSTREAM")])
+        (reply,) = self._store.send([_even_when_full("XGROUP", "CREATE", self._key, GROUP, "0", "MKSTREAM")])
         if isinstance(reply, ResponseError) and "BUSYGROUP" not in str(reply):
             raise StoreUnavailableError(str(reply))
         return not isinstance(reply, ResponseError)
@@ -136,14 +153,17 @@ class EventGroup:
         return _state(stream, groups)
 
     def read(self, consumer: str, count: int) -> tuple[StreamState, list[Event]]:
-        """Read new entries, and the state just before in one transaction, so that no trimming comes between.
+        """Read new entries, and the state just before in one script, so that no trimming comes between.
+
+        Redis 7.0 refuses every transaction when it has reached its ``maxmemory``.
 
         Raises:
             GroupMissingError: There is no such group.
         """
         read = ("XREADGROUP", "GROUP", GROUP, consumer, "COUNT", count, "STREAMS", self._key, ">")
-        replies = self._store.send([("MULTI",), self._info_stream(), self._info_groups(), read, ("EXEC",)])
-        stream, groups, streams = _checked(_checked(replies)[-1])
+        commands = [self._info_stream(), self._info_groups(), read]
+        together = [part for command in commands for part in (len(command), *command)]
+        stream, groups, streams = _checked(_checked(self._store.send([("EVAL", _TOGETHER, 0, *together)]))[0])
         return _state(stream, groups), _events(streams[0][1] if streams else [])
 
     def claim(self, consumer: str, idle: timedelta, count: int) -> tuple[list[Event], bool]:
@@ -179,12 +199,12 @@ class EventGroup:
         """Become or stay the reading node. Two at a time do no harm, because the group shares the entries out."""
         key, hold_ms = f"{self._base}:feeder", milliseconds(hold)
         holder, left_ms = _checked(
-            self._store.send([("SET", key, consumer, "NX", "GET", "PX", hold_ms), ("PTTL", key)])
+            self._store.send([_even_when_full("SET", key, consumer, "NX", "GET", "PX", hold_ms), ("PTTL", key)])
         )
         is_stale = int(left_ms) > hold_ms  # written before the store's clock was set back
         is_own = holder is not None and holder.decode() == consumer
         if is_own or is_stale:
-            self._store.send([("SET", key, consumer, "PX", hold_ms)])
+            self._store.send([_even_when_full("SET", key, consumer, "PX", hold_ms)])
         return holder is None or is_own or is_stale
 
     def give_lead(self, consumer: str) -> None:

@@ -12,6 +12,7 @@ from taskflow import StoreFullError, StoreScriptError, StoreUnavailableError
 from taskflow.models import RunStatus
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
+from taskflow.store.events import EventGroup, count_set_aside
 from taskflow.store.operations.making import NewRun
 from taskflow.store.operations.operation import Operation
 from taskflow.store.pipeline import Pipeline
@@ -145,3 +146,22 @@ def test_many_operations_in_one_write_reach_a_full_server(one_bench: Bench) -> N
     finally:
         store.close()
     assert [results[0].id, results[2].id] == [run_ids[0], run_ids[2]]
+
+
+def test_the_history_is_fed_from_a_full_server(one_bench: Bench) -> None:
+    """Finished runs leave the store after the history has them, which is what frees its memory."""
+    store = Store(replace(real_time(one_bench), timeout=timedelta(seconds=1)))
+    group = EventGroup(store, 0)
+    run_id = one_bench.trigger()
+    try:
+        with one_bench.server.full():
+            assert [group.create(), group.create()] == [True, False]
+            assert group.take_lead("one", timedelta(seconds=30))
+            assert not group.take_lead("other", timedelta(seconds=30))
+            assert group.take_lead("one", timedelta(seconds=30))
+            _, events = group.read("one", 10)
+            group.acknowledge(events)
+            assert [count_set_aside(store, 0), count_set_aside(store, 0)] == [1, 2]
+    finally:
+        store.close()
+    assert run_id in {event.run_id for event in events}

@@ -371,4 +371,4 @@ def test_a_disk_that_is_full_in_the_middle_of_a_line_costs_none(
     spool.write("run", 1, b"on disk again")
     (file,) = tmp_path.iterdir()
     assert b"on disk again" in file.read_bytes()
-    spool.send(lambda *_: None)
+    spool.send(lambda _, __, lines: sent.extend(lines))
