@@ -34,7 +34,7 @@ def _endless() -> str:
 def _greedy() -> str:
     kept: list[bytearray] = []
     while True:
-        kept.append(bytearray(50_000_000))
+        kept.append(bytearray(1_000_000_000))
 
 
 def _slow() -> str:
