@@ -10,6 +10,13 @@ from typing import Final
 _LONE: Final = re.compile("[\ud800-\udfff]")
 _BACKSLASH: Final = "\\"
 _MARKER_CHARS: Final = 80
+_HIDDEN: Final = (
+    "\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f"
+)
+"""Control characters, those that turn the direction of text or show nothing, and halves of surrogate pairs."""
+HIDDEN: Final = re.compile(f"[{_HIDDEN}]")
+_IN_LINE: Final = re.compile(f"[\t\n{_HIDDEN}]")
 
 
 def text_fault(text: str) -> str | None:
@@ -66,6 +73,16 @@ def message_of(error: BaseException, most: int) -> str:
         return f"(the message of this {type(error).__name__} cannot be read)"
 
 
+def visible(text: str) -> str:
+    r"""Return a text whose invisible characters are escapes: ``\x1b``. Line breaks and tabs stay."""
+    return HIDDEN.sub(_made_visible, text)
+
+
+def visible_line(text: str) -> str:
+    """Return a text on one line, with all invisible characters as escapes."""
+    return _IN_LINE.sub(_made_visible, text)
+
+
 def escaped_json(document: str) -> str:
     """Return a JSON document with such halves escaped in its texts, so that they are read as ``escaped`` shows them."""
     return document if is_encodable(document) else _LONE.sub(lambda half: _BACKSLASH + _escape(half), document)
@@ -73,3 +90,7 @@ def escaped_json(document: str) -> str:
 
 def _escape(half: re.Match[str]) -> str:
     return f"{_BACKSLASH}u{ord(half.group()):04x}"
+
+
+def _made_visible(found: re.Match[str]) -> str:
+    return ascii(found.group())[1:-1]

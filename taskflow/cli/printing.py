@@ -14,17 +14,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from taskflow.texts import HIDDEN, visible, visible_line
+
 _PIPED_WIDTH: Final = 10_000
 """Columns of output that is no terminal: nothing is cut or wrapped, so that programs find it."""
 _MOST_PROBLEMS: Final = 20
-_HIDDEN: Final = (
-    "\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
-    "\U000e0000-\U000e007f"
-)
-"""Control characters, those that turn the direction of text or show nothing, and halves of surrogate pairs."""
-_IN_TEXT: Final = re.compile(f"[{_HIDDEN}]")
-_IN_LINE: Final = re.compile(f"[\t\n{_HIDDEN}]")
-_IN_JSON: Final = re.compile(f"[{_HIDDEN}]")
 _NOT_ASCII: Final = re.compile("[^\0-\x7f]")
 
 console: Final = Console(
@@ -40,19 +34,9 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def visible(text: str) -> str:
-    r"""Return a text whose invisible characters are escapes: ``\x1b``. Line breaks and tabs stay."""
-    return _IN_TEXT.sub(_escape, text)
-
-
-def visible_line(text: str) -> str:
-    """Return a text on one line, with all invisible characters as escapes."""
-    return _IN_LINE.sub(_escape, text)
-
-
 def visible_json(document: str) -> str:
     """Return a JSON document with JSON's escapes for what is invisible, or what the output's encoding lacks."""
-    hidden = _IN_JSON if "utf" in (sys.stdout.encoding or "").lower() else _NOT_ASCII
+    hidden = HIDDEN if "utf" in (sys.stdout.encoding or "").lower() else _NOT_ASCII
     return hidden.sub(lambda found: _json_escape(found.group()), document)
 
 
@@ -107,10 +91,6 @@ def show_table(table: Table) -> None:
 
 def _text(part: str | Text) -> Text:
     return part if isinstance(part, Text) else Text(visible(part))
-
-
-def _escape(found: re.Match[str]) -> str:
-    return ascii(found.group())[1:-1]
 
 
 def _json_escape(character: str) -> str:

@@ -10,6 +10,7 @@ from taskflow.broker.broker_check import AWAY, check_broker, queues_of
 from taskflow.cli.application import App, app_module, load
 from taskflow.cli.printing import show as print_text
 from taskflow.cli.printing import show_error
+from taskflow.cli.worker_summary import show_summary
 from taskflow.worker.celery_options import (
     WorkerOptionError,
     about_autoscale,
@@ -70,14 +71,13 @@ def worker(
         return
     for warning in plan.warnings:
         print_text(Text("Warning:", "yellow"), warning)
-    for node in plan.nodes:
-        print_text(shown(node), style="dim")
     for task_id, why in UsableTasks(flow.registry).faults().items():
         print_text(Text("Warning:", "yellow"), f"Task {task_id!r} is not served: {why}")
     wait_for_store(flow.store)
     with suppress(*AWAY):  # the nodes wait for a broker that does not answer
         queues = queues_of(flow.settings.environment, flow.registry)
         check_broker(flow.celery, queues, timeout=flow.settings.connect_timeout.total_seconds())
+    show_summary(flow, plan)
     code = supervise(plan.nodes, stop_after=flow.settings.shutdown_grace.total_seconds() + _LAST_STEPS)
     if code:
         raise typer.Exit(code)

@@ -8,6 +8,7 @@ from celery import Celery, bootsteps, signals
 from taskflow.broker.celery_app import prepare_worker
 from taskflow.broker.queues import parse_queue
 from taskflow.broker.redis_transport import set_free_slots
+from taskflow.worker.attempt.failure_lines import show_users_frames
 from taskflow.worker.attempt.parking import ParkingLine
 from taskflow.worker.attempt.receivers import guard_receivers
 from taskflow.worker.attempt.runtime import runtime_of
@@ -25,6 +26,7 @@ from taskflow.worker.coroutines.pool import AsyncPool
 from taskflow.worker.node.collector import spare_what_stays
 from taskflow.worker.node.host import this_host
 from taskflow.worker.node.node import Node
+from taskflow.worker.node.terminal import be_brief
 from taskflow.worker.tickets.guard import guard_channel, guard_consumer
 from taskflow.worker.tickets.held_tickets import HeldTickets
 from taskflow.worker.tickets.subtask_queues import consume_subtasks
@@ -36,6 +38,7 @@ _BOOKS_SECONDS: Final = 2.0
 
 def install(app: Celery) -> None:
     """Add the node's steps to a Celery app."""
+    be_brief()
     app.steps["worker"].add(NodeStep)
     app.steps["consumer"].add(IntakeStep)
 
@@ -55,6 +58,7 @@ class NodeStep(bootsteps.StartStopStep):
         self._children: ChildrenExecutor | None = None
         self._runtime.settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # whatever the umask is
         prepare_worker(worker.app)
+        show_users_frames()
         self._runtime.node.version = self._runtime.version() or ""
         consume_subtasks(worker.app, self._runtime.code())
         bind_children()

@@ -8,6 +8,7 @@ from celery.exceptions import Ignore, Reject, Retry
 from taskflow.errors.base import is_kind
 from taskflow.execution.error_copies import chain
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
+from taskflow.worker.attempt.failure_lines import note_failure
 
 _PLAIN: Final = (type(None), bool, int, float, str)
 _FEW: Final = 40
@@ -28,6 +29,7 @@ def show(outcome: Outcome) -> object:
             shown = cause if is_handy and _is_harmless(cause) else None
             raise Retry(f"{error.type}: {error.message}", shown, cast("Any", delay.total_seconds())) from shown
         case Ended(error, _, cause, is_handy):
+            note_failure(error)
             if is_handy and _is_harmless(cause):
                 raise cause
             raise RunFailed(f"{error.type}: {error.message}")

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
+from celery.worker import state as worker_state
+
 from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT
 from taskflow.errors import StaleClaimError, TaskNotFoundError
 from taskflow.execution.final_hooks import has_final_hooks
@@ -102,6 +104,8 @@ class ChildrenExecutor:
         self._reasons[ended.pid] = ended.reason or str(ended)
         self.waiting.forget_child(ended.pid)
         level = logging.INFO if ended.reason in _EXPECTED else logging.WARNING
+        if ended.exitcode == 0 and not ended.run_ids and worker_state.should_stop is not None:
+            level = logging.DEBUG
         log.log(
             level,
             "child.ended: %s %s",

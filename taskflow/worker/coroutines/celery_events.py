@@ -8,6 +8,7 @@ from billiard.einfo import ExceptionInfo
 from celery import signals, states
 
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried
+from taskflow.worker.attempt.failure_lines import log_failure
 from taskflow.worker.attempt.shown import show
 from taskflow.worker.coroutines.books import Books
 from taskflow.worker.coroutines.request import CoroutineRequest, enter
@@ -65,6 +66,7 @@ class CeleryEvents:
                         request.state, request.result = states.SUCCESS, value
                         signals.task_success.send(sender=request.task, result=value, runtime=seconds)
                 case Retried(error) | Ended(error):
+                    log_failure(ticket.definition.id, ticket.run_id, outcome)
                     kind = "task-retried" if isinstance(outcome, Retried) else "task-failed"
                     exception = f"{error.type}: {error.message}"
                     self._send(kind, ticket, exception=exception, traceback=error.traceback)

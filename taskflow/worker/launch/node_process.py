@@ -14,8 +14,11 @@ from typing import IO, Final
 import psutil
 
 from taskflow.worker.launch.plan import NodePlan
+from taskflow.worker.node.terminal import SUPERVISED
 
 _PR_SET_PDEATHSIG: Final = 1
+_PROGRAM: Final = "taskflow.worker.launch.node_program"
+"""In place of ``celery``, the first word of a plan's command."""
 _libc: ctypes.CDLL = ctypes.CDLL(None)  # loaded before any fork, because nothing may be imported between fork and exec
 
 
@@ -75,8 +78,8 @@ class NodeProcess:
         self.started_at = time.monotonic()
         piped = self._output is not None
         self._process = subprocess.Popen(
-            [sys.executable, "-m", *self.plan.command],
-            env={**os.environ, **self.plan.env, **({"PYTHONUNBUFFERED": "1"} if piped else {})},
+            [sys.executable, "-m", _PROGRAM, *self.plan.command[1:]],
+            env={**os.environ, **self.plan.env, SUPERVISED: "1", **({"PYTHONUNBUFFERED": "1"} if piped else {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if piped else None,
             stderr=subprocess.STDOUT if piped else None,

@@ -122,7 +122,7 @@ class _Supervisor:
         self._running.discard(node)
         if node.exitcode == 0:
             if not self._is_draining:
-                self._show(f"{node.label} ended.")
+                self._show(f"{node.label.rstrip()} ended.")
             return
         if self._is_draining:
             if node.exitcode != -signal.SIGTERM:  # else the node had not come far enough to take a run
@@ -133,7 +133,8 @@ class _Supervisor:
         pause = self._pauses.get(node, _FIRST_PAUSE)
         self._pauses[node] = min(2 * pause, _LONGEST_PAUSE)
         self._restarts[node] = time.monotonic() + pause
-        self._show(f"{node.label} ended with {_exit_reason(node.exitcode)}; it is started again in {pause:g} s.")
+        name, how = node.label.rstrip(), _exit_reason(node.exitcode)
+        self._show(f"{name} ended with {how}; it is started again in {pause:g} s.")
 
     def _drain(self) -> None:
         self._is_draining = True
@@ -154,7 +155,7 @@ class _Supervisor:
         self._kill_at = time.monotonic() + self._kill_after
 
     def _remind(self) -> None:
-        running = [node.label for node in self._nodes if node in self._running]
+        running = [node.label.rstrip() for node in self._nodes if node in self._running]
         if running:
             runs = self._still_running()
             what = f"{', '.join(running)}{f' ({runs})' if runs else ''}"
