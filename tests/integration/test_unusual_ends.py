@@ -157,6 +157,19 @@ def test_an_error_of_any_size_is_stored_once_and_small(
         assert word not in node.output()
 
 
+def test_an_error_that_nobody_retrieves_holds_up_nobody(start_fleet: StartFleet, valkey: RedisServer) -> None:
+    """asyncio logs it in the node's loop, with its text and the text of its task."""
+    fleet = start_fleet(valkey.url)
+    node = fleet.start_node(executor="async", TASKFLOW_TASKS=f"{TASKS},tests.projects.hostile_tasks")
+    handles = {name: hostile.forgotten.trigger(name) for name in hostile.ERRORS if name != "class"}
+    for name, handle in handles.items():
+        assert ended(handle, name) is RunStatus.COMPLETED, name
+        assert len(handle.retrieve().attempts) == 1
+    assert node.stop() == 0
+    assert node.output().count("was never retrieved") == len(handles)
+    assert len(node.output()) < 1_000_000
+
+
 def test_the_error_of_a_hook_is_as_small_and_changes_nothing(start_fleet: StartFleet, valkey: RedisServer) -> None:
     """It is kept beside the output."""
     fleet = start_fleet(valkey.url)

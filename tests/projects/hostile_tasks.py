@@ -1,5 +1,7 @@
 """Errors of any size, and errors whose code does anything, one a payload."""
 
+import asyncio
+import gc
 import time
 from collections.abc import Callable
 
@@ -141,6 +143,20 @@ async def hooked(payload: str) -> str:
 async def after(payload: str) -> None:
     """Raise one."""
     raise ERRORS[payload]()
+
+
+@task(id="he-forgotten", retry=ONCE)
+async def forgotten(payload: str) -> str:
+    """Leave an asyncio task whose error nobody retrieves."""
+
+    async def fail() -> None:
+        raise ERRORS[payload]()
+
+    left = asyncio.create_task(fail())
+    await asyncio.wait([left])
+    del left
+    gc.collect()
+    return "done"
 
 
 lines = streams.define("he-lines", str)

@@ -9,11 +9,13 @@ from contextvars import Context
 from types import TracebackType
 from typing import Any
 
+from taskflow.execution.failures import describe
 from taskflow.execution.reporting.current import live_run_in
 from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.execution.waiting.coroutines import is_task_of_run, track_tasks
 
 log = logging.getLogger("taskflow.node")
+asyncio_log = logging.getLogger("asyncio")
 
 
 class NodeLoop(asyncio.SelectorEventLoop):
@@ -48,6 +50,14 @@ class NodeLoop(asyncio.SelectorEventLoop):
                 )
                 if live is not None:
                     on_exit(live, left)
+
+    def default_exception_handler(self, context: dict[str, Any]) -> None:
+        """Log an exception that nobody has retrieved. asyncio would also make the text of the task, which has it."""
+        error: object = context.get("exception")
+        if not isinstance(error, BaseException):
+            super().default_exception_handler(context)
+            return
+        asyncio_log.error("%s\n%s", context.get("message") or "Exception in a callback", describe(error).traceback)
 
     def _end_in_fork(self) -> None:
         """Let a fork that code of a run makes go no further than to the end of that code's step."""
