@@ -1,4 +1,4 @@
-"""What ``taskflow worker`` prints at its start: where it works, what it serves, and how to stop it."""
+"""The summary that ``taskflow worker`` prints at its start: where it works, what it serves, and how to stop it."""
 
 from collections.abc import Iterator
 from importlib.metadata import version

@@ -3,6 +3,7 @@
 Such code may raise, return something else, take long or need much memory, and the texts may be of any size.
 """
 
+import pickle
 import time
 from collections.abc import Callable
 from types import WrapperDescriptorType
@@ -38,6 +39,7 @@ _HOSTILE: Final = frozenset(
     }
 )
 """Attributes of exceptions that Python reads, for example for its truth, and for which a class may have its own."""
+_PICKLING: Final = ("__reduce__", "__reduce_ex__", "__getstate__")
 _name_of: Final = cast("Callable[[type], str]", vars(type)["__qualname__"].__get__)
 
 
@@ -118,6 +120,14 @@ class ErrorTexts:
             shown += [f"... [{len(notes) - NOTES:,} notes were cut] ...", *last]
         return shown
 
+    def try_out(self, error: BaseException) -> None:
+        """Try what others do with an exception whose class has code for it: showing and pickling."""
+        kind = type(error)
+        if not isinstance(type.__getattribute__(kind, "__repr__"), WrapperDescriptorType):
+            self._read(lambda: _exact(repr(error)), self._left, "text", "", MESSAGE_CHARS)
+        if self.are_handy and any(_has_own(kind, name) for name in _PICKLING):
+            self._read(lambda: f"{len(pickle.dumps(error))}", self._left, "pickled form", "", MESSAGE_CHARS)
+
     def _note(self, error: BaseException, note: object) -> str:
         limit = None if type(note) is str else self._left
         return self._read(lambda: _exact(str(note)), limit, "note", type_name(error), NOTE_CHARS)
@@ -142,6 +152,11 @@ class ErrorTexts:
         self._left -= time.monotonic() - began
         self.are_handy = False
         return f"(the {what} of this {kind} {why})"
+
+
+def _has_own(kind: type, name: str) -> bool:
+    mro = cast("tuple[type, ...]", type.__getattribute__(kind, "__mro__"))
+    return any(name in vars(base) for base in mro if base.__module__ != "builtins")
 
 
 def _exact(text: str) -> str:

@@ -56,6 +56,8 @@ def description_of(error: BaseException, is_stop: Callable[[BaseException], bool
     else:
         copied = Copies(texts).copy_chain(links, told)
         summary = traceback.TracebackException.from_exception(copied, lookup_lines=False)
+    if texts.are_handy and not is_own:
+        texts.try_out(error)
     is_short = _trim_frames(summary)
     text = _text(summary)
     shown = RunError(type_name(error), told[0], cut(text, TRACEBACK_CHARS), tuple(causes))

@@ -28,6 +28,47 @@ class ClassError(Exception):
         raise RuntimeError("detached")
 
 
+class EndlessError(Exception):
+    """An error of which everything but its message is made for ever."""
+
+    def __repr__(self) -> str:
+        return _endless()
+
+
+class UnpicklableError(Exception):
+    """An error that is pickled for ever."""
+
+    def __reduce__(self) -> str:
+        return _endless()
+
+
+class NoMeta(type):
+    """The class of a class that tells nothing of it."""
+
+    @property
+    def __name__(cls) -> str:  # type: ignore[override]  # the point
+        raise RuntimeError("no name")
+
+
+class NamelessError(Exception, metaclass=NoMeta):
+    """An error whose class has no name."""
+
+
+class OddError(Exception):
+    """An error each attribute of which raises, and that has no truth and equals nothing."""
+
+    def __getattribute__(self, name: str) -> object:
+        raise RuntimeError(name)
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("no truth")
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no equal")
+
+    __hash__ = None  # type: ignore[assignment]  # the point
+
+
 def _endless() -> str:
     while True:
         pass
@@ -111,6 +152,10 @@ TEXTS: dict[str, Callable[[], BaseException]] = {
     "number": lambda: TextError(_number),
     "raises": lambda: TextError(_raises),
     "class": lambda: ClassError("one"),
+    "repr": lambda: EndlessError("two"),
+    "pickle": lambda: UnpicklableError("three"),
+    "nameless": lambda: NamelessError("four"),
+    "odd": lambda: OddError("five"),
 }
 ERRORS = SIZES | TEXTS
 
