@@ -12,8 +12,7 @@ import typer
 
 from taskflow.cli.application import App, load, load_without_tasks
 from taskflow.cli.output import AsJson, print_json, time_and_age
-from taskflow.cli.printing import add_row, facts_table, show, show_problems, show_table
-from taskflow.cli.progress import progress
+from taskflow.cli.printing import add_row, facts_table, progress, show, show_problems, show_table
 from taskflow.definition.calls.batch_item import MOST_ITEMS
 from taskflow.errors import PayloadError, SettingsError
 from taskflow.models import Batch

@@ -8,8 +8,7 @@ from taskflow.app import TaskFlow
 from taskflow.cli.application import App, load_without_tasks
 from taskflow.cli.filters import takes_filters
 from taskflow.cli.output import AsJson, print_json
-from taskflow.cli.printing import show, show_problems
-from taskflow.cli.progress import progress
+from taskflow.cli.printing import progress, show, show_problems
 from taskflow.cli.run_ids import Last, chosen_runs
 from taskflow.definition.calls.bulk import BulkAction, BulkFailure, BulkKind
 from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter

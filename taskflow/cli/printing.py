@@ -6,11 +6,13 @@ Every command prints through this module, so that no run, queue or node can end 
 import io
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from itertools import islice
 from typing import Final
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -87,6 +89,23 @@ def lines_of(text: str) -> Text:
 def show_table(table: Table) -> None:
     """Print a table."""
     console.print(table)
+
+
+Advance = Callable[[int, int], None]
+"""Called with two counts: the items that are done, and all items."""
+
+
+@contextmanager
+def progress(what: str, *, is_shown: bool = True) -> Generator[Advance]:
+    """Show a progress bar on standard error while the block executes, which moves it by the yielded function."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors_console, disable=not is_shown) as bar:
+        shown = bar.add_task(what, total=None)
+
+        def advance(done: int, total: int) -> None:
+            bar.update(shown, completed=done, total=total)
+
+        yield advance
 
 
 def _text(part: str | Text) -> Text:
