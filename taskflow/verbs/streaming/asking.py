@@ -1,7 +1,7 @@
 """One wait of a run for the next item of one of its input streams."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from pydantic_core import to_json
 
@@ -11,6 +11,9 @@ from taskflow.execution.reporting.live_run import LiveRun
 from taskflow.seams.streams import StreamAddress
 from taskflow.seams.waits import Wait, Waiter, WaitRequest, Waits
 from taskflow.verbs.current import engine
+
+_TIME_IS_UP: Final = b"null"
+"""The value of a wait that was due."""
 
 
 class Asking:
@@ -58,9 +61,11 @@ class Asking:
         return WaitRequest(due=self._timeout, begin=begin, abegin=abegin, label=f"input:{name}", what=what)
 
     def _item(self, value: bytes) -> bytes:
+        if value == _TIME_IS_UP:
+            self._raise_ended(is_closed=False)
         answer: Any = read_object(value)
-        if answer is None or "closed" in answer:
-            self._raise_ended(is_closed=answer is not None)
+        if "closed" in answer:
+            self._raise_ended(is_closed=True)
         return to_json(answer["item"])
 
     def _raise_ended(self, *, is_closed: bool) -> NoReturn:
