@@ -23,6 +23,7 @@ BEGIN = instant(1_800_000_000_000)
 MS, US = timedelta(milliseconds=1), timedelta(microseconds=1)
 PARENT = "run_00" + 31 * "a"
 ODD = 'a"b\\c%_\N{SNOWMAN}\0'
+ODD_KEY = ODD.removesuffix("\0")  # a key may not hold it
 
 CASES: list[tuple[RunFilter, set[str]]] = [
     (RunFilter(), {"plain", "odd", "parent", "child", "grandchild", "failed", "done", "canceled", "delayed"}),
@@ -49,7 +50,7 @@ CASES: list[tuple[RunFilter, set[str]]] = [
     (RunFilter(parent=PARENT), {"child"}),
     (RunFilter(root=PARENT), {"child", "grandchild"}),
     (RunFilter(idempotency_key="key"), {"done"}),
-    (RunFilter(idempotency_key=ODD), {"odd"}),
+    (RunFilter(idempotency_key=ODD_KEY), {"odd"}),
     (RunFilter(is_test=True), {"delayed"}),
     (RunFilter(is_test=False), {"plain", "odd", "parent", "child", "grandchild", "failed", "done", "canceled"}),
     (RunFilter(created_from=BEGIN + 100 * MS), {"delayed", "canceled"}),
@@ -99,7 +100,7 @@ def names(bench: Bench, writer: Writer) -> dict[str, str]:
 def _options() -> dict[str, dict[str, Any]]:
     return {
         "plain": {},
-        "odd": {"task_id": ODD, "queue": ODD, "tags": (ODD,), "idempotency_key": ODD},
+        "odd": {"task_id": ODD, "queue": ODD, "tags": (ODD,), "idempotency_key": ODD_KEY},
         "parent": {"id": PARENT},
         "failed": {},
         "done": {"queue": "q", "tags": ("x",), "batch_id": "batch_1", "idempotency_key": "key"},

@@ -58,6 +58,7 @@ def started(store: AsyncStore, folder: Path) -> AsyncRuns:
         reports=Reports(writer, Spool(folder), LineLimits(10, 1000)),
         presets=PRESETS,
         large_values=None,
+        surroundings={},
     )
     watcher: Any = SimpleNamespace(
         on_start=nothing, on_end=nothing, on_drop=nothing, on_broken=nothing, on_leave=nothing

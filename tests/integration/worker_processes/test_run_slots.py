@@ -85,6 +85,7 @@ def make_runs(bench: Bench, folder: Path, on_parked: Parked) -> AsyncRuns:
         reports=Reports(writer, Spool(folder), LineLimits(10, 1000)),
         presets=PRESETS,
         large_values=None,
+        surroundings={},
     )
     watcher: Any = SimpleNamespace(
         on_start=nothing, on_end=nothing, on_drop=nothing, on_broken=nothing, on_leave=nothing
