@@ -133,10 +133,14 @@ class ManyRuns:
         needed = {(new.task_id, self._planner.shard(new)) for new in news}
         declared = [(self._declarations.needed(*where, missing), where[1]) for where in needed]
         first: list[Write] = [(operation, shard) for operation, shard in declared if operation]
+        plants: list[Write] = []
         for new in news:
             if (journal := journals.get(new.replay_of or "")) is not None:
                 new.has_journal = True
-                first.append((plant_journal(new.id, journal), self._planner.shard(new)))
+                plants.append((plant_journal(new.id, journal), self._planner.shard(new)))
+        if plants:  # a round trip of their own: a script that the server does not know yet is executed last of all
+            for planted in (yield plants):
+                checked(planted)
         results = yield [*first, *((operations.making.trigger_run(new), self._planner.shard(new)) for new in news)]
         for where in needed:
             self._declarations.made(*where, missing)

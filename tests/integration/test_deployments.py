@@ -1,9 +1,11 @@
 """Durable runs whose code changes while they wait: on real nodes of both executors."""
 
+import contextlib
 import json
 from typing import Any, cast
 
 import pytest
+from redis.exceptions import ResponseError
 
 from taskflow import (
     JournalNotKeptError,
@@ -16,6 +18,7 @@ from taskflow import (
     runs,
     wait,
 )
+from taskflow.store.connections import scripts
 from tests.conftest import StartFleet
 from tests.integration.test_command_line import invoke
 from tests.projects import durable_tasks as tasks
@@ -28,13 +31,18 @@ KINDS: list[Task[str, str]] = [tasks.deployed, tasks.async_deployed, tasks.child
 
 def deploy(fleet: Fleet, version: str) -> None:
     """Replace all nodes by nodes of a version."""
-    for node in fleet.nodes:
-        if node.process.poll() is None:
-            node.kill()
+    kill(fleet)
     fleet.start_node(TASKFLOW_VERSION=version, wait=False)
     fleet.start_node(executor="async", TASKFLOW_VERSION=version, wait=False)
     for node in fleet.nodes[-2:]:
         fleet.wait_for(node)
+
+
+def kill(fleet: Fleet) -> None:
+    """Kill all nodes."""
+    for node in fleet.nodes:
+        if node.process.poll() is None:
+            node.kill()
 
 
 def words(fleet: Fleet, first: str, handle: RunHandle[Any]) -> list[list[str]]:
@@ -120,7 +128,16 @@ def test_a_replay_keeps_what_the_failed_run_has_done(
         "durable.uuid4",
         "w-child",
     ]
-    again = failed.replay(keep_journal=True)
+    kill(fleet)
+    with contextlib.closing(valkey.client()) as client:
+        with contextlib.suppress(ResponseError):  # the server does not know it
+            client.execute_command("FUNCTION", "DELETE", scripts.script("plant_journal").function)
+        again = failed.replay(keep_journal=True)
+        shard = fleet.flow.store.config.base(0)
+        assert client.execute_command("PTTL", f"{shard}:journal:{again.id}") == -1, (
+            "it is there before the run, whose making keeps it"
+        )
+    deploy(fleet, "v1")
     wait_until(lambda: again.status() is RunStatus.FAILED, "the failure of the same code", timeout=20)
     assert words(fleet, "tries", again) == words(fleet, "tries", failed) == [["x"], ["x"]]
     deploy(fleet, "v2")
