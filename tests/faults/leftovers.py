@@ -10,10 +10,9 @@ from tests.support.servers import Client, RabbitServer
 ARCHITECTURE = Path(__file__).parents[2] / "ARCHITECTURE.md"
 EMPTY = re.compile(
     r".*(:live|:delayed|:effects|:canvas|:runs|:slots(:.*)?|:holders|:pending:.*|:turns|:classes|:count:.*|:waiting"
-    r"|:children:.*|:tickets:.*|:unclaimed:.*|:deserted|:waits?:.*|:waiters:.*"
-    r"|:journal:.*)"
+    r"|:children:.*|:tickets:.*|:unclaimed:.*|:deserted|:wait:.*|:waiters:.*)"
 )
-"""Keys of things in progress: slots, tickets, reservations, children, waits, journals."""
+"""Keys of things in progress: slots, tickets, reservations, children."""
 SLACK_MS = 1000
 
 
@@ -53,6 +52,8 @@ def leftovers(client: Client, environment: str, shards: int) -> list[str]:
             problems += _timers_left(client, key)
         elif name.startswith((":stream:", ":input:", ":streams:")):
             problems += _stream_left(client, key)
+        elif name.startswith((":journal:", ":waits:")):
+            problems += _journal_left(client, key)
         elif name.startswith((":token:", ":token_key:")):
             problems += _token_left(client, key)
         elif EMPTY.fullmatch(name):
@@ -66,6 +67,17 @@ def leftovers(client: Client, environment: str, shards: int) -> list[str]:
     if client.execute_command("EXISTS", "unacked"):
         problems.append(f"{client.execute_command('HLEN', 'unacked')} messages are left unacknowledged")
     return problems
+
+
+def _journal_left(client: Client, key: str) -> list[str]:
+    """A journal stays only of a durable run that did not complete, and not longer than the run's record."""
+    base, _, run_id = key.partition("}")[2].removeprefix(":").partition(":")
+    run = key.replace(f":{base}:{run_id}", f":run:{run_id}")
+    status = client.execute_command("HGET", run, "status")
+    left, most = client.execute_command("PTTL", key), client.execute_command("PTTL", run)
+    if client.execute_command("HGET", run, "durable") is None or status == "COMPLETED":
+        return [f":{base}:{run_id} is left: {_shown(client, key)}"]
+    return [] if 0 < left <= most + SLACK_MS else [f":{base}:{run_id} of a run that is {status} has no TTL"]
 
 
 def _timers_left(client: Client, key: str) -> list[str]:

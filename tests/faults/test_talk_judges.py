@@ -196,6 +196,11 @@ def test_what_is_left_of_tokens_streams_and_journals_is_found(valkey: RedisServe
         ":token_key:d of a token that is COMPLETED has no TTL"
     ]
     assert left("ZADD @:timers 9 token:t") == ["the timer 'token:t' is left"]
+    failed = ("HSET @:run:a status FAILED durable 1", "PEXPIRE @:run:a 60000", "HSET @:journal:a 1 x")
+    assert not left(*failed, "PEXPIRE @:journal:a 60000")
+    assert left(*failed) == [":journal:a of a run that is FAILED has no TTL"]
+    assert len(left(*failed, "PEXPIRE @:journal:a 60000", "HSET @:run:a status COMPLETED")) == 1
+    assert len(left("HSET @:run:a status FAILED", "PEXPIRE @:run:a 60000", "HSET @:waits:a 1:left 1")) == 1
     assert len(left(*stream_keys)) == 1
     assert len(left(*stream_keys, "PEXPIRE @:stream:a:tale 90000")) == 1
     assert len(left(stream_keys[1], "PEXPIRE @:stream:a:tale 60000")) == 1

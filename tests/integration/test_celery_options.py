@@ -1,8 +1,10 @@
 """Options, settings and commands of Celery's that people bring along: obeyed, or refused with what to use instead."""
 
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -156,6 +158,17 @@ def test_a_pool_that_is_shrunk_lets_idle_children_leave(fleet: Fleet) -> None:
     assert not [line for line in lines if "WARNING/" in line and "child" in line]
 
 
+@pytest.fixture
+def root_logger() -> Iterator[logging.Logger]:
+    """The root logger, which has its level and its handlers afterwards: Celery's worker sets its own."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    yield root
+    root.setLevel(level)
+    root.handlers[:] = handlers
+
+
+@pytest.mark.usefixtures("root_logger")
 @pytest.mark.parametrize("pool", ["solo", "threads"])
 def test_a_worker_in_a_thread_of_the_tests_is_refused_at_once(fleet: Fleet, pool: str) -> None:
     """``start_worker`` hung: such a pool has no children to watch, and its thread had ended."""

@@ -1,5 +1,6 @@
 """A project has one home, and its settings stand in its files."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -86,6 +87,7 @@ def test_a_misspelt_variable_is_named_with_its_near_miss(
     project: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It has no effect, so the embedded store would be used in silence. Other software's names are left alone."""
+    caplog.set_level(logging.WARNING)  # whatever a worker in this process has set
     monkeypatch.setenv("TASKFLOW_REDIS_ULR", "redis://x")
     monkeypatch.setenv("TASKFLOW_REDIS_PORT", "6379")
     (project / "site" / ".env").write_text("TASKFLOW_HEARTBEATS=3\n")
