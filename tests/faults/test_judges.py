@@ -128,7 +128,7 @@ def test_the_table_of_keys_says_which_need_no_time_to_live() -> None:
         ":queue:f-one:slots",
         ":queue:q:pending:small-1x.async:key",
         ":tickets:q",
-        ":journal:run_a",
+        ":waiters:run_a",
         ":node:n:runs",
         ":live",
     ]

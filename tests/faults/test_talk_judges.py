@@ -200,6 +200,8 @@ def test_what_is_left_of_tokens_streams_and_journals_is_found(valkey: RedisServe
     assert not left(*failed, "PEXPIRE @:journal:a 60000")
     assert left(*failed) == [":journal:a of a run that is FAILED has no TTL"]
     assert len(left(*failed, "PEXPIRE @:journal:a 60000", "HSET @:run:a status COMPLETED")) == 1
+    assert len(left(*failed, "PEXPIRE @:journal:a 90000")) == 1
+    assert left("HSET @:journal:a 1 x", "PEXPIRE @:journal:a 60000")[0].startswith(":journal:a is left")
     assert len(left("HSET @:run:a status FAILED", "PEXPIRE @:run:a 60000", "HSET @:waits:a 1:left 1")) == 1
     assert len(left(*stream_keys)) == 1
     assert len(left(*stream_keys, "PEXPIRE @:stream:a:tale 90000")) == 1
