@@ -1,6 +1,6 @@
 # Every target works without HOME and without anything but make and Python 3.11 or newer.
 .DEFAULT_GOAL := help
-.PHONY: help setup run unit store test slow-machine check format bench faults services clean
+.PHONY: help setup run unit store test slow-machine check format bench faults pictures services clean
 
 VENV_PYTHON := .venv/bin/python
 # Tests wait more than they compute: four at a time keep two cores busy.
@@ -29,7 +29,7 @@ unit: setup ## Run the tests without I/O: some seconds
 store: setup services ## Run the tests of the store's operations, on Valkey and on Redis 7
 	@$(VENV_PYTHON) -m pytest -n $(WORKERS) tests/store
 
-# One worker has RabbitMQ, one PostgreSQL; a test that a busy machine failed runs again (tests/support/second_run.py).
+# One worker has RabbitMQ, one PostgreSQL, one Chromium; a test that a busy machine failed runs again (tests/support/second_run.py).
 test: check services ## Run everything: the checks, then the whole suite on real servers
 	@$(VENV_PYTHON) -m pytest -p tests.support.second_run -n $(WORKERS) --dist worksteal
 
@@ -53,7 +53,11 @@ bench: setup ## Print runs/s, trigger/s and latency, paired with plain Celery
 faults: setup services ## Have everything fail that can for SECONDS (120) per seed: SEED=7, SEEDS="1 2 3", or a new one
 	@$(VENV_PYTHON) -m tests.faults $(SEED) $(SEEDS) --seconds $(or $(SECONDS),120)
 
-services: ## Install the servers that the tests start (Redis, RabbitMQ, PostgreSQL) and libfaketime, where that is possible
+pictures: setup services ## Take pictures of every page of the dashboard, into build/pictures; README=1: that of the README, too
+	@if [ -n "$(README)" ]; then $(VENV_PYTHON) -m tests.dashboard.tour.readme_picture docs/pictures; fi
+	@PICTURES=all TOUR_RUNS=$(or $(RUNS),1000000) $(VENV_PYTHON) -m pytest -q tests/dashboard/tour -k "every_page or signing_in" && ls -d build/pictures
+
+services: ## Install the servers that the tests start (Redis, RabbitMQ, PostgreSQL), Chromium and libfaketime, where that is possible
 	@scripts/services
 
 clean: ## Stop the embedded store and remove its data, caches and build output (.venv stays)

@@ -1,12 +1,11 @@
 """The composition root: joins settings, store, broker and definitions into one ``TaskFlow``."""
 
 import logging
-import threading
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
-from typing import ClassVar, Final, Self
+from typing import Final, Self
 
 from taskflow.broker.canvas import Canvas
 from taskflow.broker.celery_app import Celery, become_default, eager_mode, make_celery
@@ -16,6 +15,7 @@ from taskflow.broker.queues import shared_queue
 from taskflow.broker.replies import REPLIES, Replies
 from taskflow.broker.result_backend import RECORDS
 from taskflow.broker.same_server import is_same_server
+from taskflow.definition.cron.zones import data_version
 from taskflow.definition.machine import MachineSpec, presets_with
 from taskflow.definition.registry import Registry, declared
 from taskflow.definition.task_modules import import_task_modules
@@ -26,9 +26,16 @@ from taskflow.engine.known_tasks import KnownTasks
 from taskflow.engine.lookup import Lookup
 from taskflow.engine.new_run import Planner
 from taskflow.engine.reasons.reason import Heartbeats
+from taskflow.engine.schedules.sync import ScheduleSync
+from taskflow.engine.schedules.upkeep import ScheduleUpkeep
+from taskflow.engine.webhooks.engine import WebhookSettings
+from taskflow.errors import NotOverHttpError
 from taskflow.execution.final_hooks import has_final_hooks
 from taskflow.objects.large_values import LargeValues
+from taskflow.seams.current_application import CURRENT
 from taskflow.seams.journal_keys import NOWHERE, in_scope
+from taskflow.seams.server_secret import ServerSecret
+from taskflow.seams.token_links import TokenLinks
 from taskflow.settings import Settings
 from taskflow.settings_sources import this_project
 from taskflow.store import operations
@@ -36,6 +43,7 @@ from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.streams import StreamLimits
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig, shard_of_queue
+from taskflow.upkeep.bulk_actions import BulkThread
 from taskflow.upkeep.feed_process import feed_processes
 from taskflow.upkeep.loop import UpkeepThread
 from taskflow.upkeep.objects import GRACE, ObjectSweep, ObjectThread
@@ -65,15 +73,15 @@ class TaskFlow:
     Raises:
         SettingsError: A setting is wrong, or a task module can't be found.
         EmbeddedStoreError: No store is configured and none could be started.
+        NotOverHttpError: TASKFLOW_API_URL is set: verbs go to a server without an app.
     """
-
-    _default: ClassVar["TaskFlow | None"] = None
-    _lock: ClassVar[threading.RLock] = threading.RLock()
 
     def __init__(
         self, settings: Settings | None = None, *, tasks: Sequence[str] = (), registry: Registry = declared
     ) -> None:
         self.settings = settings or Settings.read()
+        if self.settings.api_url:
+            raise NotOverHttpError("TaskFlow", self.settings.api_url)
         self.registry = registry
         import_task_modules(dict.fromkeys((*tasks, *self.settings.tasks)))
         self.store_url = self.settings.redis_url or self._embedded_url()
@@ -93,6 +101,7 @@ class TaskFlow:
         )
         self.planner.limits()  # raises if declarations contradict each other
         self.lookup = Lookup(self.settings)
+        self.server_secret = ServerSecret(self.settings)
         self.engine = Engine(
             self.planner,
             self.store,
@@ -103,6 +112,8 @@ class TaskFlow:
             StreamLimits(self.settings.stream_items, self.settings.stream_bytes),
             self.settings.retention,
             Heartbeats(self.settings.lease, self.settings.heartbeat),
+            TokenLinks(self.settings, self.server_secret),
+            WebhookSettings(self.settings, self.server_secret),
         )
         records = RunRecords(self.store, self.engine.results, self.lookup, self.large_values)
         setattr(self.celery, RECORDS, records)
@@ -115,27 +126,32 @@ class TaskFlow:
 
     @classmethod
     def current(cls) -> "TaskFlow":
-        """Return the app that verbs use, made from settings at the first use."""
-        with cls._lock:
-            if cls._default is None:
-                cls._default = TaskFlow()
-            return cls._default
+        """Return the app that verbs use, made from settings at the first use.
+
+        Raises:
+            NotOverHttpError: Verbs of this process go to a server, because TASKFLOW_API_URL is set.
+        """
+        with CURRENT.lock:
+            current = CURRENT.application = CURRENT.application or TaskFlow()
+        if not isinstance(current, TaskFlow):
+            raise NotOverHttpError("TaskFlow.current", getattr(current, "url", ""))
+        return current
 
     def set_default(self) -> Self:
         """Make this the app that verbs use, and its Celery app the default one if the process has no other."""
         become_default(self.celery)
-        with TaskFlow._lock:
-            TaskFlow._default = self
+        with CURRENT.lock:
+            CURRENT.application = self
         return self
 
     def __enter__(self) -> Self:
-        self._replaced = TaskFlow._default
+        self._replaced = CURRENT.application
         return self.set_default()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        TaskFlow._default = self._replaced
+        CURRENT.application = self._replaced
 
     @property
     def is_one_server(self) -> bool:
@@ -226,6 +242,7 @@ class TaskFlow:
             services=self._services,
             declare=self._declare,
             version=self._version,
+            description=self._description,
         )
 
     def _version(self) -> str | None:
@@ -236,18 +253,32 @@ class TaskFlow:
         is_only_one = (self.settings.database_url or "sqlite").startswith(("none", "postgres"))
         grace = GRACE if is_only_one else max(GRACE, self.settings.history_retention)
         sweep = ObjectSweep(self.store, self.large_values, self.lookup, grace)
+        bulk = BulkThread(self.engine.bulk_actions)
         return [
-            *self._upkeep(node_id),
+            bulk,
+            *self._upkeep(node_id, bulk),
             *feed_processes(self.store, self.settings, node_id),
             ObjectThread(sweep, self.store, node_id),
         ]
 
-    def _upkeep(self, node_id: str) -> list[UpkeepThread]:
+    def _upkeep(self, node_id: str, bulk: BulkThread) -> list[UpkeepThread]:
         length = None if self.is_one_server else self.publisher.queue_length
         settings = self.settings
+        schedules = ScheduleUpkeep(
+            self.store, self.engine.firing, self._schedule_sync(), has_history=settings.database_url != "none"
+        )
         return [
             UpkeepThread(
-                Upkeep(self.store, shard, settings.lease, settings.heartbeat, length, self._canvas.perform_left),
+                Upkeep(
+                    self.store,
+                    shard,
+                    settings.lease,
+                    settings.heartbeat,
+                    length,
+                    self._canvas.perform_left,
+                    schedules,
+                    take_over=None if shard else bulk.wake,
+                ),
                 node_id,
             )
             for shard in range(settings.shards)
@@ -274,8 +305,20 @@ class TaskFlow:
                 burst_factor=self.settings.burst_factor,
                 registrations=registered.tasks,
                 schemas=registered.schemas,
+                details=registered.details,
             )
             self.store.run(declaration, shard=shard)
+        schedules = self._schedule_sync()
+        for shard in range(self.settings.shards):
+            schedules.sync(shard)
+
+    def _schedule_sync(self) -> ScheduleSync:
+        return ScheduleSync(self.store, self.registry, self._version(), self.settings.shards)
+
+    def _description(self) -> Mapping[str, object]:
+        """Return what other nodes must know of this one's code to tell which declared schedules are gone."""
+        schedules = self._schedule_sync()
+        return {"schedules": schedules.stamp, "modules": schedules.modules, "zones": data_version()}
 
 
 def _share(limit: int, shard: int, shards: int) -> int:

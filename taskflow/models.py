@@ -84,6 +84,9 @@ class QueueState:
         rate_limit: Starts per period, for example ``"10/60s"``.
         paused_at: The time of the pause, None when it is not paused.
         paused_by: The user and host, or the run, that paused it.
+        paused_note: The reason that was given for the pause.
+        overridden_by: The user and host, or the run, that replaced the limit.
+        burst_factor: Of the environment: how many times its limit its queues may execute together.
     """
 
     name: str
@@ -99,6 +102,9 @@ class QueueState:
     overridden_at: datetime | None = None
     paused_at: datetime | None = None
     paused_by: str | None = None
+    paused_note: str | None = None
+    overridden_by: str | None = None
+    burst_factor: float | None = None
 
     @property
     def is_paused(self) -> bool:
@@ -251,12 +257,18 @@ class Run:
     ``priority`` is in seconds. ``version`` is that of the code that executed the run last.
 
     Attributes:
+        schedule_id: The schedule that made it.
         canceled_by: The user and host, or the run, that canceled it.
+        triggered_by: A kind and a name: ``key`` and the id of an API key, ``token`` and the digest of a public token,
+            ``user`` and a user of the dashboard, ``cli`` and the user and host of ``taskflow trigger``, ``tick`` and
+            the nominal instant of a schedule, ``delivery`` and the id of a webhook's delivery, ``bulk`` and the caller
+            of a bulk replay. None when code triggers it.
         reason: Why it does not start, does not go on, or has not completed; None while it executes and once it has
             completed. Only ``retrieve`` finds it out.
         steps: The calls that a durable run has made, by their start. Only ``retrieve`` reads them.
         waits: What the run waits for. Only ``retrieve`` reads them.
         children: Live runs that it has triggered, 100 at most, with their statuses. Only ``retrieve`` reads them.
+        dropped_lines: About how many log lines and spans were not kept because of the limits.
     """
 
     id: str
@@ -286,13 +298,16 @@ class Run:
     parent_id: str | None = None
     root_id: str | None = None
     batch_id: str | None = None
+    schedule_id: str | None = None
     hook_errors: tuple[RunError, ...] = ()
     version: str | None = None
     canceled_by: str | None = None
+    triggered_by: str | None = None
     reason: Reason | None = None
     steps: tuple[RunStep, ...] = ()
     waits: tuple[RunWait, ...] = ()
     children: Mapping[str, RunStatus] = field(default_factory=dict[str, RunStatus])
+    dropped_lines: int = 0
 
     @property
     def is_finished(self) -> bool:
@@ -334,6 +349,7 @@ class BatchProgress:
     completed: int = 0
     failed: int = 0
     canceled: int = 0
+    executing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,10 +359,11 @@ class Batch:
     Attributes:
         status: PENDING while its items are written; ABORTED when writing was given up, or no item became a run;
             PARTIAL_FAILED while runs are alive and some items did not become one; else PROCESSING, then COMPLETED.
-        item_count: Number of its items; while PENDING, of the items written so far.
+        item_count: Number of its items; while PENDING, of the items written so far, or announced over HTTP.
         run_ids: The runs in the order of their items, without the items that did not become one. Items with one
             idempotency key are one run, which is listed for each.
         progress: Counts each run once.
+        updated_at: The instant at which items were last written.
     """
 
     id: str
@@ -357,6 +374,7 @@ class Batch:
     progress: BatchProgress
     created_at: datetime
     idempotency_key: str | None = None
+    updated_at: datetime | None = None
 
     @property
     def run_count(self) -> int:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from taskflow.durations import parse_duration
 from taskflow.errors import DefinitionError, SettingsError
+from taskflow.json_paths import parse_path, split_paths
 from taskflow.settings_sources import PREFIX, Written, read_sources, this_project, warn_of_unknown_variables
 
 DATABASES: Final = ("sqlite", "postgresql", "postgres", "postgresql+psycopg", "sqlite+pysqlite")
@@ -44,6 +45,10 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(
         None, description="Store: redis://, rediss:// or unix://. Default: the embedded Valkey."
     )
+    api_url: str | None = Field(
+        None, description="Server that verbs of this process go to over HTTP, instead of a store: https://host."
+    )
+    api_key: SecretStr | None = Field(None, description="Key for api_url, as `taskflow keys create` prints it.")
     store_replicas: int = Field(
         0, ge=0, description="How many replicas of the store must have a run when it is triggered."
     )
@@ -116,24 +121,95 @@ class Settings(BaseSettings):
         ge=1,
         description="Extra child processes that a node may start while children wait. Default: what the memory holds.",
     )
+    secret_key: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Signs public tokens and token URLs. Default: one kept in home; several hosts need the same one.",
+    )
+    public_url: str | None = Field(
+        None, description="Address of taskflow server as others reach it, for the URLs of tokens."
+    )
+    flower_url: str | None = Field(
+        None, description="Address of Flower as browsers reach it: the dashboard's page of a worker links to it."
+    )
+    webhook_secrets: dict[str, SecretStr | tuple[SecretStr, ...]] = Field(
+        default_factory=dict,
+        description="Secrets of webhook tasks whose source has none, by task id, as JSON: one or several.",
+    )
+    webhook_dedupe: timedelta = Field(
+        timedelta(days=4), description="How long a delivery that is sent again makes no second run."
+    )
+    webhook_retention: timedelta = Field(timedelta(days=4), description="How long deliveries of webhooks are kept.")
     machines: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="Machine presets of the project: name to vCPU and GB, as JSON."
     )
 
-    @field_validator("tasks", mode="before")
+    server_body_limit: int = Field(3_145_728, ge=1024, description="Largest body of a request to the server, bytes.")
+    server_batch_limit: int = Field(10_000, ge=1, le=10_000, description="Most items of a batch over HTTP.")
+    server_rate_limit: str = Field(
+        "5000/s",
+        pattern=r"^(none|[1-9][0-9]{0,4}/[0-9]{0,5}[smhd])$",
+        description='Requests of one API key: "100/s", "1000/m"; none: no limit. A key may have its own.',
+    )
+    redact: tuple[str, ...] = Field(
+        (),
+        description="Values that the dashboard hides in payloads, outputs and metadata: JSON paths, with commas.",
+    )
+    server_streams: int = Field(1000, ge=1, description="Open streams of one server process.")
+    server_body_timeout: timedelta = Field(
+        timedelta(seconds=30), description="Within which the body of a request must have come."
+    )
+    server_shutdown_grace: timedelta = Field(
+        timedelta(seconds=10), description="Within which a server that was asked to stop ends its requests."
+    )
+    server_cors_origins: tuple[str, ...] = Field(
+        (), description="Origins whose pages may call the server, separated by commas; *: all. Default: none."
+    )
+    server_forwarded_allow_ips: tuple[str, ...] = Field(
+        (), description="Proxies whose X-Forwarded-For and -Proto count, separated by commas. Default: none."
+    )
+
+    smtp_url: SecretStr | None = Field(
+        None, description="smtp://user:password@host:587 (STARTTLS if offered) or smtps://: sends alerts by e-mail."
+    )
+    alert_sender: str | None = Field(None, description="The e-mail address that alerts come from.")
+
+    @field_validator("tasks", "server_cors_origins", "server_forwarded_allow_ips", mode="before")
     @classmethod
-    def _split_modules(cls, value: object) -> object:
+    def _split_list(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("machines", mode="before")
+    @field_validator("redact", mode="before")
     @classmethod
-    def _read_json(cls, value: object) -> object:
+    def _split_paths(cls, value: object) -> object:
+        return split_paths(value) if isinstance(value, str) else value
+
+    @field_validator("redact")
+    @classmethod
+    def _check_paths(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for path in value:
+            parse_path(path)
+        return value
+
+    @field_validator("machines", "webhook_secrets", mode="before")
+    @classmethod
+    def _read_json(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
             return value
         try:
             return json.loads(value)
         except ValueError as error:
-            raise ValueError(f'no JSON ({error}); write {{"gpu": [8, 64]}}') from None
+            shown = '{"stripe-events": ["whsec_..."]}' if info.field_name == "webhook_secrets" else '{"gpu": [8, 64]}'
+            raise ValueError(f"no JSON ({error}); write {shown}") from None
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _check_smtp_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            url = urlsplit(value.get_secret_value())
+            if url.scheme not in ("smtp", "smtps") or not url.hostname:
+                raise ValueError("write smtp://user:password@host:587, or smtps:// for TLS from the start")
+        return value
 
     @field_validator("home")
     @classmethod
@@ -178,6 +254,25 @@ class Settings(BaseSettings):
             _check_database_number(parts.path if "unix" not in scheme and "socket" not in scheme else "", parts.query)
         return value
 
+    @field_validator("api_url")
+    @classmethod
+    def _check_api_url(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        right = "write the server's address, https://tasks.example.com"
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+        except ValueError:
+            raise ValueError(f"its port is no number; {right}") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"no http:// or https:// address; {right}")
+        if parts.username or parts.query or parts.fragment:
+            raise ValueError(f"it has more than an address and a path; {right}, and the key in TASKFLOW_API_KEY")
+        if importlib.util.find_spec("httpx") is None:
+            raise ValueError("the HTTP client is missing; install it: pip install 'celery-taskflow[client]'")
+        return value.rstrip("/")
+
     @field_validator("database_url")
     @classmethod
     def _check_database(cls, value: str | None) -> str | None:
@@ -197,6 +292,28 @@ class Settings(BaseSettings):
         except ValueError:
             raise ValueError("its port is not a number; %-encode special characters of the password") from None
         return value
+
+    @field_validator("webhook_dedupe", "webhook_retention")
+    @classmethod
+    def _check_kept(cls, value: timedelta) -> timedelta:
+        if value < timedelta(seconds=1):
+            raise ValueError("less than a second; write 4d")
+        return value
+
+    @field_validator("secret_key", mode="before")
+    @classmethod
+    def _none_if_empty(cls, value: object) -> object:
+        return value or None
+
+    @field_validator("public_url", "flower_url")
+    @classmethod
+    def _check_public_url(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError("not the address of a server; write https://tasks.example.com")
+        return value.rstrip("/")
 
     @field_validator("celery_result_backend")
     @classmethod
@@ -219,8 +336,20 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _server_wants_a_key(self) -> Self:
+        key = self.api_key.get_secret_value() if self.api_key else ""
+        if self.api_url and not key:
+            raise ValueError(
+                f"api_url ({self.api_url}) needs api_key: set TASKFLOW_API_KEY to a key that `taskflow keys create` "
+                "has printed where the server's store is"
+            )
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise ValueError("api_key is no key: it has characters that no key has. Copy it again, without quotes")
+        return self
+
+    @model_validator(mode="after")
     def _embedded_store_has_no_replicas(self) -> Self:
-        if self.store_replicas and not self.redis_url:
+        if self.store_replicas and not self.redis_url and not self.api_url:
             raise ValueError(
                 f"store_replicas ({self.store_replicas}) needs redis_url: the embedded store has no replicas, so that "
                 "every trigger would make its run and raise ReplicasMissingError"
@@ -229,7 +358,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _embedded_store_is_for_development(self) -> Self:
-        if self.environment != EMBEDDED_ENVIRONMENT and not self.redis_url:
+        if self.environment != EMBEDDED_ENVIRONMENT and not self.redis_url and not self.api_url:
             raise ValueError(
                 f"the environment {self.environment!r} has no store: TASKFLOW_REDIS_URL is not set, and the embedded "
                 f"store serves {EMBEDDED_ENVIRONMENT!r} only, so that no deployment triggers into a store of its own. "
@@ -307,8 +436,8 @@ def _reason(error: ErrorDetails) -> str:
 
 
 def _got(error: ErrorDetails, written: Written | None) -> str:
-    """Return the value and its place. Not the value of a URL, which may hold a password."""
-    has_password = str(error["loc"][-1]).endswith(("_url", "_backend"))
+    """Return the value and its place. Not the value of a URL, which may hold a password, nor of a secret."""
+    has_password = str(error["loc"][-1]).endswith(("_url", "_backend", "_key")) or "_secret" in str(error["loc"][0])
     shown = [] if has_password else [f"got {error['input']!r}"]
     if written and written.place:
         shown.append(written.place)

@@ -44,7 +44,7 @@ def read_sources(known: Collection[str]) -> dict[str, Written]:
     Paths that a file holds start at the file's folder, so that they do not depend on the working folder.
 
     Raises:
-        SettingsError: A file can't be read, or ``[tool.taskflow]`` has a key that is no setting.
+        SettingsError: A file can't be read, or ``[tool.taskflow]`` has a key that is not a setting.
     """
     project = this_project()
     found = _from_table(project, known)
@@ -69,7 +69,7 @@ def warn_of_unknown_variables(known: Collection[str]) -> None:
     for name, meant in unknown_variables(known).items():
         if meant and name not in _named:
             _named.add(name)
-            log.warning("settings.unknown: %s is no setting and has no effect. Did you mean %s?", name, meant)
+            log.warning("settings.unknown: %s is not a setting and has no effect. Did you mean %s?", name, meant)
 
 
 def _meant(word: str, known: Collection[str]) -> str | None:
@@ -90,7 +90,7 @@ def _from_table(project: Project, known: Collection[str]) -> dict[str, Written]:
     place = f"in [tool.taskflow] of {file}"
     for name in table:
         if name not in known:
-            raise SettingsError(f"{name!r}, {place}, is no setting. {did_you_mean(name, known, 'settings')}")
+            raise SettingsError(f"{name!r}, {place}, is not a setting. {did_you_mean(name, known, 'settings')}")
     return {name: Written(_anchored(name, value, file.parent), place) for name, value in table.items()}
 
 

@@ -3,6 +3,7 @@
 A ticket carries a run id and a reservation number. The payload stays in the store; ``argsrepr`` is text for Flower.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, cast
@@ -33,11 +34,13 @@ class ReceivedTicket:
 
 
 def ticket_headers(
-    celery: Celery, *, run_id: str, task_id: str, reservation: int | str, argsrepr: str
+    celery: Celery, *, run_id: str, task_id: str, reservation: int | str, argsrepr: str, trace: str = ""
 ) -> dict[str, object]:
     """Return the headers of a ticket: those that Celery makes, without the empty ones.
 
-    A worker, its tracer and Flower treat a missing header as an empty one. The last header makes the message a ticket::
+    ``trace``: the run's trace headers as JSON. The message has them as headers, and again in one named ``headers``,
+    because tracers read either. A worker, its tracer and Flower treat a missing header as an empty one. The last header
+    makes the message a ticket::
 
         {"lang": "py", "task": "hello-world", "id": "run_1", "root_id": "run_1", "retries": 0, "ignore_result": true,
          "argsrepr": "{\\"message\\": \\"hi\\"}", "kwargsrepr": "{}", "taskflow": {"reservation": 1}}
@@ -49,6 +52,9 @@ def ticket_headers(
     for name in _NOT_NEEDED:
         headers.pop(name, None)
     headers["argsrepr"] = argsrepr
+    if trace:
+        given: dict[str, object] = json.loads(trace)
+        headers |= {**given, "headers": given}
     headers[TICKET_HEADER] = {"reservation": reservation}
     return headers
 

@@ -157,6 +157,7 @@ class KombuPublisher:
                 task_id=ticket.task_id,
                 reservation=ticket.reservation,
                 argsrepr=ticket.argsrepr,
+                trace=ticket.trace,
             ),
             # On Redis straight to the list, because a lost binding table would lose the ticket without an error.
             exchange=EXCHANGE_NAME if self._is_amqp else "",

@@ -4,16 +4,16 @@ import time
 from datetime import timedelta
 from typing import Final
 
-from taskflow.app import TaskFlow
 from taskflow.cli.printing import errors_console, show_note
 from taskflow.errors import ResultTimeoutError
 from taskflow.models import ReasonCode
+from taskflow.seams.engine import Application
 
 _PATIENCE_SECONDS: Final = 3.0
 """Most runs have ended by then, and nobody wonders."""
 
 
-def awaited_output(flow: TaskFlow, run_id: str, timeout: timedelta | None) -> bytes:
+def awaited_output(flow: Application, run_id: str, timeout: timedelta | None) -> bytes:
     """Return a run's output JSON once it has completed. The reasons of a longer wait go to standard error.
 
     Raises:

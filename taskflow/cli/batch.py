@@ -10,10 +10,11 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from taskflow.cli.application import App, load, load_without_tasks
+from taskflow.cli.application import App, reach, reach_without_tasks
 from taskflow.cli.output import AsJson, print_json, time_and_age
 from taskflow.cli.printing import add_row, facts_table, progress, show, show_problems, show_table
 from taskflow.definition.calls.batch_item import MOST_ITEMS
+from taskflow.engine.caller import from_command_line
 from taskflow.errors import PayloadError, SettingsError
 from taskflow.models import Batch
 from taskflow.verbs.batch import batch
@@ -38,14 +39,15 @@ def trigger(
 
     A batch has at most 10,000 runs. A longer file makes several batches; --atomic then holds for each of them.
     """
-    load(app)
+    reach(app)
     payloads = list(_lines(task_id, file))
     made: list[BatchHandle[object]] = []
     with progress("trigger", is_shown=not as_json) as advance:
         for start in range(0, len(payloads), MOST_ITEMS):
             key = idempotency_key and (f"{idempotency_key}-{start}" if start else idempotency_key)
             items = payloads[start : start + MOST_ITEMS]
-            made.append(tasks.batch_trigger(task_id, items, atomic=atomic, idempotency_key=key))
+            with from_command_line():
+                made.append(tasks.batch_trigger(task_id, items, atomic=atomic, idempotency_key=key))
             advance(start + len(items), len(payloads))
     _print_made(made, as_json=as_json)
     if any(handle.errors for handle in made):
@@ -59,7 +61,7 @@ def get(
     as_json: AsJson = False,
 ) -> None:
     """Show one batch: its status, the progress of its runs, and the items that became no run."""
-    load_without_tasks(app)
+    reach_without_tasks(app)
     retrieved = batch.retrieve(batch_id)
     print_json(asdict(retrieved) | {"run_count": retrieved.run_count}) if as_json else _show(retrieved)
 

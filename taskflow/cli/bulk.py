@@ -4,15 +4,16 @@ from typing import Annotated, Any
 
 import typer
 
-from taskflow.app import TaskFlow
-from taskflow.cli.application import App, load_without_tasks
+from taskflow.cli.application import App, reach_without_tasks
 from taskflow.cli.filters import takes_filters
 from taskflow.cli.output import AsJson, print_json
 from taskflow.cli.printing import progress, show, show_problems
 from taskflow.cli.run_ids import Last, chosen_runs
 from taskflow.definition.calls.bulk import BulkAction, BulkFailure, BulkKind
 from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter
+from taskflow.engine.caller import from_command_line
 from taskflow.errors import RunFilterError, TaskflowError
+from taskflow.seams.engine import Application
 
 RunIds = Annotated[list[str] | None, typer.Argument(metavar="[RUN...]", help="The runs' ids, or their beginnings.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before acting on what the filters select.")]
@@ -29,7 +30,7 @@ def cancel(
     as_json: AsJson = False,
 ) -> None:
     """Cancel runs. A run that waits is canceled at once, one that executes as soon as its node has stopped it."""
-    flow = load_without_tasks(app)
+    flow = reach_without_tasks(app)
     run_ids = chosen_runs(flow, run_ids or (), last=last)
     ids = _selected(flow, "cancel", run_ids, where, is_sure=yes, as_json=as_json)
     action = _act(flow, "cancel", ids, as_json=as_json)
@@ -62,13 +63,14 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Make new runs like old ones: same payload, tags, metadata, queue and machine. Prints the new runs' ids."""
-    flow = load_without_tasks(app)
+    flow = reach_without_tasks(app)
     run_ids = chosen_runs(flow, run_ids or (), last=last)
     ids = _selected(flow, "replay", run_ids, where, is_sure=yes, as_json=as_json)
-    if keep_journal or from_step is not None:
-        action = _replay_journals(flow, ids, from_step, as_json=as_json)
-    else:
-        action = _act(flow, "replay", ids, as_json=as_json)
+    with from_command_line():
+        if keep_journal or from_step is not None:
+            action = _replay_journals(flow, ids, from_step, as_json=as_json)
+        else:
+            action = _act(flow, "replay", ids, as_json=as_json)
     if as_json:
         print_json(_summary(action) | {"run_ids": list(action.run_ids)})
         return
@@ -81,7 +83,7 @@ def replay(
 
 
 def _selected(
-    flow: TaskFlow, kind: BulkKind, run_ids: list[str] | None, where: RunFilter, *, is_sure: bool, as_json: bool
+    flow: Application, kind: BulkKind, run_ids: list[str] | None, where: RunFilter, *, is_sure: bool, as_json: bool
 ) -> list[str]:
     if bool(run_ids) == (where != ALL_RUNS):
         remedy = f"Give runs' ids, or filters: taskflow runs {kind} --task hello-world --since 1h"
@@ -96,12 +98,12 @@ def _selected(
     return ids
 
 
-def _act(flow: TaskFlow, kind: BulkKind, ids: list[str], *, as_json: bool) -> BulkAction:
+def _act(flow: Application, kind: BulkKind, ids: list[str], *, as_json: bool) -> BulkAction:
     with progress(kind, is_shown=not as_json and len(ids) > 1) as advance:
         return flow.engine.runs.bulk(kind, ids, lambda it: advance(it.success + it.failure, it.total))
 
 
-def _replay_journals(flow: TaskFlow, ids: list[str], from_step: str | None, *, as_json: bool) -> BulkAction:
+def _replay_journals(flow: Application, ids: list[str], from_step: str | None, *, as_json: bool) -> BulkAction:
     action = BulkAction("replay", len(ids))
     with progress("replay", is_shown=not as_json and len(ids) > 1) as advance:
         for run_id in ids:

@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import timedelta
 from importlib.metadata import version
+from typing import Final
 
 import typer
 from rich.text import Text
@@ -13,29 +14,27 @@ from taskflow.app import TaskFlow
 from taskflow.broker.broker_check import check_broker, queues_of
 from taskflow.broker.urls import without_password
 from taskflow.cli.application import App, load
+from taskflow.cli.checks.finding import Finding
+from taskflow.cli.checks.of_client import client_findings
 from taskflow.cli.output import AsJson, print_json
 from taskflow.cli.printing import add_row, facts_table, lines_of, show_table
+from taskflow.definition.cron.zones import data_version
 from taskflow.definition.importing import ModuleImportError
+from taskflow.engine.feeds.lag import feed_lag
+from taskflow.engine.schedules.health import schedule_health
 from taskflow.errors import StoreFullError, TaskflowError
 from taskflow.settings import Settings
 from taskflow.settings_sources import unknown_variables
 from taskflow.store.server_check import check_server
-from taskflow.upkeep.feed_lag import feed_lag
 from taskflow.worker.usable_tasks import UsableTasks
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check."""
-
-    what: str
-    is_good: bool
-    found: str
+_LATE: Final = timedelta(seconds=30)
+"""A tick that is later means that nobody fires."""
 
 
 def doctor(app: App = None, as_json: AsJson = False) -> None:
     """Check settings, store, broker, tasks and workers. Exits 1 when something is wrong."""
-    findings = [_python(), *_application(app)]
+    findings = [_python(), *(client_findings() if app is None and _is_client() else _application(app))]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -54,6 +53,13 @@ def _python() -> Finding:
     return Finding("python", is_good, f"{sys.version.split()[0]}; {versions}")
 
 
+def _is_client() -> bool:
+    try:
+        return Settings.read(tasks=()).api_url is not None
+    except TaskflowError:
+        return False
+
+
 def _application(app: str | None) -> list[Finding]:
     try:
         flow = load(app)
@@ -68,6 +74,8 @@ def _application(app: str | None) -> list[Finding]:
         ("store", _store),
         ("broker", _broker),
         ("workers", _workers),
+        ("schedules", _schedules),
+        ("webhooks", _webhooks),
         ("history", history),
         ("objects", _objects),
     ]
@@ -158,6 +166,36 @@ def _workers(flow: TaskFlow) -> str:
             "this code, or start the workers again: the store may have lost what they had registered."
         )
     return ", ".join(f"{worker.id} ({worker.version or 'no version'})" for worker in workers)
+
+
+def _schedules(flow: TaskFlow) -> str:
+    health = schedule_health(flow.store)
+    if health.lag > _LATE:
+        raise TaskflowError(
+            f"A tick is {health.lag.total_seconds():.0f} s late. Any worker fires schedules: start one, or look for "
+            "upkeep.failed and schedule.failed in the workers' logs."
+        )
+    if health.failing:
+        named = "; ".join(f"{each.id} of {each.task_id}: {each.error}" for each in health.failing[:5])
+        raise TaskflowError(f"{len(health.failing)} of {health.count} schedules cannot be fired: {named}")
+    zones = {worker.zones for worker in flow.engine.nodes.registrations().workers if worker.zones} | {data_version()}
+    if len(zones) > 1:
+        raise TaskflowError(
+            f"Workers and this process have different time zone data: {', '.join(sorted(zones))}. The stored next "
+            "ticks count, so that nothing fires twice; install one version of the package tzdata everywhere."
+        )
+    return f"{health.count}, none late; time zone data {data_version()}"
+
+
+def _webhooks(flow: TaskFlow) -> str:
+    """Return the number of webhook tasks. Their secrets are needed where the server runs, which may be elsewhere."""
+    endpoints = flow.engine.webhooks.endpoints()
+    without = ", ".join(each.task for each in endpoints if not each.secrets)
+    unknown = flow.settings.webhook_secrets.keys() - {each.task for each in endpoints}
+    if unknown:
+        raise TaskflowError(f"TASKFLOW_WEBHOOK_SECRETS names no webhook task by {', '.join(sorted(unknown))}")
+    aside = f"; without a usable secret in this process, so that a server here refuses everything: {without}"
+    return f"{len(endpoints)} tasks{aside if without else ''}"
 
 
 def history(flow: TaskFlow) -> str:

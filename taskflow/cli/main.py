@@ -8,7 +8,11 @@ from typing import Annotated
 import typer
 
 from taskflow.cli import adopt, batch, doctor, queues, runs, store, tokens, trigger, worker, workers
+from taskflow.cli.api import keys, server, users
+from taskflow.cli.errors import commands as errors
 from taskflow.cli.printing import prepare_streams, show_error
+from taskflow.cli.schedules import commands as schedules
+from taskflow.cli.webhooks import commands as webhooks
 from taskflow.errors import TaskflowError
 
 app = typer.Typer(
@@ -22,11 +26,17 @@ app = typer.Typer(
 app.command("worker", epilog="Example: taskflow worker --machine small-1x --machine large-1x")(worker.worker)
 app.command("trigger", epilog="""Example: taskflow trigger hello-world '{"message": "hi"}' --wait""")(trigger.trigger)
 app.command("doctor", epilog="Example: taskflow doctor --json")(doctor.doctor)
+app.command("server", epilog="Example: taskflow server --host 127.0.0.1 --port 8787")(server.server)
 app.add_typer(runs.app, name="runs")
 app.add_typer(batch.app, name="batch")
 app.add_typer(queues.app, name="queues")
+app.add_typer(errors.app, name="errors")
+app.add_typer(schedules.app, name="schedules")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(workers.app, name="workers")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(keys.app, name="keys")
+app.add_typer(users.app, name="users")
 app.add_typer(store.app, name="store")
 app.add_typer(adopt.app, name="adopt")
 

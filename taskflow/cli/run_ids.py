@@ -6,9 +6,9 @@ from typing import Annotated, Final
 
 import typer
 
-from taskflow.app import TaskFlow
 from taskflow.definition.calls.run_filter import ALL_RUNS
 from taskflow.errors import TaskflowError
+from taskflow.seams.engine import Application
 
 RunId = Annotated[
     str | None, typer.Argument(metavar="[RUN]", help="The run's id, or the beginning of it, if only one has it.")
@@ -19,7 +19,7 @@ _BEGINNING: Final = re.compile(r"run_[0-9a-f]{4,32}|[0-9a-f-]{4,35}")
 _NEWEST: Final = 1000
 
 
-def chosen_run(flow: TaskFlow, given: str | None, *, last: bool) -> str:
+def chosen_run(flow: Application, given: str | None, *, last: bool) -> str:
     """Return the id of the run that a command names.
 
     Raises:
@@ -30,7 +30,7 @@ def chosen_run(flow: TaskFlow, given: str | None, *, last: bool) -> str:
     return newest_run(flow) if given is None else whole_id(flow, given)
 
 
-def chosen_runs(flow: TaskFlow, given: Iterable[str], *, last: bool) -> list[str]:
+def chosen_runs(flow: Application, given: Iterable[str], *, last: bool) -> list[str]:
     """Return the ids of the runs that a command names, the newest among them with ``--last``.
 
     Raises:
@@ -39,7 +39,7 @@ def chosen_runs(flow: TaskFlow, given: Iterable[str], *, last: bool) -> list[str
     return [*(whole_id(flow, each) for each in given), *([newest_run(flow)] if last else ())]
 
 
-def newest_run(flow: TaskFlow) -> str:
+def newest_run(flow: Application) -> str:
     """Return the id of the newest run.
 
     Raises:
@@ -50,7 +50,7 @@ def newest_run(flow: TaskFlow) -> str:
     raise TaskflowError("There are no runs yet.")
 
 
-def whole_id(flow: TaskFlow, given: str) -> str:
+def whole_id(flow: Application, given: str) -> str:
     """Return the id of the one run, among the newest 1,000, whose id begins so. Other text is returned as it is.
 
     Raises:

@@ -54,6 +54,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str | Text]]:
         "parent": run.parent_id,
         "root": run.root_id,
         "batch": run.batch_id,
+        "schedule": run.schedule_id,
         "replay of": run.replay_of,
         "test": "yes" if run.is_test else None,
     }

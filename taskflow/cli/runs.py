@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from taskflow.cli.application import App, load_without_tasks
+from taskflow.cli.application import App, reach_without_tasks
 from taskflow.cli.bulk import cancel, replay
 from taskflow.cli.filters import takes_filters
 from taskflow.cli.output import (
@@ -36,7 +36,7 @@ _LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red", "DEBUG": "dim
 @app.command("get", epilog="Example: taskflow runs get run_00... --json")
 def get(run_id: RunId = None, last: Last = False, app: App = None, as_json: AsJson = False) -> None:
     """Show one run: why it does not go on, payload, attempts, steps, waits, children, output or error."""
-    flow = load_without_tasks(app)
+    flow = reach_without_tasks(app)
     runs = flow.engine.runs
     run = runs.retrieve(chosen_run(flow, run_id, last=last))
     children = {**run.children, **runs.known_children(run.id)}
@@ -56,7 +56,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List runs, the newest first."""
-    listed = load_without_tasks(app).engine.runs.list(limit, where)
+    listed = reach_without_tasks(app).engine.runs.list(limit, where)
     if as_json:
         print_json([run_dict(run) for run in listed])
     elif listed:
@@ -80,7 +80,7 @@ def count(
 ) -> None:
     """Count runs by some of their fields."""
     fields = check_fields(tuple(field.strip() for field in by.split(",")))
-    counts = load_without_tasks(app).engine.runs.count(fields, where)
+    counts = reach_without_tasks(app).engine.runs.count(fields, where)
     if as_json:
         print_json([{**dict(zip(fields, values, strict=True)), "count": number} for values, number in counts.items()])
     elif counts:
@@ -97,7 +97,7 @@ def reschedule(
     as_json: AsJson = False,
 ) -> None:
     """Let a delayed run start earlier or later."""
-    flow = load_without_tasks(app)
+    flow = reach_without_tasks(app)
     run_id = whole_id(flow, run_id)
     due = flow.engine.runs.reschedule(run_id, check_due(delay))
     if as_json:
@@ -118,7 +118,7 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Let a run that waits for other code go on with the code that is up: STEP and all after it are done again."""
-    flow = load_without_tasks(app)
+    flow = reach_without_tasks(app)
     run_id = chosen_run(flow, run_id, last=last)
     status = flow.engine.journals.resume(run_id, from_step)
     if as_json:
@@ -130,7 +130,7 @@ def resume(
 @app.command("watch", epilog="Example: taskflow runs watch run_00...")
 def watch(run_id: RunId = None, last: Last = False, app: App = None, as_json: AsJson = False) -> None:
     """Print every change of a run as it happens, until it has ended. Exits 1 unless it completed."""
-    flow, run = load_without_tasks(app), None
+    flow, run = reach_without_tasks(app), None
     for run in flow.engine.runs.subscribe(chosen_run(flow, run_id, last=last)):
         if as_json:
             print_json_line(run_dict(run))
@@ -151,7 +151,7 @@ def logs(
     as_json: AsJson = False,
 ) -> None:
     """Print a run's log lines and its spans. Each names its attempt: INFO#2 is a line of the second one."""
-    flow = load_without_tasks(app)
+    flow = reach_without_tasks(app)
     for line in flow.engine.logs.lines(chosen_run(flow, run_id, last=last), follow=follow):
         if as_json:
             print_json_line(asdict(line))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from taskflow.cli.application import App, load_without_tasks
+from taskflow.cli.application import App, reach_without_tasks
 from taskflow.cli.printing import show, visible_json
 from taskflow.cli.run_ids import whole_id
 from taskflow.definition.documents.stream_items import StreamItems
@@ -27,7 +27,7 @@ def stream(
     app: App = None,
 ) -> None:
     """Print the items of a run's output stream, one JSON document a line."""
-    flow = load_without_tasks(app)
+    flow = reach_without_tasks(app)
     address = StreamAddress(whole_id(flow, run_id), "stream", name)
     for document in flow.engine.streams.read(address, start, follow=follow):
         print(visible_json(document.decode()), flush=True)
@@ -40,7 +40,7 @@ def send(
     app: App = None,
 ) -> None:
     """Send an item to one of a run's input streams. Its type is checked when the run reads it."""
-    flow = load_without_tasks(app)
+    flow = reach_without_tasks(app)
     run_id = whole_id(flow, run_id)
     document = StreamItems(name, None).dump(_parsed(name, sys.stdin.read() if item == "-" else item))
     count = flow.engine.streams.append(StreamAddress(run_id, "input", name), [document])

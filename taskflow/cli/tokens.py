@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from taskflow.cli.application import App, load_without_tasks
+from taskflow.cli.application import App, reach_without_tasks
 from taskflow.cli.output import AsJson, age, print_json
 from taskflow.cli.printing import add_row, make_table, show, show_table
 from taskflow.definition.calls.tokens import Token, TokenStatus
@@ -33,7 +33,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a token and print its id."""
-    load_without_tasks(app)
+    reach_without_tasks(app)
     made = wait.create_token(
         timeout=timeout, tags=tag or [], idempotency_key=idempotency_key, idempotency_key_ttl=idempotency_key_ttl
     )
@@ -50,7 +50,7 @@ def complete(
     as_json: AsJson = False,
 ) -> None:
     """Complete a token, so that the runs that wait for it go on. Only the first completion counts."""
-    load_without_tasks(app)
+    reach_without_tasks(app)
     is_first = wait.complete_token(token_id, _parsed(token_id, data))
     if as_json:
         print_json({"id": token_id, "completed": is_first})
@@ -62,7 +62,7 @@ def complete(
 @app.command("get", epilog="Example: taskflow tokens get token_00... --json")
 def get(token_id: TokenId, app: App = None, as_json: AsJson = False) -> None:
     """Show one token: its status, the time of its timeout, and its output."""
-    load_without_tasks(app)
+    reach_without_tasks(app)
     token = wait.retrieve_token(token_id)
     if as_json:
         print_json(asdict(token))
@@ -82,7 +82,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List tokens, the newest first."""
-    load_without_tasks(app)
+    reach_without_tasks(app)
     page = wait.list_tokens(
         status=None if status is None else status.upper().replace("-", "_"), tags=tag or [], limit=limit, cursor=cursor
     )

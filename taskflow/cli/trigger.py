@@ -8,14 +8,15 @@ from typing import Annotated, cast
 
 import typer
 
-from taskflow.app import TaskFlow
-from taskflow.cli.application import App, load
+from taskflow.cli.application import App, reach
 from taskflow.cli.awaiting import awaited_output
 from taskflow.cli.output import AsJson, print_json, status_text
 from taskflow.cli.printing import show
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.documents.readable import read_json
+from taskflow.engine.caller import from_command_line
 from taskflow.errors import PayloadError, ResultTimeoutError, RunFailedError, TriggerOptionError
+from taskflow.seams.engine import Application
 
 
 def trigger(
@@ -44,7 +45,7 @@ def trigger(
     as_json: AsJson = False,
 ) -> None:
     """Trigger a run and print its id."""
-    flow = load(app)
+    flow = reach(app)
     options = TriggerOptions.checked(
         queue=queue,
         concurrency_key=concurrency_key,
@@ -60,7 +61,8 @@ def trigger(
         max_duration=_duration(max_duration),
         test=test,
     )
-    run_id, is_cached = flow.engine.runs.trigger(task_id, _parsed(task_id, payload), options)
+    with from_command_line():
+        run_id, is_cached = flow.engine.runs.trigger(task_id, _parsed(task_id, payload), options)
     if not wait:
         print_json({"id": run_id, "is_cached": is_cached}) if as_json else show(run_id)
         return
@@ -92,7 +94,7 @@ def _metadata(text: str | None) -> Mapping[str, object] | None:
         raise TriggerOptionError("metadata", "...", f'It is not JSON ({error}): use \'{{"key": "value"}}\'.') from None
 
 
-def _show_result(flow: TaskFlow, run_id: str, timeout: float | None, *, as_json: bool) -> None:
+def _show_result(flow: Application, run_id: str, timeout: float | None, *, as_json: bool) -> None:
     if not as_json:
         show(f"run {run_id}", style="dim")
     try:

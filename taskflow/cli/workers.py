@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -33,6 +34,18 @@ def list_(app: App = None, as_json: AsJson = False) -> None:
         show("")
         rows = [(task, worker, why) for (task, why), worker in sorted(faults.items())]
         show_table(_table(("NOT SERVED", "BY", "BECAUSE"), rows))
+
+
+@app.command("drain", epilog="Example: taskflow workers drain celery@host.4711.8c1f02ab")
+def drain(
+    worker: Annotated[str, typer.Argument(metavar="WORKER", help="As `taskflow workers list` shows it.")],
+    app: App = None,
+) -> None:
+    """Have a worker take no new runs and end: those it executes have TASKFLOW_SHUTDOWN_GRACE to end."""
+    load_without_tasks(app).engine.nodes.drain(worker)
+    show(
+        f"{worker} drains. It ends once its runs have ended or were interrupted; `taskflow worker` does not restart it."
+    )
 
 
 def _workers(registered: Registrations) -> Table:

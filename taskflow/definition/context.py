@@ -1,6 +1,6 @@
 """The context of a task's function: facts about its run. Frozen: a snapshot made when the attempt starts."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -11,7 +11,11 @@ from taskflow.definition.signal import Signal
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """The run. ``priority`` in seconds; ``parent_id`` is the run that triggered it, ``root_id`` the first of them."""
+    """The run. ``priority`` in seconds; ``parent_id`` is the run that triggered it, ``root_id`` the first of them.
+
+    ``trace``: the trace headers of the code that triggered it (``traceparent``, ``tracestate``, ``baggage`` and
+    ``sentry-trace``, those that there were), for ``opentelemetry.propagate.extract`` or ``sentry_sdk.continue_trace``.
+    """
 
     id: str
     tags: tuple[str, ...]
@@ -28,6 +32,7 @@ class RunInfo:
     root_id: str | None = None
     batch_id: str | None = None
     version: str | None = None
+    trace: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,11 @@ from typing import Final
 
 from taskflow.durations import parse_duration
 from taskflow.errors import DefinitionError
+from taskflow.texts import is_encodable
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_/-]{1,128}|task/[A-Za-z0-9_.:/-]{1,128}")
 _RATE: Final = re.compile(r"(?P<count>[0-9]{1,6})/(?P<number>[0-9]{1,6})?(?P<unit>[smhd])")
+LONGEST_REASON: Final = 500
 _LARGEST_LIMIT: Final = 100_000
 NAME_REMEDY: Final = "Use 1 to 128 of the characters A-Z a-z 0-9 _ / -"
 
@@ -107,6 +109,18 @@ def parse_rate(rate: object) -> tuple[int, timedelta] | tuple[None, None]:
 def _check_limit(option: str, limit: object) -> None:
     if limit is not None:
         check_limit(option, limit)
+
+
+def check_reason(reason: object) -> str:
+    """Return the reason of a pause after a check, without the space around it.
+
+    Raises:
+        DefinitionError: Not a text that can be stored, or longer than 500 characters.
+    """
+    if not isinstance(reason, str) or not is_encodable(reason) or len(reason) > LONGEST_REASON:
+        remedy = f"Give a text of at most {LONGEST_REASON} characters."
+        raise DefinitionError("That reason is not possible", option="reason", value=reason, remedy=remedy)
+    return " ".join(reason.split())
 
 
 def check_limit(option: str, limit: object) -> int:

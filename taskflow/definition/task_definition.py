@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from taskflow.definition.context import Context
 from taskflow.definition.documents.payload import OutputType, PayloadType
@@ -13,6 +13,10 @@ from taskflow.definition.machine import MachineSpec
 from taskflow.definition.queue import Queue
 from taskflow.definition.retry import Retry
 from taskflow.errors import DefinitionError
+
+if TYPE_CHECKING:  # most programs declare neither schedules nor webhooks, and do not import them
+    from taskflow.definition.scheduling.options import ScheduleOptions
+    from taskflow.definition.webhooks.declaration import WebhookDeclaration
 
 Executor = Literal["process", "async"]
 _ID: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
@@ -32,6 +36,8 @@ class TaskDefinition:
         source_file: The file of its function; ``source_line`` is the line there.
         durable: Whether its runs keep a journal.
         suspend_after: How long its runs wait in memory; None: the setting.
+        schedule: The schedule that it declares.
+        webhook: The source of its deliveries, if it is a webhook task.
     """
 
     id: str
@@ -55,6 +61,8 @@ class TaskDefinition:
     hooks: HookSet = field(compare=False)
     durable: bool = False
     suspend_after: timedelta | None = None
+    schedule: "ScheduleOptions | None" = None
+    webhook: "WebhookDeclaration | None" = field(default=None, compare=False)
 
     @property
     def queue_name(self) -> str:

@@ -1,12 +1,19 @@
-"""The engine behind every verb, by subject: runs, queues, tokens, batches, streams, nodes and log lines."""
+"""The engine behind every verb, by subject: runs, queues, tokens, batches, streams, webhooks, nodes and others."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from taskflow.definition.task_definition import TaskDefinition
+from taskflow.engine.alerts.engine import AlertEngine
 from taskflow.engine.batches.engine import BatchEngine
 from taskflow.engine.declarations import Declarations
+from taskflow.engine.feeds.feed import RunFeed
+from taskflow.engine.insights.activity import ActivityEngine
+from taskflow.engine.insights.audit import AuditEngine
+from taskflow.engine.insights.errors import ErrorEngine
+from taskflow.engine.insights.health import HealthEngine
+from taskflow.engine.insights.templates import TemplateEngine
 from taskflow.engine.journals import JournalEngine
 from taskflow.engine.log_lines import RunLogs
 from taskflow.engine.lookup import Lookup
@@ -17,11 +24,29 @@ from taskflow.engine.queues import QueueEngine
 from taskflow.engine.reasons.reason import Heartbeats
 from taskflow.engine.results import ResultListener
 from taskflow.engine.runs import RunEngine
+from taskflow.engine.schedules.engine import ScheduleEngine
+from taskflow.engine.schedules.firing import Firing
+from taskflow.engine.serving.api_keys import ApiKeyEngine
+from taskflow.engine.serving.batch_pages import BatchPages
+from taskflow.engine.serving.bulk_actions import BulkActions
+from taskflow.engine.serving.ends import EndEngine
+from taskflow.engine.serving.open_batches import OpenBatches
+from taskflow.engine.serving.packets import PacketEngine
+from taskflow.engine.serving.run_changes import RunChanges
+from taskflow.engine.serving.run_pages import RunPages
+from taskflow.engine.serving.run_reasons import RunReasons
+from taskflow.engine.serving.single_use import SingleUses
+from taskflow.engine.serving.users import UserEngine
 from taskflow.engine.streams import StreamEngine
 from taskflow.engine.subscriptions import EventListener
 from taskflow.engine.tokens import TokenEngine
+from taskflow.engine.trace.documents import Documents
+from taskflow.engine.trace.reader import Traces
+from taskflow.engine.webhooks.engine import WebhookEngine, WebhookSettings
 from taskflow.objects.address import is_address
+from taskflow.seams.token_links import TokenLinks
 from taskflow.store.async_store import AsyncStore
+from taskflow.store.events import Event, entry_id
 from taskflow.store.operations.streams import StreamLimits
 from taskflow.store.sync_store import Store
 
@@ -31,6 +56,7 @@ class Engine:
 
     Attributes:
         results: The process's one listener for runs that end.
+        firing: Fires schedules, for upkeep.
     """
 
     def __init__(
@@ -44,19 +70,57 @@ class Engine:
         stream_limits: StreamLimits,
         retention: timedelta,
         heartbeats: Heartbeats,
+        token_links: TokenLinks,
+        webhooks: WebhookSettings,
     ) -> None:
-        loop = Loops(make_async_store).current
+        self._loop = loop = Loops(make_async_store).current
+        self._lookup = lookup
         declarations = Declarations(template, has_final_hooks, planner.known)
         self._planner, self._events = planner, EventListener(store)
         self.results = ResultListener(store)
         self.runs = RunEngine(planner, store, loop, self.results, self._events, declarations, lookup, heartbeats)
         self.journals = JournalEngine(self.runs.many, lookup, store, loop, planner.shards)
         self.queues = QueueEngine(store, loop)
-        self.tokens = TokenEngine(store, loop, retention, planner.payload_limit)
+        self.tokens = TokenEngine(store, loop, retention, planner.payload_limit, token_links)
         self.batches = BatchEngine(planner, store, self.results, loop, declarations, lookup)
         self.streams = StreamEngine(store, loop, stream_limits)
-        self.nodes = NodeEngine(store)
+        self.webhooks = WebhookEngine(planner, store, loop, declarations, self.runs, webhooks)
+        self.nodes = NodeEngine(store, loop)
+        self.api_keys = ApiKeyEngine(store, loop)
+        self.users = UserEngine(store, loop)
+        self.schedules = ScheduleEngine(planner, store, loop, declarations)
+        self.firing = Firing(planner, store, declarations)
+        self.pages = RunPages(self.runs.many, lookup, loop, planner.shards)
+        self.batch_pages = BatchPages(loop, planner.shards)
+        self.reasons = RunReasons(loop, planner.shards, heartbeats)
+        self.changes = RunChanges(self.runs, loop)
+        self.single_uses = SingleUses(loop)
+        self.packets = PacketEngine(loop, planner.large_values)
+        self.bulk_actions = BulkActions(self.runs.many, store, loop)
+        self.open_batches = OpenBatches(planner, self.runs.many, loop, declarations)
+        self.activity = ActivityEngine(lookup)
+        self.audit = AuditEngine(lookup)
+        self.errors = ErrorEngine(lookup, self.audit)
+        self.health = HealthEngine(store, lookup)
+        self.templates = TemplateEngine(lookup)
+        self.alerts = AlertEngine(lookup, lookup.settings)
         self.logs = RunLogs(store, lookup)
+        self.traces = Traces(self.runs, store, lookup)
+        self.documents = Documents(store, lookup, planner.large_values)
+        self.ends = EndEngine(self.runs.many, lookup, planner.large_values, loop)
+
+    def feed(self) -> RunFeed:
+        """Return the feed of changes of the running event loop."""
+        return self._loop().feed
+
+    async def apast_events(self, run_id: str) -> Sequence[Event]:
+        """Return a run's events that the history has, oldest first; none without a history.
+
+        Raises:
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        past = await asyncio.to_thread(lambda: list(self._lookup.events(run_id)))
+        return [Event(entry_id(each.position), run_id, each.kind, each.value) for each in past]
 
     def find_task(self, task_id: str) -> TaskDefinition:
         """Return the definition of a task; a stand-in for a task that is not declared in this process."""

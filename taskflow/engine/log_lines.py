@@ -42,7 +42,7 @@ class RunLogs:
         """
         seen: set[tuple[int, int]] = set()
         for value in self._values(run_id, follow=follow, stop=stop or threading.Event()):
-            line = _line(value)
+            line = line_of(value)
             if line is not None and line.sequence not in seen:
                 seen.add(line.sequence)
                 yield line
@@ -98,7 +98,8 @@ class RunLogs:
             return self._lookup.retrieve(run_id).is_finished
 
 
-def _line(value: str) -> LogLine | None:
+def line_of(value: str) -> LogLine | None:
+    """Return the line of an event of kind "log" or "span", None if it is none."""
     document: Any = read_json(value)
     if not isinstance(document, dict):
         return None

@@ -2,12 +2,12 @@
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from pydantic_core import to_json
 
-from taskflow.definition.calls.run_filter import RunField, RunFilter, RunPage
+from taskflow.definition.calls.run_filter import ID_END, RunField, RunFilter, RunPage, RunPosition
 from taskflow.errors import RunFilterError, RunNotFoundError
 from taskflow.models import Run, RunError, RunStatus
 from taskflow.objects.address import Address
@@ -21,10 +21,14 @@ _PAGE: Final = 1000
 
 
 class Lookup:
-    """The history, as verbs use it. It opens at the first use and blocks."""
+    """The history, as verbs use it. It opens at the first use and blocks.
+
+    Attributes:
+        settings: Those that name it.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._lock = threading.Lock()
         self._opened: tuple[int, Reader | None] | None = None
 
@@ -36,6 +40,10 @@ class Lookup:
         """
         reader = self._reader()
         return reader is not None and reader.is_ready()
+
+    def reader(self) -> "Reader | None":
+        """Return the reader of the history, None when there is to be none."""
+        return self._reader()
 
     def retrieve(self, run_id: str) -> Run:
         """Return a run that is not in the store any more.
@@ -49,6 +57,15 @@ class Lookup:
         if run is None:
             raise RunNotFoundError(run_id)
         return run
+
+    def documents(self, run_id: str) -> Mapping[str, bytes]:
+        """Return payload, output and metadata of a run as JSON texts, as far as the history has them.
+
+        Raises:
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        reader = self._reader() if is_possible_id(run_id) else None
+        return reader.documents(run_id) if reader else {}
 
     def end(self, run_id: str) -> tuple[RunStatus, bytes, RunError | None]:
         """Return the end of a run that is not in the store any more: status, output as stored, error.
@@ -75,6 +92,15 @@ class Lookup:
             yield from events
             after = events[-1].position
 
+    def feed_ms(self, shard: int) -> int:
+        """Return the store's time up to which the history has a shard's events, 0 without a complete history.
+
+        Raises:
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        reader = self._reader()
+        return reader.position(shard) >> 20 if reader is not None else 0
+
     def page(self, recent: Sequence[Run], wanted: RunFilter, limit: int, cursor: str | None) -> RunPage:
         """Return a page of runs.
 
@@ -92,11 +118,21 @@ class Lookup:
             return page if cursor is not None or only_in_history(wanted) else merged(page, recent, wanted, limit)
         if cursor is not None or only_in_history(wanted):
             raise RunFilterError(
-                "cursor" if cursor is not None else "error/version/schedule",
-                cursor or wanted.error or wanted.version or wanted.schedule,
+                "cursor" if cursor is not None else "error/fingerprint/version",
+                cursor or wanted.error or wanted.fingerprint or wanted.version,
                 "This needs the history: start a worker, which makes it, and don't set TASKFLOW_DATABASE_URL to none.",
             )
         return merged(RunPage(()), recent, wanted, limit)
+
+    def window(self, wanted: RunFilter, limit: int, at: RunPosition | None) -> list[Run]:
+        """Return up to ``limit`` runs of the history on one side of a position, those next to it, newest first.
+
+        Raises:
+            RunFilterError: A condition is not possible.
+            HistoryUnavailableError: The history's database did not answer.
+        """
+        reader = self._reader()
+        return reader.window(wanted, limit, at) if reader else []
 
     def all(self, wanted: RunFilter) -> list[Run]:
         """Return all runs of the history that match a filter; none without a history.
@@ -141,13 +177,13 @@ class Lookup:
             return self._opened[1]
 
     def _open(self) -> "Reader | None":
-        if self._settings.database_url == "none":
+        if self.settings.database_url == "none":
             return None
         from taskflow.history.database import Database, database_url
         from taskflow.history.reader import Reader
 
-        url = database_url(self._settings)
-        return Reader(Database(url), self._settings.environment) if url is not None else None
+        url = database_url(self.settings)
+        return Reader(Database(url), self.settings.environment) if url is not None else None
 
 
 def merged(page: RunPage, recent: Sequence[Run], wanted: RunFilter, limit: int) -> RunPage:
@@ -172,6 +208,7 @@ def matches(run: Run, wanted: RunFilter) -> bool:
         (wanted.queue, run.queue),
         (wanted.machine, run.machine),
         (wanted.batch, run.batch_id),
+        (wanted.schedule, run.schedule_id),
         (wanted.parent, run.parent_id),
         (wanted.root, run.root_id),
         (wanted.idempotency_key, run.idempotency_key),
@@ -181,6 +218,9 @@ def matches(run: Run, wanted: RunFilter) -> bool:
         all(value is None or value == actual for value, actual in same)
         and (not wanted.statuses or run.status in wanted.statuses)
         and (not wanted.tasks or run.task_id in wanted.tasks)
+        and run.task_id not in wanted.not_tasks
+        and (wanted.is_root is None or wanted.is_root == (run.parent_id is None))
+        and (wanted.id_end is None or run.id[-ID_END:] == wanted.id_end)
         and (not wanted.tags or bool(set(wanted.tags) & set(run.tags)))
         and (wanted.created_from is None or run.created_at >= wanted.created_from)
         and (wanted.created_to is None or run.created_at < wanted.created_to)
@@ -189,7 +229,7 @@ def matches(run: Run, wanted: RunFilter) -> bool:
 
 def only_in_history(wanted: RunFilter) -> bool:
     """Whether a filter has a condition on a field that the store's list does not have."""
-    return (wanted.error, wanted.version, wanted.schedule) != (None, None, None)
+    return (wanted.error, wanted.version, wanted.fingerprint) != (None, None, None)
 
 
 def _place(run: Run) -> tuple[float, str]:

@@ -7,6 +7,7 @@ import weakref
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
+from taskflow.engine.feeds.feed import RunFeed
 from taskflow.engine.results import AsyncResultListener
 from taskflow.engine.subscriptions import AsyncEventListener
 from taskflow.store.async_store import AsyncStore
@@ -21,6 +22,7 @@ class Loop:
     results: AsyncResultListener
     events: AsyncEventListener
     notices: AsyncNotices
+    feed: RunFeed
     closing: AsyncGenerator[None, None]
 
 
@@ -44,7 +46,12 @@ class Loops:
                 with contextlib.suppress(StopIteration):
                     closing.__anext__().send(None)  # runs it to its yield, so that the loop finishes it at its own end
                 known = Loop(
-                    store, AsyncResultListener(store), AsyncEventListener(store), AsyncNotices(store.config), closing
+                    store,
+                    AsyncResultListener(store),
+                    AsyncEventListener(store),
+                    AsyncNotices(store.config),
+                    RunFeed(store),
+                    closing,
                 )
                 self._known[loop] = known
             return known

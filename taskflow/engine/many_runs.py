@@ -58,9 +58,14 @@ class ManyRuns:
         return dict(sorted(counts.items()))
 
     def bulk(
-        self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None, missing: set[str]
+        self,
+        kind: BulkKind,
+        selected: Sequence[str] | RunFilter,
+        on_progress: OnProgress | None,
+        missing: set[str],
+        seed: str | None = None,
     ) -> Steps[BulkAction]:
-        """Cancel or replay runs, part by part."""
+        """Cancel or replay runs, part by part. ``seed``: see ``replay``."""
         ids = [run.id for run in (yield from self.find(selected))] if isinstance(selected, RunFilter) else selected
         action, parts = _started(kind, ids)
         for part in parts:
@@ -71,7 +76,7 @@ class ManyRuns:
                     shard = shard_of_run(parent_id) or 0
                     yield from perform(shard, effect_of_cancel(parent_id), self._planner.shards)
             else:
-                _count(action, part, (yield from self.replay(part, missing)))
+                _count(action, part, (yield from self.replay(part, missing, seed=seed)))
             if on_progress:
                 on_progress(action)
         return action
@@ -99,21 +104,28 @@ class ManyRuns:
         return runs
 
     def replay(
-        self, run_ids: Sequence[str], missing: set[str], journals: Mapping[str, StoredJournal] = NO_JOURNALS
+        self,
+        run_ids: Sequence[str],
+        missing: set[str],
+        journals: Mapping[str, StoredJournal] = NO_JOURNALS,
+        seed: str | None = None,
     ) -> Steps[list[str | TaskflowError]]:
         """Make a new run like each of the runs. Returns the new id of each, or its error.
 
         Args:
             journals: What new runs take over, by the ids of the old ones.
+            seed: Text from which the new runs' ids follow: replayed again, they are the same runs.
         """
-        records = yield from self._each(run_ids, operations.runs.read_run)
-        plans = yield Blocking(partial(self._plans, run_ids, records))  # it reads the history and large payloads
+        records = yield from self.each(run_ids, operations.runs.read_run)
+        plans = yield Blocking(partial(self._plans, run_ids, records, seed))  # it reads the history and large payloads
         return (yield from self._replays(plans, missing, journals))
 
-    def _plans(self, run_ids: Sequence[str], records: Sequence[Run | TaskflowError]) -> list[NewRun | TaskflowError]:
-        return [self._planned(run_id, record) for run_id, record in zip(run_ids, records, strict=True)]
+    def _plans(
+        self, run_ids: Sequence[str], records: Sequence[Run | TaskflowError], seed: str | None
+    ) -> list[NewRun | TaskflowError]:
+        return [self._planned(run_id, record, seed) for run_id, record in zip(run_ids, records, strict=True)]
 
-    def _kept(self, run_id: str, record: Run | TaskflowError) -> Run | TaskflowError:
+    def kept(self, run_id: str, record: Run | TaskflowError) -> Run | TaskflowError:
         """Return the record, or that of the history if the store does not have the run (any more)."""
         if not isinstance(record, RunNotFoundError):
             return record
@@ -148,9 +160,9 @@ class ManyRuns:
         results = [next(made) if isinstance(new, NewRun) else new for new in plans]
         return [each if isinstance(each, TaskflowError) else each[0] for each in results]
 
-    def _planned(self, run_id: str, result: Run | TaskflowError) -> NewRun | TaskflowError:
+    def _planned(self, run_id: str, result: Run | TaskflowError, seed: str | None) -> NewRun | TaskflowError:
         """Plan a run like another, without the options that hold for one trigger only (key, delay, ttl, ...)."""
-        record = self._kept(run_id, result)
+        record = self.kept(run_id, result)
         if isinstance(record, TaskflowError):
             return record
         options = TriggerOptions(
@@ -164,7 +176,8 @@ class ManyRuns:
         try:
             task = self._planner.known.task(record.task_id)
             payload = self._planner.large_values.resolved(record).payload
-            new = self._planner.plan(task, payload, options, replay_of=record.id)
+            own = None if seed is None else f"{seed} {run_id}"
+            new = self._planner.plan(task, payload, options, replay_of=record.id, seed=own)
             if new.large:
                 self._planner.large_values.write(new.large)
             return new
@@ -174,9 +187,7 @@ class ManyRuns:
     def _cancels(self, run_ids: Sequence[str], action: BulkAction) -> Steps[list[str]]:
         """Cancel runs. Returns canceled runs, children among them, whose own children must still be canceled."""
         by = caller()
-        results = yield from self._each(
-            run_ids, lambda run_id: operations.runs.cancel_run(run_id, CANCELED_BY_USER, by)
-        )
+        results = yield from self.each(run_ids, lambda run_id: operations.runs.cancel_run(run_id, CANCELED_BY_USER, by))
         canceled = [run_id for run_id, result in zip(run_ids, results, strict=True) if result is True]
         failures = [
             BulkFailure(run_id, str(result) if isinstance(result, TaskflowError) else "It had ended already.")
@@ -200,7 +211,7 @@ class ManyRuns:
         ]
         return [*parents, *children]
 
-    def _each(self, run_ids: Sequence[str], make: Callable[[str], Operation[Any]]) -> Steps[list[Any]]:
+    def each(self, run_ids: Sequence[str], make: Callable[[str], Operation[Any]]) -> Steps[list[Any]]:
         """Execute one operation for each run, on its shard. Returns results and errors in the order of the runs."""
         shard_sets = [locate(run_id, self._planner.shards) for run_id in run_ids]
         results = iter(

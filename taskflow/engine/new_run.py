@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from taskflow.definition.calls.debounce import Debounce
+from taskflow.definition.calls.trace_headers import trace_of_caller
 from taskflow.definition.calls.trigger_options import TriggerOptions
-from taskflow.definition.context import current_context
+from taskflow.definition.context import Context, current_context
 from taskflow.definition.documents.payload import argsrepr
 from taskflow.definition.machine import MachineSpec, resolve_machine
 from taskflow.definition.queue import NO_LIMITS, Queue, QueueLimits
 from taskflow.definition.registry import Registry
 from taskflow.definition.task_definition import TaskDefinition
+from taskflow.engine.caller import origin
 from taskflow.engine.known_tasks import KnownTasks
 from taskflow.errors import DefinitionError, EagerModeError, PayloadError, PayloadTooLargeError
 from taskflow.objects.address import LargeValue
@@ -21,6 +23,21 @@ from taskflow.store.operations.making import NewRun
 from taskflow.store.wire import derived_run_id, new_run_id, shard_of_queue, shard_of_run
 
 _SHOWN: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The place of a trigger. One for all the items of a batch.
+
+    Attributes:
+        context: Of the run whose code triggers.
+        trace: Trace headers as JSON, "" for none.
+        origin: See ``Run.triggered_by``. "" for the code of a run, which is the parent, and for other plain code.
+    """
+
+    context: Context | None
+    trace: str
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +62,14 @@ class Planner:
         batch_id: str | None = None,
         replay_of: str | None = None,
         waiter: Waiter | None = None,
+        seed: str | None = None,
+        caller: Caller | None = None,
     ) -> NewRun:
         """Return the run to write.
+
+        Args:
+            seed: Text from which the run's id follows, so that a repeated trigger makes no second run.
+            caller: Of several runs that are planned together; made here otherwise.
 
         Raises:
             PayloadError: The payload does not fit, or is too large.
@@ -55,13 +78,14 @@ class Planner:
         """
         if self.is_eager():
             raise EagerModeError(definition.id, "task_always_eager")
+        caller = caller or caller_of_trigger()
+        context = caller.context
         queue, limits, is_declared = self._queue(definition, options.queue)
         doubts = self.known.doubts(definition.id, options, is_queue_declared=is_declared)
         document = self._payload(definition, payload)
         machine = definition.machine if options.machine is None else resolve_machine(options.machine, self.presets)
-        context = current_context()
         debounce = options.debounce
-        run_id = run_id or _new_id(shard_of_queue(queue, self.shards), waiter)
+        run_id = run_id or _new_id(shard_of_queue(queue, self.shards), waiter, seed)
         large = self._large(run_id, document, debounce)
         return NewRun(
             id=run_id,
@@ -93,6 +117,8 @@ class Planner:
             waiter=waiter,
             prefers=context.deployment.version if waiter and context else None,
             large=large,
+            trace=caller.trace,
+            origin=caller.origin,
         )
 
     def shard(self, new: NewRun) -> int:
@@ -151,7 +177,15 @@ class Planner:
         return document
 
 
-def _new_id(shard: int, waiter: Waiter | None) -> str:
+def caller_of_trigger() -> Caller:
+    """Return the calling code's own."""
+    context = current_context()
+    return Caller(context, trace_of_caller(context), "" if context else origin())
+
+
+def _new_id(shard: int, waiter: Waiter | None, seed: str | None) -> str:
+    if seed is not None:
+        return derived_run_id(shard, seed)
     if waiter is not None and waiter.is_durable:  # a crash between the wait and its run repeats the trigger: same id
         return derived_run_id(shard, waiter.seed)
     return new_run_id(shard)

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import AsyncGenerator, Generator
 from datetime import timedelta
 from typing import Final
 
@@ -16,7 +16,14 @@ from taskflow.errors import ResultTimeoutError, StoreUnavailableError
 from taskflow.models import RunError, RunStatus
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
-from taskflow.store.followers import LOOK_AGAIN_SECONDS, AsyncStreamFollower, StreamFollower, wait_for
+from taskflow.store.followers import (
+    EVERY_RUN,
+    LOOK_AGAIN_SECONDS,
+    AsyncStreamFollower,
+    StreamEntry,
+    StreamFollower,
+    wait_for,
+)
 from taskflow.store.keys import FINISHES
 from taskflow.store.sync_store import Store
 
@@ -93,6 +100,20 @@ class AsyncResultListener:
             while not (result := await self._look_again(run_id) or result)[0].is_finished:
                 await wait_for(ended, deadline.patience(result[0]))
         return result
+
+    @contextlib.asynccontextmanager
+    async def ends(self) -> AsyncGenerator[tuple[list[str], asyncio.Event]]:
+        """Gather the ids of all runs that end from now on in a list. The event is set whenever there are some."""
+        ended: list[str] = []
+        news = asyncio.Event()
+
+        def deliver(entry: StreamEntry) -> None:
+            ended.append(entry.fields["run"].decode())
+            news.set()
+
+        with self._follower.following(EVERY_RUN, deliver):
+            await self._follower.listen(range(self._store.config.shards))
+            yield ended, news
 
     async def _look_again(self, run_id: str) -> Result | None:
         try:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
 
 from taskflow.definition.calls.bulk import BulkAction, BulkKind, OnProgress
 from taskflow.definition.calls.run_filter import ALL_RUNS, RunField, RunFilter, RunPage
@@ -30,19 +29,13 @@ from taskflow.errors import RunNotFoundError, StoreFullError, StoreUnavailableEr
 from taskflow.models import Run, RunStatus
 from taskflow.objects.address import is_address
 from taskflow.objects.large_values import is_resolved
+from taskflow.seams.engine import Triggered
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
 from taskflow.store.operations.explanation import Explained, explain_run
 from taskflow.store.operations.making import NewRun
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_token
-
-
-class Triggered(NamedTuple):
-    """The run of a trigger, and whether the run is an older one with the same idempotency or debounce key."""
-
-    run_id: str
-    is_cached: bool
 
 
 class RunEngine:
@@ -67,20 +60,39 @@ class RunEngine:
         self.many = ManyRuns(planner, declarations, lookup)
 
     def trigger(
-        self, task: TaskDefinition | str, payload: object, options: TriggerOptions, waiter: Waiter | None = None
+        self,
+        task: TaskDefinition | str,
+        payload: object,
+        options: TriggerOptions,
+        waiter: Waiter | None = None,
+        *,
+        seed: str | None = None,
+        replay_of: str | None = None,
     ) -> Triggered:
-        """Make a run of a task, given by its definition or its id. The end of the run completes the waiter's item."""
-        new, shard = self._planned(task, payload, options, waiter)
+        """Make a run of a task, given by its definition or its id. The end of the run completes the waiter's item.
+
+        Args:
+            seed: Text from which the run's id follows: triggered again, the run is the same.
+            replay_of: The run that is replayed.
+        """
+        new, shard = self._planned(task, payload, options, waiter, seed, replay_of)
         if self._is_one_step(new, shard, self._store.missing_templates):
             return _triggered(new, self._store.run(operations.making.trigger_run(new), shard=shard)[0])
         return drive(self._store, self._trigger(new, shard, self._store.missing_templates))
 
     async def atrigger(
-        self, task: TaskDefinition | str, payload: object, options: TriggerOptions, waiter: Waiter | None = None
+        self,
+        task: TaskDefinition | str,
+        payload: object,
+        options: TriggerOptions,
+        waiter: Waiter | None = None,
+        *,
+        seed: str | None = None,
+        replay_of: str | None = None,
     ) -> Triggered:
         """Make a run. See ``trigger``."""
         store = self._loop().store
-        new, shard = self._planned(task, payload, options, waiter)
+        new, shard = self._planned(task, payload, options, waiter, seed, replay_of)
         if self._is_one_step(new, shard, store.missing_templates):
             return _triggered(new, (await store.run(operations.making.trigger_run(new), shard=shard))[0])
         return await adrive(store, self._trigger(new, shard, store.missing_templates))
@@ -121,10 +133,11 @@ class RunEngine:
         """Make a new run like another one and return its id."""
         return str(checked(drive(self._store, self.many.replay([run_id], self._store.missing_templates))[0]))
 
-    async def areplay(self, run_id: str) -> str:
-        """Make a new run like another one and return its id."""
+    async def areplay(self, run_id: str, *, seed: str | None = None) -> str:
+        """Make a new run like another one and return its id. ``seed``: see ``trigger``."""
         store = self._loop().store
-        return str(checked((await adrive(store, self.many.replay([run_id], store.missing_templates)))[0]))
+        replayed = await adrive(store, self.many.replay([run_id], store.missing_templates, seed=seed))
+        return str(checked(replayed[0]))
 
     def reschedule(self, run_id: str, due: datetime | timedelta) -> datetime:
         """Move the start of a delayed run and return the new instant."""
@@ -141,6 +154,12 @@ class RunEngine:
     async def aadd_tags(self, run_id: str, tags: Sequence[str]) -> int:
         """Add tags to a run. See ``add_tags``."""
         return await self._loop().store.run_for(run_id, operations.updates.add_tags(run_id, None, tags))
+
+    async def areset_key(self, task_id: str, digest: str) -> bool:
+        """Free an idempotency key of a task. Returns False when no run has it."""
+        reset = operations.runs.reset_key(task_id, digest)
+        holders = await self._loop().store.run_many([(reset, shard) for shard in range(self._planner.shards)])
+        return any(checked(holder) is not None for holder in holders)
 
     def subscribe(self, run_id: str) -> Generator[Run]:
         """Yield a run as it is now, and after every change."""
@@ -188,17 +207,28 @@ class RunEngine:
         return drive(self._store, self.many.bulk(kind, selected, on_progress, self._store.missing_templates))
 
     async def abulk(
-        self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None
+        self,
+        kind: BulkKind,
+        selected: Sequence[str] | RunFilter,
+        on_progress: OnProgress | None,
+        *,
+        seed: str | None = None,
     ) -> BulkAction:
-        """Cancel or replay runs, part by part."""
+        """Cancel or replay runs, part by part. ``seed``: see ``trigger``."""
         store = self._loop().store
-        return await adrive(store, self.many.bulk(kind, selected, on_progress, store.missing_templates))
+        return await adrive(store, self.many.bulk(kind, selected, on_progress, store.missing_templates, seed))
 
     def _planned(
-        self, task: TaskDefinition | str, payload: object, options: TriggerOptions, waiter: Waiter | None
+        self,
+        task: TaskDefinition | str,
+        payload: object,
+        options: TriggerOptions,
+        waiter: Waiter | None,
+        seed: str | None,
+        replay_of: str | None,
     ) -> tuple[NewRun, int]:
         definition = self._planner.known.task(task) if isinstance(task, str) else task
-        new = self._planner.plan(definition, payload, options, waiter=waiter)
+        new = self._planner.plan(definition, payload, options, waiter=waiter, seed=seed, replay_of=replay_of)
         return new, self._planner.shard(new)
 
     def _is_one_step(self, new: NewRun, shard: int, missing: set[str]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from datetime import timedelta
 from typing import Final
 
+from taskflow.definition.documents.stream_items import LAST_INDEX
 from taskflow.engine.loops import Loop
 from taskflow.engine.stream_sender import QueuedWriter, StreamSender
 from taskflow.errors import StoreUnavailableError, StreamTimeoutError
@@ -39,6 +40,14 @@ class StreamEngine:
         """Append items at once and return how many there are now."""
         appended = append_items(address, documents, self._limits, closing=closing)
         return await self._loop().store.run_for(address.run_id, appended)
+
+    async def acount(self, address: StreamAddress) -> int:
+        """Return how many items a stream has.
+
+        Raises:
+            RunNotFoundError: No such run.
+        """
+        return (await self._loop().store.run_for(address.run_id, read_items(address, LAST_INDEX))).count
 
     def ask(self, address: StreamAddress, index: int, waiter: Waiter) -> None:
         """Let an item of a run's input stream complete a wait of the run."""

@@ -1,7 +1,8 @@
 """The engine behind the verbs of tokens."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from taskflow.definition.calls.idempotency import IdempotencyKey
@@ -9,14 +10,15 @@ from taskflow.definition.calls.token_schema import check_by_schema, schema_diges
 from taskflow.definition.calls.tokens import Token, TokenPage
 from taskflow.definition.context import current_context
 from taskflow.engine.loops import Loop
-from taskflow.engine.round_trips import Steps, adrive, drive
+from taskflow.engine.round_trips import Steps, adrive, checked, drive
 from taskflow.errors import TokenDataError, TokenNotFoundError, WaitError
 from taskflow.errors.base import shown
-from taskflow.seams.tokens import TokenOptions, TokenQuery
+from taskflow.seams.token_links import TokenLinks
+from taskflow.seams.tokens import MadeToken, TokenOptions, TokenQuery
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
 from taskflow.store.operations.tokens import NewToken, Unchecked
-from taskflow.store.operations.waits import complete_item
+from taskflow.store.operations.waits import complete_item, read_waiters
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import locate, new_token_id, shard_of_queue, shard_of_run, shard_of_token
 
@@ -29,18 +31,21 @@ class TokenEngine:
     Args:
         kept: How long the store keeps a token that is completed or timed out.
         output_limit: Most bytes of JSON that complete a token.
+        links: The maker of its URL and its public token.
     """
 
-    def __init__(self, store: Store, loop: Callable[[], Loop], kept: timedelta, output_limit: int) -> None:
-        self._store, self._loop = store, loop
+    def __init__(
+        self, store: Store, loop: Callable[[], Loop], kept: timedelta, output_limit: int, links: TokenLinks
+    ) -> None:
+        self._store, self._loop, self.links = store, loop, links
         self._kept, self._output_limit = kept, output_limit
         self._shards = store.config.shards
 
-    def create(self, options: TokenOptions) -> tuple[str, bool]:
-        """Make a token. Returns its id and whether it is an older token with the same idempotency key."""
+    def create(self, options: TokenOptions) -> MadeToken:
+        """Make a token, or find the older one with the same idempotency key."""
         return drive(self._store, self._create(options))
 
-    async def acreate(self, options: TokenOptions) -> tuple[str, bool]:
+    async def acreate(self, options: TokenOptions) -> MadeToken:
         """Make a token."""
         return await adrive(self._loop().store, self._create(options))
 
@@ -72,6 +77,14 @@ class TokenEngine:
         """Return a page of tokens, newest first."""
         return await adrive(self._loop().store, self._list(query))
 
+    async def awaiting(self, token_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the run that waits for each token, as far as one waits."""
+        return await adrive(self._loop().store, self._waiting(token_ids))
+
+    async def aplaced(self, query: TokenQuery) -> Sequence[tuple[str, Token]]:
+        """Return a page of tokens, newest first, each with the cursor behind it. Fewer than the limit are the last."""
+        return await adrive(self._loop().store, self._placed(query))
+
     def wait(self, token_id: str, waiter: Waiter) -> datetime | None:
         """Let a token complete the waiter's item. Returns the token's timeout."""
         return drive(self._store, self._wait(token_id, waiter))
@@ -80,7 +93,7 @@ class TokenEngine:
         """Let a token complete the waiter's item."""
         return await adrive(self._loop().store, self._wait(token_id, waiter))
 
-    def _create(self, options: TokenOptions) -> Steps[tuple[str, bool]]:
+    def _create(self, options: TokenOptions) -> Steps[MadeToken]:
         shard = self._shard_of_new(options.idempotency_key)
         new = NewToken(
             id=new_token_id(shard),
@@ -92,7 +105,7 @@ class TokenEngine:
             schema=options.schema,
         )
         token_id, is_new = yield operations.tokens.create_token(new), shard
-        return token_id, not is_new
+        return MadeToken(token_id, not is_new, *self.links.links(token_id))
 
     def _shard_of_new(self, key: IdempotencyKey | None) -> int:
         """Return the shard of a new token: that of the run that makes it, except outside a run or with a global key."""
@@ -132,19 +145,30 @@ class TokenEngine:
         if query.cursor is not None and not _is_cursor(query.cursor):
             what = f"wait.list_tokens(cursor={shown(query.cursor)})"
             raise WaitError(f"{what}: pass the cursor of a page, or leave it out.")
+        tokens = yield from self._placed(replace(query, limit=query.limit + 1))
+        page = tokens[: query.limit]
+        cursor = page[-1][0] if len(tokens) > len(page) else None
+        return TokenPage(tuple(token for _, token in page), cursor)
+
+    def _waiting(self, token_ids: Sequence[str]) -> Steps[Mapping[str, str]]:
+        if not token_ids:
+            return {}
+        reads = yield [(read_waiters(token_id), self._shard(token_id)) for token_id in token_ids]
+        waiters = {token_id: checked(read)[1] for token_id, read in zip(token_ids, reads, strict=True)}
+        return {token_id: found[0].run_id for token_id, found in waiters.items() if found}
+
+    def _placed(self, query: TokenQuery) -> Steps[Sequence[tuple[str, Token]]]:
         tokens: list[tuple[int, Token]] = []
         for shard in range(self._shards):
             tokens += yield from self._list_shard(query, shard)
         tokens.sort(key=lambda each: (each[0], each[1].id), reverse=True)
-        page = tokens[: query.limit]
-        cursor = f"{page[-1][0]}:{page[-1][1].id}" if len(tokens) > len(page) else None
-        return TokenPage(tuple(token for _, token in page), cursor)
+        return [(f"{score}:{token.id}", token) for score, token in tokens[: query.limit]]
 
     def _list_shard(self, query: TokenQuery, shard: int) -> Steps[Sequence[tuple[int, Token]]]:
         tokens: list[tuple[int, Token]] = []
         cursor = query.cursor or operations.tokens.FIRST
-        while len(tokens) <= query.limit:  # one token more than the page holds means that there is another page
-            wanted = operations.tokens.list_tokens(cursor, query.limit + 1 - len(tokens), query.status, query.tags)
+        while len(tokens) < query.limit:
+            wanted = operations.tokens.list_tokens(cursor, query.limit - len(tokens), query.status, query.tags)
             cursor, more = yield wanted, shard
             tokens += more
             if cursor == operations.tokens.FIRST:

@@ -4,10 +4,12 @@
 
     TaskflowError
     ├── DefinitionError            a task, queue, retry or machine is declared wrongly (at import)
+    │   └── UnknownSourceError ... webhooks has no sender of that name
     ├── SettingsError              a setting is missing or wrong (at start)
     ├── PayloadError               the payload does not fit the task; nothing was written
     │   └── PayloadTooLargeError
     ├── TriggerOptionError         an option of trigger() is wrong; nothing was written
+    │   └── MetadataTooLargeError  ... metadata over 256 KB, also those of an update
     ├── UnstorableError            a text that the store cannot hold; nothing was written
     ├── TaskNotFoundError          no task of that id is declared
     ├── LocalNotSetError           a Local was read before it was set, or set outside of a run
@@ -15,9 +17,14 @@
     ├── BatchItemsError            batch_trigger(atomic=True): items are wrong; nothing was written
     ├── StoreUnavailableError      Redis or Valkey did not answer
     │   ├── BatchTriggerError      ... in the middle of a batch
+    │   ├── ServerUnavailableError ... TASKFLOW_API_URL: its server did not answer
     │   ├── StoreFullError         its memory is full: it takes no new data; nothing was written
     │   └── ReplicasMissingError   ... with too few replicas, when TASKFLOW_STORE_REPLICAS asks for some
     ├── StoreScriptError           a script failed on the server: a defect to report, which repeating does not mend
+    ├── ApiError                   TASKFLOW_API_URL: its server refused, for a reason that has no error of its own
+    │   └── KeyRefusedError            ... because of the key
+    ├── ApiAddressError            TASKFLOW_API_URL: there is no taskflow server
+    ├── NotOverHttpError           TASKFLOW_API_URL is set, and this needs the run store itself
     ├── RunFilterError             runs.list(): a filter or cursor is wrong
     ├── HistoryUnavailableError    the history's database did not answer; runs go on
     ├── ObjectStoreError           a payload or output too large for the store was not written, or can't be read
@@ -26,11 +33,17 @@
     ├── EagerModeError             Celery's eager mode was to execute a task in place
     ├── RunNotFoundError           no such run, or its record has expired
     ├── BatchNotFoundError         no such batch, or its record has expired
+    ├── BulkActionNotFoundError    no such bulk action over HTTP, or its record has expired
     ├── RunNotDelayedError         runs.reschedule(): the run is not DELAYED
     ├── NotResumableError          runs.resume(): the run does not wait for other code
     ├── JournalNotKeptError        runs.replay(keep_journal=True): the run has no journal (any more)
     ├── StepNotFoundError          a journal has no such call, or several of that name
     ├── QueueNotFoundError         no such queue
+    ├── ErrorGroupNotFoundError    error_groups: no such group, or its failures are too old
+    ├── ApiKeyNotFoundError        taskflow keys revoke: no such API key
+    ├── NodeNotFoundError          taskflow workers drain: no such node is up
+    ├── UserError                  taskflow users: no such user, or one that is not possible
+    ├── ApiKeyError                internal: a request with an API key that is not valid
     ├── RunFailedError             handle.result(): the run did not complete
     │   └── RunCanceledError
     ├── ResultTimeoutError         handle.result(timeout): not finished in time
@@ -43,6 +56,14 @@
     │   ├── WaitTimeoutError       result.unwrap() of a token that nobody completed in time
     │   └── TokenDataError         the value that completes a token is not JSON, not of its type, or too large
     ├── TokenNotFoundError         no such token, or its record has expired
+    ├── ScheduleError              a schedule is not possible; nothing was written
+    │   └── CronError              its cron expression is wrong, or names no time that ever comes
+    ├── ScheduleNotFoundError      no such schedule
+    ├── DeclaredScheduleError      schedules.update() and the like: the schedule is declared by its task
+    ├── WebhookVerificationError   a webhook's delivery is not genuine or not fresh
+    ├── WebhookBodyError           ... or its body cannot be read
+    ├── DeliveryNotFoundError      no such delivery of a webhook, or its record has expired
+    ├── DeliveryQueryError         webhooks.deliveries.list(): an argument is wrong
     ├── JournalError               a durable run's code does not fit its journal (fails the run)
     ├── StepFailedError            a durable run's step failed when it was done, before this replay
     ├── RunNotClaimableError       internal: a ticket that came twice or late
@@ -67,10 +88,15 @@ from taskflow.errors.calling import (
     UnstorableError,
 )
 from taskflow.errors.claims import NodeUnregisteredError, RunNotClaimableError, StaleClaimError
-from taskflow.errors.declaring import DefinitionError, LocalNotSetError, SettingsError
+from taskflow.errors.declaring import DefinitionError, LocalNotSetError, SettingsError, UnknownSourceError
 from taskflow.errors.finding import (
+    ApiKeyError,
+    ApiKeyNotFoundError,
     BatchNotFoundError,
+    BulkActionNotFoundError,
+    ErrorGroupNotFoundError,
     JournalNotKeptError,
+    NodeNotFoundError,
     NotResumableError,
     QueueNotFoundError,
     ResultTimeoutError,
@@ -79,9 +105,12 @@ from taskflow.errors.finding import (
     RunNotDelayedError,
     RunNotFoundError,
     StepNotFoundError,
+    UserError,
 )
+from taskflow.errors.http import ApiAddressError, ApiError, KeyRefusedError, NotOverHttpError, ServerUnavailableError
 from taskflow.errors.running import (
     JournalError,
+    MetadataTooLargeError,
     OutsideRunError,
     RunUpdateError,
     StepFailedError,
@@ -94,6 +123,7 @@ from taskflow.errors.running import (
     WaitError,
     WaitTimeoutError,
 )
+from taskflow.errors.scheduling import CronError, DeclaredScheduleError, ScheduleError, ScheduleNotFoundError
 from taskflow.errors.servers import (
     BatchTriggerError,
     BrokerUnavailableError,
@@ -106,22 +136,42 @@ from taskflow.errors.servers import (
     StoreUnavailableError,
 )
 from taskflow.errors.signals import AbortRun, OutOfMemory, OutputError, RetryAfter
+from taskflow.errors.webhooks import (
+    DeliveryNotFoundError,
+    DeliveryQueryError,
+    WebhookBodyError,
+    WebhookVerificationError,
+)
 
 __all__ = [
     "AbortRun",
+    "ApiAddressError",
+    "ApiError",
+    "ApiKeyError",
+    "ApiKeyNotFoundError",
     "BatchItemsError",
     "BatchNotFoundError",
     "BatchTriggerError",
     "BlockingCallError",
     "BrokerUnavailableError",
+    "BulkActionNotFoundError",
+    "CronError",
+    "DeclaredScheduleError",
     "DefinitionError",
+    "DeliveryNotFoundError",
+    "DeliveryQueryError",
     "EagerModeError",
     "EmbeddedStoreError",
+    "ErrorGroupNotFoundError",
     "HistoryUnavailableError",
     "JournalError",
     "JournalNotKeptError",
+    "KeyRefusedError",
     "LocalNotSetError",
+    "MetadataTooLargeError",
+    "NodeNotFoundError",
     "NodeUnregisteredError",
+    "NotOverHttpError",
     "NotResumableError",
     "ObjectStoreError",
     "OutOfMemory",
@@ -140,6 +190,9 @@ __all__ = [
     "RunNotDelayedError",
     "RunNotFoundError",
     "RunUpdateError",
+    "ScheduleError",
+    "ScheduleNotFoundError",
+    "ServerUnavailableError",
     "SettingsError",
     "StaleClaimError",
     "StepFailedError",
@@ -156,7 +209,11 @@ __all__ = [
     "TokenDataError",
     "TokenNotFoundError",
     "TriggerOptionError",
+    "UnknownSourceError",
     "UnstorableError",
+    "UserError",
     "WaitError",
     "WaitTimeoutError",
+    "WebhookBodyError",
+    "WebhookVerificationError",
 ]

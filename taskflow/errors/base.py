@@ -1,6 +1,7 @@
 """The root of the errors, their pickling, and the form of values in their messages."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, cast
 
 _LONGEST_VALUE: Final = 200
 
@@ -26,6 +27,14 @@ def _blank(kind: type[BaseException]) -> BaseException:
     Python makes an OSError by ``OSError.__new__`` only, which is not the first one of a class that is a ValueError too.
     """
     return OSError.__new__(kind) if issubclass(kind, OSError) else kind.__new__(kind)
+
+
+def rebuilt(kind: type["TaskflowError"], message: str, facts: Mapping[str, object]) -> "TaskflowError":
+    """Return an error with a message and attributes, without a call of its constructor."""
+    error = cast("TaskflowError", _blank(kind))
+    error.args = (message,)
+    vars(error).update(facts)
+    return error
 
 
 def is_kind(error: BaseException, kinds: type[BaseException] | tuple[type[BaseException], ...]) -> bool:

@@ -12,6 +12,14 @@ class DefinitionError(TaskflowError):
         super().__init__(f"{what}{setting}. {remedy}".rstrip())
 
 
+class UnknownSourceError(DefinitionError, AttributeError):
+    """``webhooks`` has no sender of that name."""
+
+    def __init__(self, name: str, remedy: str) -> None:
+        DefinitionError.__init__(self, f"webhooks has no {name!r}", remedy=remedy)
+        self.name = name
+
+
 class SettingsError(TaskflowError):
     """A setting is missing or wrong."""
 

@@ -31,6 +31,16 @@ class BatchNotFoundError(TaskflowError, LookupError):
         )
 
 
+class BulkActionNotFoundError(TaskflowError, LookupError):
+    """No bulk action over HTTP has that id, or its record has expired."""
+
+    def __init__(self, action_id: str) -> None:
+        self.action_id = action_id
+        super().__init__(
+            f"No bulk action {id_shown(action_id)} in this environment. They are kept for TASKFLOW_RETENTION."
+        )
+
+
 class RunNotDelayedError(TaskflowError):
     """A run that was to be rescheduled is not DELAYED."""
 
@@ -87,6 +97,55 @@ class QueueNotFoundError(TaskflowError, LookupError):
     def __init__(self, queue: str, remedy: str = "See `taskflow queues list`.") -> None:
         self.queue, self.remedy = queue, remedy
         super().__init__(f"No queue {shown(queue)} in this environment. {remedy}")
+
+
+class ErrorGroupNotFoundError(TaskflowError, LookupError):
+    """No group of errors has that id, or its last failure is older than the history keeps runs."""
+
+    def __init__(self, group_id: str) -> None:
+        self.group_id = group_id
+        super().__init__(f"No group of errors {shown(group_id)} in this environment. See `taskflow errors list`.")
+
+
+class NodeNotFoundError(TaskflowError, LookupError):
+    """No node of that id is up."""
+
+    def __init__(self, node_id: str) -> None:
+        self.node_id = node_id
+        super().__init__(f"No node {shown(node_id)} is up in this environment. See `taskflow workers list`.")
+
+
+class ApiKeyNotFoundError(TaskflowError, LookupError):
+    """No API key has that id."""
+
+    def __init__(self, key_id: str) -> None:
+        self.key_id = key_id
+        super().__init__(f"No API key {id_shown(key_id)} in this environment. See `taskflow keys list`.")
+
+
+class UserError(TaskflowError, ValueError):
+    """A user of the dashboard is unknown, is there already, or can't have that name, role or password."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        self.problem, self.remedy = problem, remedy
+        super().__init__(f"{problem}. {remedy}")
+
+
+class ApiKeyError(TaskflowError, PermissionError):
+    """A request came with an API key that is not valid.
+
+    Attributes:
+        key_id: The id of an expired key, "" for an unknown one.
+    """
+
+    def __init__(self, key_id: str = "", *, is_expired: bool = False) -> None:
+        self.key_id, self.is_expired = key_id, is_expired
+        super().__init__(
+            f"The API key {id_shown(key_id)} has expired. Make another one with `taskflow keys create`."
+            if is_expired
+            else "No such API key in this environment. Check the key and the server's address; `taskflow keys list` "
+            "shows the valid ones."
+        )
 
 
 class RunFailedError(TaskflowError):

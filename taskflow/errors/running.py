@@ -1,9 +1,9 @@
 """Errors of the code of an executing run: metadata, tags, streams, waits and tokens."""
 
 from datetime import timedelta
-from typing import Self
 
 from taskflow.errors.base import TaskflowError, as_it_is, shown
+from taskflow.errors.calling import TriggerOptionError
 
 
 class OutsideRunError(TaskflowError, RuntimeError):
@@ -24,13 +24,22 @@ class RunUpdateError(TaskflowError, ValueError):
         self.what, self.remedy = what, remedy
         super().__init__(f"{what}. {remedy}")
 
-    @classmethod
-    def too_large(cls, run_id: str, size: int, limit: int) -> Self:
-        """Return the error of metadata over its limit."""
-        return cls(
-            f"The metadata of run {run_id} would be {size:,} bytes of JSON and the limit is {limit:,}",
-            "Store the data elsewhere and keep its address.",
-        )
+
+class MetadataTooLargeError(RunUpdateError, TriggerOptionError):
+    """The metadata of a run, new or changed, would be over its limit. Nothing of it was written.
+
+    Attributes:
+        size: Bytes of its JSON.
+        run_id: The run that was to change; None at a trigger.
+    """
+
+    def __init__(self, size: int, limit: int, run_id: str | None = None) -> None:
+        self.size, self.limit, self.run_id = size, limit, run_id
+        self.option, self.value = "metadata", "..."
+        of_run = f" of run {run_id}" if run_id else ""
+        what = f"The metadata{of_run} would be {size:,} bytes of JSON and the limit is {limit:,}"
+        self.what, self.remedy = what, "Store the data elsewhere and keep its address."
+        TaskflowError.__init__(self, f"{self.what}. {self.remedy}")
 
 
 class StreamError(TaskflowError, ValueError):

@@ -19,8 +19,9 @@ class StoreUnavailableError(TaskflowError, ConnectionError):
             fate = f" Run {run_id} " + (
                 "may exist: look it up before triggering again." if may_exist else "was not made."
             )
+        why = reason.rstrip(".")
         super().__init__(
-            f"The run store does not answer: {reason}.{fate} Check TASKFLOW_REDIS_URL with `taskflow doctor`."
+            f"The run store does not answer: {why}.{fate} Check TASKFLOW_REDIS_URL with `taskflow doctor`."
         )
 
 

@@ -12,6 +12,7 @@ from taskflow.definition.hooks import Hook, HookKind
 from taskflow.definition.signal import CANCELED, TIMED_OUT
 from taskflow.execution.calling import Caller
 from taskflow.execution.failures import describe
+from taskflow.execution.reporting.spans import traced
 from taskflow.models import RunError, RunStatus
 from taskflow.seams.waits import Wait
 
@@ -73,7 +74,8 @@ class HookRunner:
 
     async def call(self, hook: Hook) -> object:
         """Call one hook."""
-        return await self.caller.call(hook.function, hook.arguments(self.values))
+        with traced("hook", hook.kind, hook.name):
+            return await self.caller.call(hook.function, hook.arguments(self.values))
 
     async def init(self) -> None:
         """Call the ``init`` hooks and merge the mappings that they return; another value replaces those before it."""
@@ -91,7 +93,8 @@ class HookRunner:
     async def waits(self, kind: Literal["on_wait", "on_resume"], wait: Wait) -> None:
         """Call the hooks before or after a wait. Several waits may go on at a time."""
         for hook in self.plan.of(kind):
-            await self.caller.call(hook.function, hook.arguments(self.values | {"wait": wait}))
+            with traced("hook", hook.kind, hook.name):
+                await self.caller.call(hook.function, hook.arguments(self.values | {"wait": wait}))
 
     async def run_safely(self, hooks: Sequence[Hook]) -> None:
         """Call hooks whose errors are only recorded."""

@@ -21,6 +21,7 @@ from taskflow.execution.forks import leave_if_fork
 from taskflow.execution.hook_runner import REASONS, HookRunner, end_hooks
 from taskflow.execution.middleware import within
 from taskflow.execution.outcome import Completed, Ended, Outcome, Retried, Tries, decide, is_catchable, timed_out
+from taskflow.execution.reporting.spans import traced
 from taskflow.execution.value_store import ValueStore, stored
 from taskflow.models import RunError, RunStatus
 
@@ -87,10 +88,13 @@ class Lifecycle:
 
     async def _try(self) -> None:
         try:
-            if not self.hooks.plan.is_empty:
+            if self.hooks.plan.is_empty:
+                with self.around_function():
+                    value = await self._invoke()
+            else:
                 await self._start()
-            with self.around_function():
-                value = await self._invoke()
+                with traced("function", "run"), self.around_function():
+                    value = await self._invoke()
             leave_if_fork()
             outcome = self.complete(value)
             if self.large_values is not None and self.large_values.is_large(outcome.output):

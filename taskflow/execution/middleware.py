@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from taskflow.definition.hooks import Hook
 from taskflow.execution.calling import Caller, Inner, called_twice
+from taskflow.execution.reporting.spans import traced
 
 _NO_YIELD = ("generator didn't yield",)  # contextlib's words
 
@@ -29,10 +30,11 @@ async def within(middlewares: Sequence[Hook], values: Mapping[str, object], call
         await within(rest, values, caller, inner)
 
     arguments = outer.arguments(values)
-    if outer.is_generator:
-        await _yielding(outer, arguments, caller, once)
-    else:
-        await caller.around(outer, arguments, once)
+    with traced("middleware", outer.name):
+        if outer.is_generator:
+            await _yielding(outer, arguments, caller, once)
+        else:
+            await caller.around(outer, arguments, once)
     if not reached:
         remedy = "Call next() once on every path, or raise AbortRun to keep the run from happening."
         raise outer.refusal("returned without calling next()", remedy)

@@ -57,10 +57,14 @@ def database_url(settings: Settings) -> URL | None:
 
 
 class Database:
-    """One process's connection to the history. Survives forks, restarts of the server, and a deleted SQLite file."""
+    """One process's connection to the history. Survives forks, restarts of the server, and a deleted SQLite file.
+
+    Attributes:
+        losses: How often the SQLite file was found deleted or replaced.
+    """
 
     def __init__(self, url: URL) -> None:
-        self.url = url
+        self.url, self.losses = url, 0
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._lock = threading.Lock()
         self._engine: Engine | None = None
@@ -149,6 +153,7 @@ class Database:
     def abandon(self) -> None:
         """Close what is open, and put a damaged SQLite file aside."""
         with self._lock:
+            self.losses += self.is_lost()
             if self._engine is not None:
                 self._engine.dispose()
             self._engine, self._file = None, None
@@ -166,6 +171,7 @@ class Database:
                 _inherited.append(self._engine)  # never closed here: closing would touch the parent's file or socket
                 self._engine, self._file, self._pid = None, None, os.getpid()
             if self._engine is not None and self.is_lost():
+                self.losses += 1
                 self._engine.dispose()
                 self._engine, self._file = None, None
             if self._engine is None:

@@ -12,7 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, column, func, not_, select, table, tuple_, union
+from sqlalchemy import ColumnElement, Connection, Select, Text, case, column, func, not_, select, table, tuple_, union
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import CTE
 
 from taskflow.definition.calls.run_filter import RunField, RunFilter
@@ -24,6 +27,8 @@ from taskflow.store.operations.encoding import first_millisecond
 
 Condition = ColumnElement[bool]
 LISTED: Final = tuple(name for name in RUNS.c.keys() if name not in ("payload", "output", "metadata"))  # noqa: SIM118
+SHORT_OUTPUT: Final = case((func.length(RUNS.c.output) <= 1000, RUNS.c.output)).label("output")
+"""An output as lists of people show it; NULL for a longer one."""
 MOST_BRANCHES: Final = 100
 RARE: Final = 2000
 TRIGRAM: Final = 3
@@ -33,10 +38,11 @@ _trigrams = table("taskflow_error_trigrams", column("rowid"), column("text"))
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The position of the last run of a page."""
+    """The position of the last run of a page. ``is_before``: what is just before it is read, in reverse order."""
 
     created: int
     id: str
+    is_before: bool = False
 
     def text(self) -> str:
         """Return it as users pass it on."""
@@ -82,11 +88,12 @@ def listing(
         keys = branches[0].subquery("found")
     else:
         keys = union(*(select(branch.subquery()) for branch in branches)).subquery("found")
-    newest = select(keys).order_by(keys.c.created.desc(), keys.c.id.desc()).limit(limit).subquery("newest")
+    order = _order(keys.c.created, keys.c.id, after)
+    newest = select(keys).order_by(*order).limit(limit).subquery("newest")
     return (
         select(*columns)
         .join_from(newest, RUNS, RUNS.c.id == newest.c.id)
-        .order_by(newest.c.created.desc(), newest.c.id.desc())
+        .order_by(*_order(newest.c.created, newest.c.id, after))
     )
 
 
@@ -101,9 +108,8 @@ def counting(environment: str, wanted: RunFilter, by: Sequence[RunField]) -> Sel
     if wanted.tags:
         tagged = select(TAGS.c.tag).where(TAGS.c.run_id == RUNS.c.id, TAGS.c.tag.in_(map(clean, wanted.tags)))
         conditions.append(tagged.exists())
-    if wanted.error is not None:
-        pattern = f"%{_escaped(needle(wanted.error))}%"
-        found = select(ERRORS.c.run_id).where(ERRORS.c.run_id == RUNS.c.id, ERRORS.c.text.like(pattern, escape="\\"))
+    if wanted.error is not None or wanted.fingerprint is not None:
+        found = select(ERRORS.c.run_id).where(ERRORS.c.run_id == RUNS.c.id, *_failed(wanted))
         conditions.append(found.exists())
     if wanted.created_from is not None:
         conditions.append(RUNS.c.created >= first_millisecond(wanted.created_from))
@@ -153,10 +159,12 @@ def _branch(
     if wanted.error is not None and is_error_rare:
         runs = _rare(wanted.error).c
         own = [runs.environment == environment, *_attributes(runs, wanted, values, tag=values.tag)]
+        if wanted.fingerprint is not None:
+            grouped = select(ERRORS.c.run_id).where(ERRORS.c.run_id == runs.id)
+            own.append(grouped.where(ERRORS.c.fingerprint == clean(wanted.fingerprint)).exists())
         return _page(runs.created, runs.id, wanted, own, limit, after)
-    if wanted.error is not None:
-        pattern = f"%{_escaped(needle(wanted.error))}%"
-        own = [ERRORS.c.environment == environment, ERRORS.c.text.like(pattern, escape="\\")]
+    if wanted.error is not None or wanted.fingerprint is not None:
+        own = [ERRORS.c.environment == environment, *_failed(wanted)]
         own += _joined(ERRORS.c.run_id, _attributes(RUNS.c, wanted, values, tag=values.tag))
         return _page(ERRORS.c.created, ERRORS.c.run_id, wanted, own, limit, after)
     if values.tag is not None:
@@ -175,9 +183,16 @@ def _page(
     if wanted.created_to is not None:
         conditions.append(created < first_millisecond(wanted.created_to))
     if after is not None:
-        conditions.append(tuple_(created, run_id) < (after.created, after.id))
+        here, there = tuple_(created, run_id), (after.created, after.id)
+        conditions.append(here > there if after.is_before else here < there)
     keys = select(created.label("created"), run_id.label("id")).where(*conditions)
-    return keys.order_by(created.desc(), run_id.desc()).limit(limit)
+    return keys.order_by(*_order(created, run_id, after)).limit(limit)
+
+
+def _order(created: Any, run_id: Any, after: Cursor | None) -> tuple[Any, Any]:
+    """Return the order in which runs are read: newest first, or before a position oldest first."""
+    is_reverse = after is not None and after.is_before
+    return (created.asc(), run_id.asc()) if is_reverse else (created.desc(), run_id.desc())
 
 
 def _attributes(runs: Any, wanted: RunFilter, values: _Values, *, tag: str | None) -> list[Condition]:
@@ -197,8 +212,41 @@ def _attributes(runs: Any, wanted: RunFilter, values: _Values, *, tag: str | Non
     conditions: list[Condition] = [column == clean(value) for column, value in given.items() if value is not None]
     if wanted.is_test is not None:  # the bare column, as the partial index has it
         conditions.append(runs.is_test if wanted.is_test else not_(runs.is_test))
+    if wanted.is_root is not None:
+        conditions.append(runs.parent_id.is_(None) if wanted.is_root else runs.parent_id.is_not(None))
+    if wanted.not_tasks:
+        conditions.append(runs.task_id.not_in(list(map(clean, wanted.not_tasks))))
+    if wanted.id_end is not None:
+        conditions.append(_IdEnd(runs.id) == clean(wanted.id_end))
     if tag is not None:
         conditions.append(select(TAGS.c.tag).where(TAGS.c.run_id == runs.id, TAGS.c.tag == clean(tag)).exists())
+    return conditions
+
+
+class _IdEnd(FunctionElement[str]):
+    """The last 8 characters of an id, written as the index of each database has it."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(_IdEnd)
+def _(element: _IdEnd, compiler: SQLCompiler, **options: Any) -> str:
+    return f"right({compiler.process(element.clauses, **options)}, 8)"
+
+
+@compiles(_IdEnd, "sqlite")
+def _(element: _IdEnd, compiler: SQLCompiler, **options: Any) -> str:
+    return f"substr({compiler.process(element.clauses, **options)}, -8)"
+
+
+def _failed(wanted: RunFilter) -> list[Condition]:
+    """Return the conditions on a run's row of searchable errors."""
+    conditions: list[Condition] = []
+    if wanted.error is not None:
+        conditions.append(ERRORS.c.text.like(f"%{_escaped(needle(wanted.error))}%", escape="\\"))
+    if wanted.fingerprint is not None:
+        conditions.append(ERRORS.c.fingerprint == clean(wanted.fingerprint))
     return conditions
 
 

@@ -6,7 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+from taskflow.definition.documents.hiding import NOTHING_HIDDEN, Hiding
+from taskflow.definition.documents.secret_texts import Secrets, shown_error
+from taskflow.history.fingerprints import Failure, Fingerprint, fingerprint_of
 from taskflow.models import Attempt, AttemptOutcome, Run, RunError, RunStatus
+from taskflow.objects.address import is_address
 from taskflow.store.operations import records
 from taskflow.store.operations.encoding import error_json, instant, run_error
 
@@ -40,17 +44,30 @@ _OWN: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """One run's rows. ``run_id`` is the id in the store; that in the rows may be ``clean``."""
+    """One run's rows. ``run_id`` is the id in the store; that in the rows may be ``clean``.
+
+    Attributes:
+        failures: Its failed attempts by their numbers.
+        failure: The error that ended it, None if it has not failed.
+    """
 
     run_id: str
     run: Row
     attempts: list[Row]
     tags: list[Row]
     error: Row | None
+    failures: Mapping[int, Failure]
+    failure: Failure | None
 
 
-def rows_of(environment: str, run_id: str, revision: int, fields: Mapping[str, bytes]) -> Rows:
-    """Return the rows of a record as it was read after the entry ``revision`` had been written."""
+def rows_of(
+    environment: str, run_id: str, revision: int, fields: Mapping[str, bytes], hiding: Hiding = NOTHING_HIDDEN
+) -> Rows:
+    """Return the rows of a record as it was read after the entry ``revision`` had been written.
+
+    Args:
+        hiding: Values that the messages of groups of errors must not have.
+    """
     run = records.run(clean(run_id), fields)
     texts = {name: clean(value.decode(errors="replace")) for name, value in fields.items()}
     row: Row = {column: texts.get(field) for field, column in _COLUMNS.items()}
@@ -63,7 +80,19 @@ def rows_of(environment: str, run_id: str, revision: int, fields: Mapping[str, b
         for tag in dict.fromkeys(run.tags)
     ]
     attempts = [_attempt_row(run.id, revision, attempt) for attempt in run.attempts]
-    return Rows(run_id, row, attempts, tags, _error_row(run, row))
+    shown = _without_hidden(run, fields, hiding) if hiding else run
+    failures = {attempt.number: failure for attempt in shown.attempts if (failure := _failure_of(shown, attempt))}
+    failure = _end_of(shown, failures)
+    return Rows(run_id, row, attempts, tags, _error_row(run, row, failure), failures, failure)
+
+
+def _without_hidden(run: Run, fields: Mapping[str, bytes], hiding: Hiding) -> Run:
+    """Return a run whose errors do not repeat hidden values. Those of large values are not known here."""
+    documents = [fields[name] for name in ("payload", "output", "metadata") if name in fields]
+    is_known = not any(map(is_address, documents))
+    secrets = hiding.secrets(documents) if is_known else Secrets(is_everything=True)
+    attempts = tuple(replace(attempt, error=shown_error(attempt.error, secrets)) for attempt in run.attempts)
+    return replace(run, error=shown_error(run.error, secrets), attempts=attempts)
 
 
 def run_of(row: Mapping[Any, Any], attempts: tuple[Attempt, ...] = ()) -> Run:
@@ -119,13 +148,40 @@ def _attempt_row(run_id: str, revision: int, attempt: Attempt) -> Row:
     }
 
 
-def _error_row(run: Run, row: Row) -> Row | None:
+def _failure_of(run: Run, attempt: Attempt) -> Failure | None:
+    """Return the failure of an attempt that failed or was lost."""
+    if attempt.error is None or attempt.outcome not in (AttemptOutcome.FAILED, AttemptOutcome.LOST):
+        return None
+    at_ms = milliseconds(attempt.finished_at or attempt.started_at)
+    return Failure(cleaned(attempt.error), at_ms, clean(run.task_id), clean(run.version or ""))
+
+
+def _end_of(run: Run, failures: Mapping[int, Failure]) -> Failure | None:
+    """Return the failure that ended a run: mostly that of its last attempt."""
+    if run.error is None or not run.is_failed:
+        return None
+    last = failures.get(run.attempts[-1].number) if run.attempts else None
+    if last is not None and run.attempts[-1].error == run.error:
+        return replace(last, is_run=True)
+    at_ms = milliseconds(run.finished_at or run.created_at)
+    return Failure(cleaned(run.error), at_ms, clean(run.task_id), clean(run.version or ""), is_run=True)
+
+
+def cleaned(error: RunError) -> Fingerprint:
+    """Return the group of an error as the tables can hold it."""
+    found = fingerprint_of(error)
+    return replace(found, type=clean(found.type), message=clean(found.message), frame=clean(found.frame))
+
+
+def _error_row(run: Run, row: Row, failure: Failure | None) -> Row | None:
     if run.error is None or run.status is RunStatus.COMPLETED:
         return None
-    return error_row(run.id, row["environment"], row["created"], run.error)
+    fingerprint = failure.fingerprint.id if failure else None
+    return error_row(run.id, row["environment"], row["created"], run.error, fingerprint)
 
 
-def error_row(run_id: str, environment: str, created: int, error: RunError) -> Row:
+def error_row(run_id: str, environment: str, created: int, error: RunError, fingerprint: str | None) -> Row:
     """Return the row by which a run's error is found."""
     text = clean(f"{error.type}: {error.message}"[:SEARCHED].lower())
-    return {"run_id": run_id, "environment": environment, "created": created, "text": text}
+    row: Row = {"run_id": run_id, "environment": environment, "created": created, "text": text}
+    return row | {"fingerprint": fingerprint}

@@ -1,16 +1,20 @@
 """Write batches of records and events. Any batch may be written again, and batches in any order."""
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Table, delete, select, tuple_, update
+from sqlalchemy import Connection, Table, delete, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from taskflow.errors import HistoryUnavailableError
 from taskflow.history.database import Database
-from taskflow.history.rows import Row, Rows, clean, error_row
-from taskflow.history.schema import AttemptRow, ErrorRow, EventRow, FeedRow, RunRow, TagRow
+from taskflow.history.error_groups import count_failures, trim_failures
+from taskflow.history.fingerprints import Failure
+from taskflow.history.rollups import RunEnd, count_ends, end_of, new_ends, trim_rollups, unended_runs
+from taskflow.history.rows import Row, Rows, clean, cleaned, error_row
+from taskflow.history.schema import AttemptRow, AuditRow, ErrorRow, EventRow, FeedRow, RunRow, TagRow
 from taskflow.models import RunError, RunStatus
 from taskflow.store.operations.encoding import error_json
 
@@ -62,9 +66,10 @@ class Writer:
             RefusedError: A value is not possible there.
         """
         with self._database.writing() as connection:
-            if batch.position is not None:
-                self._advance(connection, shard, batch.position)
+            self._lock(connection, shard, batch.position)
             runs = sorted(batch.runs, key=lambda rows: str(rows.run["id"]))  # one order for all: no deadlocks
+            ends, undone = new_ends(connection, runs, batch.gone)
+            failures = [*_new_failures(connection, runs), *_run_failures(runs, ends)]
             _newer(connection, RUNS, [rows.run for rows in runs])
             _newer(connection, ATTEMPTS, [row for rows in runs for row in rows.attempts])
             _missing(connection, TAGS, sorted((row for rows in runs for row in rows.tags), key=_tag_order))
@@ -72,6 +77,8 @@ class Writer:
             _missing(connection, EVENTS, [_event_row(*event) for event in sorted(batch.events)])
             for run_id, (status, at_ms, revision) in sorted(batch.gone.items()):
                 _end(connection, run_id, status, at_ms, revision)
+            count_ends(connection, self._environment, ends, undone)
+            count_failures(connection, self._environment, failures)
 
     def position(self, shard: int) -> int | None:
         """Return how far a shard's stream is in this database, None when it must be rebuilt from the store."""
@@ -110,15 +117,27 @@ class Writer:
     def end_lost(self, lost: Sequence[Unfinished], at_ms: int, error: RunError) -> None:
         """Write that the store has lost runs. A run that was written since is left alone; a later revision counts."""
         values: Row = {"status": RunStatus.SYSTEM_FAILURE, "finished": at_ms, "error": error_json(error)}
-        ordered = sorted(lost, key=lambda run: run.id)
+        revisions = {run.id: run.revision for run in lost}
         with self._database.writing() as connection:
-            for run in ordered:
-                unchanged = (RunRow.id == run.id, RunRow.revision == run.revision)
-                connection.execute(update(RunRow).where(*unchanged).values(values))
-            _searchable(connection, [error_row(run.id, self._environment, run.created, error) for run in ordered])
+            known = [row for row in unended_runs(connection, list(revisions)) if row.revision == revisions[row.id]]
+            for row in known:
+                connection.execute(update(RunRow).where(RunRow.id == row.id).values(values))
+            ends = [
+                end_of(row.id, row.task_id, RunStatus.SYSTEM_FAILURE, row.created, at_ms, row.record) for row in known
+            ]
+            count_ends(connection, self._environment, ends)
+            group = cleaned(error)
+            failures = [Failure(group, at_ms, row.task_id, row.version or "", is_run=True) for row in known]
+            count_failures(connection, self._environment, failures)
+            _searchable(
+                connection, [error_row(row.id, self._environment, row.created, error, group.id) for row in known]
+            )
 
     def trim(self, before_ms: int) -> int:
-        """Delete up to 500 runs that finished before an instant, with all their rows. Returns how many."""
+        """Delete up to 500 runs that finished before an instant, with all their rows. Returns how many.
+
+        When there are none left, the counts and the actions of that time go, too.
+        """
         with self._database.writing() as connection:
             old = (
                 select(RunRow.id)
@@ -130,6 +149,11 @@ class Writer:
                 for table in (EVENTS, ATTEMPTS, TAGS, ERRORS):
                     connection.execute(delete(table).where(table.c.run_id.in_(ids)))
                 connection.execute(delete(RUNS).where(RUNS.c.id.in_(ids)))
+            else:
+                trim_rollups(connection, self._environment, before_ms, round(time.time() * 1000))
+                trim_failures(connection, self._environment, before_ms)
+                past = (AuditRow.environment == self._environment, AuditRow.at < before_ms)
+                connection.execute(delete(AuditRow).where(*past))
         return len(ids)
 
     def tidy(self) -> None:
@@ -140,12 +164,41 @@ class Writer:
                 for pragma in ("analysis_limit=1000", "optimize", "wal_checkpoint(PASSIVE)"):
                     raw.execute(f"PRAGMA {pragma}")
 
-    def _advance(self, connection: Connection, shard: int, position: int) -> None:
+    def _lock(self, connection: Connection, shard: int, position: int | None) -> None:
+        """Lock the shard's feed until the end of the transaction, and advance its position."""
         here = (FEEDS.c.environment == self._environment, FEEDS.c.shard == shard)
-        known = connection.execute(select(FEEDS.c.position).where(*here)).scalar_one_or_none()
+        known = connection.execute(select(FEEDS.c.position).where(*here).with_for_update()).scalar_one_or_none()
+        if position is None:
+            return
         if known is None:
             raise HistoryUnavailableError("it is a new one")
         connection.execute(update(FEEDS).where(*here, FEEDS.c.position < position).values(position=position))
+
+
+def _run_failures(runs: Sequence[Rows], ends: Sequence[RunEnd]) -> list[Failure]:
+    """Return the errors that ended the runs of ``ends``."""
+    ended = {end.run_id for end in ends}
+    return [rows.failure for rows in runs if rows.failure is not None and rows.run["id"] in ended]
+
+
+def _new_failures(connection: Connection, runs: Sequence[Rows]) -> list[Failure]:
+    """Return the failed attempts of a batch whose end this batch writes: see ``_newer``."""
+    failed = {str(rows.run["id"]): rows for rows in runs if rows.failures}
+    if not failed:
+        return []
+    columns = (ATTEMPTS.c.run_id, ATTEMPTS.c.number, ATTEMPTS.c.revision, ATTEMPTS.c.outcome)
+    stored = connection.execute(select(*columns).where(ATTEMPTS.c.run_id.in_(list(failed))))
+    known = {
+        (row.run_id, row.number)
+        for row in stored
+        if row.outcome is not None or row.revision >= failed[row.run_id].run["revision"]
+    }
+    return [
+        failure
+        for run_id, rows in failed.items()
+        for number, failure in rows.failures.items()
+        if (run_id, number) not in known
+    ]
 
 
 def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
@@ -178,8 +231,11 @@ def _searchable(connection: Connection, rows: list[Row]) -> None:
         insert = _insert(connection, ERRORS)
         changed = insert.on_conflict_do_update(
             index_elements=[ERRORS.c.run_id],
-            set_={"text": insert.excluded.text},
-            where=insert.excluded.text != ERRORS.c.text,
+            set_={"text": insert.excluded.text, "fingerprint": insert.excluded.fingerprint},
+            where=or_(
+                insert.excluded.text != ERRORS.c.text,
+                insert.excluded.fingerprint.is_distinct_from(ERRORS.c.fingerprint),
+            ),
         )
         connection.execute(changed, rows)
 

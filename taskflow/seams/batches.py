@@ -11,6 +11,15 @@ RunEnd = tuple[RunStatus, bytes | None, RunError | None]
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedItem:
+    """Stands in a batch for an item that was refused elsewhere, before it came here. ``type``: the error's class."""
+
+    task_id: str
+    type: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class BatchRuns:
     """The runs and errors that the items of a batch became.
 

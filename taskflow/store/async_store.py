@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, TypeVar, cast
@@ -116,16 +117,18 @@ class AsyncStore:
             connection = await self._connections.acquire()
             await connection.send_command(*self._wire.read_stream(name, after, shard, block_ms, count))
             read = cast("Any", connection).read_response  # partly untyped in redis-py
-            reply: Any = await read(timeout=(block_ms or 0) / 1000 + self._timeout)
+            # redis-py's own timeout returns None, as if nothing had come, while the reply is still to come.
+            async with asyncio.timeout((block_ms or 0) / 1000 + self._timeout):
+                reply: Any = await read(timeout=math.inf)
         except UNREACHABLE as error:
             if connection is not None:
                 await self._connections.discard(connection)
-            raise StoreUnavailableError(str(error)) from error
-        except asyncio.CancelledError:
+            raise StoreUnavailableError(str(error) or "no answer in time") from error
+        except BaseException:
             if connection is not None:
                 await connection.disconnect(nowait=True)
             raise
-        self._connections.release(connection)
+        await self._connections.release(connection)
         return list(reply[0][1]) if reply else []
 
     async def last_stream_id(self, name: str, *, shard: int = 0) -> str:
@@ -188,7 +191,7 @@ class AsyncStore:
                 connection = await self._connections.acquire()
                 replies = await self._round_trip(connection, commands, operations)
                 answers = await self._round_trip(connection, asked, [None] * len(asked)) if asked else []
-                self._connections.release(connection)
+                await self._connections.release(connection)
             except StoreFullError:  # the server has answered, so the other connections are good
                 if loop.time() + PAUSE_SECONDS >= deadline:
                     raise
@@ -199,7 +202,7 @@ class AsyncStore:
                 if loop.time() + PAUSE_SECONDS >= deadline:
                     run_id = next((operation.run_id for operation in operations if operation), None)
                     raise StoreUnavailableError(reason(error), run_id=run_id, may_exist=was_sent) from error
-            except asyncio.CancelledError:
+            except BaseException:  # cancelled, or a text that cannot be sent
                 if connection is not None:
                     await connection.disconnect(nowait=True)
                 raise

@@ -31,7 +31,10 @@ _SEQUENCE_BITS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One entry: ``kind`` is "status" (``value`` is it) or, with JSON, "log", "span", "hook", "metadata", "tags"."""
+    """One entry.
+
+    ``kind`` is "status" (``value`` is it) or, with JSON, "log", "span", "trace", "hook", "metadata", "tags".
+    """
 
     id: str
     run_id: str

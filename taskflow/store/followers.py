@@ -21,6 +21,8 @@ from taskflow.store.operations.encoding import pairs
 from taskflow.store.sync_store import Store
 
 LOOK_AGAIN_SECONDS: Final = 5.0
+EVERY_RUN: Final = ""
+"""Followed in place of a run's id: the entries of all runs."""
 _BLOCK_MS: Final = 2000
 _PAUSE_SECONDS: Final = 0.2
 
@@ -88,8 +90,9 @@ class _Followers:
         with self._lock:
             for entry_id, flat in entries:
                 entry = StreamEntry(entry_id.decode(), pairs(flat))
-                for deliver in self._delivers.get(entry.fields["run"].decode(), ()):
-                    deliver(entry)
+                for followed in (entry.fields["run"].decode(), EVERY_RUN):
+                    for deliver in self._delivers.get(followed, ()):
+                        deliver(entry)
                 self._read_up_to[shard] = entry.id
 
 

@@ -19,10 +19,15 @@ PAUSE_SECONDS = 0.2
 
 
 class Pipeline:
-    """Runs the operations of one event loop. Repeats them until the store answers, because each is safe to repeat."""
+    """Runs the operations of one event loop.
 
-    def __init__(self, store: AsyncStore) -> None:
-        self._store = store
+    Args:
+        repeats: Whether to repeat them until the store answers, each being safe to repeat. Else its absence is an error
+            of all operations of a write.
+    """
+
+    def __init__(self, store: AsyncStore, *, repeats: bool = True) -> None:
+        self._store, self._repeats = store, repeats
         self._waiting: list[tuple[Operation[Any], int, asyncio.Future[Any]]] = []
         self._flusher: asyncio.Task[None] | None = None
 
@@ -63,7 +68,9 @@ class Pipeline:
         while True:
             try:
                 return await self._store.run_many([(operation, shard) for operation, shard, _ in batch])
-            except StoreUnavailableError:
+            except StoreUnavailableError as away:
+                if not self._repeats:
+                    return [away] * len(batch)
                 await asyncio.sleep(PAUSE_SECONDS)
             except UnstorableError:  # the operation of one run must not cost the others theirs
                 return [await self._alone(operation, shard) for operation, shard, _ in batch]
@@ -75,7 +82,9 @@ class Pipeline:
         while True:
             try:
                 return (await self._store.run_many([(operation, shard)]))[0]
-            except StoreUnavailableError:
+            except StoreUnavailableError as away:
+                if not self._repeats:
+                    return away
                 await asyncio.sleep(PAUSE_SECONDS)
             except Exception as error:  # noqa: BLE001 - as above
                 return error

@@ -22,6 +22,7 @@ from taskflow.texts import is_encodable
 ResultT = TypeVar("ResultT")
 _REFUSAL = 500
 _BATCH_ID = re.compile(r"batch_([0-9a-f]{2})[0-9a-f]{31}")
+_DELIVERY_ID = re.compile(r"delivery_([0-9a-f]{2})[0-9a-f]{31}")
 _TOKEN_ID = re.compile(r"token_([0-9a-f]{2})[0-9a-f]{32}")
 _RUN_ID = re.compile(r"run_([0-9a-f]{2})[0-9a-f]{11}[0-9a-f]{20}")
 
@@ -184,6 +185,17 @@ def new_token_id(shard: int) -> str:
 def shard_of_token(token_id: str) -> int | None:
     """Return the shard that a token id names; None for other text."""
     match = _TOKEN_ID.fullmatch(token_id)
+    return int(match.group(1), 16) if match else None
+
+
+def new_delivery_id(shard: int) -> str:
+    """Return a new id of a webhook's delivery: ``delivery_`` and the form of a run's id behind that."""
+    return f"delivery_{new_run_id(shard).removeprefix('run_')}"
+
+
+def shard_of_delivery(delivery_id: str) -> int | None:
+    """Return the shard that the id of a delivery names; None for other text."""
+    match = _DELIVERY_ID.fullmatch(delivery_id)
     return int(match.group(1), 16) if match else None
 
 

@@ -10,13 +10,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from taskflow.definition.documents.hiding import NOTHING_HIDDEN, Hiding
+from taskflow.engine.alerts.sending import MailServer
 from taskflow.errors import HistoryUnavailableError, StoreUnavailableError
 from taskflow.settings import Settings
 from taskflow.store.events import KEPT, Event, EventGroup, GroupMissingError, entry_id
 from taskflow.store.keys import EVENTS
 from taskflow.store.sync_store import Store
+from taskflow.upkeep.alerts import AlertThread
 from taskflow.upkeep.feed_batches import FeedBatches
 from taskflow.upkeep.lost_runs import LostRuns
+from taskflow.upkeep.queue_samples import SamplingThread
+from taskflow.upkeep.schedule_copies import ScheduleCopies
 from taskflow.worker.repeating_thread import RepeatingThread
 
 if TYPE_CHECKING:  # SQLAlchemy takes 30 MB: only the node that leads imports it
@@ -30,6 +35,8 @@ CLAIM_AFTER: Final = timedelta(seconds=30)
 TIDY_EVERY: Final = timedelta(minutes=5)
 LOOK_EVERY: Final = timedelta(minutes=1)
 """The interval of looks for runs that the store has lost."""
+COPY_EVERY: Final = timedelta(seconds=10)
+"""The interval at which changed schedules are copied."""
 LINGER_SECONDS: Final = 0.1
 """Time for which entries are gathered after the first, so that many share one transaction."""
 BLOCK_MS: Final = 5000
@@ -40,9 +47,17 @@ REST: Final = 4
 LONGEST_REST_SECONDS: Final = 1.0
 
 
-def feed_thread(store: Store, settings: Settings, shard: int, node_id: str) -> "FeedThread":
-    """Return the thread that feeds a shard's history."""
+def alert_thread(store: Store, settings: Settings, mail: MailServer) -> AlertThread:
+    """Return the thread that looks for the events of alerts and sends them."""
+    return AlertThread(store, _opener(settings), settings.environment, mail)
 
+
+def sampling_thread(store: Store, settings: Settings) -> SamplingThread:
+    """Return the thread that keeps the load of queues."""
+    return SamplingThread(store, _opener(settings), settings.environment)
+
+
+def _opener(settings: Settings) -> "Callable[[], Database]":
     def open_database() -> "Database":
         from taskflow.history.database import Database, database_url
 
@@ -50,8 +65,21 @@ def feed_thread(store: Store, settings: Settings, shard: int, node_id: str) -> "
         assert url is not None
         return Database(url)
 
+    return open_database
+
+
+def feed_thread(store: Store, settings: Settings, shard: int, node_id: str) -> "FeedThread":
+    """Return the thread that feeds a shard's history."""
+
     return FeedThread(
-        store, shard, node_id, open_database, settings.environment, settings.history_retention, settings.retention
+        store,
+        shard,
+        node_id,
+        _opener(settings),
+        settings.environment,
+        settings.history_retention,
+        settings.retention,
+        Hiding.of(settings.redact),
     )
 
 
@@ -67,6 +95,7 @@ class FeedThread(RepeatingThread):
         environment: str,
         retention: timedelta,
         store_retention: timedelta,
+        hiding: Hiding = NOTHING_HIDDEN,
     ) -> None:
         super().__init__(f"taskflow-history-{shard}")
         self._store = store
@@ -74,12 +103,14 @@ class FeedThread(RepeatingThread):
         self._node_id = node_id
         self._retention = retention
         self._group = EventGroup(store, shard)
-        self._batches = FeedBatches(store, shard, open_database, environment, store_retention)
+        self._batches = FeedBatches(store, shard, open_database, environment, store_retention, hiding)
         self._is_aligned = False
         self._is_behind = True
         self._backoff = 0.0
+        self._losses = 0
         self._lost = LostRuns(store, shard, lambda: self._batches.writer)
-        self._claim_at = self._tidy_at = self._look_at = time.monotonic()  # due at once
+        self._copies = ScheduleCopies(store, shard, lambda: self._batches.schedules)
+        self._claim_at = self._tidy_at = self._look_at = self._copy_at = time.monotonic()  # due at once
 
     def stop(self) -> None:
         """Ask the thread to end, and let another node lead. Entries that were read and not written come again."""
@@ -121,6 +152,7 @@ class FeedThread(RepeatingThread):
             self._align()
         self._claim()
         self._tidy()
+        self._copy_schedules()
         state, events = self._group.read(self._node_id, PER_BATCH)
         if state.has_lost:
             self._rebuild("entries were trimmed from the store's stream before they were read")
@@ -151,6 +183,11 @@ class FeedThread(RepeatingThread):
         if len(events) == PER_BATCH:
             self._is_behind = True
 
+    def _copy_schedules(self) -> None:
+        if time.monotonic() >= self._copy_at:
+            self._copies.look()
+            self._copy_at = time.monotonic() + COPY_EVERY.total_seconds()
+
     def _claim(self) -> None:
         """Take over entries that a node has read and not written, because it died or the database did not answer."""
         if time.monotonic() < self._claim_at:
@@ -166,10 +203,12 @@ class FeedThread(RepeatingThread):
 
     def _align(self) -> None:
         """Make database and group agree on what is written."""
-        if self._batches.database.is_lost():
-            log.error("history.lost: %s was deleted or replaced; it is made anew", self._batches.database.address)
-        self._batches.database.abandon()
-        self._batches.database.prepare()
+        database = self._batches.database
+        database.abandon()
+        if database.losses > self._losses:
+            log.error("history.lost: %s was deleted or replaced; it is made anew", database.address)
+            self._losses = database.losses
+        database.prepare()
         known = self._batches.position()
         try:
             state = self._group.state()

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
+from taskflow.definition.documents.hiding import Hiding
 from taskflow.errors import HistoryUnavailableError, StoreUnavailableError
 from taskflow.store.events import Event, GroupMissingError, count_set_aside, read_record
 from taskflow.store.operations.nodes import retire_runs
@@ -14,12 +15,13 @@ from taskflow.store.sync_store import Store
 if TYPE_CHECKING:
     from taskflow.history.database import Database
     from taskflow.history.rows import Rows
+    from taskflow.history.schedules import ScheduleRows
     from taskflow.history.writer import Writer
 
 log = logging.getLogger("taskflow.history")
 RECORDS_AT_ONCE: Final = 50
 """Records read in one round trip: each may hold a payload and an output of half a megabyte."""
-ONLY_EVENTS: Final = frozenset({"log", "hook", "span"})
+ONLY_EVENTS: Final = frozenset({"log", "hook", "span", "trace"})
 """Kinds of entries that change no record."""
 TRIMS_AT_ONCE: Final = 4
 REMEMBERED: Final = 10_000
@@ -36,8 +38,9 @@ class FeedBatches:
         open_database: "Callable[[], Database]",
         environment: str,
         store_retention: timedelta,
+        hiding: Hiding,
     ) -> None:
-        self._store = store
+        self._store, self._hiding = store, hiding
         self._store_retention = store_retention
         self._shard = shard
         self._open_database = open_database
@@ -113,6 +116,13 @@ class FeedBatches:
 
         return Writer(self.database, self._environment)
 
+    @cached_property
+    def schedules(self) -> "ScheduleRows":
+        """The copies of schedules in the database."""
+        from taskflow.history.schedules import ScheduleRows
+
+        return ScheduleRows(self.database, self._environment)
+
     def _unknown(self, run_ids: set[str]) -> set[str]:
         return run_ids - self.writer.known(run_ids) if run_ids else run_ids
 
@@ -130,7 +140,7 @@ class FeedBatches:
                     missing.append(run_id)
                     continue
                 try:
-                    rows.append(rows_of(self._environment, run_id, revisions[run_id], record))
+                    rows.append(rows_of(self._environment, run_id, revisions[run_id], record, self._hiding))
                 except Exception as error:  # noqa: BLE001 - as above
                     self._set_aside(run_id, error)
         return rows, missing

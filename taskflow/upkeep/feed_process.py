@@ -17,11 +17,13 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from taskflow.engine.alerts.engine import mail_server
+from taskflow.engine.alerts.sending import MailServer
 from taskflow.settings import Settings
 from taskflow.store.events import EventGroup
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig
-from taskflow.upkeep.feed import LEAD, feed_thread
+from taskflow.upkeep.feed import LEAD, alert_thread, feed_thread, sampling_thread
 from taskflow.worker.launch.node_process import die_with
 from taskflow.worker.repeating_thread import RepeatingThread
 
@@ -33,10 +35,14 @@ STOP_SECONDS: Final = 5
 
 
 class FeedOrder(BaseModel):
-    """The settings of the process. They come on its standard input, because the store's address holds a password."""
+    """The settings of the process. They come on its standard input, because the store's address holds a password.
+
+    Secrets of the settings are not among their JSON. ``smtp_url`` is passed beside them.
+    """
 
     settings: Settings
     store_url: str
+    smtp_url: str
     shard: int
     node_id: str
 
@@ -47,7 +53,13 @@ class FeedProcess(RepeatingThread):
     def __init__(self, store: Store, settings: Settings, shard: int, node_id: str) -> None:
         super().__init__(f"taskflow-history-{shard}")
         self._group = EventGroup(store, shard)
-        self._order = FeedOrder(settings=settings, store_url=store.config.url, shard=shard, node_id=node_id)
+        self._order = FeedOrder(
+            settings=settings.model_copy(update={"smtp_url": None}),
+            store_url=store.config.url,
+            smtp_url=mail_server(settings).url,
+            shard=shard,
+            node_id=node_id,
+        )
         self._process: subprocess.Popen[bytes] | None = None
 
     def stop(self) -> None:
@@ -127,7 +139,10 @@ def main() -> None:
             timeout=max(settings.connect_timeout, timedelta(seconds=1)),
         )
     )
-    thread = feed_thread(store, settings, order.shard, order.node_id)
+    threads: list[RepeatingThread] = [feed_thread(store, settings, order.shard, order.node_id)]
+    if order.shard == 0:
+        threads.append(alert_thread(store, settings, MailServer(order.smtp_url, settings.alert_sender or "")))
+        threads.append(sampling_thread(store, settings))
     is_stopping = threading.Event()
 
     def leave(_number: int, _frame: FrameType | None) -> None:
@@ -135,10 +150,12 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, leave)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the node passes Ctrl-C on
-    thread.start()
+    for thread in threads:
+        thread.start()
     is_stopping.wait()
-    thread.stop()
-    thread.join(STOP_SECONDS - 1)
+    for thread in threads:
+        thread.stop()
+    threads[0].join(STOP_SECONDS - 1)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from functools import partial
 from typing import TypeVar
 
 from taskflow.engine.effects import perform_effect
-from taskflow.errors import BrokerUnavailableError, StoreScriptError
+from taskflow.engine.schedules.upkeep import ScheduleUpkeep
+from taskflow.errors import StoreUnavailableError
 from taskflow.store import operations
 from taskflow.store.operations.operation import PER_PASS, Operation
 from taskflow.store.sync_store import Store
@@ -25,6 +26,8 @@ class Upkeep:
 
     Attributes:
         broker_length: Counts a Celery queue's messages, None when the scripts can.
+        schedules: Fires the shard's schedules, and looks after those that tasks declare.
+        take_over: Has bulk actions go on whose server is gone, without waiting for them.
         perform_canvas: Honours a shard's canvas outbox: Celery callbacks of runs that finished without a node.
     """
 
@@ -34,18 +37,21 @@ class Upkeep:
     heartbeat: timedelta
     broker_length: QueueLength | None
     perform_canvas: Callable[[int], None]
+    schedules: ScheduleUpkeep | None = None
+    take_over: Callable[[], None] | None = None
 
     def perform(self, due: frozenset[str]) -> None:
-        """Do what is due, see ``Tick``. A pass whose script fails does not keep the others from running.
+        """Do what is due, see ``Tick``. A pass that fails does not keep the others from running.
 
         Raises:
             StoreUnavailableError: The store did not answer. The next tick goes on.
             BrokerUnavailableError: The broker did not answer. Raised after all passes: what needs no broker is done.
             StoreScriptError: A script failed. Raised after all passes.
         """
-        broken: BrokerUnavailableError | StoreScriptError | None = None
+        broken: Exception | None = None
         passes: dict[str, Callable[[], object]] = {
             "clock": self._follow_clock,
+            "schedules": self._fire_schedules,
             "runs": self._promote,
             "timers": self._fire_timers,
             "nodes": self._reap,
@@ -59,7 +65,9 @@ class Upkeep:
             if name in due:
                 try:
                     act()
-                except (BrokerUnavailableError, StoreScriptError) as failed:
+                except StoreUnavailableError:
+                    raise
+                except Exception as failed:  # noqa: BLE001 - it is raised after the other passes
                     broken = broken or failed
         if broken is not None:
             raise broken
@@ -75,6 +83,10 @@ class Upkeep:
                 break
         while self._run(operations.nodes.forget_finished()):
             continue
+        if self.schedules:
+            self.schedules.look_after(self.shard)
+        if self.take_over:
+            self.take_over()
 
     def _follow_clock(self) -> None:
         """Have what was due soon be due soon again, because the clock was set back."""
@@ -83,6 +95,10 @@ class Upkeep:
             while cursor != "0":
                 cursor = self._run(operations.nodes.follow_clock(index, cursor))
         log.warning("clock.set_back: the store's clock was set back; what was due soon is due soon again")
+
+    def _fire_schedules(self) -> None:
+        if self.schedules:
+            self.schedules.fire(self.shard)
 
     def _promote(self) -> None:
         self._repeat("runs.promoted", operations.nodes.promote_runs())

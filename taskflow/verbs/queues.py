@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.queue import Queue, check_limit
+from taskflow.definition.queue import Queue, check_limit, check_reason
 from taskflow.errors import QueueNotFoundError
 from taskflow.errors.base import shown
 from taskflow.models import QueueState
@@ -37,18 +37,22 @@ class Queues:
         """Return a queue's limits and load. See ``retrieve``."""
         return await engine().queues.aretrieve(_name(queue))
 
-    def pause(self, queue: str | Queue) -> None:
+    def pause(self, queue: str | Queue, *, reason: str = "") -> None:
         """Stop starting runs of a queue, on any worker. Runs that execute go on; new ones wait.
+
+        Args:
+            reason: Shown with the queue and with every run that waits for it, at most 500 characters.
 
         Raises:
             QueueNotFoundError: No such queue.
+            DefinitionError: The reason is too long, or no text that can be stored.
         """
         refuse_in_event_loop("queues.pause", "queues.apause")
-        engine().queues.control(_name(queue), "pause")
+        engine().queues.control(_name(queue), "pause", reason=check_reason(reason))
 
-    async def apause(self, queue: str | Queue) -> None:
+    async def apause(self, queue: str | Queue, *, reason: str = "") -> None:
         """Stop starting runs of a queue. See ``pause``."""
-        await engine().queues.acontrol(_name(queue), "pause")
+        await engine().queues.acontrol(_name(queue), "pause", reason=check_reason(reason))
 
     def resume(self, queue: str | Queue) -> None:
         """Let the runs of a paused queue start again.
@@ -90,14 +94,14 @@ class Queues:
         """Return to the declared limit. See ``reset_concurrency_limit``."""
         await engine().queues.acontrol(_name(queue), "reset")
 
-    def pause_environment(self) -> None:
-        """Stop starting runs of the whole environment. Runs that execute go on."""
+    def pause_environment(self, *, reason: str = "") -> None:
+        """Stop starting runs of the whole environment. Runs that execute go on. ``reason``: see ``pause``."""
         refuse_in_event_loop("queues.pause_environment", "queues.apause_environment")
-        engine().queues.control_environment("pause")
+        engine().queues.control_environment("pause", check_reason(reason))
 
-    async def apause_environment(self) -> None:
+    async def apause_environment(self, *, reason: str = "") -> None:
         """Stop starting runs of the whole environment. See ``pause_environment``."""
-        await engine().queues.acontrol_environment("pause")
+        await engine().queues.acontrol_environment("pause", check_reason(reason))
 
     def resume_environment(self) -> None:
         """Let the runs of a paused environment start again."""

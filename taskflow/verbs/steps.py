@@ -19,6 +19,7 @@ from taskflow.definition.documents.annotation import Annotation, namespace_of
 from taskflow.definition.documents.payload import OutputType
 from taskflow.definition.retry import Retry
 from taskflow.errors import DefinitionError
+from taskflow.execution.reporting.spans import traced
 from taskflow.seams.journal_keys import Scope, StepCall, current_scope
 
 Arguments = ParamSpec("Arguments")
@@ -106,12 +107,13 @@ def _step(call: StepCall) -> object:
     scope = current_scope()
     if isinstance(scope, Scope):
         return scope.journaling.step(scope, call)
-    for failed in itertools.count(1):
-        try:
-            return call.call()
-        except Exception as error:  # noqa: BLE001 - user code raises anything; the retry decides
-            delay = _delay(call, error, failed)
-        time.sleep(delay.total_seconds())
+    with traced("step", call.name):
+        for failed in itertools.count(1):
+            try:
+                return call.call()
+            except Exception as error:  # noqa: BLE001 - user code raises anything; the retry decides
+                delay = _delay(call, error, failed)
+            time.sleep(delay.total_seconds())
     raise AssertionError
 
 
@@ -119,13 +121,14 @@ async def _astep(call: StepCall) -> object:
     scope = current_scope()
     if isinstance(scope, Scope):
         return await scope.journaling.astep(scope, call)
-    for failed in itertools.count(1):
-        try:
-            value = call.call() if call.is_async else await asyncio.to_thread(call.call)
-            return await value if inspect.isawaitable(value) else value
-        except Exception as error:  # noqa: BLE001 - user code raises anything; the retry decides
-            delay = _delay(call, error, failed)
-        await asyncio.sleep(delay.total_seconds())
+    with traced("step", call.name):
+        for failed in itertools.count(1):
+            try:
+                value = call.call() if call.is_async else await asyncio.to_thread(call.call)
+                return await value if inspect.isawaitable(value) else value
+            except Exception as error:  # noqa: BLE001 - user code raises anything; the retry decides
+                delay = _delay(call, error, failed)
+            await asyncio.sleep(delay.total_seconds())
     raise AssertionError
 
 

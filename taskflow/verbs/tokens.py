@@ -22,7 +22,7 @@ from taskflow.durations import Duration, check_instant, parse_duration
 from taskflow.errors import DefinitionError, TokenNotFoundError, TriggerOptionError, WaitError
 from taskflow.errors.base import shown
 from taskflow.seams.journal_keys import Scope, current_scope
-from taskflow.seams.tokens import TokenOptions, TokenQuery
+from taskflow.seams.tokens import MadeToken, TokenOptions, TokenQuery
 from taskflow.seams.waits import Instant, Wait, Waiter, WaitRequest, require_waits
 from taskflow.texts import is_encodable
 from taskflow.verbs.current import engine
@@ -72,7 +72,7 @@ class TokenVerbs:
         refuse_in_event_loop("wait.create_token", "wait.acreate_token")
         schema = token_schema(output_type)
         checked = _options(schema, **options)
-        return WaitToken(*engine().tokens.create(checked), output_type)
+        return _made(engine().tokens.create(checked), output_type)
 
     @overload
     async def acreate_token(self, output_type: None = None, **options: Unpack[TokenKeywords]) -> WaitToken[object]: ...
@@ -86,7 +86,7 @@ class TokenVerbs:
         """Make a token. See ``create_token``."""
         schema = token_schema(output_type)
         checked = _options(schema, **options)
-        return WaitToken(*await engine().tokens.acreate(checked), output_type)
+        return _made(await engine().tokens.acreate(checked), output_type)
 
     @overload
     def for_token(self, token: WaitToken[OutputT]) -> TokenResult[OutputT]: ...
@@ -221,6 +221,10 @@ class TokenVerbs:
         """Return tokens, newest first. See ``list_tokens``."""
         query = _query(status, tags, limit, cursor)
         return await engine().tokens.alist(query)
+
+
+def _made(made: MadeToken, output_type: Any) -> WaitToken[Any]:
+    return WaitToken(made.id, made.is_cached, output_type, made.url, made.public_access_token)
 
 
 def _request(token_id: str) -> WaitRequest:

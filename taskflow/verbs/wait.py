@@ -9,6 +9,7 @@ from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.durations import Duration, check_instant, parse_duration
 from taskflow.errors import DefinitionError, WaitError
 from taskflow.errors.base import shown
+from taskflow.execution.waiting.traced_waits import traced_wait
 from taskflow.seams.waits import SLEPT, Wait, WaitRequest, require_waits
 from taskflow.verbs.tokens import TokenVerbs
 
@@ -64,14 +65,16 @@ class Waiting(TokenVerbs):
         if duration > SLEPT or waits.is_durable:
             waits.wait(_request(duration, date, verb))
         elif duration > timedelta(0):
-            time.sleep(duration.total_seconds())
+            with traced_wait(_request(duration, date, verb)):
+                time.sleep(duration.total_seconds())
 
     async def _asleep(self, duration: timedelta, verb: str, date: datetime | None = None) -> None:
         waits = require_waits(verb)
         if duration > SLEPT or waits.is_durable:
             await waits.await_(_request(duration, date, verb.replace(".a", ".")))
         elif duration > timedelta(0):
-            await asyncio.sleep(duration.total_seconds())
+            with traced_wait(_request(duration, date, verb)):
+                await asyncio.sleep(duration.total_seconds())
 
 
 def _request(duration: timedelta, date: datetime | None, label: str) -> WaitRequest:

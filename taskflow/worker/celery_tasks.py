@@ -14,6 +14,7 @@ from taskflow.errors import AbortRun
 from taskflow.execution.misfit import Code, source_digest
 from taskflow.store.operations.registration import TaskRegistration
 from taskflow.worker.children.run_task import RunTask
+from taskflow.worker.task_details import details_of
 from taskflow.worker.usable_tasks import schema_of
 
 
@@ -46,6 +47,7 @@ class RegisteredTasks:
 
     tasks: Mapping[str, str]
     schemas: Mapping[str, str]
+    details: Mapping[str, str]
 
 
 def registered_tasks(definitions: Iterable[TaskDefinition], version: str | None) -> RegisteredTasks:
@@ -53,7 +55,7 @@ def registered_tasks(definitions: Iterable[TaskDefinition], version: str | None)
     definitions = [*definitions]
     schemas = {each.id: schema for each in definitions if (schema := schema_of(each)) is not None}
     tasks = {each.id: _registration(each, schemas.get(each.id, ""), version).to_json() for each in definitions}
-    return RegisteredTasks(tasks, schemas)
+    return RegisteredTasks(tasks, schemas, {each.id: details_of(each).to_json() for each in definitions})
 
 
 def _registration(definition: TaskDefinition, schema: str, version: str | None) -> TaskRegistration:

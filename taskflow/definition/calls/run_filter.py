@@ -13,7 +13,21 @@ RunField = Literal["status", "task", "queue", "machine", "executor", "version"]
 """A field by which runs are counted."""
 RUN_FIELDS: Final[tuple[RunField, ...]] = get_args(RunField)
 _LONGEST_PAGE: Final = 1000
-_TEXTS: Final = ("queue", "machine", "version", "batch", "schedule", "parent", "root", "idempotency_key", "error")
+ID_END: Final = 8
+"""The number of characters of an id that lists show."""
+_TEXTS: Final = (
+    "queue",
+    "machine",
+    "version",
+    "batch",
+    "schedule",
+    "parent",
+    "root",
+    "idempotency_key",
+    "error",
+    "fingerprint",
+    "id_end",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,16 +39,22 @@ class RunFilter:
     Attributes:
         status: Statuses, or their names.
         tag: Any of these tags.
+        not_status, not_task: None of these.
         parent: The id of the run that triggered them.
         root: The id of the run at the top of their family; that run itself is not among them.
+        is_root: Whether it was triggered by no other run.
+        id_end: The last 8 characters of its id, as pages show it.
         created_from: Earliest instant of creation.
         created_to: Runs made before this instant.
         error: Part of the error's type or message (its first 500 characters), in upper or lower case.
+        fingerprint: The id of the group of the error that ended it.
     """
 
     status: RunStatus | str | Sequence[RunStatus | str] = ()
     task: str | Sequence[str] = ()
     tag: str | Sequence[str] = ()
+    not_status: RunStatus | str | Sequence[RunStatus | str] = ()
+    not_task: str | Sequence[str] = ()
     queue: str | None = None
     machine: str | None = None
     version: str | None = None
@@ -44,12 +64,15 @@ class RunFilter:
     root: str | None = None
     idempotency_key: str | None = None
     is_test: bool | None = None
+    is_root: bool | None = None
+    id_end: str | None = None
     created_from: datetime | None = None
     created_to: datetime | None = None
     error: str | None = None
+    fingerprint: str | None = None
 
     def __post_init__(self) -> None:
-        for option in ("status", "task", "tag"):
+        for option in ("status", "task", "tag", "not_status", "not_task"):
             value: object = getattr(self, option)
             if not _is_texts(value):
                 raise RunFilterError(option, value, "Use text, or a list of texts.")
@@ -62,17 +85,23 @@ class RunFilter:
             value = getattr(self, option)
             if value is not None and (not isinstance(value, datetime) or value.utcoffset() is None):
                 raise RunFilterError(option, value, "Give an aware datetime, e.g. datetime.now(UTC).")
-        if not isinstance(self.is_test, bool | None):  # pyright: ignore[reportUnnecessaryIsInstance] - see above
-            raise RunFilterError("is_test", self.is_test, "Use True or False.")
+        for option in ("is_test", "is_root"):
+            if not isinstance(value := getattr(self, option), bool | None):
+                raise RunFilterError(option, value, "Use True or False.")
+        if self.id_end is not None and len(self.id_end) != ID_END:
+            raise RunFilterError("id_end", self.id_end, f"Give the last {ID_END} characters of the run's id.")
         _ = self.statuses
 
     @property
     def statuses(self) -> tuple[RunStatus, ...]:
-        """The statuses, empty for any."""
-        try:
-            return tuple(RunStatus(status) for status in _several(self.status))
-        except ValueError:
-            raise RunFilterError("status", self.status, f"It is one of {', '.join(RunStatus)}.") from None
+        """The statuses, empty for any. With ``not_status`` they are those that are left."""
+        given, excluded = _statuses("status", self.status), _statuses("not_status", self.not_status)
+        if not excluded:
+            return given
+        left = tuple(status for status in given or RunStatus if status not in excluded)
+        if not left:
+            raise RunFilterError("not_status", self.not_status, "It excludes every status that is asked for.")
+        return left
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -80,9 +109,36 @@ class RunFilter:
         return _several(self.task)
 
     @property
+    def not_tasks(self) -> tuple[str, ...]:
+        """The ids of the tasks that are excluded."""
+        return _several(self.not_task)
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """The tags, empty for any."""
         return _several(self.tag)
+
+
+@dataclass(frozen=True, slots=True)
+class RunPosition:
+    """A position in the list of all runs, newest first: that of a run, by its creation in Unix milliseconds and its id.
+
+    ``is_before``: The runs just before it are wanted, which are newer; else those behind it.
+    """
+
+    created_ms: int
+    run_id: str
+    is_before: bool = False
+
+    @classmethod
+    def of(cls, run: Run, *, is_before: bool = False) -> "RunPosition":
+        """Return the position of a run."""
+        return cls(round(run.created_at.timestamp() * 1000), run.id, is_before)
+
+    def has(self, run: Run) -> bool:
+        """Whether a run is on the wanted side."""
+        own, other = (self.created_ms, self.run_id), (round(run.created_at.timestamp() * 1000), run.id)
+        return other > own if self.is_before else other < own
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +201,13 @@ def check_page_size(limit: object) -> int:
     if isinstance(limit, int) and not isinstance(limit, bool) and 1 <= limit <= _LONGEST_PAGE:
         return limit
     raise RunFilterError("limit", limit, f"Use a whole number from 1 to {_LONGEST_PAGE:,}; further pages by cursor.")
+
+
+def _statuses(option: str, value: RunStatus | str | Sequence[RunStatus | str]) -> tuple[RunStatus, ...]:
+    try:
+        return tuple(RunStatus(status) for status in _several(value))
+    except ValueError:
+        raise RunFilterError(option, value, f"It is one of {', '.join(RunStatus)}.") from None
 
 
 def _several(value: str | Sequence[str]) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ def check_by_schema(token_id: str, schema: str, output: bytes) -> None:
         TokenDataError: It does not fit.
     """
     try:
-        error = next(_validator(schema).iter_errors(from_json(output)), None)
+        error = next(validator_of(schema).iter_errors(from_json(output)), None)
     except RecursionError:
         raise TokenDataError(token_id, "it is nested too deeply.") from None
     if error is not None:
@@ -80,13 +80,19 @@ _cached = lru_cache(maxsize=256)(_schema)
 
 
 @lru_cache(maxsize=64)
-def _validator(schema: str) -> "jsonschema.Draft202012Validator":
+def validator_of(schema: str) -> "jsonschema.Draft202012Validator":
+    """Return the validator of a schema. It fetches nothing, and is linear in time where the library is not."""
     import jsonschema
     from jsonschema.validators import extend
     from referencing import Registry
 
     # An empty registry, because nothing is ever fetched.
-    keywords = {"pattern": _pattern, "uniqueItems": _unique_items}
+    keywords = {
+        "pattern": _pattern,
+        "uniqueItems": _unique_items,
+        "patternProperties": _pattern_properties,
+        "additionalProperties": _additional_properties,
+    }
     kind = extend(jsonschema.Draft202012Validator, keywords)
     return kind(json.loads(schema), registry=Registry[Any](), format_checker=_formats())
 
@@ -120,16 +126,45 @@ def _of_pattern(pattern: str) -> TypeAdapter[str] | None:
 def _pattern(
     _: object, pattern: object, value: object, _schema: Mapping[str, object]
 ) -> "Iterator[jsonschema.ValidationError]":
-    if not isinstance(value, str):
-        return
-    adapter = _of_pattern(str(pattern))
-    try:
-        if adapter is not None:
-            adapter.validate_python(value)
-        elif len(value) > _SHOWN or not re.search(str(pattern), value):
-            yield _broken("pattern")
-    except ValidationError:
+    if isinstance(value, str) and not _matches(str(pattern), value):
         yield _broken("pattern")
+
+
+def _matches(pattern: str, text: str) -> bool:
+    adapter = _of_pattern(pattern)
+    if adapter is None:
+        return len(text) <= _SHOWN and re.search(pattern, text) is not None
+    try:
+        adapter.validate_python(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def _pattern_properties(
+    validator: Any, patterns: Any, value: object, _schema: Mapping[str, object]
+) -> "Iterator[jsonschema.ValidationError]":
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value).items()
+        for pattern, inner in patterns.items():
+            for name, each in members:
+                if _matches(pattern, name):
+                    yield from validator.descend(each, inner, path=name, schema_path=pattern)
+
+
+def _additional_properties(
+    validator: Any, inner: Any, value: object, schema: Mapping[str, Any]
+) -> "Iterator[jsonschema.ValidationError]":
+    if not isinstance(value, dict):
+        return
+    members = cast("dict[str, object]", value)
+    known, patterns = schema.get("properties", {}), schema.get("patternProperties", {})
+    others = [name for name in members if name not in known and not any(_matches(each, name) for each in patterns)]
+    if isinstance(inner, dict):
+        for name in others:
+            yield from validator.descend(members[name], inner, path=name)
+    elif inner is False and others:
+        yield _broken("additionalProperties")
 
 
 def _unique_items(

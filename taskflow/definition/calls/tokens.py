@@ -34,11 +34,15 @@ class WaitToken(Generic[OutputT]):
     Attributes:
         is_cached: Whether it is an older token with the same idempotency key.
         output_type: Type of the value that completes it, None for any JSON.
+        url: A POST of JSON to it completes the token, without a key. None when TASKFLOW_PUBLIC_URL is not set.
+        public_access_token: A bearer that may complete this token over the HTTP API, for 24 hours. None like ``url``.
     """
 
     id: str
     is_cached: bool = False
     output_type: type[OutputT] | None = field(default=None, repr=False)
+    url: str | None = field(default=None, repr=False)
+    public_access_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from taskflow.definition.machine import Machine
 from taskflow.definition.queue import NAME_REMEDY, Queue, is_queue_name
 from taskflow.definition.retry import MOST_ATTEMPTS
 from taskflow.durations import Duration, check_instant, parse_duration
-from taskflow.errors import DefinitionError, TriggerOptionError
+from taskflow.errors import DefinitionError, MetadataTooLargeError, TriggerOptionError
 from taskflow.texts import text_fault
 
 MOST_TAGS: Final = 10
@@ -109,7 +109,8 @@ def check_metadata(metadata: object) -> bytes:
     """Return metadata as JSON, b"" for none.
 
     Raises:
-        TriggerOptionError: The metadata is not a JSON object, or is larger than 256 KB.
+        TriggerOptionError: The metadata is not a JSON object.
+        MetadataTooLargeError: It is larger than 256 KB.
     """
     if metadata is None:
         return b""
@@ -123,8 +124,7 @@ def check_metadata(metadata: object) -> bytes:
         reason = unreadable_value(cast("object", metadata))
         raise TriggerOptionError("metadata", "...", f"{reason}, which JSON cannot carry.")
     if len(document) > LARGEST_METADATA:
-        remedy = f"Its JSON is {len(document):,} bytes and the limit is {LARGEST_METADATA:,}. Store it elsewhere."
-        raise TriggerOptionError("metadata", "...", remedy)
+        raise MetadataTooLargeError(len(document), LARGEST_METADATA)
     return document
 
 

@@ -19,6 +19,9 @@ from taskflow.texts import message_of
 _MESSAGE_CHARS: Final = 1000
 _MAY_HOLD_FLOATS: Final = frozenset({"float", "any", "is-instance"})
 
+_NEVER: Final[tuple[object, ...]] = (typing.NoReturn, typing.Never)
+"""Results of functions that always raise. Pydantic has no schema for them, and no value is to be checked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
@@ -60,7 +63,7 @@ class Annotation:
         """
         annotated = self.resolve()
         try:
-            adapter = _type_adapter(annotated)
+            adapter = _type_adapter(None if annotated in _NEVER else annotated)
             if not adapter.pydantic_complete:
                 adapter.rebuild(raise_errors=True)
         except (KeyboardInterrupt, GeneratorExit):

@@ -26,6 +26,11 @@ class PayloadType:
         self._annotation = annotation
         self._adapter: Adapter | None = None
 
+    @property
+    def annotation(self) -> Annotation:
+        """The annotation, which may not be resolved yet."""
+        return self._annotation
+
     def dump(self, payload: object) -> bytes:
         """Return the JSON of a payload: an instance of the annotated type, or data that validates as one.
 

@@ -89,10 +89,16 @@ class BatchEngine:
         items: Iterable[object] | AsyncIterable[object],
         options: BatchOptions,
         waiter: Waiter | None = None,
+        *,
+        seed: str | None = None,
     ) -> BatchRuns:
-        """Make a run of each item."""
+        """Make a run of each item.
+
+        Args:
+            seed: Text from which the ids of the batch and its runs follow: triggered again, they are the same.
+        """
         check_items(items, is_async=True)
-        plan = self._plan(task, await _alist(items), options, waiter)
+        plan = self._plan(task, await _alist(items), options, waiter, seed)
         for _ in plan.checks():
             await asyncio.sleep(0)
         store = self._loop().store
@@ -154,12 +160,17 @@ class BatchEngine:
         return Twins(lambda: self._results.wait(run_id, timeout), lambda: self._loop().results.wait(run_id, timeout))
 
     def _plan(
-        self, task: TaskDefinition | str | None, items: list[object], options: BatchOptions, waiter: Waiter | None
+        self,
+        task: TaskDefinition | str | None,
+        items: list[object],
+        options: BatchOptions,
+        waiter: Waiter | None,
+        seed: str | None = None,
     ) -> BatchPlan:
         if len(items) > MOST_ITEMS:
             raise TriggerOptionError("items", "...", f"A batch has at most {MOST_ITEMS:,} items: trigger several.")
         definition = self._planner.known.task(task) if isinstance(task, str) else task
-        return BatchPlan(self._planner, definition, items, options, waiter)
+        return BatchPlan(self._planner, definition, items, options, waiter, seed)
 
     def _write_large(self, part: Part) -> None:
         for large in part.large:

@@ -15,12 +15,12 @@ from taskflow.definition.calls.idempotency import IdempotencyKey
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.documents.payload import OutputType
 from taskflow.definition.task_definition import TaskDefinition
-from taskflow.engine.new_run import Planner
+from taskflow.engine.new_run import Planner, caller_of_trigger
 from taskflow.engine.round_trips import Write
 from taskflow.errors import BatchItemsError, TriggerOptionError
 from taskflow.models import BatchError, RunError, RunStatus
 from taskflow.objects.address import LargeValue
-from taskflow.seams.batches import BatchRuns
+from taskflow.seams.batches import BatchRuns, RefusedItem
 from taskflow.seams.waits import Waiter, end_json
 from taskflow.store import operations
 from taskflow.store.operations.batches import RUNS_A_SCRIPT
@@ -71,14 +71,17 @@ class BatchPlan:
         items: Sequence[object],
         options: BatchOptions,
         waiter: Waiter | None = None,
+        seed: str | None = None,
     ) -> None:
-        """Plan nothing yet."""
-        self._waiter = waiter
+        """Plan nothing yet. ``seed``: text from which the ids of the batch and its runs follow."""
+        self._waiter, self._seed, self._caller = waiter, seed, caller_of_trigger()
         self._planner, self._task, self._items, self._options = planner, task, items, options
         key = options.idempotency_key
         named = f"{task.id if task else ''}:{key.digest}" if key else ""
         if waiter is not None and waiter.is_durable and not named:
             named = waiter.seed
+        if seed is not None and not named:
+            named = seed
         self.id = new_batch_id(named, planner.shards)
         self.made = 0
         self._run_ids: list[str | None] = [None] * len(items)
@@ -174,6 +177,9 @@ class BatchPlan:
     def _plan(self, index: int) -> NewRun | None:
         task_id = self._task.id if self._task else ""
         try:
+            if isinstance(refused := self._items[index], RefusedItem):
+                self._errors.append(BatchError(index, refused.task_id, refused.type, refused.message))
+                return None
             task, item = self._read(index)
             task_id = task.id
             payload, options = item, _NO_OPTIONS
@@ -181,7 +187,9 @@ class BatchPlan:
                 own = cast("BatchItem[object]", item)
                 payload, options = own.payload, own.options()
             waiter = self._waiter.at(index) if self._waiter else None
-            return self._planner.plan(task, payload, self._keyed(index, options), batch_id=self.id, waiter=waiter)
+            options, seed = self._keyed(index, options), f"{self.id} {index}" if self._seed else None
+            plan = self._planner.plan
+            return plan(task, payload, options, batch_id=self.id, waiter=waiter, seed=seed, caller=self._caller)
         except Exception as error:  # noqa: BLE001 - a payload's validation raises anything; the other items go on
             self._errors.append(BatchError(index, task_id, type(error).__name__, message_of(error, _MESSAGE_CHARS)))
             return None

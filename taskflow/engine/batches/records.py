@@ -38,17 +38,25 @@ def batch_of(batch_id: str, stored: StoredBatch, parts: Sequence[Sequence[RunSta
         completed=counts[RunStatus.COMPLETED],
         failed=sum(count for status, count in counts.items() if status is not None and status.is_failed),
         canceled=counts[RunStatus.CANCELED],
+        executing=counts[RunStatus.EXECUTING],
     )
     return Batch(
         id=batch_id,
         status=_status(stored, progress),
-        item_count=len(stored.run_ids) if stored.count is None else stored.count,
+        item_count=_item_count(stored),
         run_ids=tuple(run_id for run_id in stored.run_ids if run_id is not None),
         errors=stored.errors,
         progress=progress,
         created_at=stored.created_at,
         idempotency_key=stored.key,
+        updated_at=stored.written_at,
     )
+
+
+def _item_count(stored: StoredBatch) -> int:
+    if stored.count is not None:
+        return stored.count
+    return len(stored.run_ids) if stored.expected is None else stored.expected
 
 
 def _status(stored: StoredBatch, progress: BatchProgress) -> BatchStatus:

@@ -30,10 +30,10 @@ def _paused(explained: Explained, facts: Facts) -> Reason | None:
     ):
         since = facts.instant(name)
         if since:
-            by = facts.texts.get(f"{name}_by")
-            paused = f"is paused since {clock(since)}{f' by {by}' if by else ''}"
-            text = f"{what} {paused}. Resume: taskflow queues resume{command}"
-            return Reason(code, text, {"queue": queue, "since": since, "by": by, **_line(facts)})
+            by, note = facts.texts.get(f"{name}_by"), facts.texts.get(f"{name}_note") or None
+            paused = f"is paused since {clock(since)}{f' by {by}' if by else ''}{f': {note}' if note else ''}"
+            text = f"{what} {paused.removesuffix('.')}. Resume: taskflow queues resume{command}"
+            return Reason(code, text, {"queue": queue, "since": since, "by": by, "note": note, **_line(facts)})
     return None
 
 

@@ -175,7 +175,8 @@ def _awaited(wait: RunWait, facts: Facts, token: Token | None) -> tuple[ReasonCo
         case "token":
             done = "" if token is None or token.status is TokenStatus.WAITING else f" (which is {token.status})"
             hint = "" if done else f". Complete it: taskflow tokens complete {wait.name} JSON"
-            text = f"for token {wait.name}{done}{since}{ends or ', without a timeout'}{hint}"
+            unlimited = ", without a timeout" if token else ""
+            text = f"for token {wait.name}{done}{since}{ends or unlimited}{hint}"
             return ReasonCode.WAITS_FOR_TOKEN, text, details | {"token": wait.name}
         case "input":
             text = f"for an item of its input stream {wait.name!r}{since}{ends}"

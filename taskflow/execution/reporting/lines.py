@@ -1,9 +1,9 @@
 """The JSON of log lines and spans, and the limits of an attempt."""
 
-import itertools
 import json
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, cast
 
@@ -35,28 +35,61 @@ class EndedSpan(NamedTuple):
 
 
 class LineCounter:
-    """The counter of an attempt's lines and spans, from 1 to the limits. Thread-safe."""
+    """The counter of an attempt's lines and spans, from 1 to the limits. Thread-safe.
+
+    Attributes:
+        dropped: Number of lines and spans beyond the limits.
+    """
 
     def __init__(self, limits: LineLimits) -> None:
         self._limits = limits
         self._lock = threading.RLock()  # a signal handler may log
         self._size = 0
         self._is_truncated = False
-        self._spans = itertools.count(1)
-        self.count = 0
+        self.count = self.dropped = 0
 
-    def next_span(self) -> int:
-        """Return the number of a span that begins now, from 1."""
-        return next(self._spans)
+    def line(
+        self,
+        claim: int,
+        attempt: int,
+        level: str,
+        logger: str,
+        message: str,
+        fields: dict[str, object],
+        within: int | None = None,
+    ) -> bytes:
+        """Return a line's JSON.
 
-    def line(self, claim: int, attempt: int, level: str, logger: str, message: str, fields: dict[str, object]) -> bytes:
-        """Return a line's JSON: ``{"attempt", "claim", "seq", "time", "level", "logger", "message", "fields"}``.
-
-        ``seq`` counts the lines of a claim, so that one that was sent twice is recognised; ``time`` is Unix
-        milliseconds. b"" when the limits are reached.
+        ``{"attempt", "claim", "seq", "time", "level", "logger", "within", "message", "fields"}``: ``claim`` is the one
+        under which the code was loaded, ``seq`` counts its lines, so that one that was sent twice is recognised,
+        ``time`` is Unix milliseconds, ``within`` the number of the span around it, if there is one. b"" when the limits
+        are reached.
         """
-        line: dict[str, object] = {"time": time.time_ns() // 1_000_000, "level": level, "logger": logger[:256]}
+        line: dict[str, object] = {"time": time.time_ns() // 1000 / 1000, "level": level, "logger": logger[:256]}
+        if within is not None:
+            line["within"] = within
         return self._counted({}, claim, attempt, line, message, fields)
+
+    def trace(self, claim: int, attempt: int, spans: Sequence[str]) -> bytes:
+        """Return the JSON of spans, given as JSON: ``{"trace": [spans], "attempt", "claim", "seq"}``.
+
+        b"" when the limits are reached.
+        """
+        with self._lock:
+            if self._is_truncated or self.count >= self._limits.lines or self._size >= self._limits.bytes:
+                self.dropped += len(spans)
+                return b""
+            self.count += 1
+            numbers = f'"attempt":{attempt},"claim":{claim},"seq":{self.count}'
+            document = f'{{"trace":[{",".join(spans)}],{numbers}}}'.encode()
+            self._size += len(document)
+            return document
+
+    def take_dropped(self) -> bytes:
+        """Return the JSON that reports how many lines were dropped since the last call, b"" for none."""
+        with self._lock:
+            dropped, self.dropped = self.dropped, 0
+        return b'{"dropped":%d}' % dropped if dropped else b""
 
     def span(self, claim: int, attempt: int, span: EndedSpan) -> bytes:
         """Return a span's JSON.
@@ -65,7 +98,7 @@ class LineCounter:
         it began, ``ms`` how long it took, ``message`` its name. It begins with ``{"span":``, by which
         ``append_logs.lua`` recognises it. b"" when the limits are reached.
         """
-        line: dict[str, object] = {"time": span.began_ns // 1_000_000, "ms": round(span.seconds * 1000, 3)}
+        line: dict[str, object] = {"time": span.began_ns // 1000 / 1000, "ms": round(span.seconds * 1000, 3)}
         span_fields: dict[str, object] = {"span": span.id, "parent": span.parent}
         return self._counted(span_fields, claim, attempt, line | {"error": span.error}, span.name, span.fields)
 
@@ -80,10 +113,12 @@ class LineCounter:
     ) -> bytes:
         with self._lock:
             if self._is_truncated:
+                self.dropped += 1
                 return b""
             if self.count >= self._limits.lines or self._size >= self._limits.bytes:
                 self._is_truncated = True
-                line = {"time": time.time_ns() // 1_000_000, "level": "WARNING", "logger": "taskflow.run"}
+                self.dropped += 1
+                line = {"time": time.time_ns() // 1000 / 1000, "level": "WARNING", "logger": "taskflow.run"}
                 span_fields, fields = {}, {}
                 message = (
                     f"Truncated: an attempt's first {self._limits.lines:,} lines and {self._limits.bytes:,} bytes are "

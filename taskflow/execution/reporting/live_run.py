@@ -1,16 +1,12 @@
 """Reports of one attempt that executes here: its copy of the run's metadata, and the changes that are not yet sent."""
 
-import copy
+import itertools
 import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pydantic_core import to_json
-
-from taskflow.definition.calls.trigger_options import LARGEST_METADATA
-from taskflow.definition.documents.readable import read_object
 from taskflow.errors import (
     OutsideRunError,
     RunNotFoundError,
@@ -20,9 +16,11 @@ from taskflow.errors import (
     StreamError,
     UnstorableError,
 )
-from taskflow.execution.reporting.changes import Change, Json, Pending, apply
+from taskflow.execution.reporting.changes import Change, Json, Pending
 from taskflow.execution.reporting.lines import EndedSpan, LineCounter, LineLimits
+from taskflow.execution.reporting.own_metadata import OwnMetadata
 from taskflow.execution.reporting.sink import BegunText, HandedLine, ReportSink, RunIdentity, RunWriter
+from taskflow.execution.reporting.span_book import SpanBook, number_around
 from taskflow.seams.streams import StreamWriter
 
 log = logging.getLogger("taskflow.run")
@@ -54,6 +52,7 @@ class LiveRun:
     __slots__ = (
         "_limits",
         "_lines",
+        "_loaded",
         "_lock",
         "_metadata",
         "_number",
@@ -61,9 +60,8 @@ class LiveRun:
         "_pending",
         "_sending",
         "_sink",
-        "_size",
+        "_spans",
         "_tags",
-        "_view",
         "_writer",
         "at_end",
         "identity",
@@ -77,6 +75,7 @@ class LiveRun:
     def __init__(self, identity: RunIdentity, metadata: bytes, sink: ReportSink, limits: LineLimits) -> None:
         self.identity = identity
         self._writer = f"{identity.run_id}.{identity.claim}"
+        self._loaded = identity.claim
         self.is_over = self.is_fork = False
         self.streams: dict[tuple[str, str], StreamWriter] = {}
         self.inputs: dict[str, int] = {}
@@ -85,9 +84,8 @@ class LiveRun:
         self._sink = sink
         self._limits = limits
         self._lines: LineCounter | None = None
-        self._metadata = metadata
-        self._view: Json | None = None
-        self._size = len(metadata)
+        self._spans: SpanBook | None = None
+        self._metadata = OwnMetadata(metadata)
         self._pending: dict[str, Pending] = {}
         self._tags: dict[str, None] = {}
         self._outgoing: list[_Flush] = []
@@ -107,7 +105,7 @@ class LiveRun:
     def current(self) -> Json:
         """Return a copy of the run's metadata, with what is not yet sent."""
         with self._lock:
-            return copy.deepcopy(self._read())
+            return self._metadata.current()
 
     def change(self, run_id: str, change: Change, verb: str) -> None:
         """Change metadata: the run's own at once in its copy, another run's once it is sent.
@@ -120,7 +118,7 @@ class LiveRun:
             if self.is_over:
                 raise OutsideRunError(verb)
             if run_id == self.identity.run_id:
-                self._change_own(change, verb)
+                self._metadata.change(change, verb, run_id)
             self._pending.setdefault(run_id, Pending()).add(change)
         self._sink.wake()
 
@@ -140,18 +138,40 @@ class LiveRun:
         """Keep a log line, also after the attempt's end, because its threads may go on for a while."""
         me = self.identity
         if not self._sink.hand_over(HandedLine(me.run_id, me.claim, level, logger, message, fields)):
-            self._keep(self._counter().line(me.claim, me.attempt, level, logger, message, fields))
+            within = number_around(self._spans)
+            self._keep(self._counter().line(self._loaded, me.attempt, level, logger, message, fields, within))
 
-    def begin_span(self) -> int:
-        """Return the number of a span that begins now."""
-        return self._counter().next_span()
+    def open_spans(self) -> SpanBook:
+        """Return the book in which a span is to be opened, and write what is open for a second then."""
+        with self._lock:
+            self._spans = self._spans or SpanBook()
+        if not self.is_fork:
+            self._sink.wake()
+        return self._spans
 
     def end_span(self, span: EndedSpan) -> None:
-        """Keep a span that has ended, like a log line. One of a fork becomes a line."""
+        """Keep a user's span that has ended, like a log line. One of a fork becomes a line."""
         if self.is_fork:
             self.log("INFO", "taskflow.span", f"{span.name}: {span.seconds:.3f} s", span.fields)
             return
-        self._keep(self._counter().span(self.identity.claim, self.identity.attempt, span))
+        self._keep(self._counter().span(self._loaded, self.identity.attempt, span))
+
+    def write_spans(self, open_for: float | None = None) -> bool:
+        """Write the spans that have ended, and the number of dropped lines.
+
+        Args:
+            open_for: Seconds after which also a span is written that is open.
+
+        Returns:
+            Whether spans are left that will have to be written.
+        """
+        spans = self._spans
+        if spans is not None and not self.is_fork and spans.has_news:
+            for part in spans.take(open_for):
+                self._keep(self._counter().trace(self._loaded, self.identity.attempt, part))
+        if self._lines is not None and self._lines.dropped:
+            self._keep(self._lines.take_dropped())
+        return spans is not None and not self.is_fork and spans.has_news
 
     def _counter(self) -> LineCounter:
         with self._lock:
@@ -164,7 +184,7 @@ class LiveRun:
 
     @property
     def has_logged(self) -> bool:
-        """Whether a line was logged, or a span has begun."""
+        """Whether a line was written."""
         return self._lines is not None
 
     def send(self) -> None:
@@ -222,7 +242,7 @@ class LiveRun:
         self._pending.clear()
         self._tags.clear()
         self._outgoing.clear()
-        self.streams, self.at_end, self.text = {}, [], None
+        self.streams, self.at_end, self.text, self._spans = {}, [], None, None
         self._writer = f"{self._writer}.{os.getpid()}"
         self._sink.become_fork()
 
@@ -235,6 +255,7 @@ class LiveRun:
         """Refuse further changes, and end the attempt's work in the background."""
         self.finish_text()
         self.is_over = True
+        self.write_spans()
         for each in self.at_end:
             each()
 
@@ -256,16 +277,9 @@ class LiveRun:
         """Replace the copy by the store's metadata, because other runs may write too, and apply the unsent changes."""
         me = self.identity.run_id
         with self._lock:
-            self._metadata, self._view, self._size = stored, None, len(stored)
-            unsent = [
-                change
-                for flush in self._outgoing
-                if flush is not sent and flush.run_id == me
-                for change in flush.changes
-            ]
-            for change in [*unsent, *self._pending.get(me, ())]:
-                apply(self._read(), change)
-                self._size += _size_of(change)
+            later = [flush.changes for flush in self._outgoing if flush is not sent and flush.run_id == me]
+            unsent = [*itertools.chain.from_iterable(later), *self._pending.get(me, ())]
+            self._metadata.replace(stored, unsent)
 
     def _collect(self) -> None:
         me = self.identity.run_id
@@ -279,32 +293,3 @@ class LiveRun:
     def _count(self) -> int:
         self._number += 1
         return self._number
-
-    def _read(self) -> Json:
-        if self._view is None:  # most runs have no metadata, and never read it
-            self._view = read_object(self._metadata) if self._metadata else {}
-        return self._view
-
-    def _change_own(self, change: Change, verb: str) -> None:
-        view = self._read()
-        if self._size + _size_of(change) > LARGEST_METADATA:
-            view = copy.deepcopy(view)  # a refused change must leave no trace
-        if not apply(view, change):
-            what = f"{verb}({_shown(change.path)!r}) does not fit the run's metadata"
-            raise RunUpdateError(what, "It is not a number, not a list, or one of the path's names is not an object.")
-        if view is self._view:
-            self._size += _size_of(change)
-            return
-        size = len(to_json(view))
-        if size > LARGEST_METADATA:
-            raise RunUpdateError.too_large(self.identity.run_id, size, LARGEST_METADATA)
-        self._view, self._size = view, size
-
-
-def _size_of(change: Change) -> int:
-    """Return the most bytes by which a change may lengthen the JSON."""
-    return len(change.value.encode()) + sum(6 * len(name) + 6 for name in change.path) + 24
-
-
-def _shown(path: Sequence[str]) -> str:
-    return path[0] if len(path) == 1 else f"$.{'.'.join(path)}"

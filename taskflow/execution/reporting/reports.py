@@ -19,6 +19,8 @@ from taskflow.execution.reporting.spool import Spool
 
 log = logging.getLogger("taskflow.run")
 PAUSE_SECONDS: Final = 0.2
+OPEN_SECONDS: Final = 1.0
+"""Time after which a span is written before it has ended, so that readers see what executes."""
 
 
 class Reports:
@@ -85,6 +87,8 @@ class Reports:
         live.finish_text()
         if self.output is not None:
             self.output.restore()  # now, because other runs may print meanwhile
+        if live.has_logged:
+            live.write_spans()
         if live.is_dirty or (live.has_logged and self._has_lines):
             await asyncio.to_thread(self.send, live)
 
@@ -99,6 +103,8 @@ class Reports:
             except StoreUnavailableError as error:
                 log.warning("store.unavailable: %s", error)
                 time.sleep(PAUSE_SECONDS)
+        if live.has_logged:
+            live.write_spans()  # those of an attempt without lines are sent in the background
         if live.has_logged and self._has_lines:
             try:
                 self._send_lines()
@@ -146,6 +152,7 @@ class Reports:
         while True:
             self._pending.wait()
             time.sleep(self._interval)
+            open_lives = [live for live in [*self._live] if live.write_spans(OPEN_SECONDS)]
             self._pending.clear()
             for send in [
                 *[live.send for live in [*self._live] if live.is_dirty],
@@ -156,3 +163,5 @@ class Reports:
                 except Exception as error:
                     log.warning("run.unsent: %s", error, exc_info=not isinstance(error, StoreUnavailableError))
                     self._pending.set()
+            if open_lives:
+                self._pending.set()

@@ -8,6 +8,8 @@ from typing import Literal
 from taskflow.errors import WaitError
 from taskflow.execution.hook_runner import HookRunner
 from taskflow.execution.in_place import run_unsuspended
+from taskflow.execution.reporting.spans import traced
+from taskflow.execution.waiting.traced_waits import facts_of, traced_wait
 from taskflow.execution.waiting.wait_store import LOOK_SECONDS, Opening, WaitStore
 from taskflow.seams.waits import Wait, Waiter, WaitRequest
 
@@ -47,6 +49,10 @@ class BlockingWaits:
         return f"{self._first_claim}.{next(self._numbers)}"
 
     def _wait(self, request: WaitRequest, name: str) -> Sequence[bytes]:
+        with traced_wait(request) as span:
+            return self._opened(request, name, span)
+
+    def _opened(self, request: WaitRequest, name: str, span: traced) -> Sequence[bytes]:
         wait_store = self._wait_store
         wait_store.open(Opening(name, request.items, request.due, tuple(self._read), what=request.described))
         self._read.clear()
@@ -56,6 +62,7 @@ class BlockingWaits:
                 if request.begin
                 else request.what
             )
+            span.tell(facts_of(what))
             self._call("on_wait", what)
             values = self._until_done(name)
         except Exception:

@@ -9,7 +9,9 @@ from typing import Any, Final, Literal, cast
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.errors import WaitError
 from taskflow.execution.hook_runner import HookRunner
+from taskflow.execution.reporting.spans import traced
 from taskflow.execution.waiting.parked import can_only_wait
+from taskflow.execution.waiting.traced_waits import facts_of, traced_wait
 from taskflow.execution.waiting.wait_store import NO_ENTRIES, AsyncWaitStore, Done, Opening
 from taskflow.models import RunStatus
 from taskflow.seams.waits import Wait, Waiter, WaitRequest, current_waits
@@ -66,12 +68,17 @@ class CoroutineWaits:
 
     async def await_(self, request: WaitRequest) -> Sequence[bytes]:
         """Wait, and return the JSON of each item."""
+        with traced_wait(request) as span:
+            return await self._opened(request, span)
+
+    async def _opened(self, request: WaitRequest, span: traced) -> Sequence[bytes]:
         name = self._name()
         forgotten, self._read = tuple(self._read), []
         waiter = Waiter(self._wait_store.run_id, name, place=self._wait_store.place)
         await self._wait_store.open(Opening(name, request.items, request.due, forgotten, what=request.described))
         try:
             what = await request.abegin(waiter) if request.abegin else request.what
+            span.tell(facts_of(what))
             await self._call("on_wait", what)
             values = await self._done(name)
         except BaseException:

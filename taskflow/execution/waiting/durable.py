@@ -11,7 +11,9 @@ from typing import Final, Literal, Protocol
 
 from taskflow.errors import JournalError, WaitError
 from taskflow.execution.journal import Journal
+from taskflow.execution.reporting.spans import traced
 from taskflow.execution.step_failures import failure_of
+from taskflow.execution.waiting.traced_waits import facts_of, traced_wait
 from taskflow.execution.waiting.wait_store import Opening
 from taskflow.seams.journal_entries import Asked, JournalEntry, asked_wait, step_entry, step_value, wait_entry
 from taskflow.seams.journal_keys import NOWHERE, JournalScope, Scope, StepCall, WithinStep, in_scope
@@ -73,7 +75,7 @@ class DurableCalls:
         if entry is not None and entry.state == "z":
             return NOTHING
         if entry is None and short is not None:
-            with in_scope(NOWHERE):
+            with in_scope(NOWHERE), traced_wait(request, key):
                 await self._way.sleep(short)
                 await self._keep(key, wait_entry("z", asked))
             return NOTHING
@@ -86,7 +88,8 @@ class DurableCalls:
         if entry is None:
             call.output.prepare()
             try:
-                entry = step_entry(call, await self._until_returned(key, call))
+                with traced("step", call.name, key=key):
+                    entry = step_entry(call, await self._until_returned(key, call))
             except Exception as error:
                 self._journal.note_failure(key, asked, error)
                 raise
@@ -133,9 +136,12 @@ class DurableCalls:
         values = journal.values.get(key)
         if entry is not None and entry.state == "r" and values is not None:
             return values
-        with in_scope(NOWHERE):  # a task that is made here is not one of the function's own
+        began_ms = entry.began if entry else None
+        # A task that is made here is not one of the function's own.
+        with in_scope(NOWHERE), traced_wait(request, key, began_ms, asked.kind) as span:
             if what is None:
                 what = await self._begin(key, asked, request)
+            span.tell(facts_of(what))
             if values is None:
                 values = await way.until_done(key)
             journal.values[key] = values

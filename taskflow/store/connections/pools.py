@@ -99,26 +99,40 @@ class AsyncConnections:
         with _named_options():
             self._pool: AsyncConnectionPool = from_url(_redis_url(url), **options)
         self._idle: list[AsyncConnection] = []
+        self._is_closed = False
 
     async def acquire(self) -> AsyncConnection:
         """Return a connected connection. Raises redis-py's errors when none can be opened."""
         if self._idle:
             return self._idle.pop()
         connection = cast("AsyncConnection", self._pool.connection_class(**self._pool.connection_kwargs))
-        await cast("Any", connection).connect()
+        try:
+            await cast("Any", connection).connect()
+        except (
+            BaseException
+        ):  # redis-py leaves the socket open when it is cancelled between connecting and its greeting
+            await connection.disconnect(nowait=True)
+            raise
         return connection
 
-    def release(self, connection: AsyncConnection) -> None:
+    async def release(self, connection: AsyncConnection) -> None:
         """Keep a connection whose last reply was read."""
-        self._idle.append(connection)
+        if self._is_closed:  # by the end of the event loop, before the task that used it
+            await connection.disconnect(nowait=True)
+        else:
+            self._idle.append(connection)
 
     async def discard(self, connection: AsyncConnection) -> None:
         """Close a connection, and the idle ones, because what closed one has likely closed all."""
         await connection.disconnect(nowait=True)
-        await self.close()
+        await self._close_idle()
 
     async def close(self) -> None:
-        """Close every idle connection."""
+        """Close every idle connection, and from now on each one that is given back."""
+        self._is_closed = True
+        await self._close_idle()
+
+    async def _close_idle(self) -> None:
         while self._idle:
             await self._idle.pop().disconnect()
 

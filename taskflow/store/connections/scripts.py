@@ -17,8 +17,9 @@ end
 redis.register_function({ function_name = "%s", callback = callback, flags = { %s } })"""
 _EXISTS = "already exists"
 _BRING_DATA = {  # refused, whole, by a store that is full; what reads, ends runs and tidies up goes on
-    "trigger_run", "trigger_runs", "write_batch", "keep_value", "append_logs", "update_metadata", "add_tags",
-    "reschedule_run",
+    "trigger_run", "trigger_runs", "open_batch", "begin_bulk_action", "plan_bulk_action", "write_batch", "keep_value",
+    "append_logs", "update_metadata", "add_tags", "reschedule_run", "put_schedule", "fire_schedule", "accept_delivery",
+    "keep_delivery", "replay_delivery", "write_user", "open_session",
 }  # fmt: skip
 
 

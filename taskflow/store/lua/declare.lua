@@ -4,8 +4,8 @@
 --   [8] templates: JSON object of task id to ticket template  [9] limits: JSON object of queue to its limits as JSON, or ""
 --   [10] hooks: JSON object of task id to whether it has final hooks  [11] whole: JSON of the environment's limit and burst
 --   [12] registrations: JSON object of task id to its registration as JSON  [13] schemas: JSON object of task id to the JSON
---   Schema of its payload
--- Derives :templates, :tasks, :schemas, :queues, :queue:<queue>, :hooks, :environment, :awaiting:<task or queue>.
+--   Schema of its payload  [14] details: JSON object of task id to what people read of its declaration, as JSON
+-- Derives :templates, :tasks, :schemas, :task_details, :queues, :queue:<queue>, :hooks, :environment, :awaiting:<task or queue>.
 -- Returns {1, how many of the tasks a worker has registered}.
 local is_worker = by_worker == "1"
 for task, template in pairs(cjson.decode(templates)) do
@@ -28,6 +28,9 @@ for task, registration in pairs(cjson.decode(registrations)) do
 end
 for task, schema in pairs(cjson.decode(schemas)) do
   redis.call("HSET", base .. ":schemas", task, schema)
+end
+for task, detail in pairs(cjson.decode(details)) do
+  redis.call("HSET", base .. ":task_details", task, detail)
 end
 for queue, declared in pairs(cjson.decode(limits)) do
   local is_known = redis.call("EXISTS", queue_key(queue)) == 1

@@ -1,6 +1,6 @@
 -- Read a run's whole record, and what a person asks about it: why it does not start or go on, its steps and its waits.
 -- ARGV[7] id of the run
--- Derives :run:<id>, :journal:<run>, :waits:<run>, :children:<run>, :timers, :tasks, :queues, :nodes.
+-- Derives :run:<id>, :journal:<run>, :children:<run>.
 -- Returns {1, {{field, value, ...}, {name of a fact, text, ...}, {key, entry, ...} of its journal with values of 1000
 --   characters at most, {field, value, ...} of its waits without the values of items, {{id, status, waiter} of live children, 100 at most}}},
 --   {0, "MISSING"}.
@@ -13,34 +13,13 @@ local run = {}
 for index = 1, #record, 2 do
   run[record[index]] = record[index + 1]
 end
-local facts = {}
-add_facts(facts, { now = now })
-if run.status == "QUEUED" then
-  add_queue(facts, id, run)
-  add_nodes(facts)
-elseif run.status == "PENDING_VERSION" then
-  add_nodes(facts)
-  add_fault(facts, run.task)
-  add_facts(facts, {
-    patience = redis.call("ZSCORE", base .. ":timers", "patience:" .. id),
-    tasks = table.concat(redis.call("HKEYS", base .. ":tasks"), "\n"),
-    queues = table.concat(redis.call("SMEMBERS", base .. ":queues"), "\n"),
-  })
-elseif run.status == "EXECUTING" then
-  add_facts(facts, { lease_end = redis.call("ZSCORE", base .. ":nodes", run.node) or 0 })
-end
-local journal, waits, heads = {}, {}, {}
+local facts, journal, heads = facts_of(id, run), {}, {}
 if run.waits or run.durable then
-  journal, waits = redis.call("HGETALL", base .. ":journal:" .. id), redis.call("HGETALL", waits_key(id))
+  journal, heads = redis.call("HGETALL", base .. ":journal:" .. id), open_waits(id)
 end
 for index = 2, #journal, 2 do
   local head = journal[index]:find("\n", 1, true) or #journal[index]
   journal[index] = journal[index]:sub(1, head + SHOWN)
-end
-for index = 1, #waits, 2 do
-  if waits[index]:find(":%a+$") then
-    heads[#heads + 1], heads[#heads + 2] = waits[index], waits[index + 1]
-  end
 end
 local children = redis.call("SRANDMEMBER", base .. ":children:" .. id, CHILDREN)
 for index, child in ipairs(children) do

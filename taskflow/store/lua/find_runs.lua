@@ -1,6 +1,7 @@
 -- Look through some of a shard's runs for those that match.
 -- ARGV[7] index: ":live" or ":finished"  [8] cursor, "0" at first  [9] looks: about how many runs to look at
---   [10] filter: JSON object of statuses, tasks and tags, of which a match has one; queue; since (ms of its creation)
+--   [10] filter: JSON object of statuses, tasks and tags, of which a match has one; queue; since (ms of its creation);
+--   id_end (the last characters of its id)
 -- Derives :live, :finished, :run:<id>.
 -- Returns {1, {next cursor, list of {run id, field, value, ...}}}, without payload, output and attempts. "0" is the end.
 local wanted = cjson.decode(filter)
@@ -24,6 +25,9 @@ local function has_tag(own)
 end
 
 local function is_match(id)
+  if wanted.id_end and string.sub(id, -#wanted.id_end) ~= wanted.id_end then
+    return false
+  end
   local run = fields(run_key(id), "task", "status", "queue", "created", "tags")
   return run.task
     and (not wanted.statuses or statuses[run.status])

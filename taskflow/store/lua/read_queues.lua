@@ -1,9 +1,13 @@
 -- Read queues with their limits and load.
 -- ARGV[7] queue, "" for all
 -- Derives :queues, :queue:<queue>, :load, :environment.
--- Returns {1, list of {queue, limit, per_key, total, rate, period, override, overridden, paused, paused_by, running, queued, delayed, pending}};
+-- Returns {1, list of {queue, limit, per_key, total, rate, period, override, overridden, overridden_by, paused,
+--   paused_by, paused_note, burst, running, queued, delayed, pending}};
 --   the first of all queues, without a name, is the environment. {0, "MISSING"} for one queue that is unknown.
-local LIMITS_READ = { "limit", "per_key", "total", "rate", "period", "override", "overridden", "paused", "paused_by" }
+local LIMITS_READ = {
+  "limit", "per_key", "total", "rate", "period", "override", "overridden", "overridden_by", "paused", "paused_by",
+  "paused_note", "burst",
+}
 
 local function describe(name, key)
   local row = { name }

@@ -47,8 +47,10 @@ for _, node in ipairs(redis.call("ZRANGEBYSCORE", base .. ":nodes", "-inf", now,
   local left = give_up_node(node, count - taken, "LOST", error)
   taken = taken + had - left
   if left > 0 then
+    redis.call("HINCRBY", base .. ":node:" .. node, "given_up", had - left)
     break
   end
+  note_loss(node, had)
   forget_node(node)
 end
 return { 1, taken, outbox }

@@ -6,7 +6,8 @@
 -- Returns {1, lease end in ms}.
 local lease_end = now + tonumber(lease_ms)
 redis.call("ZADD", base .. ":nodes", lease_end, node)
-redis.call("HSET", base .. ":node:" .. node, "queues", queues, "classes", classes, "description", description, "since", now)
+redis.call("HSET", base .. ":node:" .. node, "queues", queues, "classes", classes, "description", description, "since", now,
+  "capacity", capacity)
 for _, queue in ipairs(cjson.decode(queues)) do
   redis.call("HSET", base .. ":serving:" .. queue, node, capacity)
   redis.call("SREM", base .. ":deserted", queue)

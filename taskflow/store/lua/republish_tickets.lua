@@ -16,7 +16,7 @@ if length < reserved then
   due = redis.call("ZRANGEBYSCORE", tickets, "-inf", is_suspect and "+inf" or now, "LIMIT", 0, math.min(count, reserved - length))
 end
 for _, id in ipairs(due) do
-  local run = fields(run_key(id), "task", "payload", "args", "reservation", "ticket")
+  local run = fields(run_key(id), "task", "payload", "args", "trace", "reservation", "ticket")
   if run.ticket == queue then
     local times = redis.call("HINCRBY", run_key(id), "republished", 1)
     push(id, run, tonumber(run.reservation), queue, false)

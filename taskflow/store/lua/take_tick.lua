@@ -1,9 +1,11 @@
--- Let one node do the upkeep that is due; the reply to another is when to look again.
+-- Let one node do the upkeep that is due; the reply to another is when to look again. Schedules have a turn of their own,
+-- which a node that died gives up sooner. The node that fired last looks first, so that not all look at each instant.
 -- ARGV[7] node  [8] heartbeat_ms  [9] sweep_ms: the interval of sweeps  [10] hold_ms: how long the tick is held
--- Derives :tick, :delayed, :timers, :effects, :nodes, :ticket_queues, :canvas, :deserted, :upkeep.
--- Returns {1, what is due, e.g. "runs nodes sweep"} when this node has the tick, {0, ms to wait} when nothing is due or
---   another node has it.
-local upkeep = fields(base .. ":upkeep", "reaped", "swept", "turned_back")
+--   [11] turn_ms: how long the turn to fire schedules is held  [12] behind_ms: how much later other nodes look at schedules
+-- Derives :tick, :firing, :delayed, :timers, :schedules, :effects, :nodes, :ticket_queues, :canvas, :deserted, :upkeep.
+-- Returns {1, what is due, e.g. "runs nodes sweep"} when this node has the tick, or the turn, {0, ms to wait} when nothing is
+--   due or another node has it.
+local upkeep = fields(base .. ":upkeep", "reaped", "swept", "turned_back", "firer")
 
 -- Returns the instant that follows the last one; an instant ahead of the clock was written before the clock was set back.
 local function next_instant(last, interval_ms)
@@ -29,15 +31,26 @@ for name, instant in pairs(instants) do
     due[#due + 1] = name
   end
 end
+
+-- Whether this node may go on: nobody holds the key, or who does held it before the clock was set back.
+local function take(key, held_ms)
+  local is_stale = redis.call("PTTL", base .. key) > tonumber(held_ms)
+  return redis.call("SET", base .. key, node, is_stale and "XX" or "NX", "PX", held_ms)
+end
+local wait = first - now
+if #due > 0 and not take(":tick", hold_ms) then
+  due, wait = {}, tonumber(hold_ms)
+end
+local firing = tonumber(redis.call("ZRANGE", base .. ":schedules", 0, 0, "WITHSCORES")[2] or "inf")
+if firing > now then
+  wait = math.min(wait, firing - now + (upkeep.firer == node and 0 or tonumber(behind_ms)))
+elseif take(":firing", turn_ms) then
+  redis.call("HSET", base .. ":upkeep", "firer", node)
+  due[#due + 1] = "schedules"
+else
+  wait = math.min(wait, redis.call("PTTL", base .. ":firing") + 1)
+end
 if #due == 0 then
-  return { 0, math.ceil(first - now), outbox }
+  return { 0, math.ceil(wait), outbox }
 end
--- A key that lives longer than the tick is held was written before the clock was set back.
-local is_stale = redis.call("PTTL", base .. ":tick") > tonumber(hold_ms)
-if is_stale or redis.call("SET", base .. ":tick", node, "NX", "PX", hold_ms) then
-  if is_stale then
-    redis.call("SET", base .. ":tick", node, "PX", hold_ms)
-  end
-  return { 1, table.concat(due, " "), outbox }
-end
-return { 0, tonumber(hold_ms), outbox }
+return { 1, table.concat(due, " "), outbox }

@@ -4,8 +4,14 @@
 -- Returns {1, runs left}: call again until it is 0.
 redis.call("ZADD", base .. ":nodes", 0, node) -- an ended lease: the reaper goes on if this call is not repeated
 desert_queues(node)
+local had = redis.call("HLEN", base .. ":node:" .. node .. ":runs")
 local left = give_up_node(node, tonumber(most), outcome, error)
-if left == 0 then
+if left > 0 then
+  redis.call("HINCRBY", base .. ":node:" .. node, "given_up", had - left)
+else
+  if outcome == "LOST" then
+    note_loss(node, had)
+  end
   forget_node(node)
 end
 return { 1, left, outbox }

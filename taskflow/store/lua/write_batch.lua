@@ -5,7 +5,7 @@
 -- Derives :batch:<id>.
 -- Returns {1, "OK"}.
 local key = base .. ":batch:" .. id
-redis.call("HSETNX", key, "created", now)
+note_batch(id)
 redis.call("HSET", key, "written", now)
 if ids ~= "" then
   redis.call("HSET", key, "runs:" .. index, ids)

@@ -13,6 +13,7 @@ from taskflow.store.operations import (
     tokens,
     updates,
     waits,
+    webhooks,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "tokens",
     "updates",
     "waits",
+    "webhooks",
 ]

@@ -48,6 +48,17 @@ def write_batch(
     return Operation("write_batch", args, lambda code, _: code == 1, needs_replicas=True)
 
 
+def open_batch(batch_id: str, expected: int, key: str = "", key_text: str = "") -> Operation[tuple[int, bool]]:
+    """Make the record of a batch whose items come later. Reads as how many it is to have, and whether all are there.
+
+    Args:
+        key: The idempotency key as people see it.
+        key_text: The text from which the idempotency keys of its items follow.
+    """
+    args = (batch_id, expected, key, key_text)
+    return Operation("open_batch", args, lambda code, value: (int(value), code == 2), needs_replicas=True)
+
+
 @dataclass(frozen=True, slots=True)
 class StoredBatch:
     """A batch's record.
@@ -55,6 +66,8 @@ class StoredBatch:
     Attributes:
         run_ids: By item; None for one without run.
         count: The number of its items, None while it is being written.
+        expected: The number of items that are announced; None for a batch that was not announced.
+        key_text: The text from which the idempotency keys of its items follow.
         now: The store's time. ``now - written_at`` is the age of the last part.
     """
 
@@ -65,6 +78,8 @@ class StoredBatch:
     errors: tuple[BatchError, ...]
     count: int | None
     key: str | None
+    expected: int | None = None
+    key_text: str | None = None
 
 
 def read_batch(batch_id: str) -> Operation[StoredBatch]:
@@ -98,6 +113,8 @@ def _stored_batch(now: bytes, fields: Mapping[str, bytes]) -> StoredBatch:
         errors=tuple(error for error in errors if error.index < length),
         count=count,
         key=fields["key"].decode() if "key" in fields else None,
+        expected=int(fields["expected"]) if "expected" in fields else None,
+        key_text=fields["key_text"].decode() if "key_text" in fields else None,
     )
 
 
@@ -140,6 +157,7 @@ def find_runs(index: str, cursor: str, count: int, where: RunFilter) -> Operatio
         "tasks": where.tasks,
         "tags": where.tags,
         "queue": where.queue,
+        "id_end": where.id_end,
         "since": None if since is None else first_millisecond(since),
     }
 

@@ -11,7 +11,7 @@ from taskflow.store.operations.operation import PER_PASS, Operation
 
 CHORD_KEPT: Final = timedelta(days=30)
 """Time for which the parts of a chord are kept after the newest of them."""
-Kind = Literal["result", "group"]
+Kind = Literal["result", "group", "packet"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The claim of a run as a node receives it."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from taskflow.models import RunError, RunStatus
@@ -40,6 +40,8 @@ class ClaimedRun:
     """Whether it goes on after a wait, so that the attempt is not a new one."""
     computed: timedelta = timedelta(0)
     """The time that the attempt has computed before, without waits."""
+    trace: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The trace headers of the code that triggered it."""
     ended: RunStatus | None = None
     """The final status when only the final hooks are left to run. ``error`` and ``output`` are set with it."""
     error: RunError | None = None
@@ -57,7 +59,7 @@ def claimed_run(run_id: str, fields: Sequence[bytes | None], *, is_ended: bool =
     ckey, test, replay_of, parent, root, batch, priority, max_duration, status, failure, output, metadata, *rest = (
         further
     )
-    place, resumed, computed = rest
+    place, resumed, computed, trace = rest
     return ClaimedRun(
         run_id=run_id,
         claim=int(claim or 0),
@@ -83,6 +85,7 @@ def claimed_run(run_id: str, fields: Sequence[bytes | None], *, is_ended: bool =
         place=(place or b"").decode(),
         is_resumed=resumed is not None,
         computed=timedelta(milliseconds=int(computed or 0)),
+        trace=json.loads(trace) if trace else {},
         ended=RunStatus((status or b"").decode()) if is_ended else None,
         error=run_error(failure) if is_ended else None,
         output=output if is_ended else None,

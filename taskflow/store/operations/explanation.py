@@ -44,6 +44,23 @@ def explain_run(run_id: str) -> Operation[Explained]:
     return Operation("explain_run", (run_id,), read)
 
 
+def explain_runs(run_ids: Sequence[str]) -> Operation[list[Explained]]:
+    """Read what keeps runs of a list from starting or going on. Those that have ended are left out.
+
+    The runs have neither payload, output, steps, children nor earlier attempts.
+    """
+    return Operation("explain_runs", tuple(run_ids), lambda _, value: [read_standing(*row) for row in value])
+
+
+def read_standing(run_id: bytes, record: Any, facts: Any, waits: Any) -> Explained:
+    """Return a run and its facts from a row of ``explain_runs``."""
+    fields = pairs(record)
+    run = records.run(run_id.decode(), fields)
+    if waits:
+        run = replace(run, waits=_waits(run.id, pairs(waits), ()))
+    return Explained(run, fields, {name: text.decode(errors="replace") for name, text in pairs(facts).items()})
+
+
 def _steps(entries: Mapping[str, bytes]) -> tuple[RunStep, ...]:
     calls = [item for item in entries.items() if not item[0].startswith("@")]
     return tuple(JournalEntry.read(entry).shown(key) for key, entry in sorted(calls, key=_by_start))

@@ -62,6 +62,11 @@ class NewRun:
     """The fields of the task that a worker declares, because the trigger does not have its code."""
     patience: timedelta | None = None
     large: LargeValue | None = None
+    trace: str = ""
+    """The trace headers of the calling code, a JSON object of texts, "" for none."""
+    schedule_id: str | None = None
+    origin: str = ""
+    """See ``Run.triggered_by``, "" for none."""
     has_journal: bool = False
     """Whether its journal was planted before."""
 
@@ -93,7 +98,8 @@ def trigger_run(new: NewRun, *, needs_replicas: bool = True) -> Operation[tuple[
 
 _rare_fields = attrgetter(
     "concurrency_key", "ttl", "priority", "metadata", "max_duration", "idempotency_key_ttl", "is_test", "parent_id",
-    "root_id", "replay_of", "batch_id", "canvas", "waiter", "doubts", "has_journal",
+    "root_id", "replay_of", "batch_id", "canvas", "waiter", "doubts", "has_journal", "schedule_id",
+    "trace", "origin",
 )  # fmt: skip
 
 
@@ -113,12 +119,15 @@ def _extras(new: NewRun) -> str:
         "root": new.root_id,
         "replay_of": new.replay_of,
         "batch": new.batch_id,
+        "schedule": new.schedule_id,
         "canvas": new.canvas,
         "waiter": new.waiter.text if new.waiter else None,
         "place": (new.waiter and new.waiter.place) or None,
         "prefers": version_name(new.prefers) if new.prefers else None,
         "doubts": new.doubts or None,
         "foreign": new.foreign or None,
+        "trace": new.trace or None,
+        "origin": new.origin or None,
         "durable": 1 if new.has_journal else None,
         "patience": milliseconds(new.patience) if new.doubts and new.patience is not None else None,
     }
@@ -164,6 +173,7 @@ def declare(
     burst_factor: float = 1.0,
     registrations: Mapping[str, str] | None = None,
     schemas: Mapping[str, str] | None = None,
+    details: Mapping[str, str] | None = None,
 ) -> Operation[int]:
     """Write ticket templates, queue limits and which tasks have final hooks. A worker replaces older declarations.
 
@@ -172,8 +182,10 @@ def declare(
     Args:
         registrations: The registration of each task by a worker, see ``registration``.
         schemas: The JSON Schema of each task's payload.
+        details: What people read of each task's declaration, see ``overviews.tasks``.
     """
     known = {queue: limits_json(each) for queue, each in limits.items()}
     whole = {} if environment_limit is None else {"limit": environment_limit, "burst": burst_factor}
-    parts = (dict(templates), known, dict(final_hooks or {}), whole, dict(registrations or {}), dict(schemas or {}))
+    registered = [dict(each or {}) for each in (registrations, schemas, details)]
+    parts = (dict(templates), known, dict(final_hooks or {}), whole, *registered)
     return Operation("declare", (int(by_worker), *map(json.dumps, parts)), lambda _, value: int(value))

@@ -13,6 +13,11 @@ from taskflow.store.operations.operation import PER_PASS, Operation
 
 FORGOTTEN_AT_ONCE: Final = 500
 
+FIRING_TURN: Final = timedelta(milliseconds=250)
+"""Time for which a node has the turn to fire schedules: as long as a death of this node delays them."""
+LOOK_BEHIND: Final = timedelta(milliseconds=60)
+"""Time by which nodes look later at schedules than the node that fired last."""
+
 
 @dataclass(frozen=True, slots=True)
 class InboxEntry:
@@ -28,7 +33,8 @@ class InboxEntry:
 class Tick:
     """The upkeep that is due and that this node performs, and otherwise how long to wait.
 
-    ``due`` holds any of "clock", "runs", "timers", "nodes", "deserted", "tickets", "effects", "canvas" and "sweep".
+    ``due`` holds any of "clock", "schedules", "runs", "timers", "nodes", "deserted", "tickets", "effects", "canvas" and
+    "sweep".
     """
 
     due: frozenset[str]
@@ -67,8 +73,13 @@ def register_node(
     return Operation("register_node", args, _number)
 
 
-def heartbeat_node(node_id: str, *, lease: timedelta, handled: Sequence[str] = ()) -> Operation[list[InboxEntry]]:
+def heartbeat_node(
+    node_id: str, *, lease: timedelta, handled: Sequence[str] = (), load: str = ""
+) -> Operation[list[InboxEntry]]:
     """Renew a lease. Reads as the messages that the inbox still holds.
+
+    Args:
+        load: What the node's host uses, as JSON, see ``overviews.nodes``; "" keeps the last one.
 
     Raises (when read):
         NodeUnregisteredError: The lease has ended: stop everything and register anew.
@@ -79,7 +90,7 @@ def heartbeat_node(node_id: str, *, lease: timedelta, handled: Sequence[str] = (
             raise NodeUnregisteredError(node_id)
         return [inbox_entry(entry_id, fields) for entry_id, fields in value]
 
-    return Operation("heartbeat_node", (node_id, milliseconds(lease), *handled), read)
+    return Operation("heartbeat_node", (node_id, milliseconds(lease), load, *handled), read)
 
 
 def drain_node(node_id: str) -> Operation[int]:
@@ -203,12 +214,15 @@ def forget_finished() -> Operation[int]:
 
 
 def take_tick(node_id: str, *, heartbeat: timedelta, sweep: timedelta, hold: timedelta) -> Operation[Tick]:
-    """Take the upkeep that is due."""
+    """Take the upkeep that is due. Reads as what this node has to do."""
 
     def read(code: int, value: Any) -> Tick:
         return Tick(frozenset(value.decode().split()), 0) if code == 1 else Tick(frozenset(), value)
 
-    args = (node_id, milliseconds(heartbeat), milliseconds(sweep), milliseconds(hold))
+    args = (
+        node_id, milliseconds(heartbeat), milliseconds(sweep), milliseconds(hold), milliseconds(FIRING_TURN),
+        milliseconds(LOOK_BEHIND),
+    )  # fmt: skip
     return Operation("take_tick", args, read)
 
 

@@ -2,20 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 from taskflow.errors import QueueNotFoundError
 from taskflow.models import QueueState
+from taskflow.seams.engine import QueueCommand
 from taskflow.store.operations.encoding import instant
 from taskflow.store.operations.operation import Operation
 
-QueueCommand = Literal["pause", "resume", "override", "reset"]
 
-
-def control_queue(queue: str, command: QueueCommand, limit: int | None = None, by: str = "") -> Operation[int]:
+def control_queue(
+    queue: str, command: QueueCommand, limit: int | None = None, by: str = "", note: str = ""
+) -> Operation[int]:
     """Pause, resume or limit a queue, or the environment for "". Resuming that needs a sweep of its queues afterwards.
 
-    ``by`` names who asks, for people.
+    ``by`` names who asks, for people; ``note`` is why a queue is paused.
 
     Raises (when read):
         QueueNotFoundError: Nobody has declared it and no run has used it.
@@ -26,7 +27,7 @@ def control_queue(queue: str, command: QueueCommand, limit: int | None = None, b
             raise QueueNotFoundError(queue)
         return int(value)
 
-    return Operation("control_queue", (queue, command, "" if limit is None else limit, by), read)
+    return Operation("control_queue", (queue, command, "" if limit is None else limit, by, note), read)
 
 
 def read_queues(queue: str = "") -> Operation[list[QueueState]]:
@@ -50,7 +51,8 @@ def note_refusal(celery_queue: str, said: str) -> Operation[int]:
 
 
 def _state(name: bytes, *fields: bytes) -> QueueState:
-    limit, per_key, total, rate, period, override, overridden, paused, paused_by, *loads = fields
+    limit, per_key, total, rate, period, override, overridden, overridden_by, paused, paused_by, *rest = fields
+    paused_note, burst, *loads = rest
     running, queued, delayed, pending = loads
     return QueueState(
         name=name.decode(),
@@ -58,7 +60,7 @@ def _state(name: bytes, *fields: bytes) -> QueueState:
         queued=int(queued or 0),
         delayed=int(delayed or 0),
         pending_version=int(pending or 0),
-        concurrency_limit=_number(override) or _number(limit),
+        concurrency_limit=_number(override or limit),
         declared_limit=_number(limit),
         per_key_limit=_number(per_key),
         total_limit=_number(total),
@@ -66,6 +68,9 @@ def _state(name: bytes, *fields: bytes) -> QueueState:
         overridden_at=instant(overridden) if overridden else None,
         paused_at=instant(paused) if paused else None,
         paused_by=paused_by.decode() or None,
+        paused_note=paused_note.decode() or None,
+        overridden_by=overridden_by.decode() or None,
+        burst_factor=float(burst) if burst else None,
     )
 
 
@@ -85,5 +90,10 @@ def merged(states: Sequence[QueueState]) -> QueueState:
     first = states[0]
     limits = [state.concurrency_limit for state in states if state.concurrency_limit is not None]
     return QueueState(
-        name="", concurrency_limit=sum(limits) if limits else None, paused_at=first.paused_at, paused_by=first.paused_by
+        name="",
+        concurrency_limit=sum(limits) if limits else None,
+        paused_at=first.paused_at,
+        paused_by=first.paused_by,
+        paused_note=first.paused_note,
+        burst_factor=first.burst_factor,
     )

@@ -43,9 +43,12 @@ def run(run_id: str, fields: Mapping[str, bytes]) -> Run:
         parent_id=text(fields.get("parent")),
         root_id=text(fields.get("root")),
         batch_id=text(fields.get("batch")),
+        schedule_id=text(fields.get("schedule")),
         hook_errors=_errors(fields.get("hook_errors")),
         version=text(fields.get("version") or None),
         canceled_by=text(fields.get("canceled_by")),
+        triggered_by=text(fields.get("origin")),
+        dropped_lines=int(fields.get("log_dropped", 0)),
     )
 
 

@@ -79,6 +79,8 @@ class RegisteredWorker:
     version: str | None
     since: datetime
     faults: Mapping[str, str] = field(default_factory=dict[str, str])
+    zones: str = ""
+    """The version of its time zone data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,11 @@ def read_workers() -> Operation[Registrations]:
     return Operation("read_workers", (), read)
 
 
+def read_schemas() -> Operation[dict[str, str]]:
+    """Read the JSON Schema of the payload of each registered task; "" for a task without payload."""
+    return Operation("read_schemas", (), lambda _, value: {task.decode(): schema.decode() for task, schema in value})
+
+
 def _worker(node_id: bytes, queues: bytes, description: bytes, since: bytes) -> RegisteredWorker:
     described = json.loads(description)
     return RegisteredWorker(
@@ -111,6 +118,7 @@ def _worker(node_id: bytes, queues: bytes, description: bytes, since: bytes) -> 
         version=described.get("version"),
         since=instant(since),
         faults=described.get("faults", {}),
+        zones=described.get("zones", ""),
     )
 
 

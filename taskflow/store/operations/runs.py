@@ -169,6 +169,11 @@ def reschedule_run(run_id: str, due: datetime | timedelta) -> Operation[datetime
     return Operation("reschedule_run", (run_id, due_text(due)), read)
 
 
+def count_live() -> Operation[int]:
+    """Count the runs of a shard that have not ended."""
+    return Operation("count_live", (), lambda _, value: int(value))
+
+
 def read_run(run_id: str) -> Operation[Run]:
     """Read a run's record.
 
@@ -182,6 +187,15 @@ def read_run(run_id: str) -> Operation[Run]:
         return records.run(run_id, pairs(value))
 
     return Operation("read_run", (run_id,), read)
+
+
+def read_runs(run_ids: Sequence[str]) -> Operation[list[Run]]:
+    """Read the records of some runs of a shard. Unknown ones are left out."""
+
+    def read(_: int, value: Any) -> list[Run]:
+        return [records.run(run_id.decode(), pairs(record)) for run_id, record in value]
+
+    return Operation("read_runs", tuple(run_ids), read)
 
 
 def read_result(run_id: str) -> Operation[tuple[RunStatus, bytes | None, RunError | None]]:
@@ -216,3 +230,9 @@ def _fenced(run_id: str, claim: int) -> Callable[[int, bytes], RunStatus]:
         return RunStatus(value.decode())
 
     return read
+
+
+def reset_key(task_id: str, digest: str) -> Operation[str | None]:
+    """Free the idempotency key of a task on one shard. Reads as the run that had it, None when no run had."""
+    idempotency = f"{task_id}:{digest}"
+    return Operation("reset_key", (idempotency,), lambda code, value: value.decode() if code == 1 else None)

@@ -85,6 +85,11 @@ def read_items(address: StreamAddress, start: int) -> Operation[StreamPart]:
     return Operation("read_items", (address.run_id, address.kind, address.name, start, READ_BYTES), read)
 
 
+def list_streams(run_id: str) -> Operation[tuple[str, ...]]:
+    """Read the names of a run's streams that have an item."""
+    return Operation("list_streams", (run_id,), lambda _, names: tuple(name.decode() for name in names))
+
+
 def _refusal(address: StreamAddress, limits: StreamLimits, code: int, value: Any) -> Exception:
     run_id, name = address.run_id, address.name
     if code == 0 and value == b"MISSING":

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from taskflow.definition.calls.trigger_options import LARGEST_METADATA, MOST_TAGS
-from taskflow.errors import RunNotFoundError, RunUpdateError, StaleClaimError
+from taskflow.errors import MetadataTooLargeError, RunNotFoundError, RunUpdateError, StaleClaimError
+from taskflow.errors.base import shown
 from taskflow.store.operations.operation import Operation
 
 MetadataChange = tuple[str, Sequence[str], str]
@@ -23,51 +24,79 @@ class StoredMetadata:
 
 
 def update_metadata(
-    run_id: str, claim: int | None, changes: Sequence[MetadataChange], *, writer: str, number: int
+    run_id: str,
+    claim: int | None,
+    changes: Sequence[MetadataChange],
+    *,
+    writer: str,
+    number: int,
+    is_strict: bool = False,
 ) -> Operation[StoredMetadata | None]:
     """Change a run's metadata; changes of many writers compose. Reads as None if another run wrote to an ended one.
 
     Args:
         claim: The run's own claim, None when another run writes.
         writer: The id of the writing process. A repeated ``number`` of a writer changes nothing for an hour.
+        is_strict: Change nothing when one of the changes does not fit.
 
     Raises (when read):
         RunNotFoundError: No such run.
         StaleClaimError: The run's own claim has ended.
-        RunUpdateError: It would be larger than 256 KB; nothing was changed.
+        MetadataTooLargeError: It would be larger than 256 KB; nothing was changed.
+        RunUpdateError: With ``is_strict``: a change does not fit.
     """
 
     def read(code: int, value: Any) -> StoredMetadata | None:
         if code == 1:
             return StoredMetadata(value[0], int(value[1]))
         if code == 2:
-            raise RunUpdateError.too_large(run_id, int(value), LARGEST_METADATA)
+            raise MetadataTooLargeError(int(value), LARGEST_METADATA, run_id)
+        if code == 3:
+            raise _misfit(run_id, changes[int(value)])
         if value == b"MISSING":
             raise RunNotFoundError(run_id)
         if claim is None:
             return None
         raise StaleClaimError(run_id, claim, value.decode())
 
-    args = (run_id, claim or "", json.dumps(changes), LARGEST_METADATA, writer, number)
+    args = (run_id, claim or "", json.dumps(changes), LARGEST_METADATA, writer, number, "1" if is_strict else "")
     return Operation("update_metadata", args, read)
 
 
-def add_tags(run_id: str, claim: int | None, tags: Sequence[str]) -> Operation[int]:
+def _misfit(run_id: str, change: MetadataChange) -> RunUpdateError:
+    kind, path, _ = change
+    what = f"The metadata of run {run_id} take no {kind} of {shown('.'.join(path))}"
+    return RunUpdateError(
+        what,
+        "What is there is no number, no list, or no object on the path's way, or the sum is no number. Set it first.",
+    )
+
+
+def add_tags(run_id: str, claim: int | None, tags: Sequence[str], *, is_all: bool = False) -> Operation[int]:
     """Add tags, up to 10 in all. Reads as how many were ignored.
+
+    Args:
+        is_all: Add none if there would be more than 10. Reads as how many are new.
 
     Raises (when read):
         RunNotFoundError: No such run.
         StaleClaimError: The claim has ended.
+        RunUpdateError: With ``is_all``: there would be more than 10.
     """
 
     def read(code: int, value: Any) -> int:
         if code == 1:
             return int(value)
+        if code == 2:
+            raise RunUpdateError(
+                f"Run {run_id} would have {MOST_TAGS + int(value)} tags, and a run has at most {MOST_TAGS}",
+                "Add fewer; none was added.",
+            )
         if value == b"MISSING":
             raise RunNotFoundError(run_id)
         raise StaleClaimError(run_id, claim or 0, value.decode())
 
-    return Operation("add_tags", (run_id, claim or "", json.dumps(list(tags)), MOST_TAGS), read)
+    return Operation("add_tags", (run_id, claim or "", json.dumps(list(tags)), MOST_TAGS, "1" if is_all else ""), read)
 
 
 def append_logs(

@@ -38,6 +38,7 @@ def context_of(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun
             root_id=claimed.root_id,
             batch_id=claimed.batch_id,
             version=deployment.version,
+            trace=claimed.trace,
         ),
         attempt=AttemptInfo(number=claimed.attempt_number, started_at=datetime.now(UTC), is_last=tries.is_last),
         task=task,

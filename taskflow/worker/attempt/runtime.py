@@ -36,6 +36,7 @@ class Adoption:
     Attributes:
         options: Its options, with ``delay`` as an instant.
         canvas: The message's callbacks, errbacks, chain and chord as JSON.
+        trace: The message's trace headers as JSON.
         end: How the run ends without being executed. Its payload is then kept as it is, unchecked.
     """
 
@@ -45,6 +46,7 @@ class Adoption:
     options: TriggerOptions
     canvas: str | None = None
     end: tuple[RunStatus, RunError] | None = None
+    trace: str = ""
 
 
 class Adopt(Protocol):
@@ -94,6 +96,7 @@ class Runtime:
     services: Callable[[str], Sequence[RepeatingThread]]
     declare: Callable[[], None]
     version: Callable[[], str | None]
+    description: Callable[[], Mapping[str, object]]
     node: NodeIdentity = field(default_factory=NodeIdentity)
     parking: ParkingLine | None = None
     relay: Relay = field(default_factory=Relay)

@@ -1,6 +1,7 @@
 """The cores and the memory of this host, as limited by CPU affinity and cgroups (containers)."""
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import psutil
 
+log = logging.getLogger("taskflow.node")
 _ROOT = Path("/sys/fs/cgroup")
 _SELF = Path("/proc/self/cgroup")
 
@@ -35,6 +37,39 @@ def this_host(root: Path = _ROOT, own: Path = _SELF) -> Host:
     memory = psutil.virtual_memory().total
     limits = [memory, *_numbers(root, own, "", "memory.max"), *_numbers(root, own, "memory", "memory.limit_in_bytes")]
     return Host(min(quotas), min(limits))
+
+
+class HostLoad:
+    """Measures the memory and the processors that are in use on this host, or in this container. One for each node."""
+
+    def __init__(self, root: Path = _ROOT, own: Path = _SELF) -> None:
+        self._memory = this_host(root, own).memory
+        self._files = [*_files(root, own, "", "memory.current"), *_files(root, own, "memory", "memory.usage_in_bytes")]
+        self.measure()  # the first call has nothing to compare with
+
+    def measure(self) -> dict[str, float]:
+        """Return ``memory`` and ``cpu``, shares from 0 to 1, and ``memory_bytes``. CPU is that since the last call.
+
+        Returns:
+            Nothing where the host does not tell, because a node's heartbeat must not depend on it.
+        """
+        try:
+            return self._measured()
+        except Exception as error:  # noqa: BLE001 - what a container hides is up to its runtime
+            log.debug("host.unmeasured: %s: %s", type(error).__name__, error)
+            return {}
+
+    def _measured(self) -> dict[str, float]:
+        total = psutil.virtual_memory()
+        used = total.total - total.available
+        if self._memory < total.total:  # a container: the caches that it can give back count as used there
+            used = next((int(path.read_text()) for path in self._files if path.is_file()), used)
+        share = min(1.0, used / self._memory)
+        return {
+            "memory": round(share, 3),
+            "memory_bytes": self._memory,
+            "cpu": round(psutil.cpu_percent() / 100, 3),
+        }
 
 
 def _v2_quotas(root: Path, own: Path) -> Iterator[float]:

@@ -1,8 +1,10 @@
 """A node: registers with the store, keeps its lease, acts on its inbox, and leaves in good order."""
 
+import json
 import logging
 import os
 import platform
+import signal
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +22,7 @@ from taskflow.worker.attempt.claimed import LEAVING, LOST, STOPPED
 from taskflow.worker.attempt.insist import insist
 from taskflow.worker.attempt.runtime import Runtime
 from taskflow.worker.node.departure import Departure
+from taskflow.worker.node.host import HostLoad
 from taskflow.worker.node.process_identity import is_gone, own_process
 from taskflow.worker.node.pulse import Pulse
 from taskflow.worker.repeating_thread import RepeatingThread
@@ -61,6 +64,8 @@ class Node:
         self._threads: list[RepeatingThread] = []
         self._coming_back = threading.Lock()
         settings = runtime.settings
+        self._host = HostLoad()
+        self._is_asked_to_end = False
         self._departure = Departure(settings.shutdown_grace, settings.cancel_grace, executor.interrupt_all)
 
     def start(self) -> None:
@@ -73,7 +78,10 @@ class Node:
         for task_id, why in self._runtime.tasks.faults().items():
             log.error("task.unusable: %s is not served: %s", task_id, why)
         self._end_dead_neighbours()
-        pulses = [Pulse(self._runtime, shard, self._act, self._come_back) for shard in self._shards]
+        pulses = [
+            Pulse(self._runtime, shard, self._act, self._come_back, self._load if shard == 0 else lambda: "")
+            for shard in self._shards
+        ]
         self._threads = [*pulses, *self._runtime.services(self._runtime.node.name), self._runtime.orphans]
         for thread in self._threads:
             thread.start()
@@ -113,6 +121,8 @@ class Node:
         node_id = self._runtime.node.id
         classes = sorted({f"{name.machine}.{name.executor}" for name in map(parse_queue, self._queues)})
         description: dict[str, object] = {"host": platform.node(), "pid": os.getpid(), "concurrency": self._capacity}
+        description["grace"] = self._runtime.settings.shutdown_grace.total_seconds()
+        description |= self._runtime.description()
         if process := own_process():
             description["process"] = process
         if self._runtime.node.version:
@@ -152,6 +162,9 @@ class Node:
         if message.kind == "resume":
             self._executor.notify_run(message.run_id)
             return
+        if message.kind == "drain":
+            self._ask_to_end()
+            return
         reason = _REASONS.get(message.kind)
         if reason is None:
             log.error("inbox.unknown: %s", message.kind)
@@ -160,6 +173,16 @@ class Node:
             stopped = operations.runs.give_up_run(message.run_id, message.claim, AttemptOutcome.INTERRUPTED, STOPPED)
             with suppress(StaleClaimError):  # its code has written that itself
                 insist(self._runtime, stopped, run_id=message.run_id)
+
+    def _ask_to_end(self) -> None:
+        """End this node as ``taskflow worker`` would, so that there is one way to leave. A second call does nothing."""
+        if not self._is_asked_to_end:
+            self._is_asked_to_end = True
+            log.warning("node.drain: %s was asked to end; it takes no new runs", self._runtime.node.id)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def _load(self) -> str:
+        return json.dumps(self._host.measure())
 
     def _leniently(self, operation: Operation[int], shard: int) -> int:
         try:

@@ -23,16 +23,23 @@ class Pulse(RepeatingThread):
     Args:
         on_message: Acts on one message. A message may come twice and must act once.
         on_lost: Called with the id whose lease has ended. It stops everything, registers under a new id and returns.
+        load: Returns what the host uses, as JSON.
     """
 
     def __init__(
-        self, runtime: Runtime, shard: int, on_message: Callable[[InboxEntry], None], on_lost: Callable[[str], None]
+        self,
+        runtime: Runtime,
+        shard: int,
+        on_message: Callable[[InboxEntry], None],
+        on_lost: Callable[[str], None],
+        load: Callable[[], str] = lambda: "",
     ) -> None:
         super().__init__(f"taskflow-pulse-{shard}")
         self._runtime = runtime
         self._shard = shard
         self._on_message = on_message
         self._on_lost = on_lost
+        self._load = load
         self._node_id = ""
         self._handled: list[str] = []
         self._seen = "0"
@@ -61,7 +68,8 @@ class Pulse(RepeatingThread):
 
     def _beat(self, node_id: str) -> None:
         handled = self._handled
-        beat = operations.nodes.heartbeat_node(node_id, lease=self._runtime.settings.lease, handled=handled)
+        lease = self._runtime.settings.lease
+        beat = operations.nodes.heartbeat_node(node_id, lease=lease, handled=handled, load=self._load())
         repeated = self._runtime.store.run(beat, shard=self._shard)
         self._handled = self._handled[len(handled) :]
         for message in repeated:

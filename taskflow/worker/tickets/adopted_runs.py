@@ -45,7 +45,7 @@ class AdoptedRuns:
         new = self._planner.plan(definition, adoption.payload, adoption.options, adoption.run_id)
         if new.large:
             self._planner.large_values.write(new.large)
-        return replace(new, canvas=adoption.canvas)
+        return replace(new, trace=adoption.trace, canvas=adoption.canvas)
 
     def _ended(self, adoption: Adoption) -> NewRun:
         """Plan a run that only shows what the message had. Its payload is not checked, and null if too large."""
@@ -54,7 +54,8 @@ class AdoptedRuns:
         document = _json(adoption.payload)
         if len(document) > self._planner.payload_limit:
             document = b"null"
-        return replace(new, canvas=adoption.canvas, payload=document, args=argsrepr(document), due=_BEFORE_END)
+        new.trace, new.canvas = adoption.trace, adoption.canvas
+        return replace(new, payload=document, args=argsrepr(document), due=_BEFORE_END)
 
 
 def _json(payload: object) -> bytes:

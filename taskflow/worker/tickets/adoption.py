@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 from celery.worker.state import revoked, revoked_stamps
 
 from taskflow.broker.canvas import UNAVAILABLE
+from taskflow.definition.calls.trace_headers import trace_of_headers
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.celery_records import REVOKED
@@ -37,17 +38,17 @@ def adopt(runtime: Runtime, definition: TaskDefinition, consumer: Any, message: 
     plain = read_plain(message)
     where = {"reply_to": plain.reply_to, "correlation_id": plain.correlation_id}
     canvas = runtime.canvas.kept(plain.headers, plain.embed, **where)
-    end, payload = _end(plain), None
+    end, payload, trace = _end(plain), None, trace_of_headers(plain.headers)
     try:
         try:
             payload = as_given(plain.args, plain.kwargs) if end else payload_of(definition, plain.args, plain.kwargs)
             options = _options(plain, is_higher_first=bool(runtime.canvas.app.conf.task_acks_late), is_ended=bool(end))
-            runtime.adopt(Adoption(definition.id, plain.id, payload, options, canvas, end))
+            runtime.adopt(Adoption(definition.id, plain.id, payload, options, canvas, end, trace))
         except (PayloadError, DefinitionError) as error:  # the latter: the task itself cannot be served
             log.error("message.misfit: %r: %s", plain.id, cut(str(error), _LOGGED_CHARS))
             end = (RunStatus.FAILED, RunError(type(error).__name__, str(error)))
             payload = as_given(plain.args, plain.kwargs)
-            runtime.adopt(Adoption(definition.id, plain.id, payload, TriggerOptions(), canvas, end))
+            runtime.adopt(Adoption(definition.id, plain.id, payload, TriggerOptions(), canvas, end, trace))
     except UNAVAILABLE as error:
         log.warning("message.returned: %s", error)
         message.requeue()

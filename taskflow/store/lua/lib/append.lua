@@ -1,4 +1,4 @@
--- Append items to a stream of a run. Derives :run:<id>, :stream:<run>:<name>, :input:<run>:<name>, :streams:<run>.
+-- Append items to a stream of a run. Derives :run:<id>, :stream:<run>:<name>, :input:<run>:<name>, :streams:<run>, :events.
 -- A stream's state, its field in :streams:<run>: bytes, the claim under which it was closed or "-", nonces of the last calls.
 local OVERHEAD, REMEMBERED = 16, 128 * 8
 
@@ -40,6 +40,9 @@ local function append(call)
   end
   closed = call.is_last and (run.claim or "0") or "-"
   redis.call("HSET", states, name, string.format("%d %s ", bytes + added, closed) .. (nonces .. call.nonce):sub(-REMEMBERED))
+  if call.kind == "stream" and count == #items and count > 0 then -- its first items
+    event(id, "stream", call.name)
+  end
   if not run.streams then
     redis.call("HSET", run_key(id), "streams", "1")
   end

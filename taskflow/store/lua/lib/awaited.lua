@@ -3,7 +3,7 @@
 local function start_as_awaited(id, waiter)
   local key = run_key(id)
   local run = fields(
-    key, "task", "payload", "args", "status", "waiter", "queue", "class", "ckey", "ticket", "slot", "node"
+    key, "task", "payload", "args", "trace", "status", "waiter", "queue", "class", "ckey", "ticket", "slot", "node"
   )
   if not run.status or run.waiter or redis.call("HEXISTS", key, "finished") == 1 then
     return

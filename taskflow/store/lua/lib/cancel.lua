@@ -24,7 +24,7 @@ local function end_run(id, status, error)
   end
   redis.call("ZREM", base .. ":delayed", id)
   if run.awaiting then
-    redis.call("ZREM", base .. ":awaiting:" .. run.awaiting, id)
+    stop_awaiting(run.awaiting, id)
     clear_timer("patience:" .. id)
   end
   unpend(id, queue, order_class(id, run.class), concurrency_key)

@@ -11,7 +11,7 @@ end
 local CLAIM_FIELDS = {
   "claim", "attempt", "failed", "max_attempts", "created", "payload", "tags", "key", "queue", "started", "class", "ckey",
   "test", "replay_of", "parent", "root", "batch", "priority", "max_duration", "status", "error", "output",
-  "metadata", "order", "resumed", "computed",
+  "metadata", "order", "resumed", "computed", "trace",
 }
 
 local function claim_reply(code, id)

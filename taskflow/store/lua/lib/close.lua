@@ -4,11 +4,11 @@ local FINISHES_KEPT = "10000"
 local CANVAS_MS = 2000
 
 local function free_keys(id, status, idempotency, key_ttl, debounced)
-  if idempotency then
-    local name = base .. ":key:" .. idempotency
+  local name = idempotency and base .. ":key:" .. idempotency
+  if name and redis.call("GET", name) == id then -- a key that was reset may be another run's
     if status == "COMPLETED" or status == "CANCELED" then
       redis.call("PEXPIRE", name, math.min(tonumber(key_ttl or "inf"), retention_ms))
-    elseif redis.call("GET", name) == id then
+    else
       redis.call("DEL", name)
     end
   end
@@ -22,7 +22,7 @@ local function close_run(id, status, ...)
   local key = run_key(id)
   local run = fields(
     key, "queue", "status", "ttl", "max_duration", "parent", "idempotency", "key_ttl", "debounce", "canvas", "waits",
-    "waited", "streams", "durable"
+    "waited", "streams", "durable", "schedule"
   )
   set_status(id, run.queue, run.status, status, "finished", now_text, ...)
   redis.call(
@@ -64,6 +64,9 @@ local function close_run(id, status, ...)
   end
   if run.waited then
     notify_waiters(id)
+  end
+  if run.schedule then
+    resume_schedule(run.schedule, id)
   end
   if run.idempotency or run.debounce then
     free_keys(id, status, run.idempotency, run.key_ttl, run.debounce)

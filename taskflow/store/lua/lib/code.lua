@@ -2,13 +2,13 @@
 -- :tasks, :run:<id>. Fields of such a run: `misfit`, `refused` (the codes that its journal does not fit, one a line).
 local function await_other_code(id, task, queue, status)
   local awaited = "code:" .. task
-  redis.call("ZADD", base .. ":awaiting:" .. awaited, now_us_text, id)
+  await_registration(awaited, id, now_us_text)
   set_status(id, queue, status, "PENDING_VERSION", "awaiting", awaited)
 end
 
 -- Let a run start again from its journal, on nodes of a version where there are any.
 local function leave_misfit(id, task, version)
-  redis.call("ZREM", base .. ":awaiting:code:" .. task, id)
+  stop_awaiting("code:" .. task, id)
   redis.call("HDEL", run_key(id), "awaiting", "due")
   if version then
     redis.call("HSET", run_key(id), "prefers", version)
@@ -25,7 +25,7 @@ local function start_misfits(rest)
   for _, id in ipairs(ids) do
     local run = fields(run_key(id), "status", "refused")
     if run.status ~= "PENDING_VERSION" then
-      redis.call("ZREM", base .. ":awaiting:code:" .. task, id)
+      stop_awaiting("code:" .. task, id)
     elseif registration.code and not (run.refused or ""):find(registration.code .. "\n", 1, true) then
       leave_misfit(id, task, registration.prefers)
     else

@@ -5,7 +5,7 @@ local function replace_with_call(key, call)
   local further = call.further
   local values = {
     payload = call.payload, args = call.args, class = call.class, max_attempts = call.max_attempts, tags = call.tags,
-    metadata = further.metadata or "", max_duration = further.max_duration or "",
+    metadata = further.metadata or "", max_duration = further.max_duration or "", trace = further.trace or "",
   }
   if further.foreign then -- a worker registers these two, or has registered them
     values.class, values.max_attempts = nil, nil

@@ -49,7 +49,7 @@ local function take_turn(queue, limits, concurrency_key)
   else
     rate_take(queue, limits, concurrency_key)
     redis.call("SADD", base .. ":unclaimed:" .. celery_queue, id)
-    local run = fields(run_key(id), "task", "payload", "args")
+    local run = fields(run_key(id), "task", "payload", "args", "trace")
     reserve(id, run, celery_queue, false)
   end
   if has_pending(queue, concurrency_key) then

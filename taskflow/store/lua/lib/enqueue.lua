@@ -1,7 +1,7 @@
 -- Make a run startable at its place in the order: pending behind its queue's limits, or on a Celery queue of its class.
 -- Derives :run:<id>, :queue:<queue>, :queues.
 
--- `run` has the fields task, payload, args, queue, class, order, ckey, waiter and prefers.
+-- `run` has the fields task, payload, args, trace, queue, class, order, ckey, waiter and prefers.
 local function queue_up(id, run, is_front)
   local queue, class = run.queue, run.class
   if not is_governed(queue) then
@@ -15,8 +15,8 @@ end
 local function enqueue(id, is_front)
   local key = run_key(id)
   local run = fields(
-    key, "task", "payload", "args", "queue", "class", "order", "ckey", "waiter", "prefers", "ttl", "started", "expires",
-    "priority", "status"
+    key, "task", "payload", "args", "trace", "queue", "class", "order", "ckey", "waiter", "prefers", "ttl", "started",
+    "expires", "priority", "status"
   )
   local queue = run.queue
   set_status(id, queue, run.status or "", "QUEUED")

@@ -9,7 +9,7 @@ local function request_hooks(id)
     return
   end
   local key = run_key(id)
-  local run = fields(key, "task", "payload", "args", "queue", "class")
+  local run = fields(key, "task", "payload", "args", "trace", "queue", "class")
   local shared = environment .. "." .. run.class
   local dedicated = shared .. "." .. run.queue
   redis.call("HSET", key, "hooks", "PENDING")

@@ -17,14 +17,16 @@ local function declare_limits(queue, declared, is_final)
   end
 end
 
+-- An override of 0 is a pause: keys keep their turns, which no end of a run would give back.
 local function read_limits(queue)
   local own = fields(queue_key(queue), "limit", "per_key", "total", "rate", "period", "override", "paused")
   local whole = fields(base .. ":environment", "limit", "burst", "paused")
   local most = tonumber(whole.limit)
-  local limit = math.min(tonumber(own.override or own.limit) or math.huge, most or math.huge)
+  local is_zero = own.override == "0"
+  local limit = math.min(tonumber(not is_zero and own.override or own.limit) or math.huge, most or math.huge)
   return {
     limit = limit, per_key = math.min(tonumber(own.per_key) or limit, most or math.huge), total = tonumber(own.total),
-    rate = tonumber(own.rate), period = tonumber(own.period), is_paused = own.paused or whole.paused,
+    rate = tonumber(own.rate), period = tonumber(own.period), is_paused = own.paused or whole.paused or is_zero,
     environment = most and math.floor(most * tonumber(whole.burst or "1") + 1e-9),
   }
 end

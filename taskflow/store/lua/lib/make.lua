@@ -97,7 +97,7 @@ local function make_one(at)
       celery_queue = shared_queue(class, further.waiter, further.prefers, task)
     end
     set_status(id, queue, "", "QUEUED", "order", place, "reservation", "1", "ticket", celery_queue, unpack(values))
-    publish(id, { task = task, payload = payload, args = args ~= "" and args }, 1, celery_queue, false)
+    publish(id, { task = task, payload = payload, args = args ~= "" and args, trace = further.trace }, 1, celery_queue, false)
   else
     local order = string.format("%.0f", tonumber(place) - tonumber(further.priority or "0"))
     redis.call("HSET", key, "order", order, unpack(values))

@@ -7,7 +7,7 @@ local function move_runs(celery_queue, count)
   local ids = count > 0 and redis.call("ZRANGE", tickets, 0, count - 1) or {}
   for _, id in ipairs(ids) do
     local run = fields(
-      run_key(id), "task", "payload", "args", "queue", "class", "order", "ckey", "waiter", "prefers", "ticket"
+      run_key(id), "task", "payload", "args", "trace", "queue", "class", "order", "ckey", "waiter", "prefers", "ticket"
     )
     redis.call("ZREM", tickets, id)
     if run.ticket == celery_queue then

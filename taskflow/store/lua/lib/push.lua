@@ -39,7 +39,16 @@ local function fill_template(template, values)
   return table.concat(filled)
 end
 
--- `run` has a task, a payload, and redacted args when its payload is not to be shown. `is_front`: before all other tickets.
+-- Add trace headers (a JSON object of texts) to a ticket's headers, before the one that makes it a ticket: as headers of
+-- their own and as the header "headers", because tracers read either. No other text of a message has these quotes.
+local MARK = '"taskflow":{"reservation":'
+local function add_trace(message, trace)
+  local at = message:find(MARK, 1, true)
+  return at and message:sub(1, at - 1) .. trace:sub(2, -2) .. ',"headers":' .. trace .. "," .. message:sub(at) or message
+end
+
+-- `run` has a task, a payload, redacted args when its payload is not to be shown, and trace headers if there are any.
+-- `is_front`: before all other tickets.
 local function push(id, run, reservation, queue, is_front)
   local args = shown_args(run.payload, run.args)
   local task = run.task
@@ -47,7 +56,7 @@ local function push(id, run, reservation, queue, is_front)
   memo[name] = memo[name] or delivery ~= "" and redis.call("HGET", base .. ":templates", task)
   local template = memo[name]
   if not template then
-    outbox[#outbox + 1] = { id, task, reservation, queue, args }
+    outbox[#outbox + 1] = { id, task, reservation, queue, args, run.trace or "" }
     return
   end
   local message = fill_template(template, {
@@ -57,5 +66,8 @@ local function push(id, run, reservation, queue, is_front)
     TAG = json_part(id) .. ":" .. reservation .. ":" .. now_us_text,
     ARGS = cjson.encode(args),
   })
+  if run.trace then
+    message = add_trace(message, run.trace)
+  end
   redis.call(is_front and "RPUSH" or "LPUSH", delivery:sub(2) .. queue, message)
 end

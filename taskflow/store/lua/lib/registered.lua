@@ -21,8 +21,14 @@ local function first_unregistered(task, queue, doubts)
 end
 
 local function with_tags(tags, own)
+  local known = {}
+  for _, tag in ipairs(tags) do
+    known[tag] = true
+  end
   for _, tag in ipairs(cjson.decode(own or "[]")) do
-    tags[#tags + 1] = tag
+    if not known[tag] then
+      tags[#tags + 1] = tag
+    end
   end
   return tags
 end
@@ -54,7 +60,7 @@ local function add_registered(id, run)
 end
 
 local function wait_for_registration(id, awaited, run, created, patience_ms)
-  redis.call("ZADD", base .. ":awaiting:" .. awaited, created, id)
+  await_registration(awaited, id, created)
   redis.call("HSET", run_key(id), "awaiting", awaited)
   if not run.status then
     set_status(id, run.queue, "", "PENDING_VERSION")
@@ -99,7 +105,7 @@ local function start_registered(kind, name)
   local waiting = redis.call("ZRANGE", base .. ":awaiting:" .. awaited, 0, STARTED_AT_ONCE - 1, "WITHSCORES")
   for index = 1, #waiting, 2 do
     local id = waiting[index]
-    redis.call("ZREM", base .. ":awaiting:" .. awaited, id)
+    stop_awaiting(awaited, id)
     if redis.call("HGET", run_key(id), "status") == "PENDING_VERSION" then
       start_if_registered(id, tonumber(waiting[index + 1]))
     end

@@ -1,5 +1,6 @@
 -- Facts about why a run does not start or go on, as texts by name. Nothing is written for them at any other time.
--- Derives :run:<id>, :environment, :environment:slots, :nodes, :node:<id>, :node:<id>:runs, :serving:<Celery queue>, :refusals.
+-- Derives :run:<id>, :environment, :environment:slots, :nodes, :node:<id>, :node:<id>:runs, :serving:<Celery queue>, :refusals,
+-- :timers, :tasks, :queues, :waits:<run>.
 local function add_facts(facts, values)
   for name, value in pairs(values) do
     if value then
@@ -8,8 +9,12 @@ local function add_facts(facts, values)
   end
 end
 
--- Returns the classes that nodes which are up serve, and the versions of their code, each with its separator behind it.
+-- Add the classes that nodes which are up serve, and the versions of their code, one a line. They are read once a call.
 local function add_nodes(facts)
+  if memo.nodes then
+    add_facts(facts, memo.nodes)
+    return
+  end
   local classes, versions = {}, {}
   for _, node in ipairs(redis.call("ZRANGEBYSCORE", base .. ":nodes", now, "+inf")) do
     local known = fields(base .. ":node:" .. node, "queues", "classes", "description")
@@ -27,6 +32,7 @@ local function add_nodes(facts)
     table.sort(list)
     lists[name] = table.concat(list, "\n")
   end
+  memo.nodes = lists
   add_facts(facts, lists)
 end
 
@@ -73,10 +79,11 @@ end
 
 local function add_queue(facts, id, run)
   local queue, concurrency_key = run.queue, run.ckey or ""
-  local own = fields(queue_key(queue), "paused", "paused_by", "override")
-  local whole = fields(base .. ":environment", "paused", "paused_by")
+  local own = fields(queue_key(queue), "paused", "paused_by", "paused_note", "override")
+  local whole = fields(base .. ":environment", "paused", "paused_by", "paused_note")
   add_facts(facts, {
-    paused = own.paused, paused_by = own.paused_by, all_paused = whole.paused, all_paused_by = whole.paused_by,
+    paused = own.paused, paused_by = own.paused_by, paused_note = own.paused_note, all_paused = whole.paused,
+    all_paused_by = whole.paused_by, all_paused_note = whole.paused_note,
   })
   if is_governed(queue) then
     local limits = read_limits(queue)
@@ -91,4 +98,62 @@ local function add_queue(facts, id, run)
     add_place(facts, id, run, concurrency_key)
   end
   add_room(facts, id, run)
+end
+
+-- Returns the facts about a run whose record has the given fields.
+local function facts_of(id, run)
+  local facts = {}
+  add_facts(facts, { now = now })
+  if run.status == "QUEUED" then
+    add_queue(facts, id, run)
+    add_nodes(facts)
+  elseif run.status == "PENDING_VERSION" then
+    add_nodes(facts)
+    add_fault(facts, run.task)
+    add_facts(facts, {
+      patience = redis.call("ZSCORE", base .. ":timers", "patience:" .. id),
+      tasks = table.concat(redis.call("HKEYS", base .. ":tasks"), "\n"),
+      queues = table.concat(redis.call("SMEMBERS", base .. ":queues"), "\n"),
+    })
+  elseif run.status == "EXECUTING" then
+    add_facts(facts, { lease_end = redis.call("ZSCORE", base .. ":nodes", run.node) or 0 })
+  end
+  return facts
+end
+
+-- Returns the fields of a run's waits, without the values of their items.
+local function open_waits(id)
+  local waits, heads = redis.call("HGETALL", waits_key(id)), {}
+  for index = 1, #waits, 2 do
+    if waits[index]:find(":%a+$") then
+      heads[#heads + 1], heads[#heads + 2] = waits[index], waits[index + 1]
+    end
+  end
+  return heads
+end
+
+-- Returns {run id, {field, value, ...}, {fact, text, ...}, {field, value, ...} of its waits} of a run that has not ended,
+-- without payload, output and earlier attempts; else nothing.
+local STANDING = {
+  "status", "task", "queue", "class", "created", "max_attempts", "ckey", "started", "due", "attempt", "attempt_started",
+  "claim", "node", "slot", "ticket", "waiter", "prefers", "debounce", "awaiting", "settled", "misfit", "priority", "order",
+  "waits", "finished", "tags", "version",
+}
+
+local function standing_of(id)
+  local values, run, flat = redis.call("HMGET", run_key(id), unpack(STANDING)), {}, {}
+  for index, name in ipairs(STANDING) do
+    if values[index] then
+      run[name] = values[index]
+      flat[#flat + 1], flat[#flat + 2] = name, values[index]
+    end
+  end
+  if not run.status or run.finished then
+    return
+  end
+  local last = run.status == "REATTEMPTING" and redis.call("HGET", run_key(id), "attempt:" .. (run.attempt or "0"))
+  if last then
+    flat[#flat + 1], flat[#flat + 2] = "attempt:" .. run.attempt, last
+  end
+  return { id, flat, facts_of(id, run), run.waits and open_waits(id) or {} }
 end

@@ -1,7 +1,7 @@
 -- The summary of a run in lists: its record without payload, output and attempts. Derives :run:<id>.
 local SUMMARY = {
   "task", "status", "queue", "created", "tags", "class", "max_attempts", "started", "finished", "due", "ckey", "test",
-  "parent", "root", "batch", "replay_of", "key", "version",
+  "parent", "root", "batch", "schedule", "replay_of", "key", "version",
 }
 
 -- Returns {run id, field, value, ...}, nothing when the record has expired.

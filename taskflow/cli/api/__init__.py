@@ -1,0 +1,1 @@
+"""The commands around the HTTP API: the server and its keys."""

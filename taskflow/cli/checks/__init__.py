@@ -1,0 +1,1 @@
+"""Checks of ``taskflow doctor``."""

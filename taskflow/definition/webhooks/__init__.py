@@ -1,0 +1,1 @@
+"""Sources of webhooks: verifying, reading and signing deliveries. Pure: no I/O and no storage."""

@@ -1,0 +1,1 @@
+"""The engine behind ``schedules``, and the passes of upkeep that fire them."""

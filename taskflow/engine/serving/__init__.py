@@ -1,0 +1,1 @@
+"""The engine of what only the HTTP API has: its keys."""

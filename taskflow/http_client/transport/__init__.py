@@ -1,0 +1,1 @@
+"""Requests, and the two shells that send them."""

@@ -1,0 +1,1 @@
+"""Batches: their requests, and their items as lines of JSON."""

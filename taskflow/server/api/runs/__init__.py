@@ -1,0 +1,1 @@
+"""Runs: by id, in lists, and on the wire."""

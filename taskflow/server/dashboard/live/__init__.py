@@ -1,0 +1,1 @@
+"""Live updates: the topics of a page, and the stream that carries them to it."""

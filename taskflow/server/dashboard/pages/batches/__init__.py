@@ -1,0 +1,1 @@
+"""The pages of batches: all of them, and one with its runs and refused items."""

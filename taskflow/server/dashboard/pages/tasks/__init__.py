@@ -1,0 +1,1 @@
+"""The page of all tasks, and the page of one."""

@@ -1,0 +1,1 @@
+"""The pages of webhooks: deliveries, one of them, and sources."""

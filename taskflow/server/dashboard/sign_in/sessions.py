@@ -1,0 +1,42 @@
+"""The cookie of a session. It has a random secret, of which the store has a hash."""
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from taskflow.engine.serving.users import SESSION_LIFE
+
+_COOKIE: Final = "taskflow_session"
+
+
+def session_secret(request: Request) -> str:
+    """Return the secret of a request's session, "" without one."""
+    return request.cookies.get(_COOKIE, "")
+
+
+def keep_session(request: Request, response: Response, secret: str) -> None:
+    """Give the browser a session's secret."""
+    response.set_cookie(
+        _COOKIE,
+        secret,
+        max_age=round(SESSION_LIFE.total_seconds()) * 60,  # the store decides when it ends: each use prolongs it
+        path=_path(request),
+        secure=_is_https(request),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def drop_session(request: Request, response: Response) -> None:
+    """Take a session's secret from the browser."""
+    response.delete_cookie(_COOKIE, path=_path(request))
+
+
+def _is_https(request: Request) -> bool:
+    """Whether the browser speaks https, also to a proxy that the server does not know: the form's origin says so."""
+    return request.url.scheme == "https" or request.headers.get("origin", "").lower().startswith("https://")
+
+
+def _path(request: Request) -> str:
+    return request.scope.get("root_path", "").rstrip("/") or "/"

@@ -1,0 +1,1 @@
+"""Answers that go on: events of runs, shapes of runs, items of streams."""
