@@ -16,7 +16,21 @@ for _name in [name for name in os.environ if name.startswith(("TASKFLOW_", "CELE
     del os.environ[_name]  # a developer's own settings must not reach the tests
 
 record_origins()
-_SUITES = {"unit", "store", "history", "integration", "properties", "faults", "typecheck", "docs", "deploy"}
+_SUITES = {
+    "unit",
+    "store",
+    "history",
+    "integration",
+    "properties",
+    "faults",
+    "typecheck",
+    "docs",
+    "deploy",
+    "server",
+    "dashboard",
+    "interop",
+    "http_client",
+}
 
 MakeServer = Callable[..., RedisServer]
 

@@ -14,12 +14,14 @@ from taskflow import Run, RunStatus
 from tests.faults import checks
 from tests.faults.clock import ClockedServer
 from tests.faults.crew import Crew
+from tests.faults.deliveries import Senders, check_deliveries
 from tests.faults.faults import Injector, plan
 from tests.faults.ledger import DeathWatch, read_ledger
 from tests.faults.leftovers import leftovers, messages_left
 from tests.faults.limits import check_limits
 from tests.faults.proxy import Proxy, through
 from tests.faults.talks import Talks, check_talks
+from tests.faults.ticking import Ticking, tick_runs
 from tests.faults.workload import Workload
 from tests.support.fleet import Fleet
 from tests.support.servers import Client, RabbitServer
@@ -29,8 +31,10 @@ LEASE, HEARTBEAT, MAX_LOST = 3, 1, 10
 SETTINGS: dict[str, Any] = {
     "lease": LEASE, "heartbeat": HEARTBEAT, "reservation_timeout": 2, "cancel_grace": 3, "connect_timeout": 1,
     "max_lost": MAX_LOST, "ticket_hold": 5,
-    "tasks": "tests.faults.tasks,tests.faults.talking_tasks,tests.faults.durable_tasks",
+    "tasks": "tests.faults.tasks,tests.faults.talking_tasks,tests.faults.durable_tasks,tests.faults.webhook_tasks,"
+             "tests.faults.tick_tasks",
 }  # fmt: skip
+SCHEDULES = 6
 STANDSTILL_SECONDS = 300  # a run that was lost ten times pauses for 256 s
 IDLE_SECONDS = 25
 
@@ -46,6 +50,8 @@ class Result:
     completed: Counter[str] = field(default_factory=Counter[str])
     statuses: Counter[str] = field(default_factory=Counter[str])
     refused: int = 0
+    deliveries: str = ""
+    ticks: int = 0
     late: list[str] = field(default_factory=list[str])
     talks: Talks = field(default_factory=Talks)
     problems: list[str] = field(default_factory=list[str])
@@ -85,19 +91,29 @@ class Drive:
     def _drive(self, fleet: Fleet, proxies: list[Proxy], pace: float) -> None:
         crew, workload = Crew(fleet), Workload(self._seed, pace)
         crew.start()
+        ticking = Ticking(fleet.flow, "ledger-tick", SCHEDULES)
         watch = DeathWatch(self._folder / "ledger")
         injector = Injector(crew, self._store, self._broker, proxies, LEASE)
+        senders = Senders(self._seed, pace / 4, fleet)
         workload.start()
+        senders.start()
         injector.run(plan(self._seed, self._seconds, has_broker=self._broker is not None), self._seconds)
         workload.stop()
+        senders.stop()
+        workload.certain |= senders.runs()
         crew.gather()
+        ticking.stop()
         workload.resume()
         problems = self._result.problems
         problems += self._wait_for_the_end(fleet)
         watch.stop()
-        self._check(fleet, crew, workload, injector, watch)
+        with contextlib.closing(self._store.client()) as client:
+            runs = [run for base in self._bases(fleet) for run in tick_runs(client, base)]
+        self._result.ticks = len(ticking.expected())
+        problems += ticking.problems(runs)
+        self._check(fleet, crew, workload, injector, watch, senders)
         crew.leave()
-        problems += [*workload.errors, *injector.errors, *crew.errors, *checks.check_logs(crew.logs())]
+        problems += [*workload.errors, *senders.errors, *injector.errors, *crew.errors, *checks.check_logs(crew.logs())]
 
     def _wait_for_the_end(self, fleet: Fleet) -> list[str]:
         """Wait while runs go on ending, then until nothing is left of them."""
@@ -126,7 +142,9 @@ class Drive:
     def _bases(self, fleet: Fleet) -> list[str]:
         return [f"{{tf:{fleet.environment}:{shard}}}" for shard in range(self._shards)]
 
-    def _check(self, fleet: Fleet, crew: Crew, workload: Workload, injector: Injector, watch: DeathWatch) -> None:
+    def _check(
+        self, fleet: Fleet, crew: Crew, workload: Workload, injector: Injector, watch: DeathWatch, senders: Senders
+    ) -> None:
         now = time.time()
         ledger = read_ledger(self._folder / "ledger", watch.deaths)
         result = self._result
@@ -137,7 +155,7 @@ class Drive:
         )
         result.talks = check_talks(fleet.flow, records, workload.letters, ledger)
         result.faults, result.triggered, result.late = injector.injected, workload.counts(), overlaps.late
-        result.refused = injector.refused
+        result.refused, result.deliveries = injector.refused, senders.told()
         result.completed = Counter(
             kind
             for run_id, kind in workload.certain.items()
@@ -152,6 +170,7 @@ class Drive:
             *checks.check_failures(records),
             *checks.check_hooks(records, ledger),
             *overlaps.problems,
+            *check_deliveries(senders.answers, records, ledger),
             *result.talks.problems,
         ]
 
@@ -174,6 +193,8 @@ def told(result: Result) -> str:
         f"  completed {', '.join(_of_kind(result, kind) for kind, _ in result.triggered.most_common())}",
         f"  ended     {_counts(result.statuses)}",
         f"  refused   {result.refused} stale writes",
+        f"  webhooks  {result.deliveries}",
+        f"  schedules {result.ticks} ticks",
         f"  {result.talks.journals.told()}",
         f"  {result.talks.told()}",
         f"  late code {len(result.late)}: {'; '.join(result.late) or 'none'}",

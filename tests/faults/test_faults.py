@@ -53,7 +53,7 @@ def test_a_run_of_a_killed_worker_starts_again_within_ten_seconds(
     fleet = start_fleet(valkey.url)
     first = fleet.start_node(executor=executor)
     task = tasks.sleep if executor == "process" else tasks.async_sleep
-    handle = task.trigger(tasks.Nap(seconds=12))
+    handle = task.trigger(tasks.Nap(seconds=30, again=0))
     wait_until(lambda: starts(fleet, handle.id), "the run to start")
     second = fleet.start_node(executor=executor)
     wait_until(lambda: " ready." in second.output(), "it to have looked for dead nodes of its host, as at each start")

@@ -8,8 +8,9 @@ from taskflow import Attempt, AttemptOutcome, Run, RunStatus
 from tests.faults.checks import check_budgets, check_claims, check_hooks
 from tests.faults.clock import StoreClock
 from tests.faults.crew import Freeze
+from tests.faults.deliveries import check_deliveries
 from tests.faults.faults import plan
-from tests.faults.ledger import Ledger, Stint, read_ledger
+from tests.faults.ledger import Ledger, Note, Stint, read_ledger
 from tests.faults.leftovers import EMPTY, permanent_keys
 from tests.faults.limits import check_limits, most_alive
 
@@ -133,3 +134,18 @@ def test_the_table_of_keys_says_which_need_no_time_to_live() -> None:
         ":live",
     ]
     assert all(EMPTY.fullmatch(name) for name in going_on)
+
+
+def test_a_delivery_that_made_two_runs_or_none_is_found() -> None:
+    """Whether the ledger shows it, or the answers to the sender."""
+    records = {"a": a_run("a"), "b": a_run("b")}
+
+    def ledger(*pairs: tuple[str, str]) -> Ledger:
+        return Ledger(notes=[Note("delivery", run_id, 1, 1, (delivery,)) for delivery, run_id in pairs])
+
+    assert not check_deliveries({"d": ["a", "a"], "e": ["b"]}, records, ledger(("d", "a"), ("d", "a"), ("e", "b")))
+    assert not check_deliveries({}, records, ledger(("d", "a")))
+    assert "made the runs a, b" in check_deliveries({"d": ["a"]}, records, ledger(("d", "a"), ("d", "b")))[0]
+    assert "answered with the runs a, b" in check_deliveries({"d": ["a", "b"]}, records, ledger(("d", "a")))[0]
+    assert "made b and was answered" in check_deliveries({"d": ["a"]}, records, ledger(("d", "b")))[0]
+    assert "completed without it" in check_deliveries({"d": ["a"]}, records, ledger())[0]

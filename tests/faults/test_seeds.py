@@ -7,7 +7,7 @@ import pytest
 from tests.faults.driver import drive, told
 from tests.support.servers import RabbitServer
 
-SECONDS, PACE = 30, 10.0
+SECONDS, PACE = 20, 10.0
 
 
 @pytest.mark.slow

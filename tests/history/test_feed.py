@@ -1,5 +1,6 @@
 """The history has every run exactly as the store has it, whatever fails on the way."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from taskflow.definition.calls.run_filter import RunFilter
+from taskflow.engine.feeds.lag import FeedLag, feed_lag
+from taskflow.errors import HistoryUnavailableError
 from taskflow.history.database import Database
 from taskflow.history.reader import Reader
 from taskflow.models import AttemptOutcome, RunStatus
@@ -18,7 +21,6 @@ from taskflow.store import operations
 from taskflow.store.events import EventGroup
 from taskflow.store.sync_store import Store
 from taskflow.upkeep import feed
-from taskflow.upkeep.feed_lag import FeedLag, feed_lag
 from tests.history.conftest import RETENTION, StartFeed, end, feed_thread, open_database
 from tests.support.bench import Bench, real_time
 from tests.support.postgres import PostgresServer
@@ -194,13 +196,30 @@ def test_a_deleted_sqlite_file_is_rebuilt_under_load(
     with load(bench) as ledger:
         wait_until(lambda: len(reader.list_runs(RunFilter())) > 10, "the history to fill")
         (tmp_path / "history.db").unlink()
-        wait_until(lambda: "history.rebuilt" in caplog.text.rpartition("history.lost")[2], "it to be rebuilt")
+        wait_until(
+            lambda: "history.rebuilt" in caplog.text.partition("history.lost")[2], "it to be rebuilt", timeout=20
+        )
         count = len(ledger)
         wait_until(lambda: len(ledger) > count + 20, "more runs")
     wait_until(lambda: is_exact(bench, reader, ledger), "the history to be exact")
     end(thread)
     assert "history.lost: " in caplog.text
     reading.close()
+
+
+def test_a_lost_file_is_counted_when_a_query_comes_first(tmp_path: Path) -> None:
+    """The feed logs the loss, whoever of the process has found it."""
+    path = tmp_path / "history.db"
+    database: Database = open_database(f"sqlite:///{path}")
+    database.prepare()
+    path.unlink()
+    with contextlib.suppress(HistoryUnavailableError), database.reading():
+        pass
+    database.abandon()
+    assert database.losses == 1
+    database.prepare()
+    assert database.losses == 1
+    database.close()
 
 
 def test_a_damaged_sqlite_file_is_put_aside(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from taskflow import RunFilterError
 from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.engine.lookup import Lookup, matches, only_in_history
+from taskflow.history.fingerprints import fingerprint_of
 from taskflow.history.reader import Reader
 from taskflow.history.rows import rows_of
 from taskflow.history.writer import RowBatch, Writer
@@ -24,6 +25,7 @@ MS, US = timedelta(milliseconds=1), timedelta(microseconds=1)
 PARENT = "run_00" + 31 * "a"
 ODD = 'a"b\\c%_\N{SNOWMAN}\0'
 ODD_KEY = ODD.removesuffix("\0")  # a key may not hold it
+BROKE = fingerprint_of(RunError("Boom", "it broke")).id
 
 CASES: list[tuple[RunFilter, set[str]]] = [
     (RunFilter(), {"plain", "odd", "parent", "child", "grandchild", "failed", "done", "canceled", "delayed"}),
@@ -63,7 +65,21 @@ CASES: list[tuple[RunFilter, set[str]]] = [
     (RunFilter(status="QUEUED", tag=["x", "y"], root=PARENT, machine="large-1x"), {"grandchild"}),
     (RunFilter(task="t", tag="x", batch="batch_1", idempotency_key="key", is_test=False), {"done"}),
     (RunFilter(task="u", is_test=True), set()),
+    (RunFilter(not_status=["QUEUED", "DELAYED", "FAILED"]), {"parent", "done", "canceled"}),
+    (RunFilter(status=["QUEUED", "DELAYED"], not_status="QUEUED"), {"delayed"}),
+    (RunFilter(not_task="t"), {"odd", "child", "grandchild"}),
+    (RunFilter(not_task=["t", ODD], tag="x"), {"child", "grandchild"}),
+    (RunFilter(task="t", not_task="t"), set()),
+    (RunFilter(is_root=True), {"plain", "odd", "parent", "failed", "done", "canceled", "delayed"}),
+    (RunFilter(is_root=False), {"child", "grandchild"}),
+    (RunFilter(is_root=False, not_status="EXECUTING", id_end=PARENT[-8:]), set()),
+    (RunFilter(id_end=PARENT[-8:]), {"parent"}),
+    (RunFilter(id_end=PARENT[-8:].upper()), set()),
     (RunFilter(version="v1"), {"failed"}),
+    (RunFilter(fingerprint=BROKE), {"failed"}),
+    (RunFilter(fingerprint=BROKE, error="it broke", task="t"), {"failed"}),
+    (RunFilter(fingerprint=BROKE, error="no"), set()),
+    (RunFilter(fingerprint="0"), set()),
     (RunFilter(schedule="nightly"), {"plain"}),
     (RunFilter(error="IT BROKE"), {"failed"}),
     (RunFilter(error="boom: it", status="FAILED", task="t"), {"failed"}),
@@ -144,6 +160,7 @@ CHECKED_BY_SCRIPT = (
     RunFilter(task="u"),
     RunFilter(tag="x"),
     RunFilter(queue="q"),
+    RunFilter(id_end=PARENT[-8:]),
     RunFilter(created_from=BEGIN + 500 * MS),
 )
 
@@ -164,7 +181,7 @@ def test_every_field_is_compared() -> None:
     assert used == set(conditions)
 
 
-@pytest.mark.parametrize("wanted", [RunFilter(version="v1"), RunFilter(schedule="nightly"), RunFilter(error="x")])
+@pytest.mark.parametrize("wanted", [RunFilter(version="v1"), RunFilter(error="x"), RunFilter(fingerprint="x")])
 def test_what_only_the_history_has_is_not_answered_by_the_store(wanted: RunFilter) -> None:
     """An answer that ignores a condition would let bulk_cancel stop every run."""
     assert only_in_history(wanted)

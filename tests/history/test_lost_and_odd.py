@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from taskflow.engine.feeds.lag import feed_lag
 from taskflow.errors import HistoryUnavailableError
 from taskflow.history.database import Database
 from taskflow.history.reader import Reader
@@ -16,7 +17,6 @@ from taskflow.history.writer import Writer
 from taskflow.models import RunStatus
 from taskflow.store.sync_store import Store
 from taskflow.upkeep import feed
-from taskflow.upkeep.feed_lag import feed_lag
 from tests.history.conftest import StartFeed, a_record, open_database, rows, write
 from tests.history.test_feed import load, run_some
 from tests.support.bench import Bench, real_time

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from taskflow import RunFilterError
-from taskflow.definition.calls.run_filter import RunFilter
+from taskflow.definition.calls.run_filter import RunFilter, RunPosition
 from taskflow.history import query
 from taskflow.history.database import Database
 from taskflow.history.reader import Reader
@@ -123,6 +123,19 @@ def test_pages_are_stable_while_runs_are_made(writer: Writer, reader: Reader) ->
     third = reader.list_runs(RunFilter(), 60, second.cursor)
     assert [run.id for run in (*first, *second, *third)] == [f"run_{n:03}" for n in reversed(range(100))]
     assert third.cursor is None
+
+
+def test_windows_lie_on_either_side_of_a_run_newest_first(filled: Reader) -> None:
+    """The HTTP API pages in both directions, with every filter."""
+    for wanted in (RunFilter(), RunFilter(status=["CRASHED", "FAILED"]), RunFilter(tag=["x", "special"])):
+        everything = [run.id for run in filled.list_runs(wanted, 100)]
+        middle = filled.list_runs(wanted, 100)[50]
+        behind = [run.id for run in filled.window(wanted, 20, RunPosition.of(middle))]
+        before = [run.id for run in filled.window(wanted, 20, RunPosition.of(middle, is_before=True))]
+        assert (before, behind) == (everything[30:50], everything[51:71])
+        newest = filled.window(wanted, 5, RunPosition.of(filled.list_runs(wanted, 3)[2], is_before=True))
+        assert [run.id for run in newest] == everything[:2]
+        assert [run.id for run in filled.window(wanted, 5, None)] == everything[:5]
 
 
 def test_lists_leave_out_what_is_large(writer: Writer, reader: Reader) -> None:

@@ -47,26 +47,26 @@ def test_a_run_is_triggered_shown_listed_and_canceled(start_fleet: StartFleet, v
     fleet = start_fleet(valkey.url)
     assert "No worker is up" in call(fleet, "doctor", expect=1)
     fleet.start_node()
-    findings = json.loads(call(fleet, "doctor", "--json"))
+    findings = json.loads(invoke("doctor", "--json"))
     assert {finding["what"]: finding["is_good"] for finding in findings}["workers"]
     result = json.loads(call(fleet, "trigger", "t-echo", '{"a": 1}', "--wait", "--json"))
     assert (result["status"], result["output"]) == ("COMPLETED", {"a": 1})
-    assert json.loads(call(fleet, "runs", "get", result["id"], "--json"))["status"] == "COMPLETED"
-    assert "COMPLETED" in call(fleet, "runs", "get", result["id"])
-    delayed = call(fleet, "trigger", "t-echo", "1", "--delay", "1h").strip()
-    assert {run["id"] for run in json.loads(call(fleet, "runs", "list", "--json"))} == {result["id"], delayed}
-    assert delayed in call(fleet, "runs", "list")
-    assert json.loads(call(fleet, "runs", "get", "--last", "--json"))["id"] == delayed
+    assert json.loads(invoke("runs", "get", result["id"], "--json"))["status"] == "COMPLETED"
+    assert "COMPLETED" in invoke("runs", "get", result["id"])
+    delayed = invoke("trigger", "t-echo", "1", "--delay", "1h").strip()
+    assert {run["id"] for run in json.loads(invoke("runs", "list", "--json"))} == {result["id"], delayed}
+    assert delayed in invoke("runs", "list")
+    assert json.loads(invoke("runs", "get", "--last", "--json"))["id"] == delayed
     both = delayed[
         : next(at for at, (one, other) in enumerate(zip(delayed, result["id"], strict=True)) if one != other)
     ]
-    assert json.loads(call(fleet, "runs", "get", delayed[: len(both) + 1], "--json"))["id"] == delayed
-    assert f"2 runs begin with '{both}'" in _words(call(fleet, "runs", "get", both, expect=1))
-    assert json.loads(call(fleet, "runs", "cancel", delayed, "--json")) == [{"id": delayed, "canceled": True}]
-    assert "FAILED" in call(fleet, "trigger", "t-flaky", "9", "--max-attempts", "1", "--wait", expect=1)
+    assert json.loads(invoke("runs", "get", delayed[: len(both) + 1], "--json"))["id"] == delayed
+    assert f"2 runs begin with '{both}'" in _words(invoke("runs", "get", both, expect=1))
+    assert json.loads(invoke("runs", "cancel", delayed, "--json")) == [{"id": delayed, "canceled": True}]
+    assert "FAILED" in invoke("trigger", "t-flaky", "9", "--max-attempts", "1", "--wait", expect=1)
     with contextlib.closing(valkey.client()) as client:
         client.execute_command("HDEL", f"{fleet.flow.store.config.base(0)}:tasks", "t-echo", "t-one")
-    assert "No worker has registered t-echo, t-one: their runs stay" in _words(call(fleet, "doctor", expect=1))
+    assert "No worker has registered t-echo, t-one: their runs stay" in _words(invoke("doctor", expect=1))
     late = _words(call(fleet, "trigger", "t-echo", "1", "--wait", "--timeout", "4", expect=2))
     assert "No worker has registered task 't-echo'" in late
     assert "did not finish within 4 s" in late
@@ -89,7 +89,7 @@ def test_a_misspelt_task_is_pending_with_a_hint_and_workers_are_listed(
     command = [sys.executable, "-m", "taskflow.cli.main", "trigger", "t-ecko", "1"]
     done = subprocess.run(command, env=dict(fleet.env()), cwd=ROOT, capture_output=True, text=True, timeout=30)
     assert "Did you mean 't-echo'?" in done.stderr
-    assert json.loads(call(fleet, "runs", "get", done.stdout.strip(), "--json"))["status"] == "PENDING_VERSION"
+    assert json.loads(invoke("runs", "get", done.stdout.strip(), "--json"))["status"] == "PENDING_VERSION"
     assert "No worker is up" in invoke("workers", "list")
     fleet.start_node(executor="async", TASKFLOW_VERSION="20260701.1")
     listed = json.loads(invoke("workers", "list", "--json"))
@@ -101,13 +101,15 @@ def test_a_misspelt_task_is_pending_with_a_hint_and_workers_are_listed(
 def test_mistakes_are_told_with_a_remedy(start_fleet: StartFleet, valkey: RedisServer) -> None:
     """An error is one line, not a traceback."""
     fleet = start_fleet(valkey.url)
-    for arguments, remedy in (
-        (("trigger", "t-echo", "{x"), "Quote it for the shell"),
-        (("trigger", "t-sleep", '{"seconds": "x"}'), "seconds"),
-        (("runs", "get", "run_nothing"), "TASKFLOW_RETENTION"),
-        (("worker", "--queue", "t-tree", "--show"), "t-three"),
+    refused = [call(fleet, "runs", "get", "run_nothing", expect=1)]
+    for arguments in (
+        ("trigger", "t-echo", "{x"),
+        ("trigger", "t-sleep", '{"seconds": "x"}'),
+        ("worker", "--queue", "t-tree", "--show"),
     ):
-        error = call(fleet, *arguments, expect=1)
+        refused.append(invoke(*arguments, expect=1))
+    remedies = ("TASKFLOW_RETENTION", "Quote it for the shell", "seconds", "t-three")
+    for error, remedy in zip(refused, remedies, strict=True):
         assert remedy in error.replace("\n", " ")
         assert "Traceback" not in error
 

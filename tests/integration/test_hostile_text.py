@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.core import TyperGroup as Group
 
-from taskflow import RunNotFoundError, runs, wait
+from taskflow import RunNotFoundError, runs, schedules, wait
 from taskflow.cli.main import app, main
 from tests.conftest import StartFleet
 from tests.integration.test_command_line import commands
@@ -26,6 +26,7 @@ PLAIN = "[/b] a[i] [red]x[/red] :smile: {x} %s"
 TEXT = f"{PLAIN} \x1b[31mred\x1b[0m \x9b1m \x07 \u202eback \u00e9"
 VERSION = "[/b]a[i][red]:smile:"
 MODULES = f"{TASKS},tests.projects.hostile_tasks"
+NO_MODULE = (("schedules", "next"), ("schedules", "timezones"))
 RAW = ("\x1b", "\x9b", "\x07", "\u202e")
 
 
@@ -82,6 +83,8 @@ def test_every_command_shows_hostile_text_as_it_is(
     make_odd_record(valkey, fleet.flow.store.config.base(0), odd.id)
     token = wait.create_token(tags=[TEXT], idempotency_key=TEXT)
     wait.complete_token(token.id, {TEXT: TEXT})
+    fleet.flow.engine.api_keys.create(TEXT)
+    schedule = schedules.create("he-tick", cron="0 0 1 1 *", deduplication_key=TEXT, external_id=TEXT)
     file, home = tmp_path / "payloads.jsonl", tmp_path / "[red]home[bold]\x1b[31m"
     file.write_text(f"{json.dumps(TEXT)}\n5\n")
     with_text: list[tuple[str, ...]] = [
@@ -106,11 +109,29 @@ def test_every_command_shows_hostile_text_as_it_is(
         ("queues", "list"),
         ("queues", "get", TEXT),
         ("queues", "pause", TEXT),
+        ("errors", "show", TEXT),
+        ("errors", "mute", TEXT),
+        ("errors", "resolve", TEXT),
+        ("errors", "open", TEXT),
         ("workers", "list"),
+        ("workers", "drain", TEXT),
         ("doctor",),
         ("batch", "get", TEXT),
         ("batch", "trigger", "he-say", TEXT),
         ("worker", "--queue", TEXT, "--show"),
+        ("schedules", "get", schedule.id),
+        ("schedules", "get", TEXT),
+        ("schedules", "activate", TEXT),
+        ("schedules", "update", TEXT, "--cron", "0 0 1 1 *"),
+        ("schedules", "run", TEXT),
+        ("schedules", "create", TEXT, "--cron", "0 0 1 1 *"),
+        ("keys", "list"),
+        ("keys", "revoke", TEXT),
+        ("users", "remove", TEXT),
+        ("users", "password", TEXT),
+        ("webhooks", "show", TEXT),
+        ("webhooks", "replay", TEXT),
+        ("webhooks", "send", TEXT, str(file)),
     ]
     others: list[tuple[str, ...]] = [
         ("runs", "reschedule", delayed.id, "30m"),
@@ -123,8 +144,21 @@ def test_every_command_shows_hostile_text_as_it_is(
         ("queues", "resume", "task/he-say"),
         ("queues", "override", "task/he-say", "5"),
         ("queues", "reset", "task/he-say"),
+        ("errors", "list", "--task", TEXT),
         ("adopt", "refused", "--payload"),
         ("worker", "--show"),
+        ("schedules", "list"),
+        ("schedules", "deactivate", schedule.id),
+        ("schedules", "delete", TEXT),
+        ("schedules", "import", TEXT),
+        ("schedules", "next", "0 0 1 1 *"),
+        ("schedules", "timezones"),
+        ("keys", "create", TEXT),
+        ("users", "add", TEXT),
+        ("users", "list"),
+        ("webhooks", "deliveries", "--status", TEXT),
+        ("webhooks", "list"),
+        ("server", "--loglevel", TEXT),
     ]
     stores: list[tuple[str, ...]] = [("store", "status"), ("store", "stop")]
     every = set(commands(cast("Group", typer.main.get_command(app))))
@@ -135,11 +169,12 @@ def test_every_command_shows_hostile_text_as_it_is(
                 monkeypatch.setenv("TASKFLOW_HOME", str(home))
                 called = Called(arguments, encoding)
             else:
-                called = Called((*arguments, "-A", "tests.projects.hostile_tasks"), encoding)
+                module = () if arguments[:2] in NO_MODULE else ("-A", "tests.projects.hostile_tasks")
+                called = Called((*arguments, *module), encoding)
             assert called.code in (0, 1), called.about
             assert not [raw for raw in RAW if raw in called.all], called.about
             if arguments in with_text:
-                shown = VERSION if arguments[0] in ("workers", "doctor") else PLAIN
+                shown = VERSION if arguments in [("workers", "list"), ("doctor",)] else PLAIN
                 assert shown in called.all, called.about
             if arguments in stores:
                 assert "[red]home[bold]" in called.all, called.about

@@ -240,7 +240,7 @@ def test_a_ticket_on_the_broker_names_exchange_routing_key_and_queue(fleet: Flee
     assert (delivery["exchange"], delivery["routing_key"]) == ("taskflow", queue)
     assert message.headers["id"] == handle.id
     assert message.headers["task"] == "t-heavy"
-    assert json.loads(message.headers["argsrepr"]) == {"seconds": 0.0}
+    assert json.loads(message.headers["argsrepr"]) == {"seconds": 0.0, "again": None}
     assert message.headers["taskflow"] == {"reservation": 1}
 
 

@@ -27,9 +27,14 @@ def write(*words: object) -> None:
 
 
 class Nap(BaseModel):
-    """The time to sleep, in seconds."""
+    """The time to sleep, in seconds, and the time of later attempts if that differs."""
 
     seconds: float = 0.0
+    again: float | None = None
+
+    def of(self, ctx: Context) -> float:
+        """Return the seconds that an attempt sleeps."""
+        return self.seconds if self.again is None or ctx.attempt.number == 1 else self.again
 
 
 def note(what: str, ctx: Context) -> None:
@@ -81,7 +86,7 @@ def point(payload: Point) -> list[int]:
 def sleep(payload: Nap, ctx: Context) -> str:
     """Sleep in a child."""
     note("start", ctx)
-    time.sleep(payload.seconds)
+    time.sleep(payload.of(ctx))
     note("end", ctx)
     return ctx.run.id
 
@@ -90,7 +95,7 @@ def sleep(payload: Nap, ctx: Context) -> str:
 async def async_sleep(payload: Nap, ctx: Context) -> str:
     """Sleep as a coroutine."""
     note("start", ctx)
-    await asyncio.sleep(payload.seconds)
+    await asyncio.sleep(payload.of(ctx))
     note("end", ctx)
     return ctx.run.id
 

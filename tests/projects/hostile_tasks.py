@@ -217,3 +217,8 @@ async def say(payload: str) -> str:
     if payload.startswith("fail"):
         raise ValueError(payload)
     return payload
+
+
+@task(id="he-tick")
+def tick() -> None:
+    """Do nothing: a schedule's task."""

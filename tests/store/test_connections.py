@@ -10,10 +10,11 @@ from datetime import timedelta
 
 import pytest
 
-from taskflow.errors import StoreUnavailableError
+from taskflow.errors import StoreUnavailableError, UnstorableError
 from taskflow.models import RunStatus
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
+from taskflow.store.connections.pools import AsyncConnections
 from taskflow.store.operations.making import NewRun
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig, new_run_id, shard_of_queue, shard_of_run
@@ -189,3 +190,78 @@ def test_forked_processes_make_different_ids() -> None:
         os._exit(0)
     assert os.read(reading, 100).decode()[-20:] != new_run_id(0)[-20:]
     os.wait()
+
+
+def test_a_reply_that_comes_too_late_is_not_taken_for_another_ones(quick: StoreConfig, one_bench: Bench) -> None:
+    """A store that stops for longer than a read waits answers it later: on a connection that nobody uses any more."""
+
+    async def read() -> None:
+        shell = AsyncStore(replace(quick, timeout=timedelta(seconds=0.2)))
+        await shell.run(operations.batches.read_statuses(["run_00x"]))
+        one_bench.redis("CLIENT", "PAUSE", "800", "ALL")
+        with pytest.raises(StoreUnavailableError):
+            await shell.read_stream("events", "$", block_ms=10)
+        await asyncio.sleep(0.8)
+        assert await shell.run(operations.batches.read_statuses(["run_00x"])) == [None]
+        await shell.close()
+
+    asyncio.run(read())
+
+
+def test_a_text_that_cannot_be_sent_leaves_no_connection_open(quick: StoreConfig, one_bench: Bench) -> None:
+    async def scenario() -> None:
+        store = AsyncStore(quick)
+        await store.run(operations.making.trigger_run(a_run()))
+        unsendable = replace(a_run(), task_id="\udc80")
+        with pytest.raises(UnstorableError):
+            await store.run(operations.making.trigger_run(unsendable))
+        await store.close()
+        await _clients_are(one_bench, before)
+
+    before = _clients(one_bench)
+    asyncio.run(scenario())
+
+
+def test_a_call_that_is_canceled_while_it_connects_leaves_no_connection_open(quick: StoreConfig) -> None:
+    async def scenario(listener: socket.socket) -> None:
+        port = listener.getsockname()[1]
+        store = AsyncStore(replace(quick, url=f"redis://127.0.0.1:{port}/1", timeout=timedelta(seconds=60)))
+        call = asyncio.create_task(store.run(operations.making.trigger_run(a_run())))
+        client, _ = await asyncio.to_thread(listener.accept)
+        with client:
+            client.settimeout(10)
+            assert await asyncio.to_thread(client.recv, 1000), "a greeting, which is never answered"
+            for _ in range(
+                50
+            ):  # all of it is sent: on Python 3.11 wait_for loses a cancel that meets the end of a write
+                await asyncio.sleep(0)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            while await asyncio.to_thread(client.recv, 1000):
+                pass  # what was on its way; then the end, which the client's close brings
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        asyncio.run(scenario(listener))
+
+
+def test_a_connection_that_is_given_back_after_the_end_is_closed(quick: StoreConfig, one_bench: Bench) -> None:
+    async def scenario() -> None:
+        connections = AsyncConnections(quick.url, quick.timeout)
+        connection = await connections.acquire()
+        await connections.close()
+        await connections.release(connection)
+        await _clients_are(one_bench, before)
+
+    before = _clients(one_bench)
+    asyncio.run(scenario())
+
+
+def _clients(bench: Bench) -> set[str]:
+    return {line.split()[0] for line in bench.redis("CLIENT", "LIST").splitlines()}
+
+
+async def _clients_are(bench: Bench, expected: set[str]) -> None:
+    async with asyncio.timeout(10):
+        while _clients(bench) - expected:
+            await asyncio.sleep(0.01)

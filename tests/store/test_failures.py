@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from taskflow import StoreFullError, StoreScriptError, StoreUnavailableError
+from taskflow.engine.schedules.upkeep import ScheduleUpkeep
 from taskflow.models import RunStatus
 from taskflow.store import operations
 from taskflow.store.async_store import AsyncStore
@@ -106,6 +107,22 @@ def test_upkeep_does_the_rest_when_one_of_its_scripts_fails(one_bench: Bench) ->
     with pytest.raises(StoreScriptError, match="fire_timers"):
         upkeep.perform(frozenset({"timers", "nodes"}))
     assert one_bench.run(operations.runs.read_run(run_id)).status is RunStatus.QUEUED
+
+
+def test_a_pass_that_fails_stops_no_other(one_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error in firing schedules must not keep runs from starting."""
+
+    def broken(_: ScheduleUpkeep, shard: int) -> None:
+        raise ValueError(f"shard {shard}")
+
+    monkeypatch.setattr(ScheduleUpkeep, "fire", broken)
+    run_id = one_bench.trigger(due=timedelta(seconds=1))
+    one_bench.pass_time(2)
+    store: Any = one_bench.store
+    schedules = ScheduleUpkeep(store, store, store)
+    with pytest.raises(ValueError, match="shard 0"):
+        Upkeep(store, 0, LEASE, HEARTBEAT, None, lambda _: None, schedules).perform(frozenset({"schedules", "runs"}))
+    assert one_bench.status(run_id) is RunStatus.QUEUED
 
 
 def test_a_full_server_evaluates_scripts_that_it_does_not_have(bench: Bench) -> None:

@@ -142,6 +142,18 @@ def test_an_override_counts_until_it_is_reset(bench: Bench) -> None:
         bench.run(control_queue("unknown", "pause"))
 
 
+def test_an_override_of_zero_starts_nothing_until_it_is_reset(bench: Bench) -> None:
+    """The HTTP API allows it: a queue that is held back without being paused."""
+    bench.node()
+    bench.run(operations.making.declare({}, {"q": QueueLimits(2)}, by_worker=True))
+    bench.run(control_queue("q", "override", 0))
+    ids = [bench.trigger("q", limit=2, concurrency_key=key) for key in ("", "", "k")]
+    assert not startable(bench, *ids)
+    assert bench.run(read_queues("q"))[0].concurrency_limit == 0
+    bench.run(control_queue("q", "reset"))
+    assert len(startable(bench, *ids)) == 3
+
+
 def test_a_run_expires_in_its_queue_but_never_once_it_has_started(bench: Bench) -> None:
     """The time to live counts from the first entry into the queue, so not while the run is delayed."""
     delayed = bench.trigger("q", limit=1, due=timedelta(seconds=1), ttl=timedelta(seconds=2))

@@ -28,6 +28,17 @@ def test_a_run_is_claimed_and_completed(bench: Bench) -> None:
     assert (run.status, run.output, run.attempts[0].outcome) == (RunStatus.COMPLETED, "x", AttemptOutcome.COMPLETED)
 
 
+def test_records_of_a_list_are_read_at_once(bench: Bench) -> None:
+    """Each as alone; runs that the shard does not know are left out."""
+    bench.node()
+    claimed = bench.claim(bench.trigger(tags=("a",)))
+    bench.finish(claimed)
+    queued = bench.trigger()
+    found = bench.run(operations.runs.read_runs([queued, new_run_id(0), claimed.run_id, "no run"]))
+    assert found == [bench.run(operations.runs.read_run(run_id)) for run_id in (queued, claimed.run_id)]
+    assert (found[1].status, found[1].output) == (RunStatus.COMPLETED, "x")
+
+
 def test_triggering_again_under_one_id_makes_one_run(bench: Bench) -> None:
     """A lost reply is repeated with the same id."""
     run_id = new_run_id(0)

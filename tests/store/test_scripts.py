@@ -53,7 +53,7 @@ def owners() -> dict[str, str]:
 def calls() -> dict[str, tuple[int, bool]]:
     """Return how many arguments the Python operation of each script passes, and whether more may follow these."""
     found: dict[str, tuple[int, bool]] = {}
-    for path in OPERATIONS.glob("*.py"):
+    for path in OPERATIONS.rglob("*.py"):
         for function in ast.walk(ast.parse(path.read_text())):
             if not isinstance(function, ast.FunctionDef):
                 continue

@@ -10,6 +10,7 @@ from taskflow.store import operations
 from taskflow.store.operations.encoding import instant
 from taskflow.store.operations.making import declare
 from taskflow.store.operations.operation import PER_PASS
+from taskflow.store.operations.overviews.tasks import RetryDetails, TaskDetails, read_tasks
 from taskflow.store.operations.queues import read_queues
 from taskflow.store.operations.registration import TaskRegistration, read_workers
 from tests.support.bench import CLASS, Bench
@@ -206,3 +207,22 @@ def test_workers_and_what_they_registered_can_be_read(bench: Bench) -> None:
     assert found.workers[0].since == instant(bench.now[0] // 1000)
     [task] = found.tasks
     assert (task.id, task.queue, task.class_name, task.version) == ("t", "shared", CLASS, "v1")
+
+
+def test_what_people_read_of_a_declaration_is_read_back_with_its_schema(bench: Bench) -> None:
+    """A list of tasks leaves schemas out; a task that only an earlier release has registered has no details."""
+    retry = RetryDetails(5, 2.0, timedelta(minutes=1), timedelta(hours=1), randomize=True)
+    details = TaskDetails(
+        "schedule", "Sends <b>mail</b>.", "send", "shop/tasks.py", 12, retry,
+        hooks={"on_failure": ("alarm",)}, ttl=timedelta(minutes=1), tags=("a",), cron="0 3 * * *", timezone="UTC",
+    )  # fmt: skip
+    for task in ("mail", "old"):
+        register(bench, task)
+    schema = '{"type": "object"}'
+    bench.run(declare({}, {}, by_worker=True, schemas={"mail": schema}, details={"mail": details.to_json()}))
+    mail, old = bench.run(read_tasks())
+    assert (mail.id, mail.details, mail.schema) == ("mail", details, "")
+    assert (old.id, old.details) == ("old", None)
+    [one] = bench.run(read_tasks("mail"))
+    assert (one.details, one.schema) == (details, schema)
+    assert bench.run(read_tasks("<script>")) == []

@@ -84,7 +84,7 @@ class Fleet:
         self, folder: Path, redis_url: str, broker_url: str | None = None, *, is_new: bool = False, **settings: object
     ) -> None:
         self.folder = folder
-        self.environment = f"t{uuid4().hex[:8]}"
+        self.environment = str(settings.get("environment", f"t{uuid4().hex[:8]}"))
         given: dict[str, object] = {"redis_url": redis_url, "broker_url": broker_url, "environment": self.environment}
         given |= {"home": folder, "database_url": "none"} | settings  # tests/history tests the history
         self._settings = {name: value for name, value in given.items() if value is not None}
@@ -110,6 +110,7 @@ class Fleet:
         *,
         concurrency: int = 2,
         queue: str | None = None,
+        app: str = "tests.projects.fleet_app",
         options: tuple[str, ...] = (),
         wait: bool = True,
         **env: str,
@@ -118,13 +119,14 @@ class Fleet:
 
         Args:
             queue: The only queue to consume, a limited one, from its dedicated Celery queue.
+            app: The module of the Celery app.
             options: More options of ``celery worker``.
         """
         celery_queue = f"{self.environment}.{machine}.{executor}{f'.{queue}' if queue else ''}"
         name = f"n{len(self.nodes)}-{uuid4().hex[:4]}"
         pool = ("-P", "custom") if executor == "async" else ("-P", "prefork", "-O", "fair")
         command = [
-            sys.executable, "-m", "celery", "-A", "tests.projects.fleet_app", "worker", "-Q", celery_queue,
+            sys.executable, "-m", "celery", "-A", app, "worker", "-Q", celery_queue,
             "-c", str(concurrency), "-n", f"{name}@%h", "--loglevel", "INFO", "--without-gossip", "--without-mingle",
             *pool, *options,
         ]  # fmt: skip

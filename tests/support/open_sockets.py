@@ -9,13 +9,19 @@ from itertools import islice
 from traceback import walk_stack
 from typing import Any
 
+from redis.asyncio.connection import AbstractConnection, Connection
+
 _FRAMES = 14
 _origins: dict[str, str] = {}
 """The test that connected each socket, and the lines, by local port."""
 
 
 def record_origins() -> None:
-    """Record the test and the lines that connect each socket from now on."""
+    """Record the test and the lines that connect each socket from now on.
+
+    Connections of redis-py's asyncio client name their test in the warning itself, which has no local port.
+    """
+    _name_tests_of_connections()
     connect = socket.socket.connect
 
     def recording(self: socket.socket, address: Any, /) -> None:
@@ -25,6 +31,21 @@ def record_origins() -> None:
             _record(self)
 
     socket.socket.connect = recording  # type: ignore[assignment, method-assign]
+
+
+def _name_tests_of_connections() -> None:
+    connect: Any = AbstractConnection.connect
+    pieces: Any = Connection.repr_pieces
+
+    async def naming(self: Any) -> None:
+        self.connected_in = os.environ.get("PYTEST_CURRENT_TEST", "no test")
+        await connect(self)
+
+    def named(self: Any) -> list[tuple[str, Any]]:
+        return [*pieces(self), ("connected_in", getattr(self, "connected_in", "no test"))]
+
+    AbstractConnection.connect = naming  # type: ignore[method-assign]
+    Connection.repr_pieces = named  # type: ignore[method-assign]
 
 
 def _record(connected: socket.socket) -> None:

@@ -4,11 +4,11 @@ import re
 
 PERMANENT = re.compile(
     r"\{tf:[^}]+\}:("
-    r"live|finished|delayed|canvas|queues|nodes|ticket_queues|deserted|suspects|templates|tasks|schemas|awaiting:.+|upkeep|events|finishes|load|timers|effects|hooks|environment(:slots|:waiting)?"
+    r"live|finished|delayed|canvas|queues|nodes|ticket_queues|deserted|suspects|templates|tasks|task_details|schemas|awaiting:.+|upkeep|events|finishes|load|timers|effects|hooks|environment(:slots|:waiting)?"
     r"|queue:[^:]+(:slots(:.+)?|:holders|:turns|:classes|:count:[^:]+|:pending:.+)?"
     r"|blocked:[^:]+|tickets:[^:]+|unclaimed:[^:]+|serving:[^:]+|versions:[^:]+|knows:[^:]+"
     r"|node:[^:]+(:runs)?|children:.+|waits:.+|journal:.+|waiters:.+|streams:.+|stream:.+|input:.+"
-    r"|tokens|token:.+|token_key:.+"
+    r"|schedules|schedule:.+|schedule_ids|schedule_changes|declared|declarations|bulk_actions|bulk_due|api_keys|api_key:[0-9a-f]+|users|tokens|token:.+|token_key:.+"
     r")"
 )
 

@@ -71,6 +71,23 @@ def spawn(
     return process
 
 
+def spawn_pipes(
+    argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, output: "IO[bytes] | int"
+) -> "subprocess.Popen[bytes]":
+    """Start a process as ``spawn`` does, with pipes for stdin and stdout. ``output`` is the file for stderr."""
+    process = subprocess.Popen(
+        [str(part) for part in argv],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=output,
+        env=env,
+        cwd=cwd,
+        start_new_session=True,
+    )
+    guard(process.pid)
+    return process
+
+
 def signal_group(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
     """Send a signal to the process and everything in its group."""
     with contextlib.suppress(ProcessLookupError):

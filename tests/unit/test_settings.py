@@ -80,3 +80,10 @@ def test_a_wrong_result_backend_of_producers_is_refused_without_its_password(val
 @pytest.mark.parametrize("value", ["", "rpc", "rpc://"])
 def test_producers_that_are_answered_by_their_messages_need_no_setting(value: str) -> None:
     assert Settings.read(celery_result_backend=value).celery_result_backend is None
+
+
+@pytest.mark.parametrize("address", ["flower.shop.test", "ftp://flower.shop.test", "http://", "http://x/?a=b"])
+def test_the_address_of_flower_is_one_that_a_browser_opens(address: str, tmp_path: Path) -> None:
+    """Pages link to it."""
+    with pytest.raises(SettingsError, match=r"flower_url|FLOWER_URL"):
+        Settings.read(home=tmp_path, flower_url=address)

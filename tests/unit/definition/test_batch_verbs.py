@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from taskflow.app import TaskFlow
 from taskflow.definition.calls.batch_item import BatchItem, BatchOptions
 from taskflow.definition.calls.bulk import BulkAction, BulkFailure
 from taskflow.definition.calls.idempotency import idempotency_keys
@@ -22,6 +21,7 @@ from taskflow.errors import (
 )
 from taskflow.models import Batch, BatchError, BatchProgress, BatchStatus, BulkStatus, RunError, RunStatus
 from taskflow.seams.batches import BatchRuns, RunEnd
+from taskflow.seams.current_application import CURRENT
 from taskflow.verbs.batch import batch
 from taskflow.verbs.batch_handle import BatchHandle
 from taskflow.verbs.decorator import task
@@ -84,7 +84,7 @@ class Recording:
 def engine(monkeypatch: pytest.MonkeyPatch) -> Recording:
     """The engine that the verbs reach in a test."""
     recording = Recording()
-    monkeypatch.setattr(TaskFlow, "_default", SimpleNamespace(engine=recording))
+    monkeypatch.setattr(CURRENT, "application", SimpleNamespace(engine=recording))
     return recording
 
 

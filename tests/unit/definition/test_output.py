@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Never, NoReturn
 
 import pytest
 from pydantic import BaseModel
@@ -128,3 +128,9 @@ def test_a_lone_surrogate_in_an_output_is_stored_so_that_it_is_seen(
         subject.dump(["\udc80", float("nan")])
     with pytest.raises(OutputError):
         subject.dump({"\udc80": 1, "\\udc80": 2})
+
+
+@pytest.mark.parametrize("annotation", [NoReturn, Never])
+def test_a_function_that_always_raises_may_say_so(annotation: object) -> None:
+    """Pydantic has no schema for it, but a task or a step may be such a function."""
+    assert output_of(annotation).dump(None) == b"null"

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from taskflow.app import TaskFlow
 from taskflow.definition.calls.idempotency import idempotency_keys
 from taskflow.definition.calls.run_filter import ALL_RUNS, RunFilter, RunPage
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.machine import Machine
 from taskflow.definition.queue import Queue
 from taskflow.definition.task_definition import TaskDefinition
-from taskflow.engine.runs import Triggered
 from taskflow.errors import BlockingCallError, DefinitionError, TriggerOptionError
 from taskflow.models import Run, RunStatus
+from taskflow.seams.current_application import CURRENT
+from taskflow.seams.engine import Triggered
 from taskflow.seams.waits import Waiter
 from taskflow.verbs.decorator import task
 from taskflow.verbs.run_handle import RunHandle
@@ -90,7 +90,7 @@ class RecordingEngine:
 def engine(monkeypatch: pytest.MonkeyPatch) -> RecordingEngine:
     """The engine that the verbs reach in a test."""
     recording = RecordingEngine()
-    monkeypatch.setattr(TaskFlow, "_default", SimpleNamespace(engine=recording))
+    monkeypatch.setattr(CURRENT, "application", SimpleNamespace(engine=recording))
     return recording
 
 

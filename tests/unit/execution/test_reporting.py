@@ -239,6 +239,7 @@ def test_a_long_line_is_cut_and_a_long_log_is_truncated_with_a_word(live: LiveRu
     for number in range(50):
         logger.info("line", number=number)
     sink.reports.send(live)
+    assert sink.sink.lines.pop() == {"dropped": 32}
     assert [each["seq"] for each in sink.sink.lines] == list(range(1, 22))
     assert all(len(to_json(line)) <= LARGEST_LINE for line in sink.sink.lines)
     assert str(sink.sink.lines[0]["message"]).endswith("... (cut)")

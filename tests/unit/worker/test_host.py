@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from taskflow.worker.node.host import this_host
+from taskflow.worker.node.host import HostLoad, this_host
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,21 @@ def test_without_limits_the_host_itself_counts(tmp_path: Path) -> None:
     (tmp_path / "memory").mkdir()
     (tmp_path / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
     assert this_host(tmp_path, tmp_path / "own") == this_host(tmp_path, tmp_path / "missing")
+
+
+def test_what_a_host_does_not_tell_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A heartbeat without it renews the lease all the same."""
+    (tmp_path / "own").write_text("0::/\n")
+    (tmp_path / "memory.max").write_text(f"{64 << 20}\n")
+    (tmp_path / "memory.current").write_text(f"{32 << 20}\n")
+    load = HostLoad(tmp_path, tmp_path / "own")
+    assert load.measure()["memory"] == 0.5
+    (tmp_path / "memory.current").write_text("hidden\n")
+    assert load.measure() == {}
+
+    def refuse() -> float:
+        raise PermissionError("/proc/stat")
+
+    (tmp_path / "memory.current").write_text(f"{32 << 20}\n")
+    monkeypatch.setattr("psutil.cpu_percent", refuse)
+    assert load.measure() == HostLoad(tmp_path, tmp_path / "own").measure() == {}

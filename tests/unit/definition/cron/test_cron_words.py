@@ -1,0 +1,23 @@
+"""A cron expression in words."""
+
+import pytest
+
+from taskflow.definition.cron.expression import parse_cron
+from taskflow.definition.cron.words import describe
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("0 9 * * 1-5", "At 09:00, Monday to Friday"),
+        ("*/20 * * * *", "At minute 0, 20, 40 of every hour"),
+        ("* 9-17 * * *", "Every minute of hour 9 to 17"),
+        ("0 0 13 * FRI", "At 00:00, on day 13 of the month, and also on Friday (either is enough)"),
+        ("0 12 LW 1,7 *", "At 12:00, on the last day from Monday to Friday of the month, in January and July"),
+        ("30 8,20 * * MON#1", "At 08:30 and 20:30, the first Monday of the month"),
+        ("@weekly", "At 00:00, Sunday"),
+    ],
+)
+def test_an_expression_is_said_in_words(text: str, words: str) -> None:
+    """Two restricted day fields mean either, which readers of cron do not expect."""
+    assert describe(parse_cron(text)) == words
