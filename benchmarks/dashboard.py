@@ -22,7 +22,7 @@ from typing import Final
 import httpx
 import psutil
 
-from benchmarks.history_maker import made_history
+from benchmarks.history_cache import copy_history, kept_history
 from taskflow import Settings, TaskFlow, tasks
 from taskflow.definition.calls.users import Role
 from taskflow.definition.queue import NO_LIMITS
@@ -58,8 +58,9 @@ def measure(folder: Path, given: argparse.Namespace) -> None:
     """Start a store and a server, and measure."""
     store = RedisServer(folder / "store", find_valkey(), name="Valkey", appendfsync="everysec")
     store.start()
-    cache = Path("~/.cache/taskflow").expanduser() / f"shop-{given.history}.db"
-    history = f"sqlite:///{made_history(cache, ENVIRONMENT, given.history)}" if given.history else "none"
+    history = "none"
+    if given.history:
+        history = f"sqlite:///{copy_history(kept_history(ENVIRONMENT, given.history), folder / 'history.db')}"
     env = {"TASKFLOW_REDIS_URL": store.url, "TASKFLOW_DATABASE_URL": history, "TASKFLOW_ENVIRONMENT": ENVIRONMENT}
     env["TASKFLOW_HOME"] = str(folder)
     os.environ.update(env)

@@ -1,8 +1,8 @@
 """Makes the history of a shop with a million runs in its last thirty days: for the dashboard's tour and its benchmark.
 
 ``python -m benchmarks.history_maker ~/.cache/taskflow/shop.db`` is done at once while the file is younger than a day.
-The runs of the last day are written as the feed writes them, so that counts and groups of errors are there, too; the
-days before are its copies (``history_days``).
+The runs of the last six hours are written as the feed writes them, so that counts and groups of errors are there, too;
+the time before has their copies (``history_slices``).
 """
 
 import argparse
@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from benchmarks.history_days import repeat_days
+from benchmarks.history_slices import SLICE, repeat_slice
 from taskflow.history.database import Database, database_url
 from taskflow.history.rows import Rows, rows_of
 from taskflow.history.writer import RowBatch, Writer
@@ -69,8 +69,8 @@ KINDS: Final = (
 )  # fmt: skip
 
 
-def made_history(path: Path, environment: str = "dev", runs: int = RUNS, shards: int = 1) -> Path:
-    """Return a database with that many runs; make it, unless it is there and fresh."""
+def made_history(path: Path, environment: str = "dev", runs: int = RUNS, shards: int = 1, days: int = DAYS) -> Path:
+    """Return a database with that many runs in so many days; make it, unless it is there and fresh."""
     if path.exists() and time.time() - path.stat().st_mtime < KEPT_SECONDS:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,23 +83,25 @@ def made_history(path: Path, environment: str = "dev", runs: int = RUNS, shards:
     for shard in range(shards):
         writer.set_position(shard, 0, is_complete=True)
     now_ms = round(time.time() * 1000)
-    first = runs - math.ceil(runs / DAYS)
+    slices = days * _DAY_MS // SLICE
+    first = runs - math.ceil(runs / slices)
     for start in range(first, runs, _PER_BATCH):
         end = min(start + _PER_BATCH, runs)
-        writer.write(RowBatch([a_run(environment, number, runs, now_ms) for number in range(start, end)]), 0)
+        writer.write(RowBatch([a_run(environment, number, runs, now_ms, days) for number in range(start, end)]), 0)
     database.close()
     with closing(sqlite3.connect(unfinished)) as raw:  # the file must hold what its log holds
         raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    repeat_days(unfinished, DAYS)
+    repeat_slice(unfinished, slices)
     os.replace(unfinished, path)
+    unfinished.with_name(f"{unfinished.name}.lock").unlink(missing_ok=True)
     return path
 
 
-def a_run(environment: str, number: int, runs: int, now_ms: int) -> Rows:
+def a_run(environment: str, number: int, runs: int, now_ms: int, days: int = DAYS) -> Rows:
     """Return the rows of one run. The same number is the same run."""
     chance = random.Random(number)
     kind = chance.choices(KINDS, [each.share for each in KINDS])[0]
-    finished = now_ms - round((runs - number) / runs * DAYS * _DAY_MS) - chance.randrange(60_000)
+    finished = now_ms - round((runs - number) / runs * days * _DAY_MS) - chance.randrange(60_000)
     took = round(kind.took * chance.lognormvariate(0, 0.6))
     waited = round(chance.lognormvariate(4, 1.5))
     started = finished - took
@@ -119,11 +121,11 @@ def a_run(environment: str, number: int, runs: int, now_ms: int) -> Rows:
         "payload": json.dumps({"order_id": f"o_{number}", "customer": {"id": number % 4000, "vip": not number % 97}}),
         "output": json.dumps({"url": f"https://shop.example/{number}.pdf"}),
         "tags": json.dumps([f"customer-{number % 4000}", chance.choice(("eu", "us", "apac"))]),
-        "version": f"2026.11.{1 + number * DAYS // runs}",
+        "version": f"2026.11.{30 - (now_ms - finished) // _DAY_MS}",
     }
     fields |= dict(_further(chance, kind, number))
     encoded = {name: str(value).encode() for name, value in fields.items()}
-    return rows_of(environment, f"run_{chance.getrandbits(128):032x}", 1, encoded)
+    return rows_of(environment, f"run_00{started - waited:011x}{chance.getrandbits(80):020x}", 1, encoded)
 
 
 def _further(chance: random.Random, kind: Kind, number: int) -> Iterator[tuple[str, Any]]:

@@ -1,31 +1,20 @@
 """One shop, one browser and one signed-in window for all tests of the tour."""
 
 import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
 from playwright.sync_api import Browser
 
-from benchmarks.history_maker import made_history
+from benchmarks.history_cache import copy_history, kept_history
 from tests.dashboard.tour.shop import ENVIRONMENT, PASSWORD, Shop
 from tests.support.browser import Visit, chromium
-from tests.support.fleet import ROOT
 from tests.support.servers import RedisServer, find_valkey
 
 LIVE_RUNS: Final = 5000
-PAST_RUNS: Final = int(os.environ.get("TOUR_RUNS", "100000"))
-"""The runs of the history. ``make pictures`` has a million, which take two minutes to make."""
-_CACHE: Final = ROOT / ".venv" / ".cache" / "histories"
-
-
-def _history(folder: Path) -> Path:
-    """Return a copy of a history of the last thirty days. It is made once a day."""
-    newest = max((ROOT / "taskflow/history/migrations/versions").glob("v*.py")).stem
-    kept = _CACHE / f"{newest}-{PAST_RUNS}.db"
-    return Path(shutil.copy(made_history(kept, ENVIRONMENT, PAST_RUNS), folder / "history.db"))
+PAST_RUNS: Final = int(os.environ.get("TOUR_RUNS", "1000000"))
+"""The runs of the history, which is made once a day: in 20 s of a processor."""
 
 
 @pytest.fixture(scope="package")
@@ -35,7 +24,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     store = RedisServer(folder, find_valkey(), name="Valkey")
     store.start()
     try:
-        shop = Shop(folder, store.url, f"sqlite:///{_history(folder)}")
+        history = copy_history(kept_history(ENVIRONMENT, PAST_RUNS), folder / "history.db")
+        shop = Shop(folder, store.url, f"sqlite:///{history}")
         try:
             shop.open()
             shop.fill(LIVE_RUNS)
