@@ -1,7 +1,7 @@
 """The composition root: joins settings, store, broker and definitions into one ``TaskFlow``."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
@@ -21,7 +21,7 @@ from taskflow.definition.registry import Registry, declared
 from taskflow.definition.task_modules import import_task_modules
 from taskflow.embedded import ensure_store, stop_store
 from taskflow.engine.celery_records import RunRecords
-from taskflow.engine.engine import Engine
+from taskflow.engine.engine import Engine, Listeners
 from taskflow.engine.known_tasks import KnownTasks
 from taskflow.engine.lookup import Lookup
 from taskflow.engine.new_run import Planner
@@ -89,7 +89,7 @@ class TaskFlow:
         self.presets: Mapping[str, MachineSpec] = presets_with(self.settings.machines)
         self.celery: Celery = self._make_celery()
         self.publisher = KombuPublisher(self.celery, timeout=self.settings.connect_timeout)
-        self.store = Store(self._store_config(), self.publisher, self._on_ended)
+        self.store = self._make_store()
         known = KnownTasks(registry, self.settings.pending_version_timeout)
         folder = str(self.settings.home.absolute() / "objects")
         self.large_values = LargeValues(
@@ -114,6 +114,7 @@ class TaskFlow:
             Heartbeats(self.settings.lease, self.settings.heartbeat),
             TokenLinks(self.settings, self.server_secret),
             WebhookSettings(self.settings, self.server_secret),
+            self._listeners(),
         )
         records = RunRecords(self.store, self.engine.results, self.lookup, self.large_values)
         setattr(self.celery, RECORDS, records)
@@ -212,6 +213,12 @@ class TaskFlow:
             replicas=self.settings.store_replicas,
         )
 
+    def _make_store(self) -> Store:
+        return Store(self._store_config(), self.publisher, self._on_ended)
+
+    def _listeners(self) -> Listeners:
+        return Listeners()
+
     def _async_store(self) -> AsyncStore:
         return AsyncStore(self._store_config(), self.publisher, self._on_ended, partial(in_scope, NOWHERE))
 
@@ -262,24 +269,25 @@ class TaskFlow:
         ]
 
     def _upkeep(self, node_id: str, bulk: BulkThread) -> list[UpkeepThread]:
+        return [UpkeepThread(passes, node_id) for passes in self._passes(bulk.wake)]
+
+    def _passes(self, take_over: Callable[[], None]) -> list[Upkeep]:
+        """Return the passes of upkeep of each shard."""
         length = None if self.is_one_server else self.publisher.queue_length
         settings = self.settings
         schedules = ScheduleUpkeep(
             self.store, self.engine.firing, self._schedule_sync(), has_history=settings.database_url != "none"
         )
         return [
-            UpkeepThread(
-                Upkeep(
-                    self.store,
-                    shard,
-                    settings.lease,
-                    settings.heartbeat,
-                    length,
-                    self._canvas.perform_left,
-                    schedules,
-                    take_over=None if shard else bulk.wake,
-                ),
-                node_id,
+            Upkeep(
+                self.store,
+                shard,
+                settings.lease,
+                settings.heartbeat,
+                length,
+                self._canvas.perform_left,
+                schedules,
+                take_over=None if shard else take_over,
             )
             for shard in range(settings.shards)
         ]

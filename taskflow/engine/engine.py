@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from taskflow.definition.task_definition import TaskDefinition
@@ -47,8 +48,18 @@ from taskflow.objects.address import is_address
 from taskflow.seams.token_links import TokenLinks
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.events import Event, entry_id
+from taskflow.store.notices import Notices
 from taskflow.store.operations.streams import StreamLimits
 from taskflow.store.sync_store import Store
+from taskflow.store.wire import StoreConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Makes what blocking verbs wait with."""
+
+    results: Callable[[Store], ResultListener] = ResultListener
+    notices: Callable[[StoreConfig], Notices] = Notices
 
 
 class Engine:
@@ -72,18 +83,19 @@ class Engine:
         heartbeats: Heartbeats,
         token_links: TokenLinks,
         webhooks: WebhookSettings,
+        listeners: Listeners,
     ) -> None:
         self._loop = loop = Loops(make_async_store).current
         self._lookup = lookup
         declarations = Declarations(template, has_final_hooks, planner.known)
         self._planner, self._events = planner, EventListener(store)
-        self.results = ResultListener(store)
+        self.results = listeners.results(store)
         self.runs = RunEngine(planner, store, loop, self.results, self._events, declarations, lookup, heartbeats)
         self.journals = JournalEngine(self.runs.many, lookup, store, loop, planner.shards)
         self.queues = QueueEngine(store, loop)
         self.tokens = TokenEngine(store, loop, retention, planner.payload_limit, token_links)
         self.batches = BatchEngine(planner, store, self.results, loop, declarations, lookup)
-        self.streams = StreamEngine(store, loop, stream_limits)
+        self.streams = StreamEngine(store, loop, stream_limits, listeners.notices(store.config))
         self.webhooks = WebhookEngine(planner, store, loop, declarations, self.runs, webhooks)
         self.nodes = NodeEngine(store, loop)
         self.api_keys = ApiKeyEngine(store, loop)

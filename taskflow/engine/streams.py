@@ -23,12 +23,12 @@ _PAUSE_SECONDS: Final = 0.2
 class StreamEngine:
     """Appends to streams, reads and follows them."""
 
-    def __init__(self, store: Store, loop: Callable[[], Loop], limits: StreamLimits) -> None:
+    def __init__(self, store: Store, loop: Callable[[], Loop], limits: StreamLimits, notices: Notices) -> None:
         self._store = store
         self._loop = loop
         self._limits = limits
         self._sender = StreamSender(store, limits)
-        self._notices = Notices(store.config)
+        self._notices = notices
         self._is_closed = False
 
     def append(self, address: StreamAddress, documents: Sequence[bytes], *, closing: bool = False) -> int:

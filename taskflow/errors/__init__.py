@@ -69,6 +69,8 @@
     ├── RunNotClaimableError       internal: a ticket that came twice or late
     ├── StaleClaimError            internal: a write under a claim that has ended
     ├── NodeUnregisteredError      internal: the node's lease has ended
+    ├── StandstillError            a test waits for what only the test itself can bring about
+    ├── RealStoreError             a test would have used the store of the project's settings
     └── EmbeddedStoreError         the bundled Valkey could not be started
 
     AbortRun, RetryAfter, OutOfMemory      signals that task code raises
@@ -136,6 +138,7 @@ from taskflow.errors.servers import (
     StoreUnavailableError,
 )
 from taskflow.errors.signals import AbortRun, OutOfMemory, OutputError, RetryAfter
+from taskflow.errors.testing import RealStoreError, StandstillError
 from taskflow.errors.webhooks import (
     DeliveryNotFoundError,
     DeliveryQueryError,
@@ -180,6 +183,7 @@ __all__ = [
     "PayloadError",
     "PayloadTooLargeError",
     "QueueNotFoundError",
+    "RealStoreError",
     "ReplicasMissingError",
     "ResultTimeoutError",
     "RetryAfter",
@@ -195,6 +199,7 @@ __all__ = [
     "ServerUnavailableError",
     "SettingsError",
     "StaleClaimError",
+    "StandstillError",
     "StepFailedError",
     "StepNotFoundError",
     "StoreFullError",

@@ -5,10 +5,10 @@ import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
+from taskflow import clock
 from taskflow.definition.context import Context, entered
 from taskflow.definition.local import fresh_locals
 from taskflow.definition.signal import Signal
@@ -93,7 +93,7 @@ class AttemptRunner:
             payload = payload_type.load(await loaded(caller, self.large_values, self.payload)) if payload_type else None
             plan = self.definition.plan()
         except Exception as error:  # noqa: BLE001 - no hook is called: the values for it do not fit
-            now = datetime.now(UTC)
+            now = clock.now()
             return decide(error, self.definition, self.tries, self.random, now, is_stop=caller.is_stop)
         hooks = HookRunner(plan, caller, payload, self.context, self.report)
         waits = self.make_waits(hooks) if self.make_waits else None

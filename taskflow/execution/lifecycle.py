@@ -7,10 +7,10 @@ error of a hook after the outcome is known is recorded and changes nothing.
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from inspect import isawaitable
 from typing import cast
 
+from taskflow import clock
 from taskflow.definition.caught import Caught
 from taskflow.definition.signal import CANCELED, TIMED_OUT
 from taskflow.definition.task_definition import TaskDefinition
@@ -230,7 +230,7 @@ class Lifecycle:
 
     def _outcome_of(self, error: BaseException, caught: Caught | None) -> Retried | Ended:
         return decide(
-            error, self.definition, self.tries, self.random, datetime.now(UTC), caught or Caught(), self._caller.is_stop
+            error, self.definition, self.tries, self.random, clock.now(), caught or Caught(), self._caller.is_stop
         )
 
     @property

@@ -1,14 +1,13 @@
 """The object ``retry``: try a part of a task again without ending its attempt."""
 
-import asyncio
 import functools
 import inspect
 import random
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, Protocol, TypeVar, cast, overload
 
+from taskflow import clock
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.retry import Retry
 from taskflow.durations import retry_delay
@@ -47,9 +46,9 @@ class BlockRetry:
         self,
         *,
         random: Callable[[], float] = random.random,
-        sleep: Callable[[float], object] = time.sleep,
-        asleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        sleep: Callable[[float], object] = clock.sleep,
+        asleep: Callable[[float], Awaitable[object]] = clock.asleep,
+        now: Callable[[], datetime] = clock.now,
     ) -> None:
         self._random, self._sleep, self._asleep, self._now = random, sleep, asleep, now
 

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final, Protocol
 
+from taskflow import clock
 from taskflow.definition.documents.payload import OutputType
 from taskflow.definition.retry import Retry
 from taskflow.durations import retry_delay
@@ -38,7 +39,7 @@ class StepCall:
         if isinstance(error, AbortRun | StaleClaimError | JournalError):
             return None
         if isinstance(error, RetryAfter):
-            return retry_delay(error, datetime.now(UTC))
+            return retry_delay(error, clock.now())
         return self.retry.delay_after(failed, random)
 
 

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, TypeVar, cast
 from uuid import UUID
 
+from taskflow import clock
 from taskflow.seams.journal_keys import Scope, current_scope
 
 ValueT = TypeVar("ValueT")
@@ -18,7 +19,7 @@ class Durable:
 
     def now(self) -> datetime:
         """Return the aware UTC time at which the run first made this call."""
-        return datetime.fromisoformat(_value("now", lambda _: datetime.now(UTC).isoformat()))
+        return datetime.fromisoformat(_value("now", lambda _: clock.now().isoformat()))
 
     def random(self) -> float:
         """Return a number in [0, 1), derived from the run's id and the place of the call. It is not secret."""

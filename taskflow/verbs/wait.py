@@ -1,10 +1,9 @@
 """``wait``: let a run wait for time or for a token. Meanwhile it holds neither a slot nor a place in its node."""
 
-import asyncio
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
+from taskflow import clock
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.durations import Duration, check_instant, parse_duration
 from taskflow.errors import DefinitionError, WaitError
@@ -66,7 +65,7 @@ class Waiting(TokenVerbs):
             waits.wait(_request(duration, date, verb))
         elif duration > timedelta(0):
             with traced_wait(_request(duration, date, verb)):
-                time.sleep(duration.total_seconds())
+                clock.sleep(duration.total_seconds())
 
     async def _asleep(self, duration: timedelta, verb: str, date: datetime | None = None) -> None:
         waits = require_waits(verb)
@@ -74,11 +73,11 @@ class Waiting(TokenVerbs):
             await waits.await_(_request(duration, date, verb.replace(".a", ".")))
         elif duration > timedelta(0):
             with traced_wait(_request(duration, date, verb)):
-                await asyncio.sleep(duration.total_seconds())
+                await clock.asleep(duration.total_seconds())
 
 
 def _request(duration: timedelta, date: datetime | None, label: str) -> WaitRequest:
-    until = date or datetime.now(UTC) + duration
+    until = date or clock.now() + duration
     return WaitRequest(due=date or duration, what=Wait("duration", until=until), label=label)
 
 
@@ -91,7 +90,7 @@ def _left(date: datetime, raise_if_past: bool) -> timedelta:
         check_instant(date, option="date")
     except DefinitionError as wrong:
         raise WaitError(f"wait.until({shown(date)}): {wrong.what}. {wrong.remedy}") from None
-    left = date - datetime.now(UTC)
+    left = date - clock.now()
     if left < timedelta(0) and raise_if_past:
         raise WaitError(f"wait.until({date.isoformat()}): that is over already. Leave raise_if_past out to go on.")
     return left

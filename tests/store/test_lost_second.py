@@ -10,6 +10,7 @@ import redis
 from taskflow.engine.streams import StreamEngine
 from taskflow.models import RunStatus
 from taskflow.seams.streams import StreamAddress
+from taskflow.store.notices import Notices
 from taskflow.store.operations.streams import StreamLimits
 from taskflow.store.sync_store import Store
 from tests.store.test_fence import WRITES, is_taken
@@ -70,7 +71,7 @@ def test_a_reader_gets_the_items_that_were_given_the_indexes_of_lost_ones(one_be
     claimed = bench.claim(bench.trigger())
     place = StreamAddress(claimed.run_id, "stream", "s", claimed.claim)
     store = Store(real_time(bench))
-    engine = StreamEngine(store, loop_of_nobody, StreamLimits())
+    engine = StreamEngine(store, loop_of_nobody, StreamLimits(), Notices(store.config))
     try:
         engine.append(place, [b"1", b"2"])
         kept = all_keys(bench)

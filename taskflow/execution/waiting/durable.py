@@ -6,9 +6,10 @@ A ``Way`` makes the calls. That of a ``def`` task never suspends, see ``in_place
 import itertools
 import random
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final, Literal, Protocol
 
+from taskflow import clock
 from taskflow.errors import JournalError, WaitError
 from taskflow.execution.journal import Journal
 from taskflow.execution.reporting.spans import traced
@@ -127,7 +128,7 @@ class DurableCalls:
             with in_scope(NOWHERE):
                 await self._way.sleep(delay)
             return
-        what = Wait("duration", until=datetime.now(UTC) + delay)
+        what = Wait("duration", until=clock.now() + delay)
         await self._wait(key, asked, WaitRequest(due=delay, what=what), entry)
 
     async def _wait(self, key: str, asked: Asked, request: WaitRequest, entry: JournalEntry | None) -> Sequence[bytes]:
@@ -188,7 +189,7 @@ class Patience:
             return None
         after = self._journal.suspend_after
         known = [what.until for what in whats if what is not None and what.type == "duration"]
-        now = datetime.now(UTC)
+        now = clock.now()
         if len(known) == len(whats) and all(until is not None and until - now > after for until in known):
             return timedelta(0)
         return max(timedelta(0), after - waited)
@@ -203,5 +204,5 @@ def short_wait(request: WaitRequest) -> timedelta | None:
     """Return the time to sleep instead of a short wait, None for any other wait."""
     if request.kind or request.begin or request.abegin or request.what.type != "duration" or request.due is None:
         return None
-    left = request.due if isinstance(request.due, timedelta) else request.due - datetime.now(UTC)
+    left = request.due if isinstance(request.due, timedelta) else request.due - clock.now()
     return max(timedelta(0), left) if left <= SLEPT else None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Literal
 
+from taskflow import clock
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.errors import Suspended, TaskflowError
 from taskflow.execution.hook_runner import HookRunner
@@ -38,7 +39,7 @@ class DurableBlockingWaits(BlockingWaits):
             short = short_wait(request)
             if short is None:
                 return super().wait(request)
-            time.sleep(short.total_seconds())
+            clock.sleep(short.total_seconds())
             return NOTHING
         self._refuse_thread()
         return run_unsuspended(self._calls.wait(place, request))
@@ -107,7 +108,7 @@ class _Blocking:
         return self._waits._until_done(key)  # pyright: ignore[reportPrivateUsage]
 
     async def sleep(self, duration: timedelta) -> None:
-        time.sleep(duration.total_seconds())
+        clock.sleep(duration.total_seconds())
 
     async def call(self, call: StepCall) -> object:
         if call.is_async:

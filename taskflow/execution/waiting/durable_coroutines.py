@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final, Literal
 
+from taskflow import clock
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.errors import Suspended, TaskflowError
 from taskflow.execution.hook_runner import HookRunner
@@ -46,7 +47,7 @@ class DurableCoroutineWaits(CoroutineWaits):
             short = short_wait(request)
             if short is None:
                 return await super().await_(request)
-            await asyncio.sleep(short.total_seconds())
+            await clock.asleep(short.total_seconds())
             return NOTHING
         return await self._calls.wait(place, request)
 
@@ -157,7 +158,7 @@ class _Awaiting:
         return await self._waits._until_done(key)  # pyright: ignore[reportPrivateUsage]
 
     async def sleep(self, duration: timedelta) -> None:
-        await asyncio.sleep(duration.total_seconds())
+        await clock.asleep(duration.total_seconds())
 
     async def call(self, call: StepCall) -> object:
         if call.is_async:

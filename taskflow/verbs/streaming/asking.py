@@ -1,10 +1,11 @@
 """One wait of a run for the next item of one of its input streams."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final, NoReturn
 
 from pydantic_core import to_json
 
+from taskflow import clock
 from taskflow.definition.documents.readable import read_object
 from taskflow.errors import StreamClosedError, StreamTimeoutError
 from taskflow.execution.reporting.live_run import LiveRun
@@ -47,7 +48,7 @@ class Asking:
             raise
 
     def _request(self) -> WaitRequest:
-        name, until = self._place.name, None if self._timeout is None else datetime.now(UTC) + self._timeout
+        name, until = self._place.name, None if self._timeout is None else clock.now() + self._timeout
         what = Wait("input", until=until, name=name)
 
         def begin(waiter: Waiter) -> Wait:

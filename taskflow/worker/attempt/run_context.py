@@ -1,7 +1,6 @@
 """The context of a claimed run's attempt, as the task's function gets it."""
 
-from datetime import UTC, datetime
-
+from taskflow import clock
 from taskflow.definition.context import (
     AttemptInfo,
     Context,
@@ -40,7 +39,7 @@ def context_of(runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun
             version=deployment.version,
             trace=claimed.trace,
         ),
-        attempt=AttemptInfo(number=claimed.attempt_number, started_at=datetime.now(UTC), is_last=tries.is_last),
+        attempt=AttemptInfo(number=claimed.attempt_number, started_at=clock.now(), is_last=tries.is_last),
         task=task,
         queue=QueueInfo(name=claimed.queue),
         machine=machine,

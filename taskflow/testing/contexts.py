@@ -1,4 +1,4 @@
-"""Helpers for a project's own tests: a context to call a task's function with. No server is used."""
+"""A context to call a task's function with. No server is used."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -1,0 +1,33 @@
+"""The functions of ``taskflow.testing``, which act on the test that is under way."""
+
+from datetime import datetime, timedelta
+
+from taskflow.models import Run
+from taskflow.testing.comparing import ANYTHING
+from taskflow.testing.session import current_stage
+from taskflow.testing.stage import AnyTask
+
+
+def now() -> datetime:
+    """Return the present instant of the test, in UTC: the machine's, and what ``advance`` has added."""
+    return current_stage().now()
+
+
+def advance(duration: timedelta | None = None, /, **units: float) -> None:
+    """Let time pass: ``advance(days=3)``. See ``Stage.advance``."""
+    current_stage().advance(duration, **units)
+
+
+def settle() -> None:
+    """Return once nothing goes on by itself. See ``Stage.settle``."""
+    current_stage().settle()
+
+
+def triggered(task: AnyTask | None = None) -> list[Run]:
+    """Return the runs of a task, or of all, that were triggered in this test, oldest first."""
+    return current_stage().triggered(task)
+
+
+def assert_triggered(task: AnyTask, payload: object = ANYTHING, *, times: int | None = None) -> list[Run]:
+    """Check that a task was triggered, with this payload and so many times. See ``Stage.assert_triggered``."""
+    return current_stage().assert_triggered(task, payload, times=times)

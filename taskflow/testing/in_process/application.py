@@ -1,0 +1,84 @@
+"""The app of tests whose runs execute in their own process."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from typing import Self
+
+from taskflow.app import TaskFlow
+from taskflow.engine.engine import Listeners
+from taskflow.seams.journal_keys import NOWHERE, in_scope
+from taskflow.settings import Settings
+from taskflow.store.notices import Notices
+from taskflow.store.sync_store import Store
+from taskflow.store.wire import StoreConfig
+from taskflow.testing.describing import line_of
+from taskflow.testing.in_process.stores import InlineAsyncStore, InlineNotices, InlineResults, InlineStore, WorldHolder
+from taskflow.testing.in_process.world import World
+from taskflow.testing.moved_clock import MovedClock
+
+
+class InlineFlow(TaskFlow):
+    """The app of one test session. ``begin`` and ``end`` surround a test."""
+
+    def __init__(self, settings: Settings, clock: MovedClock) -> None:
+        self._clock, self._holder = clock, WorldHolder()
+        super().__init__(settings)
+
+    @property
+    def world(self) -> World:
+        """The node of the present test."""
+        assert self._holder.world is not None
+        return self._holder.world
+
+    def begin(self) -> Self:
+        """Begin a test on an empty store."""
+        (upkeep,) = self._passes(lambda: None)
+        self._node.surroundings.clear()
+        self.store.send([("FLUSHDB",)])
+        world = World(self._node, upkeep, self._clock, self._describe)
+        world.start()
+        self._holder.executor = ThreadPoolExecutor(1, thread_name_prefix="inline")
+        self._holder.world = world
+        return self
+
+    def end(self) -> None:
+        """End the test: drop what executes."""
+        world, executor, self._holder.world = self.world, self._holder.executor, None
+        world.close()
+        if executor is not None:
+            executor.shutdown(wait=False)
+
+    def _describe(self, run_id: str) -> str:
+        return line_of(self.engine.runs.retrieve(run_id))
+
+    def _store_config(self) -> StoreConfig:
+        return replace(super()._store_config(), clock=self._clock.micros)
+
+    def _make_store(self) -> Store:
+        store = InlineStore(self._store_config(), self.publisher, self._on_ended)
+        store.holder = self._holder
+        return store
+
+    def _async_store(self) -> InlineAsyncStore:
+        store = InlineAsyncStore(self._store_config(), self.publisher, self._on_ended, partial(in_scope, NOWHERE))
+        store.holder = self._holder
+        return store
+
+    def _listeners(self) -> Listeners:
+        def results(store: Store) -> InlineResults:
+            listener = InlineResults(store)
+            listener.holder = self._holder
+            return listener
+
+        def notices(config: StoreConfig) -> Notices:
+            listener = InlineNotices(config)
+            listener.holder = self._holder
+            return listener
+
+        return Listeners(results, notices)
+
+    def _on_ended(self, run_ids: Sequence[str]) -> None:
+        """Perform the canvas of runs at once."""
+        self._canvas.perform(run_ids)

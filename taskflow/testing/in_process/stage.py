@@ -1,0 +1,23 @@
+"""A test whose runs execute in its own process."""
+
+from datetime import timedelta
+
+from taskflow.testing.in_process.application import InlineFlow
+from taskflow.testing.moved_clock import MovedClock
+from taskflow.testing.stage import Stage
+
+
+class InlineStage(Stage):
+    """Runs execute before the verb returns that has triggered them."""
+
+    flow: InlineFlow
+
+    def __init__(self, flow: InlineFlow, clock: MovedClock) -> None:
+        super().__init__(flow, clock)
+
+    def settle(self) -> None:
+        """Execute what may start. Verbs have done so already."""
+        self.flow.world.drive()
+
+    def _advance(self, duration: timedelta) -> None:
+        self.flow.world.pass_time(duration)

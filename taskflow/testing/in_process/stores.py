@@ -1,0 +1,124 @@
+"""The store of a test, which executes what each operation has made startable before the operation returns."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+from taskflow.engine.results import ResultListener
+from taskflow.errors import StandstillError
+from taskflow.store.async_store import AsyncStore
+from taskflow.store.followers import LOOK_AGAIN_SECONDS
+from taskflow.store.notices import Notices
+from taskflow.store.operations.operation import Operation
+from taskflow.store.sync_store import Store
+from taskflow.testing.in_process.world import World
+
+ResultT = TypeVar("ResultT")
+_READS: Final = ("read_", "watch_", "list_", "count_", "find_", "explain_", "check_")
+_OWN_THREADS: Final = "taskflow-"
+
+
+class WorldHolder:
+    """The world that the stores of an app drive: None until it is made, and after it has ended."""
+
+    def __init__(self) -> None:
+        self.world: World | None = None
+        self.executor: Executor | None = None
+
+    def needs_drive(self, operations: Sequence[Operation[Any]]) -> bool:
+        """Whether the calling code is a test's, and these operations may have made something startable."""
+        world = self.world
+        if world is None or world.is_driven_here or threading.current_thread().name.startswith(_OWN_THREADS):
+            return False
+        return not all(operation.script.startswith(_READS) for operation in operations)
+
+    def after(self, operations: Sequence[Operation[Any]]) -> None:
+        """Execute what operations have made startable."""
+        if self.world is not None and self.needs_drive(operations):
+            self.world.drive()
+
+
+class InlineStore(Store):
+    """The blocking shell."""
+
+    holder: WorldHolder
+
+    def run(self, operation: Operation[ResultT], *, shard: int = 0) -> ResultT:
+        result = super().run(operation, shard=shard)
+        self.holder.after([operation])
+        return result
+
+    def start_many(self, operations: Sequence[tuple[Operation[Any], int]]) -> Callable[[], list[Any]]:
+        finish = super().start_many(operations)
+
+        def finish_and_drive() -> list[Any]:
+            results = finish()
+            self.holder.after([operation for operation, _ in operations])
+            return results
+
+        return finish_and_drive
+
+
+class InlineAsyncStore(AsyncStore):
+    """The shell of an event loop. Runs are executed in a thread, because their blocking code may not stop the loop."""
+
+    holder: WorldHolder
+
+    async def run(self, operation: Operation[ResultT], *, shard: int = 0) -> ResultT:
+        result = await super().run(operation, shard=shard)
+        await self._drive([operation])
+        return result
+
+    async def run_many(self, operations: Sequence[tuple[Operation[Any], int]]) -> list[Any]:
+        results = await super().run_many(operations)
+        await self._drive([operation for operation, _ in operations])
+        return results
+
+    async def _drive(self, operations: Sequence[Operation[Any]]) -> None:
+        world, executor = self.holder.world, self.holder.executor
+        if world is not None and executor is not None and self.holder.needs_drive(operations):
+            await asyncio.get_running_loop().run_in_executor(executor, world.drive)
+
+
+class _Turns(threading.Event):
+    """An event whose waiter lets the runs of the test go on."""
+
+    def __init__(self, holder: WorldHolder, waited_for: str) -> None:
+        super().__init__()
+        self._holder, self._waited_for = holder, waited_for
+
+    def wait(self, timeout: float | None = None) -> bool:
+        world = self._holder.world
+        if world is None or self.is_set():
+            return super().wait(timeout)
+        if timeout is not None and timeout < LOOK_AGAIN_SECONDS:  # until the caller's own deadline
+            try:
+                world.wait_turn(timeout, self._waited_for)
+            except StandstillError:
+                return super().wait(timeout)
+            return True
+        world.wait_turn(timeout, self._waited_for)
+        return True
+
+
+class InlineResults(ResultListener):
+    """Waits for the ends of runs."""
+
+    holder: WorldHolder
+
+    @contextmanager
+    def watching(self, run_id: str) -> Generator[threading.Event]:
+        yield _Turns(self.holder, f"the end of run {run_id}")
+
+
+class InlineNotices(Notices):
+    """Waits for items of streams."""
+
+    holder: WorldHolder
+
+    @contextmanager
+    def listening(self, channel: bytes) -> Generator[threading.Event]:
+        yield _Turns(self.holder, "an item of a stream")

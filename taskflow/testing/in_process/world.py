@@ -1,0 +1,302 @@
+"""Executes the runs of a test in its own process: takes tickets from the store as a node does, until nothing goes on.
+
+``drive`` is called after each operation of a test that may have made something startable. The code of runs triggers,
+too; its runs start when it waits or has ended. Code of ``def`` tasks executes in the thread that drives.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from taskflow.broker.queues import shared_queue, subtask_queue
+from taskflow.broker.taken_messages import NoConsumer, TakenMessage, lists_of
+from taskflow.definition.signal import CANCELED, TIMED_OUT
+from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError, StandstillError
+from taskflow.models import AttemptOutcome, RunStatus
+from taskflow.store import operations
+from taskflow.store.keys import inbox_of_node
+from taskflow.store.operations.nodes import inbox_entry
+from taskflow.store.sync_store import Store
+from taskflow.testing.in_process.coroutine_runs import CoroutineRuns
+from taskflow.testing.in_process.def_runs import DefRun, run_of_caller
+from taskflow.testing.moved_clock import MovedClock
+from taskflow.testing.timers import StoreTimers, earliest
+from taskflow.upkeep.passes import Upkeep
+from taskflow.worker.attempt.claimed import STOPPED
+from taskflow.worker.attempt.runtime import Runtime
+from taskflow.worker.coroutines.taken_ticket import TakenTicket
+from taskflow.worker.tickets.adoption import adopt
+
+log = logging.getLogger("taskflow.testing")
+LEASE: Final = timedelta(days=3650)
+"""The lease of the node that the tests' process is: nothing renews it."""
+CAPACITY: Final = 1000
+_AT_ONCE: Final = 100
+_SHOWN: Final = 20
+_PAUSE_S: Final = 0.002
+_LONGEST_S: Final = 60.0
+"""Time for which coroutines may compute until a test is told so."""
+_DUE: Final = frozenset({"schedules", "runs", "timers", "deserted", "effects", "canvas"})
+_REASONS: Final = {"cancel": CANCELED, "timeout": TIMED_OUT}
+
+
+@dataclass(slots=True)
+class _Polled:
+    """The news that the store has for the node."""
+
+    messages: list[bytes] = field(default_factory=list[bytes])
+    inbox: list[tuple[bytes, list[bytes]]] = field(default_factory=list[tuple[bytes, list[bytes]]])
+    is_due: bool = False
+
+
+class World:
+    """The node of a test, without processes. One shard."""
+
+    def __init__(self, runtime: Runtime, upkeep: Upkeep, clock: MovedClock, describe: Callable[[str], str]) -> None:
+        self._runtime, self._upkeep, self._clock, self._describe = runtime, upkeep, clock, describe
+        self._store: Store = runtime.store
+        self._timers = StoreTimers(self._store)
+        self._base = self._store.config.base(0)
+        self._news = threading.Event()
+        self._coroutines = CoroutineRuns(runtime, self._news.set)
+        self._runs: dict[str, DefRun] = {}
+        self._mutex = threading.Lock()
+        self._driver = 0
+        self._again = False
+        self._seen = "0"
+        self._queues = _queues(runtime)
+        self._lists = [name for queue in self._queues for name in lists_of(queue)]
+        self._declared = -1
+
+    def start(self) -> None:
+        """Register the node and its tasks."""
+        node = self._runtime.node
+        node.name = "inline"
+        node.renew()
+        self._register()
+
+    def close(self) -> None:
+        """Drop what executes."""
+        for run in list(self._runs.values()):
+            if run.thread == threading.get_ident() and not run.has_ended:
+                self._driver = run.thread
+                run.stop("interrupted")
+        self._driver = 0
+        self._runs.clear()
+        self._coroutines.close()
+
+    @property
+    def is_driven_here(self) -> bool:
+        """Whether the calling thread executes runs at the moment."""
+        return self._driver == threading.get_ident()
+
+    def drive(self) -> None:
+        """Execute what may start, until nothing goes on. Does nothing where somebody drives already."""
+        with self._mutex:
+            if self._driver:
+                self._again = True
+                return
+            self._driver = threading.get_ident()
+        try:
+            while True:
+                self._turns()
+                with self._mutex:
+                    if not self._again:
+                        self._driver = 0
+                        return
+                    self._again = False
+        except BaseException:
+            self._driver = 0
+            raise
+
+    def pass_time(self, duration: timedelta) -> None:
+        """Move time step by step: to each instant at which something is due, and then to the end."""
+        self.drive()
+        end = self._clock.now() + duration
+        while (due := self._timers.next_due()) is not None and due < end:
+            self._move(due - self._clock.now() + timedelta(milliseconds=1))
+            self.drive()
+        self._move(end - self._clock.now())
+        self.drive()
+
+    def wait_turn(self, seconds: float | None, waited_for: str) -> None:
+        """Let others execute, for code that looks again afterwards whether what it waits for has happened.
+
+        Raises:
+            StandstillError: Nothing goes on.
+        """
+        run = run_of_caller()
+        if run is not None:
+            run.look_later()
+        elif threading.get_ident() == self._driver or self._driver:
+            time.sleep(_PAUSE_S)  # a thread of a run
+        else:
+            raise StandstillError(waited_for, self.waiting())
+
+    def waiting(self) -> list[str]:
+        """Describe the runs that have not ended."""
+        ids = self._store.send([("ZRANGE", f"{self._base}:live", 0, _SHOWN)])[0]
+        return [self._describe(each.decode()) for each in ids]
+
+    def _move(self, duration: timedelta) -> None:
+        if duration > timedelta(0):
+            self._clock.move(duration)
+            self._timers.age(duration)
+
+    def _register(self) -> None:
+        self._declared = len(self._runtime.registry)
+        self._runtime.declare()
+        classes = sorted({f"{machine}.{executor}" for machine, executor in _classes(self._runtime)})
+        self._store.run(
+            operations.nodes.register_node(
+                self._runtime.node.id,
+                lease=LEASE,
+                queues=self._queues,
+                capacity=CAPACITY,
+                classes=classes,
+                description={"host": "inline", "concurrency": CAPACITY},
+                tasks=self._runtime.task_ids(),
+            ),
+            shard=0,
+        )
+
+    def _turns(self) -> None:
+        busy_since = time.monotonic()
+        if self._declared != len(self._runtime.registry):
+            self._register()
+        while True:
+            self._news.clear()
+            is_computing = self._is_computing()  # before the look at the store: what has ended is there by then
+            polled = self._poll()
+            if self._handle(polled) or self._go_on_looking():
+                busy_since = time.monotonic()
+                continue
+            if is_computing:
+                if time.monotonic() - busy_since > _LONGEST_S:
+                    raise StandstillError("the end of coroutines", self.waiting())
+                self._news.wait(_PAUSE_S)
+                continue
+            if not self._hasten():
+                return
+
+    def _poll(self) -> _Polled:
+        inbox = f"{self._base}:{inbox_of_node(self._runtime.node.id)}"
+        taken, inboxes, *heads = self._store.send(
+            [
+                ("LMPOP", len(self._lists), *self._lists, "RIGHT", "COUNT", _AT_ONCE),
+                ("XREAD", "COUNT", _AT_ONCE, "STREAMS", inbox, self._seen),
+                *self._timers.heads(),
+            ]
+        )
+        due = earliest(heads)
+        return _Polled(
+            messages=list(taken[1]) if taken else [],
+            inbox=list(inboxes[0][1]) if inboxes else [],
+            is_due=due is not None and due <= self._clock.now(),
+        )
+
+    def _handle(self, polled: _Polled) -> bool:
+        """Act on what the store has. Return whether there was anything."""
+        for entry_id, fields in polled.inbox:
+            self._seen = entry_id.decode()
+            self._act(entry_id, fields)
+        for text in polled.messages:
+            self._take(TakenMessage(text))
+        if polled.is_due:
+            self._upkeep.perform(_DUE)
+        return bool(polled.inbox or polled.messages or polled.is_due)
+
+    def _act(self, entry_id: bytes, fields: list[bytes]) -> None:
+        message = inbox_entry(entry_id, fields)
+        run = self._runs.get(message.run_id)
+        if message.kind == "resume":
+            self._resume(message.run_id, run)
+            return
+        reason = _REASONS.get(message.kind)
+        if reason is None or self._coroutines.cancel(message.run_id, message.claim, reason):
+            return
+        if run is not None and run.claimed.claim == message.claim:
+            self._let(run, lambda: run.stop(reason))
+            return
+        stopped = operations.runs.give_up_run(message.run_id, message.claim, AttemptOutcome.INTERRUPTED, STOPPED)
+        try:
+            self._store.run_for(message.run_id, stopped)
+        except StaleClaimError:  # its code has written that itself
+            return
+
+    def _resume(self, run_id: str, run: DefRun | None) -> None:
+        if run is None:
+            self._coroutines.notify(run_id)
+        elif run.is_parked:
+            self._let(run, run.go_on)
+
+    def _take(self, message: TakenMessage) -> None:
+        ticket = message.ticket
+        if message.task_id not in self._runtime.registry:
+            log.error("inline.unknown: a message names task %r, which is no task of taskflow here", message.task_id)
+            return
+        definition = self._runtime.registry.get(message.task_id)
+        if ticket is None:
+            adopt(self._runtime, definition, NoConsumer(), message)
+            return
+        if definition.is_async:
+            self._coroutines.take(TakenTicket(definition, ticket.run_id, ticket.reservation))
+            return
+        claim = operations.runs.claim_run(
+            ticket.run_id, node_id=self._runtime.node.id, reservation=ticket.reservation, version=""
+        )
+        try:
+            claimed = self._store.run_for(ticket.run_id, claim)
+        except (RunNotClaimableError, NodeUnregisteredError) as refused:
+            log.info("ticket.dropped: %s", refused)
+            return
+        run = self._runs[ticket.run_id] = DefRun(self._runtime, definition, claimed)
+        self._let(run, run.go_on)
+
+    def _let(self, run: DefRun, act: Callable[[], None]) -> None:
+        """Execute code of a run until it waits or ends."""
+        act()
+        if not run.has_ended:
+            return
+        if self._runs.get(run.run_id) is run:
+            del self._runs[run.run_id]
+        if run.is_interrupted:  # Ctrl-C is for the tests, not only for the run
+            raise KeyboardInterrupt
+        self._coroutines.will_retry = self._coroutines.will_retry or run.will_retry
+
+    def _go_on_looking(self) -> bool:
+        """Let code look that waits for something which is no wait of its run. Return whether anything came of it."""
+        looking = [run for run in self._runs.values() if run.is_looking and run.thread == threading.get_ident()]
+        for run in looking:
+            self._let(run, run.go_on)
+        return any(not run.is_looking for run in looking)
+
+    def _is_computing(self) -> bool:
+        """Whether a coroutine does more than wait."""
+        if self._coroutines.busy:
+            return True
+        if not self._coroutines.alive:
+            return False
+        held = self._store.run(operations.nodes.read_node_runs(self._runtime.node.id), shard=0)
+        here = set(self._runs)
+        return any(run.status is not RunStatus.WAITING for run in held if run.run_id not in here)
+
+    def _hasten(self) -> bool:
+        """Let the delays of retries be over. Return whether there were any."""
+        if not self._coroutines.will_retry:
+            return False
+        self._coroutines.will_retry = False
+        return self._timers.hasten_retries(self._clock.micros()) > 0
+
+
+def _classes(runtime: Runtime) -> list[tuple[str, str]]:
+    return [(machine, executor) for machine in runtime.presets for executor in ("process", "async")]
+
+
+def _queues(runtime: Runtime) -> list[str]:
+    shared = [shared_queue(runtime.settings.environment, *each) for each in _classes(runtime)]
+    return [*shared, *map(subtask_queue, shared)]

@@ -1,0 +1,140 @@
+"""The server, folder and clock that the tests of a process share. Made at the first test that needs them."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from taskflow import clock as process_clock
+from taskflow.seams.current_application import CURRENT
+from taskflow.settings import Settings
+from taskflow.testing.in_process.application import InlineFlow
+from taskflow.testing.in_process.stage import InlineStage
+from taskflow.testing.moved_clock import MovedClock
+from taskflow.testing.server import TestServer
+from taskflow.testing.stage import Stage
+
+ENVIRONMENT: Final = "test"
+_KEPT: Final = timedelta(days=3650)
+"""The retention of finished runs, which a test that moves time still wants to see."""
+
+
+class Session:
+    """The server of the tests of this process, and the app of those whose runs execute in it."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="taskflow-tests-"))
+        self.clock = MovedClock(self.folder / "clock", skips=True)
+        self.server = TestServer(self.folder)
+        self._inline: InlineFlow | None = None
+        self._pid = os.getpid()
+        atexit.register(self.close)
+
+    def settings(self, **overrides: object) -> Settings:
+        """Return the project's settings for tests: nothing outside of the session's folder and server is used."""
+        given: dict[str, object] = {
+            "redis_url": self.server.url,
+            "broker_url": self.server.url,
+            "api_url": "",
+            "database_url": "none",
+            "object_store": str(self.folder / "objects"),
+            "home": self.folder,
+            "environment": ENVIRONMENT,
+            "shards": 1,
+            "store_replicas": 0,
+            "retention": _KEPT,
+            "suspend_after": timedelta(0),
+            "celery_result_backend": None,
+        }
+        return Settings.read(**(given | overrides))
+
+    def inline(self) -> InlineFlow:
+        """Return the app whose runs execute in this process."""
+        if self._inline is None:
+            self._inline = InlineFlow(self.settings(), self.clock)
+        return self._inline
+
+    def close(self) -> None:
+        """End the server and remove the folder. In the process that has made them only."""
+        if self._pid != os.getpid():
+            return
+        atexit.unregister(self.close)
+        if self._inline is not None:
+            self._inline.close()
+        self.server.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class _Process:
+    """The session of this process, and its present test."""
+
+    session: Session | None = None
+    stage: Stage | None = None
+
+
+def session() -> Session:
+    """Return the session of this process."""
+    found = _Process.session
+    if found is None or found._pid != os.getpid():  # pyright: ignore[reportPrivateUsage] - a fork has its parent's
+        found = _Process.session = Session()
+    return found
+
+
+def end_session() -> None:
+    """End the session of this process, if there is one."""
+    found, _Process.session = _Process.session, None
+    if found is not None:
+        found.close()
+
+
+def current_stage() -> Stage:
+    """Return the application of the present test.
+
+    Raises:
+        RuntimeError: No test is under way that has one.
+    """
+    if _Process.stage is None:
+        raise RuntimeError(
+            "No test with taskflow is under way. Use the fixture taskflow_inline or taskflow_store, or "
+            "`with taskflow.testing.inline():`."
+        )
+    return _Process.stage
+
+
+@contextmanager
+def on_stage(stage: Stage, clock: MovedClock) -> Generator[None]:
+    """Have verbs, and the functions of ``taskflow.testing``, use the application of a test."""
+    before, process_before = _Process.stage, process_clock.use(clock)
+    application = CURRENT.application
+    stage.flow.set_default()
+    _Process.stage = stage
+    try:
+        yield
+    finally:
+        _Process.stage, CURRENT.application = before, application
+        process_clock.use(process_before)
+
+
+@contextmanager
+def inline() -> Generator[InlineStage]:
+    """Execute runs here and now, in this process, on an empty store in memory.
+
+    A verb that triggers a run returns when the run has ended or waits for something that only the test brings about.
+    The code of tasks, its hooks and its middlewares are executed as by a worker; delays of retries take no time.
+    """
+    own = session()
+    if isinstance(_Process.stage, InlineStage):
+        raise RuntimeError("taskflow.testing.inline() is entered already: a test has one store.")
+    own.clock.reset()
+    flow = own.inline().begin()
+    stage = InlineStage(flow, own.clock)
+    try:
+        with on_stage(stage, own.clock):
+            yield stage
+    finally:
+        flow.end()
