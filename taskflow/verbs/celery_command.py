@@ -7,6 +7,7 @@ declared meanwhile gives the module such an attribute, unless it makes one itsel
 import os
 import sys
 from collections.abc import Callable
+from itertools import zip_longest
 from types import ModuleType
 from typing import Final
 
@@ -25,7 +26,7 @@ def offer_app() -> None:
 
 def _named(words: list[str]) -> str:
     """Return the value of ``-A`` or ``--app``, "" when there is none."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip_longest(words, words[1:], fillvalue=""):
         if word in ("-A", "--app"):
             return following
         for begin in ("--app=", "-A"):

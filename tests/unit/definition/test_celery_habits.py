@@ -1,7 +1,9 @@
 """Options and methods of Celery, written by habit: an error names what to write instead."""
 
 import re
+import sys
 from dataclasses import replace
+from types import ModuleType
 from typing import Any, cast
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from taskflow import DefinitionError, TriggerOptionError, task
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.celery_habits import METHODS, TASK_OPTIONS, TRIGGER_OPTIONS
+from taskflow.verbs.celery_command import offer_app
 from taskflow.verbs.task import FunctionTask
 from tests.projects.fleet_tasks import echo
 
@@ -47,3 +50,13 @@ def test_a_method_of_celerys_tasks_names_ours(method: str) -> None:
         getattr(made, method)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         made.nothing()
+
+
+@pytest.mark.parametrize("arguments", [[], ["-A"], ["beat"]], ids=str)
+def test_a_task_is_declared_in_any_process_that_has_celerys_command(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script without arguments that had imported the command got a ValueError from ``@task``."""
+    monkeypatch.setitem(sys.modules, "celery.bin.celery", ModuleType("celery.bin.celery"))
+    monkeypatch.setattr(sys, "argv", ["script.py", *arguments])
+    offer_app()  # each @task calls it
