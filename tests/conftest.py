@@ -170,14 +170,15 @@ StartFleet = Callable[..., Fleet]
 
 
 @pytest.fixture
-def start_fleet(tmp_path: Path) -> Iterator[StartFleet]:
+def start_fleet(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StartFleet]:
     """Make environments on given servers: ``start_fleet(valkey.url, rabbitmq.url, lease=3, heartbeat=1)``."""
     fleets: list[Fleet] = []
+    forks = request.node.get_closest_marker("interpreter") is None
 
     def start(redis_url: str, broker_url: str | None = None, *, is_new: bool = False, **settings: object) -> Fleet:
         folder = tmp_path / f"fleet-{len(fleets)}"
         folder.mkdir()
-        fleet = Fleet(folder, redis_url, broker_url, is_new=is_new, **settings)
+        fleet = Fleet(folder, redis_url, broker_url, is_new=is_new, forks=forks, **settings)
         fleets.append(fleet)
         return fleet
 

@@ -148,7 +148,7 @@ class Crew:
         return {node.name: node.output() for node in self.fleet.nodes}
 
     def _start(self, post: int) -> Node:
-        return self.fleet.start_node(wait=False, options=("--loglevel", "INFO"), **dict(POSTS[post]))  # type: ignore[arg-type]  # the posts say only what start_node takes
+        return self.fleet.start_node(wait=False, **dict(POSTS[post]))  # type: ignore[arg-type]  # the posts say only what start_node takes
 
 
 def _could_not_start(node: Node) -> bool:

@@ -18,6 +18,8 @@ from tests.support.processes import spawn, stop_group, tail
 from tests.support.servers import RedisServer, free_port
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.interpreter
+
 TASKS = """
 from taskflow import task
 

@@ -19,6 +19,8 @@ from tests.support.fleet import ROOT, Fleet
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.interpreter
+
 MODULE = """
 from taskflow import TaskFlow, task
 

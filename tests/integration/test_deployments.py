@@ -26,6 +26,8 @@ from tests.support.fleet import Fleet
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.interpreter
+
 KINDS: list[Task[str, str]] = [tasks.deployed, tasks.async_deployed, tasks.child_deployed]
 
 

@@ -23,6 +23,8 @@ from tests.support.fleet import ROOT
 from tests.support.servers import HOST, RedisServer
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.interpreter
+
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 
 

@@ -136,6 +136,7 @@ def test_a_cancel_that_a_frozen_node_never_confirms_frees_the_slot_with_its_leas
     assert canceled.status() is RunStatus.CANCELED
 
 
+@pytest.mark.interpreter
 @pytest.mark.timeout(60)
 @KINDS
 def test_a_nodes_successor_on_its_host_starts_its_runs_at_once(

@@ -315,6 +315,7 @@ def test_delayed_runs_are_on_no_broker_and_in_no_worker(fleet: Fleet) -> None:
     assert node.process.poll() is None
 
 
+@pytest.mark.interpreter
 @pytest.mark.timeout(60)
 def test_sigterm_puts_unclaimed_tickets_back_and_finishes_what_runs(fleet: Fleet) -> None:
     """All tickets without a claim are on the broker before the node exits."""

@@ -12,6 +12,8 @@ from tests.support.fleet import TASKS, Fleet
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.interpreter
+
 ALL = f"{TASKS},tests.projects.signal_tasks"
 PAIRS: dict[str, tuple[Any, Any, Any]] = {
     "process": (tasks.work, tasks.odd, tasks.hang),

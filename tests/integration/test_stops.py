@@ -13,6 +13,8 @@ from tests.support.measured_time import measured_unit
 from tests.support.servers import RedisServer, Server
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.interpreter
+
 
 def url(valkey: RedisServer, broker: Server) -> str | None:
     """Return the broker of a fleet, None for the store."""

@@ -12,6 +12,8 @@ from tests.support.fleet import TASKS, Fleet
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.interpreter
+
 WITH_PROCESSES = f"{TASKS},tests.projects.process_tasks"
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,18 +12,29 @@ from taskflow import Settings, TaskFlow
 from taskflow.definition.registry import Registry
 from taskflow.worker.attempt.runtime import runtime_of
 from tests.support.connections import close_connections
-from tests.support.processes import kill_group, signal_group, spawn, stop_group, tail
+from tests.support.fork_server import ForkServer
+from tests.support.processes import Process, kill_group, signal_group, spawn, stop_group, tail
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 TASKS = ",".join(f"tests.projects.{kind}_tasks" for kind in ("fleet", "waiting", "scenario", "durable", "unusual"))
 ASYNC_POOL = "taskflow.worker.coroutines.pool:AsyncPool"
+NODES = ForkServer(
+    "celery.__main__",
+    "celery.bin.celery",
+    "celery.apps.worker",
+    "celery.concurrency.prefork",
+    "celery.events.state",
+    "taskflow.app",
+    CELERY_CUSTOM_WORKER_POOL=ASYNC_POOL,
+)
+"""Forks nodes: an interpreter of its own would import for a second of CPU before it reads a node's app."""
 
 
 class Node:
     """One Celery worker process and its children."""
 
-    def __init__(self, name: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    def __init__(self, name: str, process: Process, log: Path) -> None:
         self.name = name
         self.process = process
         self.log = log
@@ -77,13 +87,22 @@ class Fleet:
     Args:
         broker_url: None when the store is the broker.
         is_new: Whether no worker has ever been up. Otherwise the tests' tasks are registered, as by a worker.
+        forks: Whether nodes without options may be forks (``tests.support.fork_server``).
         settings: More ``TASKFLOW_*`` settings, by field name, for the app and the nodes.
     """
 
     def __init__(
-        self, folder: Path, redis_url: str, broker_url: str | None = None, *, is_new: bool = False, **settings: object
+        self,
+        folder: Path,
+        redis_url: str,
+        broker_url: str | None = None,
+        *,
+        is_new: bool = False,
+        forks: bool = True,
+        **settings: object,
     ) -> None:
         self.folder = folder
+        self._forks = forks
         self.environment = str(settings.get("environment", f"t{uuid4().hex[:8]}"))
         given: dict[str, object] = {"redis_url": redis_url, "broker_url": broker_url, "environment": self.environment}
         given |= {"home": folder, "database_url": "none"} | settings  # tests/history tests the history
@@ -125,14 +144,18 @@ class Fleet:
         celery_queue = f"{self.environment}.{machine}.{executor}{f'.{queue}' if queue else ''}"
         name = f"n{len(self.nodes)}-{uuid4().hex[:4]}"
         pool = ("-P", "custom") if executor == "async" else ("-P", "prefork", "-O", "fair")
-        command = [
-            sys.executable, "-m", "celery", "-A", app, "worker", "-Q", celery_queue,
+        arguments = [
+            "-A", app, "worker", "-Q", celery_queue,
             "-c", str(concurrency), "-n", f"{name}@%h", "--loglevel", "INFO", "--without-gossip", "--without-mingle",
             *pool, *options,
         ]  # fmt: skip
         log = self.folder / f"{name}.log"
         with log.open("wb") as output:
-            process = spawn(command, env=self.env(**env), cwd=ROOT, output=output)
+            environment = self.env(**env)
+            if self._forks and not options and NODES.can_fork(environment):
+                process: Process = NODES.fork("celery", arguments, env=environment, cwd=ROOT, output=output)
+            else:
+                process = spawn([sys.executable, "-m", "celery", *arguments], env=environment, cwd=ROOT, output=output)
         node = Node(name, process, log)
         self.nodes.append(node)
         if wait:

@@ -9,9 +9,28 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import psutil
+
+
+class Process(Protocol):
+    """The part of ``subprocess.Popen`` that the tests use. A forked process has it, too."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: int) -> None: ...
+
+    def terminate(self) -> None: ...
+
 
 _lock = threading.Lock()
 _reaper: "subprocess.Popen[bytes] | None" = None
@@ -52,11 +71,13 @@ def spawn(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     output: "IO[bytes] | int" = subprocess.DEVNULL,
+    pass_fds: Sequence[int] = (),
 ) -> "subprocess.Popen[bytes]":
     """Start a process as leader of its own group (and session) that surely dies with pytest.
 
     Args:
         output: The file for stdout and stderr.
+        pass_fds: The other descriptors that the process inherits.
     """
     process = subprocess.Popen(
         [str(part) for part in argv],
@@ -66,6 +87,7 @@ def spawn(
         env=env,
         cwd=cwd,
         start_new_session=True,
+        pass_fds=pass_fds,
     )
     guard(process.pid)
     return process
@@ -88,20 +110,20 @@ def spawn_pipes(
     return process
 
 
-def signal_group(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+def signal_group(process: Process, number: signal.Signals) -> None:
     """Send a signal to the process and everything in its group."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, number)
 
 
-def kill_group(process: "subprocess.Popen[bytes]") -> None:
+def kill_group(process: Process) -> None:
     """``kill -9`` the whole process group and reap its leader."""
     signal_group(process, signal.SIGKILL)
     process.wait(10)
     release(process.pid)
 
 
-def stop_group(process: "subprocess.Popen[bytes]", timeout: float = 30) -> int:
+def stop_group(process: Process, timeout: float = 30) -> int:
     """Send SIGTERM to the leader, wait for it, then kill the rest of its group.
 
     Returns:
@@ -112,7 +134,7 @@ def stop_group(process: "subprocess.Popen[bytes]", timeout: float = 30) -> int:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout)
     kill_group(process)
-    return process.returncode
+    return process.wait()
 
 
 def is_alive(pid: int) -> bool:
