@@ -24,7 +24,7 @@ from tests.support.processes import guard, spawn
 
 ROOT = Path(__file__).parents[2]
 _AT_START = ("PYTHON", "LD_", "LC_", "LANG", "TZ", "FAKETIME")
-"""How the variables begin that an interpreter reads once, at its start."""
+"""The beginnings of the variables that an interpreter reads once, at its start."""
 
 
 class ForkedProcess:
