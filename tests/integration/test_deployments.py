@@ -26,8 +26,6 @@ from tests.support.fleet import Fleet
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.interpreter
-
 KINDS: list[Task[str, str]] = [tasks.deployed, tasks.async_deployed, tasks.child_deployed]
 
 
@@ -58,6 +56,7 @@ def until(handles: list[RunHandle[str]], status: RunStatus) -> None:
     wait_until(lambda: {each.retrieve().attempts[-1].node for each in handles} <= {""} or status != "WAITING", "unload")
 
 
+@pytest.mark.interpreter
 @pytest.mark.timeout(90)
 def test_a_run_waits_for_the_code_that_made_its_journal(start_fleet: StartFleet, valkey: RedisServer) -> None:
     """It says both versions, repeats nothing, calls no hook of an end, and goes on after a rollback."""

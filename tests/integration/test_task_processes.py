@@ -12,8 +12,6 @@ from tests.support.fleet import TASKS, Fleet
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.interpreter
-
 WITH_PROCESSES = f"{TASKS},tests.projects.process_tasks"
 
 
@@ -35,6 +33,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
+@pytest.mark.interpreter
 @pytest.mark.timeout(90)
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
 def test_a_task_may_use_multiprocessing(fleet: Fleet, method: str) -> None:
@@ -102,6 +101,7 @@ def test_a_fork_of_a_coroutine_does_not_go_on_as_a_second_node(fleet: Fleet) -> 
     assert node.stop() == 0
 
 
+@pytest.mark.interpreter
 @pytest.mark.timeout(120)
 def test_what_a_run_changes_of_its_process_is_put_back(fleet: Fleet) -> None:
     """All runs execute in one child. No line of a later run is lost, neither from its log nor from the worker's."""
