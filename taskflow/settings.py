@@ -64,6 +64,14 @@ class Settings(BaseSettings):
         None, pattern=r"^\S{1,64}$", description="Version of the code. Default: the git commit of the tasks' folder."
     )
     tasks: tuple[str, ...] = Field((), description="Modules to import, separated by commas.")
+    on_commit: bool = Field(
+        True, description="Whether a trigger in a Django transaction makes its run when that is committed."
+    )
+    django_settings: str | None = Field(
+        None,
+        description="Settings module of the Django site of commands. Default: DJANGO_SETTINGS_MODULE, else that of "
+        "manage.py. none: no site.",
+    )
     home: Path = Field(
         default_factory=lambda: this_project().home,
         description="Folder of the embedded store and history. Default: .taskflow in the project's folder.",

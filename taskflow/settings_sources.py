@@ -1,8 +1,11 @@
-"""The places that settings are written in, the later ones winning: ``pyproject.toml``, ``.env``, the environment."""
+"""The places that settings are written in, the later ones winning.
+
+They are ``pyproject.toml``, ``.env``, the settings of a web framework, and the environment.
+"""
 
 import logging
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,12 +29,40 @@ class Written:
     place: str
 
 
+@dataclass(frozen=True, slots=True)
+class FrameworkSettings:
+    """The settings that a web framework's own configuration holds.
+
+    Attributes:
+        place: Where, for messages: "in TASKFLOW of shop.settings".
+        values: The values by name, in capitals or not.
+        folder: The site's folder, from which its project is found and paths start; None: the working folder.
+    """
+
+    place: str
+    values: Mapping[str, object]
+    folder: Path | None = None
+
+
+class _Framework:
+    """The framework of this process. Its room in ``contrib/`` sets ``read``."""
+
+    def __init__(self) -> None:
+        self.read: Callable[[], FrameworkSettings] | None = None
+
+
+FRAMEWORK: Final = _Framework()
+
+
 def this_project() -> Project:
-    """Return the project of the working folder.
+    """Return the project of the framework's site, or of the working folder.
 
     Raises:
         SettingsError: The working folder is gone.
     """
+    site = FRAMEWORK.read() if FRAMEWORK.read else None
+    if site and site.folder:
+        return find_project(site.folder)
     try:
         return find_project(Path.cwd())
     except FileNotFoundError:
@@ -44,7 +75,7 @@ def read_sources(known: Collection[str]) -> dict[str, Written]:
     Paths that a file holds start at the file's folder, so that they do not depend on the working folder.
 
     Raises:
-        SettingsError: A file can't be read, or ``[tool.taskflow]`` has a key that is not a setting.
+        SettingsError: A file can't be read, or ``[tool.taskflow]`` or the framework has a key that is not a setting.
     """
     project = this_project()
     found = _from_table(project, known)
@@ -53,6 +84,7 @@ def read_sources(known: Collection[str]) -> dict[str, Written]:
         name: Written(_anchored(name, value, dotenv.parent) if dotenv else value, f"in {dotenv}")
         for name, value in _settings_of(variables, known).items()
     }
+    found |= _from_framework(known)
     found |= {name: Written(value, "") for name, value in _settings_of(os.environ, known).items()}
     return found
 
@@ -92,6 +124,20 @@ def _from_table(project: Project, known: Collection[str]) -> dict[str, Written]:
         if name not in known:
             raise SettingsError(f"{name!r}, {place}, is not a setting. {did_you_mean(name, known, 'settings')}")
     return {name: Written(_anchored(name, value, file.parent), place) for name, value in table.items()}
+
+
+def _from_framework(known: Collection[str]) -> dict[str, Written]:
+    if FRAMEWORK.read is None:
+        return {}
+    site, found = FRAMEWORK.read(), dict[str, Written]()
+    for key, value in site.values.items():
+        name = key.lower().removeprefix(PREFIX.lower())
+        if name not in known:
+            hint = did_you_mean(name, known, "settings")
+            raise SettingsError(f"{key!r}, {site.place}, is not a setting. {hint}")
+        text = str(value) if isinstance(value, Path) else value
+        found[name] = Written(_anchored(name, text, site.folder) if site.folder else text, site.place)
+    return found
 
 
 def _settings_of(variables: Mapping[str, str], known: Collection[str]) -> dict[str, str]:

@@ -61,6 +61,7 @@ class _App(Celery):
     """Celery with the run store as its result backend. ``CELERY_RESULT_BACKEND`` is ignored."""
 
     backend_cls = "taskflow.broker.result_backend:RunBackend"
+    builtin_fixups = {"taskflow.broker.django_fixup:fixup"}  # noqa: RUF012 - as Celery has it
     is_run_task: Callable[[str], bool]
 
     @cached_property

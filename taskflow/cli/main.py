@@ -13,6 +13,7 @@ from taskflow.cli.errors import commands as errors
 from taskflow.cli.printing import prepare_streams, show_error
 from taskflow.cli.schedules import commands as schedules
 from taskflow.cli.webhooks import commands as webhooks
+from taskflow.contrib.django.site import enter_site
 from taskflow.errors import TaskflowError
 
 app = typer.Typer(
@@ -54,6 +55,8 @@ def root(
     ] = False,
 ) -> None:
     """Run typed tasks on Celery: limits, retries and crashes handled."""
+    if "--help" not in sys.argv:
+        enter_site()
 
 
 def main() -> None:

@@ -77,10 +77,12 @@ class HookSet:
         """
         planned = self._planned
         if planned is None or planned[0] is not declared_hooks._hooks or planned[1] is not self._hooks:
+            of_all = declared_hooks._hooks
             if is_async:
-                for hook in declared_hooks._hooks:
+                of_all = tuple(hook.twin or hook for hook in of_all)
+                for hook in of_all:
                     check_around(hook, task_id)
-            planned = (declared_hooks._hooks, self._hooks, _plan(declared_hooks._hooks, self._hooks))
+            planned = (declared_hooks._hooks, self._hooks, _plan(of_all, self._hooks))
             self._planned = planned
         return planned[2]
 

@@ -3,7 +3,7 @@
 import dis
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
 from taskflow.errors import DefinitionError
@@ -47,6 +47,7 @@ class Hook:
         wants: The names of its parameters.
         is_async: ``async def``, so that it is not called in a thread. An awaitable result is awaited in any case.
         is_generator: A middleware that yields once instead of calling ``next``.
+        twin: The middleware around ``async def`` tasks in its place: its function's attribute ``for_coroutines``.
     """
 
     kind: HookKind
@@ -56,6 +57,7 @@ class Hook:
     wants: tuple[str, ...]
     is_async: bool
     is_generator: bool
+    twin: "Hook | None" = None
 
     @property
     def label(self) -> str:
@@ -92,7 +94,10 @@ def read_hook(kind: HookKind, function: Callable[..., object], owner: str, name:
         is_generator,
     )
     _check_form(hook, code)
-    return hook
+    in_coroutines: Callable[..., object] | None = getattr(function, "for_coroutines", None)
+    if in_coroutines is None or kind != "middleware":
+        return hook
+    return replace(hook, twin=read_hook(kind, in_coroutines, owner, name))
 
 
 def check_around(hook: Hook, task_id: str) -> None:

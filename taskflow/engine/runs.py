@@ -29,7 +29,7 @@ from taskflow.errors import RunNotFoundError, StoreFullError, StoreUnavailableEr
 from taskflow.models import Run, RunStatus
 from taskflow.objects.address import is_address
 from taskflow.objects.large_values import is_resolved
-from taskflow.seams.engine import Triggered
+from taskflow.seams.engine import PlannedRun, Triggered
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
 from taskflow.store.operations.explanation import Explained, explain_run
@@ -96,6 +96,11 @@ class RunEngine:
         if self._is_one_step(new, shard, store.missing_templates):
             return _triggered(new, (await store.run(operations.making.trigger_run(new), shard=shard))[0])
         return await adrive(store, self._trigger(new, shard, store.missing_templates))
+
+    def plan(self, task: TaskDefinition | str, payload: object, options: TriggerOptions) -> PlannedRun:
+        """Check a trigger and plan its run, without making it. Its delay begins when it is made."""
+        new, shard = self._planned(task, payload, options, None, None, None)
+        return PlannedRun(new.id, lambda: drive(self._store, self._trigger(new, shard, self._store.missing_templates)))
 
     def status(self, run_id: str) -> RunStatus:
         """Return a run's status."""

@@ -17,6 +17,7 @@ from taskflow.http_client.transport.api_request import PREFIX, ApiRequest, get, 
 from taskflow.http_client.transport.connection import AsyncConnection, Connection
 from taskflow.models import Batch
 from taskflow.seams.batches import BatchRuns, RunEnd
+from taskflow.seams.engine import PlannedBatch
 from taskflow.seams.record_documents import record_of
 from taskflow.seams.waits import Waiter
 
@@ -51,6 +52,10 @@ class HttpBatches:
         for _ in lines.checks():
             pass
         return self._connection.send(_trigger(lines))
+
+    def plan(self, task: TaskDefinition | str | None, items: Iterable[object], options: BatchOptions) -> PlannedBatch:
+        """Refuse to plan a batch: ids are made by the server, which cannot know of the transaction."""
+        raise NotOverHttpError("batch_trigger(on_commit=True)", self._connection.address.url)
 
     async def atrigger(
         self,

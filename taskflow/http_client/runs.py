@@ -24,7 +24,7 @@ from taskflow.http_client.transport.api_request import PREFIX, ApiRequest, get, 
 from taskflow.http_client.transport.connection import AsyncConnection, Connection, adrive, drive
 from taskflow.models import Run, RunStatus
 from taskflow.seams.batches import RunEnd
-from taskflow.seams.engine import Triggered
+from taskflow.seams.engine import PlannedRun, Triggered
 from taskflow.seams.record_documents import run_of
 from taskflow.seams.waits import Waiter
 
@@ -49,6 +49,10 @@ class HttpRuns:
     ) -> Triggered:
         """Make a run of a task, given by its definition or its id."""
         return self._connection.send(self._trigger(task, payload, options, waiter))
+
+    def plan(self, task: TaskDefinition | str, payload: object, options: TriggerOptions) -> PlannedRun:
+        """Refuse to plan a run: its id is made by the server, which cannot know of the transaction."""
+        raise NotOverHttpError("trigger(on_commit=True)", self._connection.address.url)
 
     async def atrigger(
         self, task: TaskDefinition | str, payload: object, options: TriggerOptions, waiter: Waiter | None = None

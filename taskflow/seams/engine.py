@@ -37,8 +37,17 @@ class Triggered(NamedTuple):
     is_cached: bool
 
 
+class PlannedRun(NamedTuple):
+    """A run that is not made yet. ``publish`` makes it; called again, it makes no second one."""
+
+    run_id: str
+    publish: Callable[[], Triggered]
+
+
 class RunRequests(Protocol):
     """Runs by id, and many runs at a time."""
+
+    def plan(self, task: TaskDefinition | str, payload: object, options: TriggerOptions) -> PlannedRun: ...
 
     def trigger(
         self, task: TaskDefinition | str, payload: object, options: TriggerOptions, waiter: Waiter | None = None
@@ -161,8 +170,22 @@ class TokenRequests(Protocol):
     async def await_(self, token_id: str, waiter: Waiter) -> datetime | None: ...
 
 
+class PlannedBatch(NamedTuple):
+    """A batch that is not made yet. ``publish`` makes its runs; called again, it makes none twice.
+
+    ``runs`` has the ids that are planned. A key may name an older run, which the result of ``publish`` has instead.
+    """
+
+    runs: BatchRuns
+    publish: Callable[[], BatchRuns]
+
+
 class BatchRequests(Protocol):
     """Batches of runs."""
+
+    def plan(
+        self, task: TaskDefinition | str | None, items: Iterable[object], options: BatchOptions
+    ) -> PlannedBatch: ...
 
     def trigger(
         self,

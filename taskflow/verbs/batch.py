@@ -4,9 +4,10 @@ from collections.abc import AsyncIterable, Iterable, Sequence
 from typing import Final, Unpack
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.calls.batch_item import BatchKeywords, BatchOptions, MixedItem
+from taskflow.definition.calls.batch_item import BatchCommitKeywords, BatchKeywords, BatchOptions, MixedItem
 from taskflow.definition.calls.task_result import TaskResult
 from taskflow.models import Batch
+from taskflow.verbs import at_commit
 from taskflow.verbs.batch_handle import BatchHandle
 from taskflow.verbs.current import engine
 from taskflow.verbs.trigger_and_wait import await_for_batch, wait_for_batch
@@ -18,7 +19,7 @@ class Batches:
     def trigger(
         self,
         items: Iterable[MixedItem],
-        **options: Unpack[BatchKeywords],
+        **options: Unpack[BatchCommitKeywords],
     ) -> BatchHandle[object]:
         """Make a run of each item, many in one write. The options are those of ``Task.batch_trigger``.
 
@@ -32,8 +33,8 @@ class Batches:
             BlockingCallError: An event loop runs in this thread; await ``batch.atrigger``.
         """
         refuse_in_event_loop("batch.trigger", "batch.atrigger")
-        checked = BatchOptions.checked(**options)
-        return BatchHandle(engine().batches.trigger(None, items, checked))
+        on_commit = options.pop("on_commit", None)
+        return at_commit.trigger_batch(None, items, BatchOptions.checked(**options), on_commit)
 
     async def atrigger(
         self,

@@ -29,6 +29,10 @@ class BatchHandle(Generic[ResultT]):
 
     def __init__(self, runs: BatchRuns) -> None:
         """Refer to a batch. Verbs make handles."""
+        self.take(runs)
+
+    def take(self, runs: BatchRuns) -> None:
+        """Refer to the runs that were made, when a transaction has been committed."""
         self.id: str = runs.batch_id
         self.run_ids: tuple[str, ...] = tuple(run_id for run_id in runs.run_ids if run_id is not None)
         self.errors: tuple[BatchError, ...] = tuple(runs.errors)

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.calls.batch_item import BatchItem, BatchKeywords, BatchOptions
-from taskflow.definition.calls.trigger_options import TriggerKeywords, TriggerOptions
+from taskflow.definition.calls.batch_item import BatchCommitKeywords, BatchItem, BatchKeywords, BatchOptions
+from taskflow.definition.calls.trigger_options import CommitKeywords, TriggerKeywords, TriggerOptions
 from taskflow.definition.celery_habits import about_method
 from taskflow.definition.hook_decorators import Hooked
 from taskflow.definition.hook_sets import HookSet
 from taskflow.definition.task_definition import TaskDefinition
+from taskflow.seams.transactions import TRANSACTIONS
+from taskflow.verbs import at_commit
 from taskflow.verbs.batch_handle import BatchHandle
 from taskflow.verbs.current import engine
 from taskflow.verbs.run_handle import RunHandle
@@ -55,20 +57,20 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
     def trigger(
         self: "Task[None, OutputT]",
         payload: None = None,
-        **options: Unpack[TriggerKeywords],
+        **options: Unpack[CommitKeywords],
     ) -> RunHandle[OutputT]: ...
 
     @overload
     def trigger(
         self,
         payload: PayloadT,
-        **options: Unpack[TriggerKeywords],
+        **options: Unpack[CommitKeywords],
     ) -> RunHandle[ResultT]: ...
 
     def trigger(
         self,
         payload: object = None,
-        **options: Unpack[TriggerKeywords],
+        **options: Unpack[CommitKeywords],
     ) -> RunHandle[Any]:  # callers see only the overloads
         """Make a run and return its handle. The payload is validated before anything is written.
 
@@ -90,6 +92,8 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
             max_duration: Compute time of an attempt, waits not counted, after which the run is TIMED_OUT. 0: no bound.
             debounce: Postpone a delayed run of the same key instead of making another.
             test: Mark the run as a test.
+            on_commit: In a Django transaction the run is made when that is committed, and never when it is rolled
+                back; the handle has its id at once. False: make it now. A name: the transaction of that database.
 
         Raises:
             PayloadError: The payload does not fit; PayloadTooLargeError when it is too large.
@@ -99,7 +103,10 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
             BlockingCallError: An event loop runs in this thread; await ``atrigger``.
         """
         refuse_in_event_loop(f"{self.definition.id}.trigger", f"{self.definition.id}.atrigger")
+        on_commit = options.pop("on_commit", None)
         checked = TriggerOptions.checked(**options)
+        if on_commit is not None or TRANSACTIONS.source is not None:
+            return at_commit.trigger(self.definition, payload, checked, on_commit, self.definition.output)
         run_id, is_cached = engine().runs.trigger(self.definition, payload, checked)
         return RunHandle(run_id, self.definition.output, is_cached=is_cached)
 
@@ -130,7 +137,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
     def batch_trigger(
         self,
         items: Iterable[PayloadT | BatchItem[PayloadT]],
-        **options: Unpack[BatchKeywords],
+        **options: Unpack[BatchCommitKeywords],
     ) -> BatchHandle[ResultT]:
         """Make a run of each item, many in one write. A wrong item does not stop the others.
 
@@ -141,6 +148,7 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
             idempotency_key: Batches of this task with the same key are one: an item without a key of its own gets
                 this one with its index.
             idempotency_key_ttl: The ttl of the items without one of their own. Default: the retention.
+            on_commit: See ``trigger``.
 
         Returns:
             The batch's handle. ``handle.errors`` has the items that did not become a run, each with its index.
@@ -153,8 +161,9 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
             BlockingCallError: An event loop runs in this thread; await ``abatch_trigger``.
         """
         refuse_in_event_loop(f"{self.definition.id}.batch_trigger", f"{self.definition.id}.abatch_trigger")
+        on_commit = options.pop("on_commit", None)
         checked = BatchOptions.checked(**options)
-        return BatchHandle(engine().batches.trigger(self.definition, items, checked))
+        return at_commit.trigger_batch(self.definition, items, checked, on_commit)
 
     async def abatch_trigger(
         self,

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, 
 from typing import Final, Unpack
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.calls.batch_item import BatchKeywords, BatchOptions
+from taskflow.definition.calls.batch_item import BatchCommitKeywords, BatchKeywords, BatchOptions
 from taskflow.definition.calls.log_line import LogLine
 from taskflow.definition.calls.run_filter import (
     ALL_RUNS,
@@ -16,10 +16,11 @@ from taskflow.definition.calls.run_filter import (
     check_page_size,
 )
 from taskflow.definition.calls.task_result import TaskResult
-from taskflow.definition.calls.trigger_options import TriggerKeywords, TriggerOptions
+from taskflow.definition.calls.trigger_options import CommitKeywords, TriggerKeywords, TriggerOptions
 from taskflow.definition.hook_decorators import Hooked
 from taskflow.definition.hook_sets import HookSet, declared_hooks
 from taskflow.models import Run
+from taskflow.verbs import at_commit
 from taskflow.verbs.batch_handle import BatchHandle
 from taskflow.verbs.current import engine
 from taskflow.verbs.run_handle import RunHandle
@@ -46,7 +47,7 @@ class Tasks(Hooked):
         self,
         id: str,
         payload: object = None,
-        **options: Unpack[TriggerKeywords],
+        **options: Unpack[CommitKeywords],
     ) -> RunHandle[object]:
         """Make a run of the task with an id. The options are those of ``Task.trigger``.
 
@@ -61,9 +62,8 @@ class Tasks(Hooked):
             StoreUnavailableError: The store did not answer. The error's ``may_exist`` is True if the run may exist.
         """
         refuse_in_event_loop("tasks.trigger", "tasks.atrigger")
-        checked = TriggerOptions.checked(**options)
-        run_id, is_cached = engine().runs.trigger(id, payload, checked)
-        return RunHandle(run_id, is_cached=is_cached)
+        on_commit = options.pop("on_commit", None)
+        return at_commit.trigger(id, payload, TriggerOptions.checked(**options), on_commit)
 
     async def atrigger(
         self,
@@ -80,12 +80,12 @@ class Tasks(Hooked):
         self,
         id: str,
         items: Iterable[object],
-        **options: Unpack[BatchKeywords],
+        **options: Unpack[BatchCommitKeywords],
     ) -> BatchHandle[object]:
         """Make a run of each item, of the task with an id. See ``trigger`` and ``Task.batch_trigger``."""
         refuse_in_event_loop("tasks.batch_trigger", "tasks.abatch_trigger")
-        checked = BatchOptions.checked(**options)
-        return BatchHandle(engine().batches.trigger(id, items, checked))
+        on_commit = options.pop("on_commit", None)
+        return at_commit.trigger_batch(id, items, BatchOptions.checked(**options), on_commit)
 
     async def abatch_trigger(
         self,

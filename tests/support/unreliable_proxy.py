@@ -1,4 +1,4 @@
-"""A TCP proxy that loses answers: it hands the request on and hangs up when the answer comes."""
+"""A TCP proxy that loses answers: it hands the request on and hangs up when the answer comes. It can also be away."""
 
 import contextlib
 import socket
@@ -14,11 +14,13 @@ class UnreliableProxy:
     Attributes:
         losses: How many of the next answers are lost.
         connections: How many connections were made.
+        is_away: Whether every connection is closed at once.
     """
 
     def __init__(self, port: int) -> None:
         self._to = port
         self.losses = self.connections = 0
+        self.is_away = False
         self._listener = socket.create_server((HOST, 0))
         self.url = f"http://{HOST}:{self._listener.getsockname()[1]}"
         self._lock = threading.Lock()
@@ -37,11 +39,21 @@ class UnreliableProxy:
             _hang_up(each)
         self._thread.join(5)
 
+    def go_away(self) -> None:
+        """Hang up on everybody, and on those who come, until ``is_away`` is False again."""
+        self.is_away = True
+        open_now, self._open = self._open, []
+        for each in open_now:
+            _hang_up(each)
+
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
                 self.connections += 1
+                if self.is_away:
+                    _hang_up(client)
+                    continue
                 server = socket.create_connection((HOST, self._to))
                 self._open += [client, server]
                 threading.Thread(target=self._forward, args=(client, server, False), daemon=True).start()

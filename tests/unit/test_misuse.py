@@ -44,7 +44,7 @@ from taskflow import (
     wait,
 )
 from taskflow.cli.trigger import trigger as cli_trigger
-from taskflow.definition.calls.trigger_options import TriggerKeywords
+from taskflow.definition.calls.trigger_options import CommitKeywords, TriggerKeywords
 from taskflow.definition.registry import declared
 from taskflow.verbs.batch_handle import BatchHandle
 
@@ -190,14 +190,11 @@ def test_every_option_has_its_misuse() -> None:
     """A new option without a case fails here; all doors have the same options."""
     options = [*TriggerKeywords.__annotations__]
     assert [*MISUSE] == options
-    verbs: list[Any] = [
-        taskflow.Task[Any, Any].trigger,
-        taskflow.Task[Any, Any].atrigger,
-        tasks.trigger,
-        tasks.atrigger,
-    ]
-    for verb in verbs:
-        assert verb.__annotations__["options"] == Unpack[TriggerKeywords]
+    doors: list[Any] = [taskflow.Task[Any, Any].trigger, tasks.trigger]
+    assert all(door.__annotations__["options"] == Unpack[CommitKeywords] for door in doors)
+    assert {*CommitKeywords.__annotations__} == {*options, "on_commit"}
+    twins: list[Any] = [taskflow.Task[Any, Any].atrigger, tasks.atrigger]
+    assert all(twin.__annotations__["options"] == Unpack[TriggerKeywords] for twin in twins)
     assert [field.name for field in fields(BatchItem)][1:] == options
     flags = {"task_id", "payload", "app", "wait", "test", "as_json"}
     assert set(CLI) == set(inspect.signature(cli_trigger).parameters) - flags
@@ -425,3 +422,17 @@ def test_what_concerns_an_executing_run_is_refused_elsewhere(call: Callable[[], 
     """It says where to call it."""
     with pytest.raises(OutsideRunError, match="no run executes"):
         call()
+
+
+@pytest.mark.parametrize("on_commit", [True, "default", 1, object()])
+def test_on_commit_is_refused_where_no_database_is_followed(misused: Any, on_commit: object) -> None:
+    """It would be ignored, and the run made before the commit."""
+    assert "on_commit" in refused(lambda: misused.trigger(GOOD, on_commit=on_commit))
+    assert "on_commit" in refused(lambda: misused.batch_trigger([GOOD], on_commit=on_commit))
+
+
+def test_on_commit_is_refused_by_verbs_that_cannot_wait(misused: Any) -> None:
+    """No transaction spans an await."""
+    assert "no transaction spans an await" in refused(lambda: asyncio.run(misused.atrigger(GOOD, on_commit=True)))
+    assert "no transaction spans an await" in refused(lambda: misused.trigger_and_wait(GOOD, on_commit=True))
+    assert "on_commit" in refused(lambda: misused.trigger(GOOD, on_comit=True))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypedDict, Type
 from taskflow.definition.calls.debounce import Debounce
 from taskflow.definition.calls.idempotency import IdempotencyKey
 from taskflow.definition.calls.misspelt import names_options, refuse_unknown
-from taskflow.definition.calls.trigger_options import TriggerKeywords, TriggerOptions
+from taskflow.definition.calls.trigger_options import TriggerKeywords, TriggerOptions, refuse_waiting
 from taskflow.definition.machine import Machine
 from taskflow.definition.queue import Queue
 from taskflow.durations import Duration
@@ -94,6 +94,12 @@ class BatchKeywords(TypedDict, total=False):
     idempotency_key_ttl: Duration | None
 
 
+class BatchCommitKeywords(BatchKeywords, total=False):
+    """The options of the verbs that can wait for a database transaction: ``batch_trigger``, not its twin."""
+
+    on_commit: bool | str | None
+
+
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
     """The options of a whole batch. ``idempotency_key`` is that of the batch."""
@@ -103,13 +109,14 @@ class BatchOptions:
     idempotency_key_ttl: timedelta | None = None
 
     @classmethod
-    def checked(cls, **options: Unpack[BatchKeywords]) -> "BatchOptions":
+    def checked(cls, **options: Unpack[BatchCommitKeywords]) -> "BatchOptions":
         """Return the options as given to a verb.
 
         Raises:
             TriggerOptionError: One of them is not possible, or does not exist.
         """
-        refuse_unknown(options, BatchKeywords.__annotations__)
+        refuse_unknown(options, BatchCommitKeywords.__annotations__)
+        refuse_waiting(options.get("on_commit"))
         atomic = options.get("atomic", False)
         if not isinstance(atomic, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
             raise TriggerOptionError("atomic", atomic, "Use True or False.")

@@ -47,6 +47,12 @@ class TriggerKeywords(TypedDict, total=False):
     test: bool
 
 
+class CommitKeywords(TriggerKeywords, total=False):
+    """The options of the verbs that can wait for a database transaction: ``trigger``, not ``atrigger``."""
+
+    on_commit: bool | str | None
+
+
 @dataclass(frozen=True, slots=True)
 class TriggerOptions:
     """The options by which a run differs from its task's declaration. Made by ``checked``.
@@ -70,7 +76,7 @@ class TriggerOptions:
     test: bool = False
 
     @classmethod
-    def checked(cls, **options: Unpack[TriggerKeywords]) -> "TriggerOptions":
+    def checked(cls, **options: Unpack[CommitKeywords]) -> "TriggerOptions":
         """Return the options as given to a verb.
 
         Raises:
@@ -78,7 +84,8 @@ class TriggerOptions:
         """
         if not options:
             return _NONE
-        refuse_unknown(options, TriggerKeywords.__annotations__)
+        refuse_unknown(options, CommitKeywords.__annotations__)
+        refuse_waiting(options.get("on_commit"))
         test, debounce, delay = options.get("test", False), options.get("debounce"), options.get("delay")
         if not isinstance(test, bool):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
             raise TriggerOptionError("test", test, "Use True or False.")
@@ -103,6 +110,21 @@ class TriggerOptions:
 
 
 _NONE: Final = TriggerOptions()
+
+
+def refuse_waiting(on_commit: object) -> None:
+    """Refuse ``on_commit`` for a verb that cannot wait for a database transaction.
+
+    Raises:
+        TriggerOptionError: The option is given.
+    """
+    if on_commit is not None:
+        raise TriggerOptionError(
+            "on_commit",
+            on_commit,
+            "Only trigger and batch_trigger wait for a commit: no transaction spans an await, nor a wait for a run. "
+            "Leave the option out.",
+        )
 
 
 def check_metadata(metadata: object) -> bytes:

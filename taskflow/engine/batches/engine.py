@@ -31,6 +31,7 @@ from taskflow.errors import (
 from taskflow.models import Batch
 from taskflow.objects.address import is_address
 from taskflow.seams.batches import BatchRuns, RunEnd
+from taskflow.seams.engine import PlannedBatch
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
 from taskflow.store.sync_store import Store
@@ -64,13 +65,29 @@ class BatchEngine:
         waiter: Waiter | None = None,
     ) -> BatchRuns:
         """Make a run of each item."""
+        plan = self._checked_plan(task, items, options, waiter)
+        return self._make(plan, plan.parts())
+
+    def plan(self, task: TaskDefinition | str | None, items: Iterable[object], options: BatchOptions) -> PlannedBatch:
+        """Check a batch and plan its runs, without making them. Their delays begin when they are made."""
+        plan = self._checked_plan(task, items, options, None)
+        parts = list(plan.parts())
+        return PlannedBatch(plan.expected(parts), lambda: self._make(plan, parts))
+
+    def _checked_plan(
+        self, task: TaskDefinition | str | None, items: Iterable[object], options: BatchOptions, waiter: Waiter | None
+    ) -> BatchPlan:
         check_items(items, is_async=False)
         plan = self._plan(task, list(islice(items, MOST_ITEMS + 1)), options, waiter)
         for _ in plan.checks():
             pass
+        return plan
+
+    def _make(self, plan: BatchPlan, parts: Iterable[Part]) -> BatchRuns:
+        """Write the parts of a batch, each while the next one is planned."""
         try:
             flight: tuple[Part, int, Callable[[], list[Any]]] | None = None
-            for part in plan.parts():
+            for part in parts:
                 if flight:
                     self._took(plan, *flight[:2], flight[2](), self._store.missing_templates)
                 self._write_large(part)

@@ -43,7 +43,8 @@ class Part:
     Attributes:
         scripts: The operations that make the runs, each with the indices of its items.
         task_shards: Pairs of a task and a shard to which runs of it go.
-        certain: The runs' ids, None when a key may name an older run.
+        planned: The ids that the runs get.
+        is_certain: Whether no key may name an older run instead of a planned one.
         large: Payloads to write to the object store first.
     """
 
@@ -52,7 +53,8 @@ class Part:
     errors: Sequence[BatchError]
     scripts: Sequence[tuple[Write, Sequence[int]]]
     task_shards: frozenset[tuple[str, int]]
-    certain: Sequence[str | None] | None
+    planned: Sequence[str | None]
+    is_certain: bool
     large: Sequence[LargeValue] = ()
 
 
@@ -123,12 +125,17 @@ class BatchPlan:
             part = self._part(part.end)
             yield part
 
+    def expected(self, parts: Sequence[Part]) -> BatchRuns:
+        """Return the runs that the items become, provided that no key names an older one."""
+        planned = tuple(run_id for part in parts for run_id in part.planned)
+        return BatchRuns(self.id, planned, tuple(self._errors), tuple(self._outputs))
+
     def writes(self, part: Part) -> list[Write]:
         """Return the operations that write a part: first those that make runs, then those that record known runs."""
         writes = [write for write, _ in part.scripts]
-        if part.certain is None:
+        if not part.is_certain:
             return [*writes, *self.rest(part)]
-        self._run_ids[part.index : part.end] = part.certain
+        self._run_ids[part.index : part.end] = part.planned
         self._unrecorded.append(part)
         return [*writes, *self.rest()]
 
@@ -169,10 +176,10 @@ class BatchPlan:
             for start in range(0, len(here), RUNS_A_SCRIPT):
                 indices = here[start : start + RUNS_A_SCRIPT]
                 scripts.append(((operations.batches.trigger_runs([news[index] for index in indices]), shard), indices))
-        certain = [news[index].id if index in news else None for index in range(index, end)] if is_certain else None
+        planned = [news[index].id if index in news else None for index in range(index, end)]
         tasks = frozenset((new.task_id, shards[index]) for index, new in news.items())
         large = [new.large for new in news.values() if new.large]
-        return Part(index, end, tuple(self._errors[first_error:]), scripts, tasks, certain, large)
+        return Part(index, end, tuple(self._errors[first_error:]), scripts, tasks, planned, is_certain, large)
 
     def _plan(self, index: int) -> NewRun | None:
         task_id = self._task.id if self._task else ""

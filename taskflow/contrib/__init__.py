@@ -1,0 +1,1 @@
+"""Rooms for web frameworks. Nothing of taskflow imports them, except the command."""

@@ -1,0 +1,37 @@
+"""The app of a Django site: at its start it joins settings, transactions, connections and tasks to taskflow."""
+
+from typing import Final
+
+from django.apps import AppConfig, apps
+from django.utils.module_loading import module_has_submodule
+
+from taskflow.contrib.django import checks, connections
+from taskflow.contrib.django.site_settings import read_site
+from taskflow.contrib.django.transactions import DjangoTransactions
+from taskflow.definition.task_modules import import_task_modules
+from taskflow.seams.transactions import TRANSACTIONS
+from taskflow.settings_sources import FRAMEWORK
+
+TASKS: Final = "tasks"
+"""The module of each app that declares its tasks."""
+
+
+class TaskflowConfig(AppConfig):
+    """The app ``taskflow.contrib.django``."""
+
+    name = "taskflow.contrib.django"
+    label = "taskflow"
+    verbose_name = "taskflow"
+    default_auto_field = "django.db.models.BigAutoField"  # pyright: ignore[reportAssignmentType] - a cached property
+
+    def ready(self) -> None:
+        """Join the site to taskflow, then import the ``tasks.py`` of each app."""
+        FRAMEWORK.read = read_site
+        TRANSACTIONS.source = DjangoTransactions()
+        connections.look_after()
+        checks.register()
+        import_task_modules(
+            f"{config.name}.{TASKS}"
+            for config in apps.get_app_configs()
+            if config.module is not None and module_has_submodule(config.module, TASKS)
+        )

@@ -1,0 +1,79 @@
+"""Django's transactions: a trigger inside ``atomic()`` makes its run when the outermost block is committed."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, cast
+
+from django.core.signals import setting_changed
+from django.db import connections, transaction
+from django.utils.connection import ConnectionDoesNotExist
+
+from taskflow import Settings, TriggerOptionError
+from taskflow.contrib.django.site_settings import NAME
+from taskflow.seams.transactions import Transaction
+from taskflow.suggestions import did_you_mean
+
+
+class DjangoTransaction:
+    """An open ``atomic()`` of one database."""
+
+    def __init__(self, alias: str) -> None:
+        self.alias = alias
+
+    def on_commit(self, publish: Callable[[], None]) -> None:
+        """Have a function called after the commit. The rollback of a nested block that registered it drops it."""
+        transaction.on_commit(publish, using=self.alias, robust=True)
+
+
+class DjangoTransactions:
+    """The transactions of this thread's connections."""
+
+    def open(self, using: str | None) -> Transaction | None:
+        """Return the transaction of a database, or without a name the only one, if settings have triggers wait."""
+        if using is None:
+            return self.open_anywhere() if any(_in_atomic()) and _is_default() else None
+        try:
+            is_open = connections[using].in_atomic_block
+        except ConnectionDoesNotExist:
+            hint = did_you_mean(using, list(connections), "databases")
+            raise TriggerOptionError("on_commit", using, f"There is no such database. {hint}") from None
+        return DjangoTransaction(using) if is_open else None
+
+    def open_anywhere(self) -> Transaction | None:
+        """Return the only transaction. Those around a ``TestCase`` count only where no other is open."""
+        aliases = [connection.alias for connection in _in_atomic()]
+        if len(aliases) > 1:
+            inner = [connection.alias for connection in _in_atomic() if not _is_of_test(connection)]
+            aliases = inner or (["default"] if "default" in aliases else aliases[:1])
+        if len(aliases) > 1:
+            remedy = (
+                f"Transactions are open in {', '.join(sorted(aliases))}: name the one to wait for, "
+                f"on_commit={aliases[0]!r}, or use on_commit=False."
+            )
+            raise TriggerOptionError("on_commit", None, remedy)
+        return DjangoTransaction(aliases[0]) if aliases else None
+
+
+def _in_atomic() -> list[Any]:
+    return [connection for connection in connections.all(initialized_only=True) if connection.in_atomic_block]
+
+
+def _is_of_test(connection: Any) -> bool:
+    """Whether only the blocks are open that ``TestCase`` puts around each test."""
+    blocks = cast("list[Any]", connection.atomic_blocks)
+    return all(getattr(block, "_from_testcase", False) for block in blocks)
+
+
+@cache
+def _is_default() -> bool:
+    """Whether triggers in a transaction wait for it. Read once, as all settings are."""
+    return Settings.read().on_commit
+
+
+def _forget(setting: str = "", **_: object) -> None:
+    """Read the setting again after ``override_settings`` of a test."""
+    if setting == NAME:
+        _is_default.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="taskflow.on_commit")

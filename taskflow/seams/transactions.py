@@ -1,0 +1,48 @@
+"""Transactions of the program's own database, at whose commit triggers make their runs.
+
+A framework's room in ``contrib/`` sets the one object of this kind. Without it every trigger makes its run at once.
+"""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+
+class Transaction(Protocol):
+    """An open transaction."""
+
+    def on_commit(self, publish: Callable[[], None]) -> None:
+        """Have a function called once the transaction is committed, never if it is rolled back."""
+        ...
+
+
+class Transactions(Protocol):
+    """The transactions of the calling thread."""
+
+    def open(self, using: str | None) -> Transaction | None:
+        """Return the open transaction at whose commit a trigger makes its run, None to make it at once.
+
+        Args:
+            using: The name of a database; None for the one that has a transaction, if triggers wait by default.
+
+        Raises:
+            TriggerOptionError: There is no such database, or several have a transaction.
+        """
+        ...
+
+    def open_anywhere(self) -> Transaction | None:
+        """Return the open transaction although triggers do not wait by default. See ``open``."""
+        ...
+
+
+class _Holder:
+    """Holds the transactions of this process.
+
+    Attributes:
+        source: None in a program without a database that taskflow knows.
+    """
+
+    def __init__(self) -> None:
+        self.source: Transactions | None = None
+
+
+TRANSACTIONS: Final = _Holder()

@@ -1,0 +1,5 @@
+"""A module whose import fails."""
+
+import importlib
+
+importlib.import_module("no_such_module")
