@@ -27,6 +27,7 @@ from taskflow import Settings, TaskFlow, tasks
 from taskflow.definition.calls.users import Role
 from taskflow.definition.queue import NO_LIMITS
 from taskflow.models import RunStatus
+from taskflow.server.dashboard.sign_in.sessions import session_cookie
 from taskflow.store import operations
 from taskflow.store.operations.registration import TaskRegistration
 from tests.support.servers import RedisServer, find_valkey, free_port
@@ -96,7 +97,7 @@ async def _measure(flow: TaskFlow, url: str, server: psutil.Process, given: argp
     users.add("bench", Role.OPERATOR, "no password")
     user = await users.aread("bench")
     assert user is not None
-    cookies = {"taskflow_session": await users.aopen_session(user, "")}
+    cookies = {session_cookie(ENVIRONMENT): await users.aopen_session(user, "")}
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(
         base_url=f"{url}/{ENVIRONMENT}/", cookies=cookies, limits=limits, timeout=30

@@ -22,6 +22,7 @@ from taskflow import TaskFlow
 from taskflow.definition.calls.users import Role
 from taskflow.errors import TaskflowError
 from taskflow.server.app import create_app
+from taskflow.server.dashboard.sign_in.sessions import session_cookie
 from taskflow.settings import Settings
 
 PAGES: Final = (
@@ -56,7 +57,10 @@ async def measure(flow: TaskFlow, repeat: int) -> list[tuple[str, int, float, fl
     transport = httpx.ASGITransport(app=create_app(flow))
     found: list[tuple[str, int, float, float, float]] = []
     async with httpx.AsyncClient(
-        transport=transport, base_url="http://bench.test", cookies={"taskflow_session": secret}, timeout=60
+        transport=transport,
+        base_url="http://bench.test",
+        cookies={session_cookie(flow.settings.environment): secret},
+        timeout=60,
     ) as client:
         for path in PAGES:
             took: list[float] = []

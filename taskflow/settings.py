@@ -178,7 +178,8 @@ class Settings(BaseSettings):
     )
 
     smtp_url: SecretStr | None = Field(
-        None, description="smtp://user:password@host:587 (STARTTLS if offered) or smtps://: sends alerts by e-mail."
+        None,
+        description="smtp://user:password@host:587 (STARTTLS), smtps://, or smtp+plain:// without TLS: sends e-mail.",
     )
     alert_sender: str | None = Field(None, description="The e-mail address that alerts come from.")
 
@@ -215,8 +216,11 @@ class Settings(BaseSettings):
     def _check_smtp_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
             url = urlsplit(value.get_secret_value())
-            if url.scheme not in ("smtp", "smtps") or not url.hostname:
-                raise ValueError("write smtp://user:password@host:587, or smtps:// for TLS from the start")
+            if url.scheme not in ("smtp", "smtps", "smtp+plain") or not url.hostname:
+                raise ValueError(
+                    "write smtp://user:password@host:587 (STARTTLS), smtps:// for TLS from the start, or smtp+plain:// "
+                    "for a server without TLS"
+                )
         return value
 
     @field_validator("home")

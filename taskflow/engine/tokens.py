@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from taskflow.definition.calls.idempotency import IdempotencyKey
 from taskflow.definition.calls.token_schema import check_by_schema, schema_digest
-from taskflow.definition.calls.tokens import Token, TokenPage
+from taskflow.definition.calls.tokens import Token, TokenPage, TokenStatus
 from taskflow.definition.context import current_context
 from taskflow.engine.loops import Loop
 from taskflow.engine.round_trips import Steps, adrive, checked, drive
@@ -23,6 +23,8 @@ from taskflow.store.sync_store import Store
 from taskflow.store.wire import locate, new_token_id, shard_of_queue, shard_of_run, shard_of_token
 
 _CURSOR = re.compile(r"[0-9]{1,20}:token_[0-9a-f]+")
+_COUNTED = 1000
+"""More than one call of the store looks at."""
 
 
 class TokenEngine:
@@ -76,6 +78,10 @@ class TokenEngine:
     async def alist(self, query: TokenQuery) -> TokenPage:
         """Return a page of tokens, newest first."""
         return await adrive(self._loop().store, self._list(query))
+
+    async def acount_waiting(self) -> tuple[int, bool]:
+        """Return how many of the newest tokens are waiting, 200 a shard, and whether there are tokens before those."""
+        return await adrive(self._loop().store, self._count_waiting())
 
     async def awaiting(self, token_ids: Sequence[str]) -> Mapping[str, str]:
         """Return the run that waits for each token, as far as one waits."""
@@ -163,6 +169,12 @@ class TokenEngine:
             tokens += yield from self._list_shard(query, shard)
         tokens.sort(key=lambda each: (each[0], each[1].id), reverse=True)
         return [(f"{score}:{token.id}", token) for score, token in tokens[: query.limit]]
+
+    def _count_waiting(self) -> Steps[tuple[int, bool]]:
+        wanted = operations.tokens.list_tokens(operations.tokens.FIRST, _COUNTED, TokenStatus.WAITING, ())
+        pages = yield [(wanted, shard) for shard in range(self._shards)]
+        found = [checked(page) for page in pages]
+        return sum(len(tokens) for _, tokens in found), any(cursor != operations.tokens.FIRST for cursor, _ in found)
 
     def _list_shard(self, query: TokenQuery, shard: int) -> Steps[Sequence[tuple[int, Token]]]:
         tokens: list[tuple[int, Token]] = []

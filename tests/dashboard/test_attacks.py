@@ -28,6 +28,7 @@ from taskflow.server.dashboard.payloads.painting import painted
 from taskflow.server.dashboard.payloads.workbench import bench_of, workbench
 from taskflow.server.dashboard.shared_reads import shared
 from taskflow.server.dashboard.sign_in import passwords
+from taskflow.server.dashboard.sign_in.sessions import session_cookie
 from taskflow.server.dashboard.table import TOPICS
 from taskflow.server.dashboard.view.json_tree import json_tree
 from taskflow.server.dashboard.visit import Visit
@@ -148,7 +149,10 @@ async def test_a_stream_ends_with_its_session(start_fleet: StartFleet, valkey: R
         address = f"{server.url}/{dashboard.flow.settings.environment}/live?t=nav"
         secrets = {name: await users.aopen_session(await _user(users, name), "") for name in Role}
         opened = {name: asyncio.Event() for name in Role}
-        following = [asyncio.create_task(_follow_to_end(address, secrets[name], opened[name])) for name in Role]
+        cookie = session_cookie(dashboard.flow.settings.environment)
+        following = [
+            asyncio.create_task(_follow_to_end(address, {cookie: secrets[name]}, opened[name])) for name in Role
+        ]
         async with asyncio.timeout(20):
             await asyncio.gather(*(each.wait() for each in opened.values()))
         await users.aclose_session(secrets[Role.VIEWER])
@@ -166,9 +170,9 @@ async def _user(users: UserEngine, name: str) -> User:
     return user
 
 
-async def _follow_to_end(address: str, secret: str, opened: asyncio.Event) -> int:
+async def _follow_to_end(address: str, cookies: dict[str, str], opened: asyncio.Event) -> int:
     """Read a stream to its end, and return what it is answered when it comes back, as htmx does."""
-    async with httpx.AsyncClient(cookies={"taskflow_session": secret}, timeout=30) as client:
+    async with httpx.AsyncClient(cookies=cookies, timeout=30) as client:
         async with client.stream("GET", address) as answer:
             assert answer.status_code == 200
             async for _ in answer.aiter_lines():
@@ -375,8 +379,9 @@ async def test_signing_in_again_ends_the_earlier_session_of_the_browser(dashboar
     """Its cookie is replaced, so that nobody could sign out of it."""
     async with dashboard.browser() as browser:
         fields = {"user": "viewer", "password": PASSWORD}
-        first = (await browser.post("/signin", data=fields)).cookies["taskflow_session"]
-        second = (await browser.post("/signin", data=fields)).cookies["taskflow_session"]
+        cookie = session_cookie(dashboard.flow.settings.environment)
+        first = (await browser.post("/signin", data=fields)).cookies[cookie]
+        second = (await browser.post("/signin", data=fields)).cookies[cookie]
     users = dashboard.flow.engine.users
     assert (await users.acheck_session(first), await users.acheck_session(second) is None) == (None, False)
 

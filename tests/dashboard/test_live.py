@@ -19,6 +19,7 @@ from taskflow.seams.error_groups import ErrorState
 from taskflow.seams.tokens import TokenOptions
 from taskflow.server.dashboard.live.polled import polled_by_query
 from taskflow.server.dashboard.live.topic import Follower, Message
+from taskflow.server.dashboard.sign_in.sessions import session_cookie
 from taskflow.server.dashboard.table import TOPICS
 from taskflow.store.operations.making import declare
 from tests.conftest import StartFleet
@@ -134,7 +135,9 @@ async def test_a_page_that_comes_back_loads_its_parts_again(start_fleet: StartFl
         assert user is not None
         secret = await users.aopen_session(user, "")
         address = f"{server.url}/{dashboard.flow.settings.environment}/live?t=queues"
-        async with httpx.AsyncClient(cookies={"taskflow_session": secret}, timeout=20) as client:
+        async with httpx.AsyncClient(
+            cookies={session_cookie(dashboard.flow.settings.environment): secret}, timeout=20
+        ) as client:
             assert "event: changed" not in await _first_lines(client, address, {})
             assert "event: changed" in await _first_lines(client, address, {"last-event-id": "1"})
     finally:

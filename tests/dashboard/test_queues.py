@@ -10,6 +10,7 @@ import pytest
 from taskflow.definition.queue import QueueLimits
 from taskflow.history.queue_samples import keep_samples
 from taskflow.models import QueueState
+from taskflow.seams.tokens import TokenOptions
 from taskflow.server.dashboard.shared_reads import forget_reads
 from taskflow.store import operations
 from taskflow.store.operations.making import NewRun, declare, trigger_run
@@ -51,6 +52,16 @@ def row_of(text: str, name: str) -> str:
     """Return the row of a queue as text, without its elements."""
     [row] = [row for row in re.findall(r"<tr.*?</tr>", text, re.DOTALL) if f'title="{name}"' in row]
     return " ".join(re.sub(r"<[^>]+>", " ", row).split())
+
+
+async def test_runs_that_execute_and_open_tokens_are_counted_beside_the_navigation(queues: Dashboard) -> None:
+    """The environment's own record counts no runs, and tokens stay in their list when they are completed."""
+    engine = queues.flow.engine
+    made = [(await engine.tokens.acreate(TokenOptions())).id for _ in range(3)]
+    await engine.tokens.acomplete(made[0], b"1")
+    text = (await (await queues.visitor("viewer")).get("tasks")).text
+    assert f'<span class="n" id="nav-runs">{1 + len(HOSTILE)}</span>' in text
+    assert '<span class="n" id="nav-tokens" data-tone="violet">2</span>' in text
 
 
 async def test_each_queue_says_what_keeps_it(queues: Dashboard) -> None:

@@ -16,6 +16,7 @@ import pytest
 from taskflow import Run, Settings, SettingsError, runs, webhooks
 from taskflow.definition.registry import declared
 from taskflow.errors import RunFailedError
+from taskflow.server.dashboard.sign_in.sessions import session_cookie
 from taskflow.server.dashboard.table import PAGES
 from tests.conftest import StartFleet
 from tests.projects import hidden_tasks as tasks
@@ -238,7 +239,8 @@ def _lines(dashboard: Dashboard, run_id: str) -> Sequence[object]:
 async def _live(visitor: Visitor, dashboard: Dashboard, run_id: str) -> str:
     """Return what the live updates of the list and of one run's page send until the run has ended."""
     environment = dashboard.flow.settings.environment
-    cookie = f"taskflow_session={visitor.client.cookies['taskflow_session']}".encode()
+    name = session_cookie(environment)
+    cookie = f"{name}={visitor.client.cookies[name]}".encode()
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
         "path": f"/{environment}/live", "raw_path": f"/{environment}/live".encode(), "root_path": "",

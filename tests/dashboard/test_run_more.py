@@ -68,7 +68,8 @@ async def test_the_runs_beside_a_run_are_those_of_its_list(shop: Dashboard) -> N
     assert await beside(third, "newer") == third
     assert await beside(first, "older", "status=nonsense") == first
     page = (await viewer.get(f"runs/{first}")).text
-    assert f'data-beside="/{environment}/runs/{first}/beside"' in page
+    for way in ("newer", "older"):  # the buttons, which J and K press
+        assert f'href="/{environment}/runs/{first}/beside?to={way}" data-way="{way}"' in page
     assert (await viewer.get("runs/run_unknown/beside", to="older")).status_code == 404
 
 

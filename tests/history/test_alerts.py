@@ -278,7 +278,7 @@ def test_a_receiver_that_answers_nonsense_keeps_no_other_alert_from_its_own(
 ) -> None:
     """It may be no web server at all: an SMTP server speaks first and says something else."""
     with smtp_receiver() as odd:
-        rows.keep_rule(a_rule(id="rule_odd", address=odd.url.replace("smtp:", "http:")))
+        rows.keep_rule(a_rule(id="rule_odd", address=odd.url.replace("smtp+plain:", "http:")))
         rows.keep_rule(a_rule(address=receiver.url))
         for rule in rows.rules():
             rows.keep_findings(rule, [Finding("a", "A")], NOW - timedelta(minutes=1 if rule.id == "rule_odd" else 0))
@@ -303,6 +303,19 @@ def test_an_alert_is_sent_by_e_mail() -> None:
         assert send_alert(rule, alert, MailServer(received.url, "taskflow@shop.example")).is_taken
     assert b"Subject: 2 runs failed" in received.bodies[0]
     assert b"To: oncall@shop.example" in received.bodies[0]
+
+
+def test_an_e_mail_is_not_sent_where_others_can_read_it_on_the_way() -> None:
+    """One between two hosts can take a server's offer of TLS away, and would read password and alert."""
+    rule = a_rule(channel=AlertChannel.EMAIL, address="oncall@shop.example", secret="")
+    alert = Alert("alert_1", rule.id, NOW, "2 runs failed", "{}", "pending", 1, "")
+    with smtp_receiver() as received:
+        url = received.url.replace("smtp+plain://", "smtp://ana:secret@")
+        answer = send_alert(rule, alert, MailServer(url, "taskflow@shop.example"))
+    assert not answer.is_taken
+    assert "does not offer STARTTLS" in answer.text
+    assert "smtp+plain://" in answer.text
+    assert received.bodies == []
 
 
 def test_two_senders_send_each_alert_once(

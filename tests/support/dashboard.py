@@ -10,6 +10,7 @@ from taskflow import TaskFlow
 from taskflow.definition.calls.users import Role
 from taskflow.server.app import create_app
 from taskflow.server.dashboard.sign_in.passwords import hash_password
+from taskflow.server.dashboard.sign_in.sessions import session_cookie
 
 PASSWORD: Final = "correct horse battery"
 _HASHED: Final = hash_password(PASSWORD)
@@ -37,7 +38,8 @@ class Dashboard:
         user = await users.aread(name)
         assert user is not None
         secret = await users.aopen_session(user, "")
-        return Visitor(self.browser(cookies={"taskflow_session": secret}), self.flow.settings.environment)
+        environment = self.flow.settings.environment
+        return Visitor(self.browser(cookies={session_cookie(environment): secret}), environment)
 
 
 class Visitor:

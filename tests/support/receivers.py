@@ -44,7 +44,7 @@ def http_receiver() -> Generator[Received]:
 
 @contextmanager
 def smtp_receiver() -> Generator[Received]:
-    """Receive e-mail on a free port."""
+    """Receive e-mail on a free port, without TLS."""
     received = Received()
 
     class Handler(socketserver.StreamRequestHandler):
@@ -63,7 +63,7 @@ def smtp_receiver() -> Generator[Received]:
                     return
 
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-    received.url = f"smtp://127.0.0.1:{server.server_address[1]}"
+    received.url = f"smtp+plain://127.0.0.1:{server.server_address[1]}"
     with _serving(server):
         yield received
 

@@ -28,8 +28,22 @@ def describe(cron: Cron) -> str:
 def _time(cron: Cron) -> str:
     if len(cron.hours) * len(cron.minutes) <= _MOST_TIMES:
         return f"At {_listed(f'{hour:02d}:{minute:02d}' for hour in cron.hours for minute in cron.minutes)}"
+    if step := _step(cron.minutes, 60):
+        if len(cron.hours) == 24:
+            return f"Every {step} minutes"
+    elif tuple(cron.minutes) == (0,) and len(cron.hours) == 24:
+        return "Every hour"
+    elif tuple(cron.minutes) == (0,) and (step := _step(cron.hours, 24)):
+        return f"Every {step} hours"
     minutes = "Every minute" if len(cron.minutes) == 60 else f"At minute {_ranges(cron.minutes)}"
     return f"{minutes} of every hour" if len(cron.hours) == 24 else f"{minutes} of hour {_ranges(cron.hours)}"
+
+
+def _step(numbers: Iterable[int], total: int) -> int | None:
+    """Return the distance of numbers that divide the whole evenly from 0 on; None for others, for one, and for all."""
+    given = tuple(sorted(numbers))
+    step = total // len(given)
+    return step if 1 < len(given) < total and given == tuple(range(0, total, step)) and total % step == 0 else None
 
 
 def _days(cron: Cron) -> list[str]:

@@ -28,11 +28,12 @@ _MOST_SECONDS: Final = 30
 _LONGEST_ANSWER: Final = 300
 _SUBMISSION: Final = 587
 _TLS: Final = 465
+_PLAIN: Final = "Write smtps:// if it has TLS from the start, or smtp+plain:// if it may be read on the way."
 
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """The server that takes e-mail: ``smtp://user:password@host:587``, or ``smtps://``; "" for none."""
+    """The server that takes e-mail, as ``TASKFLOW_SMTP_URL`` names it; "" for none."""
 
     url: str = ""
     sender: str = ""
@@ -175,7 +176,9 @@ def _mail(rule: AlertRule, alert: Alert, mail: MailServer) -> Answer:
     )
     with client:
         client.ehlo()
-        if not is_tls and client.has_extn("starttls"):
+        if server.scheme == "smtp":
+            if not client.has_extn("starttls"):  # one in between may have taken the offer away
+                return Answer(False, f"{host} does not offer STARTTLS, so that nothing was sent to it. {_PLAIN}")
             client.starttls(context=context)
             client.ehlo()
         if server.username:

@@ -68,12 +68,17 @@ async def _read(engine: Engine) -> Frame:
 
 
 async def _counts(engine: Engine, environment: QueueState) -> Counts:
-    queues, reports, new = await asyncio.gather(
-        engine.queues.alist(), engine.nodes.areports(), asyncio.to_thread(_new_errors, engine)
+    queues, reports, new, (tokens, are_more) = await asyncio.gather(
+        engine.queues.alist(),
+        engine.nodes.areports(),
+        asyncio.to_thread(_new_errors, engine),
+        engine.tokens.acount_waiting(),
     )
     paused, nodes = sum(queue.is_paused for queue in queues), len(reports.nodes)
+    running = sum(queue.running for queue in queues)
     return {
-        "runs": (f"{environment.running:,}" if environment.running else "", ""),
+        "runs": (f"{running:,}" if running else "", ""),
+        "tokens": (f"{tokens}{'+' if are_more else ''}" if tokens else "", "violet"),
         "errors": (f"{new} new" if new else "", "red"),
         "queues": ("paused" if environment.is_paused else f"{paused} paused" if paused else "", "amber"),
         "workers": (f"{nodes:,}", "") if nodes else ("none", "amber"),

@@ -101,10 +101,8 @@
       e: () => focus(after((each) => each.hasAttribute("data-error"))),
     };
     const way = { j: "older", k: "newer" }[event.key];
-    const beside = document.querySelector("[data-beside]");
-    if (way && beside) {
-      const list = sessionStorage.getItem("taskflow.list") ?? "";
-      location.assign(`${beside.dataset.beside}?to=${way}&list=${encodeURIComponent(list)}`);
+    if (way) {
+      document.querySelector(`[data-way="${way}"]`)?.click();
       return;
     }
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
@@ -118,6 +116,15 @@
     else if (key in moves && (row || key === "a" || key === "e")) moves[key]();
     else return;
     event.preventDefault();
+  });
+
+  // The run beside this one is that of the list one came from.
+  document.addEventListener("click", (event) => {
+    const way = event.target.closest?.("[data-way]");
+    if (!way) return;
+    const address = new URL(way.href);
+    address.searchParams.set("list", sessionStorage.getItem("taskflow.list") ?? "");
+    way.href = address.href;
   });
 
   document.addEventListener("change", (event) => {

@@ -13,7 +13,7 @@ from taskflow.errors import DefinitionError, HistoryUnavailableError
 from taskflow.seams.alerts import AlertChannel, AlertKind, AlertRule
 from taskflow.server.dashboard.page import Page, action
 from taskflow.server.dashboard.refusals import PageProblem
-from taskflow.server.dashboard.view.durations import whole_duration
+from taskflow.server.dashboard.view.durations import limit_words
 from taskflow.server.dashboard.visit import Visit
 
 NO_HISTORY: Final = "There is no history, which keeps rules. Don't set TASKFLOW_DATABASE_URL to none."
@@ -110,11 +110,11 @@ def words_of(rule: AlertRule) -> dict[str, str]:
     """Return what a rule waits for, of what, and where it sends to, as people read them."""
     when = _KINDS[rule.kind]
     if rule.kind is AlertKind.QUEUE_OLDEST:
-        when = f"Oldest in queue over {whole_duration(rule.threshold)}"
+        when = f"Oldest in queue over {limit_words(rule.threshold)}"
     elif rule.kind is AlertKind.FAILED_SHARE:
         when = f"Share failed over {rule.threshold:g}\u00a0%"
     elif rule.kind is AlertKind.SCHEDULE_LATE:
-        when = f"Schedules late by {whole_duration(rule.threshold)}"
+        when = f"Schedules late by {limit_words(rule.threshold)}"
     return {"when": when, "which": ", ".join(rule.names) or _ANY.get(rule.kind, "any task"), "to": _receiver(rule)}
 
 

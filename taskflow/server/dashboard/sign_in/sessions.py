@@ -1,24 +1,26 @@
 """The cookie of a session. It has a random secret, of which the store has a hash."""
 
-from typing import Final
-
 from starlette.requests import Request
 from starlette.responses import Response
 
 from taskflow.engine.serving.users import SESSION_LIFE
+from taskflow.server.dashboard.view.reader import READER
 
-_COOKIE: Final = "taskflow_session"
+
+def session_cookie(environment: str) -> str:
+    """Return the cookie's name. Browsers send a host's cookies to all of its ports, so environments have their own."""
+    return f"taskflow_session_{environment}"
 
 
 def session_secret(request: Request) -> str:
     """Return the secret of a request's session, "" without one."""
-    return request.cookies.get(_COOKIE, "")
+    return request.cookies.get(_name(), "")
 
 
 def keep_session(request: Request, response: Response, secret: str) -> None:
     """Give the browser a session's secret."""
     response.set_cookie(
-        _COOKIE,
+        _name(),
         secret,
         max_age=round(SESSION_LIFE.total_seconds()) * 60,  # the store decides when it ends: each use prolongs it
         path=_path(request),
@@ -30,7 +32,11 @@ def keep_session(request: Request, response: Response, secret: str) -> None:
 
 def drop_session(request: Request, response: Response) -> None:
     """Take a session's secret from the browser."""
-    response.delete_cookie(_COOKIE, path=_path(request))
+    response.delete_cookie(_name(), path=_path(request))
+
+
+def _name() -> str:
+    return session_cookie(READER.get().environment)
 
 
 def _is_https(request: Request) -> bool:

@@ -36,6 +36,11 @@ def whole_duration(value: timedelta | float) -> str:
     return _two(seconds // _DAY, "d", seconds % _DAY // _HOUR, "h")
 
 
+def limit_words(value: timedelta | float) -> str:
+    """Return a duration that people have chosen, without a second unit that is zero: ``30 m``."""
+    return whole_duration(value).removesuffix(f"{NO_BREAK}0{NO_BREAK}s").removesuffix(f"{NO_BREAK}0{NO_BREAK}m")
+
+
 def age(value: timedelta | float) -> str:
     """Return how long ago something was, in one unit: ``18 m ago``."""
     seconds = int(max(0.0, value.total_seconds() if isinstance(value, timedelta) else float(value)))

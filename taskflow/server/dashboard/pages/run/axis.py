@@ -15,6 +15,8 @@ _MOST_FOLDS: Final = 3
 _FOLD_WIDTH: Final = 12.0
 _TICKS: Final = 6
 _LABEL_WIDTH: Final = 5.0
+_BEFORE_NOW: Final = 0.95
+"""The share of the axis of a run that waits: the label of now stands at its end."""
 _STEPS: Final = (
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200,
     14400, 21600, 43200, 86400, 172800, 604800, 2592000,
@@ -72,7 +74,7 @@ class Axis:
             if seconds <= end:
                 share = (seconds - start) / (end - start) if end > start else 0.0
                 return round(left + max(0.0, share) * (right - left), 3)
-        return 100.0
+        return self.points[-1][1]
 
     @property
     def scale(self) -> str:
@@ -106,6 +108,8 @@ def axis_of(trace: Trace, *, folded: bool, between: tuple[datetime, datetime] | 
     if is_open and not is_idle_at_end:
         total = _with_room(total, sum(end - start for start, end in gaps))
     points = tuple(_points(total, gaps))
+    if is_idle_at_end:
+        points = tuple((seconds, round(place * _BEFORE_NOW, 3)) for seconds, place in points)
     axis = Axis(origin, points, (), ())
     folds = tuple(Fold(start, end, axis.place(start), axis.place(end) - axis.place(start)) for start, end in gaps)
     return Axis(origin, points, folds, tuple(_ticks(axis, total, gaps)), is_idle_at_end)
@@ -155,7 +159,7 @@ def _ticks(axis: Axis, total: Seconds, gaps: Sequence[tuple[Seconds, Seconds]]) 
             seconds = (inside[1] // step + 1) * step
             continue
         place = axis.place(seconds)
-        is_before_fold = any(0 < axis.place(gap[0]) - place < _LABEL_WIDTH for gap in gaps)
+        is_before_fold = any(0 <= axis.place(gap[0]) - place < _LABEL_WIDTH for gap in gaps)
         if place - last >= _LABEL_WIDTH and place <= 100 - _LABEL_WIDTH and not is_before_fold:
             yield place, _label(seconds, step)
             last = place

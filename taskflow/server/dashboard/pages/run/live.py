@@ -10,6 +10,7 @@ from taskflow.errors import RunNotFoundError
 from taskflow.server.dashboard.hidden_runs import shown_trace
 from taskflow.server.dashboard.live.topic import Follower, Message, Messages, Topic
 from taskflow.server.dashboard.pages.run.nested import with_opened
+from taskflow.server.dashboard.pages.run.notes import with_notes
 from taskflow.server.dashboard.pages.run.query import TraceQuery
 from taskflow.server.dashboard.pages.run.values import around_of, parts_of
 from taskflow.server.dashboard.rendering import render_part
@@ -49,7 +50,7 @@ async def follow(follower: Follower) -> Messages:
             except RunNotFoundError:
                 yield Message(event="end")
                 return
-            shown = await with_opened(follower.engine, trace, query)
+            shown = await with_notes(follower.engine, await with_opened(follower.engine, trace, query))
             values = parts_of(trace, shown, query, _LINKED, await around_of(follower.engine, trace.run))
             parts = {name: render_part("run.html", name, values) for name in _PARTS}
             changed = [text for name, text in parts.items() if last.get(name) != text]

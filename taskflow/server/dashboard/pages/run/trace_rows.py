@@ -149,7 +149,7 @@ def words_of(span: TraceSpan) -> tuple[str, str]:
     match span.kind:
         case SpanKind.WAIT:
             name = _WAITS.get(span.name, ("Wait", ""))[0]
-            if span.name == "token":
+            if span.name == "token" and not span.note:
                 return name, f"…{str(span.fields.get('token', ''))[-4:]}"
             return (span.note, name.lower()) if span.note else (name, "")
         case SpanKind.HOOK:

@@ -16,6 +16,7 @@ from taskflow.server.dashboard.pages.run.axis import axis_of
 from taskflow.server.dashboard.pages.run.facts import facts_of
 from taskflow.server.dashboard.pages.run.inspector import context_of, documents_of, run_properties, select
 from taskflow.server.dashboard.pages.run.nested import with_opened
+from taskflow.server.dashboard.pages.run.notes import with_notes
 from taskflow.server.dashboard.pages.run.now_line import now_line
 from taskflow.server.dashboard.pages.run.origin import origin_of
 from taskflow.server.dashboard.pages.run.query import LEVELS, TraceQuery
@@ -37,7 +38,7 @@ class Around(NamedTuple):
 
 async def values_of(engine: Engine, trace: Trace, query: TraceQuery, known: Set[str]) -> dict[str, object]:
     """Return the values of the page. ``trace`` may be shown, see ``hidden_runs``."""
-    shown = await with_opened(engine, trace, query)
+    shown = await with_notes(engine, await with_opened(engine, trace, query))
     return {
         **parts_of(trace, shown, query, known, await around_of(engine, trace.run)),
         "selected": select(shown, query.span),
