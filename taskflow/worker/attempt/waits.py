@@ -25,6 +25,8 @@ from taskflow.worker.attempt.runtime import Runtime
 log = logging.getLogger("taskflow.node")
 ResultT = TypeVar("ResultT")
 Submit = Callable[[Operation[Any]], "asyncio.Future[Any]"]
+Send = Callable[[LiveRun], None]
+"""Sends the reports of a run, however long the store is away."""
 _UNNAMED_SHARD_SECONDS: Final = 0.2
 
 
@@ -80,13 +82,15 @@ class _Claim:
 class NodeWaitStore(_Claim):
     """For a coroutine of this node, which the node's inbox notifies."""
 
-    __slots__ = ("_observer", "_submit")
+    __slots__ = ("_observer", "_send", "_submit")
 
-    def __init__(self, claimed: ClaimedRun, live: LiveRun, submit: Submit, observer: WaitObserver) -> None:
+    def __init__(self, claimed: ClaimedRun, live: LiveRun, submit: Submit, observer: WaitObserver, send: Send) -> None:
         super().__init__(claimed, live)
-        self._submit, self._observer = submit, observer
+        self._submit, self._observer, self._send = submit, observer, send
 
     async def open(self, opening: Opening) -> None:
+        if self._live.is_dirty:  # a run that waits shows what it has reported before
+            await asyncio.to_thread(self._send, self._live)
         await self._submit(self.open_operation(opening))
 
     async def park(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> bool:
@@ -129,6 +133,8 @@ class ChildWaitStore(_Claim):
         self._is_parked = False
 
     def open(self, opening: Opening) -> None:
+        if self._live.is_dirty:  # a run that waits shows what it has reported before
+            self._runtime.reports.send(self._live)
         self._insist(self.open_operation(opening))
 
     def park(self, names: Sequence[str], entries: Mapping[str, bytes] = NO_ENTRIES) -> bool:

@@ -136,6 +136,7 @@ class AsyncAttempts:
             live,
             partial(self._submit, run),
             CoroutineParking(self._running, run),
+            self._runtime.reports.send,
         )
         run.waits = (
             CoroutineWaits(wait_store, hooks) if journal is None else DurableCoroutineWaits(wait_store, hooks, journal)
