@@ -5,7 +5,7 @@
 VENV_PYTHON := .venv/bin/python
 # Tests wait more than they compute: four at a time keep two cores busy.
 WORKERS ?= 4
-CODE := $(wildcard taskflow workers tests examples benchmarks scripts)
+CODE := $(wildcard taskflow pytest_taskflow.py workers tests examples benchmarks scripts)
 
 # Caches stay in the environment; pyright runs the version it was installed with and asks nobody for a newer one.
 export RUFF_CACHE_DIR := .venv/.cache/ruff

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from taskflow import guard_of_tests
 from taskflow.embedded import EmbeddedStore, ensure_store
 from tests.support.fleet import ROOT, Fleet
 from tests.support.one_worker import dear_server, in_one_worker
@@ -14,6 +15,7 @@ from tests.support.servers import Fsync, RabbitServer, RedisServer, Server, find
 
 for _name in [name for name in os.environ if name.startswith(("TASKFLOW_", "CELERY_", "FLOWER_"))]:
     del os.environ[_name]  # a developer's own settings must not reach the tests
+guard_of_tests.switch(on=False)  # these tests start servers of their own
 
 record_origins()
 _SUITES = {

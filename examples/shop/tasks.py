@@ -25,7 +25,7 @@ from taskflow import (
 
 
 class Order(BaseModel):
-    """What a customer has bought."""
+    """The goods that a customer has bought."""
 
     id: str
     customer: str = "ann@example.com"
@@ -59,7 +59,7 @@ scans = streams.input("scans", str)
 
 
 @task(id="shop-mail")
-def send_mail(mail: Mail, ctx: Context) -> str:
+def send_mail(mail: Mail) -> str:
     """Send a message."""
     tags.add(f"to_{mail.to}")
     return f"{mail.subject} to {mail.to}"
@@ -118,7 +118,7 @@ def reserve(order_id: str) -> str:
 def remind(order: Order) -> str:
     """Remind a customer after a week, and again after a month."""
     wait.for_(timedelta(weeks=1))
-    metadata.set("reminders", 1)
+    metadata.set("reminded", order.id)
     wait.for_(timedelta(days=30))
     return "reminded twice"
 
@@ -130,8 +130,9 @@ def refund(order: Order) -> str:
     metadata.set("token", token.id)
     answer = wait.for_token(token)
     if not answer.ok:
-        return "nobody has answered"
-    return f"refunded by {answer.output.by}" if answer.output.yes else f"refused by {answer.output.by}"
+        return f"nobody has answered about {order.id}"
+    approval = answer.unwrap()
+    return f"{order.id} {'refunded' if approval.yes else 'refused'} by {approval.by}"
 
 
 @task(id="shop-label")

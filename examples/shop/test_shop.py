@@ -1,4 +1,4 @@
-"""The tests of the shop. They are the same whether runs execute in place or on real workers (``--taskflow=workers``)."""
+"""The tests of the shop. They are the same whether runs execute in place or by real workers (--taskflow=workers)."""
 
 from datetime import timedelta
 from typing import Any
@@ -116,9 +116,9 @@ def test_reminders_come_after_a_week_and_after_a_month() -> None:
     """A run that is not durable keeps its place in the function for weeks."""
     handle = remind.trigger(ORDER)
     advance(days=6)
-    assert "reminders" not in runs.retrieve(handle.id).metadata
+    assert "reminded" not in runs.retrieve(handle.id).metadata
     advance(days=2)
-    assert runs.retrieve(handle.id).metadata["reminders"] == 1
+    assert runs.retrieve(handle.id).metadata["reminded"] == "o_42"
     advance(timedelta(days=31))
     assert handle.result() == "reminded twice"
 
@@ -129,7 +129,7 @@ def test_a_person_agrees_to_a_refund() -> None:
     assert status(handle) is RunStatus.WAITING
     token = str(runs.retrieve(handle.id).metadata["token"])
     wait.complete_token(token, Approval(by="eve", yes=True))
-    assert handle.result() == "refunded by eve"
+    assert handle.result() == "o_42 refunded by eve"
 
 
 def test_nobody_answers_a_refund() -> None:
@@ -137,7 +137,7 @@ def test_nobody_answers_a_refund() -> None:
     handle = refund.trigger(ORDER)
     assert status(handle) is RunStatus.WAITING
     advance(days=2, seconds=1)
-    assert handle.result() == "nobody has answered"
+    assert handle.result() == "nobody has answered about o_42"
 
 
 def test_parcels_are_packed_by_coroutines() -> None:

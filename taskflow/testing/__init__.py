@@ -18,10 +18,10 @@ from taskflow.testing.contexts import context, local_values
 
 if TYPE_CHECKING:
     from taskflow.errors import RealStoreError, StandstillError
-    from taskflow.testing.functions import advance, assert_triggered, now, settle, triggered
+    from taskflow.testing.functions import aadvance, advance, asettle, assert_triggered, now, settle, triggered
     from taskflow.testing.in_process.stage import InlineStage
     from taskflow.testing.mixins import InlineMixin
-    from taskflow.testing.session import inline
+    from taskflow.testing.session import inline, workers
     from taskflow.testing.stage import Stage
 else:
     _LATER: Final = {
@@ -30,12 +30,15 @@ else:
         "RealStoreError": "taskflow.errors",
         "Stage": "taskflow.testing.stage",
         "StandstillError": "taskflow.errors",
+        "aadvance": "taskflow.testing.functions",
+        "asettle": "taskflow.testing.functions",
         "advance": "taskflow.testing.functions",
         "assert_triggered": "taskflow.testing.functions",
         "inline": "taskflow.testing.session",
         "now": "taskflow.testing.functions",
         "settle": "taskflow.testing.functions",
         "triggered": "taskflow.testing.functions",
+        "workers": "taskflow.testing.session",
     }
 
     def __getattr__(name: str) -> object:
@@ -52,7 +55,9 @@ __all__ = [
     "RealStoreError",
     "Stage",
     "StandstillError",
+    "aadvance",
     "advance",
+    "asettle",
     "assert_triggered",
     "context",
     "inline",
@@ -60,4 +65,5 @@ __all__ = [
     "now",
     "settle",
     "triggered",
+    "workers",
 ]

@@ -1,11 +1,14 @@
 """Payloads that a test expects, and the text for runs that do not have them."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final, cast
 
 from pydantic_core import from_json, to_json, to_jsonable_python
 
+from taskflow.definition.documents.payload import PayloadType
 from taskflow.definition.registry import Registry
+from taskflow.errors import TaskflowError
 from taskflow.models import Run
 
 _SHOWN: Final = 5
@@ -31,8 +34,20 @@ def wanted_json(registry: Registry, task_id: str, payload: object) -> object:
     if payload is ANYTHING:
         return ANYTHING
     if task_id in registry and (payload_type := registry.get(task_id).payload) is not None:
-        return from_json(payload_type.dump(payload))
+        return _complete(payload_type, payload_type.dump(payload))
     return to_jsonable_python(payload)
+
+
+def got_json(registry: Registry, run: Run) -> object:
+    """Return the payload of a run as ``wanted_json`` would have it: with the defaults of its type."""
+    if run.task_id in registry and (payload_type := registry.get(run.task_id).payload) is not None:
+        with suppress(TaskflowError):  # what no longer fits its type is compared as it is
+            return _complete(payload_type, to_json(run.payload))
+    return run.payload
+
+
+def _complete(payload_type: PayloadType, document: bytes) -> object:
+    return from_json(payload_type.dump(payload_type.load(document)))
 
 
 def problem(

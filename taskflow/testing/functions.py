@@ -23,6 +23,16 @@ def settle() -> None:
     current_stage().settle()
 
 
+async def aadvance(duration: timedelta | None = None, /, **units: float) -> None:
+    """Let time pass, in a test that is a coroutine: ``await aadvance(days=3)``."""
+    await current_stage().aadvance(duration, **units)
+
+
+async def asettle() -> None:
+    """Return once nothing goes on by itself, in a test that is a coroutine."""
+    await current_stage().asettle()
+
+
 def triggered(task: AnyTask | None = None) -> list[Run]:
     """Return the runs of a task, or of all, that were triggered in this test, oldest first."""
     return current_stage().triggered(task)

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Final
 
 _SIZE: Final = 8
+CLOCK_VARIABLE: Final = "TESTS_OF_TASKFLOW_CLOCK"
+"""The environment variable that names the file to the workers of tests."""
 
 
 class MovedClock:
@@ -20,7 +22,7 @@ class MovedClock:
     """
 
     def __init__(self, path: Path, *, skips: bool) -> None:
-        self._skips = skips
+        self.path, self._skips = path, skips
         self._file = path.open("a+b")
         if path.stat().st_size < _SIZE:
             self._file.truncate(_SIZE)
@@ -41,11 +43,11 @@ class MovedClock:
 
     def move(self, duration: timedelta) -> None:
         """Let time pass, for all processes that use this file."""
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        fcntl.lockf(self._file, fcntl.LOCK_EX)
         try:
             self._write(self._micros() + duration // timedelta(microseconds=1))
         finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            fcntl.lockf(self._file, fcntl.LOCK_UN)
 
     def reset(self) -> None:
         """Return to the machine's time."""

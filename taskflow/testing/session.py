@@ -11,14 +11,21 @@ from pathlib import Path
 from typing import Final
 
 from taskflow import clock as process_clock
+from taskflow import guard_of_tests
 from taskflow.seams.current_application import CURRENT
 from taskflow.settings import Settings
 from taskflow.testing.in_process.application import InlineFlow
 from taskflow.testing.in_process.stage import InlineStage
 from taskflow.testing.moved_clock import MovedClock
+from taskflow.testing.moved_flow import MovedFlow
+from taskflow.testing.processes.nodes import WorkerProcesses, as_variables
+from taskflow.testing.processes.stage import WorkersStage
 from taskflow.testing.server import TestServer
 from taskflow.testing.stage import Stage
 
+_HEARTBEAT: Final = timedelta(seconds=0.2)
+"""Time within which workers notice that the store was emptied."""
+_LEASE: Final = timedelta(hours=1)
 ENVIRONMENT: Final = "test"
 _KEPT: Final = timedelta(days=3650)
 """The retention of finished runs, which a test that moves time still wants to see."""
@@ -31,13 +38,15 @@ class Session:
         self.folder = Path(tempfile.mkdtemp(prefix="taskflow-tests-"))
         self.clock = MovedClock(self.folder / "clock", skips=True)
         self.server = TestServer(self.folder)
+        guard_of_tests.allow(self.server.url)
         self._inline: InlineFlow | None = None
+        self._workers: tuple[MovedFlow, WorkerProcesses] | None = None
         self._pid = os.getpid()
         atexit.register(self.close)
 
-    def settings(self, **overrides: object) -> Settings:
-        """Return the project's settings for tests: nothing outside of the session's folder and server is used."""
-        given: dict[str, object] = {
+    def overrides(self) -> dict[str, object]:
+        """Return the settings that tests replace: nothing outside of the session's folder and server is used."""
+        return {
             "redis_url": self.server.url,
             "broker_url": self.server.url,
             "api_url": "",
@@ -49,15 +58,26 @@ class Session:
             "store_replicas": 0,
             "retention": _KEPT,
             "suspend_after": timedelta(0),
-            "celery_result_backend": None,
         }
-        return Settings.read(**(given | overrides))
 
     def inline(self) -> InlineFlow:
         """Return the app whose runs execute in this process."""
         if self._inline is None:
-            self._inline = InlineFlow(self.settings(), self.clock)
+            self._inline = InlineFlow(Settings.read(**self.overrides()), self.clock)
         return self._inline
+
+    def workers(self) -> "tuple[MovedFlow, WorkerProcesses]":
+        """Return the app whose runs workers execute, and these workers, on an empty store."""
+        if self._workers is None:
+            given = self.overrides() | {"lease": _LEASE, "heartbeat": _HEARTBEAT}
+            flow = MovedFlow(Settings.read(**given), self.clock)
+            processes = WorkerProcesses(flow, self.folder, as_variables(given), self.clock.path)
+            self._workers = flow, processes
+        flow, processes = self._workers
+        flow.store.send([("FLUSHDB",)])
+        processes.serve(flow.registry)
+        processes.await_up()
+        return self._workers
 
     def close(self) -> None:
         """End the server and remove the folder. In the process that has made them only."""
@@ -66,6 +86,10 @@ class Session:
         atexit.unregister(self.close)
         if self._inline is not None:
             self._inline.close()
+        if self._workers is not None:
+            flow, processes = self._workers
+            processes.close()
+            flow.close()
         self.server.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -128,8 +152,8 @@ def inline() -> Generator[InlineStage]:
     The code of tasks, its hooks and its middlewares are executed as by a worker; delays of retries take no time.
     """
     own = session()
-    if isinstance(_Process.stage, InlineStage):
-        raise RuntimeError("taskflow.testing.inline() is entered already: a test has one store.")
+    if _Process.stage is not None:
+        raise RuntimeError("taskflow.testing is under way already: a test has one store.")
     own.clock.reset()
     flow = own.inline().begin()
     stage = InlineStage(flow, own.clock)
@@ -138,3 +162,23 @@ def inline() -> Generator[InlineStage]:
             yield stage
     finally:
         flow.end()
+
+
+@contextmanager
+def workers() -> Generator[WorkersStage]:
+    """Execute runs by real workers, in processes of their own, on an empty store in memory.
+
+    Verbs return as in production. ``settle`` waits until nothing goes on; delays of retries take no time. The workers
+    import the modules of the tasks that are declared, and stay for the tests that follow.
+    """
+    own = session()
+    if _Process.stage is not None:
+        raise RuntimeError("taskflow.testing is under way already: a test has one store.")
+    own.clock.reset()
+    flow, _ = own.workers()
+    stage = WorkersStage(flow, own.clock)
+    try:
+        with on_stage(stage, own.clock):
+            yield stage
+    finally:
+        stage.close()

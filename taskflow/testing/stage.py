@@ -1,14 +1,16 @@
 """The application of one test: moving time, and the runs that were triggered. The same for both ways of execution."""
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from taskflow.app import TaskFlow
 from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.models import Run
-from taskflow.testing.comparing import ANYTHING, problem, wanted_json
+from taskflow.testing.comparing import ANYTHING, got_json, problem, wanted_json
 from taskflow.testing.describing import line_of
 from taskflow.testing.moved_clock import MovedClock
 from taskflow.verbs.task import Task
@@ -47,6 +49,17 @@ class Stage(ABC):
         """
         self._advance(timedelta(**units) if duration is None else duration + timedelta(**units))
 
+    async def aadvance(self, duration: timedelta | None = None, /, **units: float) -> None:
+        """Let time pass, in a test that is a coroutine. See ``advance``."""
+        await self._in_thread(partial(self.advance, duration, **units))
+
+    async def asettle(self) -> None:
+        """Return once nothing goes on by itself, in a test that is a coroutine. See ``settle``."""
+        await self._in_thread(self.settle)
+
+    async def _in_thread(self, act: Callable[[], None]) -> None:
+        await asyncio.to_thread(act)
+
     @abstractmethod
     def settle(self) -> None:
         """Return once every run has ended, or waits for time, for a token or for anything else from outside."""
@@ -84,8 +97,9 @@ class Stage(ABC):
         """
         task_id = _id_of(task)
         found = self.triggered(task)
-        wanted = wanted_json(self.flow.registry, task_id, payload)
-        matching = [run for run in found if wanted is ANYTHING or run.payload == wanted]
+        registry = self.flow.registry
+        wanted = wanted_json(registry, task_id, payload)
+        matching = [run for run in found if wanted is ANYTHING or got_json(registry, run) == wanted]
         if (len(matching) == times) if times is not None else matching:
             return matching
         others = {} if found else self._counts()

@@ -35,8 +35,10 @@ def _made() -> "Application":
 
     settings = Settings.read()
     if settings.api_url:
+        from taskflow import guard_of_tests
         from taskflow.http_client.application import ServerClient
 
+        guard_of_tests.check(settings.api_url)
         return ServerClient(settings)
     from taskflow.app import TaskFlow
 

@@ -1,12 +1,11 @@
 """The app of tests whose runs execute in their own process."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial
 from typing import Self
 
-from taskflow.app import TaskFlow
 from taskflow.engine.engine import Listeners
 from taskflow.seams.journal_keys import NOWHERE, in_scope
 from taskflow.settings import Settings
@@ -17,14 +16,15 @@ from taskflow.testing.describing import line_of
 from taskflow.testing.in_process.stores import InlineAsyncStore, InlineNotices, InlineResults, InlineStore, WorldHolder
 from taskflow.testing.in_process.world import World
 from taskflow.testing.moved_clock import MovedClock
+from taskflow.testing.moved_flow import MovedFlow
 
 
-class InlineFlow(TaskFlow):
+class InlineFlow(MovedFlow):
     """The app of one test session. ``begin`` and ``end`` surround a test."""
 
     def __init__(self, settings: Settings, clock: MovedClock) -> None:
-        self._clock, self._holder = clock, WorldHolder()
-        super().__init__(settings)
+        self._holder = WorldHolder()
+        super().__init__(settings, clock)
 
     @property
     def world(self) -> World:
@@ -50,11 +50,12 @@ class InlineFlow(TaskFlow):
         if executor is not None:
             executor.shutdown(wait=False)
 
+    async def in_thread(self, act: Callable[[], None]) -> None:
+        """Call in the thread that executes the runs of a test that is a coroutine."""
+        await asyncio.get_running_loop().run_in_executor(self._holder.executor, act)
+
     def _describe(self, run_id: str) -> str:
         return line_of(self.engine.runs.retrieve(run_id))
-
-    def _store_config(self) -> StoreConfig:
-        return replace(super()._store_config(), clock=self._clock.micros)
 
     def _make_store(self) -> Store:
         store = InlineStore(self._store_config(), self.publisher, self._on_ended)

@@ -1,5 +1,6 @@
 """A test whose runs execute in its own process."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from taskflow.testing.in_process.application import InlineFlow
@@ -18,6 +19,9 @@ class InlineStage(Stage):
     def settle(self) -> None:
         """Execute what may start. Verbs have done so already."""
         self.flow.world.drive()
+
+    async def _in_thread(self, act: Callable[[], None]) -> None:
+        await self.flow.in_thread(act)
 
     def _advance(self, duration: timedelta) -> None:
         self.flow.world.pass_time(duration)
