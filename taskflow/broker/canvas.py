@@ -9,6 +9,7 @@ one that is applied twice then makes two messages with the same id, which become
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Any, Final, cast
 
 from celery import Celery, states
@@ -33,6 +34,17 @@ _THREADS: Final = 4
 _MESSAGE_CHARS: Final = 4000
 UNAVAILABLE: Final = (StoreUnavailableError, BrokerUnavailableError, KombuError, OSError)
 """Errors of a store or broker that cannot be reached. The same call may succeed later."""
+
+
+_PERFORMING: Final = ContextVar("taskflow_performing", default=False)
+
+
+def is_performing() -> bool:
+    """Whether the canvas of a run is being performed here.
+
+    A message of the canvas is sent also when its arguments do not fit, because only its own run can say so.
+    """
+    return _PERFORMING.get()
 
 
 class Canvas:
@@ -115,6 +127,7 @@ class Canvas:
         if ended is None:
             return
         canvas: dict[str, Any] = loads(ended.canvas)
+        performing = _PERFORMING.set(True)
         try:
             if ended.status is RunStatus.COMPLETED:
                 self._go_on(ended, canvas)
@@ -126,6 +139,8 @@ class Canvas:
             log.exception("canvas.broken: run %s", run_id)
             stored = RunError(type(error).__name__, message_of(error, _MESSAGE_CHARS))
             self._fail(run_id, ended.task_id, {"chain": canvas.get("chain")}, RunStatus.FAILED, stored)
+        finally:
+            _PERFORMING.reset(performing)
         self.records.drop_canvas(run_id)
 
     def _go_on(self, ended: EndedRun, canvas: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 import logging
 from typing import NoReturn
 
-from taskflow.definition.documents.payload import OutputType, PayloadType
+from taskflow.definition.documents.payload import OutputType
 from taskflow.definition.hook_sets import HookSet
 from taskflow.definition.machine import declared_machine
 from taskflow.definition.queue import queue_of_task
@@ -61,7 +61,7 @@ def foreign_task(task_id: str) -> TaskDefinition:
         queue=queue_of_task(task_id, None),
         machine=declared_machine(None),
         executor="process",
-        payload=PayloadType(task_id, signature.payload) if signature.payload else None,
+        payload=signature.payload_type(task_id),
         output=OutputType(None),
         wants=(),
         is_async=False,

@@ -1,6 +1,7 @@
 """Read the parameters and the return annotation of a task's function; refuse at import a function no run could call.
 
-The function is called as ``function(payload, ctx=ctx, init=init, signal=signal)``, with those parameters that it has.
+With one payload the function is called as ``function(payload, ctx=ctx, init=init, signal=signal)``, with those of them
+that it has. With several parameters it is called with these, after ``ctx`` if that comes first.
 Annotations may still be text with names that are defined later, so that some checks wait for the first use.
 """
 
@@ -9,113 +10,98 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any, Final
+from typing import Final
 
-from taskflow.definition.context import Context
-from taskflow.definition.documents.annotation import Annotation, namespace_of
+from taskflow.definition.documents.annotation import Annotation
+from taskflow.definition.documents.parameters import ParametersPayload
+from taskflow.definition.documents.payload import PayloadType
+from taskflow.definition.parameters.parameters import Parameters
+from taskflow.definition.parameters.reader import CTX, INJECTED, NO_METHOD, POSITIONAL, Reader
+from taskflow.definition.parameters.several import has_several, read_several
 from taskflow.errors import DefinitionError
 
-_CTX: Final = "ctx"
-_INJECTED: Final = (_CTX, "init", "signal")
-_SHAPES: Final = "A task takes (payload), (payload, ctx), (ctx) or nothing; init and signal may follow the payload."
-_EMPTY: Final = inspect.Parameter.empty
-_POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_SHAPES: Final = (
+    "A task takes (payload), (payload, ctx), (ctx) or nothing; init and signal may follow the payload. Or it has "
+    "several parameters of its own, after ctx if it takes that."
+)
 _BY_NAME: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The signature of a task's function. ``wants``: parameters by name; ``output``: None without an annotation."""
+    """The signature of a task's function.
+
+    Attributes:
+        payload: The annotation of its payload, or the type that its parameters make. None when it takes nothing.
+        wants: Which of ``ctx``, ``init`` and ``signal`` it takes beside a payload, by name.
+        output: None without an annotation.
+        parameters: None unless it has several parameters.
+    """
 
     payload: Annotation | None
     wants: tuple[str, ...]
     output: Annotation | None
     is_async: bool
+    parameters: Parameters | None = None
+
+    def payload_type(self, task_id: str) -> PayloadType | None:
+        """Return the type of the payloads of the task."""
+        if self.payload is None:
+            return None
+        return (ParametersPayload if self.parameters else PayloadType)(task_id, self.payload)
 
 
 def read_signature(function: Callable[..., object], task_id: str) -> Signature:
     """Return the signature of a task's function.
 
     Raises:
-        DefinitionError: It is not a plain function, or takes anything but a payload, ``ctx``, ``init`` and ``signal``.
+        DefinitionError: It is not a plain function, or takes what no run could pass.
     """
     _check_kind(function, task_id)
     signature = _inspect(function)
     parameters = list(signature.parameters.values())
-    reader = _Reader(task_id, function)
+    reader = _PayloadReader(task_id, function)
+    output, is_async = reader.output(signature), inspect.iscoroutinefunction(function)
+    if has_several(parameters):
+        payload, several = read_several(reader, function, parameters)
+        return Signature(payload, (), output, is_async, several)
     names = [parameter.name for parameter in parameters]
-    if _CTX in names[:1]:
+    if CTX in names[:1]:
         if len(parameters) > 1:
-            reader.refuse("has ctx before its payload", names[1], "Put the payload first: def f(payload, ctx).")
-        payload, injected = None, parameters
+            reader.refuse("has ctx before its payload", names[1], f"Put the payload first: def f({names[1]}, ctx).")
+        annotation, injected = None, parameters
     else:
-        payload = reader.payload(parameters[0]) if parameters else None
+        annotation = reader.payload(parameters[0]) if parameters else None
         injected = parameters[1:]
     for parameter in injected:
         reader.check_injected(parameter)
     wants = tuple(parameter.name for parameter in injected)
-    return Signature(payload, wants, reader.output(signature), inspect.iscoroutinefunction(function))
+    return Signature(annotation, wants, output, is_async)
 
 
-class _Reader:
-    """The reader of one function's parameters. Every refusal names the task."""
-
-    def __init__(self, task_id: str, function: Callable[..., object]) -> None:
-        self._task_id = task_id
-        self._namespace = namespace_of(function)
+class _PayloadReader(Reader):
+    """The reader of a function that takes one payload."""
 
     def payload(self, parameter: inspect.Parameter) -> Annotation:
         name = parameter.name
         if name in ("self", "cls"):
-            self.refuse("is a method", name, "Move it out of its class: a worker has no instance to call it on.")
-        if name in _INJECTED:
+            self.refuse("is a method", name, NO_METHOD)
+        if name in INJECTED:
             remedy = f"A task without a payload takes ctx alone, which has ctx.{name}."
             self.refuse(f"takes {name} before its payload", name, remedy)
-        if parameter.kind not in _POSITIONAL:
+        if parameter.kind not in POSITIONAL:
             self.refuse("takes its payload in a way that no run can pass", str(parameter), _SHAPES)
-        if parameter.default is not _EMPTY:
-            remedy = f"Write {name} without '= {parameter.default!r}', and give the payload's fields the defaults."
-            self.refuse("has a default for its payload", str(parameter), remedy)
-        annotation = self._annotation(f"The payload {name!r}", parameter.annotation)
-        if self._is_context(annotation) is True:
-            self.refuse("takes its context under another name", name, f"Call the parameter {_CTX}.")
+        annotation = self.annotation(f"The payload {name!r}", parameter.annotation)
+        self.refuse_context(annotation, name)
         return annotation
 
     def check_injected(self, parameter: inspect.Parameter) -> None:
         name = parameter.name
-        if name not in _INJECTED:
-            remedy = f"{_SHAPES} Make it a field of the payload."
-            self.refuse("has a parameter that no run can fill", str(parameter), remedy)
         if parameter.kind not in _BY_NAME:
             remedy = f"Write it without / or *: def f(payload, {name})."
             self.refuse(f"does not take {name} by name", str(parameter), remedy)
-        if name == _CTX:
-            self._check_context(parameter)
-
-    def _check_context(self, parameter: inspect.Parameter) -> None:
-        annotation = self._annotation("The parameter 'ctx'", parameter.annotation)
-        if parameter.annotation is not _EMPTY and self._is_context(annotation) is False:
-            remedy = "Annotate it as taskflow.Context; a payload needs another name."
-            self.refuse("has a ctx that is not a Context", annotation.text, remedy)
-
-    def output(self, signature: inspect.Signature) -> Annotation | None:
-        if signature.return_annotation in (_EMPTY, Any, "Any"):
-            return None
-        return self._annotation("The output", signature.return_annotation)
-
-    def refuse(self, what: str, value: object, remedy: str) -> None:
-        raise DefinitionError(f"Task {self._task_id!r} {what}", option="function", value=value, remedy=remedy)
-
-    def _annotation(self, what: str, value: object) -> Annotation:
-        value = Any if value is _EMPTY else value
-        return Annotation(f"{what} of task {self._task_id!r}", value, self._namespace)
-
-    def _is_context(self, annotation: Annotation) -> bool | None:
-        """Whether an annotation is Context; None when it cannot be resolved yet."""
-        try:
-            return annotation.resolve() is Context
-        except DefinitionError:  # text with a name that is defined later, or imported for type checkers only
-            return None
+        if name == CTX:
+            self.check_context(parameter)
 
 
 def _check_kind(function: object, task_id: str) -> None:

@@ -1,7 +1,7 @@
 """The declaration of a task."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
@@ -10,6 +10,7 @@ from taskflow.definition.context import Context
 from taskflow.definition.documents.payload import OutputType, PayloadType
 from taskflow.definition.hook_sets import HookPlan, HookSet
 from taskflow.definition.machine import MachineSpec
+from taskflow.definition.parameters.parameters import Parameters
 from taskflow.definition.queue import Queue
 from taskflow.definition.retry import Retry
 from taskflow.errors import DefinitionError
@@ -32,6 +33,7 @@ class TaskDefinition:
         queue: The declared queue; see ``queue_name``.
         machine: The preset that its runs execute on.
         payload: None when the function takes none.
+        parameters: Those of a function that has several. Its payload is an object of their names.
         wants: Which of ``ctx``, ``init`` and ``signal`` the function takes, by name.
         source_file: The file of its function; ``source_line`` is the line there.
         durable: Whether its runs keep a journal.
@@ -63,6 +65,7 @@ class TaskDefinition:
     suspend_after: timedelta | None = None
     schedule: "ScheduleOptions | None" = None
     webhook: "WebhookDeclaration | None" = field(default=None, compare=False)
+    parameters: Parameters | None = field(default=None, compare=False)
 
     @property
     def queue_name(self) -> str:
@@ -81,8 +84,22 @@ class TaskDefinition:
 
     def invoke(self, payload: object, ctx: Context) -> object:
         """Call the function with its arguments. Returns its value, or its coroutine when it is ``async def``."""
+        if self.parameters is not None:
+            return self.parameters.call(self.function, payload, ctx)
         given = {name: ctx if name == "ctx" else getattr(ctx, name) for name in self.wants}
         return self.function(**given) if self.payload is None else self.function(payload, **given)
+
+    def bind(self, args: Sequence[object], kwargs: Mapping[str, object]) -> Mapping[str, object]:
+        """Return the payload that the arguments of a call make, for a task with several parameters.
+
+        Raises:
+            PayloadError: They do not fit.
+        """
+        if self.parameters is None or self.payload is None:
+            raise TypeError(f"Task {self.id!r} takes one payload")  # callers look first
+        bound = self.parameters.bind(args, kwargs)
+        self.payload.dump(bound)
+        return bound
 
     def plan(self) -> HookPlan:
         """Return the hooks of its attempts, its own and those of all tasks.

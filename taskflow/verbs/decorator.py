@@ -2,14 +2,13 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, ParamSpec, cast
 
 from taskflow.definition.calls.trigger_options import check_tags
 from taskflow.definition.celery_habits import about_task_option
-from taskflow.definition.context import Context
-from taskflow.definition.documents.payload import OutputType, PayloadType
+from taskflow.definition.documents.payload import OutputType
 from taskflow.definition.hook_sets import HookOption, HookSet
 from taskflow.definition.hooks import HookKind
 from taskflow.definition.machine import Machine, declared_machine
@@ -22,52 +21,22 @@ from taskflow.definition.task_definition import Executor, TaskDefinition, check_
 from taskflow.durations import Duration, parse_duration
 from taskflow.errors import DefinitionError, TriggerOptionError
 from taskflow.verbs.celery_command import offer_app
+from taskflow.verbs.kinds.declared import DeclaredTask
+from taskflow.verbs.kinds.parameters import ParametersTask
 from taskflow.verbs.task import FunctionTask
 
-PayloadT = TypeVar("PayloadT")
-ResultT = TypeVar("ResultT")
-ResultT_co = TypeVar("ResultT_co", covariant=True)
-Rest = ParamSpec("Rest")
+if TYPE_CHECKING:  # 30 protocols, which only type checkers need
+    from taskflow.verbs.declaring.shapes import TaskDecorator
+
 Options = ParamSpec("Options")
 
 
-class OnlyContext(Protocol[ResultT_co]):
-    """A function that takes nothing but ``ctx``."""
-
-    def __call__(self, *, ctx: Context) -> ResultT_co: ...
-
-
-class TaskDecorator(Protocol):
-    """The decorator that ``task(...)`` makes. The order of the overloads matters: see ``tests/typecheck``."""
-
-    @overload
-    def __call__(
-        self, function: Callable[[], Coroutine[Any, Any, ResultT]]
-    ) -> FunctionTask[None, ResultT, [], Coroutine[Any, Any, ResultT]]: ...
-    @overload
-    def __call__(self, function: Callable[[], ResultT]) -> FunctionTask[None, ResultT, [], ResultT]: ...
-    @overload
-    def __call__(
-        self, function: OnlyContext[Coroutine[Any, Any, ResultT]]
-    ) -> FunctionTask[None, ResultT, [Context], Coroutine[Any, Any, ResultT]]: ...
-    @overload
-    def __call__(self, function: OnlyContext[ResultT]) -> FunctionTask[None, ResultT, [Context], ResultT]: ...
-    @overload
-    def __call__(
-        self, function: Callable[Concatenate[PayloadT, Rest], Coroutine[Any, Any, ResultT]]
-    ) -> FunctionTask[PayloadT, ResultT, Concatenate[PayloadT, Rest], Coroutine[Any, Any, ResultT]]: ...
-    @overload
-    def __call__(
-        self, function: Callable[Concatenate[PayloadT, Rest], ResultT]
-    ) -> FunctionTask[PayloadT, ResultT, Concatenate[PayloadT, Rest], ResultT]: ...
-
-
-def _name_misspelt_options(declare: Callable[Options, TaskDecorator]) -> Callable[Options, TaskDecorator]:
+def _name_misspelt_options(declare: Callable[Options, "TaskDecorator"]) -> Callable[Options, "TaskDecorator"]:
     """Replace Python's TypeError for an unknown option by an error that suggests the right one."""
     known = inspect.signature(declare).parameters
 
     @functools.wraps(declare)
-    def checked(*args: Options.args, **kwargs: Options.kwargs) -> TaskDecorator:
+    def checked(*args: Options.args, **kwargs: Options.kwargs) -> "TaskDecorator":
         if args:
             remedy = "Write @task() with parentheses, and every option by its name: @task(id=...)."
             raise DefinitionError("task() takes options only", option="function", value=args[0], remedy=remedy)
@@ -115,11 +84,14 @@ def task(
     on_resume: HookOption | None = None,
     on_cancel: HookOption | None = None,
     catch_error: HookOption | None = None,
-) -> TaskDecorator:
+) -> "TaskDecorator":
     """Declare a function as a task.
 
     The function takes ``(payload)``, ``(payload, ctx)``, ``(ctx)`` or nothing. After a payload it may also
     take ``init`` and ``signal``, in any order. Payload and result are of the annotated types, or else plain JSON.
+
+    Or it has several parameters, after ``ctx`` if it takes that: ``(order_id: str, amount: Decimal = Decimal(1))``.
+    The verbs take its arguments then, see ``ParametersTask``.
 
     The options from ``init`` on are lifecycle hooks: see the decorators of the same names.
 
@@ -161,7 +133,7 @@ def task(
         "catch_error": catch_error,
     }
 
-    def declare(function: Callable[..., object]) -> FunctionTask[object, object, ..., object]:
+    def declare(function: Callable[..., object]) -> DeclaredTask:
         task_id = check_task_id(id, function)
         signature = read_signature(function, task_id)
         retries = _checked_retry(task_id, retry)
@@ -173,7 +145,8 @@ def task(
             queue=queue_of_task(task_id, queue),
             machine=declared_machine(machine),
             executor=_checked_executor(task_id, executor, signature.is_async),
-            payload=PayloadType(task_id, signature.payload) if signature.payload else None,
+            payload=signature.payload_type(task_id),
+            parameters=signature.parameters,
             output=OutputType(signature.output),
             wants=signature.wants,
             is_async=signature.is_async,
@@ -188,9 +161,12 @@ def task(
             durable=durable,
             suspend_after=_checked_suspension(task_id, durable, suspend_after),
         )
-        made: FunctionTask[object, object, ..., object] = FunctionTask(definition)
         declared.add(definition)
         offer_app()
+        if signature.parameters:
+            several: ParametersTask[..., object, ..., object] = ParametersTask(definition)
+            return several
+        made: FunctionTask[object, object, ..., object] = FunctionTask(definition)
         return made
 
     return cast("TaskDecorator", declare)

@@ -11,7 +11,7 @@ from taskflow.errors import DefinitionError
 from taskflow.seams.error_groups import ErrorGroup, ErrorState
 from taskflow.texts import is_encodable
 from taskflow.verbs.current import engine
-from taskflow.verbs.task import Task
+from taskflow.verbs.kinds.declared import DeclaredTask
 
 LONGEST_VERSION: Final = 200
 _LONGEST: Final = timedelta(days=3650)
@@ -29,7 +29,7 @@ class ErrorGroups:
         *,
         period: Duration = timedelta(days=1),
         state: ErrorState | str | None = None,
-        task: str | Task[object, object] | None = None,
+        task: str | DeclaredTask | None = None,
     ) -> Sequence[ErrorGroup]:
         """Return the groups that failed in a period up to now, the newest failure first, at most 500.
 
@@ -51,7 +51,7 @@ class ErrorGroups:
         *,
         period: Duration = timedelta(days=1),
         state: ErrorState | str | None = None,
-        task: str | Task[object, object] | None = None,
+        task: str | DeclaredTask | None = None,
     ) -> Sequence[ErrorGroup]:
         """Return the groups that failed in a period. See ``list``."""
         since, until = _period(period)
@@ -148,9 +148,9 @@ def _version(version: object) -> str | None:
 
 
 def _wanted(
-    groups: Sequence[ErrorGroup], state: ErrorState | None, task: str | Task[object, object] | None
+    groups: Sequence[ErrorGroup], state: ErrorState | None, task: str | DeclaredTask | None
 ) -> Sequence[ErrorGroup]:
-    task_id = task.definition.id if isinstance(task, Task) else task
+    task_id = task.definition.id if isinstance(task, DeclaredTask) else task
     return [
         group
         for group in groups

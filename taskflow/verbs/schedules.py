@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final, Unpack, cast
+from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.cron.zones import zone_names
@@ -13,10 +13,13 @@ from taskflow.definition.scheduling.schedule import Schedule, SchedulePage
 from taskflow.errors import DefinitionError, ScheduleError
 from taskflow.suggestions import did_you_mean
 from taskflow.verbs.current import engine
-from taskflow.verbs.decorator import TaskDecorator, task
+from taskflow.verbs.declaring.keywords import TaskKeywords
+from taskflow.verbs.decorator import task
+from taskflow.verbs.kinds.declared import DeclaredTask
 from taskflow.verbs.run_handle import RunHandle
-from taskflow.verbs.task import FunctionTask, Task
-from taskflow.verbs.task_keywords import TaskKeywords
+
+if TYPE_CHECKING:
+    from taskflow.verbs.declaring.shapes import TaskDecorator
 
 MOST_LISTED: Final = 1000
 _RULE_OPTIONS: Final = frozenset(RuleKeywords.__annotations__)
@@ -32,7 +35,7 @@ class ScheduledTaskKeywords(RuleKeywords, TaskKeywords, total=False):
 class Schedules:
     """Schedules by id. Any worker fires them; there is no process that must not die."""
 
-    def task(self, **options: Unpack[ScheduledTaskKeywords]) -> TaskDecorator:
+    def task(self, **options: Unpack[ScheduledTaskKeywords]) -> "TaskDecorator":
         """Declare a function as a task that runs on a schedule.
 
         The function takes a ``ScheduledPayload``, or no payload. The schedule is there once a worker with this code has
@@ -71,15 +74,15 @@ class Schedules:
         checked = ScheduleOptions.checked(**cast("RuleKeywords", rule)) if is_scheduled else None
         decorate = task(**others)
 
-        def declare(function: Callable[..., object]) -> FunctionTask[Any, Any, ..., Any]:
-            made = cast("FunctionTask[Any, Any, ..., Any]", cast("Any", decorate)(function))
+        def declare(function: Callable[..., object]) -> DeclaredTask:
+            made = cast("DeclaredTask", cast("Any", decorate)(function))
             made.definition = replace(made.definition, schedule=checked)
             declared.add(made.definition)
             return made
 
         return cast("TaskDecorator", declare)
 
-    def create(self, task: str | Task[Any, Any], **options: Unpack[ScheduleKeywords]) -> Schedule:
+    def create(self, task: str | DeclaredTask, **options: Unpack[ScheduleKeywords]) -> Schedule:
         """Make a schedule of a task, or change the one that has the same ``deduplication_key``.
 
         A changed rule fires nothing by itself: the next tick is the first one after now.
@@ -99,7 +102,7 @@ class Schedules:
         refuse_in_event_loop("schedules.create", "schedules.acreate")
         return engine().schedules.create(_task_id(task), _options(options))
 
-    async def acreate(self, task: str | Task[Any, Any], **options: Unpack[ScheduleKeywords]) -> Schedule:
+    async def acreate(self, task: str | DeclaredTask, **options: Unpack[ScheduleKeywords]) -> Schedule:
         """Make a schedule of a task. See ``create``."""
         return await engine().schedules.acreate(_task_id(task), _options(options))
 
@@ -116,7 +119,7 @@ class Schedules:
         """Return a schedule. See ``retrieve``."""
         return await engine().schedules.aretrieve(schedule_id)
 
-    def list(self, *, page: int = 1, per_page: int = 50, task: str | Task[Any, Any] | None = None) -> SchedulePage:
+    def list(self, *, page: int = 1, per_page: int = 50, task: str | DeclaredTask | None = None) -> SchedulePage:
         """Return a page of schedules, in the order of their making.
 
         Args:
@@ -128,9 +131,7 @@ class Schedules:
         _check_page(page, per_page)
         return engine().schedules.list(page, per_page, None if task is None else _task_id(task))
 
-    async def alist(
-        self, *, page: int = 1, per_page: int = 50, task: str | Task[Any, Any] | None = None
-    ) -> SchedulePage:
+    async def alist(self, *, page: int = 1, per_page: int = 50, task: str | DeclaredTask | None = None) -> SchedulePage:
         """Return a page of schedules. See ``list``."""
         _check_page(page, per_page)
         return await engine().schedules.alist(page, per_page, None if task is None else _task_id(task))
@@ -215,7 +216,7 @@ class Schedules:
 
 
 def _task_id(task: object) -> str:
-    if isinstance(task, Task):
+    if isinstance(task, DeclaredTask):
         return task.definition.id
     if isinstance(task, str):
         return task

@@ -1,20 +1,14 @@
 """``Task``, which ``@task`` makes of a function, and its verbs. The engine does the work."""
 
-import functools
-from collections.abc import AsyncIterable, Iterable
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
+from typing import Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.calls.batch_item import BatchCommitKeywords, BatchItem, BatchKeywords, BatchOptions
 from taskflow.definition.calls.trigger_options import CommitKeywords, TriggerKeywords, TriggerOptions
-from taskflow.definition.celery_habits import about_method
-from taskflow.definition.hook_decorators import Hooked
-from taskflow.definition.hook_sets import HookSet
-from taskflow.definition.task_definition import TaskDefinition
 from taskflow.seams.transactions import TRANSACTIONS
 from taskflow.verbs import at_commit
-from taskflow.verbs.batch_handle import BatchHandle
 from taskflow.verbs.current import engine
+from taskflow.verbs.kinds.batches import BatchVerbs
+from taskflow.verbs.kinds.declared import DeclaredTask, InPlace
 from taskflow.verbs.run_handle import RunHandle
 from taskflow.verbs.trigger_and_wait import Subtask
 
@@ -25,33 +19,12 @@ ReturnT = TypeVar("ReturnT")
 Rest = ParamSpec("Rest")
 
 
-class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
+class Task(DeclaredTask, Subtask[PayloadT, ResultT], BatchVerbs[PayloadT, ResultT], Generic[PayloadT, ResultT]):
     """A task, typed by its payload and its result.
 
     Attributes:
         definition: The task's declaration.
     """
-
-    def __init__(self, definition: TaskDefinition) -> None:
-        """Wrap a definition. Users write ``@task()`` instead."""
-        self.definition = definition
-
-    def __repr__(self) -> str:
-        return f"<Task {self.definition.id!r}>"
-
-    if not TYPE_CHECKING:  # type checkers are to refuse what is not there
-
-        def __getattr__(self, name: str) -> object:
-            """Name what to write instead of an attribute of Celery's tasks."""
-            definition = self.__dict__.get("definition")
-            text = definition and about_method(definition.function.__name__, definition.id, name)
-            raise AttributeError(
-                text or f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
-            )
-
-    def hook_set(self) -> HookSet:
-        """Return the task's hooks."""
-        return self.definition.hooks
 
     @overload
     def trigger(
@@ -134,55 +107,6 @@ class Task(Hooked, Subtask[PayloadT, ResultT], Generic[PayloadT, ResultT]):
         run_id, is_cached = await engine().runs.atrigger(self.definition, payload, checked)
         return RunHandle(run_id, self.definition.output, is_cached=is_cached)
 
-    def batch_trigger(
-        self,
-        items: Iterable[PayloadT | BatchItem[PayloadT]],
-        **options: Unpack[BatchCommitKeywords],
-    ) -> BatchHandle[ResultT]:
-        """Make a run of each item, many in one write. A wrong item does not stop the others.
 
-        Args:
-            items: Up to 10,000 payloads, or ``BatchItem(payload, ...)`` with options of its own. An iterator is read
-                to its end first.
-            atomic: Check all items before the first write, and make no run when one of them is wrong.
-            idempotency_key: Batches of this task with the same key are one: an item without a key of its own gets
-                this one with its index.
-            idempotency_key_ttl: The ttl of the items without one of their own. Default: the retention.
-            on_commit: See ``trigger``.
-
-        Returns:
-            The batch's handle. ``handle.errors`` has the items that did not become a run, each with its index.
-
-        Raises:
-            BatchItemsError: ``atomic``, and items are wrong. Nothing was written.
-            TriggerOptionError: An option of the batch is not possible, or there are more than 10,000 items. Nothing
-                was written.
-            BatchTriggerError: The store stopped answering; the error counts the runs that were made.
-            BlockingCallError: An event loop runs in this thread; await ``abatch_trigger``.
-        """
-        refuse_in_event_loop(f"{self.definition.id}.batch_trigger", f"{self.definition.id}.abatch_trigger")
-        on_commit = options.pop("on_commit", None)
-        checked = BatchOptions.checked(**options)
-        return at_commit.trigger_batch(self.definition, items, checked, on_commit)
-
-    async def abatch_trigger(
-        self,
-        items: Iterable[PayloadT | BatchItem[PayloadT]] | AsyncIterable[PayloadT | BatchItem[PayloadT]],
-        **options: Unpack[BatchKeywords],
-    ) -> BatchHandle[ResultT]:
-        """Make a run of each item, many in one write. See ``batch_trigger``."""
-        checked = BatchOptions.checked(**options)
-        return BatchHandle(await engine().batches.atrigger(self.definition, items, checked))
-
-
-class FunctionTask(Task[PayloadT, ResultT], Generic[PayloadT, ResultT, Rest, ReturnT]):
-    """A task made of a function. A call of the task calls the function, without a run, retries or the store."""
-
-    def __init__(self, definition: TaskDefinition) -> None:
-        """Wrap a definition. Users write ``@task()`` instead."""
-        super().__init__(definition)
-        functools.update_wrapper(self, definition.function)
-
-    def __call__(self, *args: Rest.args, **kwargs: Rest.kwargs) -> ReturnT:
-        """Call the function."""
-        return cast("ReturnT", self.definition.function(*args, **kwargs))
+class FunctionTask(InPlace[Rest, ReturnT], Task[PayloadT, ResultT], Generic[PayloadT, ResultT, Rest, ReturnT]):
+    """A task made of a function that takes one payload, or nothing."""

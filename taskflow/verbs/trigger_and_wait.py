@@ -6,7 +6,7 @@ from typing import Any, Final, Generic, TypeVar, Unpack, cast, overload
 from pydantic_core import to_json
 
 from taskflow.definition.blocking import refuse_in_event_loop
-from taskflow.definition.calls.batch_item import BatchItem, BatchKeywords, BatchOptions, MixedItem, check_items
+from taskflow.definition.calls.batch_item import BatchOptions, MixedItem, check_items
 from taskflow.definition.calls.task_result import TaskResult
 from taskflow.definition.calls.trigger_options import TriggerKeywords, TriggerOptions
 from taskflow.definition.documents.payload import OutputType
@@ -56,7 +56,7 @@ class Subtask(Generic[PayloadT, ResultT]):
         """
         task, verb = self.definition, f"{self.definition.id}.trigger_and_wait"
         refuse_in_event_loop(verb, f"{task.id}.atrigger_and_wait")
-        request = _request(task, payload, TriggerOptions.checked(**options))
+        request = wait_request(task, payload, TriggerOptions.checked(**options))
         values = require_waits(verb).wait(request)
         return result_of(values[0], task.output)
 
@@ -71,55 +71,23 @@ class Subtask(Generic[PayloadT, ResultT]):
     async def atrigger_and_wait(self, payload: object = None, **options: Unpack[TriggerKeywords]) -> TaskResult[Any]:
         """Make a run and wait until it has ended. See ``trigger_and_wait``."""
         task = self.definition
-        request = _request(task, payload, TriggerOptions.checked(**options))
+        request = wait_request(task, payload, TriggerOptions.checked(**options))
         values = await require_waits(f"{task.id}.atrigger_and_wait").await_(request)
         return await aresult_of(values[0], task.output)
-
-    def batch_trigger_and_wait(
-        self, items: Iterable[PayloadT | BatchItem[PayloadT]], **options: Unpack[BatchKeywords]
-    ) -> Sequence[TaskResult[ResultT]]:
-        """Make a run of each item and wait until all have ended, without holding a slot. Within a run only.
-
-        Args:
-            items: As for ``batch_trigger``.
-            options: Those of ``batch_trigger``.
-
-        Returns:
-            The results, in the order of the items. An item that did not become a run has a FAILED one without run id.
-
-        Raises:
-            OutsideRunError: No run executes here.
-            BatchItemsError, TriggerOptionError, BatchTriggerError: As for ``batch_trigger``.
-            BlockingCallError: An event loop runs in this thread; await ``abatch_trigger_and_wait``.
-        """
-        verb = f"{self.definition.id}.batch_trigger_and_wait"
-        refuse_in_event_loop(verb, f"{self.definition.id}.abatch_trigger_and_wait")
-        results = wait_for_batch(verb, self.definition, items, BatchOptions.checked(**options))
-        return cast("Sequence[TaskResult[ResultT]]", results)
-
-    async def abatch_trigger_and_wait(
-        self,
-        items: Iterable[PayloadT | BatchItem[PayloadT]] | AsyncIterable[PayloadT | BatchItem[PayloadT]],
-        **options: Unpack[BatchKeywords],
-    ) -> Sequence[TaskResult[ResultT]]:
-        """Make a run of each item and wait until all have ended. See ``batch_trigger_and_wait``."""
-        verb = f"{self.definition.id}.abatch_trigger_and_wait"
-        results = await await_for_batch(verb, self.definition, items, BatchOptions.checked(**options))
-        return cast("Sequence[TaskResult[ResultT]]", results)
 
 
 def wait_for_run(verb: str, task_id: str, payload: object, options: TriggerOptions) -> TaskResult[object]:
     """Make a run of the task with an id and wait until it has ended."""
     waits = require_waits(verb)
     task = engine().find_task(task_id)
-    return result_of(waits.wait(_request(task, payload, options))[0], task.output)
+    return result_of(waits.wait(wait_request(task, payload, options))[0], task.output)
 
 
 async def await_for_run(verb: str, task_id: str, payload: object, options: TriggerOptions) -> TaskResult[object]:
     """Make a run of the task with an id and wait until it has ended."""
     waits = require_waits(verb)
     task = engine().find_task(task_id)
-    values = await waits.await_(_request(task, payload, options))
+    values = await waits.await_(wait_request(task, payload, options))
     return await aresult_of(values[0], task.output)
 
 
@@ -195,7 +163,7 @@ def _output(task: TaskDefinition | str) -> OutputType:
     return (engine().find_task(task) if isinstance(task, str) else task).output
 
 
-def _request(task: TaskDefinition, payload: object, options: TriggerOptions) -> WaitRequest:
+def wait_request(task: TaskDefinition, payload: object, options: TriggerOptions) -> WaitRequest:
     def begin(waiter: Waiter) -> Wait:
         return Wait("task", run_ids=(engine().runs.trigger(task, payload, options, waiter).run_id,))
 

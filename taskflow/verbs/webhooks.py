@@ -19,10 +19,10 @@ from taskflow.errors import DefinitionError, DeliveryNotFoundError, DeliveryQuer
 from taskflow.seams.webhooks import DeliveryQuery
 from taskflow.suggestions import did_you_mean, near_miss
 from taskflow.verbs.current import engine
+from taskflow.verbs.declaring.keywords import TaskKeywords
 from taskflow.verbs.decorator import task
 from taskflow.verbs.run_handle import RunHandle
 from taskflow.verbs.task import FunctionTask
-from taskflow.verbs.task_keywords import TaskKeywords
 
 BodyT = TypeVar("BodyT")
 ResultT = TypeVar("ResultT")

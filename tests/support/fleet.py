@@ -17,7 +17,8 @@ from tests.support.processes import Process, kill_group, signal_group, spawn, st
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
-TASKS = ",".join(f"tests.projects.{kind}_tasks" for kind in ("fleet", "waiting", "scenario", "durable", "unusual"))
+_KINDS = ("fleet", "waiting", "scenario", "durable", "unusual", "parameter")
+TASKS = ",".join(f"tests.projects.{kind}_tasks" for kind in _KINDS)
 ASYNC_POOL = "taskflow.worker.coroutines.pool:AsyncPool"
 NODES = ForkServer(
     "celery.__main__",

@@ -95,6 +95,10 @@ def check_payload(definition: TaskDefinition) -> None:
     """
     if definition.payload is None:
         return
+    if definition.parameters is not None:
+        remedy = "Schedule a task without a payload that triggers this one with its arguments."
+        what = f"Task {definition.id!r} cannot be scheduled, because it takes {definition.parameters.signature}"
+        raise ScheduleError(what, option="task", value=definition.id, remedy=remedy)
     example: dict[str, object] = {"timestamp": _text(_EXAMPLE), "schedule_id": "sched_1234", "timezone": "UTC"}
     example |= {"last_timestamp": None, "external_id": None, "upcoming": [_text(_EXAMPLE)], "type": "IMPERATIVE"}
     try:

@@ -13,6 +13,7 @@ import celery
 from billiard.common import terminate_handler_fired  # type: ignore[attr-defined] # not in the stubs
 from celery.exceptions import Ignore
 
+from taskflow.broker.canvas import is_performing
 from taskflow.broker.messages import TICKET_HEADER, ticket_from_headers
 from taskflow.definition.signal import CANCELED, INTERRUPTED, TIMED_OUT
 from taskflow.definition.task_definition import TaskDefinition
@@ -97,15 +98,18 @@ class RunTask(celery.Task[Any, Any]):
             raise
         return show(outcome)
 
-    def apply_async(self, *args: Any, **options: Any) -> Any:
+    def apply_async(self, args: Any = None, kwargs: Any = None, *others: Any, **options: Any) -> Any:
         """Send a message that becomes a run.
 
         Raises:
             EagerModeError: ``task_always_eager`` is set.
+            PayloadError: The task has several parameters, and the arguments do not fit them.
         """
         if self.app.conf.task_always_eager:
             raise EagerModeError(self.name, "task_always_eager")
-        return super().apply_async(*args, **options)
+        if self.definition.parameters is not None and not is_performing():
+            self.definition.bind(args or (), kwargs or {})
+        return super().apply_async(args, kwargs, *others, **options)
 
     def _attempt(self, runtime: Runtime, claimed: ClaimedRun) -> Outcome:
         if claimed.ended is not None:

@@ -1,4 +1,4 @@
-"""The payload that the arguments of a plain Celery message make: tasks here take one, functions in Celery take many."""
+"""The payload that the arguments of a plain Celery message make, for tasks with one payload and with parameters."""
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from taskflow.errors import PayloadError
 
 
 def payload_of(definition: TaskDefinition, args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
-    """Return the payload: the one argument, else the payload's fields filled by order and by name.
+    """Return the payload: the parameters' values, or the one argument, else the payload's fields by order and by name.
 
     Raises:
         PayloadError: The arguments do not fit.
@@ -21,6 +21,8 @@ def payload_of(definition: TaskDefinition, args: Sequence[Any], kwargs: Mapping[
         if count == 0 or (count == 1 and [*args, *kwargs.values()] == [None]):
             return None
         raise PayloadError(definition.id, f"the task takes none, and the message has {_arguments(count)}.")
+    if definition.parameters is not None:
+        return definition.bind(args, kwargs)
     refused: PayloadError | None = None
     for candidate in _candidates(definition, definition.payload, args, kwargs):
         try:

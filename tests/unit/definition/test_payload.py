@@ -89,7 +89,8 @@ def test_a_payload_without_annotation_is_any_json() -> None:
     @task()
     def free(payload): ...  # type: ignore[no-untyped-def]  # pyright: ignore - a user without types
 
-    payload: PayloadType = free.definition.payload  # type: ignore[assignment]  # it has one
+    payload = free.definition.payload
+    assert isinstance(payload, PayloadType)
     assert payload.load(payload.dump({"a": [1, None]})) == {"a": [1, None]}
 
 

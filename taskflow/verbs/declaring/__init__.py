@@ -1,0 +1,1 @@
+"""Types of ``@task``: its options, and the kinds of tasks that it makes."""

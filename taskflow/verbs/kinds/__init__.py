@@ -1,0 +1,1 @@
+"""The classes of tasks that ``@task`` makes, and their types."""
