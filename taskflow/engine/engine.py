@@ -23,7 +23,7 @@ from taskflow.engine.new_run import Planner
 from taskflow.engine.nodes import NodeEngine
 from taskflow.engine.queues import QueueEngine
 from taskflow.engine.reasons.reason import Heartbeats
-from taskflow.engine.results import ResultListener
+from taskflow.engine.results import AsyncResultListener, ResultListener
 from taskflow.engine.runs import RunEngine
 from taskflow.engine.schedules.engine import ScheduleEngine
 from taskflow.engine.schedules.firing import Firing
@@ -60,6 +60,7 @@ class Listeners:
 
     results: Callable[[Store], ResultListener] = ResultListener
     notices: Callable[[StoreConfig], Notices] = Notices
+    async_results: Callable[[AsyncStore], AsyncResultListener] = AsyncResultListener
 
 
 class Engine:
@@ -85,7 +86,7 @@ class Engine:
         webhooks: WebhookSettings,
         listeners: Listeners,
     ) -> None:
-        self._loop = loop = Loops(make_async_store).current
+        self._loop = loop = Loops(make_async_store, listeners.async_results).current
         self._lookup = lookup
         declarations = Declarations(template, has_final_hooks, planner.known)
         self._planner, self._events = planner, EventListener(store)

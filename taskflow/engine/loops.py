@@ -29,9 +29,13 @@ class Loop:
 class Loops:
     """Finds the store and listeners of the running event loop."""
 
-    def __init__(self, make_async_store: Callable[[], AsyncStore]) -> None:
-        """Take the function that makes a store."""
-        self._make_async_store = make_async_store
+    def __init__(
+        self,
+        make_async_store: Callable[[], AsyncStore],
+        make_results: Callable[[AsyncStore], AsyncResultListener] = AsyncResultListener,
+    ) -> None:
+        """Take the functions that make a store, and what waits for results."""
+        self._make_async_store, self._make_results = make_async_store, make_results
         self._known: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Loop] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
@@ -47,7 +51,7 @@ class Loops:
                     closing.__anext__().send(None)  # runs it to its yield, so that the loop finishes it at its own end
                 known = Loop(
                     store,
-                    AsyncResultListener(store),
+                    self._make_results(store),
                     AsyncEventListener(store),
                     AsyncNotices(store.config),
                     RunFeed(store),

@@ -32,7 +32,7 @@ class TestServer:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = socket_path(folder, os.environ)
         path.unlink(missing_ok=True)
-        self.url = f"unix://{quote(str(path))}?db=0"
+        self._address = f"unix://{quote(str(path))}"
         self._path, self._log = path, folder / "store.log"
         options = {"port": "0", "unixsocket": str(path), "unixsocketperm": "700", "dir": str(folder), "save": ""}
         options |= {"appendonly": "no", "maxmemory-policy": "noeviction", "loglevel": "warning"}
@@ -50,6 +50,10 @@ class TestServer:
                 preexec_fn=die_with(os.getpid()) if sys.platform == "linux" else None,
             )
         self._await_answer()
+
+    def url(self, database: int = 0) -> str:
+        """Return the address of one of its databases. What is in them never meets."""
+        return f"{self._address}?db={database}"
 
     def close(self) -> None:
         """Stop the server."""

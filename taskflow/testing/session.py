@@ -26,6 +26,9 @@ from taskflow.testing.stage import Stage
 _HEARTBEAT: Final = timedelta(seconds=0.2)
 """Time within which workers notice that the store was emptied."""
 _LEASE: Final = timedelta(hours=1)
+_INLINE: Final = 0
+_WORKERS: Final = 1
+"""Databases of the server: workers stay for the tests that follow, and must not take the tickets of others."""
 ENVIRONMENT: Final = "test"
 _KEPT: Final = timedelta(days=3650)
 """The retention of finished runs, which a test that moves time still wants to see."""
@@ -38,17 +41,19 @@ class Session:
         self.folder = Path(tempfile.mkdtemp(prefix="taskflow-tests-"))
         self.clock = MovedClock(self.folder / "clock", skips=True)
         self.server = TestServer(self.folder)
-        guard_of_tests.allow(self.server.url)
+        guard_of_tests.allow(self.server.url(_INLINE))
+        guard_of_tests.allow(self.server.url(_WORKERS))
         self._inline: InlineFlow | None = None
         self._workers: tuple[MovedFlow, WorkerProcesses] | None = None
         self._pid = os.getpid()
         atexit.register(self.close)
 
-    def overrides(self) -> dict[str, object]:
+    def overrides(self, database: int) -> dict[str, object]:
         """Return the settings that tests replace: nothing outside of the session's folder and server is used."""
+        url = self.server.url(database)
         return {
-            "redis_url": self.server.url,
-            "broker_url": self.server.url,
+            "redis_url": url,
+            "broker_url": url,
             "api_url": "",
             "database_url": "none",
             "object_store": str(self.folder / "objects"),
@@ -63,13 +68,13 @@ class Session:
     def inline(self) -> InlineFlow:
         """Return the app whose runs execute in this process."""
         if self._inline is None:
-            self._inline = InlineFlow(Settings.read(**self.overrides()), self.clock)
+            self._inline = InlineFlow(Settings.read(**self.overrides(_INLINE)), self.clock)
         return self._inline
 
     def workers(self) -> "tuple[MovedFlow, WorkerProcesses]":
         """Return the app whose runs workers execute, and these workers, on an empty store."""
         if self._workers is None:
-            given = self.overrides() | {"lease": _LEASE, "heartbeat": _HEARTBEAT}
+            given = self.overrides(_WORKERS) | {"lease": _LEASE, "heartbeat": _HEARTBEAT}
             flow = MovedFlow(Settings.read(**given), self.clock)
             processes = WorkerProcesses(flow, self.folder, as_variables(given), self.clock.path)
             self._workers = flow, processes

@@ -4,14 +4,28 @@ import asyncio
 import logging
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
-from taskflow import Context, Local, Retry, RunFailedError, RunStatus, metadata, runs, task, tasks, wait
+from taskflow import (
+    Context,
+    Local,
+    ResultTimeoutError,
+    Retry,
+    RunFailedError,
+    RunStatus,
+    metadata,
+    runs,
+    streams,
+    task,
+    tasks,
+    wait,
+)
 from taskflow.definition.hook_sets import declared_hooks
 from taskflow.definition.registry import declared
-from taskflow.testing import InlineStage, StandstillError, advance, inline, triggered
+from taskflow.testing import InlineStage, StandstillError, aadvance, advance, inline, triggered
 
 
 @pytest.fixture(autouse=True)
@@ -205,3 +219,110 @@ def test_each_test_begins_with_an_empty_store(caplog: pytest.LogCaptureFixture) 
     """No run of the test before is left."""
     caplog.set_level(logging.WARNING)
     assert triggered() == []
+
+
+async def test_a_result_that_nothing_brings_about_is_refused_in_a_loop() -> None:
+    """A coroutine that tests does not hang either, and time moves from within its loop."""
+
+    @task(id="inline-stuck-in-loop")
+    def stuck() -> str:
+        wait.for_(timedelta(days=30))
+        return "over"
+
+    handle = await stuck.atrigger()
+    with pytest.raises(StandstillError, match="inline-stuck-in-loop"):
+        await handle.aresult()
+    with pytest.raises(ResultTimeoutError):
+        await handle.aresult(timeout=0.05)
+    await aadvance(days=30)
+    assert await handle.aresult() == "over"
+
+
+def test_code_that_began_in_another_thread_goes_on_there() -> None:
+    """A web framework's test client triggers in a loop of its own, and the test moves time outside of it."""
+    threads: list[int] = []
+
+    @task(id="inline-of-client")
+    def reminded() -> str:
+        threads.append(threading.get_ident())
+        wait.for_(timedelta(days=1))
+        threads.append(threading.get_ident())
+        return "over"
+
+    async def view() -> str:
+        return (await reminded.atrigger()).id
+
+    with ThreadPoolExecutor(1) as client:
+        run_id = client.submit(asyncio.run, view()).result()
+    assert runs.handle(run_id).status() is RunStatus.WAITING
+    advance(days=1)
+    assert runs.handle(run_id).result() == "over"
+    assert len(set(threads)) == 1
+    assert threads[0] != threading.get_ident()
+
+
+def test_coroutines_are_tried_again_without_delay() -> None:
+    """As def tasks are."""
+
+    @task(id="inline-flaky-coroutine", retry=Retry(max_attempts=3, min_delay=3600, max_delay=7200))
+    async def flaky(payload: None, ctx: Context) -> int:
+        if not ctx.attempt.is_last:
+            raise ConnectionError("not yet")
+        return ctx.attempt.number
+
+    assert flaky.trigger(None).result() == 3
+
+
+def test_the_end_of_a_test_leaves_the_code_that_waits(stage: InlineStage) -> None:
+    """A finally of the task runs, in the thread of the test."""
+    left: list[int] = []
+
+    @task(id="inline-left")
+    def waiting() -> None:
+        try:
+            wait.for_(timedelta(days=1))
+        finally:
+            left.append(threading.get_ident())
+
+    waiting.trigger()
+    stage.flow.end()
+    stage.flow.begin()
+    assert left == [threading.get_ident()]
+
+
+def test_ctrl_c_within_a_task_ends_the_test() -> None:
+    """It is meant for the tests, and so is the time limit of a test."""
+
+    @task(id="inline-interrupted")
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.trigger()
+
+
+def test_a_coroutine_that_waits_for_an_item_lets_the_test_send_it() -> None:
+    """Reading a stream is no wait of the run, so that the trigger returns while the coroutine reads."""
+    answers = streams.input("inline-answers", str)
+
+    @task(id="inline-reader")
+    async def reader() -> str:
+        return await answers.aonce()
+
+    handle = reader.trigger()
+    answers.send(handle.id, "yes")
+    assert handle.result() == "yes"
+
+
+def test_a_task_may_wait_for_the_result_of_a_run_that_it_has_triggered() -> None:
+    """Its process would block meanwhile, and another would execute the run."""
+
+    @task(id="inline-inner")
+    def inner() -> str:
+        return "inner"
+
+    @task(id="inline-outer")
+    def outer() -> str:
+        return f"outer of {inner.trigger().result(timeout=60)}"
+
+    assert outer.trigger().result() == "outer of inner"

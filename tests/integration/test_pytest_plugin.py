@@ -279,6 +279,10 @@ def test_real_workers_execute_in_the_background(tmp_path: Path) -> None:
             assert handle.status() == "WAITING"
             advance(days=3)
             assert handle.result(timeout=20) == "reminded"
+
+        def test_in_place_beside_workers(taskflow_inline):
+            for _ in range(20):
+                assert pid.trigger().result() == os.getpid()
         """,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,18 +2,25 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Self
 
 from taskflow.engine.engine import Listeners
 from taskflow.seams.journal_keys import NOWHERE, in_scope
 from taskflow.settings import Settings
+from taskflow.store.async_store import AsyncStore
 from taskflow.store.notices import Notices
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import StoreConfig
 from taskflow.testing.describing import line_of
-from taskflow.testing.in_process.stores import InlineAsyncStore, InlineNotices, InlineResults, InlineStore, WorldHolder
+from taskflow.testing.in_process.stores import (
+    InlineAsyncResults,
+    InlineAsyncStore,
+    InlineNotices,
+    InlineResults,
+    InlineStore,
+    WorldHolder,
+)
 from taskflow.testing.in_process.world import World
 from taskflow.testing.moved_clock import MovedClock
 from taskflow.testing.moved_flow import MovedFlow
@@ -39,20 +46,17 @@ class InlineFlow(MovedFlow):
         self.store.send([("FLUSHDB",)])
         world = World(self._node, upkeep, self._clock, self._describe)
         world.start()
-        self._holder.executor = ThreadPoolExecutor(1, thread_name_prefix="inline")
         self._holder.world = world
         return self
 
     def end(self) -> None:
         """End the test: drop what executes."""
-        world, executor, self._holder.world = self.world, self._holder.executor, None
+        world, self._holder.world = self.world, None
         world.close()
-        if executor is not None:
-            executor.shutdown(wait=False)
 
     async def in_thread(self, act: Callable[[], None]) -> None:
         """Call in the thread that executes the runs of a test that is a coroutine."""
-        await asyncio.get_running_loop().run_in_executor(self._holder.executor, act)
+        await asyncio.get_running_loop().run_in_executor(self.world.executor, act)
 
     def _describe(self, run_id: str) -> str:
         return line_of(self.engine.runs.retrieve(run_id))
@@ -78,7 +82,12 @@ class InlineFlow(MovedFlow):
             listener.holder = self._holder
             return listener
 
-        return Listeners(results, notices)
+        def async_results(store: AsyncStore) -> InlineAsyncResults:
+            listener = InlineAsyncResults(store)
+            listener.holder = self._holder
+            return listener
+
+        return Listeners(results, notices, async_results)
 
     def _on_ended(self, run_ids: Sequence[str]) -> None:
         """Perform the canvas of runs at once."""

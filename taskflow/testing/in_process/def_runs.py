@@ -4,6 +4,7 @@ The attempt itself is that of a worker's child (``execution/``, ``worker/attempt
 switches to the world that executes runs (``world.py``) instead of blocking its process.
 """
 
+import asyncio
 import contextvars
 import logging
 import threading
@@ -46,6 +47,8 @@ from taskflow.worker.attempt.runtime import Runtime
 from taskflow.worker.attempt.waits import ChildWaitStore
 
 log = logging.getLogger("taskflow.testing")
+_OF_THE_RUN: Final = (Exception, SystemExit, GeneratorExit, asyncio.CancelledError)
+"""Exceptions of a run's code that fail its attempt alone."""
 _ENDED_FROM_OUTSIDE: Final = (RunStatus.CANCELED, RunStatus.TIMED_OUT)
 
 
@@ -68,14 +71,16 @@ class DefRun:
         thread: The thread that it executes in.
         is_parked: Whether its code waits and is notified by the store.
         is_looking: Whether its code waits for something that it looks for itself, as the end of another run.
-        is_interrupted: Whether its code was left by KeyboardInterrupt.
+        interruption: The exception with which somebody has ended the test while its code executed: Ctrl-C, or the
+            time limit of a test.
         will_retry: Whether another attempt follows.
     """
 
     def __init__(self, runtime: Runtime, definition: TaskDefinition, claimed: ClaimedRun) -> None:
         self._runtime, self._definition, self.claimed = runtime, definition, claimed
         self.thread = threading.get_ident()
-        self.is_parked = self.is_looking = self.is_interrupted = self.will_retry = False
+        self.is_parked = self.is_looking = self.will_retry = False
+        self.interruption: BaseException | None = None
         self._stop_reason = ""
         self._greenlet = _RunGreenlet(self._execute)
         self._greenlet.run_here = self
@@ -182,7 +187,8 @@ class DefRun:
             errors = report.hook_errors
             operation = finish_operation(self._definition, self.run_id, claimed.claim, outcome, hook_errors=errors)
         self.will_retry = isinstance(outcome, Retried)
-        self.is_interrupted = isinstance(outcome, Ended | Retried) and outcome.error.type == "KeyboardInterrupt"
+        cause = outcome.cause if isinstance(outcome, Ended | Retried) else None
+        self.interruption = None if cause is None or isinstance(cause, _OF_THE_RUN) else cause
         try:
             self._write(operation)
         except StaleClaimError as stale:

@@ -2,13 +2,15 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Executor
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
-from taskflow.engine.results import ResultListener
-from taskflow.errors import StandstillError
+from taskflow.engine.results import AsyncResultListener, Result, ResultListener
+from taskflow.errors import ResultTimeoutError, StandstillError
+from taskflow.execution.reporting.current import OWN_THREADS
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.followers import LOOK_AGAIN_SECONDS
 from taskflow.store.notices import Notices
@@ -18,7 +20,12 @@ from taskflow.testing.in_process.world import World
 
 ResultT = TypeVar("ResultT")
 _READS: Final = ("read_", "watch_", "list_", "count_", "find_", "explain_", "check_")
-_OWN_THREADS: Final = "taskflow-"
+_PAUSE_S: Final = 0.01
+
+
+def is_own_thread() -> bool:
+    """Whether the calling thread is one of taskflow's own, and no test's."""
+    return threading.current_thread().name.startswith(OWN_THREADS)
 
 
 class WorldHolder:
@@ -26,12 +33,11 @@ class WorldHolder:
 
     def __init__(self) -> None:
         self.world: World | None = None
-        self.executor: Executor | None = None
 
     def needs_drive(self, operations: Sequence[Operation[Any]]) -> bool:
         """Whether the calling code is a test's, and these operations may have made something startable."""
         world = self.world
-        if world is None or world.is_driven_here or threading.current_thread().name.startswith(_OWN_THREADS):
+        if world is None or world.is_driven_here or is_own_thread():
             return False
         return not all(operation.script.startswith(_READS) for operation in operations)
 
@@ -78,9 +84,9 @@ class InlineAsyncStore(AsyncStore):
         return results
 
     async def _drive(self, operations: Sequence[Operation[Any]]) -> None:
-        world, executor = self.holder.world, self.holder.executor
-        if world is not None and executor is not None and self.holder.needs_drive(operations):
-            await asyncio.get_running_loop().run_in_executor(executor, world.drive)
+        world = self.holder.world
+        if world is not None and self.holder.needs_drive(operations):
+            await asyncio.get_running_loop().run_in_executor(world.executor, world.drive)
 
 
 class _Turns(threading.Event):
@@ -112,6 +118,30 @@ class InlineResults(ResultListener):
     @contextmanager
     def watching(self, run_id: str) -> Generator[threading.Event]:
         yield _Turns(self.holder, f"the end of run {run_id}")
+
+
+class InlineAsyncResults(AsyncResultListener):
+    """Waits for the ends of runs, in the loop of a test or of a run."""
+
+    holder: WorldHolder
+
+    async def wait(self, run_id: str, timeout: timedelta | None) -> Result:
+        world = self.holder.world
+        if world is None or is_own_thread():  # code of a run
+            return await super().wait(run_id, timeout)
+        deadline = None if timeout is None else time.monotonic() + timeout.total_seconds()
+        while True:
+            result = await self._look(run_id)
+            if result[0].is_finished:
+                return result
+            has_acted = await asyncio.get_running_loop().run_in_executor(world.executor, world.drive)
+            if has_acted or (await self._look(run_id))[0].is_finished:
+                continue
+            if deadline is None or deadline - time.monotonic() >= LOOK_AGAIN_SECONDS:
+                raise StandstillError(f"the end of run {run_id}", world.waiting())
+            if time.monotonic() >= deadline:
+                raise ResultTimeoutError(run_id, timeout or timedelta(0), result[0])
+            await asyncio.sleep(_PAUSE_S)
 
 
 class InlineNotices(Notices):

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -64,6 +65,9 @@ class World:
         self._news = threading.Event()
         self._coroutines = CoroutineRuns(runtime, self._news.set)
         self._runs: dict[str, DefRun] = {}
+        self._postponed: list[tuple[DefRun, Callable[[], None]]] = []
+        self.executor = ThreadPoolExecutor(1, thread_name_prefix="inline")
+        self._other_thread = self.executor.submit(threading.get_ident).result()
         self._mutex = threading.Lock()
         self._driver = 0
         self._again = False
@@ -81,13 +85,16 @@ class World:
 
     def close(self) -> None:
         """Drop what executes."""
-        for run in list(self._runs.values()):
-            if run.thread == threading.get_ident() and not run.has_ended:
-                self._driver = run.thread
-                run.stop("interrupted")
-        self._driver = 0
-        self._runs.clear()
+        self._driver = threading.get_ident()
+        self._stop_own()
+        self.executor.submit(self._stop_own).result()
+        self.executor.shutdown()
         self._coroutines.close()
+
+    def _stop_own(self) -> None:
+        """Leave the code that waits in this thread."""
+        for run in [run for run in self._runs.values() if run.thread == threading.get_ident()]:
+            run.stop("interrupted")
 
     @property
     def is_driven_here(self) -> bool:
@@ -206,6 +213,10 @@ class World:
 
     def _handle(self, polled: _Polled) -> bool:
         """Act on what the store has. Return whether there was anything."""
+        mine = [each for each in self._postponed if each[0].thread == threading.get_ident()]
+        self._postponed = [each for each in self._postponed if each not in mine]
+        for run, act in mine:
+            self._let(run, act)
         for entry_id, fields in polled.inbox:
             self._seen = entry_id.decode()
             self._act(entry_id, fields)
@@ -213,7 +224,7 @@ class World:
             self._take(TakenMessage(text))
         if polled.is_due:
             self._upkeep.perform(_DUE)
-        return bool(polled.inbox or polled.messages or polled.is_due)
+        return bool(mine or polled.inbox or polled.messages or polled.is_due)
 
     def _act(self, entry_id: bytes, fields: list[bytes]) -> None:
         message = inbox_entry(entry_id, fields)
@@ -263,14 +274,20 @@ class World:
         self._let(run, run.go_on)
 
     def _let(self, run: DefRun, act: Callable[[], None]) -> None:
-        """Execute code of a run until it waits or ends."""
-        act()
+        """Execute code of a run until it waits or ends, in the thread in which the run has begun."""
+        if run.thread == threading.get_ident():
+            act()
+        elif run.thread == self._other_thread:
+            self.executor.submit(act).result()
+        else:  # of a thread that does something else now: when it drives
+            self._postponed.append((run, act))
+            return
         if not run.has_ended:
             return
         if self._runs.get(run.run_id) is run:
             del self._runs[run.run_id]
-        if run.is_interrupted:  # Ctrl-C is for the tests, not only for the run
-            raise KeyboardInterrupt
+        if run.interruption is not None:
+            raise run.interruption
         self._coroutines.will_retry = self._coroutines.will_retry or run.will_retry
 
     def _go_on_looking(self) -> bool:
