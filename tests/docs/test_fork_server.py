@@ -70,6 +70,18 @@ def test_the_exit_code_is_that_of_the_process(tmp_path: Path, code: str, exit_co
     wait_until(lambda: not is_alive(process.pid), "the process to be gone")
 
 
+def test_errors_go_to_their_own_file_when_there_is_one(tmp_path: Path) -> None:
+    """Otherwise they are in the output, as a node's are in its log."""
+    code = "import sys; print('out'); print('error', file=sys.stderr)"
+    with (tmp_path / "output").open("wb") as output, (tmp_path / "errors").open("wb") as errors:
+        argv = ["-n1", "-r1", code]
+        assert SERVER.fork("timeit", argv, env=ENV, cwd=tmp_path, output=output, errors=errors).wait(20) == 0
+    assert (tmp_path / "errors").read_text() == "error\n"
+    assert "error" not in (tmp_path / "output").read_text()
+    assert forked(code, tmp_path / "log").wait(20) == 0
+    assert {"out", "error"} <= {*(tmp_path / "log").read_text().splitlines()}
+
+
 def test_a_fork_runs_until_it_is_stopped(tmp_path: Path) -> None:
     """It answers signals as any process does, and its whole group can be killed."""
     process = forked("import time; print(flush=True); time.sleep(60)", tmp_path / "log")

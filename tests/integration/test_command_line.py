@@ -16,14 +16,14 @@ from taskflow.cli.main import app
 from taskflow.errors import BatchTriggerError, TaskflowError
 from tests.conftest import StartFleet
 from tests.projects import fleet_tasks as tasks
+from tests.support.commands import run_command
 from tests.support.fleet import ROOT, TASKS, Fleet
 from tests.support.servers import RedisServer
 
 
 def call(fleet: Fleet, *arguments: str, expect: int = 0) -> str:
     """Return the output of a command, or its errors when it should fail."""
-    command = [sys.executable, "-m", "taskflow.cli.main", *arguments]
-    done = subprocess.run(command, env=dict(fleet.env()), cwd=ROOT, capture_output=True, text=True, timeout=30)
+    done = run_command(*arguments, env=fleet.env())
     assert done.returncode == expect, done.stdout + done.stderr
     return done.stdout if not expect else done.stdout + done.stderr
 
@@ -86,8 +86,7 @@ def test_a_misspelt_task_is_pending_with_a_hint_and_workers_are_listed(
 ) -> None:
     """Only workers know every task, so the command lists the tasks that workers have registered."""
     fleet = start_fleet(valkey.url)
-    command = [sys.executable, "-m", "taskflow.cli.main", "trigger", "t-ecko", "1"]
-    done = subprocess.run(command, env=dict(fleet.env()), cwd=ROOT, capture_output=True, text=True, timeout=30)
+    done = run_command("trigger", "t-ecko", "1", env=fleet.env())
     assert "Did you mean 't-echo'?" in done.stderr
     assert json.loads(invoke("runs", "get", done.stdout.strip(), "--json"))["status"] == "PENDING_VERSION"
     assert "No worker is up" in invoke("workers", "list")
@@ -137,7 +136,9 @@ def test_every_command_has_help_with_an_example(command: tuple[str, ...]) -> Non
 
 def test_the_command_itself_has_help(start_fleet: StartFleet, valkey: RedisServer) -> None:
     """It is called as from a shell."""
-    assert "Usage" in call(start_fleet(valkey.url), "--help")
+    command, env = [sys.executable, "-m", "taskflow.cli.main", "--help"], start_fleet(valkey.url).env()
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    assert "Usage" in done.stdout
 
 
 def test_the_plan_is_shown_as_celery_commands(start_fleet: StartFleet, valkey: RedisServer) -> None:

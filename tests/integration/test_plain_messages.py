@@ -1,8 +1,6 @@
 """Messages of plain Celery producers with any id and any content, with the store and with RabbitMQ as broker."""
 
 import json
-import subprocess
-import sys
 import uuid
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,7 +15,8 @@ from taskflow import RunStatus, runs
 from taskflow.errors import PayloadError
 from taskflow.store import operations
 from tests.projects import fleet_tasks as tasks
-from tests.support.fleet import ROOT, Fleet
+from tests.support.commands import run_command
+from tests.support.fleet import Fleet
 from tests.support.waiting import wait_until
 
 S = 10
@@ -59,8 +58,9 @@ def queue_of(fleet: Fleet, executor: str) -> str:
 
 def command(fleet: Fleet, *words: str) -> Any:
     """Return what the command prints as JSON."""
-    called = [sys.executable, "-c", "from taskflow.cli.main import main; main()", *words]
-    return json.loads(subprocess.run(called, env=fleet.env(), cwd=ROOT, capture_output=True, check=True).stdout)
+    done = run_command(*words, env=fleet.env())
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 @pytest.mark.timeout(60)

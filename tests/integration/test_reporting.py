@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -13,7 +11,8 @@ from taskflow import LogLine, RunNotFoundError, RunStatus, metadata, runs, tags
 from taskflow.errors import OutsideRunError
 from tests.conftest import StartFleet
 from tests.projects import reporting_tasks as tasks
-from tests.support.fleet import ROOT, TASKS, Fleet
+from tests.support.commands import run_command
+from tests.support.fleet import TASKS, Fleet
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
 
@@ -90,8 +89,7 @@ def test_the_lines_of_a_run_are_printed_and_followed(
     assert [line.fields for line in lines if line.level == "SPAN"] == [{"payload": 7}] * 2
     if database is None:
         wait_until(lambda: len([*fleet.flow.lookup.events(handle.id)]) >= len(followed), "the history", timeout=20)
-    command = [sys.executable, "-m", "taskflow.cli.main", "runs", "logs", handle.id]
-    printed = subprocess.run(command, env=dict(fleet.env()), cwd=ROOT, capture_output=True, text=True, timeout=30)
+    printed = run_command("runs", "logs", handle.id, env=fleet.env())
     assert printed.returncode == 0, printed.stderr
     assert [line.split(maxsplit=2)[2] for line in printed.stdout.splitlines()][:2] == ["hello payload=7", "only kept"]
     assert len(printed.stdout.splitlines()) == len(followed)

@@ -2,12 +2,10 @@
 
 import asyncio
 import statistics
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from subprocess import PIPE
 from typing import Any
 
 import httpx
@@ -27,9 +25,10 @@ from taskflow.seams.streams import StreamAddress
 from tests.conftest import StartFleet
 from tests.projects import streaming_tasks as tasks
 from tests.projects.streaming_tasks import Approval, approval, other_shared, shared, times, tokens
+from tests.support.commands import run_command, start_command
 from tests.support.fleet import ROOT, TASKS, Fleet
 from tests.support.measured_time import measured_unit
-from tests.support.processes import spawn, stop_group
+from tests.support.processes import kill_group, spawn, stop_group
 from tests.support.servers import RedisServer, free_port
 from tests.support.waiting import wait_until
 
@@ -292,18 +291,20 @@ def test_the_command_line_prints_and_tells(fleet: Fleet) -> None:
     """It prints JSON documents as they come, and refuses with a remedy text that is not JSON."""
     fleet.start_node(executor="async", TASKFLOW_TASKS=BOTH)
     handle = tasks.aslow.trigger(3)
-
-    def call(*arguments: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "taskflow.cli.main", "runs", *arguments]
-        return subprocess.Popen(command, env=dict(fleet.env()), cwd=ROOT, stdout=PIPE, stderr=PIPE, text=True)
-
-    following = call("stream", handle.id, "times", "-f", "--start", "1")
-    wrong, right = call("send", handle.id, "approval", "{x"), call("send", handle.id, "approval", '{"by":"me","yes":0}')
-    assert "Quote it for the shell" in wrong.communicate(timeout=30)[1].replace("\n", " ")
-    assert f"{handle.id} was told item 0 of approval" in right.communicate(timeout=30)[0]
-    lines = following.communicate(timeout=30)[0].splitlines()
+    send, followed = ("runs", "send", handle.id, "approval"), fleet.folder / "followed"
+    with followed.open("wb") as output:
+        follow = ("runs", "stream", handle.id, "times", "-f", "--start", "1")
+        following = start_command(*follow, env=fleet.env(), output=output)
+    wrong = run_command(*send, "{x", env=fleet.env())
+    assert "Quote it for the shell" in wrong.stderr.replace("\n", " ")
+    right = run_command(*send, '{"by":"me","yes":0}', env=fleet.env())
+    assert f"{handle.id} was told item 0 of approval" in right.stdout
+    assert following.wait(30) == 0
+    kill_group(following)
+    lines = followed.read_text().splitlines()
     assert [*map(float, lines)] == [*times.read(handle.id, start_index=1)]
-    assert call("stream", handle.id, "times").communicate(timeout=30)[0].splitlines()[1:] == lines
+    whole = run_command("runs", "stream", handle.id, "times", env=fleet.env())
+    assert whole.stdout.splitlines()[1:] == lines
     assert (wrong.returncode, right.returncode, following.returncode) == (1, 0, 0)
 
 

@@ -2,8 +2,6 @@
 
 import contextlib
 import logging
-import subprocess
-import sys
 
 import pytest
 
@@ -12,7 +10,8 @@ from taskflow.verbs.tasks_by_id import runs
 from tests.conftest import StartFleet
 from tests.integration.test_stops import url
 from tests.projects import fleet_tasks
-from tests.support.fleet import ROOT, TASKS, Fleet, Node
+from tests.support.commands import run_command
+from tests.support.fleet import TASKS, Fleet, Node
 from tests.support.servers import RedisServer, Server
 from tests.support.waiting import wait_until
 
@@ -106,8 +105,7 @@ def test_a_task_that_cannot_be_served_costs_the_others_nothing(start_fleet: Star
         (("worker", "--show"), 0),
         (("trigger", "br-opaque", "1"), 1),
     ):
-        call = [sys.executable, "-m", "taskflow", *command]
-        done = subprocess.run(call, env=env, cwd=ROOT, capture_output=True, text=True, timeout=30)
+        done = run_command(*command, env=env)
         assert done.returncode == code, done.stdout + done.stderr
         told = done.stdout + done.stderr
         assert "Traceback" not in told

@@ -1,8 +1,6 @@
 """A real server, a real node, and the ``taskflow webhooks`` commands between them."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from taskflow import RunStatus, runs, webhooks
 from taskflow.cli.main import app
 from taskflow.errors import TaskflowError
 from tests.conftest import StartFleet
-from tests.support.fleet import ROOT
+from tests.support.commands import run_command
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
 from tests.support.webhook_server import SECRETS, TASKS, ServerProcess
@@ -46,8 +44,8 @@ def call(*arguments: str, expect: int = 0, given: str | None = None) -> str:
 @pytest.mark.timeout(120)
 def test_a_delivery_is_sent_listed_shown_and_replayed(server: ServerProcess, tmp_path: Path) -> None:
     """From the file of its body to the output of its run."""
-    command = [sys.executable, "-m", "taskflow.cli.main", "webhooks", "list", "--json"]
-    told = subprocess.run(command, env=server.env(), cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
+    told = run_command("webhooks", "list", "--json", env=server.env())
+    assert told.returncode == 0, told.stderr
     listed = {each["task"]: each for each in json.loads(told.stdout)}
     here = {each["task"]: each for each in json.loads(call("list", "--json"))}  # this process may have others as well
     assert {task: here[task] for task in listed} == listed

@@ -38,6 +38,7 @@ def client_of(server: ApiServer, key: str) -> httpx.Client:
     return httpx.Client(base_url=server.url, headers={"authorization": f"Bearer {key}"}, timeout=20)
 
 
+@pytest.mark.interpreter
 def test_sigterm_ends_open_streams_and_the_process(server: ApiServer) -> None:
     """uvicorn alone would wait for the clients of streams, for ever."""
     key = server.new_key()

@@ -2,13 +2,12 @@
 
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.fleet import ROOT, Fleet
-from tests.support.processes import kill_group, spawn, stop_group, tail
+from tests.support.commands import start_command
+from tests.support.fleet import Fleet
+from tests.support.processes import Process, kill_group, stop_group, tail
 from tests.support.servers import HOST, free_port
 from tests.support.waiting import wait_until
 
@@ -19,7 +18,7 @@ class ApiServer:
     def __init__(self, fleet: Fleet, *, port: int | None = None, **env: str) -> None:
         self.fleet, self.port, self.log = fleet, port or free_port(), fleet.folder / "server.log"
         self._env: Mapping[str, str] = env
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
 
     @property
     def url(self) -> str:
@@ -34,9 +33,11 @@ class ApiServer:
 
     def start(self) -> None:
         """Start the process and wait until it takes connections."""
-        command = [sys.executable, "-m", "taskflow", "server", "--port", str(self.port)]
+        env = self.fleet.env(**self._env)
         with self.log.open("ab") as output:
-            self.process = spawn(command, env=self.fleet.env(**self._env), cwd=ROOT, output=output)
+            self.process = start_command(
+                "server", "--port", str(self.port), env=env, output=output, forks=self.fleet.forks
+            )
         wait_until(self._is_up, f"the server to listen; its log: {self.log}", timeout=30)
 
     def stop(self) -> int:

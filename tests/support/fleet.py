@@ -103,7 +103,7 @@ class Fleet:
         **settings: object,
     ) -> None:
         self.folder = folder
-        self._forks = forks
+        self.forks = forks
         self.environment = str(settings.get("environment", f"t{uuid4().hex[:8]}"))
         given: dict[str, object] = {"redis_url": redis_url, "broker_url": broker_url, "environment": self.environment}
         given |= {"home": folder, "database_url": "none"} | settings  # tests/history tests the history
@@ -153,7 +153,7 @@ class Fleet:
         log = self.folder / f"{name}.log"
         with log.open("wb") as output:
             environment = self.env(**env)
-            if self._forks and not options and NODES.can_fork(environment):
+            if self.forks and not options and NODES.can_fork(environment):
                 process: Process = NODES.fork("celery", arguments, env=environment, cwd=ROOT, output=output)
             else:
                 process = spawn([sys.executable, "-m", "celery", *arguments], env=environment, cwd=ROOT, output=output)

@@ -96,14 +96,26 @@ class ForkServer:
         return hasattr(os, "pidfd_open") and at_start == self._env
 
     def fork(
-        self, module: str, arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path, output: "IO[bytes]"
+        self,
+        module: str,
+        arguments: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        output: "IO[bytes]",
+        errors: "IO[bytes] | None" = None,
     ) -> ForkedProcess:
-        """Fork a process that runs a module, as leader of its own group (and session). It surely dies with pytest."""
+        """Fork a process that runs a module, as leader of its own group (and session). It surely dies with pytest.
+
+        Args:
+            errors: The file for stderr, ``output`` when None.
+        """
         request = {"module": module, "arguments": list(arguments), "environment": dict(env), "folder": str(cwd)}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, self._lock:
             requests = self._requests = self._requests or self._start()
-            descriptors = array.array("i", [output.fileno(), theirs.fileno()])
+            files = (output, errors or output, theirs)
+            descriptors = array.array("i", [file.fileno() for file in files])
             requests.sendmsg([json.dumps(request).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
         process = ForkedProcess([module, *arguments], ours)
         guard(process.pid)

@@ -68,27 +68,28 @@ class ForkServer:
                 elif self._fork(*got[1:]):
                     return got[0]
 
-    def _receive(self) -> "tuple[Request, int, socket.socket] | None":
+    def _receive(self) -> "tuple[Request, tuple[int, int], socket.socket] | None":
         size = array.array("i").itemsize
-        data, ancillary, _, _ = self._requests.recvmsg(_LONGEST, socket.CMSG_SPACE(2 * size))
+        data, ancillary, _, _ = self._requests.recvmsg(_LONGEST, socket.CMSG_SPACE(3 * size))
         if not data:
             return None
-        output, status = array.array("i", ancillary[0][2])
-        return Request(**json.loads(data)), output, socket.socket(fileno=status)
+        output, errors, status = array.array("i", ancillary[0][2])
+        return Request(**json.loads(data)), (output, errors), socket.socket(fileno=status)
 
-    def _fork(self, output: int, status: socket.socket) -> bool:
+    def _fork(self, streams: tuple[int, int], status: socket.socket) -> bool:
         """Fork. Returns whether this is the new process, which says that it leads its session by sending its id."""
         pid = os.fork()
         if pid:
-            os.close(output)
+            for stream in streams:
+                os.close(stream)
             pidfd = os.pidfd_open(pid)
             self._running[pidfd] = pid, status
             self._selector.register(pidfd, selectors.EVENT_READ)
             return False
         os.setsid()
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        os.close(output)
+        for number, stream in enumerate(streams, start=1):
+            os.dup2(stream, number)
+            os.close(stream)
         self._forget_all()
         status.send(str(os.getpid()).encode())
         status.close()

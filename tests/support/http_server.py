@@ -1,13 +1,12 @@
 """A real server process for the tests: ``taskflow server`` on a free port, and keys of its environment."""
 
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
 
-from tests.support.processes import kill_group, spawn, stop_group, tail
+from tests.support.commands import start_command
+from tests.support.processes import Process, kill_group, stop_group, tail
 from tests.support.servers import free_port
 from tests.support.waiting import wait_until
 
@@ -20,13 +19,12 @@ class HttpServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"server-{self.port}.log"
         self._env = env
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
         with self.log.open("ab") as output:
-            command = [sys.executable, "-m", "taskflow", "server", "--port", str(self.port)]
-            self._process = spawn(command, env=self._env, output=output)
+            self._process = start_command("server", "--port", str(self.port), env=self._env, output=output)
         wait_until(self._answers, f"the server to answer; its log:\n{tail(self.log)}", timeout=30)
 
     def stop(self) -> None:

@@ -1,13 +1,12 @@
 """``taskflow server`` as a process of its own, with the tests' webhook tasks."""
 
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-from tests.support.fleet import ROOT, Fleet
-from tests.support.processes import kill_group, spawn, stop_group, tail
+from tests.support.commands import start_command
+from tests.support.fleet import Fleet
+from tests.support.processes import Process, kill_group, stop_group, tail
 from tests.support.servers import HOST, free_port
 from tests.support.waiting import wait_until
 
@@ -22,7 +21,7 @@ class ServerProcess:
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
         self._fleet, self._tasks = fleet, tasks
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
 
     def env(self) -> dict[str, str]:
         """Return the environment variables of the server and of commands."""
@@ -35,9 +34,8 @@ class ServerProcess:
 
     def start(self, *, wait: bool = True) -> None:
         """Start the server, and wait until it answers."""
-        command = [sys.executable, "-m", "taskflow.cli.main", "server", "--port", str(self.port)]
         with self.log.open("ab") as output:
-            self.process = spawn(command, env=self.env(), cwd=ROOT, output=output)
+            self.process = start_command("server", "--port", str(self.port), env=self.env(), output=output)
         if wait:
             wait_until(self.is_up, f"the server to answer; its log: {self.log}", timeout=30)
 
