@@ -38,6 +38,9 @@ _WORKER: Final = {
 }
 _FEW, _MANY = 50, 450
 """The difference of two counts is free of what the start and the end of the processes cost."""
+_LIFE_SECONDS: Final = 60.0
+"""The time from a worker's first run to its end, the same for few and many runs: what a worker does by the clock (its
+heartbeats, its waits for tickets, what upkeep imports at its first turn) is in both counts then."""
 
 
 @contextmanager
@@ -93,8 +96,10 @@ def worker(task: str, options: Sequence[str], checkout: Path, count: int) -> int
             with (folder / "log").open("wb") as log:
                 process = subprocess.Popen([*_counting(folder), *celery], env=env, cwd=checkout, stdout=log, stderr=log)
             marks = folder / "marks"
-            _until(lambda: marks.exists() and marks.read_bytes().count(b"\n") >= count, 300)
-            time.sleep(3)  # the outcomes of the last runs are written
+            _until(lambda: _lines(marks) >= 1, 600)
+            end = time.monotonic() + _LIFE_SECONDS
+            _until(lambda: _lines(marks) >= count, _LIFE_SECONDS - 3)  # then the outcomes of the last runs are written
+            time.sleep(end - time.monotonic())
             process.send_signal(signal.SIGTERM)
             process.wait(60)
         return _counted(folder)
@@ -128,6 +133,10 @@ def _counting(folder: Path) -> tuple[str, ...]:
 def _counted(folder: Path) -> int:
     texts = [path.read_text() for path in folder.glob("count.*")]
     return sum(int(found[1]) for text in texts if (found := re.search(r"Collected : (\d+)", text)))
+
+
+def _lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
 def _python(checkout: Path) -> str:

@@ -1,7 +1,7 @@
 """The steps that make Celery's worker and consumer a node. They do nothing outside a worker."""
 
 import logging
-from typing import Any, Final
+from typing import Any
 
 from celery import Celery, bootsteps, signals
 
@@ -33,7 +33,6 @@ from taskflow.worker.tickets.subtask_queues import consume_subtasks
 from taskflow.worker.tickets.unknown_tasks import give_back_foreign_tickets
 
 log = logging.getLogger("taskflow.node")
-_BOOKS_SECONDS: Final = 2.0
 
 
 def install(app: Celery) -> None:
@@ -135,7 +134,6 @@ class IntakeStep(bootsteps.StartStopStep):
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
         guard_consumer(parent)
-        self._updating: Any = None
         parent.held_tickets = HeldTickets(parent, runtime_of(parent.app).settings.ticket_hold)
 
     def start(self, parent: Any) -> None:
@@ -155,9 +153,6 @@ class IntakeStep(bootsteps.StartStopStep):
         set_free_slots(parent.task_consumer.channel, lambda _: pool.free_slots())
         pool.events.connect(hub.call_soon, parent.event_dispatcher)
         pool.events.books.update_before_commands(parent)
-        if self._updating is not None:
-            self._updating.cancel()
-        self._updating = hub.call_repeatedly(_BOOKS_SECONDS, pool.events.books.update)  # Celery's heartbeat reads them
 
         def wake() -> None:
             if pool.free_slots() <= 1:  # the pool was full, so the hub has stopped taking

@@ -35,6 +35,7 @@ class AsyncPool(BasePool):
     def on_start(self) -> None:
         """Start the loop, and give the node's process the streams of runs."""
         show_coroutines(self.app)
+        self.events.books.connect()
         execute_runs_here()
         runtime_of(self.app).reports.output = StandardStreams()
         self.runs.start()

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.execution.outcome import Outcome
 
-_making: Final = threading.Lock()
+_making: Final = threading.RLock()  # the handler of a signal may read a request
 
 
 class TakenTicket:
