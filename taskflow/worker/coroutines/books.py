@@ -78,7 +78,7 @@ class Books:
 
 
 class _Executing:
-    """What a heartbeat takes the length of, instead of Celery's set of active requests."""
+    """The collection whose length a heartbeat sends, in the place of Celery's set of active requests."""
 
     def __init__(self, books: Books) -> None:
         self._books = books
