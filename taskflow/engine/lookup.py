@@ -17,7 +17,7 @@ from taskflow.texts import is_possible_id
 if TYPE_CHECKING:  # a process that only triggers never imports SQLAlchemy
     from taskflow.history.reader import HistoryEvent, Reader
 
-_PAGE: Final = 1000
+A_PAGE: Final = 1000
 
 
 class Lookup:
@@ -88,7 +88,7 @@ class Lookup:
         """
         reader = self._reader() if is_possible_id(run_id) else None
         after: int | None = None
-        while reader is not None and (events := reader.events(run_id, after, _PAGE)):
+        while reader is not None and (events := reader.events(run_id, after, A_PAGE)):
             yield from events
             after = events[-1].position
 
@@ -141,10 +141,10 @@ class Lookup:
             RunFilterError: A condition is not possible, or it needs a history and there is none.
             HistoryUnavailableError: The history's database did not answer.
         """
-        page = self.page((), wanted, _PAGE, None)
+        page = self.page((), wanted, A_PAGE, None)
         runs = [*page]
         while page.cursor is not None:
-            page = self.page((), wanted, _PAGE, page.cursor)
+            page = self.page((), wanted, A_PAGE, page.cursor)
             runs += page
         return runs
 

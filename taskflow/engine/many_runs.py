@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic_core import to_json
 
@@ -14,7 +14,7 @@ from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.engine.caller import caller
 from taskflow.engine.declarations import Declarations
 from taskflow.engine.effects import PARENT_CANCELED, effect_of_cancel, perform
-from taskflow.engine.lookup import Lookup, matches, only_in_history
+from taskflow.engine.lookup import A_PAGE, Lookup, matches, only_in_history
 from taskflow.engine.new_run import Planner
 from taskflow.engine.round_trips import Blocking, Steps, Write, checked, result_of_shards
 from taskflow.errors import RunNotFoundError, TaskflowError
@@ -25,6 +25,7 @@ from taskflow.store.operations.making import NewRun
 from taskflow.store.operations.operation import Operation
 from taskflow.store.wire import locate, shard_of_run
 
+FoundT = TypeVar("FoundT")
 RUNS_A_PART: Final = 100
 _LOOKED_AT: Final = 500
 NO_JOURNALS: Final[Mapping[str, StoredJournal]] = {}
@@ -83,11 +84,24 @@ class ManyRuns:
 
     def search(self, where: RunFilter) -> Steps[list[Run]]:
         """Return all runs of the store that match a filter, unordered."""
+        return (yield from self._found(where, lambda run: run))
+
+    def ids_in_store(self, where: RunFilter) -> Steps[list[str]]:
+        """Return the ids of those runs, newest first."""
+        ids = yield from self._found(where, lambda run: run.id)
+        return sorted(set(ids), reverse=True)  # an id has the instant at which its run was made
+
+    def ids_in_history(self, where: RunFilter, cursor: str | None) -> Steps[tuple[list[str], str | None]]:
+        """Return the ids of a page of the history's runs that match a filter, newest first, and the next page."""
+        page = yield Blocking(partial(self._lookup.page, (), where, A_PAGE, cursor))
+        return [run.id for run in page], page.cursor
+
+    def _found(self, where: RunFilter, taken: Callable[[Run], FoundT]) -> Steps[list[FoundT]]:
         if only_in_history(where):
             return []
         finals = {status.is_finished for status in where.statuses} or {True, False}
         indexes = [index for index, is_final in ((":live", False), (":finished", True)) if is_final in finals]
-        runs: list[Run] = []
+        found: list[FoundT] = []
         cursors: dict[tuple[str, int], str] = {
             (index, shard): "0" for index in indexes for shard in range(self._planner.shards)
         }
@@ -98,10 +112,10 @@ class ManyRuns:
                 for index, shard in shard_sets
             ]
             for index, (cursor, candidates) in zip(shard_sets, map(checked, results), strict=True):
-                runs += [run for run in candidates if matches(run, where)]
+                found += [taken(run) for run in candidates if matches(run, where)]
                 cursors[index] = cursor
             cursors = {index: cursor for index, cursor in cursors.items() if cursor != "0"}
-        return runs
+        return found
 
     def replay(
         self,

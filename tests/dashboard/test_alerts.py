@@ -34,6 +34,10 @@ async def test_a_rule_is_made_tested_switched_and_deleted(shop: Dashboard) -> No
         received.status = 500
         assert "has not taken the test" in (await admin.post(f"alerts/{rule}/test")).text
     assert len(received.bodies) == 2
+    listing = (await admin.get("alerts")).text
+    assert 'Oldest in queue over 1\u00a0m\u00a030\u00a0s is on" checked' in listing
+    assert f'/alerts/{rule}/test"' in listing
+    assert 'role="switch"' not in (await (await shop.visitor("viewer")).get("alerts")).text
     await admin.post(f"alerts/{rule}/switch", on="")
     assert "switched off by admin" in (await admin.get("alerts")).text
     await admin.post(f"alerts/{rule}/delete")

@@ -106,3 +106,15 @@ async def test_counts_stand_beside_the_navigation_from_the_first_page_on(shop: D
     await follow.aclose()
     assert "1 new" in message.parts
     assert 'hx-target="#health"' in message.parts
+
+
+async def test_rows_are_as_high_as_the_reader_wants_them(dashboard: Dashboard) -> None:
+    """The server writes it, so that nothing moves once the page is there. What else a cookie says is nothing."""
+    viewer = await dashboard.visitor("viewer")
+    assert "data-density=" not in (await viewer.get("runs")).text.partition("<head>")[0]
+    viewer.client.cookies["density"] = "compact"
+    text = (await viewer.get("runs")).text
+    assert '<html lang="en" data-density="compact">' in text
+    assert "data-density-switch checked" in text
+    viewer.client.cookies["density"] = "huge"
+    assert "data-density=" not in (await viewer.get("runs")).text.partition("<head>")[0]

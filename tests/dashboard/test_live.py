@@ -2,19 +2,23 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from itertools import count, cycle
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from starlette.datastructures import QueryParams
 
 from taskflow import schedules, webhooks
+from taskflow.definition.calls.tokens import Token
 from taskflow.definition.calls.trigger_options import TriggerOptions
 from taskflow.definition.registry import declared
 from taskflow.definition.scheduling.options import ScheduleOptions
 from taskflow.engine.engine import Engine
+from taskflow.engine.tokens import TokenEngine
 from taskflow.seams.error_groups import ErrorState
 from taskflow.seams.tokens import TokenOptions
 from taskflow.server.dashboard.live.polled import polled_by_query
@@ -152,6 +156,54 @@ async def test_each_list_has_one_stream_with_its_topic(shop: Dashboard, path: st
     text = (await (await shop.visitor("viewer")).get(path)).text
     [address] = re.findall(r'hx-sse:connect="([^"]+)"', text)
     assert f"t={path.rpartition('/')[2]}" in address
+
+
+@pytest.mark.timeout(60)
+async def test_the_page_of_one_thing_loads_its_parts_again_when_it_is_other(
+    shop: Dashboard, isolated: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else completes the token, pauses the schedule, replays the delivery or mutes the error meanwhile."""
+    engine, operator = shop.flow.engine, await shop.visitor("operator")
+    keep_runs(shop, "live-one-mail", failed=1)
+    now = datetime.now(UTC)
+    group = engine.errors.list(now - timedelta(days=1), now)[0].id
+    schedules.task(id="live-one-schedule")(_nothing)
+    schedule = engine.schedules.create("live-one-schedule", ScheduleOptions.checked(cron="0 9 * * *")).id
+    switches = cycle((engine.schedules.deactivate, engine.schedules.activate))
+    states = cycle([ErrorState.MUTED, ErrorState.RESOLVED, ErrorState.OPEN])
+    hooks = Hooks(shop)
+    path = hooks.declare("live-one-hook", webhooks.GitHub(secret=SECRET), events=["push"])
+    delivery = await deliver(hooks, path, delivery="live-one")
+    token = (await engine.tokens.acreate(TokenOptions())).id
+    was_read, retrieve = asyncio.Event(), engine.tokens.aretrieve
+
+    async def retrieved(_: TokenEngine, token_id: str) -> Token:
+        found = await retrieve(token_id)
+        was_read.set()
+        return found
+
+    async def complete() -> None:  # once it was read, because it can be completed once
+        await was_read.wait()
+        await engine.tokens.acomplete(token, b"1")
+
+    pages: dict[str, tuple[Sequence[str], Callable[[], Awaitable[object]]]] = {
+        f"tokens/{token}": (("pill", "state"), complete),
+        f"schedules/{schedule}": (("schedule",), lambda: asyncio.to_thread(next(switches), schedule)),
+        f"webhooks/deliveries/{delivery}": (("delivery",), lambda: engine.webhooks.areplay(delivery)),
+        f"errors/{group}": (("state", "group"), lambda: engine.errors.achange(group, next(states))),
+    }
+    topics: dict[str, str] = {}
+    for page, (parts, _) in pages.items():
+        text = (await operator.get(page)).text
+        [address] = re.findall(r'hx-sse:connect="([^"]+)"', text)
+        [topics[page]] = set(parse_qs(urlsplit(unescape(address)).query)["t"]) - {"nav"}
+        for part in parts:
+            element = f'id="{part}" hx-get="/{shop.flow.settings.environment}/{page}'
+            assert element in text
+            assert element in (await operator.get(page, part=f"x#{part}")).text
+    monkeypatch.setattr(TokenEngine, "aretrieve", retrieved)
+    await asyncio.gather(*(changed(_follow(engine, topics[page]), act) for page, (_, act) in pages.items()))
+    assert "Completed" in (await operator.get(f"tokens/{token}", part="span#pill")).text
 
 
 async def test_the_page_of_a_run_has_one_stream_too(shop: Dashboard) -> None:

@@ -1,12 +1,19 @@
 """The page of a run: its streams, the runs beside it in a list; and bulk actions that count up and can be stopped."""
 
 import asyncio
+import gc
 import json
 import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
+
+import pytest
 
 from taskflow import RunFilter, RunStatus
+from taskflow.definition.calls.run_filter import RunPage
+from taskflow.engine.lookup import Lookup
+from taskflow.models import Run
 from taskflow.seams.streams import StreamAddress
 from taskflow.store.operations.serving.bulk_actions import begin_bulk_action
 from tests.dashboard.test_runs import trigger_some
@@ -112,3 +119,29 @@ async def test_a_bulk_action_is_stopped(dashboard: Dashboard) -> None:
     assert "Stopped: 0 runs canceled" in stopped.text
     assert "hx-get" not in stopped.text
     assert {await dashboard.flow.engine.runs.astatus(each) for each in made} == {RunStatus.PENDING_VERSION}
+
+
+async def test_a_bulk_action_on_a_long_history_has_a_page_of_it_in_memory(
+    shop: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A filter may match millions of runs. A run that is in the store and in the history is one."""
+    keep_runs(shop, "bulk-many", completed=2100)
+    engine = shop.flow.engine
+    page, alive = Lookup.page, list[int]()
+
+    def counted(lookup: Lookup, *arguments: Any) -> RunPage:
+        gc.collect()
+        alive.append(sum(isinstance(each, Run) for each in gc.get_objects()))
+        return page(lookup, *arguments)
+
+    monkeypatch.setattr(Lookup, "page", counted)
+    action_id = await engine.bulk_actions.begin("cancel", [RunFilter(task="bulk-many"), RunFilter(status="COMPLETED")])
+    await await_until(partial(_is_planned, shop, action_id), "the runs to be found")
+    await engine.bulk_actions.abort(action_id)
+    assert (await engine.bulk_actions.read(action_id)).total == 2100
+    assert len(alive) == 6
+    assert max(alive) - alive[0] <= 1100
+
+
+async def _is_planned(shop: Dashboard, action_id: str) -> bool:
+    return (await shop.flow.engine.bulk_actions.read(action_id)).total is not None

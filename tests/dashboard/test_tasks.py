@@ -2,6 +2,10 @@
 
 import pytest
 
+from taskflow.definition.queue import QueueLimits
+from taskflow.server.dashboard.shared_reads import forget_reads
+from taskflow.store.operations.making import declare
+from tests.dashboard.test_queues import trigger
 from tests.support.dashboard import Dashboard
 from tests.support.past_runs import HOSTILE, keep_runs
 
@@ -16,6 +20,17 @@ async def test_the_list_shows_what_the_history_counts(shop: Dashboard) -> None:
     assert "mail-send" not in (await viewer.get("tasks", q="other")).text
     part = (await viewer.get("tasks", part="div#list", sort="-failed")).text
     assert part.lstrip().startswith('<div id="list"')
+
+
+async def test_the_list_says_how_long_the_oldest_run_is_queued(shop: Dashboard) -> None:
+    """In all queues; there is none when none is queued."""
+    viewer = await shop.visitor("viewer")
+    keep_runs(shop, "mail-send", completed=1)
+    assert "<dt>Oldest in a queue</dt><dd>\N{EN DASH}</dd>" in (await viewer.get("tasks")).text
+    shop.flow.store.run(declare({}, {"invoices": QueueLimits(1)}, by_worker=True))
+    trigger(shop, "invoices", QueueLimits(1))
+    forget_reads(shop.flow.engine)
+    assert '<dt>Oldest in a queue</dt><dd><time data-time="running"' in (await viewer.get("tasks")).text
 
 
 async def test_runs_that_only_the_history_has_are_not_said_to_have_returned_nothing(shop: Dashboard) -> None:
@@ -38,6 +53,9 @@ async def test_one_task_has_charts_and_their_numbers_as_a_table(shop: Dashboard)
     page = (await viewer.get("tasks/mail-send")).text
     assert 'data-chart="runs"' in page
     assert "Show as table" in page
+    assert "<dt>Ended an hour</dt><dd>0.2</dd>" in page
+    hour = (await viewer.get("tasks/mail-send", period="1h")).text
+    assert "<dt>Ended an hour</dt><dd>" in hour
     assert "No worker has registered it." in page
     assert "Schema of the payload" in (await viewer.get("tasks/mail-send", tab="schema")).text
 

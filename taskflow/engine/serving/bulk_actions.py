@@ -128,17 +128,38 @@ class BulkActions:
             may_be_done = False
 
     def _search(self, claimed: ClaimedBulk) -> Steps[bool]:
-        """Write the ids of the action's runs. Returns whether the claim still holds."""
-        found: dict[str, None] = {}
+        """Write the ids of the action's runs. Returns whether the claim still holds.
+
+        The store's runs come first, so that none is missed which leaves the store meanwhile. Their ids are remembered,
+        because the history has copies of them; of the history's runs, perhaps millions, a page is in memory at a time.
+        """
+        known: set[str] = set()
+        written, holds = 0, True
         for where in claimed.filters:
-            found |= dict.fromkeys(run.id for run in (yield from self._many.find(where)))
-        ids, holds = list(found), True
-        for start in range(0, max(1, len(ids)), _IDS_A_WRITE):
-            part, is_last = ids[start : start + _IDS_A_WRITE], start + _IDS_A_WRITE >= len(ids)
-            holds = yield plan_bulk_action(claimed.progress.id, claimed.claim, start, part, is_last=is_last), 0
-            if not holds:
-                break
+            stored = yield from self._many.ids_in_store(where)
+            fresh = [run_id for run_id in stored if run_id not in known]
+            known.update(fresh)
+            cursor, has_more = None, True
+            while holds:
+                holds = yield from self._write(claimed, written, fresh)
+                written += len(fresh)
+                if not has_more:
+                    break
+                ids, cursor = yield from self._many.ids_in_history(where, cursor)
+                has_more = cursor is not None
+                fresh = [run_id for run_id in ids if run_id not in known]
+                known.update(fresh if len(claimed.filters) > 1 else ())
+        if holds:
+            holds = yield plan_bulk_action(claimed.progress.id, claimed.claim, written, (), is_last=True), 0
         return holds
+
+    def _write(self, claimed: ClaimedBulk, before: int, ids: Sequence[str]) -> Steps[bool]:
+        """Write ids behind those that are written. Returns whether the claim still holds."""
+        for start in range(0, len(ids), _IDS_A_WRITE):
+            part = ids[start : start + _IDS_A_WRITE]
+            if not (yield plan_bulk_action(claimed.progress.id, claimed.claim, before + start, part, is_last=False), 0):
+                return False
+        return True
 
     def _canceled_before(self, run_ids: Sequence[str]) -> Steps[int]:
         """Return how many of the runs this action has canceled in a part that was not noted."""

@@ -1,4 +1,4 @@
-"""The reader of a request's answer: prefix, time zone and theme, from its path and its cookies."""
+"""The reader of a request's answer: prefix, time zone, theme and density, from its path and its cookies."""
 
 from typing import Final
 from urllib.parse import unquote
@@ -19,7 +19,8 @@ def reader_of(request: Request, flow: TaskFlow, csrf: str = "") -> Reader:
     theme = request.cookies.get("theme", "")
     zone = _zone(unquote(request.cookies.get("tz", "")))
     hiding = Hiding.of(flow.settings.redact)
-    return Reader(prefix, flow.settings.environment, zone, csrf, theme if theme in _THEMES else "", hiding)
+    density = "compact" if request.cookies.get("density") == "compact" else ""
+    return Reader(prefix, flow.settings.environment, zone, csrf, theme if theme in _THEMES else "", density, hiding)
 
 
 def _zone(name: str) -> ZoneInfo:

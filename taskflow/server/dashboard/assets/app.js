@@ -337,6 +337,11 @@
     switcher.checked = kept("keys") !== "off";
     switcher.addEventListener("change", () => keep("keys", switcher.checked ? "on" : "off"));
   }
+  document.querySelector("[data-density-switch]")?.addEventListener("change", (event) => {
+    if (event.target.checked) root.dataset.density = "compact";
+    else delete root.dataset.density;
+    cookie("density", event.target.checked ? "compact" : "");
+  });
   for (const button of document.querySelectorAll("[data-help]")) {
     button.hidden = false;
     button.addEventListener("click", actions["?"]);

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from taskflow.definition.calls.tokens import Token, TokenPage, TokenStatus
 from taskflow.definition.calls.users import Role
 from taskflow.engine.engine import Engine
-from taskflow.errors import RunNotFoundError, TokenDataError
+from taskflow.errors import RunNotFoundError, TokenDataError, TokenNotFoundError
 from taskflow.models import Run
 from taskflow.seams.tokens import TokenQuery
 from taskflow.server.bodies import json_value
@@ -86,7 +86,12 @@ async def _listed(engine: Engine, wanted: TokenQuery) -> tuple[TokenPage, Mappin
     return found, await engine.tokens.awaiting([each.id for each in found if each.status is TokenStatus.WAITING])
 
 
-async def _read(engine: Engine, query: QueryParams) -> tuple[TokenPage, Mapping[str, str]]:
+async def _read(engine: Engine, query: QueryParams) -> object:
+    if token_id := query.get("one", ""):
+        try:
+            return await engine.tokens.aretrieve(token_id), await engine.tokens.awaiting([token_id])
+        except TokenNotFoundError:
+            return None
     return await _listed(engine, _wanted(query))
 
 
@@ -122,7 +127,8 @@ async def _token(visit: Visit) -> Token:
 async def _one(visit: Visit, token: Token, bench: Workbench) -> Response:
     waiting = await visit.engine.tokens.awaiting([token.id])
     run = await _run(visit, waiting.get(token.id))
-    return visit.render("token.html", 422 if bench.faults else 200, token=token, run=run, bench=bench)
+    values = {"token": token, "run": run, "bench": bench, "live_query": urlencode({"one": token.id})}
+    return visit.render("token.html", 422 if bench.faults else 200, **values)
 
 
 async def _run(visit: Visit, run_id: str | None) -> Run | None:
@@ -133,7 +139,7 @@ async def _run(visit: Visit, run_id: str | None) -> Run | None:
 
 
 TOPIC: Final = polled_by_query("tokens", timedelta(seconds=5), _read)
-"""The list loads again when a token that it shows has changed."""
+"""The list loads again when a token that it shows has changed; ``one=`` is a token's page."""
 
 PAGES: Final = (
     Page("tokens", show),

@@ -17,6 +17,7 @@ class Reader:
         zone: The time zone of clock times.
         csrf: The token that each form must send.
         theme: ``"light"`` or ``"dark"``; "" as the system is.
+        density: ``"compact"`` for lower rows, else "".
         hiding: The values that no page shows.
     """
 
@@ -25,6 +26,7 @@ class Reader:
     zone: tzinfo = UTC
     csrf: str = ""
     theme: str = ""
+    density: str = ""
     hiding: Hiding = NOTHING_HIDDEN
 
 

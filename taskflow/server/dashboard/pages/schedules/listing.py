@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from taskflow.definition.scheduling.schedule import Schedule
 from taskflow.engine.engine import Engine
-from taskflow.errors import TaskflowError
+from taskflow.errors import ScheduleNotFoundError, TaskflowError
 from taskflow.models import RunStatus
 from taskflow.server.dashboard.live.polled import polled_by_query
 from taskflow.server.dashboard.page import Page
@@ -153,11 +153,16 @@ def _add_ticks(schedule: Schedule, now: datetime, bins: list[int]) -> None:
 
 
 async def _read(engine: Engine, query: QueryParams) -> list[Row]:
+    if schedule_id := query.get("one", ""):
+        try:
+            return await _rows(engine, [await engine.schedules.aretrieve(schedule_id)])
+        except ScheduleNotFoundError:
+            return []
     schedules, _ = await read_schedules(engine, query.get("task", ""))
     return await _rows(engine, schedules)
 
 
 TOPIC: Final = polled_by_query("schedules", timedelta(seconds=10), _read)
-"""The list loads again when a schedule or its last run has changed."""
+"""The list loads again when a schedule or its last run has changed; ``one=`` is a schedule's page."""
 
 PAGES: Final = (Page("schedules", show),)

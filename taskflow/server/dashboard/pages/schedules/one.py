@@ -1,6 +1,7 @@
 """One schedule: its next instants, its last runs, and what one can do with it."""
 
 from typing import Final
+from urllib.parse import urlencode
 
 from starlette.responses import Response
 
@@ -33,6 +34,7 @@ async def show(visit: Visit) -> Response:
         upcoming=upcoming,
         runs=await shown_runs(visit.engine, runs),
         trouble_text=trouble,
+        live_query=urlencode({"one": schedule.id}),
         place=_place(record.details if record else None),
     )
 

@@ -12,10 +12,12 @@ from taskflow.engine.engine import Engine
 from taskflow.errors import HistoryUnavailableError
 from taskflow.models import RunStatus
 from taskflow.seams.activity import TaskActivity
+from taskflow.server.dashboard.pages.queues.reads import read_queues
 from taskflow.server.dashboard.shared_reads import shared
 from taskflow.server.dashboard.view.durations import DASH, duration
+from taskflow.server.dashboard.view.instants import is_slow
 from taskflow.server.dashboard.view.links import url
-from taskflow.server.dashboard.view.numbers import share
+from taskflow.server.dashboard.view.numbers import number, share
 from taskflow.server.dashboard.view.periods import Period, period_words
 from taskflow.server.dashboard.visit import Visit
 from taskflow.store.operations.overviews.nodes import Unserved
@@ -81,6 +83,11 @@ class TaskRow:
         """Whether many of its runs failed."""
         return (self.activity.failed_share or 0) >= BAD
 
+    def pace(self, period: Period) -> str:
+        """Return how many of its runs ended in an hour of the period."""
+        value = self.activity.total / ((period.until - period.since) / timedelta(hours=1))
+        return number(round(value)) if value >= 10 or value == int(value) else f"{value:.1f}"
+
     @property
     def median(self) -> str:
         """The time that half of its runs took at most."""
@@ -104,13 +111,19 @@ class Counts:
 async def show(visit: Visit) -> Response:
     """Show the tasks that the address asks for."""
     period = Period.of(visit.query.get("period", ""))
-    records, unserved, counts = await asyncio.gather(
-        visit.engine.nodes.atasks(), visit.engine.nodes.aunserved(), counts_of(visit.engine, period)
+    records, unserved, counts, queues = await asyncio.gather(
+        visit.engine.nodes.atasks(),
+        visit.engine.nodes.aunserved(),
+        counts_of(visit.engine, period),
+        read_queues(visit.engine),
     )
+    oldest_at = queues.oldest.oldest_at if queues.oldest else None
     rows = _rows(records, unserved, counts)
     shown = _sorted(_filtered(rows, visit), visit.query.get("sort", ""))
     return visit.render(
         "tasks.html",
+        oldest_at=oldest_at,
+        oldest_is_slow=is_slow(oldest_at),
         period=period,
         periods=[(name, period_words(name)) for name in PERIODS],
         rows=shown,
@@ -242,8 +255,8 @@ def _heads(query: Mapping[str, str]) -> Mapping[str, tuple[str, str]]:
 def _figures(counts: Counts) -> Mapping[str, int]:
     """Return the figures at the head of the page."""
     live: dict[str, int] = {}
-    for (_, status), number in counts.live.items():
-        live[status.value] = live.get(status.value, 0) + number
+    for (_, status), count in counts.live.items():
+        live[status.value] = live.get(status.value, 0) + count
     return {
         "executing": live.get("EXECUTING", 0),
         "queued": live.get("QUEUED", 0),

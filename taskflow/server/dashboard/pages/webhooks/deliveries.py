@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from taskflow.definition.webhooks.deliveries import Delivery, DeliveryStatus, WebhookEndpoint
 from taskflow.engine.engine import Engine
+from taskflow.errors import DeliveryNotFoundError
 from taskflow.seams.webhooks import DeliveryQuery
 from taskflow.server.bodies import is_json
 from taskflow.server.dashboard.hidden_deliveries import shown_delivery
@@ -65,7 +66,7 @@ async def show_one(visit: Visit) -> Response:
     delivery = shown_delivery(await visit.engine.webhooks.aretrieve(visit.path["delivery_id"]))
     endpoints = await read_endpoints(visit)
     endpoint = next((each for each in endpoints if each.task == delivery.task_id), None)
-    runs = [run_id for run_id in (delivery.run_id, *delivery.replays) if run_id]
+    runs = _runs_of(delivery)
     return visit.render(
         "delivery.html",
         delivery=delivery,
@@ -74,6 +75,7 @@ async def show_one(visit: Visit) -> Response:
         states=await states_of(visit.engine, runs),
         is_json=delivery.body is not None and is_json(delivery.body),
         body=(delivery.body or "").encode(),
+        live_query=urlencode({"one": delivery.id}),
     )
 
 
@@ -107,9 +109,19 @@ def _wanted(query: QueryParams) -> DeliveryQuery:
     return DeliveryQuery(task or None, wanted, _A_PAGE, query.get("cursor") or None)
 
 
-async def _read(engine: Engine, query: QueryParams) -> Sequence[str]:
-    """Return the ids of the newest deliveries."""
+async def _read(engine: Engine, query: QueryParams) -> object:
+    """Return the ids of the newest deliveries, or one delivery with the states of its runs."""
+    if delivery_id := query.get("one", ""):
+        try:
+            one = await engine.webhooks.aretrieve(delivery_id)
+        except DeliveryNotFoundError:
+            return None
+        return one, await states_of(engine, _runs_of(one))
     return [each.id for each in await engine.webhooks.alist(_wanted(query))]
+
+
+def _runs_of(delivery: Delivery) -> Sequence[str]:
+    return [run_id for run_id in (delivery.run_id, *delivery.replays) if run_id]
 
 
 def _newer(deliveries: Sequence[Delivery], since: str) -> int:
