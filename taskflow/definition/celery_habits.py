@@ -73,7 +73,7 @@ TRIGGER_OPTIONS: Final[Mapping[str, str]] = {
 _TRIGGER: Final = "Write {task}.trigger(payload), with options: {task}.trigger(payload, delay='30s')."
 _CANVAS: Final = (
     "Call runs in a task, one after another: {task}.trigger_and_wait(payload); or many at once: "
-    "{task}.batch_trigger_and_wait([...]). In Celery's canvas, write celery_app.signature({id!r}, args=[payload])."
+    "{task}.batch_trigger_and_wait([...]). In Celery's canvas, write {task}.s(payload) or {task}.si(payload)."
 )
 _RETRY: Final = "Raise an exception to be tried again, or RetryAfter('30s') to choose when."
 _CONTEXT: Final = "Declare a parameter ctx: def f(payload, ctx: Context), which has ctx.run, ctx.attempt and more."
@@ -82,8 +82,6 @@ METHODS: Final[Mapping[str, str]] = {
     "apply_async": _TRIGGER,
     "send_task": _TRIGGER,
     "apply": "Call the function itself: {task}(payload).",
-    "s": _CANVAS,
-    "si": _CANVAS,
     "signature": _CANVAS,
     "subtask": _CANVAS,
     "map": _CANVAS,

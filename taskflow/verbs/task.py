@@ -9,6 +9,7 @@ from taskflow.verbs import at_commit
 from taskflow.verbs.current import engine
 from taskflow.verbs.kinds.batches import BatchVerbs
 from taskflow.verbs.kinds.declared import DeclaredTask, InPlace
+from taskflow.verbs.kinds.signatures import PayloadSignatures
 from taskflow.verbs.run_handle import RunHandle
 from taskflow.verbs.trigger_and_wait import Subtask
 
@@ -19,7 +20,13 @@ ReturnT = TypeVar("ReturnT")
 Rest = ParamSpec("Rest")
 
 
-class Task(DeclaredTask, Subtask[PayloadT, ResultT], BatchVerbs[PayloadT, ResultT], Generic[PayloadT, ResultT]):
+class Task(
+    DeclaredTask,
+    Subtask[PayloadT, ResultT],
+    BatchVerbs[PayloadT, ResultT],
+    PayloadSignatures[PayloadT, ResultT],
+    Generic[PayloadT, ResultT],
+):
     """A task, typed by its payload and its result.
 
     Attributes:

@@ -1,23 +1,31 @@
 """Tasks with several parameters on real workers, triggered by their verbs, by id and by plain Celery producers."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, cast
 
 import pytest
+from celery import canvas
 
 from taskflow import BatchItem, Queue, batch, runs, tasks
 from taskflow.errors import PayloadError
-from tests.projects import parameter_tasks
+from tests.projects import fleet_tasks, parameter_tasks
 from tests.support.fleet import Fleet
 from tests.support.plain_producer import produce
 
 S = 20
+chain, chord, group = (cast("Any", kind) for kind in (canvas.chain, canvas.chord, canvas.group))
 EXECUTORS = pytest.mark.parametrize("executor", ["process", "async"])
 
 
 def charge_of(executor: str) -> Any:
     """Return the task of an executor."""
     return parameter_tasks.charge if executor == "process" else parameter_tasks.async_charge
+
+
+def confirm_of(executor: str) -> Any:
+    """Return the task that takes the result of ``charge_of``."""
+    return parameter_tasks.confirm if executor == "process" else parameter_tasks.async_confirm
 
 
 @pytest.mark.timeout(90)
@@ -122,3 +130,49 @@ def test_wrong_arguments_of_a_registered_celery_task_are_refused_before_a_messag
     assert sent.get(timeout=S) == ["o1", "2", None]
     assert [run.id for run in runs.list(limit=10)] == [sent.id]
     assert runs.retrieve(sent.id).payload == {"order_id": "o1", "amount": "2"}
+
+
+@pytest.mark.timeout(90)
+@EXECUTORS
+def test_signatures_of_tasks_make_chains_groups_and_chords_of_runs(fleet: Fleet, executor: str) -> None:
+    """The result of a member is the first argument of the next one; other members may have one payload."""
+    fleet.start_node(executor=executor)
+    is_async = executor == "async"
+    charge, confirm, echo = charge_of(executor), confirm_of(executor), fleet_tasks.echo
+    if is_async:
+        echo = cast("Any", fleet_tasks.async_echo)
+    sent = chain(charge.si("o1", amount=Decimal("2.50")), confirm.s(prefix="paid"), echo.s()).apply_async()
+    assert sent.get(timeout=S) == "paid:o1:2.50"
+    assert runs.retrieve(sent.parent.id).payload == {"charged": ["o1", "2.50", None], "prefix": "paid"}
+    assert charge.s("o2", note="n").delay().get(timeout=S) == ["o2", "1", "n"]
+    assert charge.s().apply_async(("o3",), {"amount": 2}).get(timeout=S) == ["o3", "2", None]
+    members = group(charge.s(f"g{number}", Decimal(number)) for number in range(3)).apply_async()
+    assert [each[:2] for each in members.get(timeout=S)] == [["g0", "0"], ["g1", "1"], ["g2", "2"]]
+    ended = chord([charge.si("c0"), echo.si({"a": 1})])(echo.s())
+    assert ended.get(timeout=S) == [["c0", "1", None], {"a": 1}]
+    linked = charge.s("l").set(link=confirm.s("linked"))
+    assert linked.apply_async().get(timeout=S) == ["l", "1", None]
+    wrong = chain(charge.si("o4"), confirm.s(prefix=5), echo.s()).apply_async()
+    error = wrong.get(timeout=S, propagate=False)
+    assert (type(error).__name__, "prefix: Input should be" in str(error)) == ("PayloadError", True)
+
+
+def test_arguments_of_a_signature_are_checked_before_it_is_sent(fleet: Fleet) -> None:
+    """As far as they are known."""
+    charge: Any = parameter_tasks.charge
+    echo: Any = fleet_tasks.says
+    cases: tuple[tuple[Callable[[], object], str], ...] = (
+        (lambda: charge.s(amuont=1), "unexpected keyword argument 'amuont'"),
+        (lambda: charge.s(1, 2, 3), "too many positional"),
+        (lambda: charge.s(object()), "Unable to serialize"),
+        (lambda: charge.si(), "missing a required argument"),
+        (lambda: charge.si("o", "much"), "amount: Input should be"),
+        (lambda: charge.s().delay(), "missing a required argument"),
+        (lambda: charge.s("o", amount="much").apply_async(), "amount: Input should be"),
+        (lambda: echo.s("text"), "Input should be a valid integer"),
+        (lambda: echo.si("text"), "Input should be a valid integer"),
+    )
+    for make, words in cases:
+        with pytest.raises(PayloadError, match=words):
+            make()
+    assert list(runs.list(limit=1)) == []

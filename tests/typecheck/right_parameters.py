@@ -4,6 +4,7 @@ from collections.abc import Coroutine, Sequence
 from decimal import Decimal
 from typing import Any, assert_type
 
+from celery.canvas import Signature, chain, group
 from pydantic import BaseModel
 
 from taskflow import BatchHandle, BatchItem, Context, RunHandle, Task, batch, task
@@ -78,6 +79,11 @@ def one_payload(data: dict[str, Any]) -> dict[str, Any]:
 @task()
 def one_payload_context(data: dict[str, Any], ctx: Context) -> dict[str, Any]:
     return data | {"run": ctx.run.id}
+
+
+@task()
+def nothing() -> int:
+    return 1
 
 
 @task()
@@ -165,3 +171,14 @@ def one_payload_stays_one_payload() -> None:
     assert_type(payload_init_context.trigger(1), RunHandle[str])
     chosen: Task[int, str] = payload_init
     assert_type(chosen.trigger(1), RunHandle[str])
+
+
+def signatures() -> None:
+    assert_type(charge.s(amount=Decimal(2)), Signature[Receipt])
+    assert_type(charge.si("o1", amount=Decimal(2)), Signature[Receipt])
+    assert_type(one_payload.s(), Signature[dict[str, Any]])
+    assert_type(one_payload.s({"a": 1}), Signature[dict[str, Any]])
+    assert_type(payload_init.si(1), Signature[str])
+    assert_type(nothing.si(), Signature[int])
+    chained = chain(charge.si("o1"), one_payload.s(), group(charge.s(), one_payload.s()))
+    chained.apply_async()

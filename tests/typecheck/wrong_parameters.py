@@ -53,3 +53,10 @@ async def twins() -> None:
 def results() -> None:
     handle: RunHandle[str] = charge.trigger("o")  # type: ignore[assignment]  # of Receipt
     print(handle)
+
+
+def signatures() -> None:
+    charge.si(5)  # type: ignore[arg-type]  # text
+    charge.si(amount=Decimal(2))  # type: ignore[call-arg]  # order_id is missing
+    one_payload.s(5)  # type: ignore[call-overload]  # a dict
+    one_payload.si()  # type: ignore[call-arg]  # it takes a payload

@@ -1,6 +1,7 @@
 """The parameters of a task that has several. A call fills them as Python does; its payload is a JSON object of them."""
 
 import inspect
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -39,6 +40,22 @@ class Parameters:
             return self.signature.bind(*args, **kwargs).arguments
         except TypeError as error:
             raise PayloadError(self.task_id, f"{error}. The task takes {self.signature}.") from None
+
+    def bind_some(self, args: Sequence[object], kwargs: Mapping[str, object]) -> None:
+        """Check arguments of a call of which some are not known yet.
+
+        Raises:
+            PayloadError: One is given twice or has no parameter.
+        """
+        try:
+            self.signature.bind_partial(*args, **kwargs)
+        except TypeError as error:
+            raise PayloadError(self.task_id, f"{error}. The task takes {self.signature}.") from None
+
+    def split(self, values: Mapping[str, object]) -> tuple[tuple[object, ...], dict[str, object]]:
+        """Return a payload's values as positional and keyword arguments."""
+        bound = inspect.BoundArguments(self.signature, OrderedDict(values))
+        return bound.args, bound.kwargs
 
     def call(self, function: Callable[..., object], payload: object, ctx: Context) -> object:
         """Call the function with the payload's fields."""

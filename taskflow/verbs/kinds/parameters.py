@@ -14,6 +14,7 @@ from taskflow.verbs import at_commit
 from taskflow.verbs.current import engine
 from taskflow.verbs.kinds.batches import BatchVerbs
 from taskflow.verbs.kinds.declared import InPlace
+from taskflow.verbs.kinds.signatures import CallSignatures
 from taskflow.verbs.run_handle import RunHandle
 from taskflow.verbs.trigger_and_wait import aresult_of, result_of, wait_request
 
@@ -94,6 +95,7 @@ class ParametersTask(
     InPlace[Own, ReturnT],
     ParametersVerbs[Params, ResultT],
     BatchVerbs[Arguments[Params], ResultT],
+    CallSignatures[Params, ResultT],
     Generic[Params, ResultT, Own, ReturnT],
 ):
     """A task made of a function with several parameters.
