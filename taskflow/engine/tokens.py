@@ -17,7 +17,7 @@ from taskflow.seams.token_links import TokenLinks
 from taskflow.seams.tokens import MadeToken, TokenOptions, TokenQuery
 from taskflow.seams.waits import Waiter
 from taskflow.store import operations
-from taskflow.store.operations.tokens import NewToken, Unchecked
+from taskflow.store.operations.tokens import NewToken, Unchecked, read_token
 from taskflow.store.operations.waits import complete_item, read_waiters
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import locate, new_token_id, shard_of_queue, shard_of_run, shard_of_token
@@ -70,6 +70,10 @@ class TokenEngine:
     async def aretrieve(self, token_id: str) -> Token:
         """Return a token's record."""
         return await adrive(self._loop().store, self._retrieve(token_id))
+
+    async def aretrieve_known(self, token_ids: Sequence[str]) -> Sequence[Token]:
+        """Return those of some tokens that there are, by one round trip."""
+        return await adrive(self._loop().store, self._known(token_ids))
 
     def list(self, query: TokenQuery) -> TokenPage:
         """Return a page of tokens, newest first."""
@@ -136,8 +140,16 @@ class TokenEngine:
         return done is True
 
     def _retrieve(self, token_id: str) -> Steps[Token]:
-        token: Token = yield operations.tokens.read_token(token_id), self._shard(token_id)
+        token: Token = yield read_token(token_id), self._shard(token_id)
         return token
+
+    def _known(self, token_ids: Sequence[str]) -> Steps[Sequence[Token]]:
+        shards = {token_id: shard_of_token(token_id) for token_id in token_ids}
+        known = [
+            (read_token(each), shard) for each, shard in shards.items() if shard is not None and shard < self._shards
+        ]
+        found = yield known
+        return [token for token in found if isinstance(token, Token)]
 
     def _wait(self, token_id: str, waiter: Waiter) -> Steps[datetime | None]:
         completed: tuple[datetime | None, bytes]

@@ -2,11 +2,16 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
 from taskflow import RunStatus
+from taskflow.definition.calls.trigger_options import TriggerOptions
+from taskflow.definition.queue import NO_LIMITS, QueueLimits
 from taskflow.errors import RunFailedError, RunNotFoundError
+from taskflow.store.operations.making import declare
+from taskflow.store.operations.registration import TaskRegistration
 from tests.conftest import StartFleet
 from tests.projects import fleet_tasks
 from tests.projects import spanned_tasks as tasks
@@ -141,3 +146,17 @@ def test_a_run_that_is_gone_is_not_shown(dashboard: Dashboard) -> None:
     """The reader of traces refuses it, as every reader of runs."""
     with pytest.raises(RunNotFoundError):
         dashboard.flow.engine.traces.trace("run_none")
+
+
+async def test_a_run_of_a_queue_that_nobody_declares_says_so(dashboard: Dashboard) -> None:
+    """A misspelt queue is nothing that time mends: the page and the list name it, and one that is nearly the same."""
+    name, engine = "misspelt-queue", dashboard.flow.engine
+    registration = TaskRegistration(name, "small-1x.process", f"task/{name}", NO_LIMITS, 3, None, None, (), "", None)
+    queues = {"invoices": QueueLimits(4)}
+    dashboard.flow.store.run(declare({}, queues, by_worker=True, registrations={name: registration.to_json()}))
+    made = await engine.runs.atrigger(name, None, TriggerOptions.checked(queue="invoises"))
+    viewer = await dashboard.visitor("viewer")
+    page = unescape(re.sub(r"<[^>]+>", " ", (await viewer.get(f"runs/{made.run_id}")).text))
+    assert "No worker has registered queue 'invoises'" in page
+    assert "Did you mean 'invoices'?" in page
+    assert "No worker has registered the queue invoises yet" in (await viewer.get("runs")).text

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 
@@ -60,11 +61,12 @@ async def test_the_run_that_waits_stands_beside_its_token(start_fleet: StartFlee
     await asyncio.to_thread(fleet.start_node, executor="async")
     run_id = fleet.flow.engine.runs.trigger(TASK, token, TriggerOptions()).run_id
     await asyncio.to_thread(wait_until, lambda: fleet.flow.engine.runs.status(run_id) == "WAITING", "the wait")
-    assert run_id[-8:] in (await operator.get("tokens", status="WAITING")).text
+    waiting = (await operator.get("tokens", status="WAITING")).text
+    assert re.search(rf'{TASK} <span class="id">{run_id[-8:]}<', waiting)
     assert run_id in (await operator.get(f"tokens/{token}")).text
     viewer = await dashboard.visitor("viewer")
     listed, head = (await viewer.get("runs")).text, (await viewer.get(f"runs/{run_id}", part="section#summary")).text
-    assert f"…{token[-4:]}" in listed
+    assert "Waits for token order:17" in listed
     assert "order:17" in head
     assert token not in listed + head
     assert (await viewer.get(f"runs/{run_id}/token")).status_code == 403

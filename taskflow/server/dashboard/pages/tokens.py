@@ -34,11 +34,12 @@ async def show(visit: Visit) -> Response:
     """Show a page of tokens, newest first. Only an operator's page has their ids, because an id completes its token."""
     wanted = _wanted(visit.query, names_token=visit.may("operator"))
     tag, cursor = wanted.tags[0] if wanted.tags else "", wanted.cursor or ""
-    found, waiting = await _listed(visit.engine, wanted)
+    found, waiting, tasks = await _listed(visit.engine, wanted)
     return visit.render(
         "tokens.html",
         tokens=found.tokens,
         waiting=waiting,
+        tasks=tasks,
         older=found.cursor if visit.may("operator") else _without_id(found.cursor),
         cursor=cursor,
         wanted=wanted.status or "",
@@ -80,10 +81,12 @@ async def complete(visit: Visit) -> Response:
     return visit.go("tokens", token.id)
 
 
-async def _listed(engine: Engine, wanted: TokenQuery) -> tuple[TokenPage, Mapping[str, str]]:
-    """Return the tokens of a page, and the runs that wait for them."""
+async def _listed(engine: Engine, wanted: TokenQuery) -> tuple[TokenPage, Mapping[str, str], Mapping[str, str]]:
+    """Return the tokens of a page, the runs that wait for them, and the tasks of these runs."""
     found = await engine.tokens.alist(wanted)
-    return found, await engine.tokens.awaiting([each.id for each in found if each.status is TokenStatus.WAITING])
+    waiting = await engine.tokens.awaiting([each.id for each in found if each.status is TokenStatus.WAITING])
+    runs = await engine.feed().records.read_many(list(waiting.values()))
+    return found, waiting, {run.id: run.task_id for run in runs}
 
 
 async def _read(engine: Engine, query: QueryParams) -> object:

@@ -30,8 +30,12 @@ class Now:
         return self.text.striptags() if isinstance(self.text, Markup) else self.text
 
 
-def now_short(run: Run) -> Now:
-    """Return the short now line of a run. It says only what its record and its reason say."""
+def now_short(run: Run, token: str = "") -> Now:
+    """Return the short now line of a run. It says only what its record and its reason say.
+
+    Args:
+        token: The name of the token that it waits for, "" if it has none.
+    """
     match run.status:
         case RunStatus.PENDING_VERSION:
             return Now(_pending(run), "amber")
@@ -45,7 +49,7 @@ def now_short(run: Run) -> Now:
             due = Markup("Next attempt {}").format(due_time(run.due_at)) if run.due_at else Markup("Another attempt")
             return Now(due + (f": {_error(run)}" if _error(run) else ""), "amber")
         case RunStatus.WAITING:
-            return Now(_waiting(run))
+            return Now(_waiting(run, token))
         case RunStatus.COMPLETED:
             return Now(_output(run.output))
         case RunStatus.EXPIRED:
@@ -108,11 +112,11 @@ def _progress(value: object) -> str:
     return ""
 
 
-def _waiting(run: Run) -> Markup | str:
+def _waiting(run: Run, token: str) -> Markup | str:
     if run.waits:
         wait = run.waits[0]
         kind = _WAITS.get(wait.kind, wait.kind)
-        name = f"…{wait.name[-4:]}" if wait.kind == "token" else visible(wait.name)  # an id completes its token
+        name = (token or f"…{wait.name[-4:]}") if wait.kind == "token" else visible(wait.name)  # an id completes it
         what = "time" if wait.kind == "duration" else f"{kind} {name}"
         since = Markup(", for {}").format(running_time(wait.since)) if wait.since else ""
         return Markup("Waits for {}{}").format(what, since)

@@ -1,20 +1,16 @@
 """Notes of a trace's rows that other records tell: the names of tokens, and how a retry's delay came about."""
 
-import asyncio
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from taskflow.definition.calls.tokens import Token
 from taskflow.definition.retry import Retry
 from taskflow.engine.engine import Engine
 from taskflow.engine.trace.rows import SpanKind, Trace, TraceLine, TraceSpan
-from taskflow.errors import TokenNotFoundError
 from taskflow.models import Run
 from taskflow.server.dashboard.shared_reads import shared
+from taskflow.server.dashboard.token_names import names_of
 from taskflow.server.dashboard.view.durations import duration
-from taskflow.texts import visible
 
 _MOST_TOKENS: Final = 20
 _DECLARED_SECONDS: Final = 30.0
@@ -27,7 +23,7 @@ async def with_notes(engine: Engine, trace: Trace) -> Trace:
     """Return a trace whose waits for tokens have the tokens' names as notes, and whose delays the reason of theirs."""
     spans = trace.spans
     tokens = {str(span.fields.get("token", "")) for span in spans if _is_token(span)}
-    names = await token_names(engine, sorted(tokens - {""})[:_MOST_TOKENS])
+    names = await names_of(engine, sorted(tokens - {""})[:_MOST_TOKENS])
     delays = [span for span in spans if span.kind is SpanKind.RETRY_DELAY and ":" not in span.id]
     policy = await _policy(engine, trace.run.task_id) if delays else None
     notes = {span.id: names.get(str(span.fields.get("token", "")), "") for span in spans if _is_token(span)}
@@ -41,24 +37,6 @@ async def with_notes(engine: Engine, trace: Trace) -> Trace:
         for row in trace.rows
     ]
     return replace(trace, rows=tuple(rows))
-
-
-async def token_names(engine: Engine, token_ids: Sequence[str]) -> Mapping[str, str]:
-    """Return the names of tokens. Those that have none, or that the store has lost, are left out."""
-
-    async def name(token_id: str) -> str:
-        try:
-            return token_name(await engine.tokens.aretrieve(token_id))
-        except TokenNotFoundError:
-            return ""
-
-    names = await asyncio.gather(*map(name, token_ids))
-    return {token_id: name for token_id, name in zip(token_ids, names, strict=True) if name}
-
-
-def token_name(token: Token | None) -> str:
-    """Return the first tag of a token, which is its name in the list of tokens, too."""
-    return visible(token.tags[0]) if token is not None and token.tags else ""
 
 
 def delay_note(policy: Retry, run: Run, span: TraceSpan) -> str:

@@ -6,8 +6,8 @@ from markupsafe import Markup
 
 from taskflow.definition.calls.tokens import Token
 from taskflow.models import Run, RunStatus, RunWait
-from taskflow.server.dashboard.pages.run.notes import token_name
 from taskflow.server.dashboard.pages.run.trace_rows import short_node
+from taskflow.server.dashboard.token_names import name_of
 from taskflow.server.dashboard.view.durations import duration
 from taskflow.server.dashboard.view.instants import age_time, due_time, running_time
 from taskflow.server.dashboard.view.links import url
@@ -80,7 +80,7 @@ def _waiting(run: Run, wait: RunWait, known: frozenset[str], token: Token | None
             end = Markup(", which ends {}").format(due_time(wait.until)) if wait.until else Markup("")
             return NowLine(Markup("Waits for time{}{}. {}").format(since, end, _holds(run)))
         case "token":
-            what = Markup("the token <b>{}</b>").format(token_name(token) or f"…{wait.name[-4:]}")
+            what = Markup("the token <b>{}</b>").format(name_of(token) or f"…{wait.name[-4:]}")
             until = token.timeout_at if token is not None else until
             address = url("runs", run.id, "token") if "tokens" in known else ""
             button = "Complete token" if address else ""

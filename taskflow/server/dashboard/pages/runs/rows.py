@@ -10,6 +10,7 @@ from markupsafe import Markup
 from taskflow.engine.engine import Engine
 from taskflow.models import Reason, Run, RunStatus
 from taskflow.server.dashboard.hidden_runs import shown_runs
+from taskflow.server.dashboard.token_names import names_of
 from taskflow.server.dashboard.view.durations import DASH, duration
 from taskflow.server.dashboard.view.instants import running_time
 from taskflow.server.dashboard.view.now import Now, now_short
@@ -29,12 +30,17 @@ class RunRow:
     took: Markup | str
 
     @classmethod
-    def of(cls, run: Run, *, is_record: bool = True) -> "RunRow":
-        """Return the row of a run. ``is_record``: it is as the store has it; the history's lists lack long outputs."""
+    def of(cls, run: Run, *, is_record: bool = True, token: str = "") -> "RunRow":
+        """Return the row of a run.
+
+        Args:
+            is_record: It is as the store has it; the history's lists lack long outputs.
+            token: The name of the token that it waits for.
+        """
         tries = sum(1 for attempt in run.attempts if attempt.outcome != "LOST" and attempt.outcome != "INTERRUPTED")
         attempt = f"{max(1, tries)}/{run.max_attempts}" if run.started_at else DASH
         is_unknown = run.status is RunStatus.COMPLETED and run.output is None and not is_record
-        return cls(run, Now(DASH) if is_unknown else now_short(run), attempt, _took(run))
+        return cls(run, Now(DASH) if is_unknown else now_short(run, token), attempt, _took(run))
 
 
 async def run_rows(engine: Engine, runs: Sequence[Run]) -> list[RunRow]:
@@ -55,7 +61,14 @@ async def record_rows(engine: Engine, records: Sequence[Run]) -> list[RunRow]:
 
 async def _rows(engine: Engine, runs: Sequence[Run], reasons: Reasons, records: Set[str]) -> list[RunRow]:
     shown = await shown_runs(engine, list(runs))
-    return [RunRow.of(_explained(run, reasons), is_record=run.id in records) for run in shown]
+    explained = [_explained(run, reasons) for run in shown]
+    names = await names_of(engine, [token for run in explained if (token := _token(run))])
+    return [RunRow.of(run, is_record=run.id in records, token=names.get(_token(run), "")) for run in explained]
+
+
+def _token(run: Run) -> str:
+    """Return the id of the token that a run waits for, "" for none."""
+    return run.waits[0].name if run.waits and run.waits[0].kind == "token" else ""
 
 
 def _explained(run: Run, reasons: Reasons) -> Run:
