@@ -18,7 +18,16 @@ from taskflow.testing.contexts import context, local_values
 
 if TYPE_CHECKING:
     from taskflow.errors import RealStoreError, StandstillError
-    from taskflow.testing.functions import aadvance, advance, asettle, assert_triggered, now, settle, triggered
+    from taskflow.testing.functions import (
+        aadvance,
+        advance,
+        allow_store,
+        asettle,
+        assert_triggered,
+        now,
+        settle,
+        triggered,
+    )
     from taskflow.testing.in_process.stage import InlineStage
     from taskflow.testing.mixins import InlineMixin
     from taskflow.testing.session import inline, workers
@@ -31,6 +40,7 @@ else:
         "Stage": "taskflow.testing.stage",
         "StandstillError": "taskflow.errors",
         "aadvance": "taskflow.testing.functions",
+        "allow_store": "taskflow.testing.functions",
         "asettle": "taskflow.testing.functions",
         "advance": "taskflow.testing.functions",
         "assert_triggered": "taskflow.testing.functions",
@@ -57,6 +67,7 @@ __all__ = [
     "StandstillError",
     "aadvance",
     "advance",
+    "allow_store",
     "asettle",
     "assert_triggered",
     "context",

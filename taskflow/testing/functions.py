@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from taskflow import guard_of_tests
 from taskflow.models import Run
 from taskflow.testing.comparing import ANYTHING
 from taskflow.testing.session import current_stage
@@ -31,6 +32,11 @@ async def aadvance(duration: timedelta | None = None, /, **units: float) -> None
 async def asettle() -> None:
     """Return once nothing goes on by itself, in a test that is a coroutine."""
     await current_stage().asettle()
+
+
+def allow_store(url: str) -> None:
+    """Let the tests of this process use one more store: a server that they have started themselves."""
+    guard_of_tests.allow(url)
 
 
 def triggered(task: AnyTask | None = None) -> list[Run]:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from taskflow import (
     Retry,
     RunFailedError,
     RunStatus,
+    TaskFlow,
     metadata,
     runs,
     streams,
@@ -326,3 +328,39 @@ def test_a_task_may_wait_for_the_result_of_a_run_that_it_has_triggered() -> None
         return f"outer of {inner.trigger().result(timeout=60)}"
 
     assert outer.trigger().result() == "outer of inner"
+
+
+def test_a_run_that_waits_shows_what_it_has_reported() -> None:
+    """Metadata was sent up to a second later, so that a run could wait without the id of the token that it had made."""
+
+    @task(id="inline-reports")
+    def reports() -> None:
+        metadata.set("token", wait.create_token().id)
+        wait.for_(timedelta(days=1))
+
+    @task(id="inline-areports")
+    async def areports() -> None:
+        metadata.set("token", (await wait.acreate_token()).id)
+        await wait.afor_(timedelta(days=1))
+
+    for handle in (reports.trigger(), areports.trigger()):
+        assert str(runs.retrieve(handle.id).metadata["token"]).startswith("token_")
+
+
+def test_log_lines_reach_the_run_and_the_test(caplog: pytest.LogCaptureFixture) -> None:
+    """A test looks at either."""
+
+    @task(id="inline-logs")
+    def logs() -> None:
+        logging.getLogger("shop").warning("the stock is low")
+
+    handle = logs.trigger()
+    assert "the stock is low" in caplog.messages
+    assert "the stock is low" in [line.message for line in runs.logs(handle.id)]
+
+
+def test_what_is_not_executed_in_place_is_named() -> None:
+    """A chain with a plain Celery task does not hang."""
+    app: Any = TaskFlow.current().celery
+    with pytest.raises(StandstillError, match=r"a message of Celery for 'inline-plain'"):
+        app.send_task("inline-plain", queue="test.small-1x.process").get(timeout=10)

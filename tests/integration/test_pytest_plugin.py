@@ -9,6 +9,8 @@ from typing import Final
 
 import pytest
 
+from tests.support.servers import RedisServer
+
 ROOT: Final = Path(__file__).parents[2]
 _PYTEST: Final = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "pytest_taskflow"]
 _TASKS: Final = """
@@ -32,6 +34,8 @@ def remind(days: int) -> str:
     wait.for_(timedelta(days=days))
     return "reminded"
 """
+
+pytestmark = pytest.mark.timeout(120)
 
 
 def run_pytest(folder: Path, test: str, *options: str, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -58,7 +62,6 @@ def run_pytest(folder: Path, test: str, *options: str, **env: str) -> "subproces
     )
 
 
-@pytest.mark.timeout(120)
 def test_the_suite_of_the_shop_is_the_same_in_place_and_with_workers(tmp_path: Path) -> None:
     """The twenty tests of examples/shop pass unchanged, whichever way their runs execute."""
     command = [
@@ -122,9 +125,10 @@ def test_a_test_that_would_use_a_real_store_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("permission", ["-otaskflow_real_store=true", "mark"])
-def test_a_suite_and_a_test_may_be_allowed_to_use_a_real_store(tmp_path: Path, permission: str, valkey: object) -> None:
+def test_a_suite_and_a_test_may_be_allowed_to_use_a_real_store(
+    tmp_path: Path, permission: str, valkey: RedisServer
+) -> None:
     """Suites with servers of their own set an option, single tests have a marker."""
-    url = getattr(valkey, "url")  # noqa: B009 - a fixture of any kind of server
     done = run_pytest(
         tmp_path,
         f"""
@@ -136,7 +140,7 @@ def test_a_suite_and_a_test_may_be_allowed_to_use_a_real_store(tmp_path: Path, p
             assert send.trigger(Mail(to="ann")).status() == "PENDING_VERSION"
         """,
         *([] if permission == "mark" else [permission]),
-        TASKFLOW_REDIS_URL=url,
+        TASKFLOW_REDIS_URL=valkey.url,
         TASKFLOW_ENVIRONMENT="plugin-real",
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -254,7 +258,6 @@ def test_tests_of_django_share_its_transaction(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.timeout(90)
 def test_real_workers_execute_in_the_background(tmp_path: Path) -> None:
     """taskflow_store has worker processes, whose time the test moves, and each test an empty store."""
     done = run_pytest(
@@ -283,6 +286,39 @@ def test_real_workers_execute_in_the_background(tmp_path: Path) -> None:
         def test_in_place_beside_workers(taskflow_inline):
             for _ in range(20):
                 assert pid.trigger().result() == os.getpid()
+        """,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_verbs_over_http_and_further_stores_are_guarded_too(tmp_path: Path, valkey: RedisServer) -> None:
+    """A server of the project is as real as its store; one that the suite has started can be allowed."""
+    done = run_pytest(
+        tmp_path,
+        f"""
+        import os
+        import pytest
+        from plugged_tasks import Mail, send
+        from taskflow import Settings, TaskFlow
+        from taskflow.testing import RealStoreError, allow_store
+
+        def test_http(monkeypatch):
+            monkeypatch.setenv("TASKFLOW_API_URL", "http://127.0.0.1:9")
+            monkeypatch.setenv("TASKFLOW_API_KEY", "tr_test_sk_123456789012345678901234")
+            with pytest.raises(RealStoreError, match="would use http://127.0.0.1:9"):
+                send.trigger(Mail(to="ann"))
+
+        def test_in_place_although_a_server_is_set(monkeypatch, taskflow_inline):
+            monkeypatch.setenv("TASKFLOW_API_URL", "http://127.0.0.1:9")
+            monkeypatch.setenv("TASKFLOW_API_KEY", "tr_test_sk_123456789012345678901234")
+            assert send.trigger(Mail(to="ann")).result() == "sent to ann"
+
+        def test_own_server():
+            with TaskFlow(Settings.read(redis_url="{valkey.url}", environment="plugin-own", database_url="none")):
+                with pytest.raises(RealStoreError):
+                    send.trigger(Mail(to="ann"))
+                allow_store("{valkey.url}")
+                assert send.trigger(Mail(to="ann")).status() == "PENDING_VERSION"
         """,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -72,6 +72,7 @@ class World:
         self._driver = 0
         self._again = False
         self._seen = "0"
+        self._unknown: list[str] = []
         self._queues = _queues(runtime)
         self._lists = [name for queue in self._queues for name in lists_of(queue)]
         self._declared = -1
@@ -150,9 +151,9 @@ class World:
             raise StandstillError(waited_for, self.waiting())
 
     def waiting(self) -> list[str]:
-        """Describe the runs that have not ended."""
+        """Describe the runs that have not ended, and messages that are not executed."""
         ids = self._store.send([("ZRANGE", f"{self._base}:live", 0, _SHOWN)])[0]
-        return [self._describe(each.decode()) for each in ids]
+        return [*(self._describe(each.decode()) for each in ids), *self._unknown]
 
     def _move(self, duration: timedelta) -> None:
         if duration > timedelta(0):
@@ -254,6 +255,7 @@ class World:
         ticket = message.ticket
         if message.task_id not in self._runtime.registry:
             log.error("inline.unknown: a message names task %r, which is no task of taskflow here", message.task_id)
+            self._unknown.append(f"a message of Celery for {message.task_id!r}, which is not executed in place")
             return
         definition = self._runtime.registry.get(message.task_id)
         if ticket is None:
