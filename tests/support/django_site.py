@@ -33,7 +33,7 @@ class DjangoSite:
         self.folder, self.port, self.python, self.site = folder, valkey.port, python, site
         self.environment = f"t{uuid4().hex[:8]}"
         self.variables = {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "PATH": f"{Path(python).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "HOME": str(folder),
             "PYTHONPATH": str(ROOT),
             "SITE_FOLDER": str(folder),

@@ -7,6 +7,7 @@ from django.utils.module_loading import module_has_submodule
 
 from taskflow.contrib.django import checks, connections
 from taskflow.contrib.django.site_settings import read_site
+from taskflow.contrib.django.tasks_backend.setting import make_backends
 from taskflow.contrib.django.transactions import DjangoTransactions
 from taskflow.definition.task_modules import import_task_modules
 from taskflow.seams.transactions import TRANSACTIONS
@@ -30,6 +31,7 @@ class TaskflowConfig(AppConfig):
         TRANSACTIONS.source = DjangoTransactions()
         connections.look_after()
         checks.register()
+        make_backends()
         import_task_modules(
             f"{config.name}.{TASKS}"
             for config in apps.get_app_configs()

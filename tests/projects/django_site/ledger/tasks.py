@@ -8,7 +8,10 @@ from pydantic import BaseModel
 
 from taskflow import Context, Retry, task
 
+from . import background
 from .models import Effect, Order
+
+__all__ = ["background"]
 
 ONCE = Retry(max_attempts=1)
 

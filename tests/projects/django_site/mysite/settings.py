@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+import django
+
 BASE_DIR = Path(os.environ.get("SITE_BASE", Path(__file__).parents[1]))
 SITE_FOLDER = Path(os.environ.get("SITE_FOLDER", BASE_DIR))
 SECRET_KEY = "a secret of the tests only, which is long enough for no warning"
@@ -18,6 +20,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "taskflow.contrib.django",
     "ledger",
+    *([] if django.VERSION >= (6, 0) else ["django_tasks"]),
     *json.loads(os.environ.get("SITE_APPS", "[]")),
 ]
 MIDDLEWARE = [
@@ -51,3 +54,11 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TASKFLOW = json.loads(os.environ.get("SITE_TASKFLOW", "{}"))
+_OURS = "taskflow.contrib.django.TaskflowBackend"
+_IMMEDIATE = "tasks.backends.immediate.ImmediateBackend"
+TASKS = {
+    "default": {"BACKEND": _OURS, "QUEUES": []},
+    "patient": {"BACKEND": _OURS, "QUEUES": [], "OPTIONS": {"MAX_ATTEMPTS": 3}},
+    "at-once": {"BACKEND": _OURS, "QUEUES": [], "OPTIONS": {"ENQUEUE_ON_COMMIT": False}},
+    "immediate": {"BACKEND": f"django.{_IMMEDIATE}" if django.VERSION >= (6, 0) else f"django_{_IMMEDIATE}"},
+}
