@@ -5,6 +5,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from tests.support.fleet import ROOT
 
 NEWEST: Final = "6.0"
 _DJANGO: Final = f"django~={NEWEST}.0"
+_EXTRAS: Final = ("server", "postgres")
 _INTERPRETERS: Final = ("python3.13", "python3.12", "python3.14")
 _PLACES: Final = (Path.home() / ".pyenv" / "versions",)
 
@@ -34,7 +36,9 @@ def newer_python() -> str:
     interpreter = _interpreter()
     if interpreter is None:
         pytest.skip(f"Django {NEWEST} needs Python 3.12 or later, and there is none")
-    digest = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + interpreter.encode()).hexdigest()[:12]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needs = [project["dependencies"], *(project["optional-dependencies"][extra] for extra in _EXTRAS), interpreter]
+    digest = hashlib.sha256(repr(needs).encode()).hexdigest()[:12]
     folder = Path(sys.prefix) / ".cache" / f"django-{NEWEST}-{digest}"
     folder.parent.mkdir(exist_ok=True)
     with (folder.parent / "newer-django.lock").open("w") as lock:
@@ -47,7 +51,7 @@ def newer_python() -> str:
 def _make(interpreter: str, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([interpreter, "-m", "venv", str(folder)], check=True)
-    packages = [_DJANGO, "uvicorn", f"{ROOT}[server,postgres]"]
+    packages = [_DJANGO, "uvicorn", f"{ROOT}[{','.join(_EXTRAS)}]"]
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     subprocess.run([*pip, *packages], check=True, capture_output=True, timeout=600)
     (folder / "ready").touch()

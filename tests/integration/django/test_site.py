@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.django_site import SITE as DJANGO
 from tests.support.django_site import DjangoSite
 
 PLAN = ("-m", "taskflow", "worker", "--show")
@@ -84,3 +85,35 @@ def test_a_tasks_module_that_can_not_be_imported_is_named(site: DjangoSite) -> N
     answer = site.call(*PLAN, check=False, env={"SITE_APPS": '["broken"]'})
     assert "broken.tasks" in answer
     assert "no_such_module" in answer
+
+
+def test_manage_py_has_the_command(site: DjangoSite) -> None:
+    """From any folder, with the exit codes and one-line errors of the command itself."""
+    manage = str(site.site / "manage.py")
+    site.site = site.folder
+    shown = site.call(manage, "taskflow", "worker", "--show", "--concurrency", "3")
+    assert "celery -A taskflow.contrib.django.fleet worker" in shown
+    assert " -c 3 " in shown
+    unknown = site.call(manage, "taskflow", "runs", "get", "run_x", check=False)
+    assert unknown.startswith("1\n")
+    assert "Traceback" not in unknown
+    called = "import django; django.setup(); from django.core.management import call_command as call; "
+    listed = site.call(
+        "-c",
+        f"import sys; sys.path.insert(0, {str(DJANGO)!r}); {called} call('taskflow', 'worker', '--show')",
+        env={"DJANGO_SETTINGS_MODULE": "mysite.settings"},
+    )
+    assert "celery -A" in listed
+
+
+@pytest.mark.timeout(90)
+def test_a_worker_of_manage_py_serves_the_site(site: DjangoSite) -> None:
+    """Started in another folder than the site's."""
+    manage = str(site.site / "manage.py")
+    site.site = site.folder
+    site.start_worker(manage, "taskflow", "worker", "--concurrency", "1")
+    site.site = DJANGO
+    program = (
+        "import django; django.setup(); from ledger.tasks import identity; print(identity.trigger().result(timeout=30))"
+    )
+    assert site.call("-c", program, env={"DJANGO_SETTINGS_MODULE": "mysite.settings"}).split()[0].isdigit()

@@ -3,6 +3,9 @@
 Types are those of ``django.tasks``; the package has the same names but two errors.
 """
 
+# On Python 3.11 there are the stubs of Django 6 only.
+# pyright: reportMissingModuleSource=false
+
 from typing import TYPE_CHECKING, Final
 
 import django

@@ -103,5 +103,6 @@ class _Execution:
         task_finished.send(sender=self._sender, task_result=self._result)
 
     @property
-    def _sender(self) -> type[Any]:
-        return type(self.task.get_backend())
+    def _sender(self) -> type[object]:
+        backend: object = self.task.get_backend()
+        return type(backend)

@@ -1,5 +1,8 @@
 """Tasks of Django's own kind, for the backend of taskflow."""
 
+# On Python 3.11 there are the stubs of Django 6 only.
+# pyright: reportMissingModuleSource=false
+
 from typing import TYPE_CHECKING, Any
 
 import django

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import django
 
@@ -56,7 +57,7 @@ USE_TZ = True
 TASKFLOW = json.loads(os.environ.get("SITE_TASKFLOW", "{}"))
 _OURS = "taskflow.contrib.django.TaskflowBackend"
 _IMMEDIATE = "tasks.backends.immediate.ImmediateBackend"
-TASKS = {
+TASKS: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": _OURS, "QUEUES": []},
     "patient": {"BACKEND": _OURS, "QUEUES": [], "OPTIONS": {"MAX_ATTEMPTS": 3}},
     "at-once": {"BACKEND": _OURS, "QUEUES": [], "OPTIONS": {"ENQUEUE_ON_COMMIT": False}},
