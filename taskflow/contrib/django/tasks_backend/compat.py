@@ -1,6 +1,6 @@
 """The names of Django's own tasks: of ``django.tasks`` from Django 6 on, of the package ``django-tasks`` before.
 
-Types are those of ``django.tasks``; the package has the same names but two errors.
+Types are those of ``django.tasks``. Older versions of the package have other names for two errors.
 """
 
 # On Python 3.11 there are the stubs of Django 6 only.
@@ -26,12 +26,13 @@ else:
         raise ImportError(
             "TaskflowBackend needs Django 6, or with Django 5.2 the package django-tasks: pip install django-tasks"
         ) from missing
-    from django_tasks import task_backends
+    from django_tasks import exceptions, task_backends
     from django_tasks.base import Task, TaskContext, TaskError, TaskResult, TaskResultStatus
-    from django_tasks.exceptions import InvalidTaskError as InvalidTask
     from django_tasks.exceptions import TaskResultDoesNotExist
     from django_tasks.signals import task_enqueued, task_finished, task_started
     from django_tasks.utils import normalize_json
+
+    InvalidTask = getattr(exceptions, "InvalidTask", None) or exceptions.InvalidTaskError  # newer versions, older ones
 
 __all__ = [
     "BaseTaskBackend",

@@ -2,6 +2,7 @@
 
 import os
 import socket
+from traceback import format_exception
 from types import TracebackType
 from typing import Any, Final
 
@@ -87,14 +88,14 @@ class _Execution:
             set_fields(self._result, status=TaskResultStatus.SUCCESSFUL, _return_value=self.output)
             self._finish()
         elif issubclass(kind, Exception) or (issubclass(kind, SystemExit) and not self._ctx.signal.is_set()):
-            self._failed(kind)
+            self._failed(kind, error)
 
-    def _failed(self, kind: type[BaseException]) -> None:
+    def _failed(self, kind: type[BaseException], error: BaseException | None) -> None:
         """Keep the class of an error, whose run has its name only."""
         path = f"{kind.__module__}.{kind.__qualname__}"
         metadata.set(f"{ERROR_CLASS}{self._ctx.attempt.number}", path)
         if self._ctx.attempt.is_last:
-            self._result.errors.append(TaskError(exception_class_path=path, traceback=""))
+            self._result.errors.append(TaskError(exception_class_path=path, traceback="".join(format_exception(error))))
             set_fields(self._result, status=TaskResultStatus.FAILED)
             self._finish()
 

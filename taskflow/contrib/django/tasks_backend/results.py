@@ -114,6 +114,6 @@ def _errors(run: Run) -> list[TaskError]:
 
 
 def _error(attempt: Attempt, error: RunError, metadata: Mapping[str, object]) -> TaskError:
-    text = error.traceback or f"{error.type}: {error.message}"
+    text = f"{error.traceback or f'{error.type}: {error.message}'}\n"  # as traceback.format_exception has it
     path = metadata.get(f"{ERROR_CLASS}{attempt.number}", _ANY_ERROR)
     return TaskError(exception_class_path=str(path), traceback=text)
