@@ -137,7 +137,7 @@
       const [end, right] = points[index];
       if (ms <= end) return left + (Math.max(0, ms - start) / (end - start || 1)) * (right - left);
     }
-    return 100;
+    return points.at(-1)[1];
   }
 
   // Without a stream of updates, a run that goes on is asked for.

@@ -43,7 +43,7 @@ async def values_of(visit: Visit, name: str) -> dict[str, object]:
     return {
         "loads": by_hour(loads),
         "most": highest(loads),
-        "chart": _chart(loads, limit) if loads else "",
+        "chart": _chart(loads, limit) if len(loads) > 1 else "",  # one point has no width
         "limit": limit,
         "row": QueueRow.of(overview, points),
         "overview": overview,
