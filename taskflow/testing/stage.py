@@ -12,6 +12,7 @@ from taskflow.definition.calls.run_filter import RunFilter
 from taskflow.models import Run
 from taskflow.testing.comparing import ANYTHING, got_json, problem, wanted_json
 from taskflow.testing.describing import line_of
+from taskflow.testing.made_order import made_order
 from taskflow.testing.moved_clock import MovedClock
 from taskflow.verbs.task import Task
 
@@ -83,7 +84,9 @@ class Stage(ABC):
             cursor = page.cursor
             if cursor is None:
                 break
-        return [self.flow.engine.runs.retrieve(run_id) for run_id in reversed(ids)]
+        places = made_order(self.flow.store)
+        ids.sort(key=lambda run_id: places.get(run_id, len(places)))
+        return [self.flow.engine.runs.retrieve(run_id) for run_id in ids]
 
     def assert_triggered(self, task: AnyTask, payload: object = ANYTHING, *, times: int | None = None) -> list[Run]:
         """Check that a task was triggered, and return the runs that match.
