@@ -1,21 +1,48 @@
-"""``taskflow adopt``: the messages of plain Celery producers that no node could read."""
+"""``taskflow adopt``: what an existing Celery app becomes, and messages of plain producers that no node could read."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from taskflow.cli.adopting.report import report as report_on
 from taskflow.cli.application import App, load
 from taskflow.cli.output import AsJson, age, print_json
 from taskflow.cli.printing import add_row, make_table, show, show_table
 from taskflow.store import operations
 
-app = typer.Typer(help="Look at messages of plain Celery producers.", no_args_is_help=True)
+_HELP = "Read a Celery app (taskflow adopt MODULE), and look at messages of plain Celery producers."
+
+
+class _ReportByDefault(TyperGroup):
+    """``taskflow adopt shop.celery`` is ``taskflow adopt report shop.celery``."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Take a first word that is no command as the module to report on."""
+        is_command = not args or args[0] in self.commands or args[0].startswith("-")
+        return super().resolve_command(ctx, args if is_command else ["report", *args])
+
+
+app = typer.Typer(cls=_ReportByDefault, help=_HELP, no_args_is_help=True)
 
 
 @app.callback()
 def main() -> None:
-    """Look at messages of plain Celery producers."""
+    """Read a Celery app (taskflow adopt MODULE), and look at messages of plain Celery producers."""
+
+
+@app.command("report", epilog="Example: taskflow adopt shop.celery:app --json")
+def report(
+    module: Annotated[str, typer.Argument(metavar="MODULE[:APP]", help="The module that makes the Celery app.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what each part of a Celery app becomes: tasks, routes, schedules, signals, canvas, settings.
+
+    The module is imported in a process of its own, which connects to no broker. Nothing is written. Exit code 0:
+    everything maps; 1: a part needs a decision, or the module cannot be read; 2: the command is called wrongly.
+    """
+    report_on(module, as_json=as_json)
 
 
 @app.command("refused", epilog="Example: taskflow adopt refused --payload")

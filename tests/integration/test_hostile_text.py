@@ -26,7 +26,7 @@ PLAIN = "[/b] a[i] [red]x[/red] :smile: {x} %s"
 TEXT = f"{PLAIN} \x1b[31mred\x1b[0m \x9b1m \x07 \u202eback \u00e9"
 VERSION = "[/b]a[i][red]:smile:"
 MODULES = f"{TASKS},tests.projects.hostile_tasks"
-NO_MODULE = (("schedules", "next"), ("schedules", "timezones"))
+NO_MODULE = (("schedules", "next"), ("schedules", "timezones"), ("adopt", "report"))
 RAW = ("\x1b", "\x9b", "\x07", "\u202e")
 
 
@@ -146,6 +146,7 @@ def test_every_command_shows_hostile_text_as_it_is(
         ("queues", "reset", "task/he-say"),
         ("errors", "list", "--task", TEXT),
         ("adopt", "refused", "--payload"),
+        ("adopt", "report", TEXT),
         ("worker", "--show"),
         ("schedules", "list"),
         ("schedules", "deactivate", schedule.id),

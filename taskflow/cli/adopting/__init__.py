@@ -1,0 +1,1 @@
+"""``taskflow adopt``: read a Celery app, and say what each part of it becomes."""
