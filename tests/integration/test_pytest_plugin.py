@@ -62,6 +62,7 @@ def run_pytest(folder: Path, test: str, *options: str, **env: str) -> "subproces
     )
 
 
+@pytest.mark.timeout(300)
 def test_the_suite_of_the_shop_is_the_same_in_place_and_with_workers(tmp_path: Path) -> None:
     """The twenty tests of examples/shop pass unchanged, whichever way their runs execute."""
     command = [
@@ -86,7 +87,7 @@ def test_the_suite_of_the_shop_is_the_same_in_place_and_with_workers(tmp_path: P
             env=given | {"PYTEST_TASKFLOW": way},
             capture_output=True,
             text=True,
-            timeout=110,
+            timeout=280,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

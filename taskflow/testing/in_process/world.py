@@ -9,23 +9,22 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
 from taskflow.broker.queues import shared_queue, subtask_queue
-from taskflow.broker.taken_messages import NoConsumer, TakenMessage, lists_of
+from taskflow.broker.taken_messages import NoConsumer, TakenMessage
 from taskflow.definition.signal import CANCELED, TIMED_OUT
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError, StandstillError
 from taskflow.models import AttemptOutcome, RunStatus
 from taskflow.store import operations
-from taskflow.store.keys import inbox_of_node
-from taskflow.store.operations.nodes import inbox_entry
+from taskflow.store.operations.nodes import InboxEntry
 from taskflow.store.sync_store import Store
 from taskflow.testing.in_process.coroutine_runs import CoroutineRuns
 from taskflow.testing.in_process.def_runs import DefRun, run_of_caller
+from taskflow.testing.in_process.polling import Polled, Polling
 from taskflow.testing.moved_clock import MovedClock
-from taskflow.testing.timers import StoreTimers, earliest
+from taskflow.testing.timers import StoreTimers
 from taskflow.upkeep.passes import Upkeep
 from taskflow.worker.attempt.claimed import STOPPED
 from taskflow.worker.attempt.runtime import Runtime
@@ -36,22 +35,12 @@ log = logging.getLogger("taskflow.testing")
 LEASE: Final = timedelta(days=3650)
 """The lease of the node that the tests' process is: nothing renews it."""
 CAPACITY: Final = 1000
-_AT_ONCE: Final = 100
 _SHOWN: Final = 20
 _PAUSE_S: Final = 0.002
 _LONGEST_S: Final = 0.5
 """Time for which a trigger waits for a coroutine that computes: it may wait for something that the test does next."""
 _DUE: Final = frozenset({"schedules", "runs", "timers", "deserted", "effects", "canvas"})
 _REASONS: Final = {"cancel": CANCELED, "timeout": TIMED_OUT}
-
-
-@dataclass(slots=True)
-class _Polled:
-    """The news that the store has for the node."""
-
-    messages: list[bytes] = field(default_factory=list[bytes])
-    inbox: list[tuple[bytes, list[bytes]]] = field(default_factory=list[tuple[bytes, list[bytes]]])
-    is_due: bool = False
 
 
 class World:
@@ -71,10 +60,8 @@ class World:
         self._mutex = threading.Lock()
         self._driver = 0
         self._again = False
-        self._seen = "0"
         self._unknown: list[str] = []
         self._queues = _queues(runtime)
-        self._lists = [name for queue in self._queues for name in lists_of(queue)]
         self._declared = -1
 
     def start(self) -> None:
@@ -82,6 +69,7 @@ class World:
         node = self._runtime.node
         node.name = "inline"
         node.renew()
+        self._polling = Polling(self._store, self._timers, node.id, self._queues)
         self._register()
 
     def close(self) -> None:
@@ -184,7 +172,7 @@ class World:
         while True:
             self._news.clear()
             is_computing = self._is_computing()  # before the look at the store: what has ended is there by then
-            polled = self._poll()
+            polled = self._polling.look(self._clock.now())
             if self._handle(polled) or self._go_on_looking():
                 has_acted, busy_since = True, time.monotonic()
                 continue
@@ -196,39 +184,21 @@ class World:
             if not self._hasten():
                 return has_acted
 
-    def _poll(self) -> _Polled:
-        inbox = f"{self._base}:{inbox_of_node(self._runtime.node.id)}"
-        taken, inboxes, *heads = self._store.send(
-            [
-                ("LMPOP", len(self._lists), *self._lists, "RIGHT", "COUNT", _AT_ONCE),
-                ("XREAD", "COUNT", _AT_ONCE, "STREAMS", inbox, self._seen),
-                *self._timers.heads(),
-            ]
-        )
-        due = earliest(heads)
-        return _Polled(
-            messages=list(taken[1]) if taken else [],
-            inbox=list(inboxes[0][1]) if inboxes else [],
-            is_due=due is not None and due <= self._clock.now(),
-        )
-
-    def _handle(self, polled: _Polled) -> bool:
+    def _handle(self, polled: Polled) -> bool:
         """Act on what the store has. Return whether there was anything."""
         mine = [each for each in self._postponed if each[0].thread == threading.get_ident()]
         self._postponed = [each for each in self._postponed if each not in mine]
         for run, act in mine:
             self._let(run, act)
-        for entry_id, fields in polled.inbox:
-            self._seen = entry_id.decode()
-            self._act(entry_id, fields)
+        for message in polled.inbox:
+            self._act(message)
         for text in polled.messages:
             self._take(TakenMessage(text))
         if polled.is_due:
             self._upkeep.perform(_DUE)
         return bool(mine or polled.inbox or polled.messages or polled.is_due)
 
-    def _act(self, entry_id: bytes, fields: list[bytes]) -> None:
-        message = inbox_entry(entry_id, fields)
+    def _act(self, message: InboxEntry) -> None:
         run = self._runs.get(message.run_id)
         if message.kind == "resume":
             self._resume(message.run_id, run)
