@@ -84,7 +84,6 @@ def test_a_killed_child_loses_one_run_at_most(store_fleet: Fleet) -> None:
     """The next run in its pipe goes to another child. The outcome of the run before has been written."""
     node = store_fleet.start_node(concurrency=2)
     dice, kills = random.Random(7), 0
-    handles = [tasks.sleep.trigger(SHORT) for _ in range(600)]
 
     def kill_a_child() -> None:
         nonlocal kills
@@ -94,6 +93,7 @@ def test_a_killed_child_loses_one_run_at_most(store_fleet: Fleet) -> None:
             kills += 1
 
     with beside(kill_a_child, 0.2):
+        handles = [tasks.sleep.trigger(SHORT) for _ in range(600)]  # a slow machine executes most of them meanwhile
         wait_until(ended(handles), "all runs to end", timeout=60)
     retrieved = [handle.retrieve() for handle in handles]
     assert {run.status for run in retrieved} == {RunStatus.COMPLETED}
