@@ -55,6 +55,7 @@ async def test_a_wait_for_a_token_has_the_tokens_name(dashboard: Dashboard) -> N
     [
         (Retry(min_delay=1.5), 1, 2.115, "1.50 s \N{MULTIPLICATION SIGN} 1.41, randomized"),
         (Retry(min_delay=1.5), 2, 3.3, "3.00 s \N{MULTIPLICATION SIGN} 1.10, randomized"),
+        (Retry(min_delay=0.5), 1, 1.04, "500 ms \N{MULTIPLICATION SIGN} 2.00, randomized"),
         (Retry(min_delay=10, factor=10), 3, 60, "1 m 0 s at most"),
         (Retry(min_delay=1.5, randomize=False), 2, 3, "1.50 s \N{MULTIPLICATION SIGN} 2^1"),
         (Retry(min_delay=1.5, randomize=False), 1, 1.5, ""),

@@ -7,7 +7,6 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -104,8 +103,7 @@ class Shop:
 
     def runs_of(self, task_id: str) -> Sequence[str]:
         """Return the ids of a task's 100 newest runs: the history has many."""
-        found = self.do(lambda engine: [*islice(engine.runs.find(RunFilter(task=task_id)), 100)])
-        return [each.id for each in found]
+        return [each.id for each in self.do(lambda engine: engine.runs.list(100, RunFilter(task=task_id))).runs]
 
     def status(self, run_id: str) -> RunStatus:
         """Return a run's status."""

@@ -5,6 +5,7 @@ import pytest
 from taskflow import RunStatus
 from tests.dashboard.tour.shop import Shop
 from tests.support.browser import Visit
+from tests.support.waiting import wait_until
 
 _MARK = "document.body.dataset.mark = 'the document that was loaded'"
 _MARKED = "document.body.dataset.mark === 'the document that was loaded'"
@@ -22,6 +23,8 @@ def test_a_run_is_watched_to_its_end_without_a_reload(shop: Shop, visit: Visit) 
         where = page.locator("body") if seen == "CarrierTimeoutError" else trace
         where.get_by_text(seen).first.wait_for()
     page.locator("#summary .now", has_text="customs-approval").wait_for()
+    trace.get_by_text("customs-approval").first.wait_for()
+    trace.get_by_text("randomized").first.wait_for()
     token = shop.token_of("o_555")
     shop.do(lambda engine: engine.tokens.complete(token, b'{"approved": true, "note": "papers seen"}'))
     page.wait_for_selector("#summary .pill[data-status=COMPLETED]")
@@ -58,5 +61,36 @@ def test_a_run_is_canceled_from_its_page(shop: Shop, visit: Visit) -> None:
     page.wait_for_selector("#summary .pill[data-status=CANCELED]")
     assert page.evaluate(_MARKED)
     assert shop.status(run_id) is RunStatus.CANCELED
-    kept = shop.do(lambda engine: engine.audit.list(action="run", target=run_id))
+    # The stream tells of the end before the action's request, whose action is kept last, is answered.
+    kept = wait_until(lambda: shop.do(lambda engine: engine.audit.list(action="run", target=run_id)), "its action")
     assert [(entry.actor, entry.action, entry.reason) for entry in kept] == [("ana", "run.cancel", "sent twice")]
+
+
+@pytest.mark.timeout(60)
+def test_bars_of_a_run_that_waits_end_at_now(shop: Shop, visit: Visit) -> None:
+    """Folded idle time does not grow: behind it the axis has room for the word now."""
+    page = visit.page
+    run_id = shop.trigger("email-send", {"seconds": 600})
+    shop.until(run_id, RunStatus.WAITING)
+    page.goto(shop.address(f"runs/{run_id}"))
+    page.wait_for_selector("text.now-label", state="attached", timeout=30_000)
+    page.evaluate("document.querySelector('[data-open]').setAttribute('width', '1%')")
+    page.wait_for_function("() => document.querySelector('[data-open]').getAttribute('width') !== '1%'")
+    ends = "[...document.querySelectorAll('[data-open]')].map((bar) => bar.x.baseVal.valueInSpecifiedUnits + "
+    ends += "bar.width.baseVal.valueInSpecifiedUnits)"
+    assert [round(end) for end in page.evaluate(ends)] == [95] * page.locator("[data-open]").count()
+    shop.do(lambda engine: engine.runs.cancel(run_id))
+
+
+@pytest.mark.timeout(60)
+def test_the_arrows_of_a_runs_head_lead_along_its_list(shop: Shop, visit: Visit) -> None:
+    """The list is the one that was looked at last in this window, with its filters."""
+    page = visit.page
+    page.goto(shop.address("runs?task=label-render&status=COMPLETED&period=7d"))
+    listed = page.locator("tbody .row-link")
+    addresses = [listed.nth(index).get_attribute("href") for index in (3, 4)]
+    page.goto(f"{shop.server.url}{addresses[0]}")
+    page.click("[data-way=older]")
+    page.wait_for_url(f"{shop.server.url}{addresses[1]}")
+    page.click("[data-way=newer]")
+    page.wait_for_url(f"{shop.server.url}{addresses[0]}")

@@ -54,7 +54,7 @@ def delay_note(policy: Retry, run: Run, span: TraceSpan) -> str:
         return f"{duration(policy.max_delay)} at most"
     if not policy.randomize:
         return f"{duration(policy.min_delay)} {_TIMES} {policy.factor:g}^{failed - 1}" if failed > 1 else ""
-    return f"{duration(shortest)} {_TIMES} {max(took / shortest, 1.0):.2f}, randomized"
+    return f"{duration(shortest)} {_TIMES} {min(max(took / shortest, 1.0), 2.0):.2f}, randomized"
 
 
 def _is_token(span: TraceSpan) -> bool:
