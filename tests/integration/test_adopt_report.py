@@ -83,7 +83,7 @@ def test_schedules_routes_signals_and_canvas_say_what_they_become(lines: list[di
     """Arguments of a beat entry stay: the schedule's task triggers the other one with them."""
     nightly = find(lines, "schedule", "nightly-sweep")["becomes"]
     assert "@schedules.task(id='beat-nightly-sweep', cron='0 3 * * *', timezone='Europe/Berlin')" in nightly
-    assert "ping.trigger('a', times=2)" in find(lines, "schedule", "ping")["becomes"]
+    assert "def beat_ping() -> None: ping.trigger('a', times=2)" in find(lines, "schedule", "ping")["becomes"]
     assert find(lines, "route", "mail.*")["becomes"] == "queue='emails' at mail.send"
     assert "works as it is" in find(lines, "signal", f"{SHOP}.failed")["becomes"]
     assert "ConnectionError" in find(lines, "option", "shop.charge", "autoretry_for")["becomes"]
