@@ -15,7 +15,9 @@ from taskflow.server.dashboard.headers import SecurityHeaders
 from taskflow.server.dashboard.page import Page
 from taskflow.server.dashboard.reading import reader_of
 from taskflow.server.dashboard.refusals import PageProblem, refusal
+from taskflow.server.dashboard.sign_in.outer import OuterSignIn
 from taskflow.server.dashboard.sign_in.pages import SignIn
+from taskflow.server.dashboard.sign_in.visitors import StoreVisitors, Visitors
 from taskflow.server.dashboard.table import PAGES
 from taskflow.server.dashboard.view.links import url
 from taskflow.server.dashboard.view.reader import READER
@@ -24,7 +26,7 @@ from taskflow.server.state import ServerState
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
-def dashboard_app(flow: TaskFlow, server: ServerState | None = None) -> Starlette:
+def dashboard_app(flow: TaskFlow, server: ServerState | None = None, visitors: Visitors | None = None) -> Starlette:
     """Return the dashboard of an environment, for mounting in an ASGI application of one's own.
 
     Its paths are ``/``, ``/signin``, ``/signout``, ``/assets/...`` and ``/<environment>/...``, below the prefix at
@@ -32,6 +34,7 @@ def dashboard_app(flow: TaskFlow, server: ServerState | None = None) -> Starlett
 
     Args:
         server: The state of the server around it, whose open streams count together with its own.
+        visitors: The users of the application around it, who sign in there. Default: those of ``taskflow users``.
     """
 
     async def first(request: Request) -> Response:
@@ -43,7 +46,8 @@ def dashboard_app(flow: TaskFlow, server: ServerState | None = None) -> Starlett
         problem = PageProblem(404, "There is no such page", "The address leads nowhere.", "Choose a page on the left.")
         return refusal(request, problem, {"user": None})
 
-    sign_in, known = SignIn(flow), {page.path for page in PAGES}
+    known, found = {page.path for page in PAGES}, visitors or StoreVisitors(flow)
+    sign_in = SignIn(flow) if visitors is None else OuterSignIn(flow, visitors)
     environment = flow.settings.environment
     routes = [
         _route("/", first, "GET"),
@@ -55,7 +59,7 @@ def dashboard_app(flow: TaskFlow, server: ServerState | None = None) -> Starlett
         *(
             Route(
                 f"/{environment}/{path}",
-                Gate(flow, {page.method: page for page in pages}, known).serve,
+                Gate(flow, {page.method: page for page in pages}, known, found).serve,
                 methods=_METHODS,
             )
             for path, pages in _by_path().items()
@@ -67,6 +71,7 @@ def dashboard_app(flow: TaskFlow, server: ServerState | None = None) -> Starlett
         exception_handlers={404: missing, 405: missing},
     )
     app.router.redirect_slashes = False
+    app.state.visitors = found
     app.state.server = server or ServerState.of(flow, dict)
     return app
 

@@ -15,8 +15,7 @@ from taskflow.server.dashboard.frame import read_frame
 from taskflow.server.dashboard.page import Page
 from taskflow.server.dashboard.reading import reader_of
 from taskflow.server.dashboard.refusals import PageProblem, refusal
-from taskflow.server.dashboard.sign_in.sessions import session_secret
-from taskflow.server.dashboard.view.links import root_url
+from taskflow.server.dashboard.sign_in.visitors import Visitors
 from taskflow.server.dashboard.view.reader import READER
 from taskflow.server.dashboard.visit import Visit
 
@@ -26,8 +25,8 @@ _SAFE: Final = ("GET", "HEAD")
 class Gate:
     """The methods of one path of the table. ``known``: the paths of all pages, which the navigation shows."""
 
-    def __init__(self, flow: TaskFlow, pages: Mapping[str, Page], known: Set[str]) -> None:
-        self._flow, self._pages, self._known = flow, pages, known
+    def __init__(self, flow: TaskFlow, pages: Mapping[str, Page], known: Set[str], visitors: Visitors) -> None:
+        self._flow, self._pages, self._known, self._visitors = flow, pages, known, visitors
 
     async def serve(self, request: Request) -> Response:
         """Answer a request. Every error becomes an answer."""
@@ -35,12 +34,12 @@ class Gate:
         request.state.route = next(iter(self._pages.values())).path
         user: User | None = None
         try:
-            secret = session_secret(request)
-            user = await self._flow.engine.users.acheck_session(secret) if secret else None
-            if user is None:
-                return _to_sign_in(request)
-            READER.set(reader_of(request, self._flow, csrf_token(secret)))
-            return await self._answer(request, user, csrf_token(secret))
+            visitor = await self._visitors.find(request.scope)
+            if visitor is None:
+                return self._to_sign_in(request)
+            user, csrf = visitor.user, csrf_token(visitor.secret)
+            READER.set(reader_of(request, self._flow, csrf))
+            return await self._answer(request, user, csrf)
         except Exception as error:  # noqa: BLE001 - an unknown one is logged and answered with 500
             return refusal(request, error, {"user": user})
 
@@ -67,12 +66,10 @@ class Gate:
             name_caller("")
             await keep_lines(self._flow.engine.audit, visit.lines)
 
-
-def _to_sign_in(request: Request) -> Response:
-    """Send the browser to the page where one signs in, from which it comes back."""
-    query = f"?{request.url.query}" if request.url.query else ""
-    here = request.scope["path"].removeprefix(request.scope.get("root_path", "").rstrip("/")) + query
-    address = root_url("signin", next=here if request.method in _SAFE else "")
-    if request.headers.get("hx-request") == "true":
-        return Response(status_code=401, headers={"hx-redirect": root_url("signin")})
-    return RedirectResponse(address, 303)
+    def _to_sign_in(self, request: Request) -> Response:
+        """Send the browser to the page where one signs in, from which it comes back."""
+        query = f"?{request.url.query}" if request.url.query else ""
+        here = request.scope["path"].removeprefix(request.scope.get("root_path", "").rstrip("/")) + query
+        if request.headers.get("hx-request") == "true":
+            return Response(status_code=401, headers={"hx-redirect": self._visitors.sign_in("")})
+        return RedirectResponse(self._visitors.sign_in(here if request.method in _SAFE else ""), 303)

@@ -6,12 +6,12 @@ from asgiref.sync import sync_to_async
 from django.db import connection
 from pydantic import BaseModel
 
-from taskflow import Context, Retry, task
+from taskflow import Context, Retry, ScheduledPayload, schedules, task
 
 from . import background
 from .models import Effect, Order
 
-__all__ = ["background"]
+__all__ = ["background", "schedules"]
 
 ONCE = Retry(max_attempts=1)
 
@@ -32,6 +32,11 @@ def process(payload: OrderPayload, ctx: Context) -> str:
 async def process_async(payload: OrderPayload, ctx: Context) -> str:
     """Write what the run saw, from a coroutine."""
     return await sync_to_async(_record)(payload.name, ctx.run.id)
+
+
+@task(id="site-process-nightly", retry=ONCE)
+def nightly(payload: ScheduledPayload) -> None:
+    """Do nothing."""
 
 
 @task(id="site-identity", retry=ONCE)

@@ -46,6 +46,7 @@ TEMPLATES = [
 ]
 ROOT_URLCONF = "mysite.urls"
 STATIC_URL = "static/"
+LOGIN_URL = "/admin/login/"
 _sqlite = {"ENGINE": "django.db.backends.sqlite3", "CONN_MAX_AGE": 60, "OPTIONS": {"timeout": 20}}
 DATABASES = {
     "default": {**_sqlite, "NAME": SITE_FOLDER / "site.sqlite3"},

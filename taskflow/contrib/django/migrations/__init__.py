@@ -1,0 +1,1 @@
+"""Migrations of models that have no tables: content types and permissions follow from them."""
