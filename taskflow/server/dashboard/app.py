@@ -71,7 +71,6 @@ def dashboard_app(flow: TaskFlow, server: ServerState | None = None, visitors: V
         exception_handlers={404: missing, 405: missing},
     )
     app.router.redirect_slashes = False
-    app.state.visitors = found
     app.state.server = server or ServerState.of(flow, dict)
     return app
 

@@ -49,7 +49,7 @@ class Gate:
             raise PageProblem(405, "That is not possible here", f"The page does not take {request.method}.")
         request.state.caller = user.name
         request.scope["taskflow_section"] = page.path.partition("/")[0]
-        visit = Visit(request, self._flow, user, self._known)
+        visit = Visit(request, self._flow, user, self._known, visitors=self._visitors)
         if request.method not in _SAFE:
             check_origin(request, self._flow.settings)
             visit.form = await read_form(request, self._flow.settings)

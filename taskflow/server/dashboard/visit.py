@@ -14,6 +14,7 @@ from taskflow.engine.engine import Engine
 from taskflow.server.dashboard.audit import Line, log_line
 from taskflow.server.dashboard.frame import Frame
 from taskflow.server.dashboard.rendering import render_block, render_page, render_part, render_toast
+from taskflow.server.dashboard.sign_in.visitors import StoreVisitors, Visitors
 from taskflow.server.dashboard.view.links import Parameter, url
 from taskflow.texts import cut
 
@@ -32,6 +33,7 @@ class Visit:
         others: Parts outside of the page that ``parts`` also answers with.
         form: The fields of a POST, after its CSRF token was checked.
         lines: The actions that were audited. The gate keeps them before it answers.
+        visitors: Those of the application around the dashboard; None: the users of the store.
     """
 
     request: Request
@@ -42,6 +44,11 @@ class Visit:
     others: list[str] = field(default_factory=list[str])
     form: ImmutableMultiDict[str, str] = field(default_factory=lambda: ImmutableMultiDict[str, str]([]))
     lines: list[Line] = field(default_factory=list[Line])
+    visitors: Visitors | None = None
+
+    async def is_signed_in(self) -> bool:
+        """Whether the session of the request is still open."""
+        return await (self.visitors or StoreVisitors(self.flow)).is_open(self.request.scope)
 
     @property
     def engine(self) -> Engine:

@@ -71,7 +71,7 @@ def web(any_site: DjangoSite) -> Web:
 
 @pytest.mark.timeout(120)
 def test_the_dashboard_has_the_login_and_the_permissions_of_the_site(any_site: DjangoSite, web: Web) -> None:
-    """Who has not signed in is led to the site's login and back; who may only look is not let act."""
+    """Strangers are led to the site's login and back; users who may only look are not let act."""
     runs = f"/tasks/{any_site.environment}/runs"
     (run,) = any_site.flow.engine.runs.list(10)
     with web.browser() as anonymous:

@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from taskflow.errors import TaskflowError
 from taskflow.server.dashboard.live.topic import CHANGED, END, Follower, Message, Topic
-from taskflow.server.dashboard.sign_in.visitors import Visitors
 from taskflow.server.dashboard.visit import Visit
 from taskflow.server.problems import Problem
 from taskflow.server.realtime.event_stream import PING, EventStream
@@ -47,10 +46,9 @@ class LiveStreams:
         if self._open[user] >= MOST_OF_USER:
             return Response("You have too many pages open.", 503, {"retry-after": "5"}, "text/plain")
         server = visit.request.app.state.server
-        visitors: Visitors = visit.request.app.state.visitors
         try:
             is_again = "last-event-id" in visit.request.headers
-            source = _joined(wanted, lambda: visitors.is_open(visit.request.scope), is_again=is_again)
+            source = _joined(wanted, visit.is_signed_in, is_again=is_again)
             return EventStream(server, self._counted(user, source))
         except Problem as full:  # too many streams, or the server stops
             return Response(full.error, full.status, full.headers, "text/plain")
