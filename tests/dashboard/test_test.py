@@ -63,6 +63,16 @@ async def test_a_form_has_a_field_for_each_kind_of_value(dashboard: Dashboard) -
     assert "Trigger test run" in page
 
 
+async def test_a_form_has_a_field_for_each_parameter(dashboard: Dashboard) -> None:
+    """A task with several parameters has an object of them, with their defaults."""
+    visitor = await dashboard.visitor()
+    page = (await visitor.get("test/t-charge")).text
+    for mark in ('data-at="/order_id"', 'data-at="/amount"', 'data-at="/note"'):
+        assert mark in page, mark
+    run = await run_made(await visitor.post("test/t-charge", payload='{"order_id": "o1"}', test="1"), dashboard)
+    assert (run.task_id, run.payload, run.is_test) == ("t-charge", {"order_id": "o1"}, True)
+
+
 async def test_a_payload_triggers_a_run_that_is_marked_as_a_test(dashboard: Dashboard) -> None:
     """With every option of a trigger."""
     visitor = await dashboard.visitor()
