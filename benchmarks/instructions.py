@@ -38,9 +38,8 @@ _WORKER: Final = {
 }
 _FEW, _MANY = 50, 450
 """The difference of two counts is free of what the start and the end of the processes cost."""
-_LIFE_SECONDS: Final = 60.0
-"""The time from a worker's first run to its end, the same for few and many runs: what a worker does by the clock (its
-heartbeats, its waits for tickets, what upkeep imports at its first turn) is in both counts then."""
+_REST_SECONDS: Final = 3.0
+"""Time after the last run, in which its outcome is written."""
 
 
 @contextmanager
@@ -84,8 +83,12 @@ def client(statement: str, checkout: Path, count: int) -> int:
     return total
 
 
-def worker(task: str, options: Sequence[str], checkout: Path, count: int) -> int:
-    """Return the instructions of a worker, its children included, that executes runs and ends."""
+def worker(task: str, options: Sequence[str], checkout: Path, count: int, seconds: float = 0.0) -> tuple[int, float]:
+    """Return the instructions of a worker, its children included, that executes runs, and the seconds that it lived.
+
+    Args:
+        seconds: The least time from its first run to its end.
+    """
     with tempfile.TemporaryDirectory(prefix="tfi-") as name:
         folder = Path(name)
         with store(folder) as env:
@@ -96,13 +99,33 @@ def worker(task: str, options: Sequence[str], checkout: Path, count: int) -> int
             with (folder / "log").open("wb") as log:
                 process = subprocess.Popen([*_counting(folder), *celery], env=env, cwd=checkout, stdout=log, stderr=log)
             marks = folder / "marks"
-            _until(lambda: _lines(marks) >= 1, 600)
-            end = time.monotonic() + _LIFE_SECONDS
-            _until(lambda: _lines(marks) >= count, _LIFE_SECONDS - 3)  # then the outcomes of the last runs are written
-            time.sleep(end - time.monotonic())
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
-        return _counted(folder)
+            try:
+                _until(lambda: _lines(marks) >= 1, 600)
+                began = time.monotonic()
+                _until(lambda: _lines(marks) >= count, 600)
+                time.sleep(max(_REST_SECONDS, began + seconds - time.monotonic()))
+                lived = time.monotonic() - began
+                process.send_signal(signal.SIGTERM)
+                process.wait(60)
+            finally:
+                process.kill()
+        return _counted(folder), lived
+
+
+def per_trigger(statement: str, checkout: Path) -> float:
+    """Return the instructions of one more trigger."""
+    return (client(statement, checkout, _MANY) - client(statement, checkout, _FEW)) / (_MANY - _FEW)
+
+
+def per_run(task: str, options: Sequence[str], checkout: Path) -> float:
+    """Return the instructions of one more run.
+
+    Both workers live for the same time: what a worker does by the clock (its waits for tickets, what upkeep imports at
+    its first turns) would otherwise count for the runs.
+    """
+    many, lived = worker(task, options, checkout, _MANY)
+    few, _ = worker(task, options, checkout, _FEW, lived)
+    return (many - few) / (_MANY - _FEW)
 
 
 def main() -> int:
@@ -114,13 +137,13 @@ def main() -> int:
         print("valgrind is not installed: apt-get install valgrind", file=sys.stderr)
         return 2
     checkouts = [HERE, *([options.against.resolve()] if options.against else [])]
-    measures: dict[str, Callable[[Path, int], int]] = {
-        **{what: partial(client, statement) for what, statement in _CLIENT.items()},
-        **{what: partial(worker, *of) for what, of in _WORKER.items()},
+    measures: dict[str, Callable[[Path], float]] = {
+        **{what: partial(per_trigger, statement) for what, statement in _CLIENT.items()},
+        **{what: partial(per_run, *of) for what, of in _WORKER.items()},
     }
     table = Table("thousand instructions", *[str(checkout) for checkout in checkouts], "ratio")
     for what, measure in track(measures.items(), description="count", console=Console(stderr=True)):
-        each = [(measure(checkout, _MANY) - measure(checkout, _FEW)) / (_MANY - _FEW) / 1000 for checkout in checkouts]
+        each = [measure(checkout) / 1000 for checkout in checkouts]
         table.add_row(what, *[f"{value:,.1f}" for value in each], f"{each[0] / each[1]:.3f}" if each[1:] else "")
     Console(width=None if sys.stdout.isatty() else 140).print(table)
     return 0
