@@ -65,12 +65,17 @@ class Settings(BaseSettings):
     )
     tasks: tuple[str, ...] = Field((), description="Modules to import, separated by commas.")
     on_commit: bool = Field(
-        True, description="Whether a trigger in a Django transaction makes its run when that is committed."
+        True, description="Whether a trigger in a database transaction makes its run when that is committed."
     )
     django_settings: str | None = Field(
         None,
         description="Settings module of the Django site of commands. Default: DJANGO_SETTINGS_MODULE, else that of "
         "manage.py. none: no site.",
+    )
+    flask_app: str | None = Field(
+        None,
+        description="Flask app of commands and workers: shop:create_app. Default: FLASK_APP, else wsgi.py or app.py. "
+        "none: no app.",
     )
     home: Path = Field(
         default_factory=lambda: this_project().home,

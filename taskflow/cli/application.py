@@ -1,4 +1,4 @@
-"""Finding the project's app: the module named by ``-A``, else that of the Django site here, else from the settings,
+"""Finding the project's app: the module named by ``-A``, else that of the site here, else from the settings,
 else a ``workers`` package."""
 
 import importlib.util
@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from taskflow.app import TaskFlow
-from taskflow.contrib.django.site import FLEET, enter_site
+from taskflow.contrib.sites import enter_site
 from taskflow.definition.importing import import_user_module
 from taskflow.errors import NotOverHttpError, SettingsError
 from taskflow.seams.current_application import CURRENT
@@ -27,14 +27,14 @@ def app_module(named: str | None) -> str:
     """Return the module whose Celery app the workers run.
 
     Raises:
-        SettingsError: No module is named, there is no Django site, no task module is set, and there is no ``workers``
-            package.
+        SettingsError: No module is named, there is no site of Django or Flask, no task module is set, and there is no
+            ``workers`` package.
     """
-    is_site = enter_site()
+    site = enter_site()
     if named is not None:
         return named
-    if is_site:
-        return FLEET
+    if site:
+        return site
     if Settings.read().tasks:
         return FROM_SETTINGS
     if importlib.util.find_spec(CONVENTIONAL):

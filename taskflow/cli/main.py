@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from taskflow.cli.errors import commands as errors
 from taskflow.cli.printing import prepare_streams, show_error
 from taskflow.cli.schedules import commands as schedules
 from taskflow.cli.webhooks import commands as webhooks
-from taskflow.contrib.django.site import enter_site
+from taskflow.contrib.sites import enter_site
 from taskflow.errors import TaskflowError
 
 app = typer.Typer(
@@ -59,12 +60,17 @@ def root(
         enter_site()
 
 
-def main() -> None:
-    """Run the command. Task modules are imported from the working directory too, as by Celery's own command."""
+def main(words: Sequence[str] | None = None, name: str | None = None) -> None:
+    """Run the command. Task modules are imported from the working directory too, as by Celery's own command.
+
+    Args:
+        words: Default: those of the command line.
+        name: The command's name in its help.
+    """
     prepare_streams()
     sys.path.insert(0, os.getcwd())
     try:
-        app()
+        app(words, prog_name=name)
     except TaskflowError as error:
         show_error(str(error))
         raise SystemExit(1) from None

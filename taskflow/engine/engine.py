@@ -86,7 +86,8 @@ class Engine:
         webhooks: WebhookSettings,
         listeners: Listeners,
     ) -> None:
-        self._loop = loop = Loops(make_async_store, listeners.async_results).current
+        self._loops = Loops(make_async_store, listeners.async_results)
+        self._loop = loop = self._loops.current
         self._lookup = lookup
         declarations = Declarations(template, has_final_hooks, planner.known)
         self._planner, self._events = planner, EventListener(store)
@@ -152,3 +153,7 @@ class Engine:
         self.results.close()
         self._events.close()
         self.streams.close()
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        await self._loops.aclose()

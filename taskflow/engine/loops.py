@@ -60,6 +60,17 @@ class Loops:
                 self._known[loop] = known
             return known
 
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop before it ends. A later verb makes new ones.
+
+        One that is in use, by a verb that waits for example, is closed when it is given back.
+        """
+        with self._lock:
+            known = self._known.pop(asyncio.get_running_loop(), None)
+        if known is not None:
+            known.feed.close()
+            await known.closing.aclose()
+
 
 async def _close_with_loop(store: AsyncStore) -> AsyncGenerator[None, None]:
     """Close a store when its event loop ends: ``asyncio.run`` finishes the generators that were started in it."""

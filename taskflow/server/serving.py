@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from taskflow.errors import TaskflowError
 from taskflow.server.heads import BoundedHeads
+from taskflow.server.realtime.event_stream import CutStreams
 from taskflow.server.state import ServerState
 
 log = logging.getLogger("taskflow.server")
@@ -64,14 +65,6 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-class _CutStreams(logging.Filter):
-    """Drops uvicorn's error about an answer that did not end: a server that stops cuts its streams on purpose."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Return whether to log a record."""
-        return "without completing response" not in record.getMessage()
-
-
 def make_server(app: Starlette, host: str, port: int, on_listening: Callable[[int], None] = lambda _: None) -> Server:
     """Return a server for the application.
 
@@ -95,5 +88,5 @@ def make_server(app: Starlette, host: str, port: int, on_listening: Callable[[in
         forwarded_allow_ips=list(settings.server_forwarded_allow_ips),
         timeout_graceful_shutdown=round(settings.server_shutdown_grace.total_seconds()),
     )
-    logging.getLogger("uvicorn.error").addFilter(_CutStreams())
+    logging.getLogger("uvicorn.error").addFilter(CutStreams())
     return Server(config, state, on_listening)

@@ -15,7 +15,7 @@ from taskflow.verbs.run_handle import RunHandle
 
 _NO_DATABASE: Final = (
     "This program has no database whose transactions taskflow follows. Add taskflow.contrib.django to INSTALLED_APPS, "
-    "or leave the option out."
+    "or follow SQLAlchemy's sessions (taskflow.contrib.sqlalchemy.follow), or leave the option out."
 )
 
 

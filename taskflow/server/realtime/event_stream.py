@@ -1,6 +1,7 @@
 """An answer of server-sent events (WHATWG HTML, 9.2), which ends with its source, its client or the server."""
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import ExitStack, aclosing, suppress
@@ -66,6 +67,14 @@ class EventStream(Response):
         async with aclosing(self._source) as source:
             async for chunk in source:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+
+class CutStreams(logging.Filter):
+    """Drops uvicorn's error about an answer that did not end: a server that stops cuts its streams on purpose."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether to log a record."""
+        return "without completing response" not in record.getMessage()
 
 
 async def hung_up(receive: Receive) -> None:

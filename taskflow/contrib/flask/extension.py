@@ -1,0 +1,51 @@
+"""The extension of a Flask app: joins its settings, its context, its command and its sessions to taskflow."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from flask import Flask
+
+from taskflow import Settings, tasks
+from taskflow.contrib.flask.app_context import APP, EXTENSION, HOOK, around_attempt
+from taskflow.contrib.flask.command import taskflow_command
+from taskflow.contrib.flask.site_settings import read_app
+from taskflow.settings_sources import FRAMEWORK
+
+if TYPE_CHECKING:
+    from taskflow.contrib.sqlalchemy import Followed
+
+
+class Taskflow:
+    """The extension. It keeps nothing of an app, so that one object serves several.
+
+    Args:
+        app: The app, or None to call ``init_app`` in its factory.
+        session: Flask-SQLAlchemy's ``db.session``, a ``sessionmaker`` or a ``scoped_session``: a trigger in one of its
+            transactions makes its run at the commit. See ``taskflow.contrib.sqlalchemy.follow``.
+    """
+
+    def __init__(self, app: Flask | None = None, *, session: "Followed | None" = None) -> None:
+        self._session = session
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask, *, session: "Followed | None" = None) -> None:
+        """Join an app, after its configuration was read. The app that came last is the one of this process.
+
+        Raises:
+            SettingsError: A setting is wrong, in ``app.config`` or elsewhere.
+        """
+        APP.app, FRAMEWORK.read = app, read_app
+        app.extensions[EXTENSION] = self
+        Settings.read()
+        tasks.middleware(HOOK)(around_attempt)
+        app.cli.add_command(taskflow_command)
+        followed = session if session is not None else self._session
+        if followed is not None:
+            from taskflow.contrib.sqlalchemy import follow
+
+            follow(followed)
+        if "sqlalchemy" in sys.modules:  # else nothing that this app has imported uses it
+            from taskflow.contrib.sqlalchemy.engines import look_after
+
+            look_after()

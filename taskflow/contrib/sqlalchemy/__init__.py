@@ -1,0 +1,5 @@
+"""Triggers in SQLAlchemy's transactions: ``follow(Session)`` makes their runs at the commit."""
+
+from taskflow.contrib.sqlalchemy.sessions import Followed, at_commit, follow
+
+__all__ = ["Followed", "at_commit", "follow"]

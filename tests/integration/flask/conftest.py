@@ -1,0 +1,17 @@
+"""A Flask site on the session's Valkey."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.flask_site import FlaskSite
+from tests.support.servers import RedisServer
+
+
+@pytest.fixture
+def site(tmp_path: Path, valkey: RedisServer) -> Iterator[FlaskSite]:
+    """A site with a database of its own."""
+    made = FlaskSite(tmp_path, valkey)
+    yield made
+    made.close()
