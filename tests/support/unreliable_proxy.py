@@ -3,9 +3,10 @@
 import contextlib
 import socket
 import threading
-from typing import Self
+from typing import Final, Self
 
-from tests.support.servers import HOST
+HOST: Final = "127.0.0.1"
+"""Not taken from ``servers``, which needs pytest: programs without it use the proxy."""
 
 
 class UnreliableProxy:
