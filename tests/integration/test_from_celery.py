@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from taskflow import Settings, TaskFlow, runs
+from tests.support.connections import close_connections
 from tests.support.fleet import ROOT
 from tests.support.processes import spawn, stop_group, tail
 from tests.support.servers import RedisServer
@@ -47,6 +48,9 @@ class Shop:
             "TASKFLOW_DATABASE_URL": "none",
             "TASKFLOW_HOME": str(folder),
         }
+        self.flow = TaskFlow(
+            Settings.read(redis_url=redis_url, environment="shop", database_url="none", home=folder, tasks=())
+        )
         self._processes: list[subprocess.Popen[bytes]] = []
         blocks = re.findall(r"```python\n# (\w+)/shop/(\w+\.py)\n(.*?)```", GUIDE.read_text(), re.S)
         for step in ("before", "middle", "after"):
@@ -130,13 +134,19 @@ class Shop:
         for process in [*self._processes]:
             self.stop(process)
 
+    def leave(self) -> None:
+        """Stop all processes, and close the connections of the test's own app."""
+        self.close()
+        close_connections(self.flow.celery)
+        self.flow.close()
+
 
 @pytest.fixture
 def shop(tmp_path: Path, valkey: RedisServer) -> Iterator[Shop]:
     """The project, on a broker of its own."""
     made = Shop(tmp_path, valkey.url)
     yield made
-    made.close()
+    made.leave()
 
 
 @pytest.mark.timeout(400)
@@ -152,8 +162,7 @@ def test_a_project_moves_over_and_loses_nothing(shop: Shop) -> None:
     shop.start("after", "taskflow", "worker", tasks="shop.tasks")
     shop.order("middle", "n")
     shop.settle("the orders in the middle")
-    flow = TaskFlow(Settings.read(redis_url=shop.env["SHOP_REDIS"], environment="shop", database_url="none"))
-    flow.set_default()
+    shop.flow.set_default()
     moved = Counter(run.task_id for run in runs.list(limit=100))
     assert moved == {"shop.charge": 5, "shop.mail": 4, "shop.report": 1}, "the new workers executed the orders n"
 
