@@ -4,7 +4,7 @@
 
 VENV_PYTHON := .venv/bin/python
 # Tests wait more than they compute: six at a time keep two cores busy.
-WORKERS ?= 6
+WORKERS ?= 5
 CODE := $(wildcard taskflow pytest_taskflow.py workers tests examples benchmarks scripts)
 
 # Caches stay in the environment; pyright runs the version it was installed with and asks nobody for a newer one.

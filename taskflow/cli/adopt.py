@@ -32,7 +32,7 @@ def main() -> None:
     """Read a Celery app (taskflow adopt MODULE), and look at messages of plain Celery producers."""
 
 
-@app.command("report", epilog="Example: taskflow adopt shop.celery:app --json")
+@app.command("report", epilog="Example: taskflow adopt report shop.celery:app --json, or taskflow adopt shop.celery")
 def report(
     module: Annotated[str, typer.Argument(metavar="MODULE[:APP]", help="The module that makes the Celery app.")],
     as_json: AsJson = False,

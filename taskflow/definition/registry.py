@@ -53,9 +53,15 @@ class Registry:
         return task_id in self._tasks
 
     @contextlib.contextmanager
-    def isolated(self) -> Generator[None]:
-        """Forget on exit what was added, changed or removed inside. For tests that declare tasks."""
+    def isolated(self, *, is_empty: bool = False) -> Generator[None]:
+        """Forget on exit what was added, changed or removed inside. For tests that declare tasks.
+
+        Args:
+            is_empty: Begin without any task.
+        """
         before = dict(self._tasks)
+        if is_empty:
+            self._tasks = {}
         try:
             yield
         finally:

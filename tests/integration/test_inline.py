@@ -32,8 +32,8 @@ from taskflow.testing import InlineStage, StandstillError, aadvance, advance, in
 
 @pytest.fixture(autouse=True)
 def stage() -> Iterator[InlineStage]:
-    """Execute each test's runs here, and forget the tasks that it declares."""
-    with declared.isolated(), declared_hooks.isolated(), inline() as begun:
+    """Execute each test's runs here, with the tasks that it declares and no schedules of others."""
+    with declared.isolated(is_empty=True), declared_hooks.isolated(), inline() as begun:
         yield begun
 
 

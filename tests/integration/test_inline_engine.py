@@ -14,9 +14,11 @@ from taskflow import (
     Queue,
     Retry,
     RunStatus,
+    ScheduledPayload,
     astep,
     durable,
     runs,
+    schedules,
     step,
     task,
     tasks,
@@ -24,12 +26,13 @@ from taskflow import (
 )
 from taskflow.definition.registry import declared
 from taskflow.testing import advance, inline, triggered
+from taskflow.testing.in_process import world
 
 
 @pytest.fixture(autouse=True)
 def _stage() -> Iterator[None]:
-    """Execute each test's runs here, and forget the tasks that it declares."""
-    with declared.isolated(), inline():
+    """Execute each test's runs here, with the tasks that it declares and no schedules of others."""
+    with declared.isolated(is_empty=True), inline():
         yield
 
 
@@ -233,3 +236,18 @@ def test_short_waits_take_no_time_and_move_the_clock() -> None:
         return time.monotonic() - began
 
     assert max(short.trigger().result(), ashort.trigger().result()) < 4
+
+
+def test_a_schedule_with_very_many_ticks_stops_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day of a schedule of each second is 86,400 runs: a test would seem to hang."""
+    monkeypatch.setattr(world, "MOST_STEPS", 20)
+
+    @schedules.task(id="place-each-second", every="1s")
+    def each_second(payload: ScheduledPayload) -> None: ...
+
+    advance(seconds=5)
+    before = len(triggered(each_second))
+    assert before >= 4
+    with pytest.raises(RuntimeError, match="advance by less, or deactivate it"):
+        advance(days=1)
+    assert len(triggered(each_second)) >= before + 19

@@ -19,7 +19,10 @@ def main() -> None:
     groups: set[int] = set()
     watched: list[int] = [0]
     if hasattr(os, "pidfd_open"):  # a child forked by the owner keeps the pipe open
-        watched.append(os.pidfd_open(owner))
+        try:
+            watched.append(os.pidfd_open(owner))
+        except ProcessLookupError:  # it is gone already; what it wrote is in the pipe
+            watched = [0]
     pending = b""
     while True:
         ready, _, _ = select.select(watched, [], [])

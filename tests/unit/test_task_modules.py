@@ -93,8 +93,8 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         ["tasks.py:3, task 'send': DefinitionError: That is not a queue name"],
     ),
     "function": (
-        "from taskflow import task\n\n@task(id='pair')\ndef pair(a: int, b: int) -> None: ...\n",
-        ["tasks.py:3, task 'pair': DefinitionError: Task 'pair' has a parameter"],
+        "from taskflow import task\n\n@task(id='pair')\ndef pair(*parts: int) -> None: ...\n",
+        ["tasks.py:3, task 'pair': DefinitionError: Task 'pair' takes its payload in a way"],
     ),
 }
 """Text of a module of tasks, and what its error is to have."""

@@ -42,7 +42,7 @@ class Reports:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._live: set[LiveRun] = set()
-        self._has_lines = self._is_fork = False
+        self._has_lines = self._is_fork = self._is_over = False
         self._pending = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -115,6 +115,11 @@ class Reports:
         """Keep first what programs have written until now. Return True when another process keeps the line."""
         return self.output is not None and self.output.hand_over(line)
 
+    def end(self) -> None:
+        """Send nothing any more: the store goes away."""
+        self._is_over = True
+        self._pending.set()
+
     def become_fork(self) -> None:
         """Send from now on at once: a fork may end at any time, and has none of its parent's threads."""
         self._begin()
@@ -152,6 +157,8 @@ class Reports:
         while True:
             self._pending.wait()
             time.sleep(self._interval)
+            if self._is_over:
+                return
             open_lives = [live for live in [*self._live] if live.write_spans(OPEN_SECONDS)]
             self._pending.clear()
             for send in [

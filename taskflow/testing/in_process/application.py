@@ -54,6 +54,11 @@ class InlineFlow(MovedFlow):
         world, self._holder.world = self.world, None
         world.close()
 
+    def close(self) -> None:
+        """Close every connection, and send no reports any more."""
+        self._node.reports.end()
+        super().close()
+
     async def in_thread(self, act: Callable[[], None]) -> None:
         """Call in the thread that executes the runs of a test that is a coroutine."""
         await asyncio.get_running_loop().run_in_executor(self.world.executor, act)

@@ -35,6 +35,8 @@ log = logging.getLogger("taskflow.testing")
 LEASE: Final = timedelta(days=3650)
 """The lease of the node that the tests' process is: nothing renews it."""
 CAPACITY: Final = 1000
+MOST_STEPS: Final = 10_000
+"""Instants that one ``advance`` goes to. At 1 ms for a tick, a test has waited 10 s by then."""
 _SHOWN: Final = 20
 _PAUSE_S: Final = 0.002
 _LONGEST_S: Final = 0.5
@@ -63,6 +65,7 @@ class World:
         self._unknown: list[str] = []
         self._queues = _queues(runtime)
         self._declared = -1
+        self._is_closed = False
 
     def start(self) -> None:
         """Register the node and its tasks."""
@@ -73,7 +76,8 @@ class World:
         self._register()
 
     def close(self) -> None:
-        """Drop what executes."""
+        """Drop what executes. Time that another thread lets pass stops: a test that ran out of time waits for it."""
+        self._is_closed = True
         self._driver = threading.get_ident()
         self._stop_own()
         self.executor.submit(self._stop_own).result()
@@ -118,7 +122,15 @@ class World:
         """Move time step by step: to each instant at which something is due, and then to the end."""
         self.drive()
         end = self._clock.now() + duration
-        while (due := self._timers.next_due()) is not None and due < end:
+        steps = 0
+        while (due := self._timers.next_due()) is not None and due < end and not self._is_closed:
+            steps += 1
+            if steps > MOST_STEPS:
+                raise RuntimeError(
+                    f"{MOST_STEPS:,} instants at which something was due lie in this time, so the test stopped at "
+                    f"{self._clock.now():%Y-%m-%d %H:%M:%S}, before {end:%Y-%m-%d %H:%M:%S}. A schedule of a few "
+                    "seconds has that many ticks: advance by less, or deactivate it in this test."
+                )
             self._move(due - self._clock.now() + timedelta(milliseconds=1))
             self.drive()
         self._move(end - self._clock.now())

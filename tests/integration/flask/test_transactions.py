@@ -9,7 +9,8 @@ from tests.support.django_site import report
 from tests.support.flask_site import FlaskSite
 from tests.support.waiting import wait_until
 
-TRIES = 1_000
+TRIES = 500
+"""1,000 in all, with both kinds of sessions."""
 
 
 @pytest.mark.slow
