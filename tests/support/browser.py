@@ -52,6 +52,10 @@ def chromium() -> Generator[Browser]:
             browser.close()
 
 
+_BLANK_ROWS = """[...document.querySelectorAll("main tbody tr")].filter(
+    (row) => row.checkVisibility() && !row.innerText.trim()).length"""
+
+
 class Visit:
     """A window of a browser, and everything that goes wrong in it. Nothing in it moves (``prefers-reduced-motion``)."""
 
@@ -102,10 +106,13 @@ class Visit:
                 self._fault(f"{found['id']}: {found['help']}: {places}")
 
     def measure(self) -> None:
-        """Note a page that scrolls sideways."""
+        """Note a page that scrolls sideways, and rows of tables of which nothing is shown."""
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if wide > 0:
             self._fault(f"{wide} px wider than the window")
+        blank = self.page.evaluate(_BLANK_ROWS)
+        if blank:
+            self._fault(f"{blank} rows of tables show nothing")
 
     def forgive(self, status: int) -> None:
         """Take away the notes of an answer that the test wanted: its status, and Chromium's message about it."""
