@@ -3,7 +3,7 @@
 .PHONY: help setup run unit store test slow-machine check mypy pyright lint-imports format bench faults pictures services clean
 
 VENV_PYTHON := .venv/bin/python
-# Tests wait more than they compute: six at a time keep two cores busy.
+# Tests wait more than they compute: five at a time keep two cores busy.
 WORKERS ?= 5
 CODE := $(wildcard taskflow pytest_taskflow.py workers tests examples benchmarks scripts)
 

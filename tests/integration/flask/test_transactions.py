@@ -9,8 +9,7 @@ from tests.support.django_site import report
 from tests.support.flask_site import FlaskSite
 from tests.support.waiting import wait_until
 
-TRIES = 500
-"""1,000 in all, with both kinds of sessions."""
+TRIES = 1_000
 
 
 @pytest.mark.slow
