@@ -1,36 +1,35 @@
 """The settings, read once from ``[tool.taskflow]``, ``.env`` and ``TASKFLOW_*``, and frozen."""
 
-import importlib.util
-import json
-import re
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from taskflow.durations import parse_duration
-from taskflow.errors import DefinitionError, SettingsError
-from taskflow.json_paths import parse_path, split_paths
+from taskflow.errors import SettingsError
 from taskflow.settings_sources import PREFIX, Written, read_sources, this_project, warn_of_unknown_variables
-
-DATABASES: Final = ("sqlite", "postgresql", "postgres", "postgresql+psycopg", "sqlite+pysqlite")
-"""Schemes of ``database_url``."""
+from taskflow.settings_values import (
+    AbsolutePath,
+    ApiUrl,
+    BrokerUrl,
+    DatabaseUrl,
+    Duration,
+    JsonPaths,
+    KeptFor,
+    Machines,
+    Names,
+    PublicUrl,
+    ResultBackend,
+    SecretKey,
+    SmtpUrl,
+    StoreUrl,
+    WebhookSecrets,
+)
 
 EMBEDDED_ENVIRONMENT: Final = "dev"
 """The one environment that the embedded store serves."""
-
-_ISO_8601: Final = re.compile(r"P")
-_STORES: Final = ("redis", "rediss", "unix", "valkey", "valkeys", "redis+socket", "valkey+socket")
-_BROKERS: Final = (*_STORES, "amqp", "amqps", "pyamqp")
-_SHOWN: Final = {
-    "redis_url": "redis://host:6379/0, rediss:// or unix:///path",
-    "broker_url": "redis://host:6379/0 or amqp://user:password@host:5672//",
-}
 
 
 class Settings(BaseSettings):
@@ -42,18 +41,18 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TASKFLOW_", frozen=True, extra="forbid")
 
-    redis_url: str | None = Field(
+    redis_url: StoreUrl = Field(
         None, description="Store: redis://, rediss:// or unix://. Default: the embedded Valkey."
     )
-    api_url: str | None = Field(
+    api_url: ApiUrl = Field(
         None, description="Server that verbs of this process go to over HTTP, instead of a store: https://host."
     )
     api_key: SecretStr | None = Field(None, description="Key for api_url, as `taskflow keys create` prints it.")
     store_replicas: int = Field(
         0, ge=0, description="How many replicas of the store must have a run when it is triggered."
     )
-    broker_url: str | None = Field(None, description="Celery broker: Redis, Valkey or amqp://. Default: the store.")
-    celery_result_backend: str | None = Field(
+    broker_url: BrokerUrl = Field(None, description="Celery broker: Redis, Valkey or amqp://. Default: the store.")
+    celery_result_backend: ResultBackend = Field(
         None,
         description="Celery result backend of plain producers. Default: those of rpc:// are answered; none: nobody.",
     )
@@ -63,7 +62,7 @@ class Settings(BaseSettings):
     version: str | None = Field(
         None, pattern=r"^\S{1,64}$", description="Version of the code. Default: the git commit of the tasks' folder."
     )
-    tasks: tuple[str, ...] = Field((), description="Modules to import, separated by commas.")
+    tasks: Names = Field((), description="Modules to import, separated by commas.")
     on_commit: bool = Field(
         True, description="Whether a trigger in a database transaction makes its run when that is committed."
     )
@@ -77,23 +76,23 @@ class Settings(BaseSettings):
         description="Flask app of commands and workers: shop:create_app. Default: FLASK_APP, else wsgi.py or app.py. "
         "none: no app.",
     )
-    home: Path = Field(
+    home: AbsolutePath = Field(
         default_factory=lambda: this_project().home,
         description="Folder of the embedded store and history. Default: .taskflow in the project's folder.",
     )
-    database_url: str | None = Field(
+    database_url: DatabaseUrl = Field(
         None, description="History: sqlite:///path or postgresql://. Default: SQLite in home. none: no history."
     )
-    history_retention: timedelta = Field(timedelta(days=30), description="How long finished runs stay in the history.")
+    history_retention: Duration = Field(timedelta(days=30), description="How long finished runs stay in the history.")
     shards: int = Field(1, ge=1, le=256, description="Into how many shards the store is split.")
-    heartbeat: timedelta = Field(timedelta(seconds=3), description="How often a node renews its lease.")
-    lease: timedelta = Field(timedelta(seconds=9), description="How long a silent node keeps its runs.")
-    connect_timeout: timedelta = Field(timedelta(seconds=5), description="How long a verb waits for the store.")
-    retention: timedelta = Field(timedelta(hours=24), description="How long finished runs are kept.")
-    reservation_timeout: timedelta = Field(
+    heartbeat: Duration = Field(timedelta(seconds=3), description="How often a node renews its lease.")
+    lease: Duration = Field(timedelta(seconds=9), description="How long a silent node keeps its runs.")
+    connect_timeout: Duration = Field(timedelta(seconds=5), description="How long a verb waits for the store.")
+    retention: Duration = Field(timedelta(hours=24), description="How long finished runs are kept.")
+    reservation_timeout: Duration = Field(
         timedelta(seconds=30), description="After which an unclaimed ticket is published again, doubling to 10 minutes."
     )
-    ticket_hold: timedelta = Field(
+    ticket_hold: Duration = Field(
         timedelta(minutes=5),
         description="After which a RabbitMQ ticket is acknowledged though its run goes on: below its consumer_timeout.",
     )
@@ -112,20 +111,20 @@ class Settings(BaseSettings):
         None, description="Large payloads and outputs: a folder or an fsspec URL. Default: the folder objects in home."
     )
     output_limit: int = Field(10_000_000, ge=1, description="Largest output, bytes of JSON.")
-    cancel_grace: timedelta = Field(
+    cancel_grace: Duration = Field(
         timedelta(seconds=10), description="How long a canceled coroutine may take to stop before its node exits."
     )
-    shutdown_grace: timedelta = Field(
+    shutdown_grace: Duration = Field(
         timedelta(seconds=30), description="Within which a node that was asked to stop finishes or interrupts its runs."
     )
-    pending_version_timeout: timedelta = Field(
+    pending_version_timeout: Duration = Field(
         timedelta(days=1), description="How long a run may wait for a worker that registers its task and queue."
     )
     stream_items: int = Field(100_000, ge=1, description="Items that one stream of a run may hold.")
     stream_bytes: int = Field(32_000_000, ge=1, description="Bytes of JSON that one stream of a run may hold.")
     log_lines: int = Field(10_000, ge=1, description="Log lines that are kept of one run.")
     log_bytes: int = Field(1_000_000, ge=1, description="Bytes of log lines that are kept of one run.")
-    suspend_after: timedelta = Field(
+    suspend_after: Duration = Field(
         timedelta(seconds=60), description="How long a durable run waits in memory before it waits without a process."
     )
     async_concurrency: int = Field(1000, ge=1, description="Runs at a time in one node of the async executor.")
@@ -134,26 +133,26 @@ class Settings(BaseSettings):
         ge=1,
         description="Extra child processes that a node may start while children wait. Default: what the memory holds.",
     )
-    secret_key: SecretStr | None = Field(
+    secret_key: SecretKey = Field(
         None,
         min_length=16,
         description="Signs public tokens and token URLs. Default: one kept in home; several hosts need the same one.",
     )
-    public_url: str | None = Field(
+    public_url: PublicUrl = Field(
         None, description="Address of taskflow server as others reach it, for the URLs of tokens."
     )
-    flower_url: str | None = Field(
+    flower_url: PublicUrl = Field(
         None, description="Address of Flower as browsers reach it: the dashboard's page of a worker links to it."
     )
-    webhook_secrets: dict[str, SecretStr | tuple[SecretStr, ...]] = Field(
+    webhook_secrets: WebhookSecrets = Field(
         default_factory=dict,
         description="Secrets of webhook tasks whose source has none, by task id, as JSON: one or several.",
     )
-    webhook_dedupe: timedelta = Field(
+    webhook_dedupe: KeptFor = Field(
         timedelta(days=4), description="How long a delivery that is sent again makes no second run."
     )
-    webhook_retention: timedelta = Field(timedelta(days=4), description="How long deliveries of webhooks are kept.")
-    machines: dict[str, tuple[float, float]] = Field(
+    webhook_retention: KeptFor = Field(timedelta(days=4), description="How long deliveries of webhooks are kept.")
+    machines: Machines = Field(
         default_factory=dict, description="Machine presets of the project: name to vCPU and GB, as JSON."
     )
 
@@ -164,184 +163,29 @@ class Settings(BaseSettings):
         pattern=r"^(none|[1-9][0-9]{0,4}/[0-9]{0,5}[smhd])$",
         description='Requests of one API key: "100/s", "1000/m"; none: no limit. A key may have its own.',
     )
-    redact: tuple[str, ...] = Field(
+    redact: JsonPaths = Field(
         (),
         description="Values that the dashboard hides in payloads, outputs and metadata: JSON paths, with commas.",
     )
     server_streams: int = Field(1000, ge=1, description="Open streams of one server process.")
-    server_body_timeout: timedelta = Field(
+    server_body_timeout: Duration = Field(
         timedelta(seconds=30), description="Within which the body of a request must have come."
     )
-    server_shutdown_grace: timedelta = Field(
+    server_shutdown_grace: Duration = Field(
         timedelta(seconds=10), description="Within which a server that was asked to stop ends its requests."
     )
-    server_cors_origins: tuple[str, ...] = Field(
+    server_cors_origins: Names = Field(
         (), description="Origins whose pages may call the server, separated by commas; *: all. Default: none."
     )
-    server_forwarded_allow_ips: tuple[str, ...] = Field(
+    server_forwarded_allow_ips: Names = Field(
         (), description="Proxies whose X-Forwarded-For and -Proto count, separated by commas. Default: none."
     )
 
-    smtp_url: SecretStr | None = Field(
+    smtp_url: SmtpUrl = Field(
         None,
         description="smtp://user:password@host:587 (STARTTLS), smtps://, or smtp+plain:// without TLS: sends e-mail.",
     )
     alert_sender: str | None = Field(None, description="The e-mail address that alerts come from.")
-
-    @field_validator("tasks", "server_cors_origins", "server_forwarded_allow_ips", mode="before")
-    @classmethod
-    def _split_list(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("redact", mode="before")
-    @classmethod
-    def _split_paths(cls, value: object) -> object:
-        return split_paths(value) if isinstance(value, str) else value
-
-    @field_validator("redact")
-    @classmethod
-    def _check_paths(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for path in value:
-            parse_path(path)
-        return value
-
-    @field_validator("machines", "webhook_secrets", mode="before")
-    @classmethod
-    def _read_json(cls, value: object, info: ValidationInfo) -> object:
-        if not isinstance(value, str):
-            return value
-        try:
-            return json.loads(value)
-        except ValueError as error:
-            shown = '{"stripe-events": ["whsec_..."]}' if info.field_name == "webhook_secrets" else '{"gpu": [8, 64]}'
-            raise ValueError(f"no JSON ({error}); write {shown}") from None
-
-    @field_validator("smtp_url")
-    @classmethod
-    def _check_smtp_url(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            url = urlsplit(value.get_secret_value())
-            if url.scheme not in ("smtp", "smtps", "smtp+plain") or not url.hostname:
-                raise ValueError(
-                    "write smtp://user:password@host:587 (STARTTLS), smtps:// for TLS from the start, or smtp+plain:// "
-                    "for a server without TLS"
-                )
-        return value
-
-    @field_validator("home")
-    @classmethod
-    def _keep_in_place(cls, value: Path) -> Path:
-        """Make the path absolute, because a task may change its working folder."""
-        return value.absolute()
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _read_duration(cls, value: object, info: ValidationInfo) -> object:
-        """Read the text of a duration: seconds if it is a number, else "5m". Pydantic itself reads ISO 8601."""
-        name = info.field_name or ""
-        if cls.model_fields[name].annotation is not timedelta or isinstance(value, timedelta):
-            return value
-        if isinstance(value, str) and _ISO_8601.match(value):
-            return value
-        try:
-            return parse_duration(_number(value), option=name)
-        except DefinitionError as wrong:
-            raise ValueError(f"{wrong.what[0].lower()}{wrong.what[1:]}; write seconds or 5m, 1h30m") from None
-
-    @field_validator("redis_url", "broker_url")
-    @classmethod
-    def _check_url(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if not value:
-            return None
-        name = info.field_name or ""
-        schemes, right = (_STORES if name == "redis_url" else _BROKERS), f"write {_SHOWN[name]}"
-        scheme, separator, _ = value.partition("://")
-        if not separator:
-            raise ValueError(f"no URL; {right}")
-        if scheme not in schemes:
-            raise ValueError(f"{scheme}:// is not possible here; {right}")
-        try:
-            parts = urlsplit(value)
-            _ = parts.port
-        except ValueError:
-            raise ValueError(
-                f"its port is no number; {right}, and %-encode special characters of the password"
-            ) from None
-        if scheme in _STORES:
-            _check_database_number(parts.path if "unix" not in scheme and "socket" not in scheme else "", parts.query)
-        return value
-
-    @field_validator("api_url")
-    @classmethod
-    def _check_api_url(cls, value: str | None) -> str | None:
-        if not value:
-            return None
-        right = "write the server's address, https://tasks.example.com"
-        try:
-            parts = urlsplit(value)
-            _ = parts.port
-        except ValueError:
-            raise ValueError(f"its port is no number; {right}") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"no http:// or https:// address; {right}")
-        if parts.username or parts.query or parts.fragment:
-            raise ValueError(f"it has more than an address and a path; {right}, and the key in TASKFLOW_API_KEY")
-        if importlib.util.find_spec("httpx") is None:
-            raise ValueError("the HTTP client is missing; install it: pip install 'celery-taskflow[client]'")
-        return value.rstrip("/")
-
-    @field_validator("database_url")
-    @classmethod
-    def _check_database(cls, value: str | None) -> str | None:
-        if value is None or value == "none":
-            return value
-        scheme, _, rest = value.partition("://")
-        if scheme not in DATABASES:
-            raise ValueError("no database that the history knows; write postgresql://..., sqlite:////path or none")
-        if scheme.startswith("sqlite"):
-            if rest.strip("/") in ("", ":memory:"):
-                raise ValueError("other processes can't read a database in memory; write sqlite:////path or none")
-            return value
-        if importlib.util.find_spec("psycopg") is None:
-            raise ValueError("PostgreSQL's driver is missing; install it: pip install 'celery-taskflow[postgres]'")
-        try:
-            _ = urlsplit(value).port
-        except ValueError:
-            raise ValueError("its port is not a number; %-encode special characters of the password") from None
-        return value
-
-    @field_validator("webhook_dedupe", "webhook_retention")
-    @classmethod
-    def _check_kept(cls, value: timedelta) -> timedelta:
-        if value < timedelta(seconds=1):
-            raise ValueError("less than a second; write 4d")
-        return value
-
-    @field_validator("secret_key", mode="before")
-    @classmethod
-    def _none_if_empty(cls, value: object) -> object:
-        return value or None
-
-    @field_validator("public_url", "flower_url")
-    @classmethod
-    def _check_public_url(cls, value: str | None) -> str | None:
-        if not value:
-            return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError("not the address of a server; write https://tasks.example.com")
-        return value.rstrip("/")
-
-    @field_validator("celery_result_backend")
-    @classmethod
-    def _check_backend(cls, value: str | None) -> str | None:
-        if not value or value.rstrip(":/") == "rpc":
-            return None
-        if value != "none" and ("://" not in value or value.startswith("taskflow")):
-            raise ValueError(
-                "write the result_backend of the producers, redis://host:6379/0 for example, rpc:// or none"
-            )
-        return value
 
     @model_validator(mode="after")
     def _lease_outlives_heartbeats(self) -> Self:
@@ -420,21 +264,6 @@ class _Sources(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, Any]:
         """Return the values by field."""
         return {name: written.value for name, written in read_sources(self.settings_cls.model_fields).items()}
-
-
-def _number(value: Any) -> Any:
-    """Return the number that a text is, else the value itself."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
-def _check_database_number(path: str, query: str) -> None:
-    named = parse_qs(query)
-    written = (named.get("db") or named.get("virtual_host") or [unquote(path).strip("/")])[0]
-    if written and not written.isdecimal():
-        raise ValueError("its database must be a number; write redis://host:6379/0")
 
 
 def _explain(invalid: ValidationError, written: dict[str, Written]) -> str:
