@@ -1,7 +1,7 @@
 """The Celery application: its configuration, its queues and its routes. It registers no tasks."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final, cast
 
@@ -12,6 +12,7 @@ from kombu import Queue
 from kombu.transport import TRANSPORT_ALIASES
 
 from taskflow import guard_of_tests
+from taskflow.broker.delays import eta_header
 from taskflow.broker.log_filter import hide_payload_values
 from taskflow.broker.queues import EXCHANGE_NAME, celery_queue, exchange_type, shared_queue
 from taskflow.broker.urls import BATCH_SCHEME, batch_url, is_amqp, is_redis, kombu_url
@@ -77,13 +78,25 @@ class _App(Celery):
         """No queue for replies: results are read from the store."""
         return ""
 
-    def send_task(self, name: str, *args: Any, **options: Any) -> Any:
+    def send_task(
+        self,
+        name: str,
+        args: Any = None,
+        kwargs: Any = None,
+        countdown: float | None = None,
+        eta: datetime | str | None = None,
+        *others: Any,
+        **options: Any,
+    ) -> Any:
         """Send a message. The result of a run can be read although our tasks have Celery ignore their results."""
         guard_of_tests.check(self.store_url)
         is_run = self.is_run_task(name)
         if is_run and options.get("reply_to"):  # of a chain's task: the producer of the chain waits for its end
             options["ignore_result"] = False
-        result = super().send_task(name, *args, **options)
+        if is_run and (due := eta_header(self, countdown, eta)):
+            options["headers"] = {**(options.get("headers") or {}), **due}
+            countdown = eta = None
+        result = super().send_task(name, args, kwargs, countdown, cast("Any", eta), *others, **options)
         if is_run:
             result.ignored = False
         return result

@@ -219,3 +219,28 @@ def test_arguments_fill_the_payload_and_limits_of_a_message_hold(fleet: Fleet) -
     slow = send("t-sleep", {"seconds": 30}, soft_time_limit=1, time_limit=20)
     wait_until(lambda: slow.state == states.FAILURE, "the limit")
     assert runs.retrieve(slow.id).status is RunStatus.TIMED_OUT
+
+
+@pytest.mark.timeout(60)
+def test_a_countdown_waits_in_the_store_and_needs_no_worker_at_its_start(fleet: Fleet) -> None:
+    """Also one of less than a second, and one that is sent before the broker has seen any node."""
+    celery: Any = fleet.flow.celery
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    sent = [
+        celery.send_task("t-says", args=[1], countdown=0.5),
+        celery.send_task("t-says", args=[2], countdown=2),
+        celery.send_task("t-says", args=[3], eta=soon),
+        celery.send_task("t-says", args=[4], eta=soon.isoformat()),
+        celery.send_task("t-says", args=[5], countdown=-3),
+        celery.signature("t-says", args=[6]).apply_async(countdown=1),
+        celery.tasks["t-says"].apply_async((7,), countdown=1),
+    ]
+    late = celery.send_task("t-says", args=[8], countdown=3600)
+    fleet.start_node()
+    assert [each.get(timeout=S) for each in sent] == [1, 2, 3, 4, 5, 6, 7]
+    run = wait_until(lambda: runs.retrieve(late.id), "the run of the last message")
+    assert run.status is RunStatus.DELAYED
+    assert run.due_at is not None
+    assert timedelta(minutes=59) < run.due_at - datetime.now(UTC) < timedelta(minutes=61)
+    with pytest.raises(TypeError):
+        celery.send_task("t-says", args=[9], countdown="5")
