@@ -6,9 +6,11 @@ A generator yields a step and receives its result. What the step raises is raise
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from taskflow.errors import TaskflowError
+from taskflow.seams.steps import adrive_steps, drive_steps
 from taskflow.store.async_store import AsyncStore
 from taskflow.store.operations.operation import Operation
 from taskflow.store.sync_store import Store
@@ -49,34 +51,12 @@ Steps = Generator[Step, Any, T]
 
 def drive(store: Store, steps: Steps[T]) -> T:
     """Execute the steps of a verb, and return the verb's result."""
-    try:
-        step = next(steps)
-        while True:
-            try:
-                result = _execute(store, step)
-            except Exception as error:  # noqa: BLE001 - it is raised in the verb, at this step
-                step = steps.throw(error)
-            else:
-                step = steps.send(result)
-    except StopIteration as ended:
-        value: T = ended.value
-        return value
+    return drive_steps(partial(_execute, store), steps)
 
 
 async def adrive(store: AsyncStore, steps: Steps[T]) -> T:
     """Execute the steps of a verb in an event loop. See ``drive``."""
-    try:
-        step = next(steps)
-        while True:
-            try:
-                result = await _aexecute(store, step)
-            except Exception as error:  # noqa: BLE001 - it is raised in the verb, at this step
-                step = steps.throw(error)
-            else:
-                step = steps.send(result)
-    except StopIteration as ended:
-        value: T = ended.value
-        return value
+    return await adrive_steps(partial(_aexecute, store), steps)
 
 
 def _execute(store: Store, step: Step) -> Any:

@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from itertools import islice
 from typing import Final
 
-from taskflow.definition.calls.batch_item import MOST_ITEMS, BatchOptions, check_items
+from taskflow.definition.calls.batch_item import BatchOptions, atake_items, check_items, take_items
 from taskflow.definition.foreign_task import NamedTasks
 from taskflow.definition.machine import MachineSpec
 from taskflow.definition.task_definition import TaskDefinition
@@ -48,7 +47,7 @@ class HttpBatches:
     ) -> BatchRuns:
         """Make a run of each item."""
         check_items(items, is_async=False)
-        lines = self._lines(task, list(islice(items, MOST_ITEMS + 1)), options, waiter)
+        lines = self._lines(task, take_items(items), options, waiter)
         for _ in lines.checks():
             pass
         return self._connection.send(_trigger(lines))
@@ -66,7 +65,7 @@ class HttpBatches:
     ) -> BatchRuns:
         """Make a run of each item."""
         check_items(items, is_async=True)
-        lines = self._lines(task, await _taken(items), options, waiter)
+        lines = self._lines(task, await atake_items(items), options, waiter)
         for _ in lines.checks():
             await asyncio.sleep(0)
         return await self._aconnection.send(_trigger(lines))
@@ -111,14 +110,3 @@ def _retrieve(batch_id: str) -> ApiRequest[Batch]:
     return get(
         f"{PREFIX}/batches/{id_segment(batch_id, BatchNotFoundError)}", lambda document: record_of(Batch, document)
     )
-
-
-async def _taken(items: Iterable[object] | AsyncIterable[object]) -> list[object]:
-    if not isinstance(items, AsyncIterable):
-        return list(islice(items, MOST_ITEMS + 1))
-    taken: list[object] = []
-    async for item in items:
-        taken.append(item)
-        if len(taken) > MOST_ITEMS:
-            break
-    return taken

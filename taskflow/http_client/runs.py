@@ -21,11 +21,12 @@ from taskflow.http_client.payloads import payload_document
 from taskflow.http_client.run_filters import filter_text
 from taskflow.http_client.run_options import instant_or_seconds, run_options
 from taskflow.http_client.transport.api_request import PREFIX, ApiRequest, get, id_segment, post, segment
-from taskflow.http_client.transport.connection import AsyncConnection, Connection, adrive, drive
+from taskflow.http_client.transport.connection import AsyncConnection, Connection
 from taskflow.models import Run, RunStatus
 from taskflow.seams.batches import RunEnd
 from taskflow.seams.engine import PlannedRun, Triggered
 from taskflow.seams.record_documents import run_of
+from taskflow.seams.steps import adrive_steps, drive_steps
 from taskflow.seams.waits import Waiter
 
 
@@ -150,13 +151,13 @@ class HttpRuns:
 
     def bulk(self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None) -> BulkAction:
         """Cancel or replay runs, part by part."""
-        return drive(self._connection, bulk_steps(kind, selected, on_progress, _find))
+        return drive_steps(self._connection.send, bulk_steps(kind, selected, on_progress, _find))
 
     async def abulk(
         self, kind: BulkKind, selected: Sequence[str] | RunFilter, on_progress: OnProgress | None
     ) -> BulkAction:
         """Cancel or replay runs, part by part."""
-        return await adrive(self._aconnection, bulk_steps(kind, selected, on_progress, _find))
+        return await adrive_steps(self._aconnection.send, bulk_steps(kind, selected, on_progress, _find))
 
     def _trigger(
         self, task: TaskDefinition | str, payload: object, options: TriggerOptions, waiter: Waiter | None

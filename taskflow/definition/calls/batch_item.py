@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypedDict, TypeVar, Unpack, cast
 
 from taskflow.definition.calls.debounce import Debounce
@@ -84,6 +85,23 @@ def check_items(items: object, *, is_async: bool) -> None:
         raise TriggerOptionError(
             "items", given, "Give a list or an iterator of payloads, or of BatchItem(payload, ...)."
         )
+
+
+def take_items(items: Iterable[object]) -> list[object]:
+    """Return the items of a batch, and at most one more than it may have: an iterator may be endless."""
+    return list(islice(items, MOST_ITEMS + 1))
+
+
+async def atake_items(items: Iterable[object] | AsyncIterable[object]) -> list[object]:
+    """Return the items of a batch in an event loop. See ``take_items``."""
+    if not isinstance(items, AsyncIterable):
+        return take_items(items)
+    taken: list[object] = []
+    async for item in items:
+        taken.append(item)
+        if len(taken) > MOST_ITEMS:
+            break
+    return taken
 
 
 class BatchKeywords(TypedDict, total=False):

@@ -43,14 +43,7 @@ class SharedSecret(Source):
             raise DefinitionError("A shared secret needs a header", option="header", value=header)
         self._header, self._prefix = header, prefix
         self.secret_headers = (header,)
-        reading = Reading(
-            id_headers=(id_header,) if id_header else (),
-            id_field=id_field,
-            event_header=event_header,
-            event_fields=(event_field,) if event_field else (),
-            kept=tuple(keep_headers),
-        )
-        super().__init__(secret, reading)
+        super().__init__(secret, _reading(id_header, id_field, event_header, event_field, keep_headers))
 
     def usable(self, secrets: Sequence[str]) -> int:
         """Return how many secrets there are."""
@@ -128,14 +121,7 @@ class SecretUrl(Source):
         keep_headers: Sequence[str] = (),
     ) -> None:
         self._has_secret, self._parameter = secret is not None, parameter
-        reading = Reading(
-            id_headers=(id_header,) if id_header else (),
-            id_field=id_field,
-            event_header=event_header,
-            event_fields=(event_field,) if event_field else (),
-            kept=tuple(keep_headers),
-        )
-        super().__init__(secret, reading)
+        super().__init__(secret, _reading(id_header, id_field, event_header, event_field, keep_headers))
 
     def usable(self, secrets: Sequence[str]) -> int:
         """Return how many secrets there are; 1 where the address is the only one."""
@@ -169,3 +155,19 @@ def compare(given: bytes, secrets: Sequence[str]) -> None:
         is_right |= hmac.compare_digest(secret.encode(errors="surrogatepass"), given)
     if not is_right:
         raise WebhookVerificationError("the secret is wrong")
+
+
+def _reading(
+    id_header: str | None,
+    id_field: str | None,
+    event_header: str | None,
+    event_field: str | None,
+    keep_headers: Sequence[str],
+) -> Reading:
+    return Reading(
+        id_headers=(id_header,) if id_header else (),
+        id_field=id_field,
+        event_header=event_header,
+        event_fields=(event_field,) if event_field else (),
+        kept=tuple(keep_headers),
+    )

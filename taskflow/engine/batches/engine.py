@@ -5,10 +5,9 @@ from collections.abc import AsyncIterable, Callable, Coroutine, Iterable, Sequen
 from contextvars import Context
 from datetime import timedelta
 from functools import partial
-from itertools import islice
 from typing import Any
 
-from taskflow.definition.calls.batch_item import MOST_ITEMS, BatchOptions, check_items
+from taskflow.definition.calls.batch_item import MOST_ITEMS, BatchOptions, atake_items, check_items, take_items
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.batches.ends import Search, countdown, naming_limit
 from taskflow.engine.batches.plan import BatchPlan, Part
@@ -78,7 +77,7 @@ class BatchEngine:
         self, task: TaskDefinition | str | None, items: Iterable[object], options: BatchOptions, waiter: Waiter | None
     ) -> BatchPlan:
         check_items(items, is_async=False)
-        plan = self._plan(task, list(islice(items, MOST_ITEMS + 1)), options, waiter)
+        plan = self._plan(task, take_items(items), options, waiter)
         for _ in plan.checks():
             pass
         return plan
@@ -115,7 +114,7 @@ class BatchEngine:
             seed: Text from which the ids of the batch and its runs follow: triggered again, they are the same.
         """
         check_items(items, is_async=True)
-        plan = self._plan(task, await _alist(items), options, waiter, seed)
+        plan = self._plan(task, await atake_items(items), options, waiter, seed)
         for _ in plan.checks():
             await asyncio.sleep(0)
         store = self._loop().store
@@ -216,17 +215,6 @@ class BatchEngine:
 
 def _sending(writes: Coroutine[Any, Any, list[Any]]) -> "asyncio.Task[list[Any]]":
     return asyncio.create_task(writes, name="taskflow-batch", context=Context())
-
-
-async def _alist(items: Iterable[object] | AsyncIterable[object]) -> list[object]:
-    if not isinstance(items, AsyncIterable):
-        return list(islice(items, MOST_ITEMS + 1))
-    taken: list[object] = []
-    async for item in items:
-        taken.append(item)
-        if len(taken) > MOST_ITEMS:
-            break
-    return taken
 
 
 def _interrupted(plan: BatchPlan, error: StoreUnavailableError | ObjectStoreError) -> BatchTriggerError:

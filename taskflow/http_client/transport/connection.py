@@ -16,7 +16,7 @@ import httpx
 
 from taskflow.errors import ServerUnavailableError
 from taskflow.http_client.transport.address import ServerAddress
-from taskflow.http_client.transport.api_request import ApiAnswer, ApiRequest, Steps
+from taskflow.http_client.transport.api_request import ApiAnswer, ApiRequest
 from taskflow.http_client.transport.refusals import misread, refusal
 from taskflow.http_client.transport.tries import Tries
 
@@ -174,38 +174,6 @@ async def _close_with_loop(*clients: httpx.AsyncClient) -> AsyncGenerator[None, 
     finally:
         for client in clients:
             await client.aclose()
-
-
-def drive(connection: Connection, steps: Steps[T]) -> T:
-    """Send the requests of a verb, and return the verb's result."""
-    try:
-        request = next(steps)
-        while True:
-            try:
-                result = connection.send(request)
-            except Exception as error:  # noqa: BLE001 - it is raised in the verb, at this step
-                request = steps.throw(error)
-            else:
-                request = steps.send(result)
-    except StopIteration as ended:
-        value: T = ended.value
-        return value
-
-
-async def adrive(connection: AsyncConnection, steps: Steps[T]) -> T:
-    """Send the requests of a verb in an event loop. See ``drive``."""
-    try:
-        request = next(steps)
-        while True:
-            try:
-                result = await connection.send(request)
-            except Exception as error:  # noqa: BLE001 - it is raised in the verb, at this step
-                request = steps.throw(error)
-            else:
-                request = steps.send(result)
-    except StopIteration as ended:
-        value: T = ended.value
-        return value
 
 
 def _arguments(address: ServerAddress, request: ApiRequest[Any]) -> dict[str, Any]:
