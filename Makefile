@@ -1,6 +1,6 @@
 # Every target works without HOME and without anything but make and Python 3.11 or newer.
 .DEFAULT_GOAL := help
-.PHONY: help setup run unit store test slow-machine check mypy pyright lint-imports format bench faults pictures services clean
+.PHONY: help setup run unit store test slow-machine check mypy pyright lint-imports format bench faults pictures docs docs-serve services clean
 
 VENV_PYTHON := .venv/bin/python
 # Tests wait more than they compute: five at a time keep two cores busy.
@@ -11,6 +11,7 @@ CODE := $(wildcard taskflow pytest_taskflow.py workers tests examples benchmarks
 export RUFF_CACHE_DIR := .venv/.cache/ruff
 export XDG_CACHE_HOME := $(CURDIR)/.venv/.cache
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+export NO_MKDOCS_2_WARNING := 1
 # Tests start some thousand Python processes; each would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -64,6 +65,12 @@ faults: setup services ## Have everything fail that can for SECONDS (120) per se
 pictures: setup services ## Take pictures of every page of the dashboard, into build/pictures; README=1: that of the README, too
 	@if [ -n "$(README)" ]; then $(VENV_PYTHON) -m tests.dashboard.tour.readme_picture docs/pictures; fi
 	@PICTURES=all TOUR_RUNS=$(or $(RUNS),1000000) $(VENV_PYTHON) -m pytest -q tests/dashboard/tour -k "every_page or signing_in" && ls -d build/pictures
+
+docs: setup ## Build the documentation's site into build/site; a link to nothing fails it
+	@$(VENV_PYTHON) -m mkdocs build --strict && ls -d build/site
+
+docs-serve: setup ## Show the documentation's site on http://127.0.0.1:8000, rebuilt at each change
+	@$(VENV_PYTHON) -m mkdocs serve
 
 services: ## Install the servers that the tests start (Redis, RabbitMQ, PostgreSQL), Chromium and libfaketime, where that is possible
 	@scripts/services

@@ -162,7 +162,9 @@ async def on_http_exception(_: Request, error: Exception) -> Response:
     """Answer what the framework refuses."""
     status, headers = (error.status_code, error.headers or {}) if isinstance(error, HTTPException) else (500, {})
     code, text = _OF_THE_FRAMEWORK.get(status, ("refused", "The request was refused."))
-    return Problem(status, code, text, "See docs/http-api.md.", should_retry=False, headers=headers).response()
+    return Problem(
+        status, code, text, "See the page about the HTTP API in the documentation.", should_retry=False, headers=headers
+    ).response()
 
 
 async def on_failure(_: Request, error: Exception) -> Response:

@@ -8,7 +8,7 @@ from taskflow.store.sync_store import Store
 
 _REFUSED: Final = ("allkeys-", "volatile-")
 _RIGHTS: Final = "no permission"
-_ACL: Final = "See `Rights in the store` of docs/settings.md for the ACL rule."
+_ACL: Final = "See `Rights in the store` on the settings page of the documentation for the ACL rule."
 
 
 def check_server(store: Store) -> str:

@@ -17,10 +17,11 @@ from taskflow.settings import Settings
 from taskflow.store.connections import scripts
 
 ROOT = Path(__file__).parents[2]
+FOLDERS = ("benchmarks", "deploy", "docs", "examples")
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
-SETTINGS = (ROOT / "docs" / "settings.md").read_text()
-REFERENCE = (ROOT / "docs" / "reference.md").read_text()
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted(path for path in ROOT.glob("*/*.md"))]
+SETTINGS = (ROOT / "docs" / "reference" / "settings.md").read_text()
+REFERENCE = (ROOT / "docs" / "reference" / "options.md").read_text()
+PAGES = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))])
 NOT_RUN = "<!-- not run:"
 INTERNAL = {"RunNotClaimableError", "StaleClaimError", "NodeUnregisteredError"}
 

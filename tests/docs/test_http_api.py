@@ -8,7 +8,7 @@ import pytest
 from taskflow.server.route import ApiRoute
 from taskflow.server.routes import ROUTES
 
-PAGE = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "http-api.md").read_text()
 
 
 def listed(route: ApiRoute) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
-PAGE: Final = ROOT / "docs" / "testing.md"
+PAGE: Final = ROOT / "docs" / "how-to" / "testing.md"
 NOT_RUN: Final = "<!-- not run"
 
 

@@ -17,7 +17,7 @@ from tests.support.processes import spawn, stop_group, tail
 from tests.support.servers import RedisServer
 from tests.support.waiting import wait_until
 
-GUIDE = ROOT / "docs" / "from-celery.md"
+GUIDE = ROOT / "docs" / "guides" / "from-celery.md"
 LEDGER = """
 import os
 

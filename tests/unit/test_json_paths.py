@@ -26,7 +26,7 @@ CARD = Step("card")
     ],
 )
 def test_a_path_names_members_items_and_depths(text: str, steps: tuple[Step, ...]) -> None:
-    """The subset that docs/dashboard.md lists."""
+    """The subset that docs/how-to/dashboard.md lists."""
     assert parse_path(text).steps == steps
 
 

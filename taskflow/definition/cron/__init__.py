@@ -1,1 +1,1 @@
-"""Cron expressions and their next instants, by rules of our own (docs/schedules.md). No clock is read here."""
+"""Cron expressions and their next instants, by rules of our own (docs/how-to/schedules.md). No clock is read here."""

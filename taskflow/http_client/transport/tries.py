@@ -1,6 +1,6 @@
 """The tries of one request: which failures are passing, how long to pause, and the error in the end. No I/O.
 
-The numbers are those of ``docs/http-client.md``. A pause that the server asks for counts, as far as it is bearable.
+The numbers are those of the page about HTTP clients. A pause that the server asks for counts, as far as it is bearable.
 """
 
 import random

@@ -33,7 +33,7 @@ def test_a_wrong_name_in_the_settings_is_named_with_the_right_one(site: DjangoSi
 def test_the_environment_goes_before_the_settings_and_they_before_files(
     site: DjangoSite, tmp_path: Path, settings: dict[str, object], variables: dict[str, str], expected: str
 ) -> None:
-    """As the table in docs/settings.md says. The files are those of the site's folder, wherever a process starts."""
+    """As the table of the settings page. The files are those of the site's folder, wherever a process starts."""
     (tmp_path / "base").mkdir()
     (tmp_path / "base" / "pyproject.toml").write_text('[tool.taskflow]\nretention = "4h"\n')
     (tmp_path / "base" / ".env").write_text("TASKFLOW_RETENTION=3h\n")

@@ -40,7 +40,7 @@ def test_a_wrong_name_in_the_configuration_is_named_with_the_right_one(site: Fla
 def test_the_environment_goes_before_the_configuration_and_it_before_files(
     site: FlaskSite, tmp_path: Path, values: dict[str, object], variables: dict[str, str], expected: str
 ) -> None:
-    """As the table in docs/settings.md says. The files are those of the app's folder, wherever a process starts."""
+    """As the table of the settings page. The files are those of the app's folder, wherever a process starts."""
     (tmp_path / "base").mkdir()
     (tmp_path / "base" / "pyproject.toml").write_text('[tool.taskflow]\nretention = "4h"\n')
     (tmp_path / "base" / ".env").write_text("TASKFLOW_RETENTION=3h\n")
