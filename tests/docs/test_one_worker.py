@@ -16,7 +16,11 @@ def pytest_collection_modifyitems(items):
     items[:] = in_one_worker(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 """
 SUITE = """
-import os, pathlib, pytest
+import os, pathlib, pytest, time
+
+def done():
+    with pathlib.Path("done").open("a") as file:
+        file.write("x")
 
 def start(server):
     with pathlib.Path("started").open("a") as file:
@@ -31,18 +35,24 @@ def postgres_server():
     start("postgresql")
 
 @pytest.mark.parametrize("number", range(20))
-def test_free(number): pass
+def test_free(number):
+    # A worker whose own tests are done would take those of another that has not come to them yet.
+    while len(pathlib.Path("done").read_text()) < 10:
+        time.sleep(0.01)
 
-def test_it(rabbitmq_server): pass
+def test_it(rabbitmq_server): done()
 
 @pytest.mark.parametrize("number", range(4))
-def test_again(number, rabbitmq_server): pass
+def test_again(number, rabbitmq_server): done()
 
 @pytest.mark.parametrize("number", range(4))
-def test_rows(number, postgres_server): pass
+def test_rows(number, postgres_server): done()
 
 @pytest.mark.parametrize("broker", ["store", "RabbitMQ"])
-def test_each(request, broker): broker == "store" or request.getfixturevalue("rabbitmq_server")
+def test_each(request, broker):
+    if broker == "RabbitMQ":
+        request.getfixturevalue("rabbitmq_server")
+        done()
 """
 
 
@@ -51,6 +61,7 @@ def test_the_tests_with_a_server_run_in_one_worker(tmp_path: Path) -> None:
     """A virtual machine of Erlang's in each of four workers costs more than the tests that use it."""
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_servers.py").write_text(SUITE)
+    (tmp_path / "done").touch()
     argv = [sys.executable, "-m", "pytest", "-p", "xdist", "-n", "2", "--dist", "worksteal"]
     environment = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100)
