@@ -1,0 +1,36 @@
+"""The guides for users of other systems, and the page of guarantees: their code runs, and the tests they name are there."""
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Final
+
+import pytest
+
+from taskflow.definition.registry import declared
+from taskflow.testing import inline
+
+ROOT: Final = Path(__file__).parents[2]
+FROM_TRIGGER_DEV: Final = ROOT / "docs" / "guides" / "from-trigger-dev.md"
+GUARANTEES: Final = ROOT / "docs" / "explanation" / "guarantees.md"
+BLOCKS: Final = re.findall(r"^```python\n(.*?)^```", FROM_TRIGGER_DEV.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("code", BLOCKS, ids=[str(number) for number in range(len(BLOCKS))])
+def test_the_python_for_users_of_trigger_dev_does_what_it_says(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each block triggers its own runs, and asserts what becomes of them."""
+    module = ModuleType("guide")
+    monkeypatch.setitem(sys.modules, "guide", module)
+    with declared.isolated(is_empty=True), inline():
+        exec(compile(code, str(FROM_TRIGGER_DEV), "exec"), vars(module))
+
+
+def test_the_tests_that_the_page_of_guarantees_names_are_there() -> None:
+    """A guarantee whose test was renamed or dropped is one that nobody checks."""
+    named = re.findall(r"`((?:tests|benchmarks)/[\w/.]+)(?:::(\w+))?`", GUARANTEES.read_text())
+    assert len(named) > 50
+    missing = [path for path, _ in named if not (ROOT / path).exists()]
+    missing += [name for path, name in named if name and f"def {name}(" not in (ROOT / path).read_text()]
+    assert not missing
