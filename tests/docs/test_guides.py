@@ -1,4 +1,4 @@
-"""The guides for users of other systems, and the page of guarantees: their code runs, and the tests they name are there."""
+"""The guides for users of other systems run, and the tests that the page of guarantees names are there."""
 
 import re
 import sys
