@@ -4,13 +4,14 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from taskflow.cli import adopt, batch, doctor, queues, runs, store, tokens, trigger, worker, workers
 from taskflow.cli.api import keys, server, users
 from taskflow.cli.errors import commands as errors
+from taskflow.cli.init.command import init
 from taskflow.cli.printing import prepare_streams, show_error
 from taskflow.cli.schedules import commands as schedules
 from taskflow.cli.webhooks import commands as webhooks
@@ -25,6 +26,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_show_locals=False,
 )
+app.command("init", epilog="Example: taskflow init shop --kind django")(init)
 app.command("worker", epilog="Example: taskflow worker --machine small-1x --machine large-1x")(worker.worker)
 app.command("trigger", epilog="""Example: taskflow trigger hello-world '{"message": "hi"}' --wait""")(trigger.trigger)
 app.command("doctor", epilog="Example: taskflow doctor --json")(doctor.doctor)
@@ -43,6 +45,10 @@ app.add_typer(store.app, name="store")
 app.add_typer(adopt.app, name="adopt")
 
 
+_WITHOUT_SITE: Final = {"init"}
+"""Commands that import nothing of the project, so that they work where it can't be imported yet."""
+
+
 def _print_version(is_asked: bool) -> None:
     if is_asked:
         print(f"taskflow {version('celery-taskflow')}")
@@ -51,12 +57,13 @@ def _print_version(is_asked: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
     _: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Run typed tasks on Celery: limits, retries and crashes handled."""
-    if "--help" not in sys.argv:
+    if "--help" not in sys.argv and context.invoked_subcommand not in _WITHOUT_SITE:
         enter_site()
 
 

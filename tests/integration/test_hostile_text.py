@@ -26,7 +26,7 @@ PLAIN = "[/b] a[i] [red]x[/red] :smile: {x} %s"
 TEXT = f"{PLAIN} \x1b[31mred\x1b[0m \x9b1m \x07 \u202eback \u00e9"
 VERSION = "[/b]a[i][red]:smile:"
 MODULES = f"{TASKS},tests.projects.hostile_tasks"
-NO_MODULE = (("schedules", "next"), ("schedules", "timezones"), ("adopt", "report"))
+NO_MODULE = (("schedules", "next"), ("schedules", "timezones"), ("adopt", "report"), ("init", TEXT))
 RAW = ("\x1b", "\x9b", "\x07", "\u202e")
 
 
@@ -132,6 +132,7 @@ def test_every_command_shows_hostile_text_as_it_is(
         ("webhooks", "show", TEXT),
         ("webhooks", "replay", TEXT),
         ("webhooks", "send", TEXT, str(file)),
+        ("init", TEXT, "--dry-run"),
     ]
     others: list[tuple[str, ...]] = [
         ("runs", "reschedule", delayed.id, "30m"),
