@@ -32,6 +32,7 @@ _SUITES = {
     "dashboard",
     "interop",
     "http_client",
+    "mcp_server",
 }
 
 MakeServer = Callable[..., RedisServer]

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from taskflow.cli import adopt, batch, doctor, queues, runs, store, tokens, trigger, worker, workers
-from taskflow.cli.api import keys, server, users
+from taskflow.cli.api import keys, mcp, server, users
 from taskflow.cli.errors import commands as errors
 from taskflow.cli.init.command import init
 from taskflow.cli.printing import prepare_streams, show_error
@@ -31,6 +31,7 @@ app.command("worker", epilog="Example: taskflow worker --machine small-1x --mach
 app.command("trigger", epilog="""Example: taskflow trigger hello-world '{"message": "hi"}' --wait""")(trigger.trigger)
 app.command("doctor", epilog="Example: taskflow doctor --json")(doctor.doctor)
 app.command("server", epilog="Example: taskflow server --host 127.0.0.1 --port 8787")(server.server)
+app.command("mcp", epilog="Example: taskflow mcp --print-config")(mcp.mcp)
 app.add_typer(runs.app, name="runs")
 app.add_typer(batch.app, name="batch")
 app.add_typer(queues.app, name="queues")

@@ -31,6 +31,7 @@ from taskflow.engine.serving.api_keys import ApiKeyEngine
 from taskflow.engine.serving.batch_pages import BatchPages
 from taskflow.engine.serving.bulk_actions import BulkActions
 from taskflow.engine.serving.ends import EndEngine
+from taskflow.engine.serving.known_tasks import TaskOverview
 from taskflow.engine.serving.open_batches import OpenBatches
 from taskflow.engine.serving.packets import PacketEngine
 from taskflow.engine.serving.run_changes import RunChanges
@@ -100,6 +101,7 @@ class Engine:
         self.streams = StreamEngine(store, loop, stream_limits, listeners.notices(store.config))
         self.webhooks = WebhookEngine(planner, store, loop, declarations, self.runs, webhooks)
         self.nodes = NodeEngine(store, loop)
+        self.tasks = TaskOverview(self.nodes, planner.registry)
         self.api_keys = ApiKeyEngine(store, loop)
         self.users = UserEngine(store, loop)
         self.schedules = ScheduleEngine(planner, store, loop, declarations)

@@ -14,6 +14,7 @@ from taskflow.http_client.queues import HttpQueues
 from taskflow.http_client.runs import HttpJournals, HttpRuns
 from taskflow.http_client.schedules import HttpSchedules
 from taskflow.http_client.streams import HttpStreams
+from taskflow.http_client.tasks import HttpTasks
 from taskflow.http_client.tokens import HttpTokens
 from taskflow.http_client.transport.address import ServerAddress
 from taskflow.http_client.transport.api_request import PREFIX, get
@@ -43,6 +44,7 @@ class HttpEngine:
         self.journals = HttpJournals(*both)
         self.queues = HttpQueues(*both)
         self.tokens = HttpTokens(*both)
+        self.tasks = HttpTasks(aconnection)
         self.batches = HttpBatches(*both, self._ends, tasks, presets, payload_limit)
         self.streams = HttpStreams(*both)
         self.errors = HttpErrors(self._connection)

@@ -104,9 +104,9 @@ class Run:
         schedule_id: The schedule that made it.
         canceled_by: The user and host, or the run, that canceled it.
         triggered_by: A kind and a name: ``key`` and the id of an API key, ``token`` and the digest of a public token,
-            ``user`` and a user of the dashboard, ``cli`` and the user and host of ``taskflow trigger``, ``tick`` and
-            the nominal instant of a schedule, ``delivery`` and the id of a webhook's delivery, ``bulk`` and the caller
-            of a bulk replay. None when code triggers it.
+            ``user`` and a user of the dashboard, ``cli`` and the user and host of ``taskflow trigger``, ``mcp`` and
+            those of ``taskflow mcp``, ``tick`` and the nominal instant of a schedule, ``delivery`` and the id of a
+            webhook's delivery, ``bulk`` and the caller of a bulk replay. None when code triggers it.
         reason: Why it does not start, does not go on, or has not completed; None while it executes and once it has
             completed. Only ``retrieve`` finds it out.
         steps: The calls that a durable run has made, by their start. Only ``retrieve`` reads them.

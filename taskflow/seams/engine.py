@@ -21,6 +21,7 @@ from taskflow.seams.tokens import MadeToken, TokenOptions, TokenQuery
 from taskflow.seams.waits import Waiter
 
 if TYPE_CHECKING:  # a program that only triggers imports neither schedules nor webhooks
+    from taskflow.definition.calls.known_task import KnownTask
     from taskflow.definition.scheduling.options import ScheduleOptions
     from taskflow.definition.scheduling.schedule import Schedule, SchedulePage
     from taskflow.definition.webhooks.deliveries import Delivery, DeliveryPage, WebhookEndpoint
@@ -308,6 +309,14 @@ class ErrorRequests(Protocol):
     ) -> None: ...
 
 
+class TaskRequests(Protocol):
+    """The tasks of the environment. No verb of users needs them, so there are no blocking twins."""
+
+    async def alist(self) -> "Sequence[KnownTask]": ...
+
+    async def aretrieve(self, task_id: str) -> "KnownTask | None": ...
+
+
 class LogRequests(Protocol):
     """Log lines of runs."""
 
@@ -348,6 +357,9 @@ class Engine(Protocol):
 
     @property
     def logs(self) -> LogRequests: ...
+
+    @property
+    def tasks(self) -> TaskRequests: ...
 
     def find_task(self, task_id: str) -> TaskDefinition:
         """Return the definition of a task; a stand-in for a task that is not declared in this process."""

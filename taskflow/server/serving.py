@@ -5,7 +5,7 @@ import logging
 import random
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import uvicorn
 from starlette.applications import Starlette
@@ -14,17 +14,32 @@ from taskflow.errors import TaskflowError
 from taskflow.server.heads import BoundedHeads
 from taskflow.server.realtime.event_stream import CutStreams
 from taskflow.server.state import ServerState
+from taskflow.settings import Settings
 
 log = logging.getLogger("taskflow.server")
 _TAKE_OVER_SECONDS: Final = 10.0
 
 
-class Server(uvicorn.Server):
+class ListeningServer(uvicorn.Server):
+    """A server that says when it takes connections, and at which port."""
+
+    def __init__(self, config: uvicorn.Config, on_listening: Callable[[int], None]) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Begin to listen, then say so. The port is the one that the system chose when 0 was asked for."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._on_listening(self.servers[0].sockets[0].getsockname()[1])
+
+
+class Server(ListeningServer):
     """A server that ends open streams when it is asked to stop. uvicorn alone waits for their clients."""
 
     def __init__(self, config: uvicorn.Config, state: ServerState, on_listening: Callable[[int], None]) -> None:
-        super().__init__(config)
-        self._state, self._on_listening = state, on_listening
+        super().__init__(config, on_listening)
+        self._state = state
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def serve(self, sockets: Any = None) -> None:
@@ -35,12 +50,6 @@ class Server(uvicorn.Server):
         await super().serve(sockets)
         warming.cancel()
         taking_over.cancel()
-
-    async def startup(self, sockets: Any = None) -> None:
-        """Begin to listen, then say so. The port is the one that the system chose when 0 was asked for."""
-        await super().startup(sockets=sockets)
-        if self.started:
-            self._on_listening(self.servers[0].sockets[0].getsockname()[1])
 
     async def _warm(self) -> None:
         """Connect to the store before the first delivery of a webhook: senders wait for three seconds only."""
@@ -72,15 +81,23 @@ def make_server(app: Starlette, host: str, port: int, on_listening: Callable[[in
         on_listening: Called with the port once the server takes connections.
     """
     state: ServerState = app.state.server
-    settings = state.flow.settings
-    config = uvicorn.Config(
+    config = config_of(app, state.flow.settings, host, port)
+    logging.getLogger("uvicorn.error").addFilter(CutStreams())
+    return Server(config, state, on_listening)
+
+
+def config_of(
+    app: Starlette, settings: Settings, host: str, port: int, lifespan: Literal["on", "off"] = "off"
+) -> uvicorn.Config:
+    """Return the configuration of uvicorn for an application."""
+    return uvicorn.Config(
         app,
         host=host,
         port=port,
         loop="uvloop",
         http=BoundedHeads,
         ws="none",
-        lifespan="off",
+        lifespan=lifespan,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -88,5 +105,3 @@ def make_server(app: Starlette, host: str, port: int, on_listening: Callable[[in
         forwarded_allow_ips=list(settings.server_forwarded_allow_ips),
         timeout_graceful_shutdown=round(settings.server_shutdown_grace.total_seconds()),
     )
-    logging.getLogger("uvicorn.error").addFilter(CutStreams())
-    return Server(config, state, on_listening)

@@ -161,6 +161,7 @@ def test_every_command_shows_hostile_text_as_it_is(
         ("webhooks", "deliveries", "--status", TEXT),
         ("webhooks", "list"),
         ("server", "--loglevel", TEXT),
+        ("mcp", "--loglevel", TEXT),
     ]
     stores: list[tuple[str, ...]] = [("store", "status"), ("store", "stop")]
     every = set(commands(cast("Group", typer.main.get_command(app))))

@@ -24,12 +24,12 @@ def server(
         for name in ("starlette", "uvicorn", "uvloop", "httptools", "jinja2", "argon2")
     ):
         raise SettingsError("The server needs more packages: pip install 'celery-taskflow[server]'")
-    _check_level(loglevel)
+    check_level(loglevel)
     from taskflow.server.app import create_app
     from taskflow.server.serving import make_server
 
     logging.basicConfig(level=loglevel.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    flow = _flow(app)
+    flow = flow_of(app)
     name = f"[{host}]" if ":" in host else host
 
     def listening(at: int) -> None:
@@ -57,13 +57,18 @@ def _show_first_password(flow: TaskFlow) -> None:
         show(f"Sign in to the dashboard as {FIRST} with the password {password} (shown only now)")
 
 
-def _check_level(level: str) -> None:
+def check_level(level: str) -> None:
+    """Refuse a log level that does not exist.
+
+    Raises:
+        SettingsError: There is none.
+    """
     names = logging.getLevelNamesMapping()
     if level.upper() not in names:
         raise SettingsError(f"There is no log level {level!r}. Use one of {', '.join(names)}.")
 
 
-def _flow(named: str | None) -> TaskFlow:
+def flow_of(named: str | None) -> TaskFlow:
     """Return the app with its tasks, or without when none are known: workers decide about their payloads then."""
     try:
         app_module(named)

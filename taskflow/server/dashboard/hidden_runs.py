@@ -6,11 +6,9 @@ Texts that may repeat such a value are cleared of it: errors, tracebacks, log li
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
 
-from taskflow.definition.calls.log_line import LogLine
-from taskflow.definition.documents.exact_json import is_object
-from taskflow.definition.documents.secret_texts import NO_SECRETS, Secrets, shown_error
+from taskflow.definition.calls import shown_runs as without_hidden
+from taskflow.definition.documents.secret_texts import NO_SECRETS, Secrets
 from taskflow.engine.engine import Engine
 from taskflow.engine.trace.documents import NAMES
 from taskflow.engine.trace.rows import Trace, TraceLine, TraceRow, TraceSpan
@@ -71,38 +69,11 @@ def _shown_trace(trace: Trace, secrets: Secrets) -> Trace:
 
 def shown_fields(fields: Mapping[str, object], secrets: Secrets) -> dict[str, object]:
     """Return fields of a span or log line without hidden values."""
-    own = cast("dict[str, object]", READER.get().hiding.value(dict(fields)))
-    return {secrets.scrub(name): _cleared(value, secrets) for name, value in own.items()}
-
-
-def _cleared(value: object, secrets: Secrets) -> object:
-    """Return a value, or, where its text repeats a hidden one, that text without it."""
-    text = str(value)
-    cleared = secrets.scrub(text)
-    return value if cleared == text else cleared
+    return without_hidden.shown_fields(fields, READER.get().hiding, secrets)
 
 
 def _shown(run: Run, secrets: Secrets) -> Run:
-    hiding = READER.get().hiding
-    reason = run.reason and replace(run.reason, text=secrets.scrub(run.reason.text))
-    errors = [shown_error(error, secrets) for error in run.hook_errors]
-    return replace(
-        run,
-        payload=hiding.value(run.payload),
-        output=hiding.value(run.output),
-        metadata=cast("Mapping[str, object]", _object(hiding.value(run.metadata))),
-        error=shown_error(run.error, secrets),
-        attempts=tuple(replace(each, error=shown_error(each.error, secrets)) for each in run.attempts),
-        hook_errors=tuple(error for error in errors if error is not None),
-        tags=tuple(map(secrets.scrub, run.tags)),
-        idempotency_key=run.idempotency_key and secrets.scrub(run.idempotency_key),
-        concurrency_key=run.concurrency_key and secrets.scrub(run.concurrency_key),
-        reason=reason,
-    )
-
-
-def _object(value: object) -> object:
-    return value if is_object(value) else {}
+    return without_hidden.shown_run(run, READER.get().hiding, secrets)
 
 
 def _texts(item: TraceSpan | TraceLine) -> tuple[str, ...]:
@@ -120,7 +91,7 @@ def _words(fields: Mapping[str, object]) -> Iterator[str]:
 
 def _item(item: TraceSpan | TraceLine, secrets: Secrets) -> TraceSpan | TraceLine:
     if isinstance(item, TraceLine):
-        return TraceLine(_line(item.line, secrets), item.parent)
+        return TraceLine(without_hidden.shown_line(item.line, READER.get().hiding, secrets), item.parent)
     return replace(
         item,
         name=secrets.scrub(item.name),
@@ -128,7 +99,3 @@ def _item(item: TraceSpan | TraceLine, secrets: Secrets) -> TraceSpan | TraceLin
         error=item.error and secrets.scrub(item.error),
         fields=shown_fields(item.fields, secrets) if item.fields else item.fields,
     )
-
-
-def _line(line: LogLine, secrets: Secrets) -> LogLine:
-    return replace(line, message=secrets.scrub(line.message), fields=shown_fields(line.fields, secrets))

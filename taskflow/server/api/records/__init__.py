@@ -5,13 +5,14 @@ Client and server of about one version belong together, so these paths are not d
 
 from typing import Final
 
-from taskflow.server.api.records import batches, queues, runs, schedules, streams, tokens, webhooks
+from taskflow.server.api.records import batches, queues, runs, schedules, streams, tasks, tokens, webhooks
 from taskflow.server.route import ApiRoute
 
 ROUTES: Final[tuple[ApiRoute, ...]] = (
     *runs.ROUTES,
     *streams.ROUTES,
     *queues.ROUTES,
+    *tasks.ROUTES,
     *tokens.ROUTES,
     *batches.ROUTES,
     *schedules.ROUTES,

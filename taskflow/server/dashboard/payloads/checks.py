@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
-from referencing.exceptions import Unresolvable
 
 from taskflow.app import TaskFlow
-from taskflow.definition.calls.token_schema import validator_of
-from taskflow.definition.documents.exact_json import is_array, is_object
+from taskflow.definition.calls.schema_faults import MOST_FAULTS, schema_faults
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.errors import TaskflowError
 from taskflow.server.bodies import json_value
@@ -19,7 +17,6 @@ from taskflow.server.dashboard.payloads.documents import DocumentError, parse
 from taskflow.server.dashboard.payloads.places import lines_of, path_in
 from taskflow.server.task_shapes import task_shapes
 
-_MOST_FAULTS: Final = 100
 _LARGEST_FOR_SCHEMA: Final = 1_000_000
 
 
@@ -82,7 +79,7 @@ def _faults_of(target: Target, text: str) -> Sequence[Fault]:
     except ValueError as error:  # a number or a text that no payload can hold
         return [Fault((), f"It can't be sent: {error}.")]
     found = _by_type(target.definition, text, document) if target.definition else _by_schema(target.schema, text)
-    return placed_in(text, [Fault(path, message) for path, message in found[:_MOST_FAULTS]])
+    return placed_in(text, [Fault(path, message) for path, message in found[:MOST_FAULTS]])
 
 
 def placed_in(text: str, faults: Sequence[Fault]) -> Sequence[Fault]:
@@ -105,7 +102,7 @@ def _by_type(definition: TaskDefinition, text: str, document: object) -> list[tu
     try:
         definition.payload.prepare().read(text.encode())
     except ValidationError as invalid:
-        errors = invalid.errors(include_url=False, include_context=False, include_input=False)[:_MOST_FAULTS]
+        errors = invalid.errors(include_url=False, include_context=False, include_input=False)[:MOST_FAULTS]
         return [(path_in(document, each["loc"]), each["msg"]) for each in errors]
     except TaskflowError as error:
         return [((), str(error))]
@@ -114,46 +111,10 @@ def _by_type(definition: TaskDefinition, text: str, document: object) -> list[tu
     return []
 
 
-def _by_schema(schema: Mapping[str, Any] | None, text: str) -> list[tuple[tuple[str, ...], str]]:
+def _by_schema(schema: Mapping[str, Any] | None, text: str) -> Sequence[tuple[tuple[str, ...], str]]:
     if schema is None or len(text) > _LARGEST_FOR_SCHEMA:
         return []
     try:
-        validator = validator_of(json.dumps(schema))
-        faults = [each for each, _ in zip(validator.iter_errors(json.loads(text)), range(_MOST_FAULTS), strict=False)]
-        return [(_schema_path(each), _message(each)) for each in faults]
-    except Unresolvable:
+        return schema_faults(schema, json.loads(text))
+    except (ValueError, RecursionError):  # pydantic reads it, and Python does not: the worker checks it
         return []
-    except Exception:  # noqa: BLE001 - a schema that can't be used says nothing about the payload; the worker checks it
-        return []
-
-
-def _schema_path(fault: Any) -> tuple[str, ...]:
-    path = tuple(str(step) for step in fault.absolute_path)
-    if fault.validator == "required" and is_object(fault.instance):
-        wanted: object = fault.validator_value
-        missing = [str(name) for name in (wanted if is_array(wanted) else ()) if name not in fault.instance]
-        named = [name for name in missing if fault.message.startswith(repr(name))]
-        return (*path, *named[:1])
-    return path
-
-
-def _message(fault: Any) -> str:
-    """Return the message without the value, which may be a secret or long."""
-    kind, wanted = fault.validator, fault.validator_value
-    words = {
-        "required": "Field required",
-        "type": f"Input should be {' or '.join(wanted) if is_array(wanted) else wanted}",
-        "enum": "Input should be one of the values of the list",
-        "const": "Input should be the constant",
-        "pattern": f"Input should match {wanted}",
-        "minimum": f"Input should be at least {wanted}",
-        "maximum": f"Input should be at most {wanted}",
-        "exclusiveMinimum": f"Input should be greater than {wanted}",
-        "exclusiveMaximum": f"Input should be less than {wanted}",
-        "minLength": f"Input should have at least {wanted} characters",
-        "maxLength": f"Input should have at most {wanted} characters",
-        "minItems": f"Input should have at least {wanted} items",
-        "maxItems": f"Input should have at most {wanted} items",
-        "additionalProperties": "Input has a member that is not allowed",
-    }
-    return words.get(str(kind), f"Input does not fit {kind} of the schema")[:300]

@@ -54,6 +54,8 @@ def _parts(run: Run, kind: str, name: str) -> Iterator[Markup]:
             yield by + Markup("<b>{}</b>, with others").format(visible(name))
         case "cli":
             yield by + Markup("{}, at the command line").format(visible(name))
+        case "mcp":
+            yield by + Markup("{}, through an assistant").format(visible(name))
         case _:
             pass
 
