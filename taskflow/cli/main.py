@@ -10,6 +10,7 @@ import typer
 
 from taskflow.cli import adopt, batch, doctor, queues, runs, store, tokens, trigger, worker, workers
 from taskflow.cli.api import keys, mcp, server, users
+from taskflow.cli.dev import command as dev
 from taskflow.cli.errors import commands as errors
 from taskflow.cli.init.command import init
 from taskflow.cli.printing import prepare_streams, show_error
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.command("init", epilog="Example: taskflow init shop --kind django")(init)
+app.command("dev", epilog="Example: taskflow dev --open")(dev.dev)
 app.command("worker", epilog="Example: taskflow worker --machine small-1x --machine large-1x")(worker.worker)
 app.command("trigger", epilog="""Example: taskflow trigger hello-world '{"message": "hi"}' --wait""")(trigger.trigger)
 app.command("doctor", epilog="Example: taskflow doctor --json")(doctor.doctor)
@@ -46,8 +48,8 @@ app.add_typer(store.app, name="store")
 app.add_typer(adopt.app, name="adopt")
 
 
-_WITHOUT_SITE: Final = {"init"}
-"""Commands that import nothing of the project, so that they work where it can't be imported yet."""
+_WITHOUT_SITE: Final = {"dev", "init"}
+"""Commands that import nothing of the project, so that they work where it can't be imported."""
 
 
 def _print_version(is_asked: bool) -> None:

@@ -1,7 +1,7 @@
 """``taskflow worker``: plans and supervises the Celery nodes of this host."""
 
 from contextlib import suppress
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -20,12 +20,9 @@ from taskflow.worker.celery_options import (
 )
 from taskflow.worker.launch.first_contact import wait_for_store
 from taskflow.worker.launch.plan import Demand, WorkerOptions, plan_nodes, shown
-from taskflow.worker.launch.supervisor import supervise
+from taskflow.worker.launch.supervisor import LAST_STEPS, supervise
 from taskflow.worker.node.host import this_host
 from taskflow.worker.usable_tasks import UsableTasks
-
-_LAST_STEPS: Final = 10.0
-"""Seconds that nodes get beyond their shutdown grace to put tickets back and give up their lease."""
 
 
 def worker(
@@ -78,7 +75,7 @@ def worker(
         queues = queues_of(flow.settings.environment, flow.registry)
         check_broker(flow.celery, queues, timeout=flow.settings.connect_timeout.total_seconds())
     show_summary(flow, plan)
-    code = supervise(plan.nodes, stop_after=flow.settings.shutdown_grace.total_seconds() + _LAST_STEPS)
+    code = supervise(plan.nodes, stop_after=flow.settings.shutdown_grace.total_seconds() + LAST_STEPS)
     if code:
         raise typer.Exit(code)
 

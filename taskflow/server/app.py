@@ -12,6 +12,7 @@ from taskflow.app import TaskFlow
 from taskflow.server.access_log import AccessLog
 from taskflow.server.cors import Cors
 from taskflow.server.dashboard.app import dashboard_app
+from taskflow.server.dashboard.sign_in.links import SignInLinks
 from taskflow.server.endpoint import Endpoint
 from taskflow.server.openapi import document
 from taskflow.server.problems import on_failure, on_http_exception
@@ -23,8 +24,12 @@ _METHODS: Final = ("DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT")
 """A path takes all, so that ``Endpoint`` refuses the others of its own, as JSON."""
 
 
-def create_app(flow: TaskFlow) -> Starlette:
-    """Return the application of an environment. Its state is ``app.state.server``."""
+def create_app(flow: TaskFlow, links: SignInLinks | None = None) -> Starlette:
+    """Return the application of an environment. Its state is ``app.state.server``.
+
+    Args:
+        links: Links that sign in to the dashboard. Default: there are none.
+    """
     server = ServerState.of(flow, partial(document, ROUTES))
     paths = by_path()
     routes = {path: Route(path, Endpoint(server, methods).serve, methods=_METHODS) for path, methods in paths.items()}
@@ -34,7 +39,7 @@ def create_app(flow: TaskFlow) -> Starlette:
         for_pages = [routes[path] for path, methods in paths.items() if any(route.access.action for route in methods)]
         middleware.append(Middleware(Cors, origins=origins, routes=for_pages))
     app = Starlette(
-        routes=[*routes.values(), *_dashboard_routes(flow, server)],
+        routes=[*routes.values(), *_dashboard_routes(flow, server, links)],
         middleware=middleware,
         exception_handlers={HTTPException: on_http_exception, Exception: on_failure},
     )
@@ -43,9 +48,17 @@ def create_app(flow: TaskFlow) -> Starlette:
     return app
 
 
-def _dashboard_routes(flow: TaskFlow, server: ServerState) -> list[Route]:
+def _dashboard_routes(flow: TaskFlow, server: ServerState, links: SignInLinks | None) -> list[Route]:
     """Return the paths of the dashboard. Every other path is the API's, which refuses it as JSON."""
-    dashboard = dashboard_app(flow, server)
+    dashboard = dashboard_app(flow, server, links=links)
     environment = flow.settings.environment
-    paths = ("/", "/signin", "/signout", "/assets/{name}", f"/{environment}", f"/{environment}/{{rest:path}}")
+    paths = (
+        "/",
+        "/signin",
+        *(("/signin/link",) if links else ()),
+        "/signout",
+        "/assets/{name}",
+        f"/{environment}",
+        f"/{environment}/{{rest:path}}",
+    )
     return [Route(path, dashboard) for path in paths]

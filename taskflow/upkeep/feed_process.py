@@ -45,6 +45,7 @@ class FeedOrder(BaseModel):
     smtp_url: str
     shard: int
     node_id: str
+    loglevel: int = logging.INFO
 
 
 class FeedProcess(RepeatingThread):
@@ -91,6 +92,7 @@ class FeedProcess(RepeatingThread):
 
     def _start_process(self) -> None:
         """Start the process. On this thread, which lives as long as the node, because PR_SET_PDEATHSIG follows it."""
+        order = self._order.model_copy(update={"loglevel": log.getEffectiveLevel()})
         process = subprocess.Popen(
             [sys.executable, "-m", "taskflow.upkeep.feed_process"],
             stdin=subprocess.PIPE,
@@ -98,7 +100,7 @@ class FeedProcess(RepeatingThread):
         )
         self._process = process
         assert process.stdin is not None
-        process.stdin.write(self._order.model_dump_json().encode())
+        process.stdin.write(order.model_dump_json().encode())
         process.stdin.close()
 
 
@@ -129,7 +131,7 @@ def feed_processes(store: Store, settings: Settings, node_id: str) -> list[FeedP
 def main() -> None:
     """Feed until SIGTERM."""
     order = FeedOrder.model_validate_json(sys.stdin.buffer.read())
-    logging.basicConfig(level=logging.INFO, format="[%(asctime)s: %(levelname)s/history] %(message)s")
+    logging.basicConfig(level=order.loglevel, format="[%(asctime)s: %(levelname)s/history] %(message)s")
     settings = order.settings
     store = Store(
         StoreConfig(

@@ -26,6 +26,7 @@ from taskflow.worker.coroutines.pool import AsyncPool
 from taskflow.worker.node.collector import spare_what_stays
 from taskflow.worker.node.host import this_host
 from taskflow.worker.node.node import Node
+from taskflow.worker.node.retirement import RETIRE, retire_at_signal
 from taskflow.worker.node.terminal import be_brief
 from taskflow.worker.tickets.guard import guard_channel, guard_consumer
 from taskflow.worker.tickets.held_tickets import HeldTickets
@@ -86,10 +87,12 @@ class NodeStep(bootsteps.StartStopStep):
             parent.pool.runs.stuck.give_lease_back = self._node.leave
         signals.worker_shutting_down.connect(self._drain, weak=False)
         signals.worker_shutdown.connect(self._leave, weak=False)
+        retire_at_signal(str(parent.hostname))
 
     def stop(self, parent: Any) -> None:
         """Drain before the pool stops. A signal has done so already; ``celery control shutdown`` has not."""
-        self._drain()
+        if self._node and not self._node.is_retired:
+            self._drain()
 
     def register_with_event_loop(self, worker: Any, hub: Any) -> None:
         """Watch the children through Celery's loop, which starts now: for the first time or after a reconnect."""
@@ -114,8 +117,10 @@ class NodeStep(bootsteps.StartStopStep):
         Serving(self._runtime, queues, executor.waiting.concurrency, lambda: executor.waiting.is_closed).start()
         return executor
 
-    def _drain(self, **_: Any) -> None:
-        if self._node:
+    def _drain(self, sig: str = "", **_: Any) -> None:
+        if self._node and sig == RETIRE.name:
+            self._node.retire()
+        elif self._node:
             self._node.drain()
 
     def _leave(self, **_: Any) -> None:

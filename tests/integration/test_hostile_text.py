@@ -119,6 +119,7 @@ def test_every_command_shows_hostile_text_as_it_is(
         ("batch", "get", TEXT),
         ("batch", "trigger", "he-say", TEXT),
         ("worker", "--queue", TEXT, "--show"),
+        ("dev", "--watch", TEXT),
         ("schedules", "get", schedule.id),
         ("schedules", "get", TEXT),
         ("schedules", "activate", TEXT),

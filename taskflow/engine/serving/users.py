@@ -78,6 +78,10 @@ class UserEngine:
         found = await self._loop().store.run(operations.read_users(name))
         return found[0] if name and found else None
 
+    async def alist(self) -> Sequence[User]:
+        """Return all users by name."""
+        return await self._loop().store.run(operations.read_users())
+
     async def acount_try(self, name: str, address: str) -> tuple[int, timedelta | None]:
         """Count a try to sign in. Returns how many are left, and how long to wait if there was none left."""
         subjects = [

@@ -15,6 +15,7 @@ from taskflow.server.dashboard.headers import SecurityHeaders
 from taskflow.server.dashboard.page import Page
 from taskflow.server.dashboard.reading import reader_of
 from taskflow.server.dashboard.refusals import PageProblem, refusal
+from taskflow.server.dashboard.sign_in.links import SignInLinks
 from taskflow.server.dashboard.sign_in.outer import OuterSignIn
 from taskflow.server.dashboard.sign_in.pages import SignIn
 from taskflow.server.dashboard.sign_in.visitors import StoreVisitors, Visitors
@@ -26,7 +27,12 @@ from taskflow.server.state import ServerState
 _METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
-def dashboard_app(flow: TaskFlow, server: ServerState | None = None, visitors: Visitors | None = None) -> Starlette:
+def dashboard_app(
+    flow: TaskFlow,
+    server: ServerState | None = None,
+    visitors: Visitors | None = None,
+    links: SignInLinks | None = None,
+) -> Starlette:
     """Return the dashboard of an environment, for mounting in an ASGI application of one's own.
 
     Its paths are ``/``, ``/signin``, ``/signout``, ``/assets/...`` and ``/<environment>/...``, below the prefix at
@@ -35,6 +41,7 @@ def dashboard_app(flow: TaskFlow, server: ServerState | None = None, visitors: V
     Args:
         server: The state of the server around it, whose open streams count together with its own.
         visitors: The users of the application around it, who sign in there. Default: those of ``taskflow users``.
+        links: Links that sign in without a password. Default: there are none.
     """
 
     async def first(request: Request) -> Response:
@@ -65,6 +72,8 @@ def dashboard_app(flow: TaskFlow, server: ServerState | None = None, visitors: V
             for path, pages in _by_path().items()
         ),
     ]
+    if links is not None:
+        routes.insert(0, _route("/signin/link", lambda request: links.enter(request, flow), "GET"))
     app = Starlette(
         routes=routes,
         middleware=[Middleware(SecurityHeaders)],

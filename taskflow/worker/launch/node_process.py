@@ -17,7 +17,7 @@ from taskflow.worker.launch.plan import NodePlan
 from taskflow.worker.node.terminal import SUPERVISED
 
 _PR_SET_PDEATHSIG: Final = 1
-_PROGRAM: Final = "taskflow.worker.launch.node_program"
+PROGRAM: Final = "taskflow.worker.launch.node_program"
 """In place of ``celery``, the first word of a plan's command."""
 _libc: ctypes.CDLL = ctypes.CDLL(None)  # loaded before any fork, because nothing may be imported between fork and exec
 
@@ -46,16 +46,23 @@ class NodeProcess:
         label: The beginning of its output lines.
         output: None when the node is to inherit stdout and stderr.
         on_end: Called from a thread when the node has ended and no process of its session is left.
+        program: The module that it executes.
     """
 
     def __init__(
-        self, plan: NodePlan, label: str, output: Output | None, on_end: Callable[["NodeProcess"], None]
+        self,
+        plan: NodePlan,
+        label: str,
+        output: Output | None,
+        on_end: Callable[["NodeProcess"], None],
+        program: str = PROGRAM,
     ) -> None:
         self.plan = plan
         self.label = label
         self.started_at = 0.0
         self._output = output
         self._on_end = on_end
+        self._program = program
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -78,7 +85,7 @@ class NodeProcess:
         self.started_at = time.monotonic()
         piped = self._output is not None
         self._process = subprocess.Popen(
-            [sys.executable, "-m", _PROGRAM, *self.plan.command[1:]],
+            [sys.executable, "-m", self._program, *self.plan.command[1:]],
             env={**os.environ, **self.plan.env, SUPERVISED: "1", **({"PYTHONUNBUFFERED": "1"} if piped else {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE if piped else None,

@@ -7,15 +7,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from taskflow.worker.launch.node_process import NodeProcess, Output
+from taskflow.worker.launch.node_process import PROGRAM, NodeProcess, Output
 from taskflow.worker.launch.plan import NodePlan
 from taskflow.worker.launch.signal_queue import SignalQueue
+from taskflow.worker.node.retirement import RETIRE
 
+LAST_STEPS: Final = 10.0
+"""Seconds that nodes get beyond their shutdown grace to put tickets back and give up their lease."""
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
 _STABLE_AFTER: Final = 60.0
 _REMIND_EVERY: Final = 10.0
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, RETIRE)
 
 
 def supervise(
@@ -25,24 +28,27 @@ def supervise(
     still_running: Callable[[], str] = lambda: "",
     kill_after: float = 5.0,
     stop_after: float = float("inf"),
+    program: str = PROGRAM,
 ) -> int:
     """Run nodes until a signal ends them. Return when none of their processes is left. On the main thread only.
 
     SIGINT (Ctrl-C), SIGTERM and SIGHUP drain: nodes take no new runs, and finish or interrupt those that they execute
     within ``TASKFLOW_SHUTDOWN_GRACE``, which they keep themselves. A second one, or SIGQUIT, stops at once. A node that
     dies is started again after a pause of 1 s, doubling to 30 s. A node that ends by itself with code 0 (``celery
-    control shutdown``) is not.
+    control shutdown``) is not. SIGUSR2 retires all nodes: they take no new runs either, and finish those that they
+    execute, however long that takes.
 
     Args:
         show: Shows the user a line, on stderr by default.
         still_running: Returns what a draining fleet still executes, for the user. Called every 10 s.
         kill_after: Seconds that nodes have to stop at once in good order, before SIGKILL.
         stop_after: Seconds that nodes have to drain before they are stopped at once: more than their own grace.
+        program: The module that each node executes.
 
     Returns:
         0 when every node ended by itself with code 0, else 1.
     """
-    return _Supervisor(plans, show or _show, still_running, kill_after, stop_after).run()
+    return _Supervisor(plans, show or _show, still_running, kill_after, stop_after, program).run()
 
 
 class _Supervisor:
@@ -53,6 +59,7 @@ class _Supervisor:
         still_running: Callable[[], str],
         kill_after: float,
         stop_after: float,
+        program: str,
     ) -> None:
         self._show = show
         self._still_running = still_running
@@ -62,13 +69,13 @@ class _Supervisor:
         self._events: SignalQueue[NodeProcess] = SignalQueue()
         output = Output(sys.stdout.buffer) if len(plans) > 1 else None
         self._nodes = [
-            NodeProcess(plan, label, output, self._events.put)
+            NodeProcess(plan, label, output, self._events.put, program)
             for plan, label in zip(plans, _labels(plans), strict=True)
         ]
         self._running: set[NodeProcess] = set()  # those whose end was not handled yet
         self._pauses: dict[NodeProcess, float] = {}
         self._restarts: dict[NodeProcess, float] = {}
-        self._is_draining = False
+        self._is_draining = self._is_retired = False
         self._kill_at: float | None = None
         self._remind_at = float("inf")
         self._has_failed = False
@@ -92,6 +99,8 @@ class _Supervisor:
             self._do_what_is_due(time.monotonic())
         elif isinstance(event, NodeProcess):
             self._handle_end(event)
+        elif event == RETIRE:
+            self._retire()
         elif self._is_draining or event == signal.SIGQUIT:
             self._stop_at_once()
         else:
@@ -120,12 +129,13 @@ class _Supervisor:
 
     def _handle_end(self, node: NodeProcess) -> None:
         self._running.discard(node)
+        is_leaving = self._is_draining or self._is_retired
         if node.exitcode == 0:
-            if not self._is_draining:
+            if not is_leaving:
                 self._show(f"{node.label.rstrip()} ended.")
             return
-        if self._is_draining:
-            if node.exitcode != -signal.SIGTERM:  # else the node had not come far enough to take a run
+        if is_leaving:
+            if node.exitcode not in (-signal.SIGTERM, -RETIRE):  # else it had not come far enough to take a run
                 self._has_failed = True
             return
         if time.monotonic() - node.started_at > _STABLE_AFTER:
@@ -135,6 +145,12 @@ class _Supervisor:
         self._restarts[node] = time.monotonic() + pause
         name, how = node.label.rstrip(), _exit_reason(node.exitcode)
         self._show(f"{name} ended with {how}; it is started again in {pause:g} s.")
+
+    def _retire(self) -> None:
+        if not self._is_draining:
+            self._is_retired = True
+            self._restarts.clear()
+            self._signal_all(RETIRE)
 
     def _drain(self) -> None:
         self._is_draining = True

@@ -53,7 +53,11 @@ class Executor(Protocol):
 
 
 class Node:
-    """This process as the store has it: one incarnation after another, each with its own id."""
+    """This process as the store has it: one incarnation after another, each with its own id.
+
+    Attributes:
+        is_retired: Whether ``retire`` was called.
+    """
 
     def __init__(self, runtime: Runtime, queues: Sequence[str], capacity: int, executor: Executor) -> None:
         self._runtime = runtime
@@ -66,6 +70,7 @@ class Node:
         settings = runtime.settings
         self._host = HostLoad()
         self._is_asked_to_end = False
+        self.is_retired = False
         self._departure = Departure(settings.shutdown_grace, settings.cancel_grace, executor.interrupt_all)
 
     def start(self) -> None:
@@ -90,14 +95,23 @@ class Node:
     def drain(self) -> None:
         """Take no new runs. Those that execute have ``shutdown_grace`` to end. May be called again."""
         self._departure.begin()
-        for shard in self._shards:
-            self._leniently(operations.nodes.drain_node(self._runtime.node.id), shard)
+        self._take_no_more()
+
+    def retire(self) -> None:
+        """Take no new runs. Those that execute have all the time that they need, unless ``drain`` follows."""
+        self.is_retired = True
+        self._take_no_more()
+        log.info("node.retired: %s takes no new runs", self._runtime.node.id)
 
     def leave(self) -> None:
         """Give the lease back. Runs that still execute here start again elsewhere, as interrupted."""
         for thread in self._threads:
             thread.stop()
         self._unregister(self._runtime.node.id, AttemptOutcome.INTERRUPTED, LEAVING)
+
+    def _take_no_more(self) -> None:
+        for shard in self._shards:
+            self._leniently(operations.nodes.drain_node(self._runtime.node.id), shard)
 
     def _end_dead_neighbours(self) -> None:
         """End the leases of this host's nodes whose process is gone: this node may be the successor of one.

@@ -1,0 +1,1 @@
+"""``taskflow dev``, and the programs of its processes."""
