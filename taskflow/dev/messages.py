@@ -1,12 +1,10 @@
 """Messages of the session's processes to the session: marked lines of JSON among the lines that they print."""
 
-import sys
 from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-_MARK: Final = "\x1e"
-"""The record separator of ASCII. A node's supervisor may put the node's label in front of it."""
+from taskflow.worker.launch.reports import MARK, report
 
 
 class Loaded(BaseModel):
@@ -69,15 +67,13 @@ _ADAPTER: Final[TypeAdapter[Message]] = TypeAdapter(Message)
 
 
 def send(message: Message) -> None:
-    """Write a message, in one write, so that no line of another thread gets between."""
-    if sys.__stdout__ is not None:
-        sys.__stdout__.write(f"{_MARK}{message.model_dump_json()}\n")
-        sys.__stdout__.flush()
+    """Write a message."""
+    report(message.model_dump_json())
 
 
 def read_message(line: str) -> Message | None:
     """Return the message that a line holds, None for a line that the process or the user's code has printed."""
-    _, mark, document = line.partition(_MARK)
+    _, mark, document = line.partition(MARK)
     if not mark:
         return None
     try:

@@ -27,7 +27,9 @@ def main() -> None:
         send(Refused(why=str(error)))
         sys.exit(1)
     patience = flow.settings.shutdown_grace.total_seconds() + LAST_STEPS
-    sys.exit(supervise(plan.nodes, show=_note, stop_after=patience, program="taskflow.dev.node_program"))
+    sys.exit(
+        supervise(plan.nodes, show=_note, stop_after=patience, program="taskflow.worker.launch.reporting_node_program")
+    )
 
 
 def _planned(order: WorkersOrder) -> tuple[TaskFlow, Plan]:

@@ -1,4 +1,4 @@
-"""The program of a node of ``taskflow dev``: a node that reports to the session, and whose log leaves runs out.
+"""The program of a node of ``taskflow dev``: it reports when it takes runs, and its log leaves runs out.
 
 The session shows the lines of runs from the store's events, each with its run.
 """
@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from celery import signals
 
-from taskflow.dev.messages import NodeReady, NodeRetired, send
 from taskflow.execution.reporting.current import current_live_run
 from taskflow.worker.launch.node_program import main as run_node
+from taskflow.worker.launch.reports import READY, RETIRED, report
 from taskflow.worker.node.retirement import RETIRE
 
 _OF_RUNS: Final = ("celery.app.trace", "celery.worker.strategy")
@@ -45,13 +45,13 @@ def _on_logger(logger: logging.Logger, loglevel: int = logging.INFO, **_: Any) -
 
 
 def _on_ready(**_: Any) -> None:
-    send(NodeReady())
+    report(READY)
     signals.worker_shutting_down.connect(_on_leaving, weak=False)  # now, so that the node's own receiver comes first
 
 
 def _on_leaving(sig: str = "", **_: Any) -> None:
     if sig == RETIRE.name:
-        send(NodeRetired())
+        report(RETIRED)
 
 
 if __name__ == "__main__":
