@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 
 class WorkersOrder(BaseModel):
-    """What the workers serve. See the options of ``taskflow worker``."""
+    """Options of the workers: see those of ``taskflow worker``."""
 
     app: str | None
     machines: list[str]
