@@ -13,8 +13,14 @@ import pytest
 if TYPE_CHECKING:
     from taskflow.testing import Stage
 
-_GUARD = "TESTS_OF_TASKFLOW_PROCESS"  # taskflow.guard_of_tests
+_GUARD, _ALLOWED = "TESTS_OF_TASKFLOW_PROCESS", "allowed"  # of taskflow.guard_of_tests
 _MARKER = "taskflow_real_store"
+
+
+class _Before:
+    """What the environment said when pytest started."""
+
+    value: str | None = None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,9 +36,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Refuse real stores in this process, from before the first import of the project on."""
-    if not early_config.getini(_MARKER):
-        os.environ[_GUARD] = str(os.getpid())
+    """Refuse real stores, in processes that tests start as well, from before the first import of the project on."""
+    _Before.value = os.environ.get(_GUARD)
+    os.environ[_GUARD] = _ALLOWED if early_config.getini(_MARKER) else str(os.getpid())
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,8 +49,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Lift the guard for a test with the marker, and its fixtures."""
-    if item.get_closest_marker(_MARKER) is None or (before := os.environ.pop(_GUARD, None)) is None:
+    if item.get_closest_marker(_MARKER) is None or (before := os.environ.get(_GUARD)) is None:
         return (yield)
+    os.environ[_GUARD] = _ALLOWED
     try:
         return (yield)
     finally:
@@ -59,8 +66,9 @@ def pytest_sessionfinish() -> None:
 
 def pytest_unconfigure() -> None:
     """Leave the process as it was."""
-    if os.environ.get(_GUARD) == str(os.getpid()):
-        del os.environ[_GUARD]
+    os.environ.pop(_GUARD, None)
+    if _Before.value is not None:
+        os.environ[_GUARD] = _Before.value
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ class RealStoreError(TaskflowError):
         super().__init__(
             f"A test may not use a real store, and this one would use {store}, where a worker would execute its runs. "
             "Take the fixture taskflow_inline (runs execute here and now) or taskflow_store (a store and workers of "
-            "its own); in unittest, taskflow.testing.InlineMixin. A suite that starts servers of its own sets "
-            "taskflow_real_store = true in pytest's configuration, one test has @pytest.mark.taskflow_real_store."
+            "its own); in unittest and Django, taskflow.testing.InlineMixin. A suite that starts servers of its own "
+            "calls taskflow.testing.allow_store(url), or sets taskflow_real_store = true in pytest's configuration; "
+            "one test has @pytest.mark.taskflow_real_store."
         )

@@ -2,18 +2,16 @@
 
 import atexit
 import os
-import shutil
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Final
 
 from taskflow import clock as process_clock
 from taskflow import guard_of_tests
 from taskflow.seams.current_application import CURRENT
 from taskflow.settings import Settings
+from taskflow.testing.folder import SessionFolder
 from taskflow.testing.in_process.application import InlineFlow
 from taskflow.testing.in_process.stage import InlineStage
 from taskflow.testing.moved_clock import MovedClock
@@ -38,7 +36,8 @@ class Session:
     """The server of the tests of this process, and the app of those whose runs execute in it."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="taskflow-tests-"))
+        self._own = SessionFolder()
+        self.folder = self._own.path
         self.clock = MovedClock(self.folder / "clock", skips=True)
         self.server = TestServer(self.folder)
         guard_of_tests.allow(self.server.url(_INLINE))
@@ -96,7 +95,7 @@ class Session:
             processes.close()
             flow.close()
         self.server.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._own.remove()
 
 
 class _Process:

@@ -125,6 +125,49 @@ def test_a_test_that_would_use_a_real_store_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / ".taskflow").exists()
 
 
+def test_unittest_and_processes_of_tests_are_refused_too(tmp_path: Path) -> None:
+    """Whichever runner executes the suite. A store that the tests have started is allowed to their processes as well."""
+    test = """
+        import subprocess, sys, unittest
+        from plugged_tasks import Mail, send
+        from taskflow.testing import InlineMixin, RealStoreError
+
+        PROGRAM = "from plugged_tasks import Mail, send; send.trigger(Mail(to='ann'))"
+
+        class Refused(unittest.TestCase):
+            @classmethod
+            def setUpClass(cls):
+                try:
+                    send.trigger(Mail(to="ann"))
+                except RealStoreError:
+                    cls.is_refused = True
+
+            def test_verb(self):
+                self.assertTrue(self.is_refused)
+                with self.assertRaises(RealStoreError):
+                    send.trigger(Mail(to="ann"))
+
+        class Placed(InlineMixin, unittest.TestCase):
+            def test_place(self):
+                self.assertEqual(send.trigger(Mail(to="ann")).result(), "sent to ann")
+
+        def test_process():
+            done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
+            assert "RealStoreError" in done.stderr
+
+        if __name__ == "__main__":
+            unittest.main()
+        """
+    done = run_pytest(tmp_path, test)
+    assert done.returncode == 0, done.stdout + done.stderr
+    given = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    for words in (["-m", "unittest", "test_it"], ["test_it.py"]):
+        done = subprocess.run([sys.executable, *words], cwd=tmp_path, env=given, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "Ran 2 tests" in done.stderr
+    assert not (tmp_path / ".taskflow").exists()
+
+
 @pytest.mark.parametrize("permission", ["-otaskflow_real_store=true", "mark"])
 def test_a_suite_and_a_test_may_be_allowed_to_use_a_real_store(
     tmp_path: Path, permission: str, valkey: RedisServer

@@ -40,12 +40,20 @@ class _StoreAdmin(_ModelAdmin):
         """Whether the admin deletes one: never."""
         return False
 
-    def page(self, request: HttpRequest, template: str, title: str, **values: object) -> TemplateResponse:
-        """Answer with a page of the admin."""
+    def require_view(self, request: HttpRequest) -> None:
+        """Refuse users who may not look, before the store is asked."""
         if not self.has_view_permission(request):
             raise PermissionDenied
+
+    def page(self, request: HttpRequest, template: str, title: str, **values: object) -> TemplateResponse:
+        """Answer with a page of the admin."""
+        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # read by the template's {% url %}
         context = {**self.admin_site.each_context(request), "opts": self.model._meta, "title": title, **values}
         return TemplateResponse(request, f"admin/taskflow/{template}", context)
+
+    def address(self, name: str, *args: str) -> str:
+        """Return the address of a page, in the admin that shows this one."""
+        return reverse(f"admin:taskflow_{name}", args=args, current_app=self.admin_site.name)
 
     def verb_urls(self, **verbs: Callable[..., HttpResponse]) -> list[URLPattern]:
         """Return the addresses of actions on one object: ``<id>/<verb>/``."""
@@ -80,6 +88,7 @@ class RunAdmin(_StoreAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show a page of runs."""
+        self.require_view(request)
         given = {name: request.GET.get(name, "").strip() for name in _FILTERS}
         rows, following = list[FlowRun](), None
         try:
@@ -95,6 +104,7 @@ class RunAdmin(_StoreAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show one run."""
+        self.require_view(request)
         try:
             run = shown(runs.retrieve(object_id))
         except RunNotFoundError:
@@ -110,13 +120,13 @@ class RunAdmin(_StoreAdmin):
         def cancel() -> str:
             return "The run is canceled." if runs.cancel(key) else "The run had ended already."
 
-        return self.act(request, "taskflow.operate_run", cancel, reverse("admin:taskflow_run_change", args=[key]))
+        return self.act(request, "taskflow.operate_run", cancel, self.address("run_change", key))
 
     def _replay(self, request: HttpRequest, key: str) -> HttpResponse:
         def replay() -> str:
             return f"{runs.handle(key).replay().id} is a new run like it."
 
-        return self.act(request, "taskflow.operate_run", replay, reverse("admin:taskflow_run_change", args=[key]))
+        return self.act(request, "taskflow.operate_run", replay, self.address("run_change", key))
 
 
 @admin.register(Schedule)
@@ -129,6 +139,7 @@ class ScheduleAdmin(_StoreAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show a page of schedules."""
+        self.require_view(request)
         number = request.GET.get("page", "1")
         found: Any = None
         try:
@@ -143,7 +154,7 @@ class ScheduleAdmin(_StoreAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Lead to the list, which has everything of a schedule."""
-        return redirect("admin:taskflow_schedule_changelist")
+        return redirect(self.address("schedule_changelist"))
 
     def _activate(self, request: HttpRequest, key: str) -> HttpResponse:
         return self._switch(request, key, lambda: f"{schedules.activate(key).id} is active.")
@@ -152,4 +163,4 @@ class ScheduleAdmin(_StoreAdmin):
         return self._switch(request, key, lambda: f"{schedules.deactivate(key).id} is paused.")
 
     def _switch(self, request: HttpRequest, key: str, action: Callable[[], str]) -> HttpResponse:
-        return self.act(request, "taskflow.change_schedule", action, reverse("admin:taskflow_schedule_changelist"))
+        return self.act(request, "taskflow.change_schedule", action, self.address("schedule_changelist"))

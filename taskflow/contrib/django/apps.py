@@ -5,7 +5,8 @@ from typing import Final
 from django.apps import AppConfig, apps
 from django.utils.module_loading import module_has_submodule
 
-from taskflow.contrib.django import checks, connections
+from taskflow import guard_of_tests
+from taskflow.contrib.django import checks, connections, test_environment
 from taskflow.contrib.django.site_settings import read_site
 from taskflow.contrib.django.tasks_backend.setting import make_backends
 from taskflow.contrib.django.transactions import DjangoTransactions
@@ -31,6 +32,9 @@ class TaskflowConfig(AppConfig):
         TRANSACTIONS.source = DjangoTransactions()
         connections.look_after()
         checks.register()
+        guard_of_tests.notice(self.name, test_environment.is_set_up)
+        if test_environment.is_command():
+            guard_of_tests.begin()
         make_backends()
         import_task_modules(
             f"{config.name}.{TASKS}"

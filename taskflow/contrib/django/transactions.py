@@ -33,18 +33,15 @@ class DjangoTransactions:
         if using is None:
             return self.open_anywhere() if any(_in_atomic()) and _is_default() else None
         try:
-            is_open = connections[using].in_atomic_block
+            connection: Any = connections[using]
         except ConnectionDoesNotExist:
             hint = did_you_mean(using, list(connections), "databases")
             raise TriggerOptionError("on_commit", using, f"There is no such database. {hint}") from None
-        return DjangoTransaction(using) if is_open else None
+        return DjangoTransaction(using) if _is_in_atomic(connection) else None
 
     def open_anywhere(self) -> Transaction | None:
-        """Return the only transaction. Those around a ``TestCase`` count only where no other is open."""
+        """Return the only transaction."""
         aliases = [connection.alias for connection in _in_atomic()]
-        if len(aliases) > 1:
-            inner = [connection.alias for connection in _in_atomic() if not _is_of_test(connection)]
-            aliases = inner or (["default"] if "default" in aliases else aliases[:1])
         if len(aliases) > 1:
             remedy = (
                 f"Transactions are open in {', '.join(sorted(aliases))}: name the one to wait for, "
@@ -55,13 +52,15 @@ class DjangoTransactions:
 
 
 def _in_atomic() -> list[Any]:
-    return [connection for connection in connections.all(initialized_only=True) if connection.in_atomic_block]
+    return [connection for connection in connections.all(initialized_only=True) if _is_in_atomic(connection)]
 
 
-def _is_of_test(connection: Any) -> bool:
-    """Whether only the blocks are open that ``TestCase`` puts around each test."""
+def _is_in_atomic(connection: Any) -> bool:
+    """Whether the program has opened a block. Those that ``TestCase`` puts around each test are none of its own."""
+    if not connection.in_atomic_block:
+        return False
     blocks = cast("list[Any]", connection.atomic_blocks)
-    return all(getattr(block, "_from_testcase", False) for block in blocks)
+    return not all(getattr(block, "_from_testcase", False) for block in blocks)
 
 
 @cache

@@ -109,7 +109,8 @@ def test_the_admin_shows_runs_and_schedules_to_those_who_may_see_them(any_site: 
     listed, page = "/admin/taskflow/run/", f"/admin/taskflow/run/{run.id}/change/"
     schedules = "/admin/taskflow/schedule/"
     with web.browser("nobody") as nobody:
-        assert {nobody.get(each).status_code for each in (listed, page, schedules)} == {403}
+        unknown = "/admin/taskflow/run/run_x/change/"
+        assert {nobody.get(each).status_code for each in (listed, page, schedules, unknown)} == {403}
     with web.browser("viewer") as viewer:
         assert run.id in viewer.get(f"{listed}?status=PENDING_VERSION&tag=vip").text
         assert "There are no such runs" in viewer.get(f"{listed}?task=other").text
@@ -123,12 +124,16 @@ def test_the_admin_shows_runs_and_schedules_to_those_who_may_see_them(any_site: 
             assert viewer.post(address, data={"csrfmiddlewaretoken": token}).status_code == 403
         assert viewer.get("/admin/taskflow/run/add/").status_code == 403
         assert viewer.get("/admin/taskflow/run/run_x/change/").status_code == 404
+        assert viewer.get(f"/admin/taskflow/run/{run.id}/history/").status_code == 302, "there is no such page"
+        assert viewer.get(f"/admin/taskflow/run/{run.id}/delete/").status_code == 403
+        assert f'href="/backstage/taskflow/run/{run.id}/change/"' in viewer.get("/backstage/taskflow/run/").text
     with web.browser("operator") as operator:
         form = {"csrfmiddlewaretoken": operator.cookies["csrftoken"]}
         assert ">Cancel<" in operator.get(page).text
         operator.post(f"/admin/taskflow/run/{run.id}/cancel/", data=form)
         assert 'id="run-status">CANCELED<' in operator.get(page).text
-        operator.post(f"/admin/taskflow/run/{run.id}/replay/", data=form)
+        led = operator.post(f"/backstage/taskflow/run/{run.id}/replay/", data=form).headers["location"]
+        assert led == f"/backstage/taskflow/run/{run.id}/change/"
         assert web.schedule in operator.get(schedules).text
         operator.post(f"{schedules}{web.schedule}/deactivate/", data=form)
         assert "paused" in operator.get(schedules).text

@@ -117,3 +117,10 @@ def test_a_worker_of_manage_py_serves_the_site(site: DjangoSite) -> None:
         "import django; django.setup(); from ledger.tasks import identity; print(identity.trigger().result(timeout=30))"
     )
     assert site.call("-c", program, env={"DJANGO_SETTINGS_MODULE": "mysite.settings"}).split()[0].isdigit()
+
+
+def test_the_data_of_a_site_can_be_dumped(site: DjangoSite) -> None:
+    """Runs and schedules have no tables to read."""
+    for words in (("dumpdata",), ("dumpdata", "--all")):
+        assert '"model": "auth.permission"' in site.call("manage.py", *words)
+    assert "No changes detected" in site.call("manage.py", "makemigrations", "--check", "--dry-run", "taskflow")

@@ -13,6 +13,7 @@ class Migration(migrations.Migration):
             [("id", models.CharField(max_length=64, primary_key=True, serialize=False))],
             options={
                 "managed": False,
+                "base_manager_name": "objects",
                 "default_permissions": ("view",),
                 "permissions": (
                     ("operate_run", "Can cancel, replay and pause runs and queues"),
@@ -23,6 +24,6 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             "Schedule",
             [("id", models.CharField(max_length=64, primary_key=True, serialize=False))],
-            options={"managed": False, "default_permissions": ("view", "change")},
+            options={"managed": False, "base_manager_name": "objects", "default_permissions": ("view", "change")},
         ),
     ]

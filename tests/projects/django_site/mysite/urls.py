@@ -1,6 +1,11 @@
-"""Addresses of the tests' site."""
+"""Addresses of the tests' site, which has two admins."""
 
 from django.contrib import admin
 from django.urls import path
 
-urlpatterns = [path("admin/", admin.site.urls)]
+from taskflow.contrib.django.admin import RunAdmin
+from taskflow.contrib.django.models import Run
+
+backstage = admin.AdminSite("backstage")
+backstage.register(Run, RunAdmin)
+urlpatterns = [path("admin/", admin.site.urls), path("backstage/", backstage.urls)]

@@ -1,0 +1,158 @@
+"""The tests of a user's site: by ``manage.py test``, alone and in parallel, with runs that execute in place."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+from typing import Final
+
+import pytest
+
+from tests.support.fleet import ROOT
+
+FILES: Final = {
+    "manage.py": """
+        import os, sys
+        os.environ["DJANGO_SETTINGS_MODULE"] = "pages"
+        from django.core.management import execute_from_command_line
+        execute_from_command_line(sys.argv)
+        """,
+    "pages.py": """
+        import json
+        from pathlib import Path
+        from django.db import transaction
+        from django.http import JsonResponse
+        from django.urls import path
+
+        BASE_DIR = Path(__file__).parent
+        SECRET_KEY = "a secret of the tests only, which is long enough for no warning"
+        INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "taskflow.contrib.django", "shop"]
+        DATABASES = {
+            name: {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / name} for name in ("default", "other")
+        }
+        ROOT_URLCONF = "pages"
+
+        def place(request, name):
+            from django.contrib.auth.models import Group
+            from shop.tasks import rename
+            Group.objects.create(name=name)
+            return JsonResponse({"id": rename.trigger(name).id})
+
+        urlpatterns = [path("place/<name>/", place), path("atomic/<name>/", transaction.atomic(place))]
+        """,
+    "shop/__init__.py": "",
+    "shop/tasks.py": """
+        from django.contrib.auth.models import Group
+        from taskflow import task, wait
+
+        @task(id="own-tests-rename")
+        def rename(name: str) -> str:
+            Group.objects.filter(name=name).update(name=f"new {name}")
+            note.trigger(name)
+            wait.for_("3d")
+            return Group.objects.get(name=f"new {name}").name
+
+        @task(id="own-tests-note")
+        def note(name: str) -> str:
+            return name
+        """,
+    "shop/tests.py": """
+        import subprocess, sys
+        from django.contrib.auth.models import Group
+        from django.test import TestCase
+        from shop.tasks import note, rename
+        from taskflow.testing import InlineMixin, RealStoreError, advance, assert_triggered, triggered
+
+        class GuardedTests(TestCase):
+            def test_a_verb_is_refused(self):
+                with self.assertRaisesMessage(RealStoreError, "taskflow.testing.InlineMixin"):
+                    note.trigger("ann")
+
+            def test_the_page_that_triggers_is_refused(self):
+                with self.assertRaises(RealStoreError):
+                    self.client.get("/place/ann/")
+
+            def test_a_process_of_the_test_is_refused(self):
+                program = "import django; django.setup(); from shop.tasks import note; note.trigger('ann')"
+                done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+                self.assertIn("RealStoreError", done.stderr)
+
+        class PlacedTests(InlineMixin, TestCase):
+            databases = ("default", "other")
+
+            def test_a_page_without_a_block_triggers_at_once(self):
+                self.client.get("/place/ann/")
+                assert_triggered(rename, "ann", times=1)
+                assert_triggered(note, "ann", times=1)
+                self.assertTrue(Group.objects.filter(name="new ann").exists())
+                advance(days=3)
+                self.assertEqual([run.output for run in triggered(rename)], ["new ann"])
+
+            def test_a_page_with_a_block_triggers_at_the_commit(self):
+                with self.captureOnCommitCallbacks(execute=True):
+                    self.client.get("/atomic/bob/")
+                    self.assertEqual(triggered(), [])
+                assert_triggered(note, "bob", times=1)
+                self.client.get("/atomic/eve/")
+                assert_triggered(rename, "eve", times=0)
+
+            def test_queries_of_a_run_are_counted(self):
+                with self.assertNumQueries(2):
+                    Group.objects.create(name="ann")
+                    rename.trigger("ann")
+        """,
+}
+
+
+def run_tests(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    """Run the tests of the site."""
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(dedent(text))
+    (folder / "tmp").mkdir()
+    given = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+    return subprocess.run(
+        [sys.executable, "manage.py", "test", *options],
+        cwd=folder,
+        env=given | {"TMPDIR": str(folder / "tmp")},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("options", [(), ("--parallel", "2")])
+def test_a_site_tests_its_tasks_in_place_and_touches_no_real_store(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Without pytest. A run has the transaction of its test, and code that opens no block of its own waits for none."""
+    done = run_tests(tmp_path, *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Ran 6 tests" in done.stderr
+    assert not (tmp_path / ".taskflow").exists(), "no store of the site was started"
+
+
+def test_folders_of_sessions_that_were_killed_are_removed(tmp_path: Path) -> None:
+    """Processes of a parallel suite are killed at its end. The folder of one that lives stays."""
+    program = """
+        import os, signal, subprocess, sys
+        from taskflow.testing.folder import SessionFolder
+        own = SessionFolder()
+        print(own.path, flush=True)
+        if sys.argv[1:] == ["killed"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        sys.stdin.read()
+        """
+    given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", dedent(program)]
+    with subprocess.Popen(command, env=given, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as living:
+        assert living.stdout
+        kept = Path(living.stdout.readline().strip())
+        left = Path(subprocess.run([*command, "killed"], env=given, capture_output=True, text=True).stdout.strip())
+        assert kept.is_dir()
+        assert left.is_dir()
+        subprocess.run(command, env=given, input="", capture_output=True, text=True, check=True)
+        assert kept.is_dir()
+        assert not left.exists()
+        living.communicate("")
