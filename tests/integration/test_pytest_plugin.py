@@ -126,7 +126,7 @@ def test_a_test_that_would_use_a_real_store_is_refused(tmp_path: Path) -> None:
 
 
 def test_unittest_and_processes_of_tests_are_refused_too(tmp_path: Path) -> None:
-    """Whichever runner executes the suite. A store that the tests have started is allowed to their processes as well."""
+    """Whichever runner executes the suite."""
     test = """
         import subprocess, sys, unittest
         from plugged_tasks import Mail, send
