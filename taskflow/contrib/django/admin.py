@@ -47,7 +47,7 @@ class _StoreAdmin(_ModelAdmin):
 
     def page(self, request: HttpRequest, template: str, title: str, **values: object) -> TemplateResponse:
         """Answer with a page of the admin."""
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]  # read by the template's {% url %}
+        request.current_app = self.admin_site.name  # read by {% url %} of the template
         context = {**self.admin_site.each_context(request), "opts": self.model._meta, "title": title, **values}
         return TemplateResponse(request, f"admin/taskflow/{template}", context)
 
