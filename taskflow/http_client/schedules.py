@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -108,8 +108,14 @@ def _list(page: int, per_page: int, task_id: str | None) -> ApiRequest[ScheduleP
 
 
 def _seconds(options: Mapping[str, object]) -> dict[str, object]:
-    """Return options with durations as seconds."""
-    return {name: value.total_seconds() if isinstance(value, timedelta) else value for name, value in options.items()}
+    """Return options with durations as seconds, and instants as text."""
+    return {name: _written(value) for name, value in options.items()}
+
+
+def _written(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def _schedule(document: Any) -> Schedule:

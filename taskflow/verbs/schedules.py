@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 from taskflow.definition.blocking import refuse_in_event_loop
 from taskflow.definition.cron.zones import zone_names
 from taskflow.definition.registry import declared
-from taskflow.definition.scheduling.options import ChangeKeywords, RuleKeywords, ScheduleKeywords, ScheduleOptions
+from taskflow.definition.scheduling.options import (
+    ChangeKeywords,
+    RuleKeywords,
+    ScheduleKeywords,
+    ScheduleOptions,
+    checked_payload,
+)
 from taskflow.definition.scheduling.schedule import Schedule, SchedulePage
 from taskflow.errors import DefinitionError, ScheduleError
 from taskflow.suggestions import did_you_mean
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
 
 MOST_LISTED: Final = 1000
 _RULE_OPTIONS: Final = frozenset(RuleKeywords.__annotations__)
-_CHANGES: Final = _RULE_OPTIONS | {"external_id"}
+_CHANGES: Final = _RULE_OPTIONS | {"external_id", "payload"}
 
 
 class ScheduledTaskKeywords(RuleKeywords, TaskKeywords, total=False):
@@ -88,11 +94,15 @@ class Schedules:
         A changed rule fires nothing by itself: the next tick is the first one after now.
 
         Args:
-            task: A task, or its id. It takes a ``ScheduledPayload`` or no payload.
+            task: A task, or its id. It takes a ``ScheduledPayload``, no payload, or the ``payload``.
             cron, every, timezone, overlap, catch_up, jitter: See ``task``.
             deduplication_key: Two calls with one key make one schedule, within the environment.
             external_id: Text that its runs get in their payload, for example a customer's id.
+            payload: The payload of its runs, in place of a ``ScheduledPayload``; of a task with several parameters a
+                dict of their names.
             active: False: the schedule fires once it is activated.
+            start: The instant behind which the ticks of a new schedule begin. Of the ticks since one in the past,
+                ``catch_up`` says which are made up for.
 
         Raises:
             ScheduleError: An option is not possible, or the task is unknown or takes another payload.
@@ -233,6 +243,8 @@ def _options(given: Mapping[str, Any]) -> ScheduleOptions:
 def _changes(given: Mapping[str, Any]) -> tuple[str | None, dict[str, object]]:
     _refuse_unknown("update", given, _CHANGES | {"task"})
     others = {name: value for name, value in given.items() if name != "task"}
+    if "payload" in others:
+        others["payload"] = checked_payload(others["payload"])
     return (_task_id(given["task"]) if given.get("task") is not None else None), others
 
 

@@ -12,19 +12,24 @@ from taskflow.definition.registry import declared
 from taskflow.testing import inline
 
 ROOT: Final = Path(__file__).parents[2]
-FROM_TRIGGER_DEV: Final = ROOT / "docs" / "guides" / "from-trigger-dev.md"
+GUIDES: Final = [ROOT / "docs" / "guides" / f"from-{name}.md" for name in ("trigger-dev", "django-celery-beat")]
 GUARANTEES: Final = ROOT / "docs" / "explanation" / "guarantees.md"
-BLOCKS: Final = re.findall(r"^```python\n(.*?)^```", FROM_TRIGGER_DEV.read_text(), re.MULTILINE | re.DOTALL)
+BLOCKS: Final = [
+    code
+    for page in GUIDES
+    for code in re.findall(r"^```python\n(?!# shop/)(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+]
+"""Their Python, without the modules of a site."""
 
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("code", BLOCKS, ids=[str(number) for number in range(len(BLOCKS))])
-def test_the_python_for_users_of_trigger_dev_does_what_it_says(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_for_users_of_other_systems_does_what_it_says(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each block triggers its own runs, and asserts what becomes of them."""
     module = ModuleType("guide")
     monkeypatch.setitem(sys.modules, "guide", module)
     with declared.isolated(is_empty=True), inline():
-        exec(compile(code, str(FROM_TRIGGER_DEV), "exec"), vars(module))
+        exec(compile(code, "a guide", "exec"), vars(module))
 
 
 def test_the_tests_that_the_page_of_guarantees_names_are_there() -> None:

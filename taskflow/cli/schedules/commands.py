@@ -1,5 +1,6 @@
 """``taskflow schedules``: shows, makes and changes schedules, and computes what a cron expression means."""
 
+import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from taskflow.cli.schedules.imports import import_
 from taskflow.cli.schedules.next_instants import NextCommand, next_
 from taskflow.cli.schedules.pages import as_dict, schedule_page, schedules_table
 from taskflow.definition.scheduling.schedule import Schedule
+from taskflow.errors import ScheduleError
 from taskflow.verbs.schedules import schedules
 
 app = typer.Typer(help="Schedules: runs that are made by cron or at a period.", no_args_is_help=True)
@@ -23,6 +25,7 @@ Overlap = Annotated[str | None, typer.Option(help="allow, skip, queue or cancel_
 CatchUp = Annotated[str | None, typer.Option(help="none, last or all.")]
 Jitter = Annotated[str | None, typer.Option(help="Fire up to this much later: 10m, 30%.")]
 ExternalId = Annotated[str | None, typer.Option(help="Text that the runs get in their payload.")]
+Payload = Annotated[str | None, typer.Option(metavar="JSON", help="The runs' payload, instead of the tick's.")]
 
 app.command(
     "next",
@@ -66,6 +69,7 @@ def create(
     timezone: Timezone = None,
     deduplication_key: Annotated[str | None, typer.Option(help="Two calls with one key make one schedule.")] = None,
     external_id: ExternalId = None,
+    payload: Payload = None,
     overlap: Overlap = None,
     catch_up: CatchUp = None,
     jitter: Jitter = None,
@@ -81,6 +85,7 @@ def create(
         "timezone": timezone,
         "deduplication_key": deduplication_key,
         "external_id": external_id,
+        "payload": _parsed(payload),
         "overlap": overlap,
         "catch_up": catch_up,
         "jitter": jitter,
@@ -97,6 +102,7 @@ def update(
     timezone: Timezone = None,
     task: Annotated[str | None, typer.Option(help="Another task.")] = None,
     external_id: ExternalId = None,
+    payload: Payload = None,
     overlap: Overlap = None,
     catch_up: CatchUp = None,
     jitter: Jitter = None,
@@ -111,6 +117,7 @@ def update(
         "timezone": timezone,
         "task": task,
         "external_id": external_id,
+        "payload": _parsed(payload),
         "overlap": overlap,
         "catch_up": catch_up,
         "jitter": jitter,
@@ -153,6 +160,14 @@ def timezones(as_json: AsJson = False) -> None:
     """List the names of all time zones. Needs no store."""
     names = list(schedules.timezones())
     print_json(names) if as_json else show("\n".join(names))
+
+
+def _parsed(payload: str | None) -> object:
+    try:
+        return None if payload is None else json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        what = f"The payload is not JSON: {error}"
+        raise ScheduleError(what, option="payload", value=payload, remedy="Quote it: '{\"days\": 7}'.") from None
 
 
 def _given(options: Mapping[str, object]) -> Any:  # the verbs check them

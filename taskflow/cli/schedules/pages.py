@@ -1,5 +1,6 @@
 """Schedules as tables for people and as JSON for programs."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -63,6 +64,8 @@ def _facts(schedule: Schedule) -> Iterator[tuple[str, str | Text]]:
     for name, text in (("deduplication key", schedule.deduplication_key), ("external id", schedule.external_id)):
         if text:
             yield name, text
+    if schedule.payload is not None:
+        yield "payload", lines_of(json.dumps(schedule.payload, indent=2, ensure_ascii=False))
     if schedule.last_run:
         yield "last tick", time_and_age(schedule.last_run)
     if schedule.last_run_id:

@@ -63,8 +63,8 @@ def entry(
     """
     try:
         if has_arguments:
-            what = "It has arguments, and the run of a schedule gets a ScheduledPayload"
-            raise ScheduleError(what, remedy="Leave it to celery beat, or let the task read them from elsewhere.")
+            what = "It has arguments, and this command does not know the parameters of the task"
+            raise ScheduleError(what, remedy="Make it by schedules.create(..., payload={...}).")
         rule = _rule(schedule, timezone)
         checked = ScheduleOptions.checked(**rule, deduplication_key=f"beat:{name}", active=active)
     except ScheduleError as refused:

@@ -38,6 +38,13 @@ def turn_of(rule: Rule, schedule_id: str, due: datetime, now: datetime, catch_up
     return Turn(None, rule.after(missed_until))
 
 
+def tick_since(rule: Rule, catch_up: CatchUp, start: datetime | None, now: datetime) -> datetime | None:
+    """Return the next tick of a new schedule whose ticks begin behind an instant; None: now."""
+    if start is None or start <= now:
+        return first_tick(rule, catch_up, rule.after(start) if start else None, now)
+    return rule.after(start)
+
+
 def first_tick(rule: Rule, catch_up: CatchUp, paused_at: datetime | None, now: datetime) -> datetime | None:
     """Return the next tick of a schedule that is activated.
 

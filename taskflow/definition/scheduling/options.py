@@ -1,9 +1,13 @@
 """The checked options of a schedule: those of ``@schedules.task``, ``schedules.create`` and ``schedules.update``."""
 
+import contextlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, TypedDict, Unpack, get_args
+
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from taskflow.definition.cron.expression import parse_cron
 from taskflow.definition.cron.zones import find_zone
@@ -14,6 +18,7 @@ from taskflow.errors import ScheduleError
 from taskflow.texts import is_encodable
 
 _LONGEST_TEXT: Final = 512
+_LARGEST_PAYLOAD: Final = 64 * 1024
 
 
 class RuleKeywords(TypedDict, total=False):
@@ -43,12 +48,18 @@ class ScheduleKeywords(RuleKeywords, total=False):
         deduplication_key: A second ``create`` with the key changes the schedule that has it. It holds within the
             environment.
         external_id: Text that its runs get in their payload, for example a customer's id.
+        payload: The payload of its runs, at most 64 KB of JSON, in place of a ``ScheduledPayload``: so any task can be
+            scheduled. For a task with several parameters a dict of their names.
         active: False: it fires once it is activated. Default: true for a new schedule.
+        start: The instant, in the future or in the past, behind which the ticks of a new schedule begin. Of the ticks
+            since a past one, ``catch_up`` says which are made up for. Default: now.
     """
 
     deduplication_key: str | None
     external_id: str | None
+    payload: object
     active: bool | None
+    start: datetime | None
 
 
 class ChangeKeywords(RuleKeywords, total=False):
@@ -56,6 +67,7 @@ class ChangeKeywords(RuleKeywords, total=False):
 
     task: str
     external_id: str | None
+    payload: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +82,10 @@ class ScheduleOptions:
     jitter: str | timedelta | None = None
     deduplication_key: str | None = None
     external_id: str | None = None
+    payload: object = None
     active: bool | None = None
     """None: that of the schedule that has the deduplication key; a new one is active."""
+    start: datetime | None = None
 
     @classmethod
     def checked(cls, **given: Unpack[ScheduleKeywords]) -> "ScheduleOptions":
@@ -102,7 +116,9 @@ class ScheduleOptions:
             jitter=check_jitter(given.get("jitter")),
             deduplication_key=_checked_text("deduplication_key", given.get("deduplication_key")),
             external_id=_checked_text("external_id", given.get("external_id")),
+            payload=checked_payload(given.get("payload")),
             active=given.get("active"),
+            start=_checked_start(given.get("start")),
         )
 
     @classmethod
@@ -117,6 +133,7 @@ class ScheduleOptions:
             jitter=schedule.jitter,
             deduplication_key=schedule.deduplication_key,
             external_id=schedule.external_id,
+            payload=schedule.payload,
             active=schedule.is_active,
         )
 
@@ -148,6 +165,7 @@ class ScheduleOptions:
             "jitter": self.jitter,
             "deduplication_key": self.deduplication_key,
             "external_id": self.external_id,
+            "payload": self.payload,
         }
 
 
@@ -164,3 +182,30 @@ def _checked_text(option: str, value: object, *, allow_empty: bool = False) -> s
         return value
     remedy = f"Give text of 1 to {_LONGEST_TEXT} characters that UTF-8 can express."
     raise ScheduleError("That text is not possible", option=option, value=value, remedy=remedy)
+
+
+def checked_payload(value: object) -> object:
+    """Return a payload as plain JSON."""
+    try:
+        text = json.dumps(to_jsonable_python(value), allow_nan=False, ensure_ascii=False)
+        is_possible = is_encodable(text) and len(text.encode()) <= _LARGEST_PAYLOAD
+    except (PydanticSerializationError, TypeError, ValueError, RecursionError):
+        text, is_possible = "", False
+    if not is_possible:
+        remedy = f"Give JSON of at most {_LARGEST_PAYLOAD // 1024} KB, or a model that pydantic writes as such."
+        raise ScheduleError("That payload is not possible", option="payload", value=value, remedy=remedy)
+    return json.loads(text)
+
+
+def _checked_start(value: object) -> datetime | None:
+    """Return an instant in whole milliseconds, as the store has them."""
+    if value is None:
+        return None
+    instant = value
+    if isinstance(value, str):  # over HTTP
+        with contextlib.suppress(ValueError):
+            instant = datetime.fromisoformat(value)
+    if not isinstance(instant, datetime) or instant.tzinfo is None:
+        remedy = "Give a datetime with a time zone: datetime.now(UTC)."
+        raise ScheduleError("That start is not possible", option="start", value=value, remedy=remedy)
+    return instant.replace(microsecond=instant.microsecond // 1000 * 1000)

@@ -57,6 +57,7 @@ class Schedule:
         paused_at: Since when it is inactive because somebody paused it; None for one that was made so.
         paused_by: Who paused it: a run, a user, an API key, or ``user@host``.
         error: Why its last tick could not be fired; None when it was.
+        payload: The payload of its runs, as JSON; None: they get a ``ScheduledPayload``.
     """
 
     id: str
@@ -83,6 +84,7 @@ class Schedule:
     paused_at: datetime | None = None
     paused_by: str | None = None
     revision: int = 1
+    payload: object = None
 
     @property
     def rule(self) -> Rule:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from taskflow.definition.scheduling.missed import first_tick
+from taskflow.definition.scheduling.missed import first_tick, tick_since
 from taskflow.definition.scheduling.options import ScheduleOptions
 from taskflow.definition.scheduling.rule import Rule
 from taskflow.definition.scheduling.schedule import Schedule, SchedulePage
@@ -60,9 +60,9 @@ class ScheduleEngine:
         """Make a schedule. See ``create``."""
         return await adrive(self._loop().store, self._create(task_id, options))
 
-    def check_task(self, task_id: str) -> None:
-        """Refuse a task that a schedule can't be made for: nobody knows it, or its payload is no schedule's."""
-        drive(self._store, self._known_task(task_id))
+    def check_task(self, task_id: str, payload: object = None) -> None:
+        """Refuse a task that a schedule can't be made for: nobody knows it, or it takes another payload."""
+        drive(self._store, self._known_task(task_id, payload))
 
     def retrieve(self, schedule_id: str) -> Schedule:
         """Return a schedule."""
@@ -130,7 +130,7 @@ class ScheduleEngine:
         return await adrive(store, self._run_now(schedule_id, store.missing_templates, seed))
 
     def _create(self, task_id: str, options: ScheduleOptions) -> Steps[Schedule]:
-        definition = yield from self._known_task(task_id)
+        definition = yield from self._known_task(task_id, options.payload)
         shard = self._shard(definition)
         key = options.deduplication_key
         schedule_id = new_schedule_id(shard, key)
@@ -160,7 +160,7 @@ class ScheduleEngine:
         before = known.schedule if known else None
         is_active = options.active if options.active is not None else before is None or before.is_active
         has_anchor = before is not None and before.anchor is not None and before.every == options.every
-        anchor = before.anchor if has_anchor and before else now
+        anchor = before.anchor if has_anchor and before else (options.start if before is None else None) or now
         rule = Rule(options.cron, options.every, options.timezone, anchor if options.every else None, options.jitter)
         changes = {"task": task_id, **rule_fields(replace(options, active=is_active), rule.anchor)}
         following = _NONE
@@ -175,7 +175,8 @@ class ScheduleEngine:
             following = NextTick(before.next_run, before.next_fire, known.zones if known else "")
         else:
             changes["paused"] = ""
-            following = next_tick(rule, schedule_id, rule.after(now))
+            start = options.start if before is None else None
+            following = next_tick(rule, schedule_id, tick_since(rule, options.catch_up, start, now))
         revision = before.revision if before else None
         written: Written = yield put_schedule(schedule_id, revision, changes, following), shard
         return written
@@ -233,13 +234,13 @@ class ScheduleEngine:
         for _ in range(_ATTEMPTS):
             shard, stored, now = yield from self._changeable(schedule_id)
             task = task_id or stored.schedule.task_id
-            if task != stored.schedule.task_id:
-                definition = yield from self._known_task(task)
+            options = ScheduleOptions.of(stored.schedule).changed(changes)
+            if task != stored.schedule.task_id or options.payload != stored.schedule.payload:
+                definition = yield from self._known_task(task, options.payload)
                 if self._shard(definition) != shard:
                     remedy = "Delete the schedule, and create one for the other task."
                     what = "The queues of the two tasks are on different shards"
                     raise ScheduleError(what, option="task", value=task, remedy=remedy)
-            options = ScheduleOptions.of(stored.schedule).changed(changes)
             written = yield from self._write(shard, schedule_id, stored, task, options, now)
             if written.is_done and written.record:
                 return written.record.schedule
@@ -277,12 +278,12 @@ class ScheduleEngine:
         run_id, _ = yield trigger_run(new), shard
         return run_id
 
-    def _known_task(self, task_id: str) -> Steps[TaskDefinition]:
+    def _known_task(self, task_id: str, payload: object = None) -> Steps[TaskDefinition]:
         """Return a task that can be scheduled: declared here, or registered by a worker."""
         known = self._planner.known
         definition = known.task(task_id)
         if not known.is_foreign(task_id):
-            check_payload(definition)
+            check_payload(definition, payload)
             return definition
         registrations: Registrations = yield read_workers(), self._shard(definition)
         registered = [task.id for task in registrations.tasks]

@@ -66,7 +66,9 @@ def run_of_tick(planner: Planner, schedule: Schedule, tick: datetime, shard: int
         PayloadError: The task takes another payload.
     """
     definition = planner.known.task(schedule.task_id)
-    payload = None if definition.payload is None else payload_of(schedule, tick)
+    payload = payload_of(schedule, tick) if schedule.payload is None else schedule.payload
+    if definition.payload is None and schedule.payload is None:
+        payload = None
     name = f"{schedule.id} {tick.isoformat()}"
     new = planner.plan(definition, payload, _OPTIONS, run_id or derived_run_id(shard, name))
     new.schedule_id = schedule.id
@@ -87,16 +89,22 @@ def payload_of(schedule: Schedule, tick: datetime) -> dict[str, object]:
     }
 
 
-def check_payload(definition: TaskDefinition) -> None:
-    """Check that a task takes the payload of schedules.
+def check_payload(definition: TaskDefinition, given: object = None) -> None:
+    """Check that a task takes the payload of its schedule.
+
+    Args:
+        given: The schedule's own; None: that of all schedules.
 
     Raises:
         ScheduleError: It takes another one.
     """
+    if given is not None:
+        _check_given(definition, given)
+        return
     if definition.payload is None:
         return
     if definition.parameters is not None:
-        remedy = "Schedule a task without a payload that triggers this one with its arguments."
+        remedy = "Give the schedule a payload with its arguments: payload={...}."
         what = f"Task {definition.id!r} cannot be scheduled, because it takes {definition.parameters.signature}"
         raise ScheduleError(what, option="task", value=definition.id, remedy=remedy)
     example: dict[str, object] = {"timestamp": _text(_EXAMPLE), "schedule_id": "sched_1234", "timezone": "UTC"}
@@ -104,9 +112,23 @@ def check_payload(definition: TaskDefinition) -> None:
     try:
         definition.payload.dump(example)
     except PayloadError as refused:
-        remedy = "Annotate its payload as taskflow.ScheduledPayload, or let it take none."
+        remedy = "Give the schedule a payload, annotate the task's as taskflow.ScheduledPayload, or let it take none."
         what = f"Task {definition.id!r} cannot be scheduled, because it takes another payload: {refused.reason}"
         raise ScheduleError(what.rstrip("."), option="task", value=definition.id, remedy=remedy) from None
+
+
+def _check_given(definition: TaskDefinition, given: object) -> None:
+    reason = "it takes none"
+    if definition.payload is not None:
+        try:
+            definition.payload.dump(given)
+        except PayloadError as refused:
+            reason = refused.reason.rstrip(".")
+        else:
+            return
+    remedy = "Give what the task takes; of a task with several parameters a dict of their names."
+    what = f"The payload does not fit task {definition.id!r}: {reason}"
+    raise ScheduleError(what, option="payload", value=given, remedy=remedy) from None
 
 
 def warn_of_two_days(schedule_id: str, options: ScheduleOptions) -> None:

@@ -9,13 +9,13 @@ from celery.worker.state import revoked, revoked_stamps
 from taskflow.broker.canvas import UNAVAILABLE
 from taskflow.definition.calls.trace_headers import trace_of_headers
 from taskflow.definition.calls.trigger_options import TriggerOptions
+from taskflow.definition.parameters.arguments import as_given, payload_of
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.celery_records import REVOKED
 from taskflow.errors import DefinitionError, PayloadError
 from taskflow.models import RunError, RunStatus
 from taskflow.texts import cut
 from taskflow.worker.attempt.runtime import Adoption, Runtime
-from taskflow.worker.tickets.arguments import as_given, payload_of
 from taskflow.worker.tickets.plain_message import PlainMessage, read_plain
 
 log = logging.getLogger("taskflow.node")

@@ -1,5 +1,6 @@
 """A schedule's record: the fields of its hash in the store."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -114,6 +115,7 @@ def rule_fields(options: ScheduleOptions, anchor: datetime | None) -> dict[str, 
         "jitter": str(milliseconds(jitter)) if isinstance(jitter, timedelta) else jitter or "",
         "key": options.deduplication_key or "",
         "external": options.external_id or "",
+        "payload": "" if options.payload is None else json.dumps(options.payload),
         "active": "1" if options.active else "0",
     }
 
@@ -155,6 +157,7 @@ def _stored(schedule_id: str, fields: Mapping[str, bytes]) -> StoredSchedule:
         paused_at=_instant(fields, "paused_since"),
         paused_by=text(fields.get("paused_by")),
         revision=int(fields["revision"]),
+        payload=json.loads(fields["payload"]) if "payload" in fields else None,
     )
     return StoredSchedule(
         schedule,

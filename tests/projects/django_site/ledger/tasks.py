@@ -51,6 +51,12 @@ async def identity_async(ctx: Context) -> str:
     return await sync_to_async(_identity)()
 
 
+@task(id="site-tick", retry=ONCE)
+def tick(ctx: Context, name: str, amount: int = 1) -> str:
+    """Write that the tick of a schedule was executed."""
+    return _record(f"{name}:{amount}", ctx.run.id)
+
+
 def _record(name: str, run_id: str) -> str:
     was_open = connection.connection is not None
     saw = Order.objects.filter(name=name, run_id=run_id).exists()

@@ -1,4 +1,4 @@
-"""The payload that the arguments of a plain Celery message make, for tasks with one payload and with parameters."""
+"""The payload that the arguments of a call of a Celery task make, for tasks with one payload and with parameters."""
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
