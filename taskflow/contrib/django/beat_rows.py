@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from taskflow.definition.parameters.arguments import payload_of
+from taskflow.definition.call_arguments import payload_of
 from taskflow.definition.registry import declared
 from taskflow.definition.scheduling.beat import cron_of
 from taskflow.definition.scheduling.options import ScheduleKeywords, ScheduleOptions
@@ -35,7 +35,7 @@ class LeftRowError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AdoptedRow:
-    """What a row becomes.
+    """The schedule or the single run that a row becomes.
 
     Attributes:
         payload: Of the runs; None: that of all schedules.

@@ -7,9 +7,9 @@ from typing import Any, Final, cast
 from celery.worker.state import revoked, revoked_stamps
 
 from taskflow.broker.canvas import UNAVAILABLE
+from taskflow.definition.call_arguments import as_given, payload_of
 from taskflow.definition.calls.trace_headers import trace_of_headers
 from taskflow.definition.calls.trigger_options import TriggerOptions
-from taskflow.definition.parameters.arguments import as_given, payload_of
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.celery_records import REVOKED
 from taskflow.errors import DefinitionError, PayloadError
