@@ -47,7 +47,7 @@ class HttpEngine:
         self.tasks = HttpTasks(aconnection)
         self.batches = HttpBatches(*both, self._ends, tasks, presets, payload_limit)
         self.streams = HttpStreams(*both)
-        self.errors = HttpErrors(self._connection)
+        self.errors = HttpErrors(*both)
         self.logs = HttpLogs(*both)
         self.schedules = HttpSchedules(*both)
         self.webhooks = HttpWebhooks(*both)

@@ -3,6 +3,7 @@
 A payload may be megabytes, and all of a result goes into the context of a model.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,10 +35,13 @@ _MEASURES: Final = (
     _Measure(5_000, 100, 16),
     _Measure(1_500, 40, 12),
     _Measure(400, 15, 8),
+    _Measure(100, 30, 3),  # a page of runs loses none
     _Measure(150, 5, 5),
     _Measure(40, 1, 1),
 )
 """Tried one after the other until the result is small enough."""
+_WHOLE: Final = _Measure(1 << 62, 1 << 62, 100)
+"""Cuts nothing but what is nested very deeply."""
 
 
 def result_text(document: Mapping[str, Any], most: int = MOST_CHARACTERS) -> str:
@@ -46,14 +50,13 @@ def result_text(document: Mapping[str, Any], most: int = MOST_CHARACTERS) -> str
     The members of the document itself are never left out. Characters that show nothing, or turn the direction of text,
     are JSON's escapes, so that nothing is hidden from a reader that a model sees.
     """
-    text = ""
-    for measure in _MEASURES:
-        cutter = _Cutter(measure)
-        shown = {name: cutter.value(value, (name,)) for name, value in document.items()}
-        text = _visible(json.dumps(shown | cutter.notes(), ensure_ascii=False, default=str))
-        if len(text) <= most:
-            return text
-    return text
+    for measure in _MEASURES[:-1]:
+        cutter = _Cutter(measure, most)
+        with contextlib.suppress(_TooLong):
+            text = cutter.text(document)
+            if len(text) <= most:
+                return text
+    return _Cutter(_MEASURES[-1], None).text(document)
 
 
 def page_of(name: str, items: Sequence[Mapping[str, Any]], offset: int, limit: int) -> dict[str, Any]:
@@ -78,11 +81,10 @@ def part_of(document: object, pointer: str, offset: int) -> dict[str, Any]:
     value = _at(document, pointer)
     for measure in _MEASURES:
         found = _page(value, offset, measure)
-        if len(json.dumps(found, ensure_ascii=False, default=str)) <= MOST_CHARACTERS * 3 // 4:
-            break
-    else:
-        raise DefinitionError("That part is too large", option="part", value=pointer, remedy="Ask for a part of it.")
-    return found
+        with contextlib.suppress(_TooLong):
+            if len(_Cutter(_WHOLE, _PAGE).text(found)) <= _PAGE:
+                return found
+    raise DefinitionError("That part is too large", option="part", value=pointer, remedy="Ask for a part of it.")
 
 
 def pointer_of(place: Sequence[str]) -> str:
@@ -126,13 +128,30 @@ def _at(document: object, pointer: str) -> object:
     return value
 
 
+class _TooLong(Exception):  # noqa: N818 - the next measure is tried
+    """A text becomes longer than it may be. What is left of a document of megabytes is not looked at."""
+
+
 @dataclass(slots=True)
 class _Cutter:
+    """Cuts a document by a measure. ``left``: the characters that it may still use, None for no bound."""
+
     measure: _Measure
+    left: int | None
     cuts: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    def text(self, document: Mapping[str, Any]) -> str:
+        """Return the JSON of a document whose own members are all kept.
+
+        Raises:
+            _TooLong: It is longer than it may be.
+        """
+        shown = {name: self.value(value, (name,)) for name, value in document.items()}
+        return _visible(json.dumps(shown | self.notes(), ensure_ascii=False, default=str))
 
     def value(self, value: object, place: tuple[str, ...]) -> object:
         """Return a value without what is too long, too many or too deep."""
+        self._spend(2)
         if isinstance(value, str):
             return self._text(value, place)
         if isinstance(value, Mapping):
@@ -143,6 +162,12 @@ class _Cutter:
             return self._too_deep(len(items), place) or list(self._items(items, place))
         return value
 
+    def _spend(self, characters: int) -> None:
+        if self.left is not None:
+            self.left -= characters
+            if self.left < 0:
+                raise _TooLong
+
     def notes(self) -> dict[str, Any]:
         """Return the notes about what was cut, none when nothing was."""
         if not self.cuts:
@@ -152,6 +177,7 @@ class _Cutter:
 
     def _text(self, text: str, place: tuple[str, ...]) -> str:
         most = self.measure.characters
+        self._spend(min(len(text), most))
         if len(text) <= most:
             return text
         self._note(place, most, len(text), "characters")

@@ -91,6 +91,7 @@ _KINDS: Final[tuple[tuple[type[TaskflowError], _Kind], ...]] = (  # the first on
     (errors.RunNotFoundError, _Kind(404, "run_not_found", should_retry=False)),
     (errors.BatchNotFoundError, _Kind(404, "batch_not_found", should_retry=False)),
     (errors.BulkActionNotFoundError, _Kind(404, "bulk_action_not_found", should_retry=False)),
+    (errors.ErrorGroupNotFoundError, _Kind(404, "error_group_not_found", should_retry=False)),
     (errors.NodeNotFoundError, _Kind(404, "node_not_found", should_retry=False)),
     (errors.ApiKeyNotFoundError, _Kind(404, "key_not_found", should_retry=False)),
     (errors.QueueNotFoundError, _Kind(404, "queue_not_found", should_retry=False)),

@@ -24,7 +24,6 @@ from taskflow import (
     SettingsError,
     StoreUnavailableError,
     TaskFlow,
-    error_groups,
     queues,
     runs,
     schedules,
@@ -204,7 +203,7 @@ def test_what_needs_the_store_itself_says_so(served: Served, make_client: MakeCl
     client = make_client()
     with pytest.raises(OutsideRunError):
         buy.trigger_and_wait(Order(number=1))
-    for call in (TaskFlow.current, lambda: TaskFlow(served.settings()), error_groups.list):
+    for call in (TaskFlow.current, lambda: TaskFlow(served.settings())):
         with pytest.raises(NotOverHttpError, match=client.url):
             call()
 

@@ -19,6 +19,7 @@ from taskflow import TaskFlow
 from taskflow.seams.current_application import CURRENT
 from tests.support.commands import start_command
 from tests.support.fleet import Fleet
+from tests.support.http_server import HttpServer
 from tests.support.processes import Process, kill_group, tail
 from tests.support.servers import RedisServer, find_valkey, free_port
 from tests.support.waiting import wait_until
@@ -133,6 +134,15 @@ def _place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     yield place
     place.close()
     store.close()
+
+
+@pytest.fixture(scope="session")
+def api_server(_place: Place) -> Iterator[HttpServer]:
+    """A server of the environment's HTTP API."""
+    server = HttpServer(_place.folder, _place.fleet.env(TASKFLOW_TASKS=""))
+    server.start()
+    yield server
+    server.kill()
 
 
 @pytest.fixture

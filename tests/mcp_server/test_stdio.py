@@ -1,14 +1,21 @@
 """`taskflow mcp` as clients start it: a process whose input and output are the protocol's."""
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from mcp import Client, StdioServerParameters
 
+from taskflow.definition.calls.trigger_options import TriggerOptions
 from tests.mcp_server.conftest import READ, WRITE, Assistant, Place, over_stdio
 from tests.support.commands import run_command
 from tests.support.http_server import HttpServer
+from tests.support.waiting import await_until
+
+HELLO = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "tests", "version": "1"}}
 
 
 @pytest.fixture
@@ -56,25 +63,50 @@ async def test_a_run_that_an_assistant_triggers_says_so(place: Place, tmp_path: 
 
 
 @pytest.mark.timeout(90)
-async def test_a_client_of_a_server_needs_no_store(place: Place, tmp_path: Path) -> None:
+async def test_a_client_of_a_server_needs_no_store(place: Place, api_server: HttpServer, tmp_path: Path) -> None:
     """With TASKFLOW_API_URL and a key that may read. The key decides, not the option."""
-    server = HttpServer(tmp_path, place.fleet.env(TASKFLOW_TASKS=""))
-    server.start()
+    failed = place.flow.engine.runs.trigger("mc-fail", "over http", TriggerOptions(max_attempts=1)).run_id
     kept = {name: value for name, value in place.fleet.env().items() if not name.startswith("TASKFLOW_")}
-    env = {**kept, "TASKFLOW_API_URL": server.url, "TASKFLOW_API_KEY": place.reader_key, "TASKFLOW_REDACT": "$.note"}
-    try:
-        async with over_stdio(tmp_path, env) as assistant:
-            assert await assistant.tools() == READ
-            task = await assistant.get("get_task", task_id="mc-pack")
-            assert (task["class_name"], task["payload_schema"]["required"]) == ("small-1x.async", ["number"])
-            assert "mc-nap" in [each["id"] for each in (await assistant.get("list_tasks"))["tasks"]]
-            unknown = await assistant.call("get_task", task_id="mc-napp")
-            assert "Did you mean 'mc-nap'?" in unknown.text
-        refused = run_command("mcp", "--write", env=env)
-        assert refused.returncode == 1
-        assert "TASKFLOW_API_KEY may only read" in " ".join(refused.stderr.split())
-    finally:
-        server.kill()
+    env = {
+        **kept,
+        "TASKFLOW_API_URL": api_server.url,
+        "TASKFLOW_API_KEY": place.reader_key,
+        "TASKFLOW_REDACT": "$.note",
+    }
+    async with over_stdio(tmp_path, env) as assistant:
+        assert await assistant.tools() == READ
+        task = await assistant.get("get_task", task_id="mc-pack")
+        assert (task["class_name"], task["payload_schema"]["required"]) == ("small-1x.async", ["number"])
+        assert "mc-nap" in [each["id"] for each in (await assistant.get("list_tasks"))["tasks"]]
+        unknown = await assistant.call("get_task", task_id="mc-napp")
+        assert "Did you mean 'mc-nap'?" in unknown.text
+        run = await assistant.get("get_run", run_id=failed, wait_seconds=20)
+        assert (run["status"], run["error"]["message"]) == ("FAILED", "no parcel over http")
+        assert "about to fail" in (await assistant.call("get_run_logs", run_id=failed)).text
+        await await_until(lambda: has_error(assistant, "no parcel over http"), "the failure in the history", timeout=20)
+    refused = run_command("mcp", "--write", env=env)
+    assert refused.returncode == 1
+    assert "TASKFLOW_API_KEY may only read" in " ".join(refused.stderr.split())
+
+
+async def has_error(assistant: Assistant, message: str) -> bool:
+    """Whether the groups of errors have one with this message."""
+    return message in [group["message"] for group in (await assistant.get("list_errors"))["errors"]]
+
+
+def test_an_interrupt_ends_the_process_while_it_waits_for_a_client(place: Place) -> None:
+    """It did not: the thread that reads the input went on."""
+    command = [sys.executable, "-m", "taskflow", "mcp"]
+    with subprocess.Popen(command, env=dict(place.env), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(
+            json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": HELLO}).encode() + b"\n"
+        )
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["result"]["serverInfo"]["name"] == "taskflow"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == -signal.SIGINT
 
 
 def test_a_server_for_others_must_know_its_name(place: Place) -> None:

@@ -5,12 +5,13 @@ Client and server of about one version belong together, so these paths are not d
 
 from typing import Final
 
-from taskflow.server.api.records import batches, queues, runs, schedules, streams, tasks, tokens, webhooks
+from taskflow.server.api.records import batches, errors, queues, runs, schedules, streams, tasks, tokens, webhooks
 from taskflow.server.route import ApiRoute
 
 ROUTES: Final[tuple[ApiRoute, ...]] = (
     *runs.ROUTES,
     *streams.ROUTES,
+    *errors.ROUTES,
     *queues.ROUTES,
     *tasks.ROUTES,
     *tokens.ROUTES,
