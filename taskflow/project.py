@@ -1,11 +1,12 @@
-"""The project that the working folder belongs to: its folder, its home, and the files that hold its settings.
+"""The project that the working folder belongs to: its folder, its home with its secrets, and its files of settings.
 
 Depends on nothing of taskflow, because the settings are read with it.
 """
 
 import contextlib
 import os
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -76,6 +77,29 @@ def make_private(folder: Path) -> None:
     for part in (folder, *folder.parents):
         if part.name == HOME:
             _keep_to_ourselves(part)
+
+
+def kept_secret(file: Path, make: Callable[[], str]) -> tuple[bytes, bool]:
+    """Return the content of a file that only this user can read, and whether this call has made it.
+
+    Args:
+        file: Several processes may need it at the same time: all of them get the same content.
+        make: Returns the content of a new file.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        return file.read_bytes(), False
+    make_private(file.parent)
+    draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as content:
+        content.write(make().encode())
+    is_made = False
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, file)
+            is_made = True
+    finally:
+        draft.unlink()
+    return file.read_bytes(), is_made
 
 
 def _keep_to_ourselves(home: Path) -> None:

@@ -141,8 +141,13 @@ class Settings(BaseSettings):
     public_url: PublicUrl = Field(
         None, description="Address of taskflow server as others reach it, for the URLs of tokens."
     )
+    dashboard_url: PublicUrl = Field(
+        None,
+        description="Address of the dashboard as browsers reach it: Flower's pages link to it. Default: public_url.",
+    )
     flower_url: PublicUrl = Field(
-        None, description="Address of Flower as browsers reach it: the dashboard's page of a worker links to it."
+        None,
+        description="Address of Flower as browsers reach it: the dashboard's pages of runs and workers link to it.",
     )
     webhook_secrets: WebhookSecrets = Field(
         default_factory=dict,

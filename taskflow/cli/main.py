@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from taskflow.cli import adopt, batch, doctor, queues, runs, store, tokens, trigger, worker, workers
-from taskflow.cli.api import keys, mcp, server, users
+from taskflow.cli.api import flower, keys, mcp, server, users
 from taskflow.cli.dev import command as dev
 from taskflow.cli.errors import commands as errors
 from taskflow.cli.init.command import init
@@ -34,6 +34,7 @@ app.command("trigger", epilog="""Example: taskflow trigger hello-world '{"messag
 app.command("doctor", epilog="Example: taskflow doctor --json")(doctor.doctor)
 app.command("server", epilog="Example: taskflow server --host 127.0.0.1 --port 8787")(server.server)
 app.command("mcp", epilog="Example: taskflow mcp --print-config")(mcp.mcp)
+app.command("flower", epilog="Example: taskflow flower --port 5555 -- --max_tasks=1000 --read_only")(flower.flower)
 app.add_typer(runs.app, name="runs")
 app.add_typer(batch.app, name="batch")
 app.add_typer(queues.app, name="queues")

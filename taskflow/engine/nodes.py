@@ -102,6 +102,13 @@ class NodeEngine:
         return merged_unserved([checked(result) for result in results])
 
 
+def short_name(node_id: str) -> str:
+    """Return a node's id without its process id and random digits: the name that Celery has for the worker."""
+    name, _, rest = node_id.rpartition(".")
+    shorter, _, pid = name.rpartition(".")
+    return shorter if shorter and pid.isdigit() and rest else node_id
+
+
 def _possible(node_id: str) -> str:
     if not is_possible_id(node_id):
         raise NodeNotFoundError(node_id)

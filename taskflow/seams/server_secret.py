@@ -3,16 +3,15 @@
 It is TASKFLOW_SECRET_KEY. Without it, a random one in the project's home, which all processes of the project share.
 """
 
-import contextlib
 import hashlib
 import hmac
 import logging
-import os
 import secrets
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
-from taskflow.project import make_private
+from taskflow.project import kept_secret
 from taskflow.settings import Settings
 
 log = logging.getLogger("taskflow.server")
@@ -46,18 +45,7 @@ class ServerSecret:
 
 def _kept(file: Path) -> bytes:
     """Return the content of a file, which the first of several processes makes."""
-    with contextlib.suppress(FileNotFoundError):
-        return file.read_bytes()
-    make_private(file.parent)
-    draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as content:
-        content.write(secrets.token_hex(32).encode())
-    try:
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, file)
-            log.info(
-                "secret.made: %s signs public tokens and token URLs. Several hosts need TASKFLOW_SECRET_KEY.", file
-            )
-    finally:
-        draft.unlink()
-    return file.read_bytes()
+    secret, is_made = kept_secret(file, partial(secrets.token_hex, 32))
+    if is_made:
+        log.info("secret.made: %s signs public tokens and token URLs. Several hosts need TASKFLOW_SECRET_KEY.", file)
+    return secret

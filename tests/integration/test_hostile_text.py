@@ -134,6 +134,7 @@ def test_every_command_shows_hostile_text_as_it_is(
         ("webhooks", "replay", TEXT),
         ("webhooks", "send", TEXT, str(file)),
         ("init", TEXT, "--dry-run"),
+        ("flower", TEXT),
     ]
     others: list[tuple[str, ...]] = [
         ("runs", "reschedule", delayed.id, "30m"),

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
+from urllib.parse import quote
 
 from starlette.datastructures import ImmutableMultiDict, QueryParams
 from starlette.requests import Request
@@ -75,6 +76,15 @@ class Visit:
     def may(self, role: Role | str) -> bool:
         """Whether the user's role allows what needs another one."""
         return self.user.role.allows(Role(role))
+
+    def in_flower(self, page: Literal["task", "worker"], name: str) -> str:
+        """Return the address of a task's or a worker's page in Flower, "" where the settings name no Flower.
+
+        Args:
+            name: The id of the run, or Celery's name of the worker.
+        """
+        address = self.flow.settings.flower_url
+        return f"{address}/{page}/{quote(name, safe='@')}" if address else ""
 
     def render(self, template: str, status: int = 200, **values: object) -> Response:
         """Answer with a template, or with its block that has the name of the wanted part.

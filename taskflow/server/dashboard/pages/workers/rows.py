@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from taskflow.definition.machine import MachineSpec
+from taskflow.engine.nodes import short_name
 from taskflow.server.dashboard.pages.workers.reads import Fleet
 from taskflow.server.dashboard.view.numbers import counted
 from taskflow.store.operations.overviews.nodes import NodeReport, NodeReports, Unserved
@@ -93,13 +94,6 @@ def row_of(node: NodeReport, now: datetime, newest: str | None, environment: str
         ", ".join(name.removeprefix(f"{environment}.") for name in node.queues if "@" not in name),
         left,
     )
-
-
-def short_name(node_id: str) -> str:
-    """Return a node's id without its process id and random digits."""
-    name, _, rest = node_id.rpartition(".")
-    shorter, _, pid = name.rpartition(".")
-    return shorter if shorter and pid.isdigit() and rest else node_id
 
 
 def newest_version(reports: NodeReports) -> str | None:

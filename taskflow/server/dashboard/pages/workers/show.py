@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from typing import Final
-from urllib.parse import quote
 
 from starlette.responses import Response
 
+from taskflow.engine.nodes import short_name
 from taskflow.errors import NodeNotFoundError
 from taskflow.server.dashboard.pages.workers.reads import read_fleet
 from taskflow.server.dashboard.pages.workers.rows import (
@@ -14,7 +14,6 @@ from taskflow.server.dashboard.pages.workers.rows import (
     lacks_of,
     newest_version,
     row_of,
-    short_name,
     waiting_words,
 )
 from taskflow.server.dashboard.shared_reads import forget_reads
@@ -86,12 +85,7 @@ async def _one_values(visit: Visit, node_id: str) -> dict[str, object]:
         "lost": lost,
         "node_id": node_id,
         "name": short_name(node_id),
-        "flower": _in_flower(visit.flow.settings.flower_url, node_id) if row else "",
+        "flower": visit.in_flower("worker", short_name(node_id)) if row else "",
         "runs": runs[:_RUNS_SHOWN],
         "run_count": len(runs),
     }
-
-
-def _in_flower(address: str | None, node_id: str) -> str:
-    """Return the address of a node in Flower, "" where no Flower is set. Celery's name of it is a part of its id."""
-    return f"{address}/worker/{quote(short_name(node_id), safe='@')}" if address else ""

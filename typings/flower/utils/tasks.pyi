@@ -1,0 +1,3 @@
+from flower.events import Events
+
+def get_task_by_id(events: Events, task_id: str) -> object | None: ...
