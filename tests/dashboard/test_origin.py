@@ -2,16 +2,21 @@
 
 import hashlib
 import hmac
+import json
 import re
 
 import pytest
+from mcp_types import TextContent
 from typer.testing import CliRunner
 
 from taskflow import Run, runs, webhooks
 from taskflow.cli.main import app
+from taskflow.definition.documents.hiding import NOTHING_HIDDEN
 from taskflow.definition.registry import declared
 from taskflow.definition.scheduling.options import ScheduleOptions
 from taskflow.history import rows
+from taskflow.mcp_server.server import answered
+from taskflow.mcp_server.session import Session
 from taskflow.store.operations import records
 from tests.conftest import StartFleet
 from tests.projects import fleet_tasks
@@ -141,6 +146,16 @@ def test_a_run_of_the_command_line_names_user_and_host(dashboard: Dashboard) -> 
     assert by is not None
     assert re.fullmatch(r"cli \S+@\S+", by)
     assert dashboard.flow.engine.runs.retrieve(fleet_tasks.echo.trigger(3).id).triggered_by is None
+
+
+async def test_a_run_that_an_assistant_triggers_names_whose_it_is(dashboard: Dashboard) -> None:
+    """The caller of the next tool has no name of this one."""
+    session = Session(dashboard.flow, NOTHING_HIDDEN, may_write=True, origin="mcp ana@laptop")
+    result = await answered(session, "trigger_task", {"task_id": "t-echo", "payload": 4})
+    (content,) = result.content
+    assert isinstance(content, TextContent)
+    assert await shown(dashboard, json.loads(content.text)["run_id"]) == "ana@laptop, through an assistant"
+    assert (await (await fleet_tasks.echo.atrigger(3)).aretrieve()).triggered_by is None
 
 
 def test_the_history_keeps_the_origin(dashboard: Dashboard) -> None:

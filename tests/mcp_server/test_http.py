@@ -137,6 +137,18 @@ def test_each_request_needs_a_valid_secret_key(place: Place) -> None:
     assert unsigned.headers["www-authenticate"] == "Bearer"
 
 
+def test_the_log_says_where_it_listens_and_who_has_called(place: Place) -> None:
+    """One line a request, with the key's id and without the key."""
+    post(place.writing, authorization=f"Bearer {place.key}")
+    wait_until(lambda: "POST /mcp 200" in place.writing.log.read_text(), "the line of the request")
+    text = place.writing.log.read_text()
+    start = f"taskflow mcp reads and writes the environment '{place.fleet.environment}' at {place.writing.url}"
+    assert start in text.splitlines()
+    assert "Terminating session" not in text
+    assert "by key_" in text
+    assert place.key not in text
+
+
 def test_a_page_of_another_name_and_other_methods_are_refused(place: Place) -> None:
     """A name that is made to resolve to the loopback address reaches nothing, even with a key."""
     key = f"Bearer {place.key}"

@@ -15,7 +15,7 @@ from taskflow.cli.api.client_config import http_config, stdio_config
 from taskflow.cli.api.server import check_level, flow_of
 from taskflow.cli.application import App, reach_without_tasks
 from taskflow.cli.output import print_json
-from taskflow.cli.printing import show_error
+from taskflow.cli.printing import show
 from taskflow.engine.caller import caller
 from taskflow.errors import SettingsError
 from taskflow.seams.engine import Application
@@ -57,6 +57,8 @@ def mcp(
     if importlib.util.find_spec("mcp") is None:
         raise SettingsError("`taskflow mcp` needs more packages: pip install 'celery-taskflow[mcp]'")
     logging.basicConfig(level=loglevel.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if loglevel.upper() != "DEBUG":
+        logging.getLogger("mcp").setLevel(logging.WARNING)  # the SDK has two lines a request
     if http:
         _serve_http(app, host, port, names, may_write=write)
     else:
@@ -118,7 +120,7 @@ def _serve_http(app: str | None, host: str, port: int, names: list[str], *, may_
 
     def listening(at: int) -> None:
         what = "reads and writes" if may_write else "reads"
-        show_error(f"taskflow mcp {what} the environment {flow.settings.environment!r} at http://{shown}:{at}{PATH}")
+        show(f"taskflow mcp {what} the environment {flow.settings.environment!r} at http://{shown}:{at}{PATH}")
 
     config = config_of(create_mcp_app(flow, may_write=may_write, names=names), flow.settings, host, port, "on")
     try:
