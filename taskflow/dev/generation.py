@@ -10,7 +10,7 @@ from taskflow.worker.node.retirement import RETIRE
 
 _RETIRE_SECONDS: Final = 10.0
 """Time after which a reload counts as done although an old node has not said that it takes no runs."""
-_SLOW_SECONDS: Final = 3.0
+_SLOW_SECONDS: Final = 10.0
 
 
 class Generation:

@@ -95,12 +95,9 @@ class Generations:
                 generation.was_refused = True
                 self._terminal.fail(f"This code can't be served. {why}")
             case Said(_, Note(text=text)):
-                generation.has_trouble = generation is self._starting
-                self._terminal.warn(text)
-                if generation.has_trouble and self._is_edited:
-                    self.start()
+                self._handle_note(generation, text)
             case Printed(_, line):
-                self._terminal.show(line, style="dim")
+                self._terminal.show_output(line)
             case Ended():
                 self._handle_end(generation)
             case _:
@@ -117,6 +114,15 @@ class Generations:
         for old in self._old:
             if old.is_slow():
                 self._terminal.show("Runs that began with older code still execute, and finish with it.", style="dim")
+
+    def _handle_note(self, generation: Generation, text: str) -> None:
+        if self._is_stopping:
+            self._terminal.show(text, style="dim")
+            return
+        self._terminal.warn(text)
+        generation.has_trouble = generation is self._starting
+        if generation.has_trouble and self._is_edited:
+            self.start()
 
     def _serve(self, generation: Generation) -> None:
         old, self._current, self._starting = self._current, generation, None

@@ -92,10 +92,11 @@ class DevProcess:
                 self._process.send_signal(number)
 
     def _read(self, output: IO[bytes]) -> None:
-        for line in output:
-            text = line.decode(errors="replace").rstrip("\n")
-            message = read_message(text)
-            self._put(Printed(self, text) if message is None else Said(self, message))
+        with output:
+            for line in output:
+                text = line.decode(errors="replace").rstrip("\n")
+                message = read_message(text)
+                self._put(Printed(self, text) if message is None else Said(self, message))
 
     def _follow(self, process: "subprocess.Popen[bytes]", reader: threading.Thread) -> None:
         process.wait()

@@ -83,7 +83,7 @@ class DevServer:
             case Said(_, Refused(why=why)):
                 self._terminal.fail(f"The dashboard can't be served with this code: {why}")
             case Printed(_, line):
-                self._terminal.show(line, style="dim")
+                self._terminal.show_output(line)
             case Ended(process):
                 self._handle_end(process)
             case _:

@@ -1,6 +1,8 @@
 """Tickets of tasks that this node does not declare, as while a new version rolls out: they are left for other nodes."""
 
 import logging
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -9,6 +11,23 @@ from taskflow.broker.messages import ticket_from_headers
 log = logging.getLogger("taskflow.node")
 RETURN_AFTER_SECONDS: Final = 0.5
 """Time for which such a ticket is held. Without it, nodes that don't declare the task would pass it back and forth."""
+_SAY_AGAIN_SECONDS: Final = 60.0
+
+
+class ForeignTickets:
+    """The log of such tickets. While no node declares a task, they come twice a second; one a minute is logged."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._said: dict[str, float] = {}
+
+    def log(self, run_id: str, task: str) -> None:
+        """Log a ticket, unless one of its task was logged lately."""
+        now = self._clock()
+        self._said = {name: at for name, at in self._said.items() if now - at < _SAY_AGAIN_SECONDS}
+        if task not in self._said:
+            self._said[task] = now
+            log.warning("ticket.foreign: %s of task %r, which is not declared here, is given back", run_id, task)
 
 
 def give_back_foreign_tickets(consumer: Any) -> None:
@@ -19,14 +38,14 @@ def give_back_foreign_tickets(consumer: Any) -> None:
     if hasattr(consumer, "refuse_unknown_task"):
         return
     consumer.refuse_unknown_task = consumer.on_unknown_task
+    seen = ForeignTickets()
 
     def on_unknown_task(body: Any, message: Any, error: Any) -> None:
         ticket = ticket_from_headers(message.headers)
         if ticket is None:
             consumer.refuse_unknown_task(body, message, error)
             return
-        task = message.headers.get("task")
-        log.warning("ticket.foreign: %s of task %r, which is not declared here, is given back", ticket.run_id, task)
+        seen.log(ticket.run_id, str(message.headers.get("task")))
         consumer.hub.call_later(RETURN_AFTER_SECONDS, give_back, message)
 
     def give_back(message: Any) -> None:

@@ -47,12 +47,6 @@ def test_a_run_has_lines_with_its_page(session: DevProject) -> None:
     assert "dev-work" in lines[1]
 
 
-def test_an_edit_is_served(session: DevProject) -> None:
-    """The next run has the new code, without a restart by hand."""
-    reload(session, "edited")
-    assert session.work().result(timeout=30) == "edited"
-
-
 def test_a_broken_edit_changes_nothing(session: DevProject) -> None:
     """The session shows file and line, the code before keeps serving, and the next good edit is taken."""
     reload(session, "good")
@@ -73,15 +67,6 @@ def test_a_run_finishes_with_the_code_that_it_began_with(session: DevProject) ->
     assert session.work().result(timeout=30) == "new"
     assert run.result(timeout=30) == "old"
     assert [line[0] for line in session.ledger() if run.id in line] == ["begin", "end"]
-
-
-def test_tasks_that_come_and_go_are_named(session: DevProject) -> None:
-    """A task that was renamed leaves runs behind, which nobody executes."""
-    more = '\n@task(id="dev-more")\ndef more() -> None: ...\n'
-    reload(session, "with", more)
-    assert "New tasks: dev-more" in session.text()
-    reload(session, "without")
-    assert "Tasks that are gone: dev-more" in session.text()
 
 
 def test_a_link_signs_in_once(session: DevProject) -> None:
