@@ -106,7 +106,9 @@ class Generations:
         return True
 
     def look(self) -> None:
-        """Say that the new code serves once no old node takes runs."""
+        """Say that the new code serves once no old node takes runs, and that old code has runs left."""
+        if self._is_stopping:
+            return
         if self._is_unsaid and self._current and all(old.is_retired for old in self._old):
             self._is_unsaid = False
             took = time.monotonic() - self._current.edited_at

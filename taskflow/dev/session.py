@@ -133,7 +133,7 @@ class Session:
             store = f"{loaded.store_url if loaded.is_embedded else 'as configured'}"
             self._terminal.show(
                 f"Environment {loaded.environment}, store {store}, nodes {', '.join(loaded.nodes)}\n"
-                f"{len(loaded.tasks)} tasks: {', '.join(loaded.tasks)}"
+                f"Tasks: {', '.join(loaded.tasks)}"
             )
             if self._server:
                 self._is_server_new = True
