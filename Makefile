@@ -30,7 +30,7 @@ unit: setup ## Run the tests without I/O: some seconds
 store: setup services ## Run the tests of the store's operations, on Valkey and on Redis 7
 	@$(VENV_PYTHON) -m pytest -n $(WORKERS) tests/store
 
-# One worker has RabbitMQ, one PostgreSQL, one Chromium; a test that a busy machine failed runs again (tests/support/second_run.py).
+# One worker has RabbitMQ, one PostgreSQL, one Chromium, one the sites; a test that a busy machine failed runs again (tests/support/second_run.py).
 test: check services ## Run everything: the checks, then the whole suite on real servers
 	@$(VENV_PYTHON) -m pytest -p tests.support.second_run -n $(WORKERS) --dist worksteal
 

@@ -101,6 +101,11 @@ def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rabbit
         server.close()
 
 
+@pytest.fixture(scope="session")
+def forked_sites() -> None:
+    """Tests with it start sites whose imports each worker of a parallel run does once, so that one worker has them."""
+
+
 @pytest.fixture
 def valkey(valkey_server: RedisServer) -> RedisServer:
     """A running, empty Valkey 9 (the bundled one)."""

@@ -30,6 +30,13 @@ print(json.dumps({
 }, default=str))
 sys.stdout.flush()
 """
+MAIN = """
+import json, os, sys
+import __main__
+shown = {"arguments": sys.argv, "path": sys.path, "folder": os.getcwd(), "file": globals().get("__file__")}
+print(json.dumps({**shown, "name": __name__, "is main": __main__.shown is shown, "words": sys.orig_argv[1:]}))
+sys.exit(3)
+"""
 SERVER = ForkServer("json")
 ENV = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "OWN": "value"}
 
@@ -37,7 +44,7 @@ ENV = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "OWN": "value"}
 def forked(code: str, log: Path) -> ForkedProcess:
     """Execute code in a fork: ``timeit`` is a module that does so."""
     with log.open("wb") as output:
-        return SERVER.fork("timeit", ["-n1", "-r1", code], env=ENV, cwd=log.parent, output=output)
+        return SERVER.fork(["-m", "timeit", "-n1", "-r1", code], env=ENV, cwd=log.parent, output=output)
 
 
 def test_a_fork_differs_from_a_start_by_its_time_only(tmp_path: Path) -> None:
@@ -52,6 +59,19 @@ def test_a_fork_differs_from_a_start_by_its_time_only(tmp_path: Path) -> None:
         assert spawn(argv, env=ENV, cwd=tmp_path, output=output).wait(20) == 0
     start = log.read_text().splitlines()[0]
     assert json.loads(fork) == json.loads(start)
+
+
+@pytest.mark.parametrize("words", [("-c", MAIN), ("folder/program.py",)], ids=["code", "file"])
+def test_a_fork_runs_code_and_files(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """As `python -c` and `python FILE` do, whose `__main__` is theirs alone."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "program.py").write_text(MAIN)
+    words = (*words, "first", "second")
+    with (tmp_path / "fork").open("wb") as output:
+        assert SERVER.fork(words, env=ENV, cwd=tmp_path, output=output).wait(20) == 3
+    with (tmp_path / "start").open("wb") as output:
+        assert spawn([sys.executable, *words], env=ENV, cwd=tmp_path, output=output).wait(20) == 3
+    assert json.loads((tmp_path / "fork").read_text()) == json.loads((tmp_path / "start").read_text())
 
 
 @pytest.mark.parametrize(
@@ -74,8 +94,8 @@ def test_errors_go_to_their_own_file_when_there_is_one(tmp_path: Path) -> None:
     """Otherwise they are in the output, as a node's are in its log."""
     code = "import sys; print('out'); print('error', file=sys.stderr)"
     with (tmp_path / "output").open("wb") as output, (tmp_path / "errors").open("wb") as errors:
-        argv = ["-n1", "-r1", code]
-        assert SERVER.fork("timeit", argv, env=ENV, cwd=tmp_path, output=output, errors=errors).wait(20) == 0
+        argv = ["-m", "timeit", "-n1", "-r1", code]
+        assert SERVER.fork(argv, env=ENV, cwd=tmp_path, output=output, errors=errors).wait(20) == 0
     assert (tmp_path / "errors").read_text() == "error\n"
     assert "error" not in (tmp_path / "output").read_text()
     assert forked(code, tmp_path / "log").wait(20) == 0
@@ -119,7 +139,7 @@ def test_forks_die_with_pytest_however_it_ends(tmp_path: Path) -> None:
         "import os, pathlib, signal, sys; from tests.support.fork_server import ForkServer\n"
         "server = ForkServer('json'); log = open(os.devnull, 'wb')\n"
         "env = {'PYTHONPATH': os.environ['PYTHONPATH']}\n"
-        "fork = server.fork('timeit', ['import time; time.sleep(60)'], env=env, cwd=pathlib.Path.cwd(), output=log)\n"
+        "fork = server.fork(['-c', 'import time; time.sleep(60)'], env=env, cwd=pathlib.Path.cwd(), output=log)\n"
         "parent = pathlib.Path(f'/proc/{fork.pid}/stat').read_text().split()[3]\n"
         "print(fork.pid, parent, flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
     )

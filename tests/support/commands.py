@@ -28,7 +28,7 @@ def start_command(
         forks: Whether it may be a fork. Tests of a start, of signals and of ``ps`` want an interpreter.
     """
     if forks and COMMANDS.can_fork(env):
-        return COMMANDS.fork("taskflow", words, env=env, cwd=cwd, output=output, errors=errors)
+        return COMMANDS.fork(["-m", "taskflow", *words], env=env, cwd=cwd, output=output, errors=errors)
     assert errors is None
     return spawn([sys.executable, "-m", "taskflow", *words], env=env, cwd=cwd, output=output)
 

@@ -12,9 +12,13 @@ SITE = ROOT / "tests" / "projects" / "flask_site"
 class FlaskSite(DjangoSite):
     """A site in a folder. See ``DjangoSite``."""
 
-    def __init__(self, folder: Path, valkey: RedisServer, *, site: Path = SITE, **variables: str) -> None:
+    FLEET = "taskflow.contrib.flask.fleet"
+
+    def __init__(
+        self, folder: Path, valkey: RedisServer, *, site: Path = SITE, forks: bool = True, **variables: str
+    ) -> None:
         more = {"FLASK_APP": "site_app:create_app", "SITE_NOTES": str(folder / "notes"), **variables}
-        super().__init__(folder, valkey, site=site, **more)
+        super().__init__(folder, valkey, site=site, forks=forks, **more)
 
     def notes(self) -> list[str]:
         """Return the lines that processes of the site have noted."""

@@ -32,6 +32,15 @@ NODES = ForkServer(
 """Forks nodes: an interpreter of its own would import for a second of CPU before it reads a node's app."""
 
 
+def node_arguments(app: str, name: str, celery_queue: str, executor: str, concurrency: int) -> list[str]:
+    """Return the arguments of ``celery`` for a node of a queue."""
+    pool = ("-P", "custom") if executor == "async" else ("-P", "prefork", "-O", "fair")
+    return [
+        "-A", app, "worker", "-Q", celery_queue,
+        "-c", str(concurrency), "-n", f"{name}@%h", "--loglevel", "INFO", "--without-gossip", "--without-mingle", *pool,
+    ]  # fmt: skip
+
+
 class Node:
     """One Celery worker process and its children."""
 
@@ -142,19 +151,14 @@ class Fleet:
             app: The module of the Celery app.
             options: More options of ``celery worker``.
         """
-        celery_queue = f"{self.environment}.{machine}.{executor}{f'.{queue}' if queue else ''}"
         name = f"n{len(self.nodes)}-{uuid4().hex[:4]}"
-        pool = ("-P", "custom") if executor == "async" else ("-P", "prefork", "-O", "fair")
-        arguments = [
-            "-A", app, "worker", "-Q", celery_queue,
-            "-c", str(concurrency), "-n", f"{name}@%h", "--loglevel", "INFO", "--without-gossip", "--without-mingle",
-            *pool, *options,
-        ]  # fmt: skip
+        celery_queue = f"{self.environment}.{machine}.{executor}{f'.{queue}' if queue else ''}"
+        arguments = [*node_arguments(app, name, celery_queue, executor, concurrency), *options]
         log = self.folder / f"{name}.log"
         with log.open("wb") as output:
             environment = self.env(**env)
             if self.forks and not options and NODES.can_fork(environment):
-                process: Process = NODES.fork("celery", arguments, env=environment, cwd=ROOT, output=output)
+                process: Process = NODES.fork(["-m", "celery", *arguments], env=environment, cwd=ROOT, output=output)
             else:
                 process = spawn([sys.executable, "-m", "celery", *arguments], env=environment, cwd=ROOT, output=output)
         node = Node(name, process, log)

@@ -82,11 +82,12 @@ class ForkServer:
 
     Args:
         modules: The modules to import before the first fork: those that every forked process would import itself.
+        python: The interpreter.
         env: The variables that these modules read when they are imported.
     """
 
-    def __init__(self, *modules: str, **env: str) -> None:
-        self._modules, self._env = modules, {"PYTHONPATH": str(ROOT), **env}
+    def __init__(self, *modules: str, python: str = sys.executable, **env: str) -> None:
+        self._modules, self._python, self._env = modules, python, {"PYTHONPATH": str(ROOT), **env}
         self._lock = threading.Lock()
         self._requests: socket.socket | None = None
 
@@ -97,34 +98,34 @@ class ForkServer:
 
     def fork(
         self,
-        module: str,
-        arguments: Sequence[str],
+        words: Sequence[str],
         *,
         env: Mapping[str, str],
         cwd: Path,
         output: "IO[bytes]",
         errors: "IO[bytes] | None" = None,
     ) -> ForkedProcess:
-        """Fork a process that runs a module, as leader of its own group (and session). It surely dies with pytest.
+        """Fork a process that runs a program, as leader of its own group (and session). It surely dies with pytest.
 
         Args:
+            words: What follows ``python`` in a command line: ``-m MODULE``, ``-c CODE`` or a file, and the arguments.
             errors: The file for stderr, ``output`` when None.
         """
-        request = {"module": module, "arguments": list(arguments), "environment": dict(env), "folder": str(cwd)}
+        request = {"words": list(words), "environment": dict(env), "folder": str(cwd)}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, self._lock:
             requests = self._requests = self._requests or self._start()
             files = (output, errors or output, theirs)
             descriptors = array.array("i", [file.fileno() for file in files])
             requests.sendmsg([json.dumps(request).encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
-        process = ForkedProcess([module, *arguments], ours)
+        process = ForkedProcess(words, ours)
         guard(process.pid)
         return process
 
     def _start(self) -> socket.socket:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         program = "tests.support.fork_server_program"
-        argv = [sys.executable, "-m", program, str(theirs.fileno()), *self._modules]
+        argv = [self._python, "-m", program, str(theirs.fileno()), *self._modules]
         env = {"PATH": os.environ.get("PATH", os.defpath), **self._env}
         with theirs:
             process = spawn(argv, env=env, cwd=ROOT, output=2, pass_fds=(theirs.fileno(),))

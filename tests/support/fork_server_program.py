@@ -1,4 +1,4 @@
-"""The program of a fork server: imports modules once, and forks a process that runs ``python -m MODULE`` per request.
+"""The program of a fork server: imports modules once, and forks a process that runs a Python program per request.
 
 Started by ``tests.support.fork_server``, with its socket's descriptor and the modules to import. A forked process leads
 a session of its own, and has the arguments, the environment, the folder and the output that the request names. It holds
@@ -16,6 +16,8 @@ import selectors
 import socket
 import sys
 from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 _LONGEST: Final = 1 << 20
@@ -26,25 +28,36 @@ class Request:
     """A process to become.
 
     Attributes:
-        module: The module to run, as ``python -m`` does.
-        arguments: The module's arguments, without its own name.
+        words: What follows ``python`` in a command line: ``-m MODULE``, ``-c CODE`` or a file, and the arguments.
     """
 
-    module: str
-    arguments: list[str]
+    words: list[str]
     environment: dict[str, str]
     folder: str
 
     def become(self) -> None:
-        """Run the module in this process. Its ``SystemExit`` is this process's."""
+        """Run the program in this process. Its ``SystemExit`` is this process's."""
         coerced = {name: os.environ[name] for name in ("LC_CTYPE",) if name in os.environ}  # Python's own (PEP 538)
         os.environ.clear()
         os.environ.update(coerced | self.environment)
         os.chdir(self.folder)
-        sys.path[0] = self.folder
-        sys.argv[1:] = self.arguments
-        sys.orig_argv[1:] = ["-m", self.module, *self.arguments]
-        runpy.run_module(self.module, run_name="__main__", alter_sys=True)
+        sys.orig_argv[1:] = self.words
+        kind, *rest = self.words
+        if kind == "-m":
+            sys.path[0] = self.folder
+            sys.argv[1:] = rest[1:]
+            runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+        elif kind == "-c":
+            sys.path[0] = ""
+            sys.argv[:] = ["-c", *rest[1:]]
+            main = sys.modules["__main__"] = ModuleType("__main__")
+            exec(compile(rest[0], "<string>", "exec"), vars(main))
+        else:
+            sys.path[0] = str(Path(kind).resolve().parent)
+            sys.argv[:] = self.words
+            main = sys.modules["__main__"] = ModuleType("__main__")
+            main.__file__ = str(Path(kind).absolute())
+            exec(compile(Path(kind).read_bytes(), kind, "exec"), vars(main))
 
 
 class ForkServer:

@@ -2,7 +2,12 @@
 
 import pytest
 
-SERVERS = {"rabbitmq": "rabbitmq_server", "postgresql": "postgres_server", "chromium": "tour_browser"}
+SERVERS = {
+    "rabbitmq": "rabbitmq_server",
+    "postgresql": "postgres_server",
+    "chromium": "tour_browser",
+    "sites": "forked_sites",
+}
 """The value of the parameter that selects a server, and the fixture that starts it once in each worker."""
 
 

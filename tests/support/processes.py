@@ -71,19 +71,21 @@ def spawn(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     output: "IO[bytes] | int" = subprocess.DEVNULL,
+    errors: "IO[bytes] | None" = None,
     pass_fds: Sequence[int] = (),
 ) -> "subprocess.Popen[bytes]":
     """Start a process as leader of its own group (and session) that surely dies with pytest.
 
     Args:
         output: The file for stdout and stderr.
+        errors: The file for stderr, ``output`` when None.
         pass_fds: The other descriptors that the process inherits.
     """
     process = subprocess.Popen(
         [str(part) for part in argv],
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=subprocess.STDOUT,
+        stderr=errors or subprocess.STDOUT,
         env=env,
         cwd=cwd,
         start_new_session=True,

@@ -16,9 +16,11 @@ from tests.support.waiting import wait_until
 class ShopSite(FlaskSite):
     """A shop with a server, a worker and a client."""
 
-    def __init__(self, folder: Path, valkey: RedisServer, name: str, *server: str, **variables: str) -> None:
+    def __init__(
+        self, folder: Path, valkey: RedisServer, name: str, *server: str, forks: bool = True, **variables: str
+    ) -> None:
         shutil.copytree(ROOT / "examples" / name, folder / name)
-        super().__init__(folder, valkey, site=folder / name, **variables)
+        super().__init__(folder, valkey, site=folder / name, forks=forks, **variables)
         del self.variables["FLASK_APP"]
         self.port_of_site = free_port()
         words = ("-m", "uvicorn", *server, "--host", HOST, "--port", str(self.port_of_site))

@@ -43,7 +43,8 @@ def answers(site: DjangoSite, code: str) -> Any:
 @pytest.mark.timeout(120)
 def test_results_have_what_tasks_did(any_site: DjangoSite) -> None:
     """Values, errors with classes that can be imported, attempts, contexts and times, of def and async def tasks."""
-    any_site.start_worker()
+    any_site.start_node("process")
+    any_site.start_node("async")
     got = answers(
         any_site,
         """
@@ -88,7 +89,7 @@ answer["again"] = background.add.get_result(made["add"].id).return_value
 @pytest.mark.timeout(120)
 def test_a_delayed_task_is_ready_until_its_time(any_site: DjangoSite) -> None:
     """``run_after`` is honoured by the store, so that no worker holds the task."""
-    any_site.start_worker()
+    any_site.start_node()
     got = answers(
         any_site,
         """

@@ -40,7 +40,7 @@ def on_postgres(site: DjangoSite, server: PostgresServer, **more: object) -> Non
 def test_runs_use_one_connection_of_their_process(site: DjangoSite, postgres: PostgresServer, task: str) -> None:
     """Celery's own fixup makes a new one for each run."""
     on_postgres(site, postgres, CONN_MAX_AGE=60)
-    site.start_worker("-m", "taskflow", "worker", "--concurrency", "1")
+    site.start_node("async" if task == "identity_async" else "process", concurrency=1)
     assert len(identities(site, task, 50)) == 1
 
 
@@ -51,7 +51,7 @@ def test_a_connection_that_the_server_has_closed_fails_no_run(
 ) -> None:
     """A restart of the database between two runs costs a new connection only."""
     on_postgres(site, postgres, CONN_MAX_AGE=None)
-    site.start_worker("-m", "taskflow", "worker", "--concurrency", "1")
+    site.start_node("async" if task == "identity_async" else "process", concurrency=1)
     (before,) = identities(site, task, 1)
     postgres.stop()
     postgres.start()
@@ -64,5 +64,5 @@ def test_a_connection_that_the_server_has_closed_fails_no_run(
 def test_connections_of_no_age_are_closed_after_each_run(site: DjangoSite, postgres: PostgresServer) -> None:
     """CONN_MAX_AGE=0, Django's default, means what it means for requests."""
     on_postgres(site, postgres, CONN_MAX_AGE=0)
-    site.start_worker("-m", "taskflow", "worker", "--concurrency", "1")
+    site.start_node(concurrency=1)
     assert len(identities(site, "identity", 5)) == 5

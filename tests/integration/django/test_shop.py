@@ -1,6 +1,7 @@
 """The example of a shop as its README starts it: a web server and a worker, driven over HTTP."""
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ import httpx
 import pytest
 
 from taskflow import RunFilter
+from tests.integration.django.conftest import VERSIONS
 from tests.support.django_site import DjangoSite
 from tests.support.fleet import ROOT
-from tests.support.newer_django import NEWEST, installed_django, newer_python
+from tests.support.newer_django import installed_django, newer_python
 from tests.support.processes import tail
 from tests.support.servers import HOST, RedisServer, free_port
 from tests.support.waiting import wait_until
@@ -21,21 +23,24 @@ SERVERS = {
     "runserver": ("manage.py", "runserver", "--noreload", f"{HOST}:{{port}}"),
     "uvicorn": ("-m", "uvicorn", "shop.asgi:application", "--host", HOST, "--port", "{port}"),
 }
-KINDS = [(installed_django(), "runserver"), (installed_django(), "uvicorn"), (NEWEST, "runserver"), (NEWEST, "uvicorn")]
 
 
 class Shop:
-    """A shop with its web server and its worker, and a browser on it."""
+    """A shop with its worker, a web server, and a browser on it."""
 
-    def __init__(self, site: DjangoSite, server: str) -> None:
-        self.site, self.port = site, free_port()
+    def __init__(self, site: DjangoSite) -> None:
+        self.site, self.client = site, httpx.Client(timeout=10)
         site.call("manage.py", "migrate", "-v", "0")
-        web = site.start("web", *(word.format(port=self.port) for word in SERVERS[server]))
         site.start_worker("manage.py", "taskflow", "worker", "--concurrency", "2", nodes=1)
-        self.client = httpx.Client(base_url=f"http://{HOST}:{self.port}", timeout=10)
+
+    def serve(self, server: str) -> None:
+        """Start a web server and visit it."""
+        port = free_port()
+        web = self.site.start(server, *(word.format(port=port) for word in SERVERS[server]))
+        self.client.base_url = f"http://{HOST}:{port}"
 
         def answers() -> bool:
-            assert web.poll() is None, tail(site.log("web"))
+            assert web.poll() is None, tail(self.site.log(server))
             try:
                 return self.client.get("/").status_code == 200
             except httpx.TransportError:
@@ -63,15 +68,14 @@ class Shop:
         return found
 
 
-@pytest.fixture(params=KINDS, ids=[" ".join(kind) for kind in KINDS])
-def shop(request: pytest.FixtureRequest, tmp_path: Path, valkey: RedisServer) -> Iterator[Shop]:
-    """A running shop."""
-    version, server = request.param
-    options: dict[str, str] = {} if version == installed_django() else {"python": newer_python()}
+@pytest.fixture(params=VERSIONS)
+def shop(request: pytest.FixtureRequest, tmp_path: Path, valkey: RedisServer, forked_sites: None) -> Iterator[Shop]:
+    """A shop with a worker. With the installed Django every process is an interpreter, as its README starts it."""
+    here = request.param == installed_django()
+    python = sys.executable if here else newer_python()
     database = str(tmp_path / "site.sqlite3")
-    site = DjangoSite(tmp_path, valkey, site=SHOP, **options, SHOP_DATABASE=database)
-    site.variables["TASKFLOW_ENVIRONMENT"] = site.environment
-    opened = Shop(site, server)
+    site = DjangoSite(tmp_path, valkey, site=SHOP, python=python, forks=not here, SHOP_DATABASE=database)
+    opened = Shop(site)
     yield opened
     opened.client.close()
     site.close()
@@ -79,21 +83,25 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, valkey: RedisServer) ->
 
 @pytest.mark.timeout(180)
 def test_an_order_is_confirmed_refused_or_never_made(shop: Shop) -> None:
-    """As its run says, whose id the order has from the first; a rolled back order has no run."""
-    placed = shop.order()
-    assert placed.status_code == 302, placed.text
-    confirmed = shop.finished(placed.headers["location"])
-    assert (confirmed["status"], confirmed["run"]) == ("confirmed", "COMPLETED")
-    page = shop.client.get(placed.headers["location"]).text
-    assert '<b id="status">confirmed</b>' in page
+    """As its run says, whose id the order has from the first; a rolled back order has no run. By WSGI and by ASGI."""
+    made: set[str] = set()
+    for server in SERVERS:
+        shop.serve(server)
+        placed = shop.order()
+        assert placed.status_code == 302, placed.text
+        confirmed = shop.finished(placed.headers["location"])
+        assert (confirmed["status"], confirmed["run"]) == ("confirmed", "COMPLETED")
+        page = shop.client.get(placed.headers["location"]).text
+        assert '<b id="status">confirmed</b>' in page
 
-    refused = shop.finished(shop.order(quantity="101").headers["location"])
-    assert (refused["status"], refused["run"], refused["reason"]) == ("sold out", "FAILED", "only 100 in stock")
+        refused = shop.finished(shop.order(quantity="101").headers["location"])
+        assert (refused["status"], refused["run"], refused["reason"]) == ("sold out", "FAILED", "only 100 in stock")
 
-    declined = shop.order(card="declined")
-    assert declined.status_code == 402
-    assert "Nothing was ordered" in declined.text
-    assert shop.order(email="nobody").status_code == 422
-    assert shop.client.get("/orders.json").json() == {"orders": 2}
-    made = shop.site.flow.engine.runs.find(RunFilter())
-    assert {run.id for run in made} == {confirmed["run_id"], refused["run_id"]}
+        declined = shop.order(card="declined")
+        assert declined.status_code == 402
+        assert "Nothing was ordered" in declined.text
+        assert shop.order(email="nobody").status_code == 422
+        made |= {confirmed["run_id"], refused["run_id"]}
+        assert shop.client.get("/orders.json").json() == {"orders": len(made)}
+        assert {run.id for run in shop.site.flow.engine.runs.find(RunFilter())} == made
+    assert len(made) == 2 * len(SERVERS)

@@ -87,6 +87,7 @@ def test_a_tasks_module_that_can_not_be_imported_is_named(site: DjangoSite) -> N
     assert "no_such_module" in answer
 
 
+@pytest.mark.interpreter
 def test_manage_py_has_the_command(site: DjangoSite) -> None:
     """From any folder, with the exit codes and one-line errors of the command itself."""
     manage = str(site.site / "manage.py")
@@ -106,6 +107,7 @@ def test_manage_py_has_the_command(site: DjangoSite) -> None:
     assert "celery -A" in listed
 
 
+@pytest.mark.interpreter
 @pytest.mark.timeout(90)
 def test_a_worker_of_manage_py_serves_the_site(site: DjangoSite) -> None:
     """Started in another folder than the site's."""

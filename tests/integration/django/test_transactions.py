@@ -18,7 +18,8 @@ SEED = random.randrange(1_000_000)
 def test_a_committed_trigger_runs_once_and_a_rolled_back_one_never(any_site: DjangoSite) -> None:
     """Faults are raised anywhere, in blocks within blocks, and the store is away when a commit comes."""
     print(f"seed {SEED}")
-    any_site.start_worker()
+    any_site.start_node("process")
+    any_site.start_node("async")
     words = ("-m", "ledger.commits", str(SEED), str(TRIES), str(any_site.port))
     done = report(any_site.call(*words, timeout=200, env={"TASKFLOW_CONNECT_TIMEOUT": "1"}))
     committed = {str(run_id) for (run_id,) in any_site.rows("SELECT run_id FROM ledger_order")}

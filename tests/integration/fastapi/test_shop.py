@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
-def shop(tmp_path: Path, valkey: RedisServer) -> Iterator[ShopSite]:
+def shop(tmp_path: Path, valkey: RedisServer, forked_sites: None) -> Iterator[ShopSite]:
     """The shop, with one open stream at most."""
     made = ShopSite(tmp_path, valkey, "fastapi_shop", "shop:app", TASKFLOW_SERVER_STREAMS="1")
     yield made

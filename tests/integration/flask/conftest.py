@@ -10,8 +10,10 @@ from tests.support.servers import RedisServer
 
 
 @pytest.fixture
-def site(tmp_path: Path, valkey: RedisServer) -> Iterator[FlaskSite]:
+def site(
+    request: pytest.FixtureRequest, tmp_path: Path, valkey: RedisServer, forked_sites: None
+) -> Iterator[FlaskSite]:
     """A site with a database of its own."""
-    made = FlaskSite(tmp_path, valkey)
+    made = FlaskSite(tmp_path, valkey, forks=request.node.get_closest_marker("interpreter") is None)
     yield made
     made.close()

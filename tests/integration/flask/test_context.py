@@ -28,7 +28,8 @@ def outputs(site: FlaskSite, task: str, runs: int = 1) -> list[str]:
 
 def test_every_run_has_a_context_of_its_own_with_all_its_hooks(site: FlaskSite) -> None:
     """`current_app` works as in a view, and `g` of one run is not that of another, nor that of a parallel one."""
-    site.start_worker("-m", "taskflow", "worker", "--concurrency", "1", nodes=2)
+    site.start_node("process", concurrency=1)
+    site.start_node("async", concurrency=1)
     for task in ("place", "place_async"):
         (site.folder / "notes").unlink(missing_ok=True)
         assert outputs(site, task, 3) == [f"{NAME} False"] * 3
@@ -40,6 +41,7 @@ def test_every_run_has_a_context_of_its_own_with_all_its_hooks(site: FlaskSite) 
     assert outputs(site, "durable") == [f"{NAME} {NAME}"]
 
 
+@pytest.mark.interpreter
 def test_teardown_functions_get_the_error_of_an_attempt(site: FlaskSite) -> None:
     """As they get that of a request: a session is rolled back by it."""
     del site.variables["FLASK_APP"]
@@ -54,13 +56,13 @@ def test_hooks_of_a_run_that_was_canceled_in_its_queue_have_the_context(site: Fl
     """They are called by a worker that never executed the run."""
     cancel = "import site_app; site_app.create_app(); site_app.place.trigger(delay='1h').cancel()"
     site.call("-c", cancel, env={"SITE_NOTES": ""})
-    site.start_worker("-m", "taskflow", "worker", "--concurrency", "1")
+    site.start_node(concurrency=1)
     wait_until(lambda: f"on_cancel {NAME}" in site.notes(), "the hook", timeout=20)
 
 
 def test_children_have_database_connections_of_their_own(site: FlaskSite) -> None:
     """The node has used one before it forked, and two processes on one connection get each other's answers."""
-    site.start_worker("-m", "taskflow", "worker", "--concurrency", "2")
+    site.start_node(concurrency=2)
     inherited = (
         "import os, site_app; a = site_app.create_app()\nwith a.app_context():\n    site_app.db.session.connection()"
     )

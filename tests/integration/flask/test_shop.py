@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 @pytest.mark.timeout(300)
 def test_orders_are_confirmed_and_the_dashboard_shows_their_runs(tmp_path: Path, valkey: RedisServer) -> None:
     """One that is rolled back makes no run. The server ends cleanly."""
-    shop = ShopSite(tmp_path, valkey, "flask_shop", "--factory", "shop:create_server")
+    shop = ShopSite(tmp_path, valkey, "flask_shop", "--factory", "shop:create_server", forks=False)
     try:
         refused = shop.client.post("/orders", json={"email": "nobody"})
         assert refused.status_code == 422

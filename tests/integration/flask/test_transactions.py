@@ -17,7 +17,7 @@ TRIES = 1_000
 @pytest.mark.parametrize("seed, kind", [(1, "flask"), (2, "plain")])
 def test_a_committed_trigger_runs_once_and_a_rolled_back_one_never(site: FlaskSite, seed: int, kind: str) -> None:
     """Faults are raised anywhere, in savepoints within savepoints, and the store is away when a commit comes."""
-    site.start_worker("-m", "taskflow", "worker", "--concurrency", "2")
+    site.start_node(concurrency=2)
     words = ("-m", "tests.projects.flask_site.commits", str(seed), str(TRIES), str(site.port), kind)
     done = report(site.call(*words, timeout=200, env={"TASKFLOW_CONNECT_TIMEOUT": "1"}))
     committed = {str(run_id) for (run_id,) in site.rows("SELECT run_id FROM orders")}

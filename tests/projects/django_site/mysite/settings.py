@@ -46,6 +46,7 @@ TEMPLATES = [
 ]
 ROOT_URLCONF = "mysite.urls"
 STATIC_URL = "static/"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick: passwords are Django's own business
 LOGIN_URL = "/admin/login/"
 _sqlite = {"ENGINE": "django.db.backends.sqlite3", "CONN_MAX_AGE": 60, "OPTIONS": {"timeout": 20}}
 DATABASES = {
