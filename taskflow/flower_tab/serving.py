@@ -23,10 +23,12 @@ class Started:
 
     Attributes:
         address: Its URL, or the path of its socket.
+        is_local: Whether it listens at an address of this host alone.
         password: The password that taskflow has made; None when the user has set credentials.
     """
 
     address: str
+    is_local: bool
     links: DashboardLinks
     password: OwnPassword | None
 
@@ -59,7 +61,8 @@ class PreparedFlower:
             asyncio.run(self._serve(on_start))
 
     async def _serve(self, on_start: Callable[[Started], None]) -> None:
-        links = DashboardLinks.of(self._flow.settings, is_local=_is_local(self._options))
+        is_local = _is_local(self._options)
+        links = DashboardLinks.of(self._flow.settings, is_local=is_local)
         flower = TaskflowFlower(
             self._flow, self._options, self._settings, links, has_open_metrics=self._has_open_metrics
         )
@@ -69,7 +72,7 @@ class PreparedFlower:
         flower.events.start()
         flower.started = True
         flower.update_workers()
-        on_start(Started(self._address(port), links, self._password))
+        on_start(Started(self._address(port), is_local, links, self._password))
         try:
             await stopping.wait()
         finally:

@@ -67,5 +67,5 @@ def _show(flow: TaskFlow, started: "Started") -> None:
         show(f"Sign in as admin with {how}")
     if not started.links.base:
         show("Runs have no links to the dashboard: set TASKFLOW_DASHBOARD_URL to its address.")
-    if not flow.settings.flower_url and started.address.startswith("http"):
+    if started.is_local and not flow.settings.flower_url:
         show(f"The dashboard links to Flower when its server has TASKFLOW_FLOWER_URL={started.address.rstrip('/')}")

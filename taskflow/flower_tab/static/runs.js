@@ -5,6 +5,7 @@
   const rows = document.getElementById("runs-rows");
   const dot = document.getElementById("runs-live-indicator");
   const words = document.getElementById("runs-refresh-status");
+  const address = new URL(rows.dataset.rows, location.origin); // without credentials, which the page's own may have
   let shown = null;
 
   function tell(text, isLive) {
@@ -17,7 +18,7 @@
 
   async function refresh() {
     try {
-      const answer = await fetch(rows.dataset.rows, { credentials: "same-origin", redirect: "error" });
+      const answer = await fetch(address, { credentials: "same-origin", redirect: "error" });
       if (answer.status === 401 || answer.status === 403) {
         tell("Sign in again", false);
         return;
