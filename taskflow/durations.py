@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from taskflow.errors import DefinitionError, RetryAfter, WaitError
 
 Duration: TypeAlias = timedelta | float | int | str
+"""A ``timedelta``, seconds, or text such as ``"1h30m"`` (units w, d, h, m, s)."""
 
 LONGEST: Final = timedelta(days=36_500)
 """A hundred years: instants computed from a duration still fit a ``datetime``."""

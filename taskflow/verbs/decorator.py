@@ -93,7 +93,8 @@ def task(
     Or it has several parameters, after ``ctx`` if it takes that: ``(order_id: str, amount: Decimal = Decimal(1))``.
     The verbs take its arguments then, see ``ParametersTask``.
 
-    The options from ``init`` on are lifecycle hooks: see the decorators of the same names.
+    The options from ``init`` on are lifecycle hooks: one function or several, each with the parameters it needs, by
+    name. See the decorators of the same names.
 
     Args:
         id: 1 to 128 of ``A-Z a-z 0-9 _ . : / -``, unique in the project. Default: the function's name with dashes.
@@ -110,8 +111,6 @@ def task(
         suspend_after: How long a durable run waits in memory before it waits without a process. Default: the setting
             ``TASKFLOW_SUSPEND_AFTER``.
         tags: Tags of every run, at most 10.
-        init, cleanup, middleware, on_start, on_start_attempt, on_success, on_error, on_failure, on_complete, on_wait,
-            on_resume, on_cancel, catch_error: One function or several, each with the parameters it needs, by name.
 
     Raises:
         DefinitionError: An option, the function's parameters or the id is not possible. The message has a remedy.

@@ -1,5 +1,6 @@
 """The documents say what the code says."""
 
+import contextlib
 import inspect
 import re
 import sys
@@ -15,6 +16,7 @@ from taskflow.definition.registry import declared
 from taskflow.models import TRANSITIONS, RunStatus
 from taskflow.settings import Settings
 from taskflow.store.connections import scripts
+from taskflow.testing import inline
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("benchmarks", "deploy", "docs", "examples")
@@ -22,7 +24,9 @@ ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
 SETTINGS = (ROOT / "docs" / "reference" / "settings.md").read_text()
 REFERENCE = (ROOT / "docs" / "reference" / "options.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))])
+ALONE = [page for page in PAGES if page.parent != ROOT / "docs" / "tutorial"]  # test_tutorial.py runs those in order
 NOT_RUN = "<!-- not run:"
+IN_PLACE = "<!-- run in place"
 INTERNAL = {"RunNotClaimableError", "StaleClaimError", "NodeUnregisteredError"}
 
 
@@ -126,14 +130,14 @@ def _leads_somewhere(page: Path, link: str) -> bool:
     return section in [re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+@pytest.mark.parametrize("page", ALONE, ids=[str(page.relative_to(ROOT)) for page in ALONE])
 def test_the_python_in_the_pages_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each block without a mark runs by itself; one that needs a worker is only compiled."""
+    """Each block runs by itself, with a mark in a store of tests; with another mark it is only compiled."""
     blocks = re.findall(r"^([^\n]*)\n```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
     for before, code in blocks:
         compiled = compile(code, str(page), "exec")
         if NOT_RUN not in before:
             module = ModuleType("page")
             monkeypatch.setitem(sys.modules, "page", module)
-            with declared.isolated():
+            with declared.isolated(), inline() if IN_PLACE in before else contextlib.nullcontext():
                 exec(compiled, vars(module))

@@ -147,7 +147,7 @@ def test_time_that_is_still_to_pass(one_bench: Bench) -> None:
     debounced = one_bench.trigger("d", due=MINUTE, debounce=Debounce("k", MINUTE))
     assert why(one_bench, debounced).code is ReasonCode.DEBOUNCED
     retried = one_bench.claim(one_bench.trigger())
-    error = RunError("ValueError", "one\ntwo")
+    error = RunError("ValueError", "one.\ntwo")
     one_bench.run(operations.runs.retry_run(retried.run_id, retried.claim, error, MINUTE))
     reason = why(one_bench, retried.run_id)
     assert (reason.code, reason.details["attempt"]) == (ReasonCode.RETRY, 1)

@@ -126,7 +126,7 @@ def _retried(run: Run, facts: Facts) -> Reason:
     if last and last.outcome is AttemptOutcome.LOST:
         text = f"Attempt {number} was lost, not for the first time ({error}). {next_one}, after a pause that grows."
         return Reason(ReasonCode.RETRY, text, details)
-    text = f"Attempt {number} failed with {error}. {next_one}; {run.max_attempts} may fail."
+    text = f"Attempt {number} failed with {error.rstrip('.')}. {next_one}; {run.max_attempts} attempts may fail in all."
     return Reason(ReasonCode.RETRY, text, details | {"max_attempts": run.max_attempts})
 
 
