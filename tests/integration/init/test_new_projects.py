@@ -126,7 +126,9 @@ def test_a_dry_run_prints_the_files_and_writes_none(tmp_path: Path) -> None:
 def test_the_tests_of_a_site_run_under_django_too(tmp_path: Path) -> None:
     """``manage.py test`` is what people of Django call."""
     init(tmp_path, "--kind", "django")
-    assert "Ran 1 test" in run(tmp_path, "manage.py", "test")
+    printed = run(tmp_path, "manage.py", "test")
+    assert "Ran 1 test" in printed
+    assert "WARNINGS" not in printed
 
 
 def test_a_name_that_no_package_may_have_is_replaced(tmp_path: Path) -> None:
