@@ -25,7 +25,7 @@ COMMAND: Final = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 NOT_RUN: Final = "<!-- not run:"
 MADE: Final = re.compile(r"<!-- made: (\S+) -->")
 TABLE: Final = re.compile(r"^\[tool\.taskflow\]\n(?:[^\[].*\n)*", re.MULTILINE)
-S: Final = 30
+S: Final = 60
 
 
 def pages() -> list[Path]:
@@ -122,7 +122,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_a_reader_gets_from_the_first_page_to_the_last(reader: Reader) -> None:
     """Every block: files are written, commands are executed, and print what the page shows."""
     assert len(pages()) == len([*(DOCS / "tutorial").iterdir()])
