@@ -51,10 +51,12 @@ def fleet(start_fleet: StartFleet, valkey: RedisServer) -> Fleet:
 def worker(fleet: Fleet) -> Iterator[Worker]:
     """A worker whose nodes are ready."""
     made = Worker(fleet)
-    made.wait_for("node.ready", len(CLASSES))
-    yield made
-    made.process.kill()
-    made.process.wait()
+    try:
+        made.wait_for("node.ready", len(CLASSES))
+        yield made
+    finally:  # also when it is not ready in time: it would lose its lease at each later test, which empties the store
+        made.process.kill()
+        made.process.wait()
 
 
 @pytest.mark.timeout(90)
