@@ -12,22 +12,25 @@ log = logging.getLogger("taskflow.node")
 RETURN_AFTER_SECONDS: Final = 0.5
 """Time for which such a ticket is held. Without it, nodes that don't declare the task would pass it back and forth."""
 _SAY_AGAIN_SECONDS: Final = 60.0
+_MOST_KNOWN: Final = 1000
 
 
 class ForeignTickets:
-    """The log of such tickets. While no node declares a task, they come twice a second; one a minute is logged."""
+    """The log of such tickets. While no node declares a task, a run's comes twice a second; one a minute is logged."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._said: dict[str, float] = {}
 
     def log(self, run_id: str, task: str) -> None:
-        """Log a ticket, unless one of its task was logged lately."""
+        """Log a ticket, unless the run's was logged lately."""
         now = self._clock()
-        self._said = {name: at for name, at in self._said.items() if now - at < _SAY_AGAIN_SECONDS}
-        if task not in self._said:
-            self._said[task] = now
-            log.warning("ticket.foreign: %s of task %r, which is not declared here, is given back", run_id, task)
+        if now - self._said.get(run_id, -_SAY_AGAIN_SECONDS) < _SAY_AGAIN_SECONDS:
+            return
+        if len(self._said) >= _MOST_KNOWN:
+            self._said.clear()
+        self._said[run_id] = now
+        log.warning("ticket.foreign: %s of task %r, which is not declared here, is given back", run_id, task)
 
 
 def give_back_foreign_tickets(consumer: Any) -> None:
