@@ -2,15 +2,14 @@
 
 import ast
 import json
-import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.commands import plain_environment, run_command
 from tests.support.fleet import ROOT
 
 pytestmark = pytest.mark.timeout(120)  # a process each
@@ -19,9 +18,7 @@ SHOP = "tests.projects.celery_shop"
 
 def adopt(*words: str, folder: Path = ROOT, **env: str) -> "subprocess.CompletedProcess[str]":
     """Call the command."""
-    call = [sys.executable, "-m", "taskflow", "adopt", *words]
-    given = {**os.environ, "PYTHONPATH": str(ROOT), **env}
-    return subprocess.run(call, cwd=folder, env=given, capture_output=True, text=True, timeout=100, check=False)
+    return run_command("adopt", *words, env=plain_environment(**env), cwd=folder, timeout=100)
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 """A RabbitMQ that refuses tickets: the doctor, the worker's start and ``reason`` name it, with what mends it."""
 
 import re
-import subprocess
-import sys
 from typing import Any
 from urllib.parse import quote
 
@@ -12,7 +10,8 @@ from taskflow import ReasonCode, RunStatus
 from taskflow.broker.broker_check import BrokerRefusesError, check_broker, queues_of
 from tests.conftest import StartFleet
 from tests.projects import fleet_tasks as tasks
-from tests.support.fleet import ROOT, Fleet
+from tests.support.commands import run_command
+from tests.support.fleet import Fleet
 from tests.support.servers import RabbitServer, RedisServer
 
 
@@ -31,11 +30,8 @@ def check(fleet: Fleet) -> None:
 
 def command(fleet: Fleet, *words: str) -> tuple[int, str]:
     """Return the exit code of a command, and what it printed on one line."""
-    called = [sys.executable, "-W", "ignore", "-m", "taskflow", *words]
-    done = subprocess.run(
-        called, env=fleet.env(), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=25, check=False
-    )
-    return done.returncode, " ".join(done.stdout.decode().split())
+    done = run_command(*words, env=fleet.env(), timeout=25)
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
 @pytest.mark.timeout(90)

@@ -1,5 +1,6 @@
 """``python -m taskflow`` in processes of their own: forks that have imported the command, which takes a second each."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -24,23 +25,29 @@ def start_command(
     """Start ``python -m taskflow WORDS...`` as leader of its own group.
 
     Args:
-        errors: The file for stderr, ``output`` when None. Only a fork can have one.
+        errors: The file for stderr, ``output`` when None.
         forks: Whether it may be a fork. Tests of a start, of signals and of ``ps`` want an interpreter.
     """
     if forks and COMMANDS.can_fork(env):
         return COMMANDS.fork(["-m", "taskflow", *words], env=env, cwd=cwd, output=output, errors=errors)
-    assert errors is None
-    return spawn([sys.executable, "-m", "taskflow", *words], env=env, cwd=cwd, output=output)
+    return spawn([sys.executable, "-m", "taskflow", *words], env=env, cwd=cwd, output=output, errors=errors)
 
 
-def run_command(*words: str, env: Mapping[str, str], timeout: float = 30) -> "subprocess.CompletedProcess[str]":
+def plain_environment(**more: str) -> dict[str, str]:
+    """Return the variables that every command needs, and more, without those of this process."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(ROOT), **more}
+
+
+def run_command(
+    *words: str, env: Mapping[str, str], cwd: Path = ROOT, timeout: float = 30
+) -> "subprocess.CompletedProcess[str]":
     """Run ``python -m taskflow WORDS...`` and return its exit code, output and errors.
 
     Raises:
         subprocess.TimeoutExpired: It was still running after ``timeout`` seconds. It is killed.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        process = start_command(*words, env=env, output=output, errors=errors)
+        process = start_command(*words, env=env, cwd=cwd, output=output, errors=errors)
         try:
             code = process.wait(timeout)
         finally:

@@ -1,8 +1,6 @@
 """The modules that an application imports, and their order."""
 
 import importlib
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +9,7 @@ import pytest
 
 from taskflow import Settings, SettingsError, TaskFlow
 from taskflow.definition.registry import Registry
+from tests.support.commands import plain_environment, run_command
 
 SETTINGS = Settings.read(redis_url="redis://127.0.0.1:1/0")
 
@@ -135,9 +134,8 @@ def test_every_command_that_loads_tasks_shows_it(command: tuple[str, ...], mista
     (tmp_path / "shop").mkdir()
     if mistake != "absent":
         (tmp_path / "shop" / "tasks.py").write_text(MISTAKES[mistake][0])
-    env = {**os.environ, "TASKFLOW_TASKS": "shop.tasks", "TASKFLOW_REDIS_URL": SETTINGS.redis_url or ""}
-    call = [sys.executable, "-m", "taskflow", *command]
-    done = subprocess.run(call, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=30)
+    env = plain_environment(TASKFLOW_TASKS="shop.tasks", TASKFLOW_REDIS_URL=SETTINGS.redis_url or "")
+    done = run_command(*command, env=env, cwd=tmp_path)
     assert done.returncode == 1
     told = " ".join((done.stdout + done.stderr).split())
     expected = "'shop.tasks' can't be found" if mistake == "absent" else f"shop/{MISTAKES[mistake][1][0]}"
