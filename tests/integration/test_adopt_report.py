@@ -65,7 +65,7 @@ def test_what_does_not_map_says_what_to_do(lines: list[dict[str, Any]]) -> None:
         ("option", "shop.heavy", "serializer='pickle'"): "Payloads are JSON",
         ("option", "shop.heavy", f"{SHOP}.Audited.apply_async"): "Nothing calls it for a run",
         ("option", "mail.send", "rate_limit='10/m'"): "for the whole fleet",
-        ("route", r"shop\.heavy", "to heavy"): "priority of the route",
+        ("route", r"shop\.heavy", "to heavy"): "Left out of the route: priority",
         ("route", "tests.projects.celery_shop.Router", "a router function"): "Write queue=",
         ("schedule", "dusk", "a beat entry of shop.sweep"): "celery beat still works",
         ("signal", f"{SHOP}.publishing", "before_task_publish"): "publishes no message",

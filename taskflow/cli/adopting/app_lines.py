@@ -50,11 +50,18 @@ _NO_USE: Final = {
     ".starmap": "task.batch_trigger([...])",
     ".subtask": "task.s(...)",
     ".signature": "task.s(...)",
+    "Ignore": "return: it would be the error of a failed attempt",
+    "Reject": "return, or raise AbortRun('why'); in place of requeue=True, raise RetryAfter('1s')",
 }
 _SETTINGS: Final = {
     "task_acks_late": "left out: a run survives the death of its worker in any case",
     "task_default_queue": "left out: each machine has its queue; queue= of a task is a limit, not a routing",
     "task_create_missing_queues": "left out",
+    "task_reject_on_worker_lost": "left out: a run survives the death of its worker in any case",
+    "task_ignore_result": "left out: the output is kept with the run, and costs nothing when nobody reads it",
+    "task_track_started": "left out: a run that executes is EXECUTING",
+    "task_store_errors_even_if_ignored": "left out: errors are always kept",
+    "broker_transport_options": "left out: no run depends on a visibility timeout",
     "task_publish_retry": "left out: triggers are tried again, and make one run",
     "result_expires": "TASKFLOW_RETENTION, and the history after it",
     "worker_concurrency": "taskflow worker --concurrency N",
@@ -121,7 +128,7 @@ def _routes(facts: dict[str, Any]) -> Iterator[Line]:
         queue = route["options"].get("queue")
         becomes = f"queue={queue!r} at {', '.join(matched)}" if matched else "no task matches it"
         others = sorted(set(route["options"]) - {"queue"})
-        to_do = f"{', '.join(others)} of the route mean nothing here: choose a queue or a machine." if others else ""
+        to_do = f"Left out of the route: {', '.join(others)}. Choose a queue or a machine." if others else ""
         yield Line("route", route["pattern"], f"to {queue or 'no queue'}", becomes, to_do)
 
 
@@ -133,6 +140,7 @@ def _queues(facts: dict[str, Any]) -> Iterator[Line]:
 
 
 def _beat(facts: dict[str, Any]) -> Iterator[Line]:
+    known = {task["name"] for task in facts["tasks"]}
     for entry in facts["beat"]:
         rule = f"cron={entry['cron']!r}" if entry["cron"] else f"every={entry['every']!r}"
         if entry["cron"] and entry["timezone"] != "UTC":
@@ -146,6 +154,8 @@ def _beat(facts: dict[str, Any]) -> Iterator[Line]:
         code = f"@schedules.task(id={('beat-' + entry['name'])!r}, {rule})\n"
         code += f"def {_identifier(entry['name'])}() -> None: {called}.trigger({', '.join(given)})"
         to_do = f"Its options {', '.join(entry['options'])} have no meaning for a schedule." if entry["options"] else ""
+        if entry["task"] not in known:
+            to_do = f"The app has no task of that name. {to_do}".rstrip()
         yield Line("schedule", entry["name"], what, code, to_do)
 
 
@@ -168,7 +178,8 @@ def _uses(facts: dict[str, Any]) -> Iterator[Line]:
     for use in facts["uses"]:
         name, place = use["use"], f"{use['file']}:{use['line']}"
         if name in _NO_USE:
-            yield Line("use", name, "a call", "", f"Write {_NO_USE[name]}.", place)
+            what = "raised" if name in ("Ignore", "Reject") else "a call"
+            yield Line("use", name, what, "", f"Write {_NO_USE[name]}.", place)
         else:
             yield Line("use", name, "a call", _USES[name], "", place)
 

@@ -25,6 +25,8 @@ _SETTINGS: Final = (
     "task_time_limit", "task_soft_time_limit", "task_serializer", "result_serializer", "accept_content",
     "task_publish_retry", "result_expires", "worker_max_tasks_per_child", "worker_max_memory_per_child",
     "worker_concurrency", "worker_prefetch_multiplier", "worker_pool", "task_default_rate_limit", "task_protocol",
+    "task_reject_on_worker_lost", "task_ignore_result", "task_track_started", "task_store_errors_even_if_ignored",
+    "broker_transport_options",
 )  # fmt: skip
 _OWN_PACKAGES: Final = ("celery", "kombu", "billiard", "taskflow", "django_celery_beat", "opentelemetry", "sentry_sdk")
 
@@ -42,7 +44,12 @@ def probe(name: str) -> dict[str, Any]:
     app.finalize(auto=True)
     conf = app.conf
     tasks = [task_facts(task) for task_id, task in sorted(app.tasks.items()) if not task_id.startswith("celery.")]
-    files = sorted({task["file"] for task in tasks if task["file"]} | {str(getattr(module, "__file__", None) or "")})
+    named = {str(each) for each in (*(conf.include or ()), *(conf.imports or ())) if isinstance(each, str)}
+    modules = [module, *(sys.modules[each] for each in sorted(named & sys.modules.keys()))]
+    files = sorted(
+        {task["file"] for task in tasks if task["file"]}
+        | {str(getattr(each, "__file__", None) or "") for each in modules}
+    )
     return {
         "app": str(app.main or module_name),
         "broker": _scheme(conf.broker_write_url or conf.broker_url),

@@ -20,6 +20,7 @@ _METHODS: Final = frozenset(
         "retry",
     }
 )
+_RAISED: Final = frozenset({"Ignore", "Reject"})
 _ATTRIBUTES: Final = frozenset({"request"})
 _RECEIVERS: Final = frozenset({"self", "task", "current_task"})
 
@@ -30,11 +31,16 @@ def uses_of(file: str) -> list[dict[str, Any]]:
         tree = ast.parse(Path(file).read_bytes())
     except (OSError, SyntaxError, ValueError):
         return []
-    found = [(use, node.lineno) for node in ast.walk(tree) if (use := _use(node)) and isinstance(node, ast.expr)]
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.expr | ast.Raise)]
+    found = [(use, node.lineno) for node in nodes if (use := _use(node))]
     return [{"use": use, "file": file, "line": line} for use, line in sorted(set(found), key=lambda each: each[1])]
 
 
 def _use(node: ast.AST) -> str:
+    if isinstance(node, ast.Raise) and node.exc is not None:
+        raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+        name = raised.attr if isinstance(raised, ast.Attribute) else _receiver(raised)
+        return name if name in _RAISED else ""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _NAMES:
         return node.func.id
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):

@@ -145,6 +145,9 @@ class _Task:
                 yield self._line(
                     "option", what, "", "Nothing calls it for a run: move its code into the task or a hook."
                 )
+        if members := self._facts["members"]:
+            to_do = "A task is no object here: keep what it holds in a Local that a middleware sets; call functions."
+            yield self._line("option", f"{self._facts['base'] or 'base class'}: {', '.join(members)}", "", to_do)
 
     def _takes_payload(self) -> bool:
         own = self._facts["parameters"]

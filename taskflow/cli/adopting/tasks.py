@@ -10,6 +10,15 @@ OPTIONS: Final = (
     "resultrepr_maxsize",
 )  # fmt: skip
 _ERRORS: Final = ("autoretry_for", "dont_autoretry_for", "throws")
+_DECLARED: Final = frozenset({*OPTIONS, *_ERRORS, "retry_kwargs"})
+"""Attributes of a base class that say how its tasks are declared."""
+_OF_THE_APP: Final = frozenset(
+    {
+        "acks_late", "reject_on_worker_lost", "ignore_result", "serializer", "track_started",
+        "store_errors_even_if_ignored",
+    }
+)  # fmt: skip
+"""Options that are left out where the app has set them for all tasks: the report has a line for the setting."""
 _METHODS: Final = (
     "__call__",
     "before_start",
@@ -38,16 +47,39 @@ def task_facts(task: Any) -> dict[str, Any]:
         "is_async": inspect.iscoroutinefunction(function),
         "parameters": _parameters(function, is_bound=_is_bound(_class_of(task))),
         "options": {
-            name: _value(getattr(task, name, None))
+            name: _value(value)
             for name in OPTIONS
-            if getattr(task, name, None) != getattr(base, name, None)
-        },
+            if (value := getattr(task, name, None)) != getattr(base, name, None) and not _is_of_the_app(task, name)
+        }
+        | _retry_options(task),
         "errors": {name: [_class_name(each) for each in getattr(task, name, None) or ()] for name in _ERRORS},
         "base": _base_name(_class_of(task)),
         "methods": sorted(
             {name for kind in _class_of(task).__mro__ if _is_users(kind) for name in _METHODS if name in vars(kind)}
         ),
+        "members": sorted(_members(_class_of(task), base)),
     }
+
+
+def _members(kind: type, base: Any) -> set[str]:
+    """Return the names of what the user's base classes hold beside Celery's own methods and options."""
+    names = {name for each in kind.__mro__ if _is_users(each) for name in vars(each)}
+    return {name for name in names - _DECLARED if not name.startswith("__") and not hasattr(base, name)}
+
+
+def _is_of_the_app(task: Any, name: str) -> bool:
+    """Whether an option has the value that a setting of the app gives to all tasks."""
+    settings = dict(task.from_config)
+    return name in _OF_THE_APP and name in settings and getattr(task, name) == task.app.conf.get(settings[name])
+
+
+def _retry_options(task: Any) -> dict[str, Any]:
+    """Return what ``retry_kwargs`` says of automatic retries: it goes before the task's own options."""
+    given: dict[str, Any] = getattr(task, "retry_kwargs", None) or {}
+    if not getattr(task, "autoretry_for", None):
+        return {}
+    names = {"max_retries": "max_retries", "countdown": "default_retry_delay"}
+    return {option: _value(given[name]) for name, option in names.items() if name in given}
 
 
 def _class_of(task: Any) -> Any:
