@@ -79,10 +79,13 @@ def test_ignore_and_reject_and_a_beat_entry_of_no_task_are_named(tmp_path: Path)
         "refused": "", "options": [],
     }  # fmt: skip
     facts: dict[str, Any] = {
-        "app": "x", "broker": "redis", "result_backend": "", "tasks": [], "routes": [], "queues": [], "beat": [entry],
-        "signals": [], "uses": uses_of(str(module)), "settings": {},
+        "app": "x", "broker": "amqp", "result_backend": "", "tasks": [], "routes": [], "queues": [], "beat": [entry],
+        "signals": [], "uses": uses_of(str(module)),
+        "settings": {"beat_scheduler": "django_celery_beat.schedulers:DatabaseScheduler"},
     }  # fmt: skip
     to_do = {line.name: line.to_do for line in lines_of_app(facts)}
+    assert "taskflow_adopt_beat" in to_do["beat_scheduler"]
+    assert "Redis or Valkey beside it" in next(line.becomes for line in lines_of_app(facts) if line.kind == "app")
     assert "AbortRun" in to_do["Reject"]
     assert "return" in to_do["Ignore"]
     assert to_do["old"] == "The app has no task of that name."

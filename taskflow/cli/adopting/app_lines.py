@@ -77,6 +77,7 @@ _HARD_SETTINGS: Final = {
     "task_default_rate_limit": "Write queue=Queue('name', rate_limit='10/m') at the tasks.",
     "worker_max_tasks_per_child": _BOUNDED,
     "worker_max_memory_per_child": _BOUNDED,
+    "beat_scheduler": "Its entries are not in beat_schedule; of django-celery-beat: manage.py taskflow_adopt_beat.",
     "worker_pool": "There are two executors: process for def, async for async def.",
 }
 _JSON_ONLY: Final = "Payloads are JSON, never pickle: send what JSON can carry, before you move the tasks."
@@ -108,7 +109,8 @@ def _with_uses(task: dict[str, Any], uses: list[dict[str, Any]]) -> dict[str, An
 def _app(facts: dict[str, Any]) -> Iterator[Line]:
     name, broker, backend = facts["app"], facts["broker"], facts["result_backend"]
     if broker in _BROKERS:
-        yield Line("app", name, f"broker {broker}://", f"{_BROKERS[broker]}; workers of both may share it")
+        more = "" if _BROKERS[broker] == "TASKFLOW_REDIS_URL" else "; runs are kept in a Redis or Valkey beside it"
+        yield Line("app", name, f"broker {broker}://", f"{_BROKERS[broker]}; workers of both may share it{more}")
     else:
         to_do = "Brokers are Redis, Valkey and RabbitMQ. Let the old producers send to one of them first."
         yield Line("app", name, f"broker {broker or 'none'}", "", to_do)

@@ -26,7 +26,7 @@ _SETTINGS: Final = (
     "task_publish_retry", "result_expires", "worker_max_tasks_per_child", "worker_max_memory_per_child",
     "worker_concurrency", "worker_prefetch_multiplier", "worker_pool", "task_default_rate_limit", "task_protocol",
     "task_reject_on_worker_lost", "task_ignore_result", "task_track_started", "task_store_errors_even_if_ignored",
-    "broker_transport_options",
+    "broker_transport_options", "beat_scheduler",
 )  # fmt: skip
 _OWN_PACKAGES: Final = ("celery", "kombu", "billiard", "taskflow", "django_celery_beat", "opentelemetry", "sentry_sdk")
 
