@@ -1,12 +1,14 @@
 """Parts of the report of ``taskflow adopt`` that a small Celery app shows."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from celery import Celery, Task
 
 from taskflow.cli.adopting.app_lines import lines_of_app
+from taskflow.cli.adopting.probe import given_settings
 from taskflow.cli.adopting.source import uses_of
 from taskflow.cli.adopting.task_lines import lines_of_task
 from taskflow.cli.adopting.tasks import task_facts
@@ -89,6 +91,14 @@ def test_ignore_and_reject_and_a_beat_entry_of_no_task_are_named(tmp_path: Path)
     assert "AbortRun" in to_do["Reject"]
     assert "return" in to_do["Ignore"]
     assert to_do["old"] == "The app has no task of that name."
+
+
+def test_settings_of_a_namespace_are_found() -> None:
+    """Django sites have them as CELERY_...; none of them had a line."""
+    app = Celery("namespaced", set_as_current=False)
+    app.config_from_object(SimpleNamespace(CELERY_TASK_TIME_LIMIT=60, OTHER=1), namespace="CELERY")
+    assert "task_time_limit" in given_settings(app.conf)
+    assert "task_acks_late" not in given_settings(app.conf)
 
 
 @pytest.mark.parametrize("code", ["raise", "raise ValueError", "x = chain", "def broken("])

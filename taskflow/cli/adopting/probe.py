@@ -59,7 +59,7 @@ def probe(name: str) -> dict[str, Any]:
         "queues": [_queue(queue) for queue in conf.task_queues or ()],
         "beat": _beat(conf.beat_schedule or {}, str(conf.timezone or "UTC")),
         "signals": _signals(),
-        "settings": {key: _plain(conf[key]) for key in _SETTINGS if key in _given(conf)},
+        "settings": {key: _plain(conf[key]) for key in _SETTINGS if key in given_settings(conf)},
         "uses": [use for file in files if file for use in uses_of(file)],
     }
 
@@ -77,9 +77,11 @@ def _app(module: Any, name: str, attribute: str) -> Any:
     raise SettingsError(f"Module {name!r} has no Celery app. Name the one that makes it: shop.celery:app.")
 
 
-def _given(conf: Any) -> set[str]:
-    """Return the names of the settings that the project sets."""
-    return set(conf.table(with_defaults=False)) | set(conf.changes)
+def given_settings(conf: Any) -> set[str]:
+    """Return the names of the settings that the project sets, those of a namespace under Celery's own names."""
+    names = {str(name) for name in {*conf.table(with_defaults=False), *conf.changes}}
+    prefix = str(conf.prefix or "")
+    return names | {name.removeprefix(prefix).lower() for name in names if prefix and name.startswith(prefix)}
 
 
 def _scheme(url: object) -> str:
