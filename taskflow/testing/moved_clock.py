@@ -3,6 +3,7 @@
 import asyncio
 import fcntl
 import mmap
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,6 +27,7 @@ class MovedClock:
         self._file = path.open("a+b")
         if path.stat().st_size < _SIZE:
             self._file.truncate(_SIZE)
+        self._lock = threading.Lock()
         self._offset = mmap.mmap(self._file.fileno(), _SIZE)
 
     @property
@@ -43,11 +45,12 @@ class MovedClock:
 
     def move(self, duration: timedelta) -> None:
         """Let time pass, for all processes that use this file."""
-        fcntl.lockf(self._file, fcntl.LOCK_EX)
-        try:
-            self._write(self._micros() + duration // timedelta(microseconds=1))
-        finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN)
+        with self._lock:  # the file's keeps other processes out, and no other thread of this one
+            fcntl.lockf(self._file, fcntl.LOCK_EX)
+            try:
+                self._write(self._micros() + duration // timedelta(microseconds=1))
+            finally:
+                fcntl.lockf(self._file, fcntl.LOCK_UN)
 
     def reset(self) -> None:
         """Return to the machine's time."""

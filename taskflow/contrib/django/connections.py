@@ -4,7 +4,7 @@ A ``def`` task uses the connections of its child's one thread. ORM calls of all 
 one thread of ``sync_to_async``, so that is where their connections are looked after.
 """
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any, Final
 
 from asgiref.sync import sync_to_async
@@ -51,6 +51,11 @@ def prepare() -> None:
             connection.queries_log.clear()
         connection.health_check_enabled = connection.connection is not None
         connection.health_check_done = False
+
+
+async def call_blocking(function: Callable[[], object]) -> object:
+    """Call a function in the thread that has the connections of the calling coroutine."""
+    return await sync_to_async(function)()
 
 
 around_attempt.for_coroutines = around_coroutine  # type: ignore[attr-defined]

@@ -1,6 +1,5 @@
 """The app of tests whose runs execute in their own process."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Self
@@ -61,7 +60,7 @@ class InlineFlow(MovedFlow):
 
     async def in_thread(self, act: Callable[[], None]) -> None:
         """Call in the thread that executes the runs of a test that is a coroutine."""
-        await asyncio.get_running_loop().run_in_executor(self.world.executor, act)
+        await self.world.call(act)
 
     def _describe(self, run_id: str) -> str:
         return line_of(self.engine.runs.retrieve(run_id))

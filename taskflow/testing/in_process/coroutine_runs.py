@@ -9,9 +9,9 @@ from typing import Final
 
 from taskflow.execution.outcome import Outcome, Retried
 from taskflow.store.pipeline import Pipeline
+from taskflow.testing.in_process.watched_loop import WatchedLoop
 from taskflow.worker.attempt.runtime import Runtime
 from taskflow.worker.coroutines.attempts import AsyncAttempts
-from taskflow.worker.coroutines.node_loop import NodeLoop
 from taskflow.worker.coroutines.run_slots import RunSlots
 from taskflow.worker.coroutines.running import RunningCoroutines
 from taskflow.worker.coroutines.taken_ticket import TakenTicket
@@ -33,7 +33,7 @@ class CoroutineRuns:
         self.will_retry = False
         self._alive = 0
         self._lock = threading.Lock()
-        self._loop: NodeLoop | None = None
+        self._loop: WatchedLoop | None = None
         self._slots = RunSlots(on_news)
         self._thread: threading.Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -47,6 +47,11 @@ class CoroutineRuns:
     def busy(self) -> int:
         """The number of those that do more than wait."""
         return self._slots.busy
+
+    @property
+    def waited_s(self) -> float:
+        """The seconds for which the loop has waited for something outside of the test's runs."""
+        return 0.0 if self._loop is None else self._loop.waited_s
 
     def take(self, ticket: TakenTicket) -> None:
         """Execute a ticket's run."""
@@ -99,13 +104,13 @@ class CoroutineRuns:
             self._alive -= 1
 
     def _start(self) -> None:
-        self._loop = NodeLoop()
+        self._loop = WatchedLoop()
         self._running = RunningCoroutines(self._loop, self._slots, self._runtime.settings.cancel_grace)
         self._running.on_stuck = lambda run: log.error("inline.stuck: %s does not stop", run.run_id)
         self._thread = threading.Thread(target=self._serve, args=(self._loop,), name=THREAD, daemon=True)
         self._thread.start()
 
-    def _serve(self, loop: NodeLoop) -> None:
+    def _serve(self, loop: WatchedLoop) -> None:
         asyncio.set_event_loop(loop)
         store = self._runtime.make_async_store()
         self._attempts = AsyncAttempts(self._runtime, self, self._running, Pipeline(store))

@@ -16,6 +16,7 @@ from taskflow.store.followers import LOOK_AGAIN_SECONDS
 from taskflow.store.notices import Notices
 from taskflow.store.operations.operation import Operation
 from taskflow.store.sync_store import Store
+from taskflow.testing.in_process.watched_loop import WatchedLoop
 from taskflow.testing.in_process.world import World
 
 ResultT = TypeVar("ResultT")
@@ -41,6 +42,12 @@ class WorldHolder:
             return False
         return not all(operation.script.startswith(_READS) for operation in operations)
 
+    def before(self) -> None:
+        """Execute code that began in the calling thread, and that another thread's verbs have let go on."""
+        world = self.world
+        if world is not None and world.has_left_here and not world.is_driven_here:
+            world.drive()
+
     def after(self, operations: Sequence[Operation[Any]]) -> None:
         """Execute what operations have made startable."""
         if self.world is not None and self.needs_drive(operations):
@@ -53,6 +60,7 @@ class InlineStore(Store):
     holder: WorldHolder
 
     def run(self, operation: Operation[ResultT], *, shard: int = 0) -> ResultT:
+        self.holder.before()
         result = super().run(operation, shard=shard)
         self.holder.after([operation])
         return result
@@ -68,25 +76,41 @@ class InlineStore(Store):
         return finish_and_drive
 
 
+@contextmanager
+def _call_of_loop() -> Generator[None]:
+    """Note, in the loop of runs, that the store was asked: it answers, however busy the machine is."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, WatchedLoop):
+        yield
+        return
+    loop.call_began()
+    try:
+        yield
+    finally:
+        loop.call_ended()
+
+
 class InlineAsyncStore(AsyncStore):
     """The shell of an event loop. Runs are executed in a thread, because their blocking code may not stop the loop."""
 
     holder: WorldHolder
 
     async def run(self, operation: Operation[ResultT], *, shard: int = 0) -> ResultT:
-        result = await super().run(operation, shard=shard)
+        with _call_of_loop():
+            result = await super().run(operation, shard=shard)
         await self._drive([operation])
         return result
 
     async def run_many(self, operations: Sequence[tuple[Operation[Any], int]]) -> list[Any]:
-        results = await super().run_many(operations)
+        with _call_of_loop():
+            results = await super().run_many(operations)
         await self._drive([operation for operation, _ in operations])
         return results
 
     async def _drive(self, operations: Sequence[Operation[Any]]) -> None:
         world = self.holder.world
         if world is not None and self.holder.needs_drive(operations):
-            await asyncio.get_running_loop().run_in_executor(world.executor, world.drive)
+            await world.call(world.drive)
 
 
 class _Turns(threading.Event):
@@ -95,19 +119,19 @@ class _Turns(threading.Event):
     def __init__(self, holder: WorldHolder, waited_for: str) -> None:
         super().__init__()
         self._holder, self._waited_for = holder, waited_for
+        self._had_nothing = False
 
     def wait(self, timeout: float | None = None) -> bool:
         world = self._holder.world
         if world is None or self.is_set():
             return super().wait(timeout)
-        if timeout is not None and timeout < LOOK_AGAIN_SECONDS:  # until the caller's own deadline
-            try:
-                world.wait_turn(timeout, self._waited_for)
-            except StandstillError:
-                return super().wait(timeout)
+        has_acted = world.turn()
+        if has_acted or not self._had_nothing:
+            self._had_nothing = not has_acted  # a coroutine may have ended just before the turn: the caller looks again
             return True
-        world.wait_turn(timeout, self._waited_for)
-        return True
+        if timeout is not None and timeout < LOOK_AGAIN_SECONDS:  # until the caller's own deadline
+            return super().wait(timeout)
+        raise StandstillError(self._waited_for, world.waiting())
 
 
 class InlineResults(ResultListener):
@@ -134,7 +158,7 @@ class InlineAsyncResults(AsyncResultListener):
             result = await self._look(run_id)
             if result[0].is_finished:
                 return result
-            has_acted = await asyncio.get_running_loop().run_in_executor(world.executor, world.drive)
+            has_acted = await world.call(world.drive)
             if has_acted or (await self._look(run_id))[0].is_finished:
                 continue
             if deadline is None or deadline - time.monotonic() >= LOOK_AGAIN_SECONDS:

@@ -1,27 +1,31 @@
 """Executes the runs of a test in its own process: takes tickets from the store as a node does, until nothing goes on.
 
 ``drive`` is called after each operation of a test that may have made something startable. The code of runs triggers,
-too; its runs start when it waits or has ended. Code of ``def`` tasks executes in the thread that drives.
+too; its runs start when it waits or has ended. Code of ``def`` tasks executes in the thread that drives: that of the
+test, or, for all others, a helper. Any thread could trigger, but code that waits can only go on in its own thread.
 """
 
+import asyncio
 import logging
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeVar, cast
 
-from taskflow.broker.queues import shared_queue, subtask_queue
 from taskflow.broker.taken_messages import NoConsumer, TakenMessage
 from taskflow.definition.signal import CANCELED, TIMED_OUT
-from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError, StandstillError
+from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError
 from taskflow.models import AttemptOutcome, RunStatus
+from taskflow.seams.blocking_calls import BLOCKING_CALLS
 from taskflow.store import operations
 from taskflow.store.operations.nodes import InboxEntry
 from taskflow.store.sync_store import Store
 from taskflow.testing.in_process.coroutine_runs import CoroutineRuns
 from taskflow.testing.in_process.def_runs import DefRun, run_of_caller
+from taskflow.testing.in_process.membership import Membership
+from taskflow.testing.in_process.patience import Patience
 from taskflow.testing.in_process.polling import Polled, Polling
 from taskflow.testing.moved_clock import MovedClock
 from taskflow.testing.timers import StoreTimers
@@ -31,16 +35,12 @@ from taskflow.worker.attempt.runtime import Runtime
 from taskflow.worker.coroutines.taken_ticket import TakenTicket
 from taskflow.worker.tickets.adoption import adopt
 
+ResultT = TypeVar("ResultT")
 log = logging.getLogger("taskflow.testing")
-LEASE: Final = timedelta(days=3650)
-"""The lease of the node that the tests' process is: nothing renews it."""
-CAPACITY: Final = 1000
 MOST_STEPS: Final = 10_000
 """Instants that one ``advance`` goes to. At 1 ms for a tick, a test has waited 10 s by then."""
 _SHOWN: Final = 20
 _PAUSE_S: Final = 0.002
-_LONGEST_S: Final = 0.5
-"""Time for which a trigger waits for a coroutine that computes: it may wait for something that the test does next."""
 _DUE: Final = frozenset({"schedules", "runs", "timers", "deserted", "effects", "canvas"})
 _REASONS: Final = {"cancel": CANCELED, "timeout": TIMED_OUT}
 
@@ -57,23 +57,20 @@ class World:
         self._coroutines = CoroutineRuns(runtime, self._news.set)
         self._runs: dict[str, DefRun] = {}
         self._postponed: list[tuple[DefRun, Callable[[], None]]] = []
+        self._membership = Membership(runtime)
         self.executor = ThreadPoolExecutor(1, thread_name_prefix="inline")
+        self._home = threading.get_ident()
         self._other_thread = self.executor.submit(threading.get_ident).result()
         self._mutex = threading.Lock()
         self._driver = 0
         self._again = False
         self._unknown: list[str] = []
-        self._queues = _queues(runtime)
-        self._declared = -1
         self._is_closed = False
 
     def start(self) -> None:
         """Register the node and its tasks."""
-        node = self._runtime.node
-        node.name = "inline"
-        node.renew()
-        self._polling = Polling(self._store, self._timers, node.id, self._queues)
-        self._register()
+        self._membership.begin()
+        self._polling = Polling(self._store, self._timers, self._runtime.node.id, self._membership.queues)
 
     def close(self) -> None:
         """Drop what executes. Time that another thread lets pass stops: a test that ran out of time waits for it."""
@@ -94,17 +91,26 @@ class World:
         """Whether the calling thread executes runs at the moment."""
         return self._driver == threading.get_ident()
 
+    @property
+    def has_left_here(self) -> bool:
+        """Whether code can go on that has begun in the calling thread, which did something else at that time."""
+        return bool(self._postponed) and any(run.thread == threading.get_ident() for run, _ in self._postponed)
+
     def drive(self) -> bool:
-        """Execute what may start, until nothing goes on. Does nothing where somebody drives already.
+        """Execute what may start, until nothing goes on. Has the thread that drives already look once more.
 
         Returns:
-            Whether there was anything, or still is: a coroutine that computes for long.
+            Whether there was anything, or still is: a coroutine that goes on, or the work of another thread.
         """
+        is_here = threading.get_ident() in (self._home, self._other_thread)
         with self._mutex:
             if self._driver:
                 self._again = True
-                return False
-            self._driver = threading.get_ident()
+                return True
+            if is_here:
+                self._driver = threading.get_ident()
+        if not is_here:
+            return self.executor.submit(self.drive).result()
         has_acted = False
         try:
             while True:
@@ -117,6 +123,12 @@ class World:
         except BaseException:
             self._driver = 0
             raise
+
+    async def call(self, act: Callable[[], ResultT]) -> ResultT:
+        """Call ``drive`` or the like for a coroutine of the test, in a thread, because code of runs may block."""
+        if BLOCKING_CALLS.call is not None:
+            return cast("ResultT", await BLOCKING_CALLS.call(act))
+        return await asyncio.get_running_loop().run_in_executor(self.executor, act)
 
     def pass_time(self, duration: timedelta) -> None:
         """Move time step by step: to each instant at which something is due, and then to the end."""
@@ -136,19 +148,20 @@ class World:
         self._move(end - self._clock.now())
         self.drive()
 
-    def wait_turn(self, seconds: float | None, waited_for: str) -> None:
+    def turn(self) -> bool:
         """Let others execute, for code that looks again afterwards whether what it waits for has happened.
 
-        Raises:
-            StandstillError: Nothing goes on.
+        Returns:
+            Whether anything went on.
         """
         run = run_of_caller()
         if run is not None:
             run.look_later()
-        elif self._driver:
-            time.sleep(_PAUSE_S)  # a thread of a run
-        elif not self.drive():  # of a message that Celery has sent, the store has told nobody
-            raise StandstillError(waited_for, self.waiting())
+            return True
+        if self._driver:
+            time.sleep(_PAUSE_S)  # a thread of a run, or of the test beside another one
+            return True
+        return self.drive()
 
     def waiting(self) -> list[str]:
         """Describe the runs that have not ended, and messages that are not executed."""
@@ -160,36 +173,19 @@ class World:
             self._clock.move(duration)
             self._timers.age(duration)
 
-    def _register(self) -> None:
-        self._declared = len(self._runtime.registry)
-        self._runtime.declare()
-        classes = sorted({f"{machine}.{executor}" for machine, executor in _classes(self._runtime)})
-        self._store.run(
-            operations.nodes.register_node(
-                self._runtime.node.id,
-                lease=LEASE,
-                queues=self._queues,
-                capacity=CAPACITY,
-                classes=classes,
-                description={"host": "inline", "concurrency": CAPACITY},
-                tasks=self._runtime.task_ids(),
-            ),
-            shard=0,
-        )
-
     def _turns(self) -> bool:
-        has_acted, busy_since = False, time.monotonic()
-        if self._declared != len(self._runtime.registry):
-            self._register()
+        has_acted, patience = False, Patience(self._coroutines)
+        self._membership.renew()
         while True:
             self._news.clear()
             is_computing = self._is_computing()  # before the look at the store: what has ended is there by then
             polled = self._polling.look(self._clock.now())
             if self._handle(polled) or self._go_on_looking():
-                has_acted, busy_since = True, time.monotonic()
+                has_acted = True
+                patience.renew()
                 continue
             if is_computing:
-                if time.monotonic() - busy_since > _LONGEST_S:
+                if patience.is_over:
                     return True
                 self._news.wait(_PAUSE_S)
                 continue
@@ -297,12 +293,3 @@ class World:
             return False
         self._coroutines.will_retry = False
         return self._timers.hasten_retries(self._clock.micros()) > 0
-
-
-def _classes(runtime: Runtime) -> list[tuple[str, str]]:
-    return [(machine, executor) for machine in runtime.presets for executor in ("process", "async")]
-
-
-def _queues(runtime: Runtime) -> list[str]:
-    shared = [shared_queue(runtime.settings.environment, *each) for each in _classes(runtime)]
-    return [*shared, *map(subtask_queue, shared)]

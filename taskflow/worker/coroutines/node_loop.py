@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
+from selectors import BaseSelector
 from types import TracebackType
 from typing import Any
 
@@ -25,8 +26,8 @@ class NodeLoop(asyncio.SelectorEventLoop):
     run alone, as they would end a program of that run alone.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, selector: BaseSelector | None = None) -> None:
+        super().__init__(selector)
         self._is_leaving = False
         track_tasks(self, NodeTask)
         os.register_at_fork(after_in_child=self._end_in_fork)

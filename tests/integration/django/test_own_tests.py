@@ -39,7 +39,17 @@ FILES: Final = {
             Group.objects.create(name=name)
             return JsonResponse({"id": rename.trigger(name).id})
 
-        urlpatterns = [path("place/<name>/", place), path("atomic/<name>/", transaction.atomic(place))]
+        async def aplace(request, name):
+            from django.contrib.auth.models import Group
+            from shop.tasks import rename
+            await Group.objects.acreate(name=name)
+            return JsonResponse({"id": (await rename.atrigger(name)).id})
+
+        urlpatterns = [
+            path("place/<name>/", place),
+            path("atomic/<name>/", transaction.atomic(place)),
+            path("aplace/<name>/", aplace),
+        ]
         """,
     "shop/__init__.py": "",
     "shop/tasks.py": """
@@ -62,6 +72,7 @@ FILES: Final = {
         from django.contrib.auth.models import Group
         from django.test import TestCase
         from shop.tasks import note, rename
+        from taskflow import runs
         from taskflow.testing import InlineMixin, RealStoreError, advance, assert_triggered, triggered
 
         class GuardedTests(TestCase):
@@ -97,6 +108,12 @@ FILES: Final = {
                 self.client.get("/atomic/eve/")
                 assert_triggered(rename, "eve", times=0)
 
+            async def test_a_coroutine_shares_its_rows_with_def_tasks(self):
+                handle = runs.handle((await self.async_client.get("/aplace/ann/")).json()["id"])
+                self.assertTrue(await Group.objects.filter(name="new ann").aexists())
+                await self.taskflow.aadvance(days=3)
+                self.assertEqual(await handle.aresult(), "new ann")
+
             def test_queries_of_a_run_are_counted(self):
                 with self.assertNumQueries(2):
                     Group.objects.create(name="ann")
@@ -129,7 +146,7 @@ def test_a_site_tests_its_tasks_in_place_and_touches_no_real_store(tmp_path: Pat
     """Without pytest. A run has the transaction of its test, and code that opens no block of its own waits for none."""
     done = run_tests(tmp_path, *options)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Ran 6 tests" in done.stderr
+    assert "Ran 7 tests" in done.stderr
     assert not (tmp_path / ".taskflow").exists(), "no store of the site was started"
 
 
