@@ -70,8 +70,11 @@ def test_threads_that_trigger_at_a_time_get_their_results() -> None:
     def increment(number: int) -> int:
         return number + 1
 
+    def incremented(number: int) -> int:
+        return increment.trigger(number).result()
+
     with ThreadPoolExecutor(8) as threads:
-        assert list(threads.map(lambda number: increment.trigger(number).result(), range(60))) == [*range(1, 61)]
+        assert list(threads.map(incremented, range(60))) == [*range(1, 61)]
 
 
 def test_a_trigger_returns_when_a_coroutine_has_computed_however_long() -> None:
@@ -109,12 +112,17 @@ def test_a_trigger_returns_while_a_coroutine_waits_for_the_test() -> None:
 def test_no_thread_loses_the_time_that_another_one_has_let_pass(tmp_path: Path) -> None:
     """A pause of a coroutine at the same instant would undo days of the test."""
     clock = MovedClock(tmp_path / "clock", skips=True)
+
+    def let_pass() -> None:
+        for _ in range(500):
+            clock.move(timedelta(seconds=1))
+
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
         with ThreadPoolExecutor(4) as threads:
             for _ in range(4):
-                threads.submit(lambda: [clock.move(timedelta(seconds=1)) for _ in range(500)])
+                threads.submit(let_pass)
     finally:
         sys.setswitchinterval(before)
     assert clock.offset == timedelta(seconds=2000)

@@ -7,9 +7,13 @@ import asyncio
 import selectors
 import time
 from collections.abc import Callable
-from typing import Any
+from concurrent.futures import Executor
+from typing import TypeVar, TypeVarTuple
 
 from taskflow.worker.coroutines.node_loop import NodeLoop
+
+_Result = TypeVar("_Result")
+_Args = TypeVarTuple("_Args")
 
 
 class _WatchedSelector(selectors.DefaultSelector):
@@ -64,7 +68,9 @@ class WatchedLoop(NodeLoop):
         """Note that it has come back."""
         self._calls -= 1
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> "asyncio.Future[Any]":
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[*_Args], _Result], *args: *_Args
+    ) -> "asyncio.Future[_Result]":
         """Call a function in a thread."""
         future = super().run_in_executor(executor, func, *args)
         self.call_began()
