@@ -3,7 +3,7 @@
 A framework's room in ``contrib/`` sets the one object of this kind. Without it every trigger makes its run at once.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 
@@ -39,10 +39,13 @@ class _Holder:
 
     Attributes:
         source: None in a program without a database that taskflow knows.
+        call: Calls a blocking function in the thread that has the connections of the calling coroutine. None in a
+            program whose framework has no such thread.
     """
 
     def __init__(self) -> None:
         self.source: Transactions | None = None
+        self.call: Callable[[Callable[[], object]], Awaitable[object]] | None = None
 
 
 TRANSACTIONS: Final = _Holder()

@@ -12,7 +12,6 @@ from taskflow.contrib.django.site_settings import read_site
 from taskflow.contrib.django.tasks_backend.setting import make_backends
 from taskflow.contrib.django.transactions import DjangoTransactions
 from taskflow.definition.task_modules import import_task_modules
-from taskflow.seams.blocking_calls import BLOCKING_CALLS
 from taskflow.seams.transactions import TRANSACTIONS
 from taskflow.settings_sources import FRAMEWORK
 
@@ -32,7 +31,7 @@ class TaskflowConfig(AppConfig):
         """Join the site to taskflow, then import the ``tasks.py`` of each app."""
         FRAMEWORK.read = read_site
         TRANSACTIONS.source = DjangoTransactions()
-        BLOCKING_CALLS.call = call_blocking
+        TRANSACTIONS.call = call_blocking
         connections.look_after()
         checks.register()
         guard_of_tests.notice(self.name, test_environment.is_set_up)

@@ -18,7 +18,7 @@ from taskflow.broker.taken_messages import NoConsumer, TakenMessage
 from taskflow.definition.signal import CANCELED, TIMED_OUT
 from taskflow.errors import NodeUnregisteredError, RunNotClaimableError, StaleClaimError
 from taskflow.models import AttemptOutcome, RunStatus
-from taskflow.seams.blocking_calls import BLOCKING_CALLS
+from taskflow.seams.transactions import TRANSACTIONS
 from taskflow.store import operations
 from taskflow.store.operations.nodes import InboxEntry
 from taskflow.store.sync_store import Store
@@ -126,8 +126,8 @@ class World:
 
     async def call(self, act: Callable[[], ResultT]) -> ResultT:
         """Call ``drive`` or the like for a coroutine of the test, in a thread, because code of runs may block."""
-        if BLOCKING_CALLS.call is not None:
-            return cast("ResultT", await BLOCKING_CALLS.call(act))
+        if TRANSACTIONS.call is not None:
+            return cast("ResultT", await TRANSACTIONS.call(act))
         return await asyncio.get_running_loop().run_in_executor(self.executor, act)
 
     def pass_time(self, duration: timedelta) -> None:
