@@ -10,7 +10,6 @@ from taskflow.dev.messages import Listening, Note, Refused, SignedIn
 from taskflow.dev.orders import ServerOrder
 from taskflow.dev.process import DevProcess, Ended, Printed, ProcessEvent, Said
 from taskflow.dev.terminal import Terminal
-from taskflow.server.dashboard.sign_in.link_keys import make_key
 
 
 class DevServer:
@@ -53,6 +52,8 @@ class DevServer:
 
     def new_link(self) -> str:
         """Return a link that signs in once."""
+        from taskflow.server.dashboard.sign_in.link_keys import make_key  # loads packages of the extra `server`
+
         return f"{self.address}/signin/link?key={make_key(self._secret)}"
 
     def renew(self) -> None:

