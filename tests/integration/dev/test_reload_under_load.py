@@ -43,7 +43,7 @@ class Load(threading.Thread):
         """Trigger."""
         while not self._ended.wait(0.2):
             self.handles.append(tasks.trigger("dev-work", self._random.uniform(0, 0.6)))
-            self.handles.append(tasks.trigger("dev-await", self._random.uniform(0, 3)))
+            self.handles.append(tasks.trigger("dev-await", self._random.uniform(0, 0.6)))
 
     def end(self) -> list[RunHandle[object]]:
         """Stop, and return the runs."""
