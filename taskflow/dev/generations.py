@@ -24,6 +24,7 @@ class Generations:
 
     Args:
         program: The module of the workers' supervisor.
+        ready: Shown when the first code serves.
         put: Called with the events of its processes.
         on_loaded: Called when new code was imported, before its nodes start.
         on_serving: Called when new code serves.
@@ -33,12 +34,14 @@ class Generations:
         self,
         program: str,
         order: WorkersOrder,
+        ready: str,
         put: Callable[[ProcessEvent], None],
         terminal: Terminal,
         on_loaded: Callable[[Loaded], None],
         on_serving: Callable[[], None],
     ) -> None:
         self._program, self._order, self._put, self._terminal = program, order, put, terminal
+        self._ready = ready
         self._on_loaded, self._on_serving = on_loaded, on_serving
         self._count = 0
         self._current: Generation | None = None
@@ -130,7 +133,7 @@ class Generations:
         old, self._current, self._starting = self._current, generation, None
         self._on_serving()
         if old is None:
-            self._terminal.show("Ready: runs execute, and edits are taken.", style="bold green")
+            self._terminal.show(self._ready, style="bold green")
         else:
             self._is_unsaid = True
             self._show_tasks(old, generation)

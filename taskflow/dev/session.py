@@ -49,8 +49,9 @@ class Session:
         self._terminal, self._opens_browser = terminal, opens_browser
         self._events: SignalQueue[SessionEvent] = SignalQueue()
         self._watch = Watch(watched, self._events.put) if watched else None
+        ready = "Ready: runs execute, and edits are taken." if watched else "Ready: runs execute."
         self._generations = Generations(
-            workers_program, order, self._events.put, terminal, self._on_loaded, self._on_serving
+            workers_program, order, ready, self._events.put, terminal, self._on_loaded, self._on_serving
         )
         self._server: DevServer | None = None
         self._runs: FollowedRuns | None = None

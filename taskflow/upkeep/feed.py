@@ -228,8 +228,9 @@ class FeedThread(RepeatingThread):
 
     def _rebuild(self, why: str) -> None:
         """Read every run from the store, and the stream from its beginning."""
-        log.warning("history.rebuilding: %s", why)
         state = self._group.state()
+        level = logging.WARNING if state.last else logging.INFO  # nothing is to be read from a new store
+        log.log(level, "history.rebuilding: %s", why)
         self._batches.begin(state.last)
         self._group.rewind(0)
         count = 0
@@ -238,7 +239,7 @@ class FeedThread(RepeatingThread):
             self._group.take_lead(self._node_id, LEAD)
         self._batches.complete(state.last)
         self._look_at = time.monotonic()
-        log.warning("history.rebuilt: %d runs", count)
+        log.log(level, "history.rebuilt: %d runs", count)
 
     def _wait(self, error: HistoryUnavailableError) -> float:
         """Log that the database is away. Return how long to pause: nothing is lost, because the stream keeps it."""

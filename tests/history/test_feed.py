@@ -207,6 +207,20 @@ def test_a_deleted_sqlite_file_is_rebuilt_under_load(
     reading.close()
 
 
+@pytest.mark.parametrize("runs", [0, 1])
+def test_a_history_that_begins_with_its_store_is_no_warning(
+    bench: Bench, tmp_path: Path, caplog: pytest.LogCaptureFixture, runs: int
+) -> None:
+    """A new project's first terminal has no warnings. A new database beside a store with runs is worth one."""
+    caplog.set_level(logging.INFO, "taskflow.history")
+    for _ in range(runs):
+        bench.trigger()
+    thread = feed_thread(bench, f"sqlite:///{tmp_path}/history.db")
+    wait_until(lambda: f"history.rebuilt: {runs} runs" in caplog.text, "the history to begin")
+    end(thread)
+    assert {record.levelno for record in caplog.records} == {logging.WARNING if runs else logging.INFO}
+
+
 def test_a_lost_file_is_counted_when_a_query_comes_first(tmp_path: Path) -> None:
     """The feed logs the loss, whoever of the process has found it."""
     path = tmp_path / "history.db"

@@ -185,6 +185,7 @@ def test_every_command_shows_hostile_text_as_it_is(
                 assert "[red]home[bold]" in called.all, called.about
 
 
+@pytest.mark.timeout(120)
 def test_an_odd_terminal_gets_json_as_exactly_as_any_other(start_fleet: StartFleet, valkey: RedisServer) -> None:
     """The command is a process of its own here, whose encoding is its environment's."""
     fleet = start_fleet(valkey.url)

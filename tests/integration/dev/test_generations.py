@@ -29,6 +29,7 @@ class Bench:
         self.generations = Generations(
             "tests.projects.reporting_workers",
             order,
+            "Ready",
             self.events.put,
             Terminal(self._write),
             lambda _: None,
