@@ -4,6 +4,7 @@ import contextlib
 import inspect
 import re
 import sys
+from collections.abc import Generator
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ import pytest
 
 from taskflow import Queue, Retry, RunFilter, errors, models, task
 from taskflow.definition.calls.trigger_options import TriggerKeywords
+from taskflow.definition.hook_sets import declared_hooks
 from taskflow.definition.registry import declared
 from taskflow.models import TRANSITIONS, RunStatus
 from taskflow.settings import Settings
@@ -121,6 +123,13 @@ def test_every_link_between_the_pages_leads_somewhere(page: Path) -> None:
     assert not [link for link in links if not _leads_somewhere(page, link)]
 
 
+@contextlib.contextmanager
+def _declares_for_itself() -> Generator[None]:
+    """Undo what a block declares. Declared schedules of other tests would fire in the time that a block lets pass."""
+    with declared.isolated(is_empty=True), declared_hooks.isolated():
+        yield
+
+
 def _leads_somewhere(page: Path, link: str) -> bool:
     name, _, section = link.partition("#")
     target = page.parent / name if name else page
@@ -139,5 +148,5 @@ def test_the_python_in_the_pages_runs(page: Path, monkeypatch: pytest.MonkeyPatc
         if NOT_RUN not in before:
             module = ModuleType("page")
             monkeypatch.setitem(sys.modules, "page", module)
-            with declared.isolated(), inline() if IN_PLACE in before else contextlib.nullcontext():
+            with _declares_for_itself(), inline() if IN_PLACE in before else contextlib.nullcontext():
                 exec(compiled, vars(module))

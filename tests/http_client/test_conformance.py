@@ -203,8 +203,9 @@ def test_schedules_are_made_changed_and_run() -> None:
     assert schedules.deactivate(made.id).next_run is None
     assert schedules.activate(made.id).next_run is not None
     assert made.id in [each.id for each in schedules.list(task=tick)]
-    with_payload = schedules.create("hc-sleep", every="1h", payload=0.01, start=datetime.now(UTC) + timedelta(days=1))
-    assert (with_payload.payload, with_payload.rule.after(datetime.now(UTC))) == (0.01, with_payload.next_run)
+    start = datetime.now(UTC) + timedelta(days=1)
+    with_payload = schedules.create("hc-sleep", every="1h", payload=0.01, start=start)
+    assert (with_payload.payload, with_payload.rule.after(start)) == (0.01, with_payload.next_run)
     assert schedules.update(with_payload.id, payload=0.02).payload == 0.02
     schedules.delete(with_payload.id)
     assert schedules.run_now(made.id).result(20) == made.id

@@ -3,7 +3,6 @@
 PR_SET_PDEATHSIG reaches children only. Processes that a task has started are found through the child's process group.
 """
 
-import contextlib
 import logging
 import os
 import subprocess
@@ -107,12 +106,17 @@ class Guard:
             code = self._process.wait()
             if self._is_closed.is_set():
                 return
-            log.warning("guard.replaced: the guard process %d ended with %d", self._process.pid, code)
-            with contextlib.suppress(OSError), self._lock:
-                self._close_write_end()
-                self._process = self._start()
-                for group in sorted(self._groups):
-                    self._send(f"+{group}")
+            ended = self._process.pid
+            try:
+                with self._lock:
+                    self._close_write_end()
+                    self._process = self._start()
+                    for group in sorted(self._groups):
+                        self._send(f"+{group}")
+            except OSError as error:
+                log.warning("guard.missing: the guard process %d ended with %d, no other starts: %s", ended, code, error)
+            else:  # said once the second one knows all
+                log.warning("guard.replaced: the guard process %d ended with %d", ended, code)
             self._is_closed.wait(_RESTART_DELAY)
 
     def _close_write_end(self) -> None:
