@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from sqlalchemy import StaticPool, create_engine, insert, text
+from sqlalchemy import StaticPool, create_engine, insert, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, scoped_session, sessionmaker
 
 from taskflow import TriggerOptionError
@@ -73,6 +73,12 @@ WRITES: dict[str, Callable[[Session], object]] = {
     "a flush": _flush,
     "a statement": lambda session: session.execute(insert(Row).values(name="a")),
     "text": lambda session: session.execute(text("UPDATE rows SET name = 'b'")),
+    "text behind WITH": lambda session: session.execute(
+        text("WITH x AS (SELECT 'q' AS n) INSERT INTO rows (name) SELECT n FROM x")
+    ),
+    "objects in bulk": lambda session: session.bulk_save_objects([Row(name="a")]),
+    "mappings in bulk": lambda session: session.bulk_insert_mappings(Row.__mapper__, [{"name": "a"}]),
+    "its connection": lambda session: session.connection().execute(insert(Row).values(name="a")),
     "a savepoint": lambda session: session.begin_nested(),
     "a block": lambda session: session.begin(),
 }
@@ -105,6 +111,25 @@ def test_a_session_that_has_only_read_makes_no_trigger_wait(sessions: sessionmak
         assert trigger.made == ["before at once", "read at once"]
         session.commit()
     assert trigger.made[2:] == ["told"]
+
+
+READS: dict[str, Callable[[Session], object]] = {
+    "an object": lambda session: session.get(Row, 1),
+    "a statement": lambda session: session.scalars(select(Row)).all(),
+    "an expression": lambda session: session.execute(select(select(Row.id).cte("x"))).all(),
+    "text behind WITH": lambda session: session.execute(text("WITH x AS (SELECT 1) SELECT * FROM x")).all(),
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_no_way_to_read_makes_a_trigger_wait(
+    sessions: sessionmaker[Session], trigger: Triggers, read: Callable[[Session], object]
+) -> None:
+    """Statements are told apart by their first words."""
+    with sessions() as session:
+        read(session)
+        trigger("read")
+        assert trigger.made == ["read at once"]
 
 
 def test_a_rollback_of_a_savepoint_drops_its_triggers_only(sessions: sessionmaker[Session], trigger: Triggers) -> None:

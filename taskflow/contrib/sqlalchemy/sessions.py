@@ -5,16 +5,17 @@ transactions are never committed.
 """
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from typing import Any, Final
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
-from sqlalchemy import TextClause, event
-from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, SessionTransactionOrigin
+from sqlalchemy import Connection, event
+from sqlalchemy.orm import Session, SessionTransaction, SessionTransactionOrigin
 from sqlalchemy.orm import scoped_session as ScopedSession  # noqa: N812 - a class
 from sqlalchemy.orm import sessionmaker as SessionMaker  # noqa: N812
 
@@ -27,7 +28,11 @@ log = logging.getLogger("taskflow.trigger")
 
 Followed = type[Session] | Session | SessionMaker[Any] | ScopedSession[Any]
 """The sessions to follow: Flask-SQLAlchemy's ``db.session``, a factory, a class, or one session."""
-_READS: Final = ("select", "with", "show", "explain", "pragma", "values")
+_READS: Final = re.compile(
+    r"[\s(]*(select|show|explain|pragma|values|set|savepoint|release|rollback|with(?!.*\b(insert|update|delete|merge)\b))\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""The statements that write nothing: with those that a savepoint consists of."""
 _chosen: ContextVar[Session | None] = ContextVar("taskflow_session", default=None)
 
 
@@ -83,6 +88,7 @@ class _Waiting:
 _waiting: Final[WeakKeyDictionary[Session, _Waiting]] = WeakKeyDictionary()
 _threads: Final[WeakKeyDictionary[Session, int]] = WeakKeyDictionary()
 """The sessions with a transaction, with the thread that has begun it."""
+_of_connections: Final[WeakKeyDictionary[Connection, ReferenceType[Session]]] = WeakKeyDictionary()
 _lock: Final = threading.Lock()
 
 
@@ -156,17 +162,20 @@ def _began(session: Session, transaction: SessionTransaction) -> None:
             _threads[session] = threading.get_ident()
 
 
-def _flushed(session: Session, _: object) -> None:
-    _waiting_of(session).has_written = True
+def _connected(session: Session, _: SessionTransaction, connection: Connection) -> None:
+    """Look at the statements of the session's connection: the session itself does not see all of them."""
+    with _lock:
+        _of_connections[connection] = ref(session)
+    if not event.contains(connection, "before_cursor_execute", _executes):
+        event.listen(connection, "before_cursor_execute", _executes)
 
 
-def _executes(state: ORMExecuteState) -> None:
-    statement = state.statement
-    is_read = (
-        statement.text.lstrip().lower().startswith(_READS) if isinstance(statement, TextClause) else state.is_select
-    )
-    if not is_read:
-        _waiting_of(state.session).has_written = True
+def _executes(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+    with _lock:
+        found = _of_connections.get(connection)
+    session = found() if found else None
+    if session is not None and not _READS.match(statement):
+        _waiting_of(session).has_written = True
 
 
 def _committed(session: Session) -> None:
@@ -226,8 +235,7 @@ def _is_class(value: object) -> bool:
 _SESSIONS: Final = SessionTransactions()
 _LISTENERS: Final[dict[str, Callable[..., None]]] = {
     "after_transaction_create": _began,
-    "after_flush": _flushed,
-    "do_orm_execute": _executes,
+    "after_begin": _connected,
     "after_commit": _committed,
     "after_rollback": _rolled_back,
     "after_transaction_end": _ended,

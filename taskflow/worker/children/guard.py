@@ -114,7 +114,9 @@ class Guard:
                     for group in sorted(self._groups):
                         self._send(f"+{group}")
             except OSError as error:
-                log.warning("guard.missing: the guard process %d ended with %d, no other starts: %s", ended, code, error)
+                log.warning(
+                    "guard.missing: the guard process %d ended with %d, no other starts: %s", ended, code, error
+                )
             else:  # said once the second one knows all
                 log.warning("guard.replaced: the guard process %d ended with %d", ended, code)
             self._is_closed.wait(_RESTART_DELAY)
