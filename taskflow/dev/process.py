@@ -69,7 +69,8 @@ class DevProcess:
         self.started_at = time.monotonic()
         process = self._process = subprocess.Popen(
             [sys.executable, "-m", self._module],
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            # No bytecode: stale one is told by second and size, so that two edits within a second may look like one.
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -72,10 +72,12 @@ class DevProject:
         """Write the module of tasks, whose runs return ``code`` then."""
         self.write("jobs.py", TASKS.format(code=code, more=more))
 
-    def write(self, name: str, text: str) -> None:
-        """Write a file in one step, as editors do."""
+    def write(self, name: str, text: str, time_ns: int | None = None) -> None:
+        """Write a file in one step, as editors do; it has the current time unless another is given."""
         unfinished = self.folder / f"{name}.unfinished"
         unfinished.write_text(text)
+        if time_ns is not None:
+            os.utime(unfinished, ns=(time_ns, time_ns))
         unfinished.replace(self.folder / name)
 
     def ledger(self) -> list[list[str]]:

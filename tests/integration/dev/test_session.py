@@ -58,6 +58,17 @@ def test_a_broken_edit_changes_nothing(session: DevProject) -> None:
     assert session.work().result(timeout=30) == "mended"
 
 
+def test_an_edit_of_the_same_second_and_size_is_taken(session: DevProject) -> None:
+    """Python takes bytecode for that of a source whose time, in seconds, and size are the same."""
+    reload(session, "one")
+    assert session.work().result(timeout=30) == "one"
+    second = (session.folder / "jobs.py").stat().st_mtime_ns
+    times = session.text().count("Reloaded in ")
+    session.write("jobs.py", (session.folder / "jobs.py").read_text().replace('"one"', '"two"'), time_ns=second)
+    session.wait_for("Reloaded in ", times + 1)
+    assert session.work().result(timeout=30) == "two"
+
+
 def test_a_run_finishes_with_the_code_that_it_began_with(session: DevProject) -> None:
     """It is neither interrupted nor started again."""
     reload(session, "old")
