@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 _SIZE: Final = 8
+_MILLISECOND: Final = timedelta(milliseconds=1)
 CLOCK_VARIABLE: Final = "TESTS_OF_TASKFLOW_CLOCK"
 """The environment variable that names the file to the workers of tests."""
 
@@ -43,14 +44,21 @@ class MovedClock:
         """Return the present instant in microseconds since 1970, as the store takes it."""
         return time.time_ns() // 1000 + self._micros()
 
-    def move(self, duration: timedelta) -> None:
-        """Let time pass, for all processes that use this file."""
+    def move(self, duration: timedelta) -> timedelta:
+        """Let time pass, for all processes that use this file.
+
+        Returns:
+            How much has passed: whole milliseconds, a started one included. The ends of a store's keys have no smaller
+            part, and would lag behind the clock.
+        """
+        passed = -(-duration // _MILLISECOND) * _MILLISECOND
         with self._lock:  # the file's keeps other processes out, and no other thread of this one
             fcntl.lockf(self._file, fcntl.LOCK_EX)
             try:
-                self._write(self._micros() + duration // timedelta(microseconds=1))
+                self._write(self._micros() + passed // timedelta(microseconds=1))
             finally:
                 fcntl.lockf(self._file, fcntl.LOCK_UN)
+        return passed
 
     def reset(self) -> None:
         """Return to the machine's time."""

@@ -182,6 +182,18 @@ def test_a_durable_coroutine_waits_for_several_things_at_a_time() -> None:
     assert sorted(done) == [1, 2, 3]
 
 
+def test_a_key_is_free_at_the_end_of_its_time() -> None:
+    """Also when less than a millisecond lies between the run's end and the moves of the clock."""
+
+    @task(id="place-brief-key")
+    def brief() -> None: ...
+
+    for number in range(60):
+        first = brief.trigger(idempotency_key=f"key {number}", idempotency_key_ttl="1d")
+        advance(days=1)
+        assert brief.trigger(idempotency_key=f"key {number}").id != first.id, number
+
+
 def test_a_run_out_of_memory_moves_to_a_larger_machine() -> None:
     """The tests' process serves every machine of the project."""
 

@@ -170,8 +170,7 @@ class World:
 
     def _move(self, duration: timedelta) -> None:
         if duration > timedelta(0):
-            self._clock.move(duration)
-            self._timers.age(duration)
+            self._timers.age(self._clock.move(duration))
 
     def _turns(self) -> bool:
         has_acted, patience = False, Patience(self._coroutines)

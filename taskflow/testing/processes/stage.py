@@ -71,8 +71,7 @@ class WorkersStage(Stage):
 
     def _move(self, duration: timedelta) -> None:
         if duration > timedelta(0):
-            self._clock.move(duration)
-            self._timers.age(duration)
+            self._timers.age(self._clock.move(duration))
             self._timers.wake()
 
     def _goes_on(self) -> str:
