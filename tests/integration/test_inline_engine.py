@@ -27,6 +27,7 @@ from taskflow import (
 from taskflow.definition.registry import declared
 from taskflow.testing import advance, inline, triggered
 from taskflow.testing.in_process import world
+from taskflow.worker.coroutines.running import CoroutineParking
 
 
 @pytest.fixture(autouse=True)
@@ -180,6 +181,30 @@ def test_a_durable_coroutine_waits_for_several_things_at_a_time() -> None:
     advance(days=4)
     assert handle.result() == [2, 4, 6]
     assert sorted(done) == [1, 2, 3]
+
+
+def test_time_waits_for_code_that_is_being_unloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code that only waits has no slot, and is executing until it is left."""
+    suspend = CoroutineParking.suspend
+
+    def suspend_late(parking: CoroutineParking) -> None:
+        time.sleep(0.05)  # the loop gets no processor, and the store knows already that the code is being left
+        suspend(parking)
+
+    monkeypatch.setattr(CoroutineParking, "suspend", suspend_late)
+
+    @task(id="place-unloaded-child")
+    def child() -> str:
+        return "done"
+
+    @task(id="place-unloaded", durable=True)
+    async def parent() -> str:
+        await wait.afor_(timedelta(days=1))
+        return (await child.atrigger_and_wait()).unwrap()
+
+    handle = parent.trigger()
+    advance(days=2)
+    assert handle.result() == "done"
 
 
 def test_a_key_is_free_at_the_end_of_its_time() -> None:

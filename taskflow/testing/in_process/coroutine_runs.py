@@ -49,6 +49,11 @@ class CoroutineRuns:
         return self._slots.busy
 
     @property
+    def is_at_rest(self) -> bool:
+        """Whether the loop has nothing to do. A run that only waits may be about to be unloaded."""
+        return self._loop is None or self._loop.is_at_rest
+
+    @property
     def waited_s(self) -> float:
         """The seconds for which the loop has waited for something outside of the test's runs."""
         return 0.0 if self._loop is None else self._loop.waited_s

@@ -8,7 +8,7 @@ import selectors
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple, cast
 
 from taskflow.worker.coroutines.node_loop import NodeLoop
 
@@ -30,6 +30,11 @@ class _WatchedSelector(selectors.DefaultSelector):
         """The time of all such waits, the present one included. From any thread."""
         since = self._since
         return self._waited_s + (0.0 if since is None else time.monotonic() - since)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether such a wait is under way. From any thread."""
+        return self._since is not None
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Wait for events."""
@@ -59,6 +64,12 @@ class WatchedLoop(NodeLoop):
         Waits for the store, and for functions that it has called in threads, do not count: these come back.
         """
         return self._watched.waited_s
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether no code can go on here before something happens outside of it. From any thread."""
+        ready = cast("Any", self)._ready  # of BaseEventLoop: has what another thread asks for at once
+        return self._watched.is_waiting and not ready
 
     def call_began(self) -> None:
         """Note a call, of the store for example, that will come back."""

@@ -277,11 +277,13 @@ class World:
         return any(not run.is_looking for run in looking)
 
     def _is_computing(self) -> bool:
-        """Whether a coroutine does more than wait."""
+        """Whether a coroutine does more than wait, or is about to leave its loop."""
         if self._coroutines.busy:
             return True
         if not self._coroutines.alive:
             return False
+        if not self._coroutines.is_at_rest:
+            return True
         held = self._store.run(operations.nodes.read_node_runs(self._runtime.node.id), shard=0)
         here = set(self._runs)
         return any(run.status is not RunStatus.WAITING for run in held if run.run_id not in here)
