@@ -49,6 +49,7 @@ from taskflow.upkeep.bulk_actions import BulkThread
 from taskflow.upkeep.feed_process import feed_processes
 from taskflow.upkeep.loop import UpkeepThread
 from taskflow.upkeep.objects import GRACE, ObjectSweep, ObjectThread
+from taskflow.upkeep.outbox import OutboxThread
 from taskflow.upkeep.passes import Upkeep
 from taskflow.worker.attempt.runtime import ATTRIBUTE, Runtime
 from taskflow.worker.bootsteps import install
@@ -270,6 +271,7 @@ class TaskFlow:
             *self._upkeep(node_id, bulk),
             *feed_processes(self.store, self.settings, node_id),
             ObjectThread(sweep, self.store, node_id),
+            *([OutboxThread(self.engine.outbox.make, self.store, node_id)] if self.settings.outbox else []),
         ]
 
     def _upkeep(self, node_id: str, bulk: BulkThread) -> list[UpkeepThread]:

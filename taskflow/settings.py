@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     on_commit: bool = Field(
         True, description="Whether a trigger in a database transaction makes its run when that is committed."
     )
+    outbox: bool = Field(
+        False,
+        description="Whether a trigger in a Django transaction is recorded in it, so that no killed process loses it.",
+    )
     django_settings: str | None = Field(
         None,
         description="Settings module of the Django site of commands. Default: DJANGO_SETTINGS_MODULE, else that of "

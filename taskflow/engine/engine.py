@@ -33,6 +33,7 @@ from taskflow.engine.serving.bulk_actions import BulkActions
 from taskflow.engine.serving.ends import EndEngine
 from taskflow.engine.serving.known_tasks import TaskOverview
 from taskflow.engine.serving.open_batches import OpenBatches
+from taskflow.engine.serving.outbox import OutboxEngine
 from taskflow.engine.serving.packets import PacketEngine
 from taskflow.engine.serving.run_changes import RunChanges
 from taskflow.engine.serving.run_pages import RunPages
@@ -98,6 +99,7 @@ class Engine:
         self.queues = QueueEngine(store, loop)
         self.tokens = TokenEngine(store, loop, retention, planner.payload_limit, token_links)
         self.batches = BatchEngine(planner, store, self.results, loop, declarations, lookup)
+        self.outbox = OutboxEngine(self.runs, self.batches)
         self.streams = StreamEngine(store, loop, stream_limits, listeners.notices(store.config))
         self.webhooks = WebhookEngine(planner, store, loop, declarations, self.runs, webhooks)
         self.nodes = NodeEngine(store, loop)

@@ -34,6 +34,7 @@ from taskflow.seams.waits import Waiter
 from taskflow.store import operations
 from taskflow.store.operations.explanation import Explained, explain_run
 from taskflow.store.operations.making import NewRun
+from taskflow.store.planned_documents import dump_run
 from taskflow.store.sync_store import Store
 from taskflow.store.wire import shard_of_token
 
@@ -99,8 +100,12 @@ class RunEngine:
 
     def plan(self, task: TaskDefinition | str, payload: object, options: TriggerOptions) -> PlannedRun:
         """Check a trigger and plan its run, without making it. Its delay begins when it is made."""
-        new, shard = self._planned(task, payload, options, None, None, None)
-        return PlannedRun(new.id, lambda: drive(self._store, self._trigger(new, shard, self._store.missing_templates)))
+        new, _ = self._planned(task, payload, options, None, None, None)
+        return PlannedRun(new.id, partial(self.make, new), partial(dump_run, new))
+
+    def make(self, new: NewRun) -> Triggered:
+        """Make a planned run. Called again, it makes no second one."""
+        return drive(self._store, self._trigger(new, self._planner.shard(new), self._store.missing_templates))
 
     def status(self, run_id: str) -> RunStatus:
         """Return a run's status."""

@@ -39,10 +39,14 @@ class Triggered(NamedTuple):
 
 
 class PlannedRun(NamedTuple):
-    """A run that is not made yet. ``publish`` makes it; called again, it makes no second one."""
+    """A run that is not made yet. ``publish`` makes it; called again, it makes no second one.
+
+    ``document`` returns it as JSON, from which another process makes the same run.
+    """
 
     run_id: str
     publish: Callable[[], Triggered]
+    document: Callable[[], bytes]
 
 
 class RunRequests(Protocol):
@@ -175,10 +179,12 @@ class PlannedBatch(NamedTuple):
     """A batch that is not made yet. ``publish`` makes its runs; called again, it makes none twice.
 
     ``runs`` has the ids that are planned. A key may name an older run, which the result of ``publish`` has instead.
+    ``document``: see ``PlannedRun``.
     """
 
     runs: BatchRuns
     publish: Callable[[], BatchRuns]
+    document: Callable[[], bytes]
 
 
 class BatchRequests(Protocol):

@@ -14,6 +14,18 @@ class Transaction(Protocol):
         """Have a function called once the transaction is committed, never if it is rolled back."""
         ...
 
+    def record(self, planned_id: str, document: Callable[[], bytes]) -> Callable[[], None] | None:
+        """Write what is planned into the transaction's own database, as a part of the transaction.
+
+        Args:
+            planned_id: The id of the run or the batch.
+            document: Returns the plan as JSON.
+
+        Returns:
+            What removes the record once the runs are made. None without an outbox.
+        """
+        ...
+
 
 class Transactions(Protocol):
     """The transactions of the calling thread."""
@@ -41,11 +53,14 @@ class _Holder:
         source: None in a program without a database that taskflow knows.
         call: Calls a blocking function in the thread that has the connections of the calling coroutine. None in a
             program whose framework has no such thread.
+        sweep: Makes the runs of records whose processes ended before they could, by calling a function with each
+            document. Returns how many. None in a program without an outbox.
     """
 
     def __init__(self) -> None:
         self.source: Transactions | None = None
         self.call: Callable[[Callable[[], object]], Awaitable[object]] | None = None
+        self.sweep: Callable[[Callable[[bytes], None]], int] | None = None
 
 
 TRANSACTIONS: Final = _Holder()

@@ -9,6 +9,7 @@ FINISHES: Final = "finishes"
 WAKE: Final = "wake"
 """The stream that wakes the upkeep of a shard before its time."""
 OBJECTS: Final = "objects"
+OUTBOX: Final = "outbox"
 """The turn to sweep the object store."""
 
 

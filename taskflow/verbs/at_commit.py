@@ -59,7 +59,7 @@ def trigger(
     def publish() -> None:
         handle.id, handle.is_cached = planned.publish()  # a key may name an older run
 
-    _at_commit(transaction, planned.run_id, publish)
+    _at_commit(transaction, planned.run_id, publish, planned.document)
     return handle
 
 
@@ -72,11 +72,20 @@ def trigger_batch(
         return BatchHandle(engine().batches.trigger(task, items, options))
     planned = engine().batches.plan(task, items, options)
     handle: BatchHandle[Any] = BatchHandle(planned.runs)
-    _at_commit(transaction, handle.id, lambda: handle.take(planned.publish()))
+    _at_commit(transaction, handle.id, lambda: handle.take(planned.publish()), planned.document)
     return handle
 
 
-def _at_commit(transaction: Transaction, run_id: str, publish: Callable[[], None]) -> None:
+def _at_commit(
+    transaction: Transaction, planned_id: str, publish: Callable[[], None], document: Callable[[], bytes]
+) -> None:
     from taskflow.verbs.late_triggers import LATE
 
-    transaction.on_commit(lambda: LATE.publish(run_id, publish))
+    forget = transaction.record(planned_id, document)
+
+    def publish_and_forget() -> None:
+        publish()
+        if forget is not None:
+            forget()
+
+    transaction.on_commit(lambda: LATE.publish(planned_id, publish_and_forget, is_recorded=forget is not None))

@@ -1,6 +1,7 @@
 """Triggers whose transaction was committed while the store did not answer. They are tried again until it does.
 
-They are in memory only: a process that ends before the store is back logs the runs that were not made.
+They are in memory only: a process that ends before the store is back logs the runs that were not made. With an outbox
+(``Transaction.record``) their records stay, and workers make them.
 """
 
 import atexit
@@ -25,6 +26,7 @@ _AWAY: Final = (StoreUnavailableError, ObjectStoreError, BatchTriggerError)
 class _Late(NamedTuple):
     run_id: str
     publish: Callable[[], None]
+    is_recorded: bool
 
 
 class LateTriggers:
@@ -43,13 +45,17 @@ class LateTriggers:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def publish(self, run_id: str, publish: Callable[[], None]) -> None:
+    def publish(self, run_id: str, publish: Callable[[], None], *, is_recorded: bool = False) -> None:
         """Make a run now, or keep it until the store answers. Never raises, because its transaction is committed.
 
         While older triggers are kept, the store is not asked: no request waits for a store that is known to be away.
+
+        Args:
+            is_recorded: Whether an outbox has the trigger, so that it is never lost.
         """
+        late = _Late(run_id, publish, is_recorded)
         if self._kept:
-            self._keep(run_id, publish)
+            self._keep(late)
             return
         try:
             publish()
@@ -60,9 +66,9 @@ class LateTriggers:
                 run_id,
                 error,
             )
-            self._keep(run_id, publish)
-        except Exception:
-            log.exception("trigger.lost: the transaction is committed, and run %s could not be made", run_id)
+            self._keep(late)
+        except Exception:  # noqa: BLE001 - it is logged
+            _log_failure(late)
 
     def flush(self) -> bool:
         """Make the kept runs, in their order. Returns False when the store still does not answer."""
@@ -72,8 +78,8 @@ class LateTriggers:
                 late.publish()
             except _AWAY:
                 return False
-            except Exception:
-                log.exception("trigger.lost: the transaction is committed, and run %s could not be made", late.run_id)
+            except Exception:  # noqa: BLE001 - it is logged
+                _log_failure(late)
             else:
                 log.info("trigger.caught_up: run %s is made", late.run_id)
             self._kept.popleft()
@@ -85,16 +91,22 @@ class LateTriggers:
         self._wakes.set()
         if thread is not None:
             thread.join(2 * _LONGEST_PAUSE_S)
-        if self._kept and not self.flush():
-            lost = ", ".join(late.run_id for late in self._kept)
+        if not self._kept or self.flush():
+            return
+        lost = ", ".join(late.run_id for late in self._kept if not late.is_recorded)
+        recorded = ", ".join(late.run_id for late in self._kept if late.is_recorded)
+        if lost:
             log.critical("trigger.lost: the process ends before the store answered. Runs that were not made: %s", lost)
+        if recorded:
+            log.error("trigger.left: the process ends before the store answered. Workers will make runs %s", recorded)
 
-    def _keep(self, run_id: str, publish: Callable[[], None]) -> None:
+    def _keep(self, late: _Late) -> None:
         with self._lock:
             if len(self._kept) >= MOST_KEPT:
-                log.critical("trigger.lost: run %s was not made, because %d others wait already", run_id, MOST_KEPT)
+                if not late.is_recorded:
+                    log.critical("trigger.lost: run %s was not made: %d others wait already", late.run_id, MOST_KEPT)
                 return
-            self._kept.append(_Late(run_id, publish))
+            self._kept.append(late)
             if self._thread is None:
                 self._wakes.clear()
                 self._thread = threading.Thread(target=self._repeat, name="taskflow-late-triggers", daemon=True)
@@ -110,6 +122,11 @@ class LateTriggers:
                         self._thread = None
                         return
             pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def _log_failure(late: _Late) -> None:
+    code, ending = ("trigger.left", "; the outbox has it") if late.is_recorded else ("trigger.lost", "")
+    log.exception("%s: the transaction is committed, and run %s could not be made%s", code, late.run_id, ending)
 
 
 LATE: Final = LateTriggers()

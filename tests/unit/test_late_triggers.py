@@ -66,3 +66,22 @@ def test_a_process_that_ends_names_the_runs_that_are_lost(caplog: pytest.LogCapt
     late.leave()
     (lost,) = [record.getMessage() for record in caplog.records if record.levelno == logging.CRITICAL]
     assert lost.endswith("run_a, run_b")
+
+
+def test_a_recorded_trigger_is_left_to_the_outbox_and_not_lost(caplog: pytest.LogCaptureFixture) -> None:
+    """One that can't be made, and one that is kept when the process ends."""
+    store, late = Store(), LateTriggers()
+
+    def broken() -> None:
+        raise ValueError
+
+    late.publish("run_a", broken, is_recorded=True)
+    late.publish("run_b", store.making("run_b"), is_recorded=True)
+    late.publish("run_c", store.making("run_c"))
+    late.leave()
+    told = [record.getMessage() for record in caplog.records]
+    assert [text for text in told if text.startswith("trigger.left") and "run_a" in text]
+    assert [text for text in told if text.startswith("trigger.left") and "run_b" in text and "run_c" not in text]
+    (lost,) = [text for text in told if text.startswith("trigger.lost")]
+    assert "run_c" in lost
+    assert "run_b" not in lost

@@ -6,7 +6,7 @@ from django.apps import AppConfig, apps
 from django.utils.module_loading import module_has_submodule
 
 from taskflow import guard_of_tests
-from taskflow.contrib.django import checks, connections, test_environment
+from taskflow.contrib.django import checks, connections, outbox, test_environment
 from taskflow.contrib.django.connections import call_blocking
 from taskflow.contrib.django.site_settings import read_site
 from taskflow.contrib.django.tasks_backend.setting import make_backends
@@ -32,6 +32,7 @@ class TaskflowConfig(AppConfig):
         FRAMEWORK.read = read_site
         TRANSACTIONS.source = DjangoTransactions()
         TRANSACTIONS.call = call_blocking
+        TRANSACTIONS.sweep = outbox.sweep
         connections.look_after()
         checks.register()
         guard_of_tests.notice(self.name, test_environment.is_set_up)

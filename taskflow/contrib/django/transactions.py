@@ -9,6 +9,7 @@ from django.db import connections, transaction
 from django.utils.connection import ConnectionDoesNotExist
 
 from taskflow import Settings, TriggerOptionError
+from taskflow.contrib.django import outbox
 from taskflow.contrib.django.site_settings import NAME
 from taskflow.seams.transactions import Transaction
 from taskflow.suggestions import did_you_mean
@@ -24,6 +25,10 @@ class DjangoTransaction:
         """Have a function called after the commit. The rollback of a nested block that registered it drops it."""
         transaction.on_commit(publish, using=self.alias, robust=True)
 
+    def record(self, planned_id: str, document: Callable[[], bytes]) -> Callable[[], None] | None:
+        """Write an entry of the outbox, if the site has one."""
+        return outbox.record(self.alias, planned_id, document()) if _settings().outbox else None
+
 
 class DjangoTransactions:
     """The transactions of this thread's connections."""
@@ -31,7 +36,7 @@ class DjangoTransactions:
     def open(self, using: str | None) -> Transaction | None:
         """Return the transaction of a database, or without a name the only one, if settings have triggers wait."""
         if using is None:
-            return self.open_anywhere() if any(_in_atomic()) and _is_default() else None
+            return self.open_anywhere() if any(_in_atomic()) and _settings().on_commit else None
         try:
             connection: Any = connections[using]
         except ConnectionDoesNotExist:
@@ -64,15 +69,15 @@ def _is_in_atomic(connection: Any) -> bool:
 
 
 @cache
-def _is_default() -> bool:
-    """Whether triggers in a transaction wait for it. Read once, as all settings are."""
-    return Settings.read().on_commit
+def _settings() -> Settings:
+    """Return the settings. Read once, as all are."""
+    return Settings.read()
 
 
 def _forget(setting: str = "", **_: object) -> None:
     """Read the setting again after ``override_settings`` of a test."""
     if setting == NAME:
-        _is_default.cache_clear()
+        _settings.cache_clear()
 
 
 setting_changed.connect(_forget, dispatch_uid="taskflow.on_commit")

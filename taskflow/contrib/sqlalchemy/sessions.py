@@ -104,6 +104,9 @@ class SessionsTransaction:
         innermost = session.get_nested_transaction() or session.get_transaction() or session.begin()
         _waiting_of(session).by_transaction.setdefault(innermost, []).append(publish)
 
+    def record(self, planned_id: str, document: Callable[[], bytes]) -> None:
+        """Record nothing: there is no outbox."""
+
 
 class SessionTransactions:
     """The transactions of followed sessions that this thread has begun."""

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from taskflow.definition.calls.batch_item import MOST_ITEMS, BatchOptions, atake_items, check_items, take_items
+from taskflow.definition.calls.idempotency import IdempotencyKey
 from taskflow.definition.task_definition import TaskDefinition
 from taskflow.engine.batches.ends import Search, countdown, naming_limit
 from taskflow.engine.batches.plan import BatchPlan, Part
@@ -71,7 +72,12 @@ class BatchEngine:
         """Check a batch and plan its runs, without making them. Their delays begin when they are made."""
         plan = self._checked_plan(task, items, options, None)
         parts = list(plan.parts())
-        return PlannedBatch(plan.expected(parts), lambda: self._make(plan, parts))
+        return PlannedBatch(plan.expected(parts), lambda: self._make(plan, parts), partial(plan.document, parts))
+
+    def make(self, batch_id: str, items: Sequence[object], key: IdempotencyKey | None) -> BatchRuns:
+        """Make the runs of a batch that another process has planned. Called again, it makes none twice."""
+        plan = BatchPlan(self._planner, None, items, BatchOptions(idempotency_key=key), batch_id=batch_id)
+        return self._make(plan, plan.parts())
 
     def _checked_plan(
         self, task: TaskDefinition | str | None, items: Iterable[object], options: BatchOptions, waiter: Waiter | None

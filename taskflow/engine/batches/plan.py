@@ -26,6 +26,7 @@ from taskflow.store import operations
 from taskflow.store.operations.batches import RUNS_A_SCRIPT
 from taskflow.store.operations.making import NewRun
 from taskflow.store.operations.waits import complete_item
+from taskflow.store.planned_documents import dump_batch
 from taskflow.store.wire import new_batch_id, shard_of_batch, shard_of_run
 from taskflow.texts import message_of
 
@@ -46,6 +47,7 @@ class Part:
         planned: The ids that the runs get.
         is_certain: Whether no key may name an older run instead of a planned one.
         large: Payloads to write to the object store first.
+        runs: The runs that are planned.
     """
 
     index: int
@@ -56,6 +58,7 @@ class Part:
     planned: Sequence[str | None]
     is_certain: bool
     large: Sequence[LargeValue] = ()
+    runs: Sequence[NewRun] = ()
 
 
 class BatchPlan:
@@ -74,8 +77,15 @@ class BatchPlan:
         options: BatchOptions,
         waiter: Waiter | None = None,
         seed: str | None = None,
+        batch_id: str | None = None,
     ) -> None:
-        """Plan nothing yet. ``seed``: text from which the ids of the batch and its runs follow."""
+        """Plan nothing yet.
+
+        Args:
+            items: Payloads, or for an empty ``task`` pairs with a task; a run that is planned, or a refused item.
+            seed: Text from which the ids of the batch and its runs follow.
+            batch_id: That of a batch that was planned before.
+        """
         self._waiter, self._seed, self._caller = waiter, seed, caller_of_trigger()
         self._planner, self._task, self._items, self._options = planner, task, items, options
         key = options.idempotency_key
@@ -84,7 +94,7 @@ class BatchPlan:
             named = waiter.seed
         if seed is not None and not named:
             named = seed
-        self.id = new_batch_id(named, planner.shards)
+        self.id = batch_id or new_batch_id(named, planner.shards)
         self.made = 0
         self._run_ids: list[str | None] = [None] * len(items)
         self._errors: list[BatchError] = []
@@ -129,6 +139,11 @@ class BatchPlan:
         """Return the runs that the items become, provided that no key names an older one."""
         planned = tuple(run_id for part in parts for run_id in part.planned)
         return BatchRuns(self.id, planned, tuple(self._errors), tuple(self._outputs))
+
+    def document(self, parts: Sequence[Part]) -> bytes:
+        """Return the whole batch as JSON. ``parts``: all of them."""
+        runs = [new for part in parts for new in part.runs]
+        return dump_batch(self.id, runs, self._errors, self._options.idempotency_key)
 
     def writes(self, part: Part) -> list[Write]:
         """Return the operations that write a part: first those that make runs, then those that record known runs."""
@@ -179,7 +194,8 @@ class BatchPlan:
         planned = [news[index].id if index in news else None for index in range(index, end)]
         tasks = frozenset((new.task_id, shards[index]) for index, new in news.items())
         large = [new.large for new in news.values() if new.large]
-        return Part(index, end, tuple(self._errors[first_error:]), scripts, tasks, planned, is_certain, large)
+        errors, runs = tuple(self._errors[first_error:]), list(news.values())
+        return Part(index, end, errors, scripts, tasks, planned, is_certain, large, runs)
 
     def _plan(self, index: int) -> NewRun | None:
         task_id = self._task.id if self._task else ""
@@ -187,6 +203,8 @@ class BatchPlan:
             if isinstance(refused := self._items[index], RefusedItem):
                 self._errors.append(BatchError(index, refused.task_id, refused.type, refused.message))
                 return None
+            if isinstance(planned := self._items[index], NewRun):
+                return planned
             task, item = self._read(index)
             task_id = task.id
             payload, options = item, _NO_OPTIONS

@@ -1,0 +1,83 @@
+"""The outbox of a site: a killed process takes no committed trigger with it."""
+
+import random
+import sqlite3
+from collections import Counter
+from pathlib import Path
+
+from tests.support.django_site import DjangoSite
+from tests.support.waiting import wait_until
+
+TRIES = 50
+SEED = random.randrange(1_000_000)
+
+
+def test_a_committed_trigger_outlives_its_process(site: DjangoSite) -> None:
+    """Killed in the block, after the commit, or when the run is made already: each committed run happens once."""
+    print(f"seed {SEED}")
+    site.variables["TASKFLOW_OUTBOX"] = "true"
+    site.call("-m", "ledger.kills", str(SEED), str(TRIES), timeout=100)
+    committed = Counter(str(run_id) for (run_id,) in site.rows("SELECT run_id FROM ledger_order"))
+    assert len(committed) >= TRIES * 3 // 5, "four of five places are after the commit"
+    entries = site.rows("SELECT id, created FROM taskflow_outboxentry")
+    assert len(entries) == TRIES * 3 // 5, "three places leave an entry"
+    grown_old(site.folder / "site.sqlite3")
+    site.start_node("process")
+
+    def is_done() -> bool:
+        return not site.rows("SELECT id FROM taskflow_outboxentry WHERE attempts = 0")
+
+    wait_until(is_done, "all entries to be made runs", timeout=30)
+
+    def has_effects() -> bool:
+        return len(site.rows("SELECT id FROM ledger_effect")) >= len(committed)
+
+    wait_until(has_effects, "all committed runs to be executed", timeout=30)
+    assert Counter(str(run_id) for (run_id,) in site.rows("SELECT run_id FROM ledger_effect")) == committed
+
+
+def test_an_entry_that_no_version_understands_stays_and_its_values_are_not_logged(site: DjangoSite) -> None:
+    """It is tried ten times at most, and the others are not held up by it."""
+    site.variables["TASKFLOW_OUTBOX"] = "true"
+    insert = (
+        "INSERT INTO taskflow_outboxentry VALUES ('run_wrong', '{\"items\": [\"top secret\"]}', '2020-01-01', 0, '')"
+    )
+    with sqlite3.connect(site.folder / "site.sqlite3", timeout=20) as connection:
+        connection.execute(insert)
+    connection.close()
+    site.start_node("process")
+
+    def is_tried() -> bool:
+        return bool(site.rows("SELECT id FROM taskflow_outboxentry WHERE attempts > 0"))
+
+    wait_until(is_tried, "the entry to be tried", timeout=30)
+    ((error,),) = site.rows("SELECT error FROM taskflow_outboxentry")
+    assert "no planned trigger" in str(error)
+    log = site.log("process").read_text()
+    assert "outbox.failed" in log
+    assert "top secret" not in log + str(error)
+
+
+def test_a_trigger_says_that_the_table_is_missing(site: DjangoSite) -> None:
+    """The transaction fails, as nothing else would be safe."""
+    with sqlite3.connect(site.folder / "site.sqlite3", timeout=20) as connection:
+        connection.execute("DROP TABLE taskflow_outboxentry")
+    connection.close()
+    site.variables["TASKFLOW_OUTBOX"] = "true"
+    code = (
+        "import django; django.setup()\n"
+        "from django.db import transaction\n"
+        "from ledger.tasks import OrderPayload, process\n"
+        "with transaction.atomic():\n"
+        "    process.trigger(OrderPayload(name='x'))\n"
+    )
+    told = site.call("-c", code, check=False, env={"DJANGO_SETTINGS_MODULE": "mysite.settings"})
+    assert told.startswith("1\n")
+    assert "manage.py migrate taskflow --database default" in told
+
+
+def grown_old(database: Path) -> None:
+    """Have the entries be older than the time in which their own process would make them."""
+    with sqlite3.connect(database, timeout=20) as connection:
+        connection.execute("UPDATE taskflow_outboxentry SET created = '2020-01-01'")
+    connection.close()
