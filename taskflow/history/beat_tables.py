@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -55,19 +56,22 @@ def _refuse_missing_file(url: URL) -> None:
 
 
 def _entry(row: Row[Any]) -> BeatEntry:
-    has_arguments = _is_given(row.args) or _is_given(row.kwargs)
+    try:
+        args, kwargs = _json(row.args, []), _json(row.kwargs, {})
+    except ValueError as refused:
+        return BeatEntry(row.name, row.task, refused=str(refused))
+    return replace(_rule_of(row), args=tuple(args), kwargs=kwargs)
+
+
+def _rule_of(row: Row[Any]) -> BeatEntry:
     options = ("queue",) if row.queue else ()
     if row.one_off:
         return BeatEntry(row.name, row.task, refused="It runs once. Trigger the task with a delay instead.")
     if row.every is not None:
         period = timedelta(seconds=row.every * _UNITS.get(row.period, 0.0))
-        return entry(
-            row.name, row.task, period, "UTC", has_arguments=has_arguments, options=options, active=bool(row.enabled)
-        )
+        return entry(row.name, row.task, period, "UTC", options=options, active=bool(row.enabled))
     if row.minute is None:
         return BeatEntry(row.name, row.task, refused=_NO_RULE)
-    if has_arguments:
-        return entry(row.name, row.task, 60, "UTC", has_arguments=True)
     try:
         cron = cron_of([row.minute, row.hour, row.day_of_month, row.month_of_year, row.day_of_week])
         checked = ScheduleOptions.checked(
@@ -78,8 +82,16 @@ def _entry(row: Row[Any]) -> BeatEntry:
     return BeatEntry(row.name, row.task, checked, notes=tuple(f"its option {each!r} is left out" for each in options))
 
 
-def _is_given(document: str | None) -> bool:
+def _json(document: str | None, empty: Any) -> Any:
+    """Return the arguments that a column has.
+
+    Raises:
+        ValueError: They are no JSON of that kind.
+    """
     try:
-        return bool(json.loads(document or "[]"))
+        read = json.loads(document or json.dumps(empty))
     except ValueError:
-        return True
+        read = None
+    if not isinstance(read, type(empty)):
+        raise ValueError(f"Its {'args are no JSON array' if isinstance(empty, list) else 'kwargs are no JSON object'}.")
+    return read

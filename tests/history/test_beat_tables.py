@@ -28,7 +28,9 @@ def test_the_tables_of_django_celery_beat_are_read(tmp_path: Path) -> None:
                 (2, 'b', 'report', '[]', '{}', 0, 0, NULL, NULL, 1),
                 (3, 'c', 'report', '[]', '{}', 1, 0, NULL, NULL, 2),
                 (4, 'd', 'report', '[]', '{}', 1, 1, NULL, 1, NULL),
-                (5, 'e', 'report', '[1]', '{}', 1, 0, NULL, 1, NULL),
+                (5, 'e', 'report', '[1]', '{"a": 2}', 1, 0, NULL, 1, NULL),
+                (7, 'g', 'report', '[1', '{}', 1, 0, NULL, 1, NULL),
+                (8, 'h', 'report', '[]', '[]', 1, 0, NULL, 1, NULL),
                 (6, 'f', 'report', '[]', '{}', 1, 0, NULL, NULL, NULL);
         """)
     database.close()
@@ -38,7 +40,10 @@ def test_the_tables_of_django_celery_beat_are_read(tmp_path: Path) -> None:
     assert second is not None
     assert (first.every, first.active) == (timedelta(hours=2), True)
     assert (second.cron, second.timezone, second.active) == ("0 4 * * 1-5", "America/New_York", False)
-    assert [name for name, each in entries.items() if each.refused] == ["c", "d", "e", "f"]
+    assert [name for name, each in entries.items() if each.refused] == ["c", "d", "f", "g", "h"]
+    assert (entries["e"].args, entries["e"].kwargs) == ((1,), {"a": 2})
+    assert "args" in entries["g"].refused
+    assert "kwargs" in entries["h"].refused
 
 
 def test_a_database_without_the_tables_is_named(tmp_path: Path) -> None:

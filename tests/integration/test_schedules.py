@@ -46,10 +46,17 @@ def _check_commands(schedule_id: str) -> None:
     for options in (["--dry-run"], []):
         imported = json.loads(call("schedules", "import", "tests.projects.beat_module", "--json", *options, expect=1))
         made_or_not = [(each["name"], bool(each["id"])) for each in imported]
-        assert made_or_not == [("hourly", True), ("both", False), ("misspelt", False)]
-        assert "Did you mean 'sched-on-demand'?" in imported[2]["refused"]
-        assert len(json.loads(call("schedules", "list", "--json"))["schedules"]) == (2 if options else 3)
-    schedules.delete(imported[0]["id"])
+        good = {"hourly", "arguments"}
+        assert made_or_not == [(each["name"], each["name"] in good) for each in imported]
+        assert [each["name"] for each in imported] == ["hourly", "both", "arguments", "unfit", "unnamed", "misspelt"]
+        refused = {each["name"]: each["refused"] for each in imported if each["refused"]}
+        assert "Did you mean 'sched-on-demand'?" in refused["misspelt"]
+        assert "amount" in refused["unfit"]
+        assert "positional arguments" in refused["unnamed"]
+        assert len(json.loads(call("schedules", "list", "--json"))["schedules"]) == (2 if options else 4)
+    assert schedules.retrieve(imported[2]["id"]).payload == {"order_id": "order 1", "amount": 3}
+    for each in (imported[0], imported[2]):
+        schedules.delete(each["id"])
     (finding,) = [each for each in json.loads(call("doctor", "--json", expect=None)) if each["what"] == "schedules"]
     assert (finding["is_good"], finding["found"][:12]) == (True, "2, none late")
 

@@ -1,6 +1,6 @@
 """Tasks on schedules, for tests with real nodes."""
 
-from taskflow import ScheduledPayload, schedules
+from taskflow import ScheduledPayload, schedules, task
 
 
 @schedules.task(id="sched-each-second", every="1s", description="Declared by the code.")
@@ -13,3 +13,8 @@ async def each_second(payload: ScheduledPayload) -> str:
 async def on_demand(payload: ScheduledPayload) -> dict[str, object]:
     """Return what the payload has."""
     return {"external": payload.external_id, "upcoming": len(payload.upcoming), "kind": payload.type}
+
+
+@task(id="sched-charge")
+async def charge(order_id: str, amount: int = 1) -> None:
+    """Do nothing with several parameters."""

@@ -17,7 +17,7 @@ from typing import Any, Final
 from taskflow.cli.adopting.source import uses_of
 from taskflow.cli.adopting.tasks import task_facts
 from taskflow.definition.importing import import_user_module
-from taskflow.definition.scheduling.beat import entries_of, entry
+from taskflow.definition.scheduling.beat import entries_of
 from taskflow.errors import SettingsError, TaskflowError
 
 _SETTINGS: Final = (
@@ -116,19 +116,17 @@ def _queue(queue: Any) -> dict[str, Any]:
 
 def _beat(schedule: Mapping[str, Any], timezone: str) -> list[dict[str, Any]]:
     facts: list[dict[str, Any]] = []
-    for (name, given), made in zip(schedule.items(), entries_of(schedule, timezone), strict=True):
-        args, kwargs = list(given.get("args") or ()), dict(given.get("kwargs") or {})
-        rule = entry(str(name), made.task_id, given.get("schedule"), timezone, has_arguments=False)
-        options = rule.options
+    for given, made in zip(schedule.values(), entries_of(schedule, timezone), strict=True):
+        options = made.options
         facts.append({
-            "name": str(name),
+            "name": made.name,
             "task": made.task_id,
             "cron": options.cron if options else None,
             "every": options.every.total_seconds() if options and options.every else None,
             "timezone": timezone,
-            "args": [repr(each) for each in args],
-            "kwargs": {str(key): repr(value) for key, value in kwargs.items()},
-            "refused": rule.refused,
+            "args": [repr(each) for each in made.args],
+            "kwargs": {str(key): repr(value) for key, value in made.kwargs.items()},
+            "refused": made.refused,
             "options": sorted(map(str, given.get("options") or {})),
         })  # fmt: skip
     return facts

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, cast
 
 import typer
@@ -10,9 +11,11 @@ from taskflow.app import TaskFlow
 from taskflow.cli.application import App, reach_without_tasks
 from taskflow.cli.output import AsJson, print_json
 from taskflow.cli.printing import add_row, make_table, show, show_table
+from taskflow.definition.call_arguments import payload_of
 from taskflow.definition.importing import import_user_module
+from taskflow.definition.registry import declared
 from taskflow.definition.scheduling.beat import BeatEntry, entries_of
-from taskflow.errors import ScheduleError
+from taskflow.errors import PayloadError, ScheduleError
 from taskflow.seams.engine import Application
 from taskflow.verbs.current import engine
 
@@ -20,7 +23,10 @@ from taskflow.verbs.current import engine
 def import_(
     module: Annotated[
         str | None,
-        typer.Argument(metavar="[MODULE]", help="A module with a Celery app, a beat_schedule or CELERY_BEAT_SCHEDULE."),
+        typer.Argument(
+            metavar="[MODULE]",
+            help="A module with a Celery app, a beat_schedule or CELERY_BEAT_SCHEDULE. With --database: of the tasks.",
+        ),
     ] = None,
     database: Annotated[
         str | None, typer.Option(help="SQLAlchemy URL of a database with the tables of django-celery-beat.")
@@ -33,9 +39,14 @@ def import_(
 
     May be repeated: each entry has a deduplication key of its own. Exit code 1: an entry was refused.
     """
-    if (module is None) == (database is None):
-        raise ScheduleError("Name either a module or a --database", remedy="taskflow schedules import shop.celery")
-    entries = _module_entries(module) if module is not None else _table_entries(str(database))
+    if module is None and database is None:
+        raise ScheduleError("Name a module or a --database", remedy="taskflow schedules import shop.celery")
+    if database is None:
+        entries = _module_entries(str(module))
+    else:
+        if module is not None:
+            _import(module)
+        entries = _table_entries(database)
     application = reach_without_tasks(app)
     outcomes = [_tried(each, application) if dry_run else _made(each) for each in entries]
     if as_json:
@@ -51,9 +62,10 @@ def _tried(entry: BeatEntry, application: Application) -> tuple[str, str]:
     if entry.options is None:
         return "", entry.refused
     try:
+        payload = _payload(entry)
         if isinstance(application, TaskFlow):
-            application.engine.schedules.check_task(entry.task_id)
-    except ScheduleError as refused:
+            application.engine.schedules.check_task(entry.task_id, payload)
+    except (ScheduleError, PayloadError) as refused:
         return "", str(refused)
     return "(dry run)", ""
 
@@ -63,14 +75,38 @@ def _made(entry: BeatEntry) -> tuple[str, str]:
     if entry.options is None:
         return "", entry.refused
     try:
-        return engine().schedules.create(entry.task_id, entry.options).id, ""
-    except ScheduleError as refused:
+        options = replace(entry.options, payload=_payload(entry))
+        return engine().schedules.create(entry.task_id, options).id, ""
+    except (ScheduleError, PayloadError) as refused:
         return "", str(refused)
+
+
+def _payload(entry: BeatEntry) -> object:
+    """Return the payload that an entry's arguments make, None for none: its runs get a ``ScheduledPayload``.
+
+    Raises:
+        PayloadError: They do not fit the task.
+        ScheduleError: They are positional, and the names of the task's parameters are not known here.
+    """
+    if not entry.args and not entry.kwargs:
+        return None
+    if entry.task_id in declared:
+        return payload_of(declared.get(entry.task_id), entry.args, entry.kwargs)
+    if entry.args:
+        what = (
+            f"It has positional arguments, and task {entry.task_id!r} is not declared here, so that nothing names them"
+        )
+        raise ScheduleError(what, remedy="Name a module that imports the task: taskflow schedules import shop.tasks.")
+    return dict(entry.kwargs)
+
+
+def _import(name: str) -> None:
+    import_user_module(name, what="module", remedy="Check its name, and the folder from which you call.")
 
 
 def _module_entries(name: str) -> list[BeatEntry]:
     module_name, _, attribute = name.partition(":")
-    import_user_module(module_name, what="module", remedy="Check its name, and the folder from which you call.")
+    _import(module_name)
     module = importlib.import_module(module_name)
     given = getattr(module, attribute, None) if attribute else module
     for each in (given, *(vars(module).values() if not attribute else ())):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final, cast
 
@@ -21,6 +21,7 @@ class BeatEntry:
 
     Attributes:
         refused: Why it can be no schedule, "" if it can.
+        args: The positional arguments of its calls. With ``kwargs`` they make the payload, once the task is known.
     """
 
     name: str
@@ -28,6 +29,8 @@ class BeatEntry:
     options: ScheduleOptions | None = None
     refused: str = ""
     notes: tuple[str, ...] = field(default=())
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def entries_of(beat_schedule: Mapping[str, Any], timezone: str) -> list[BeatEntry]:
@@ -41,8 +44,8 @@ def entries_of(beat_schedule: Mapping[str, Any], timezone: str) -> list[BeatEntr
 
 def _entry(name: str, given: Mapping[str, Any], timezone: str) -> BeatEntry:
     task_id, schedule = str(given.get("task") or name), given.get("schedule")
-    arguments = given.get("args") or given.get("kwargs")
-    return entry(name, task_id, schedule, timezone, has_arguments=bool(arguments), options=given.get("options") or {})
+    read = entry(name, task_id, schedule, timezone, options=given.get("options") or {})
+    return replace(read, args=tuple(given.get("args") or ()), kwargs=dict(given.get("kwargs") or {}))
 
 
 def entry(
@@ -51,7 +54,6 @@ def entry(
     schedule: Any,
     timezone: str,
     *,
-    has_arguments: bool,
     options: Iterable[str] = (),
     active: bool | None = None,
 ) -> BeatEntry:
@@ -62,9 +64,6 @@ def entry(
         options: Names of the options of its messages, which have no meaning for a schedule.
     """
     try:
-        if has_arguments:
-            what = "It has arguments, and this command does not know the parameters of the task"
-            raise ScheduleError(what, remedy="Make it by schedules.create(..., payload={...}).")
         rule = _rule(schedule, timezone)
         checked = ScheduleOptions.checked(**rule, deduplication_key=f"beat:{name}", active=active)
     except ScheduleError as refused:

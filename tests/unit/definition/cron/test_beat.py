@@ -31,6 +31,7 @@ def test_a_beat_schedule_becomes_schedules_and_the_rest_is_refused_with_a_reason
         "workdays": "*/20 8-17 * * MON-fri",
         "seconds": timedelta(seconds=30),
         "period": timedelta(minutes=5),
+        "arguments": timedelta(minutes=1),
     }
     nightly = entries["nightly"].options
     assert nightly is not None
@@ -38,4 +39,4 @@ def test_a_beat_schedule_becomes_schedules_and_the_rest_is_refused_with_a_reason
     assert entries["nightly"].notes == ("its option 'queue' is left out",)
     assert "both day fields" in entries["both"].refused
     assert "solar" in entries["sun"].refused
-    assert "arguments" in entries["arguments"].refused
+    assert (entries["arguments"].args, entries["arguments"].kwargs) == ((1,), {})
