@@ -2,6 +2,7 @@
 
 import importlib
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,9 @@ from taskflow.definition.registry import declared
 from taskflow.definition.scheduling.options import ScheduleOptions
 from taskflow.definition.scheduling.schedule import Schedule
 from taskflow.engine.schedules.sync import ScheduleSync
+from tests.conftest import StartFleet
 from tests.support.dashboard import Dashboard
+from tests.support.servers import RedisServer
 
 importlib.import_module("tests.projects.schedule_tasks")  # declares the task
 TASK = "sched-on-demand"
@@ -51,6 +54,48 @@ async def test_a_schedule_is_made_seen_changed_and_deleted(dashboard: Dashboard)
     assert (again.cron, again.every, again.overlap, again.external_id) == (None, timedelta(hours=6), "allow", None)
     assert (await operator.post(f"schedules/{schedule.id}/delete")).status_code == 303
     assert not engine.list(1, 10)
+
+
+async def test_a_schedule_of_a_task_with_parameters_has_its_payload_as_json(dashboard: Dashboard) -> None:
+    """It is checked before anything is written, shown, changed and taken away."""
+    operator, engine = await dashboard.visitor("operator"), dashboard.flow.engine.schedules
+    form: dict[str, Any] = {"task": "sched-charge", "every": "6h", "overlap": "allow", "catch_up": "none"}
+    for payload, why in (("{", "Line 1, column 2"), ('{"amount": 3}', "order_id"), ("", "order_id")):
+        refused = await operator.post("schedules", **form, payload=payload)
+        assert refused.status_code == 422, payload
+        assert why in refused.text
+    assert not engine.list(1, 10)
+    assert (await operator.post("schedules", **form, payload='{"order_id": "o1"}')).status_code == 303
+    [schedule] = engine.list(1, 10)
+    assert schedule.payload == {"order_id": "o1"}
+    assert "o1" in (await operator.get(f"schedules/{schedule.id}")).text
+    assert "o1" in (await operator.get(f"schedules/{schedule.id}/edit")).text
+    changed = await operator.post(f"schedules/{schedule.id}/edit", **form, payload='{"order_id": "o2", "amount": 7}')
+    assert changed.status_code == 303, changed.text
+    assert engine.retrieve(schedule.id).payload == {"order_id": "o2", "amount": 7}
+    form["task"] = TASK
+    assert (await operator.post(f"schedules/{schedule.id}/edit", **form, payload="")).status_code == 303
+    assert engine.retrieve(schedule.id).payload is None
+
+
+async def test_hidden_values_of_a_schedules_payload_stay_hidden_and_stay(
+    start_fleet: StartFleet, valkey: RedisServer
+) -> None:
+    """Where TASKFLOW_REDACT says so, on both pages, in errors, and over a change."""
+    dashboard = Dashboard(start_fleet(valkey.url, redact="$.order_id").flow)
+    operator, engine = await dashboard.visitor("operator"), dashboard.flow.engine.schedules
+    options = ScheduleOptions.checked(every="6h", payload={"order_id": "top secret", "amount": 1})
+    schedule = engine.create("sched-charge", options)
+    page = (await operator.get(f"schedules/{schedule.id}")).text
+    edit = (await operator.get(f"schedules/{schedule.id}/edit")).text
+    form: dict[str, Any] = {"task": "sched-charge", "every": "6h", "overlap": "allow", "catch_up": "none"}
+    mark = '{"order_id": "[redacted:/order_id]", "amount": %s}'
+    wrong = await operator.post(f"schedules/{schedule.id}/edit", **form, payload=mark % '"much"')
+    assert wrong.status_code == 422
+    assert "top secret" not in page + edit + wrong.text
+    assert "[redacted:/order_id]" in edit
+    assert (await operator.post(f"schedules/{schedule.id}/edit", **form, payload=mark % 2)).status_code == 303
+    assert engine.retrieve(schedule.id).payload == {"order_id": "top secret", "amount": 2}
 
 
 async def test_a_schedule_is_paused_resumed_and_run_now(dashboard: Dashboard) -> None:

@@ -1,6 +1,7 @@
 """The form of a schedule: new or changed, with its next ten instants as one types."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,9 @@ from taskflow.definition.scheduling.schedule import UPCOMING, Schedule
 from taskflow.errors import DeclaredScheduleError, PayloadError, ScheduleError
 from taskflow.server.dashboard.page import Page, action
 from taskflow.server.dashboard.pages.schedules.listing import local_time
+from taskflow.server.dashboard.payloads.documents import DocumentError, parse, write
+from taskflow.server.dashboard.payloads.hidden import Restored, covered, restored
+from taskflow.server.dashboard.view.reader import READER
 from taskflow.server.dashboard.visit import Visit
 
 _OVERLAPS: Final = (
@@ -28,7 +32,7 @@ _OVERLAPS: Final = (
 )
 _CATCH_UPS: Final = (("none", "None"), ("last", "The last one"), ("all", "All, 100 at most"))
 _TEXTS: Final = ("cron", "every", "timezone", "jitter", "external_id", "overlap", "catch_up")
-_FIELDS: Final = frozenset({*_TEXTS, "task", "deduplication_key"})
+_FIELDS: Final = frozenset({*_TEXTS, "task", "deduplication_key", "payload"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,9 @@ async def create(visit: Visit) -> Response:
         return await _form(visit, visit.form, {}, None)
     key, task = visit.form.get("deduplication_key", "").strip(), visit.form.get("task", "").strip()
     try:
-        options = _options(visit.form, {"deduplication_key": key or None})
+        options = _options(visit.form, {"deduplication_key": key or None, "payload": _payload(_written(visit, None))})
         schedule = await visit.engine.schedules.acreate(task, options)
-    except (ScheduleError, PayloadError) as wrong:
+    except (ScheduleError, PayloadError, _PayloadError) as wrong:
         return await _form(visit, visit.form, _errors(wrong), None)
     visit.audit("schedule.create", schedule.id)
     return visit.go("schedules", schedule.id)
@@ -76,16 +80,20 @@ async def change(visit: Visit) -> Response:
     schedule = await _changeable(visit)
     if visit.form.get("look"):
         return await _form(visit, visit.form, {}, schedule)
-    task = visit.form.get("task", "").strip()
+    task, written = visit.form.get("task", "").strip(), _written(visit, schedule.payload)
     try:
         _options(visit.form, {})
         changes = {name: visit.form.get(name, "").strip() or None for name in _TEXTS}
-        given = {name: value for name, value in changes.items() if value or name in ("external_id", "jitter")}
+        given: dict[str, object] = {
+            name: value for name, value in changes.items() if value or name in ("external_id", "jitter")
+        }
+        given["payload"] = _payload(written)
         if given.get("every"):
             given.pop("timezone", None)
         await visit.engine.schedules.aupdate(schedule.id, given, task)
-    except (ScheduleError, PayloadError) as wrong:
-        return await _form(visit, visit.form, _errors(wrong), schedule)
+    except (ScheduleError, PayloadError, _PayloadError) as wrong:
+        errors = {name: written.secrets.scrub(text) for name, text in _errors(wrong).items()}
+        return await _form(visit, visit.form, errors, schedule)
     visit.audit("schedule.update", schedule.id)
     return visit.go("schedules", schedule.id)
 
@@ -93,8 +101,10 @@ async def change(visit: Visit) -> Response:
 def values_of(schedule: Schedule) -> Mapping[str, str]:
     """Return a schedule as the fields of its form."""
     every, jitter = schedule.every, schedule.jitter
+    payload = "" if schedule.payload is None else write(covered(READER.get().hiding, schedule.payload))
     return {
         "task": schedule.task_id,
+        "payload": payload,
         "cron": schedule.cron or "",
         "every": f"{every.total_seconds():g}s" if every else "",
         "timezone": schedule.timezone,
@@ -120,6 +130,32 @@ def _options(form: Mapping[str, str], more: Mapping[str, Any]) -> ScheduleOption
     return ScheduleOptions.checked(**cast("ScheduleKeywords", {**chosen, **more}))
 
 
+class _PayloadError(ValueError):
+    """The text of the form is no payload."""
+
+
+def _payload(written: Restored) -> object:
+    """Return the payload that the form has as text, None for none.
+
+    Raises:
+        _PayloadError: It is no JSON, or has a mark that hides nothing.
+    """
+    if not written.text.strip():
+        return None
+    try:
+        parse(written.text)
+    except DocumentError as wrong:
+        raise _PayloadError(f"Line {wrong.line}, column {wrong.column}: {wrong}") from None
+    if written.faults:
+        raise _PayloadError(written.faults[0].message)
+    return json.loads(written.text)
+
+
+def _written(visit: Visit, before: object) -> Restored:
+    """Return the text of the payload. Hidden values of the schedule's own stay where their marks stand."""
+    return restored(READER.get().hiding, visit.form.get("payload", ""), before)
+
+
 def _preview(form: Mapping[str, str]) -> Preview:
     if not (form.get("cron", "").strip() or form.get("every", "").strip()):
         return Preview()
@@ -136,7 +172,7 @@ def _preview(form: Mapping[str, str]) -> Preview:
 
 
 def _errors(wrong: Exception) -> Mapping[str, str]:
-    option = getattr(wrong, "option", None)
+    option = "payload" if isinstance(wrong, _PayloadError) else getattr(wrong, "option", None)
     return {option if option in _FIELDS else "": str(wrong)}
 
 
