@@ -38,6 +38,7 @@ from taskflow.seams.current_application import CURRENT
 from taskflow.seams.journal_keys import NOWHERE, in_scope
 from taskflow.seams.server_secret import ServerSecret
 from taskflow.seams.token_links import TokenLinks
+from taskflow.seams.transactions import TRANSACTIONS
 from taskflow.settings import Settings
 from taskflow.settings_sources import this_project
 from taskflow.store import operations
@@ -271,7 +272,7 @@ class TaskFlow:
             *self._upkeep(node_id, bulk),
             *feed_processes(self.store, self.settings, node_id),
             ObjectThread(sweep, self.store, node_id),
-            *([OutboxThread(self.engine.outbox.make, self.store, node_id)] if self.settings.outbox else []),
+            *([OutboxThread(self.engine.outbox.make, self.store, node_id)] if TRANSACTIONS.sweep is not None else []),
         ]
 
     def _upkeep(self, node_id: str, bulk: BulkThread) -> list[UpkeepThread]:

@@ -1,11 +1,12 @@
 """The app of a Django site: at its start it joins settings, transactions, connections and tasks to taskflow."""
 
+from contextlib import suppress
 from typing import Final
 
 from django.apps import AppConfig, apps
 from django.utils.module_loading import module_has_submodule
 
-from taskflow import guard_of_tests
+from taskflow import Settings, SettingsError, guard_of_tests
 from taskflow.contrib.django import checks, connections, outbox, test_environment
 from taskflow.contrib.django.connections import call_blocking
 from taskflow.contrib.django.site_settings import read_site
@@ -32,7 +33,8 @@ class TaskflowConfig(AppConfig):
         FRAMEWORK.read = read_site
         TRANSACTIONS.source = DjangoTransactions()
         TRANSACTIONS.call = call_blocking
-        TRANSACTIONS.sweep = outbox.sweep
+        with suppress(SettingsError):  # a check tells what is wrong
+            TRANSACTIONS.sweep = outbox.sweep if Settings.read().outbox else None
         connections.look_after()
         checks.register()
         guard_of_tests.notice(self.name, test_environment.is_set_up)

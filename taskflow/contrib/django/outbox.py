@@ -5,26 +5,19 @@ A run has its id from the start, so that no entry makes it twice.
 """
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from django.apps import apps
 from django.db import DatabaseError, connections, router
 from django.utils import timezone
 
-from taskflow.errors import ObjectStoreError, StoreUnavailableError
-from taskflow.texts import message_of
+from taskflow.verbs.left_triggers import AT_ONCE, MOST_ATTEMPTS, LeftEntry, make_left
 
 log = logging.getLogger("taskflow.trigger")
-GRACE: Final = timedelta(seconds=10)
-"""The time that the process of a trigger has, before a worker looks at the entry."""
-MOST_ATTEMPTS: Final = 10
-_AT_ONCE: Final = 100
-_ERROR_CHARS: Final = 1000
 _with_table: Final[set[str]] = set()
-_AWAY: Final = (StoreUnavailableError, ObjectStoreError)
 
 
 def record(alias: str, planned_id: str, document: bytes) -> Callable[[], None]:
@@ -53,10 +46,30 @@ def sweep(make: Callable[[bytes], None]) -> int:
             continue
         with _own_connection(alias):
             try:
-                made += _sweep(alias, make) if _has_table(alias) else 0
+                made += make_left(_Table(alias), make) if _has_table(alias) else 0
             except DatabaseError as error:
                 log.error("outbox.unswept: database %s: %s", alias, error)
     return made
+
+
+class _Table:
+    """The table in one database."""
+
+    def __init__(self, alias: str) -> None:
+        self._entries = _entries(alias)
+
+    def left(self, before: datetime) -> Sequence[LeftEntry]:
+        """Return entries that were left."""
+        found = self._entries.filter(created__lt=before, attempts__lt=MOST_ATTEMPTS).order_by("created")
+        return [LeftEntry(*row) for row in found.values_list("id", "document", "attempts")[:AT_ONCE]]
+
+    def delete(self, entry_id: str) -> None:
+        """Delete an entry."""
+        self._entries.filter(pk=entry_id).delete()
+
+    def fail(self, entry_id: str, attempts: int, error: str) -> None:
+        """Note a failed attempt."""
+        self._entries.filter(pk=entry_id).update(attempts=attempts, error=error)
 
 
 def _has_table(alias: str) -> bool:
@@ -67,32 +80,11 @@ def _has_table(alias: str) -> bool:
     return alias in _with_table
 
 
-def _sweep(alias: str, make: Callable[[bytes], None]) -> int:
-    entries = _entries(alias)
-    left = entries.filter(created__lt=timezone.now() - GRACE, attempts__lt=MOST_ATTEMPTS).order_by("created")
-    made = 0
-    for entry in left[:_AT_ONCE]:
-        try:
-            make(entry.document.encode())
-        except _AWAY:
-            raise
-        except Exception as error:
-            log.exception("outbox.failed: the runs of entry %s could not be made", entry.id)
-            if entry.attempts + 1 == MOST_ATTEMPTS:
-                log.critical("outbox.set_aside: entry %s is not tried again until its attempts are set to 0", entry.id)
-            changed = {"attempts": entry.attempts + 1, "error": message_of(error, _ERROR_CHARS)}
-            entries.filter(pk=entry.id).update(**changed)
-        else:
-            entries.filter(pk=entry.id).delete()
-            made += 1
-    return made
-
-
 def _forget(alias: str, planned_id: str) -> None:
     """Delete an entry whose run is made. Never raises: a worker finds one that stays."""
     try:
         with _own_connection(alias):
-            _entries(alias).filter(pk=planned_id).delete()
+            _Table(alias).delete(planned_id)
     except DatabaseError as error:
         log.info("outbox.kept: entry %s could not be deleted: %s", planned_id, error)
 

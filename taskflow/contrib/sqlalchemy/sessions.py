@@ -10,17 +10,18 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Table, event
 from sqlalchemy.orm import Session, SessionTransaction, SessionTransactionOrigin
 from sqlalchemy.orm import scoped_session as ScopedSession  # noqa: N812 - a class
 from sqlalchemy.orm import sessionmaker as SessionMaker  # noqa: N812
 
 from taskflow import Settings, TriggerOptionError
 from taskflow.contrib.sqlalchemy.engines import look_after
+from taskflow.contrib.sqlalchemy.outbox import record, sweep
 from taskflow.errors import SettingsError
 from taskflow.seams.transactions import TRANSACTIONS, Transaction
 
@@ -36,8 +37,12 @@ _READS: Final = re.compile(
 _chosen: ContextVar[Session | None] = ContextVar("taskflow_session", default=None)
 
 
-def follow(sessions: Followed) -> None:
+def follow(sessions: Followed, *, outbox: Table | None = None) -> None:
     """Have triggers in transactions of these sessions wait for the commit, from now on.
+
+    Args:
+        outbox: The table from ``outbox_table``. Each trigger is written into it, as a part of its transaction, so that
+            no killed process loses it. Call ``follow`` where workers do so, too: they make what is left there.
 
     Raises:
         SettingsError: Another framework's transactions are followed already.
@@ -55,6 +60,9 @@ def follow(sessions: Followed) -> None:
         )
     _listen(sessions)
     TRANSACTIONS.source = _SESSIONS
+    if outbox is not None:
+        outbox_of_process.table = outbox
+        TRANSACTIONS.sweep = partial(sweep, _maker(sessions), outbox)
     is_default.cache_clear()
     look_after()
 
@@ -92,6 +100,15 @@ _of_connections: Final[WeakKeyDictionary[Connection, ReferenceType[Session]]] = 
 _lock: Final = threading.Lock()
 
 
+class _OutboxOfProcess:
+    """The table of this process's outbox."""
+
+    table: Table | None = None
+
+
+outbox_of_process: Final = _OutboxOfProcess()
+
+
 class SessionsTransaction:
     """The open transaction of a session, or its innermost savepoint."""
 
@@ -104,8 +121,10 @@ class SessionsTransaction:
         innermost = session.get_nested_transaction() or session.get_transaction() or session.begin()
         _waiting_of(session).by_transaction.setdefault(innermost, []).append(publish)
 
-    def record(self, planned_id: str, document: Callable[[], bytes]) -> None:
-        """Record nothing: there is no outbox."""
+    def record(self, planned_id: str, document: Callable[[], bytes]) -> Callable[[], None] | None:
+        """Write an entry of the outbox, if the program has one."""
+        table = outbox_of_process.table
+        return None if table is None else record(self._session, table, planned_id, document())
 
 
 class SessionTransactions:
@@ -229,6 +248,13 @@ def _listen(sessions: Followed) -> None:
     """Register the listeners. The same one twice has no other effect than once."""
     for name, listener in _LISTENERS.items():
         event.listen(sessions, name, listener)
+
+
+def _maker(sessions: Followed) -> Callable[[], Session]:
+    """Return what makes a session with the binds of these."""
+    if isinstance(sessions, Session):
+        return partial(Session, sessions.get_bind())
+    return sessions.session_factory if isinstance(sessions, ScopedSession) else sessions
 
 
 def _is_class(value: object) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from taskflow import Context, Retry, step, task, wait
 from taskflow.contrib.flask import Taskflow, asgi
+from taskflow.contrib.sqlalchemy import outbox_table
 
 ONCE = Retry(max_attempts=1)
 
@@ -44,7 +45,8 @@ class OrderPayload(BaseModel):
 
 
 db = SQLAlchemy(model_class=Base)
-taskflow = Taskflow(session=db.session)
+outbox = outbox_table(db.metadata)
+taskflow = Taskflow(session=db.session, outbox=outbox if "SITE_OUTBOX" in os.environ else None)
 
 
 def note(what: str) -> None:
