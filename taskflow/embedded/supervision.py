@@ -162,6 +162,8 @@ def stop_store(home: Path, *, timeout: float = STOP_TIMEOUT) -> bool:
                     "second."
                 )
             time.sleep(POLL)
-        if try_lock(lock):
+        while not (is_free := try_lock(lock)) and identify(home) is None and time.monotonic() < deadline:
+            time.sleep(POLL)  # a process that ends has lost its memory before its locks
+        if is_free:  # else somebody has started another server
             clear(home)
     return True

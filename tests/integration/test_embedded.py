@@ -13,7 +13,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import pytest
 import redis
 from kombu import Connection
 
-from taskflow.embedded import EmbeddedStore, ensure_store, program, stop_store, store_status
+from taskflow.embedded import EmbeddedStore, ensure_store, program, stop_store, store_status, supervision
 from taskflow.embedded.home import open_lock, try_lock
 from taskflow.errors import EmbeddedStoreError
 from tests.support.processes import is_alive
@@ -443,6 +443,22 @@ def test_a_large_file_is_waited_for(home: Path) -> None:
     again = ensure_store(home, timeout=0.1)
     assert time.monotonic() - before > 0.1, "it loaded so fast that this test shows nothing"
     assert execute(again, "DBSIZE") == 300_000
+
+
+def test_a_store_that_was_stopped_has_no_lock(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that ends is none any more to look at, before the system has freed its locks."""
+    ensure_store(home)
+    monkeypatch.setattr(supervision, "is_server", lambda *_: False)
+    monkeypatch.setattr(supervision, "identify", once(supervision.identify))
+    assert stop_store(home)
+    with open_lock(home) as lock:
+        assert try_lock(lock)
+
+
+def once(act: Callable[[Path], object]) -> Callable[[Path], object]:
+    """Return a function that calls another one the first time, and returns None later."""
+    left = [act]
+    return lambda home: left.pop()(home) if left else None
 
 
 def test_a_server_that_is_ending_is_waited_for(home: Path) -> None:
