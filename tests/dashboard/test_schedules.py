@@ -1,6 +1,7 @@
 """The pages of schedules."""
 
 import importlib
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from taskflow.definition.registry import declared
 from taskflow.definition.scheduling.options import ScheduleOptions
 from taskflow.definition.scheduling.schedule import Schedule
 from taskflow.engine.schedules.sync import ScheduleSync
+from taskflow.store.operations.making import declare
 from tests.conftest import StartFleet
 from tests.support.dashboard import Dashboard
 from tests.support.servers import RedisServer
@@ -76,6 +78,23 @@ async def test_a_schedule_of_a_task_with_parameters_has_its_payload_as_json(dash
     form["task"] = TASK
     assert (await operator.post(f"schedules/{schedule.id}/edit", **form, payload="")).status_code == 303
     assert engine.retrieve(schedule.id).payload is None
+
+
+async def test_a_payload_is_checked_by_the_schema_of_a_task_whose_code_is_elsewhere(dashboard: Dashboard) -> None:
+    """A server has no tasks of its own in production; workers register their schemas."""
+    operator, engine = await dashboard.visitor("operator"), dashboard.flow.engine.schedules
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    registration = json.dumps({"class": "small-1x.process", "queue": "q", "max_attempts": "1", "schema": "a digest"})
+    task = "sched-elsewhere"
+    known = declare({}, {}, by_worker=True, registrations={task: registration}, schemas={task: json.dumps(schema)})
+    dashboard.flow.store.run(known)
+    form: dict[str, Any] = {"task": task, "every": "6h", "overlap": "allow", "catch_up": "none"}
+    refused = await operator.post("schedules", **form, payload='{\n"name": 3}')
+    assert refused.status_code == 422
+    assert "Line 2, column" in refused.text
+    assert not engine.list(1, 10)
+    assert (await operator.post("schedules", **form, payload='{"name": "Ada"}')).status_code == 303
+    assert engine.list(1, 10)[0].payload == {"name": "Ada"}
 
 
 async def test_hidden_values_of_a_schedules_payload_stay_hidden_and_stay(

@@ -23,7 +23,7 @@ import pytest
 import redis
 from kombu import Connection
 
-from taskflow.embedded import EmbeddedStore, ensure_store, program, stop_store, store_status, supervision
+from taskflow.embedded import EmbeddedStore, ensure_store, program, server, stop_store, store_status, supervision
 from taskflow.embedded.home import open_lock, try_lock
 from taskflow.errors import EmbeddedStoreError
 from tests.support.processes import is_alive
@@ -448,11 +448,16 @@ def test_a_large_file_is_waited_for(home: Path) -> None:
 def test_a_store_that_was_stopped_has_no_lock(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that ends is none any more to look at, before the system has freed its locks."""
     ensure_store(home)
-    monkeypatch.setattr(supervision, "is_server", lambda *_: False)
-    monkeypatch.setattr(supervision, "identify", once(supervision.identify))
+    monkeypatch.setattr(supervision, "is_server", is_none)
+    monkeypatch.setattr(supervision, "identify", once(server.identify))
     assert stop_store(home)
     with open_lock(home) as lock:
         assert try_lock(lock)
+
+
+def is_none(pid: int, socket: Path) -> bool:
+    """Tell that a process is no server."""
+    return False
 
 
 def once(act: Callable[[Path], object]) -> Callable[[Path], object]:

@@ -1,6 +1,7 @@
-"""A cron expression in words, for lists and for the note about two restricted day fields."""
+"""A cron expression or a period in words, for lists and for the note about two restricted day fields."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Final
 
 from taskflow.definition.cron.expression import Cron
@@ -11,6 +12,7 @@ _MONTH_NAMES: Final = (
     *("August", "September", "October", "November", "December"),
 )
 _WEEKDAY_NAMES: Final = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
+_UNITS: Final = {"day": timedelta(days=1), "hour": timedelta(hours=1), "minute": timedelta(minutes=1)}
 _MOST_TIMES: Final = 4
 _ORDINALS: Final = ("", "first", "second", "third", "fourth", "fifth")
 assert len(_MONTH_NAMES) == len(MONTHS)
@@ -23,6 +25,15 @@ def describe(cron: Cron) -> str:
     if len(cron.months) < 12:
         parts.append(f"in {_listed(_MONTH_NAMES[month - 1] for month in sorted(cron.months))}")
     return ", ".join(parts)
+
+
+def describe_period(period: timedelta) -> str:
+    """Return a sentence: "Every 6 hours", "Every day" or "Every 90 s"."""
+    for name, unit in _UNITS.items():
+        if period % unit == timedelta(0):
+            count = period // unit
+            return f"Every {name}" if count == 1 else f"Every {count:,} {name}s"
+    return f"Every {period.total_seconds():g} s"
 
 
 def _time(cron: Cron) -> str:

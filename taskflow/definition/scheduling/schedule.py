@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, overload
 
 from taskflow.definition.cron.expression import parse_cron
-from taskflow.definition.cron.words import describe
+from taskflow.definition.cron.words import describe, describe_period
 from taskflow.definition.scheduling.rule import Rule
 from taskflow.errors import ScheduleError
 
@@ -95,7 +95,7 @@ class Schedule:
     def description(self) -> str:
         """Its rule in words: "At 09:00, Monday to Friday" or "Every 90 s"."""
         if self.every is not None:
-            return f"Every {self.every.total_seconds():g} s"
+            return describe_period(self.every)
         try:
             return describe(parse_cron(self.cron or ""))
         except ScheduleError as wrong:  # another version of the library took it

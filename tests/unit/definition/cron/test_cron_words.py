@@ -1,9 +1,11 @@
 """A cron expression in words."""
 
+from datetime import timedelta
+
 import pytest
 
 from taskflow.definition.cron.expression import parse_cron
-from taskflow.definition.cron.words import describe
+from taskflow.definition.cron.words import describe, describe_period
 
 
 @pytest.mark.parametrize(
@@ -28,3 +30,16 @@ from taskflow.definition.cron.words import describe
 def test_an_expression_is_said_in_words(text: str, words: str) -> None:
     """Two restricted day fields mean either, which readers of cron do not expect."""
     assert describe(parse_cron(text)) == words
+
+
+@pytest.mark.parametrize(
+    "seconds, words",
+    [
+        (1, "Every 1 s"), (90, "Every 90 s"), (0.5, "Every 0.5 s"), (60, "Every minute"), (300, "Every 5 minutes"),
+        (3600, "Every hour"), (21_600, "Every 6 hours"), (5_400, "Every 90 minutes"), (86_400, "Every day"),
+        (604_800, "Every 7 days"),
+    ],
+)  # fmt: skip
+def test_a_period_is_said_in_its_largest_unit(seconds: float, words: str) -> None:
+    """A number of many seconds says nothing to a reader."""
+    assert describe_period(timedelta(seconds=seconds)) == words

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from taskflow.definition.calls.users import Role
 from taskflow.definition.cron.expression import parse_cron
-from taskflow.definition.cron.words import describe
+from taskflow.definition.cron.words import describe, describe_period
 from taskflow.definition.cron.zones import zone_names
 from taskflow.definition.scheduling.options import ScheduleKeywords, ScheduleOptions
 from taskflow.definition.scheduling.rule import Rule
@@ -19,7 +19,8 @@ from taskflow.definition.scheduling.schedule import UPCOMING, Schedule
 from taskflow.errors import DeclaredScheduleError, PayloadError, ScheduleError
 from taskflow.server.dashboard.page import Page, action
 from taskflow.server.dashboard.pages.schedules.listing import local_time
-from taskflow.server.dashboard.payloads.documents import DocumentError, parse, write
+from taskflow.server.dashboard.payloads.checks import faults_of, target_of
+from taskflow.server.dashboard.payloads.documents import write
 from taskflow.server.dashboard.payloads.hidden import Restored, covered, restored
 from taskflow.server.dashboard.view.reader import READER
 from taskflow.server.dashboard.visit import Visit
@@ -67,7 +68,10 @@ async def create(visit: Visit) -> Response:
         return await _form(visit, visit.form, {}, None)
     key, task = visit.form.get("deduplication_key", "").strip(), visit.form.get("task", "").strip()
     try:
-        options = _options(visit.form, {"deduplication_key": key or None, "payload": _payload(_written(visit, None))})
+        options = _options(
+            visit.form,
+            {"deduplication_key": key or None, "payload": await _payload(visit, task, _written(visit, None))},
+        )
         schedule = await visit.engine.schedules.acreate(task, options)
     except (ScheduleError, PayloadError, _PayloadError) as wrong:
         return await _form(visit, visit.form, _errors(wrong), None)
@@ -87,7 +91,7 @@ async def change(visit: Visit) -> Response:
         given: dict[str, object] = {
             name: value for name, value in changes.items() if value or name in ("external_id", "jitter")
         }
-        given["payload"] = _payload(written)
+        given["payload"] = await _payload(visit, task, written)
         if given.get("every"):
             given.pop("timezone", None)
         await visit.engine.schedules.aupdate(schedule.id, given, task)
@@ -134,20 +138,17 @@ class _PayloadError(ValueError):
     """The text of the form is no payload."""
 
 
-def _payload(written: Restored) -> object:
+async def _payload(visit: Visit, task: str, written: Restored) -> object:
     """Return the payload that the form has as text, None for none.
 
     Raises:
-        _PayloadError: It is no JSON, or has a mark that hides nothing.
+        _PayloadError: It is no JSON, has a mark that hides nothing, or does not fit what is known of the task.
     """
     if not written.text.strip():
         return None
-    try:
-        parse(written.text)
-    except DocumentError as wrong:
-        raise _PayloadError(f"Line {wrong.line}, column {wrong.column}: {wrong}") from None
-    if written.faults:
-        raise _PayloadError(written.faults[0].message)
+    for fault in [*written.faults, *await faults_of(await target_of(visit.flow, task), written.text)]:
+        place = f"Line {fault.line}, column {fault.column}: " if fault.line else ""
+        raise _PayloadError(f"{place}{'.'.join(fault.path)} {fault.message}".strip())
     return json.loads(written.text)
 
 
@@ -167,7 +168,7 @@ def _preview(form: Mapping[str, str]) -> Preview:
     except ScheduleError as wrong:
         return Preview(error=str(wrong))
     every = options.every
-    words = describe(parse_cron(options.cron or "")) if every is None else f"Every {every.total_seconds():g} s"
+    words = describe(parse_cron(options.cron or "")) if every is None else describe_period(every)
     return Preview(words, instants)
 
 
