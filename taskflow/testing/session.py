@@ -161,10 +161,12 @@ def inline() -> Generator[InlineStage]:
     own.clock.reset()
     flow = own.inline().begin()
     stage = InlineStage(flow, own.clock)
+    before, CURRENT.start_later = CURRENT.start_later, flow.start_later
     try:
         with on_stage(stage, own.clock):
             yield stage
     finally:
+        CURRENT.start_later = before
         flow.end()
 
 

@@ -18,6 +18,7 @@ from taskflow.testing.in_process.stores import (
     InlineNotices,
     InlineResults,
     InlineStore,
+    StartLater,
     WorldHolder,
 )
 from taskflow.testing.in_process.world import World
@@ -57,6 +58,10 @@ class InlineFlow(MovedFlow):
         """Close every connection, and send no reports any more."""
         self._node.reports.end()
         super().close()
+
+    def start_later(self) -> StartLater:
+        """Make a block whose triggers start no run before its end."""
+        return StartLater(self._holder)
 
     async def in_thread(self, act: Callable[[], None]) -> None:
         """Call in the thread that executes the runs of a test that is a coroutine."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import threading
 from collections.abc import Callable
@@ -66,7 +67,8 @@ class CoroutineRuns:
         if self._loop is None:
             self._start()
         assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._begin, ticket)
+        context = contextvars.Context()  # a worker's code has nothing of its caller's, as asgiref's thread
+        self._loop.call_soon_threadsafe(self._begin, ticket, context=context)
 
     def notify(self, run_id: str) -> None:
         """Have a run that waits look whether it may go on."""

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
@@ -22,6 +23,7 @@ from taskflow.testing.in_process.world import World
 ResultT = TypeVar("ResultT")
 _READS: Final = ("read_", "watch_", "list_", "count_", "find_", "explain_", "check_")
 _PAUSE_S: Final = 0.01
+_is_later: Final = ContextVar("taskflow_start_later", default=False)
 
 
 def is_own_thread() -> bool:
@@ -37,10 +39,12 @@ class WorldHolder:
 
     def needs_drive(self, operations: Sequence[Operation[Any]]) -> bool:
         """Whether the calling code is a test's, and these operations may have made something startable."""
+        return self.may_drive() and not all(operation.script.startswith(_READS) for operation in operations)
+
+    def may_drive(self) -> bool:
+        """Whether the calling code is a test's, and outside of ``StartLater``."""
         world = self.world
-        if world is None or world.is_driven_here or is_own_thread():
-            return False
-        return not all(operation.script.startswith(_READS) for operation in operations)
+        return not (world is None or world.is_driven_here or is_own_thread() or _is_later.get())
 
     def before(self) -> None:
         """Execute code that began in the calling thread, and that another thread's verbs have let go on."""
@@ -52,6 +56,29 @@ class WorldHolder:
         """Execute what operations have made startable."""
         if self.world is not None and self.needs_drive(operations):
             self.world.drive()
+
+
+class StartLater:
+    """A block, ``with`` or ``async with``: what becomes startable in it is executed at its end."""
+
+    def __init__(self, holder: WorldHolder) -> None:
+        self._holder = holder
+
+    def __enter__(self) -> None:
+        self._token = _is_later.set(True)
+
+    def __exit__(self, *_: object) -> None:
+        _is_later.reset(self._token)
+        if self._holder.world is not None and self._holder.may_drive():
+            self._holder.world.drive()
+
+    async def __aenter__(self) -> None:
+        self._token = _is_later.set(True)
+
+    async def __aexit__(self, *_: object) -> None:
+        _is_later.reset(self._token)
+        if self._holder.world is not None and self._holder.may_drive():
+            await self._holder.world.call(self._holder.world.drive)
 
 
 class InlineStore(Store):

@@ -28,6 +28,7 @@ FILES: Final = {
         BASE_DIR = Path(__file__).parent
         SECRET_KEY = "a secret of the tests only, which is long enough for no warning"
         INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.auth", "taskflow.contrib.django", "shop"]
+        TASKS = {"default": {"BACKEND": "taskflow.contrib.django.TaskflowBackend", "QUEUES": []}}
         DATABASES = {
             name: {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / name} for name in ("default", "other")
         }
@@ -66,14 +67,36 @@ FILES: Final = {
         @task(id="own-tests-note")
         def note(name: str) -> str:
             return name
+
+        @task(id="own-tests-greet")
+        async def greet(name: str) -> str:
+            return f"hello {name}"
+        """,
+    "shop/django_tasks.py": """
+        try:
+            from django.tasks import task
+        except ImportError:
+            from django_tasks import task
+
+        @task
+        def double(number):
+            return 2 * number
+
+        @task
+        async def triple(number):
+            return 3 * number
         """,
     "shop/tests.py": """
         import subprocess, sys
+        import django
         from django.contrib.auth.models import Group
-        from django.test import TestCase
-        from shop.tasks import note, rename
+        from django.test import SimpleTestCase, TestCase
+        from shop.django_tasks import double, triple
+        from shop.tasks import greet, note, rename
         from taskflow import runs
         from taskflow.testing import InlineMixin, RealStoreError, advance, assert_triggered, triggered
+
+        LOGGER = "django.tasks" if django.VERSION >= (6, 0) else "django_tasks"
 
         class GuardedTests(TestCase):
             def test_a_verb_is_refused(self):
@@ -114,10 +137,34 @@ FILES: Final = {
                 await self.taskflow.aadvance(days=3)
                 self.assertEqual(await handle.aresult(), "new ann")
 
+            async def test_a_coroutine_of_the_test_waits_for_one_of_a_run(self):
+                handle = await greet.atrigger("ann")
+                self.assertEqual((await runs.aretrieve(handle.id)).output, "hello ann")
+
             def test_queries_of_a_run_are_counted(self):
                 with self.assertNumQueries(2):
                     Group.objects.create(name="ann")
                     rename.trigger("ann")
+
+        class DjangoTaskTests(InlineMixin, SimpleTestCase):
+            ORDER = ["enqueued", "state=RUNNING", "state=SUCCESSFUL"]
+
+            def check(self, logs, result, value):
+                words = [word for line in logs.output for word in line.split() if word in self.ORDER]
+                self.assertEqual(words, self.ORDER)
+                self.assertEqual(result.return_value, value)
+
+            def test_a_task_is_enqueued_before_it_starts(self):
+                with self.assertLogs(LOGGER, "DEBUG") as logs:
+                    result = double.enqueue(2)
+                result.refresh()
+                self.check(logs, result, 4)
+
+            async def test_a_task_is_enqueued_before_it_starts_in_a_coroutine(self):
+                with self.assertLogs(LOGGER, "DEBUG") as logs:
+                    result = await triple.aenqueue(2)
+                await result.arefresh()
+                self.check(logs, result, 6)
         """,
 }
 
@@ -146,7 +193,7 @@ def test_a_site_tests_its_tasks_in_place_and_touches_no_real_store(tmp_path: Pat
     """Without pytest. A run has the transaction of its test, and code that opens no block of its own waits for none."""
     done = run_tests(tmp_path, *options)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Ran 7 tests" in done.stderr
+    assert "Ran 10 tests" in done.stderr
     assert not (tmp_path / ".taskflow").exists(), "no store of the site was started"
 
 

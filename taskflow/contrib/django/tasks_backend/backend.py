@@ -20,6 +20,7 @@ from taskflow.contrib.django.tasks_backend.declaring import declare_any, declare
 from taskflow.contrib.django.tasks_backend.executing import Call
 from taskflow.contrib.django.tasks_backend.results import AnyResult, AnyTask, new_result, result_of, set_fields
 from taskflow.definition.queue import NAME_REMEDY, is_queue_name
+from taskflow.seams.current_application import CURRENT
 from taskflow.suggestions import did_you_mean
 
 APP: Final = "taskflow.contrib.django"
@@ -67,15 +68,17 @@ class TaskflowBackend(BaseTaskBackend):
         """Trigger a run."""
         self.validate_task(task)
         result, payload = self._called(task, args, kwargs)
-        handle = task_for(task).trigger(payload, on_commit=self._on_commit, **self._run_options(task))
-        return cast("TaskResult[_P, _R]", self._enqueued(result, handle.id))
+        with CURRENT.start_later():  # after the signal of its making
+            handle = task_for(task).trigger(payload, on_commit=self._on_commit, **self._run_options(task))
+            return cast("TaskResult[_P, _R]", self._enqueued(result, handle.id))
 
     async def aenqueue(self, task: "Task[_P, _R]", args: list[Any], kwargs: dict[str, Any]) -> "TaskResult[_P, _R]":
         """Trigger a run without blocking the event loop."""
         self.validate_task(task)
         result, payload = self._called(task, args, kwargs)
-        handle = await task_for(task).atrigger(payload, **self._run_options(task))
-        return cast("TaskResult[_P, _R]", self._enqueued(result, handle.id))
+        async with CURRENT.start_later():
+            handle = await task_for(task).atrigger(payload, **self._run_options(task))
+            return cast("TaskResult[_P, _R]", self._enqueued(result, handle.id))
 
     def get_result(self, result_id: str) -> AnyResult:
         """Read a run.
