@@ -134,3 +134,72 @@ def test_a_wrong_call_exits_with_2() -> None:
     """As every command does."""
     assert adopt().returncode == 2
     assert adopt(SHOP, "--jsno").returncode == 2
+
+
+ODD = """
+from celery import Celery, Task
+app = Celery("odd", broker="redis://localhost:1")
+alias, other = app, Celery("other", broker="redis://localhost:1")
+
+@app.task(name="odd.own", queue="special")
+def own_queue(a: int): ...
+
+@app.task(name="odd.exact", throws=(KeyError,), autoretry_for=(Exception,))
+def exact(a: int): ...
+
+@app.task(name="odd.bound", bind=True, autoretry_for=(ValueError,))
+def bound(self, a: int, *, b: int = 1):
+    raise self.retry(countdown=3)
+
+@app.task(name="odd.hidden", bind=True)
+def hidden(self, *, a: int):
+    raise self.retry()
+
+class Report(Task):
+    name = "odd.report"
+    def run(self, a: int): ...
+
+app.register_task(Report())
+app.conf.task_routes = ({"odd.*": "glob", "odd.exact": "exact", "odd.ow?": "name"}, {"odd.exact": "later"})
+app.conf.beat_schedule = {"each": {"task": "odd.own", "schedule": 30.0, "args": (1,)}}
+
+def create_app():
+    return app
+"""
+
+
+def test_the_report_of_an_unusual_app_says_what_celery_does(tmp_path: Path) -> None:
+    """A task's own queue and exact names go first, functions have names of their own, and each app is named."""
+    (tmp_path / "odd.py").write_text(ODD)
+    done = adopt("odd", "--json", folder=tmp_path)
+    lines: list[dict[str, Any]] = json.loads(done.stdout)
+    assert "queue='special'" in find(lines, "task", "odd.own")["becomes"]
+    assert "queue='exact'" in find(lines, "task", "odd.exact")["becomes"]
+    report = find(lines, "task", "odd.report")["becomes"]
+    assert "queue='glob'" in report
+    assert "def Report(" in report
+    routes = {line["what"] + line["name"]: line["becomes"] for line in lines if line["kind"] == "route"}
+    assert routes["to exactodd.exact"] == "queue='exact' at odd.exact"
+    assert routes["to laterodd.exact"] == routes["to nameodd.ow?"] == "it is no task's"
+    assert "own_queue.trigger(1)" in find(lines, "schedule", "each")["becomes"]
+    assert find(lines, "app", "other")["to_do"]
+    assert [line["name"] for line in lines if line["kind"] == "app" and line["to_do"]] == ["other"]
+
+
+def test_the_report_keeps_which_errors_are_tried_again(tmp_path: Path) -> None:
+    """``throws`` chooses a log level, and ``self.retry`` is tried again beside the errors of autoretry_for."""
+    (tmp_path / "odd.py").write_text(ODD)
+    lines: list[dict[str, Any]] = json.loads(adopt("odd", "--json", folder=tmp_path).stdout)
+    assert find(lines, "option", "odd.exact", "throws")["becomes"].startswith("left out")
+    assert "(ValueError, RetryAfter,)" in find(lines, "option", "odd.bound", "autoretry_for")["becomes"]
+    assert "(RetryAfter,)" in find(lines, "option", "odd.hidden", "self.retry")["becomes"]
+    hidden = [line["name"] for line in lines if line["kind"] == "parameter" and line["to_do"]]
+    assert hidden == ["odd.hidden"]  # the other one has a parameter by position
+
+
+def test_a_name_that_is_no_app_is_refused_with_its_type(tmp_path: Path) -> None:
+    """A factory is not called, because nothing says with what."""
+    (tmp_path / "odd.py").write_text(ODD)
+    done = adopt("odd:create_app", folder=tmp_path)
+    assert done.returncode == 1
+    assert "is of type function, and no Celery app" in " ".join(done.stderr.split())

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from taskflow.cli.adopting.lines import Line
-from taskflow.cli.adopting.task_lines import lines_of_task, matches
+from taskflow.cli.adopting.task_lines import lines_of_task, route_of
 
 _BROKERS: Final = {
     **dict.fromkeys(("redis", "rediss", "valkey", "valkeys"), "TASKFLOW_REDIS_URL"),
@@ -38,7 +38,7 @@ _USES: Final = {
     ".delay": "task.trigger(...); send_task(name, args) works, too",
     ".apply_async": "task.with_options(delay=...).trigger(...), or task.trigger(payload, delay=...) with one payload",
     ".send_task": "tasks.trigger(id, payload), or as it is: the arguments fill the parameters",
-    "self.retry": "raise RetryAfter('30s'), or any exception for the task's own delay",
+    "self.retry": "raise RetryAfter('30s'), with the countdown or the task's own delay",
     "self.request": "ctx.run.id, ctx.attempt.number and more of ctx",
     "self.update_state": "metadata.set('progress', 0.5)",
 }
@@ -87,6 +87,7 @@ def lines_of_app(facts: dict[str, Any]) -> list[Line]:
     """Return the report of an app, in the order in which it is worked through."""
     return [
         *_app(facts),
+        *_others(facts),
         *(line for task in facts["tasks"] for line in lines_of_task(_with_uses(task, facts["uses"]), facts["routes"])),
         *_routes(facts),
         *_queues(facts),
@@ -120,15 +121,21 @@ def _app(facts: dict[str, Any]) -> Iterator[Line]:
         yield Line("app", name, f"result backend {backend}", becomes)
 
 
+def _others(facts: dict[str, Any]) -> Iterator[Line]:
+    for name in facts["others"]:
+        to_do = f"The report is of the first app of the module. Call the command with :{name}, too."
+        yield Line("app", name, "another app of the module", "", to_do)
+
+
 def _routes(facts: dict[str, Any]) -> Iterator[Line]:
     for route in facts["routes"]:
         if route["is_function"]:
             to_do = "Write queue=... or machine=... at the tasks, or give queue= where you trigger."
             yield Line("route", route["pattern"], "a router function", "", to_do)
             continue
-        matched = [task["name"] for task in facts["tasks"] if matches(task["name"], route)]
+        matched = [task["name"] for task in facts["tasks"] if route_of(task["name"], facts["routes"]) is route]
         queue = route["options"].get("queue")
-        becomes = f"queue={queue!r} at {', '.join(matched)}" if matched else "no task matches it"
+        becomes = f"queue={queue!r} at {', '.join(matched)}" if matched else "it is no task's"
         others = sorted(set(route["options"]) - {"queue"})
         to_do = f"Left out of the route: {', '.join(others)}. Choose a queue or a machine." if others else ""
         yield Line("route", route["pattern"], f"to {queue or 'no queue'}", becomes, to_do)
@@ -142,7 +149,7 @@ def _queues(facts: dict[str, Any]) -> Iterator[Line]:
 
 
 def _beat(facts: dict[str, Any]) -> Iterator[Line]:
-    known = {task["name"] for task in facts["tasks"]}
+    functions = {task["name"]: task["function"] for task in facts["tasks"]}
     for entry in facts["beat"]:
         rule = f"cron={entry['cron']!r}" if entry["cron"] else f"every={entry['every']!r}"
         if entry["cron"] and entry["timezone"] != "UTC":
@@ -152,11 +159,11 @@ def _beat(facts: dict[str, Any]) -> Iterator[Line]:
             yield Line("schedule", entry["name"], what, "", f"{entry['refused']} Until then celery beat still works.")
             continue
         given = [*entry["args"], *(f"{name}={value}" for name, value in entry["kwargs"].items())]
-        called = entry["task"].rpartition(".")[2]
+        called = functions.get(entry["task"]) or entry["task"].rpartition(".")[2]
         code = f"@schedules.task(id={('beat-' + entry['name'])!r}, {rule})\n"
         code += f"def {_identifier(entry['name'])}() -> None: {called}.trigger({', '.join(given)})"
         to_do = f"Its options {', '.join(entry['options'])} have no meaning for a schedule." if entry["options"] else ""
-        if entry["task"] not in known:
+        if entry["task"] not in functions:
             to_do = f"The app has no task of that name. {to_do}".rstrip()
         yield Line("schedule", entry["name"], what, code, to_do)
 

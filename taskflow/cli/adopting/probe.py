@@ -52,6 +52,7 @@ def probe(name: str) -> dict[str, Any]:
     )
     return {
         "app": str(app.main or module_name),
+        "others": [] if attribute else sorted(key for key, each in _apps(module).items() if each is not app),
         "broker": _scheme(conf.broker_write_url or conf.broker_url),
         "result_backend": _scheme(conf.result_backend),
         "tasks": tasks,
@@ -67,14 +68,30 @@ def probe(name: str) -> dict[str, Any]:
 def _app(module: Any, name: str, attribute: str) -> Any:
     if attribute and not hasattr(module, attribute):
         raise SettingsError(f"Module {name!r} has no {attribute!r}. Name the Celery app with a colon: {name}:app.")
-    found = [getattr(module, attribute)] if attribute else [*vars(module).values()]
-    for each in found:
-        if any((kind.__module__, kind.__name__) == ("celery.app.base", "Celery") for kind in type(each).__mro__):
-            return each
+    if attribute and not _is_app(getattr(module, attribute)):
+        kind = type(getattr(module, attribute)).__name__
+        raise SettingsError(
+            f"{attribute!r} of module {name!r} is of type {kind}, and no Celery app. Name a variable that is one; for "
+            f"a function that makes it, write a module with app = {attribute}()."
+        )
+    if attribute:
+        return getattr(module, attribute)
+    for each in _apps(module).values():
+        return each
     celery_module = f"{name}.celery"
-    if not attribute and (Path(str(getattr(module, "__file__", ""))).parent / "celery.py").is_file():
+    if (Path(str(getattr(module, "__file__", ""))).parent / "celery.py").is_file():
         return _app(import_user_module(celery_module, what="module", remedy="Check its name."), celery_module, "")
     raise SettingsError(f"Module {name!r} has no Celery app. Name the one that makes it: shop.celery:app.")
+
+
+def _apps(module: Any) -> dict[str, Any]:
+    """Return the Celery apps of a module by their names, each once."""
+    apps = {key: each for key, each in vars(module).items() if _is_app(each)}
+    return {key: each for key, each in apps.items() if next(k for k, other in apps.items() if other is each) == key}
+
+
+def _is_app(value: Any) -> bool:
+    return any((kind.__module__, kind.__name__) == ("celery.app.base", "Celery") for kind in type(value).__mro__)
 
 
 def given_settings(conf: Any) -> set[str]:
@@ -93,7 +110,7 @@ def _routes(given: Any) -> list[dict[str, Any]]:
         return []
     routers = given if isinstance(given, list | tuple) else [given]
     routes: list[dict[str, Any]] = []
-    for router in routers:
+    for number, router in enumerate(routers):
         if isinstance(router, Mapping):
             pairs: Iterable[Any] = router.items()
         elif isinstance(router, list | tuple) and all(isinstance(each, list | tuple) for each in router):
@@ -103,9 +120,10 @@ def _routes(given: Any) -> list[dict[str, Any]]:
             continue
         for pattern, route in pairs:
             text = getattr(pattern, "pattern", pattern)
-            kind = "regex" if hasattr(pattern, "pattern") else "glob"
+            kind = "regex" if hasattr(pattern, "pattern") else "glob" if "*" in text else "name"
             options = {"queue": route} if isinstance(route, str) else _plain(dict(route))
-            routes.append({"pattern": str(text), "kind": kind, "options": options, "is_function": False})
+            route_facts = {"pattern": str(text), "kind": kind, "options": options, "is_function": False}
+            routes.append(route_facts | {"router": number})
     return routes
 
 

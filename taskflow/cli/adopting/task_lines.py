@@ -17,6 +17,7 @@ _LEFT_OUT: Final = {
     "compression": "large payloads go to the object store",
     "resultrepr_maxsize": "outputs are shown in full",
 }
+_EXPECTED: Final = "left out: it chooses the level of a log line, and says nothing of retries"
 _HOOKS: Final = {
     "before_start": "on_start_attempt",
     "on_success": "on_success",
@@ -32,8 +33,7 @@ def lines_of_task(task: dict[str, Any], routes: Sequence[dict[str, Any]]) -> Ite
     """Return the lines of a task: its declaration first."""
     place = f"{task['file']}:{task['line']}" if task["file"] else ""
     own = _Task(task, place)
-    queue = _route(task["name"], routes)
-    yield own.declaration(queue)
+    yield own.declaration(str(task["options"].get("queue") or queue_of(task["name"], routes)))
     yield from own.parameters()
     yield from own.retries()
     yield from own.options()
@@ -82,8 +82,9 @@ class _Task:
                 yield self._line("parameter", each["text"], "", to_do)
         positional = [each for each in own if each["kind"] != "KEYWORD_ONLY"]
         keywords = [each for each in own if each["kind"] == "KEYWORD_ONLY"]
-        is_hidden = len(positional) <= 1 and not any(each["has_default"] for each in positional)
-        if keywords and is_hidden and all(each["has_default"] for each in keywords):
+        are_optional = all(each["has_default"] for each in keywords)
+        is_payload = len(positional) <= 1 and are_optional and not any(each["has_default"] for each in positional)
+        if keywords and (not positional if self._facts["is_bound"] else is_payload):
             yield self._line("parameter", f"*, {keywords[0]['text']}", "", "Write it without the *.")
         untyped = [each["name"] for each in own if not each["is_annotated"]]
         if untyped:
@@ -91,22 +92,26 @@ class _Task:
 
     def retries(self) -> Iterator[Line]:
         """Return lines for what a ``Retry`` does not say."""
+        function = self._facts["function"]
         names = self._errors["autoretry_for"]
-        if names and names not in (["Exception"], ["BaseException"]):
-            caught = ", ".join(name.rpartition(".")[2] for name in names)
+        if self._retries() and names not in (["Exception"], ["BaseException"]):
+            caught = [name.rpartition(".")[2] for name in names]
+            kept = [*caught, "RetryAfter"] if self._facts["calls_retry"] else caught
             code = (
-                f"@{self._facts['function']}.catch_error\ndef only_these(error): "
-                f"return None if isinstance(error, ({caught},)) else Caught(skip_retry=True)"
+                f"@{function}.catch_error\ndef only_these(error): "
+                f"return None if isinstance(error, ({', '.join(kept)},)) else Caught(skip_retry=True)"
             )
-            yield self._line("option", f"autoretry_for=({caught})", code)
-        for option in ("dont_autoretry_for", "throws"):
-            if names := self._errors[option]:
-                shown = ", ".join(name.rpartition(".")[2] for name in names)
-                code = (
-                    f"@{self._facts['function']}.catch_error\ndef not_these(error): "
-                    f"return Caught(skip_retry=True) if isinstance(error, ({shown},)) else None"
-                )
-                yield self._line("option", f"{option}=({shown})", code)
+            what = f"autoretry_for=({', '.join(caught)})" if caught else "retries by self.retry alone"
+            yield self._line("option", what, code)
+        if names := self._errors["dont_autoretry_for"]:
+            shown = ", ".join(name.rpartition(".")[2] for name in names)
+            code = (
+                f"@{function}.catch_error\ndef not_these(error): "
+                f"return Caught(skip_retry=True) if isinstance(error, ({shown},)) else None"
+            )
+            yield self._line("option", f"dont_autoretry_for=({shown})", code)
+        if names := self._errors["throws"]:
+            yield self._line("option", f"throws=({', '.join(name.rpartition('.')[2] for name in names)})", _EXPECTED)
         if self._retries() and self._options.get("max_retries", 3) is None:
             yield self._line(
                 "option", "max_retries=None", f"max_attempts={_UNLIMITED:_}", "Choose a number of attempts."
@@ -189,16 +194,22 @@ def _texts(parameters: Sequence[dict[str, Any]]) -> list[str]:
     return [*texts, "/"] if kind == "POSITIONAL_ONLY" else texts
 
 
-def _route(name: str, routes: Sequence[dict[str, Any]]) -> str:
+def queue_of(name: str, routes: Sequence[dict[str, Any]]) -> str:
     """Return the queue to which a task is routed, "" for none."""
-    for route in routes:
-        if not route["is_function"] and route["options"].get("queue") and matches(name, route):
-            return str(route["options"]["queue"])
-    return ""
+    route = route_of(name, routes)
+    return str(route["options"].get("queue") or "") if route else ""
 
 
-def matches(name: str, route: dict[str, Any]) -> bool:
-    """Whether a route is of a task."""
+def route_of(name: str, routes: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the route of a task: of the first router that has one, and there a name goes before patterns."""
+    named = [route for route in routes if not route["is_function"] and _matches(name, route)]
+    first = [route for route in named if route["router"] == named[0]["router"]]
+    return min(first, key=lambda route: route["kind"] != "name", default=None)
+
+
+def _matches(name: str, route: dict[str, Any]) -> bool:
+    if route["kind"] == "name":
+        return bool(route["pattern"] == name)
     if route["kind"] == "regex":
         return re.match(route["pattern"], name) is not None
     return fnmatch.fnmatchcase(name, route["pattern"])

@@ -39,7 +39,7 @@ def task_facts(task: Any) -> dict[str, Any]:
     return {
         "name": str(task.name),
         "module": str(getattr(function, "__module__", "")),
-        "function": str(getattr(function, "__name__", "run")),
+        "function": _function_name(task, function),
         "file": _file(function),
         "line": _line(function),
         "end": _end(function),
@@ -59,6 +59,16 @@ def task_facts(task: Any) -> dict[str, Any]:
         ),
         "members": sorted(_members(_class_of(task), base)),
     }
+
+
+def _function_name(task: Any, function: Any) -> str:
+    """Return the name of the function; of a class with a method ``run``, that of the class."""
+    name = str(getattr(function, "__name__", "run"))
+    return str(_class_of(task).__name__) if name == "run" and _is_method(function) else name
+
+
+def _is_method(function: Any) -> bool:
+    return "." in str(getattr(function, "__qualname__", "")).replace("<locals>.", "")
 
 
 def _members(kind: type, base: Any) -> set[str]:

@@ -4,6 +4,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from pydantic.fields import FieldInfo
+
 from taskflow.definition.documents.annotation import Annotation
 from taskflow.definition.documents.parameters import SignatureAnnotation
 from taskflow.definition.parameters.parameters import Parameters
@@ -45,6 +47,11 @@ def _check(reader: Reader, index: int, parameter: inspect.Parameter) -> None:
     if parameter.kind in _VARIADIC:
         remedy = f"Write the parameters out, or take one that is a list or a dict, for example {name}: list[str]."
         reader.refuse("has parameters without names, so that their types are unknown", str(parameter), remedy)
+    if isinstance(parameter.default, FieldInfo):
+        remedy = f"Write {name}: Annotated[int, Field(gt=0)] = 1: Python takes what is behind = for the value itself."
+        reader.refuse("has a parameter whose default is a Field", str(parameter), remedy)
+    if name == "self" or (name.startswith("__") and name.endswith("__")):
+        reader.refuse("has a parameter with a name of Python's own", name, "Give it another name.")
     if name == CTX:
         if index > 0 or parameter.kind not in POSITIONAL:
             remedy = f"Put it first, where a bound task of Celery has self: def f({CTX}: Context, order_id, amount)."

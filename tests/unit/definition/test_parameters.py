@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, cast
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from taskflow.definition.context import Context
 from taskflow.definition.documents.arguments import Arguments
@@ -215,6 +215,9 @@ def method(self: object, a: int, b: int) -> None: ...
 def hidden(a: int, *, note: str = "") -> None: ...
 def hidden_all(*, note: str = "") -> None: ...
 def hidden_behind_context(ctx: Context, *, days: int) -> None: ...
+def field_as_default(a: int, b: int = Field(default=3, gt=1)) -> None: ...
+def self_behind(a: int, self: int) -> None: ...
+def special_name(a: int, __dict__: int) -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -232,6 +235,9 @@ def hidden_behind_context(ctx: Context, *, days: int) -> None: ...
         (hidden, r"do not see.*without the \*, so that note"),
         (hidden_all, r"without the \*"),
         (hidden_behind_context, r"without the \*"),
+        (field_as_default, r"default is a Field.*Write b: Annotated\[int, Field\(gt=0\)\] = 1"),
+        (self_behind, "name of Python's own.*another name"),
+        (special_name, "name of Python's own.*another name"),
     ],
 )
 def test_parameters_that_no_call_could_fill_are_refused_at_import(function: Callable[..., object], words: str) -> None:
