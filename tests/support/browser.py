@@ -77,6 +77,7 @@ class Visit:
         self.page.fill("#user", name)
         self.page.fill("#pass", password)
         self.page.click("button.primary")
+        self.page.wait_for_selector("#pass", state="detached")  # else what follows may come before the session
         self.page.wait_for_selector("main h1")
 
     def turn(self, width: int, scheme: Scheme) -> None:
