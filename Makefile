@@ -1,6 +1,6 @@
 # Every target works without HOME and without anything but make and Python 3.11 or newer.
 .DEFAULT_GOAL := help
-.PHONY: help setup run unit store test slow-machine check mypy pyright lint-imports format bench faults pictures docs docs-serve services clean
+.PHONY: help setup run unit store test slow-machine check mypy pyright lint-imports collect format bench faults pictures docs docs-serve services clean
 
 VENV_PYTHON := .venv/bin/python
 # Tests wait more than they compute: five at a time keep two cores busy.
@@ -40,7 +40,7 @@ slow-machine: setup services ## Run the integration tests with CPU (0.2) of a pr
 check: setup ## Check format, lint, types and the import rules
 	$(VENV_PYTHON) -m ruff format --check $(CODE)
 	$(VENV_PYTHON) -m ruff check $(CODE)
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target mypy pyright lint-imports
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target mypy pyright lint-imports collect
 
 # Each takes one core for some 40 s, without a cache.
 mypy: setup ## Check the types with mypy
@@ -51,6 +51,11 @@ pyright: setup ## Check the types with pyright
 
 lint-imports: setup ## Check the import rules
 	.venv/bin/lint-imports --cache-dir .venv/.cache/import-linter
+
+# It compiles them, too: each of the five processes of a test run would do so for itself otherwise.
+collect: setup ## Import every test
+	@mkdir -p .venv/.cache
+	@$(VENV_PYTHON) -m pytest --collect-only -q -q > .venv/.cache/collected || { tail -40 .venv/.cache/collected; exit 1; }
 
 format: setup ## Format the code and repair what lint can repair
 	$(VENV_PYTHON) -m ruff check --fix-only $(CODE)
