@@ -29,6 +29,11 @@ def is_on() -> bool:
     return _is_in_suite() or any(runs_tests() for runs_tests in _runners.values())
 
 
+def is_in_tests() -> bool:
+    """Whether this process runs tests, or a test has started it, also where tests may use real stores."""
+    return VARIABLE in os.environ or is_on()
+
+
 def switch(*, on: bool) -> None:
     """Refuse real stores from now on, in this process and in those that it starts, or allow them."""
     os.environ[VARIABLE] = str(os.getpid()) if on else ALLOWED

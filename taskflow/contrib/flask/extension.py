@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from taskflow import Settings, tasks
-from taskflow.contrib.flask.app_context import APP, EXTENSION, HOOK, around_attempt
+from taskflow import tasks
+from taskflow.contrib.flask.app_context import EXTENSION, HOOK, around_attempt
 from taskflow.contrib.flask.command import taskflow_command
-from taskflow.contrib.flask.site_settings import read_app
+from taskflow.contrib.flask.site_settings import make_current
 from taskflow.seams.transactions import TRANSACTIONS
-from taskflow.settings_sources import FRAMEWORK
 
 if TYPE_CHECKING:
     from taskflow.contrib.sqlalchemy import Followed, OutboxTable
@@ -39,11 +38,11 @@ class Taskflow:
         """Join an app, after its configuration was read. The app that came last is the one of this process.
 
         Raises:
-            SettingsError: A setting is wrong, in ``app.config`` or elsewhere.
+            SettingsError: A setting is wrong, in ``app.config`` or elsewhere, or another app of this process has other
+                settings.
         """
-        APP.app, FRAMEWORK.read = app, read_app
+        make_current(app)
         app.extensions[EXTENSION] = self
-        Settings.read()
         tasks.middleware(HOOK)(around_attempt)
         app.cli.add_command(taskflow_command)
         followed = session if session is not None else self._session

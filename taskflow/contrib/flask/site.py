@@ -37,7 +37,10 @@ def enter_app(name: str) -> bool:
         raise SettingsError(f"The Flask app {name!r} can't be loaded: {missing.format_message()} {_REMEDY}") from None
     except Exception as error:
         raise ModuleImportError("Flask app", name or "app", f"{explained(error)}\n{_REMEDY}") from error
-    return EXTENSION in app.extensions
+    if EXTENSION not in app.extensions:
+        return False
+    APP.app = app  # its module may have made others after it
+    return True
 
 
 def _named() -> str | None:

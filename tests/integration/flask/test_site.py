@@ -83,6 +83,78 @@ def test_an_app_that_can_not_be_loaded_is_named(site: FlaskSite) -> None:
         assert "Traceback" not in answer
 
 
+TWO_APPS = """
+import sys
+from flask import Flask
+from taskflow import Settings
+from taskflow.contrib.flask import Taskflow
+from taskflow.errors import SettingsError
+
+def make(name, **config):
+    app = Flask(name)
+    app.config.update(config)
+    Taskflow(app)
+    return app
+
+def environment_in(app):
+    with app.app_context():
+        return Settings.read().environment
+"""
+
+
+def test_a_second_app_with_other_settings_is_refused(site: FlaskSite) -> None:
+    """A process has one store: the app whose view used it first fixed the store of both."""
+    del site.variables["TASKFLOW_REDIS_URL"]
+    program = f"""{TWO_APPS}
+make("shop", TASKFLOW_SHARDS=1, TASKFLOW_REDIS_URL="redis://:secret@one")
+make("blog", TASKFLOW_SHARDS=1, TASKFLOW_REDIS_URL="redis://:secret@one")
+try:
+    make("news", TASKFLOW_SHARDS=2, TASKFLOW_REDIS_URL="redis://:secret@two")
+except SettingsError as refused:
+    print(refused)
+print(Settings.read().shards)
+"""
+    refusal, shards = site.call("-c", program).splitlines()
+    assert refusal.startswith(
+        "The Flask apps 'blog' and 'news' of this process have different values of TASKFLOW_REDIS_URL, TASKFLOW_SHARDS."
+    )
+    assert "secret" not in refusal
+    assert shards == "1"
+
+
+def test_the_environment_settles_settings_in_which_apps_differ(site: FlaskSite) -> None:
+    """It goes before both configurations, so that both have one store."""
+    program = f"""{TWO_APPS}
+apps = [make("shop", TASKFLOW_ENVIRONMENT="one"), make("blog", TASKFLOW_ENVIRONMENT="two")]
+print(*map(environment_in, apps))
+"""
+    assert site.call("-c", program, env={"TASKFLOW_ENVIRONMENT": "both"}).split() == ["both", "both"]
+
+
+def test_a_factory_makes_apps_with_settings_of_their_own_in_tests(site: FlaskSite) -> None:
+    """The app that was initialised last counts, whichever app's context is entered."""
+    del site.variables["TASKFLOW_ENVIRONMENT"]
+    program = f"""{TWO_APPS}
+from taskflow import guard_of_tests
+guard_of_tests.switch(on=True)
+apps = [make("shop", TASKFLOW_ENVIRONMENT=name) for name in ("one", "two")]
+print(*map(environment_in, apps))
+"""
+    assert site.call("-c", program).split() == ["two", "two"]
+
+
+def test_runs_have_the_context_of_the_app_that_is_named(site: FlaskSite, tmp_path: Path) -> None:
+    """Its module makes another app behind it."""
+    site.site = tmp_path / "two"
+    site.site.mkdir()
+    (site.site / "two_apps.py").write_text(f"{TWO_APPS}\nshop, blog = make('shop'), make('blog')\n")
+    program = (
+        "from taskflow.contrib.sites import enter_site; enter_site()\n"
+        "from taskflow.contrib.flask.app_context import this_app; print(this_app().name)"
+    )
+    assert site.call("-c", program, env={"FLASK_APP": "two_apps:shop"}).strip() == "shop"
+
+
 def test_the_command_of_flask_is_that_of_taskflow(site: FlaskSite) -> None:
     """With its options and its exit codes."""
     flask = ("-m", "flask", "taskflow")
