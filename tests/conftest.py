@@ -106,6 +106,11 @@ def forked_sites() -> None:
     """Tests with it start sites whose imports each worker of a parallel run does once, so that one worker has them."""
 
 
+@pytest.fixture(scope="session")
+def new_vhost() -> None:
+    """Tests with it are about what a worker declares in RabbitMQ, so that each has a new virtual host."""
+
+
 @pytest.fixture
 def valkey(valkey_server: RedisServer) -> RedisServer:
     """A running, empty Valkey 9 (the bundled one)."""
@@ -124,10 +129,13 @@ def redis7(redis7_server: RedisServer) -> RedisServer:
 
 @pytest.fixture
 def rabbitmq(request: pytest.FixtureRequest, rabbitmq_server: RabbitServer) -> RabbitServer:
-    """A running RabbitMQ whose ``url`` names a new virtual host."""
+    """A running RabbitMQ whose ``url`` names a new virtual host, or for a test of a fleet an emptied one."""
     assert dear_server(request.node), "no parameter says RabbitMQ: another worker would start one"
     rabbitmq_server.start()
-    rabbitmq_server.fresh_vhost()
+    if "start_fleet" in request.fixturenames and "new_vhost" not in request.fixturenames:
+        rabbitmq_server.vhost_for_nodes()
+    else:
+        rabbitmq_server.fresh_vhost()
     return rabbitmq_server
 
 

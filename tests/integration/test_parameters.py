@@ -68,6 +68,7 @@ def test_a_parameter_may_be_called_as_an_option_is(fleet: Fleet) -> None:
     assert parameter_tasks.sweep.trigger(days=5).result(timeout=S) == 5
 
 
+@pytest.mark.usefixtures("new_vhost")
 @pytest.mark.timeout(90)
 @EXECUTORS
 def test_the_arguments_of_a_plain_producer_fill_the_parameters(fleet: Fleet, executor: str) -> None:

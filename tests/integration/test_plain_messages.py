@@ -221,6 +221,7 @@ def test_arguments_fill_the_payload_and_limits_of_a_message_hold(fleet: Fleet) -
     assert runs.retrieve(slow.id).status is RunStatus.TIMED_OUT
 
 
+@pytest.mark.usefixtures("new_vhost")
 @pytest.mark.timeout(60)
 def test_a_countdown_waits_in_the_store_and_needs_no_worker_at_its_start(fleet: Fleet) -> None:
     """Also one of less than a second, and one that is sent before the broker has seen any node."""

@@ -14,6 +14,8 @@ from tests.support.commands import run_command
 from tests.support.fleet import Fleet
 from tests.support.servers import RabbitServer, RedisServer
 
+pytestmark = pytest.mark.usefixtures("new_vhost")
+
 
 def with_rights(rabbitmq: RabbitServer, **missing: str) -> str:
     """Make a user who has every right but those, and return its URL."""

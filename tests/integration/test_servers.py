@@ -57,6 +57,27 @@ def test_each_test_gets_an_empty_broker(broker_server: Server) -> None:
             assert client.execute_command("DBSIZE") == 0
 
 
+def test_an_emptied_virtual_host_has_nothing_but_the_queues_for_delayed_messages(rabbitmq: RabbitServer) -> None:
+    """Messages, bindings and limits of one test must not reach the next, which may have the same virtual host."""
+    url, waiting = rabbitmq.url, f"queues/{rabbitmq.vhost}/celery_delayed_3"
+    queue = {"durable": True, "arguments": {"x-queue-type": "quorum"}}
+    for path in (waiting, f"queues/{rabbitmq.vhost}/ours"):
+        rabbitmq.api("PUT", path, queue)
+    rabbitmq.api("PUT", f"exchanges/{rabbitmq.vhost}/ours", {"type": "direct"})
+    assert rabbitmq.vhost_for_nodes() == url
+    names = [
+        entry["name"] for kind in ("queues", "exchanges") for entry in rabbitmq.entries(f"{kind}/{rabbitmq.vhost}")
+    ]
+    assert [name for name in names if name and not name.startswith("amq.")] == ["celery_delayed_3"]
+    message: dict[str, object] = {"routing_key": "celery_delayed_3", "payload": "", "payload_encoding": "string"}
+    message["properties"] = {}
+    rabbitmq.api("POST", f"exchanges/{rabbitmq.vhost}/amq.default/publish", message)
+    assert rabbitmq.vhost_for_nodes() != url
+    url = rabbitmq.url
+    rabbitmq.api("PUT", f"policies/{rabbitmq.vhost}/full", {"pattern": ".*", "definition": {"max-length": 1}})
+    assert rabbitmq.vhost_for_nodes() != url
+
+
 def test_servers_die_with_pytest_even_on_kill_9(tmp_path: Path) -> None:
     """A killed test run must not leave processes that the next test run meets."""
     report = tmp_path / "pid"

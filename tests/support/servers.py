@@ -15,7 +15,7 @@ import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
 import amqp
 import pytest
@@ -27,6 +27,8 @@ from tests.support.waiting import wait_until
 
 Fsync = Literal["always", "everysec", "no"]
 HOST = "127.0.0.1"
+_DELAYS = "celery_delayed_"
+"""The beginning of the names of the queues and exchanges of Celery's native delayed delivery."""
 
 
 def free_port() -> int:
@@ -274,6 +276,42 @@ class RabbitServer(Server):
     def flush(self) -> None:
         """Make a new, empty virtual host; ``url`` changes."""
         self.fresh_vhost()
+
+    def vhost_for_nodes(self) -> str:
+        """Empty the virtual host of earlier nodes, and return ``url``. A host that cannot be emptied is replaced.
+
+        The 28 queues that each Celery worker declares for delayed messages stay: in a new virtual host they cost
+        RabbitMQ 0.25 s of CPU, and 0.1 s more when the host is dropped.
+        """
+        is_changed = (
+            self.vhost == "/"
+            or len(self.entries(f"vhosts/{self.vhost}/permissions")) > 1
+            or self.entries(f"policies/{self.vhost}")
+        )
+        if is_changed or not self._drop_all_but_delays():
+            self.fresh_vhost()
+        return self.url
+
+    def entries(self, path: str) -> list[dict[str, Any]]:
+        """Return a list of the management API, for example ``queues/<vhost>``."""
+        return cast("list[dict[str, Any]]", self.api("GET", path))
+
+    def _drop_all_but_delays(self) -> bool:
+        """Delete queues and exchanges. Returns whether nothing but empty queues for delayed messages is left."""
+        queues = [queue["name"] for queue in self.entries(f"queues/{self.vhost}?columns=name")]
+        exchanges = [exchange["name"] for exchange in self.entries(f"exchanges/{self.vhost}?columns=name")]
+        connection = amqp.Connection(f"{HOST}:{self.port}", virtual_host=self.vhost, connect_timeout=5, read_timeout=5)
+        with contextlib.suppress(amqp.AMQPError, OSError), connection:
+            channel: Any = connection.channel()
+            for name in queues:
+                if not name.startswith(_DELAYS):
+                    channel.queue_delete(name)
+            for name in exchanges:
+                if name and not name.startswith(("amq.", _DELAYS)):
+                    channel.exchange_delete(name)
+            delays = [name for name in queues if name.startswith(_DELAYS)]
+            return not any(channel.queue_declare(name, passive=True).message_count for name in delays)
+        return False
 
     def close(self) -> None:
         """End the node and its epmd."""
