@@ -110,8 +110,10 @@ class DevServer:
             self._next = None
         if self._is_stopping:
             return
-        self._terminal.fail(
-            f"The dashboard's process ended with code {process.exitcode}. The next edit starts it again."
-        )
+        ended = f"The dashboard's process ended with code {process.exitcode}."
+        if self._serving is None:
+            self._terminal.fail(f"{ended} The next edit that can be served starts it again.")
+        else:  # code that was edited between the start of its workers and that of its server
+            self._terminal.warn(f"{ended} The one with the code before this edit keeps serving.")
         if self._is_asked_again:
             self.renew()

@@ -28,7 +28,13 @@ def main() -> None:
         sys.exit(1)
     patience = flow.settings.shutdown_grace.total_seconds() + LAST_STEPS
     sys.exit(
-        supervise(plan.nodes, show=_note, stop_after=patience, program="taskflow.worker.launch.reporting_node_program")
+        supervise(
+            plan.nodes,
+            show=_note,
+            stop_after=patience,
+            program="taskflow.worker.launch.reporting_node_program",
+            announces=False,
+        )
     )
 
 

@@ -29,6 +29,7 @@ def supervise(
     kill_after: float = 5.0,
     stop_after: float = float("inf"),
     program: str = PROGRAM,
+    announces: bool = True,
 ) -> int:
     """Run nodes until a signal ends them. Return when none of their processes is left. On the main thread only.
 
@@ -44,11 +45,13 @@ def supervise(
         kill_after: Seconds that nodes have to stop at once in good order, before SIGKILL.
         stop_after: Seconds that nodes have to drain before they are stopped at once: more than their own grace.
         program: The module that each node executes.
+        announces: Whether the first line about a drain is shown at once. Without it the caller has shown one, and
+            those of this supervisor begin after 10 s.
 
     Returns:
         0 when every node ended by itself with code 0, else 1.
     """
-    return _Supervisor(plans, show or _show, still_running, kill_after, stop_after, program).run()
+    return _Supervisor(plans, show or _show, still_running, kill_after, stop_after, program, announces).run()
 
 
 class _Supervisor:
@@ -60,8 +63,9 @@ class _Supervisor:
         kill_after: float,
         stop_after: float,
         program: str,
+        announces: bool,
     ) -> None:
-        self._show = show
+        self._show, self._announces = show, announces
         self._still_running = still_running
         self._kill_after = kill_after
         self._stop_after = stop_after
@@ -157,7 +161,10 @@ class _Supervisor:
         self._restarts.clear()
         self._signal_all(signal.SIGTERM)
         self._stop_at = time.monotonic() + self._stop_after
-        self._remind()
+        if self._announces:
+            self._remind()
+        else:
+            self._remind_at = time.monotonic() + _REMIND_EVERY
 
     def _stop_at_once(self) -> None:
         self._is_draining = self._has_failed = True

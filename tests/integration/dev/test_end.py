@@ -46,6 +46,7 @@ def test_one_ctrl_c_ends_everything_and_gives_runs_back(project: DevProject) -> 
     assert has_ended(started)
     assert store_status(project.home) is None
     assert "the store too" in project.text()
+    assert project.text().count("Ctrl-C again stops at once.") == 1, "the session has said so, for all workers"
     run = project.flow.engine.runs.retrieve(run_id)
     assert (run.status, len(run.attempts)) == (RunStatus.QUEUED, 1)
     assert run.attempts[0].outcome is AttemptOutcome.INTERRUPTED
