@@ -303,7 +303,9 @@ def test_tests_of_django_share_its_transaction(tmp_path: Path) -> None:
 
 
 def test_real_workers_execute_in_the_background(tmp_path: Path) -> None:
-    """taskflow_store has worker processes, whose time the test moves, and each test an empty store."""
+    """taskflow_store has worker processes, whose time the test moves, and each test an empty store. No file is left."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     done = run_pytest(
         tmp_path,
         """
@@ -331,8 +333,10 @@ def test_real_workers_execute_in_the_background(tmp_path: Path) -> None:
             for _ in range(20):
                 assert pid.trigger().result() == os.getpid()
         """,
+        TMPDIR=str(temporary),
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert list(temporary.iterdir()) == []
 
 
 def test_verbs_over_http_and_further_stores_are_guarded_too(tmp_path: Path, valkey: RedisServer) -> None:
