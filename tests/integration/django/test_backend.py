@@ -110,7 +110,9 @@ def test_enqueue_waits_for_the_commit_unless_it_is_told_not_to(any_site: DjangoS
     got = answers(
         any_site,
         """
-made = {}
+from taskflow.contrib.django.tasks_backend.compat import task_enqueued
+made, sent = {}, []
+task_enqueued.connect(lambda task_result, **_: sent.append(task_result.id), weak=False)
 try:
     with transaction.atomic():
         made["back"] = background.add.enqueue(1, 2)
@@ -120,7 +122,11 @@ except KeyError:
     pass
 with transaction.atomic():
     made["committed"] = background.add.enqueue(1, 2)
-answer = {}
+    before = list(sent)
+answer = {
+    "before": [result for result in before if result != made["now"].id],
+    "sent": sent == [made["now"].id, made["committed"].id],
+}
 for name, result in made.items():
     try:
         result.refresh()
@@ -129,7 +135,8 @@ for name, result in made.items():
         answer[name] = type(error).__name__
 """,
     )
-    assert got == {"back": "TaskResultDoesNotExist", "now": "READY", "committed": "READY"}
+    statuses = {"back": "TaskResultDoesNotExist", "now": "READY", "committed": "READY"}
+    assert got == {**statuses, "before": [], "sent": True}
 
 
 def test_what_is_no_result_of_a_task_does_not_exist(any_site: DjangoSite) -> None:

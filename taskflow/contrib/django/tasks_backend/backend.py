@@ -22,6 +22,7 @@ from taskflow.contrib.django.tasks_backend.results import AnyResult, AnyTask, ne
 from taskflow.definition.queue import NAME_REMEDY, is_queue_name
 from taskflow.seams.current_application import CURRENT
 from taskflow.suggestions import did_you_mean
+from taskflow.verbs.at_commit import open_transaction
 
 APP: Final = "taskflow.contrib.django"
 OPTIONS: Final = ("ENQUEUE_ON_COMMIT", "LIMITS", "MAX_ATTEMPTS")
@@ -65,12 +66,18 @@ class TaskflowBackend(BaseTaskBackend):
         declare_task(task)
 
     def enqueue(self, task: "Task[_P, _R]", args: list[Any], kwargs: dict[str, Any]) -> "TaskResult[_P, _R]":
-        """Trigger a run."""
+        """Trigger a run, in a transaction at its commit. ``task_enqueued`` is sent then, too."""
         self.validate_task(task)
         result, payload = self._called(task, args, kwargs)
+        transaction = open_transaction(self._on_commit)
+        if transaction is not None:  # before the trigger, so that the signal comes before the run
+            transaction.on_commit(lambda: self._send(result))
         with CURRENT.start_later():  # after the signal of its making
             handle = task_for(task).trigger(payload, on_commit=self._on_commit, **self._run_options(task))
-            return cast("TaskResult[_P, _R]", self._enqueued(result, handle.id))
+            set_fields(result, id=handle.id, enqueued_at=timezone.now())
+            if transaction is None:
+                self._send(result)
+        return cast("TaskResult[_P, _R]", result)
 
     async def aenqueue(self, task: "Task[_P, _R]", args: list[Any], kwargs: dict[str, Any]) -> "TaskResult[_P, _R]":
         """Trigger a run without blocking the event loop."""
@@ -78,7 +85,9 @@ class TaskflowBackend(BaseTaskBackend):
         result, payload = self._called(task, args, kwargs)
         async with CURRENT.start_later():
             handle = await task_for(task).atrigger(payload, **self._run_options(task))
-            return cast("TaskResult[_P, _R]", self._enqueued(result, handle.id))
+            set_fields(result, id=handle.id, enqueued_at=timezone.now())
+            self._send(result)
+        return cast("TaskResult[_P, _R]", result)
 
     def get_result(self, result_id: str) -> AnyResult:
         """Read a run.
@@ -135,10 +144,8 @@ class TaskflowBackend(BaseTaskBackend):
             options["max_attempts"] = self._max_attempts
         return options
 
-    def _enqueued(self, result: AnyResult, run_id: str) -> AnyResult:
-        set_fields(result, id=run_id, enqueued_at=timezone.now())
+    def _send(self, result: AnyResult) -> None:
         task_enqueued.send(type(self), task_result=result)
-        return result
 
     def _existing(self, found: AnyResult | None, result_id: str) -> AnyResult:
         if found is None:
