@@ -122,10 +122,12 @@ async def test_a_bulk_action_is_stopped(dashboard: Dashboard) -> None:
 
 
 async def test_a_bulk_action_on_a_long_history_has_a_page_of_it_in_memory(
-    shop: Dashboard, monkeypatch: pytest.MonkeyPatch
+    shop: Dashboard, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """A filter may match millions of runs. A run that is in the store and in the history is one."""
     keep_runs(shop, "bulk-many", completed=2100)
+    request.addfinalizer(gc.unfreeze)
+    gc.freeze()  # what other tests have left need not be looked through: that would take a second for each page
     engine = shop.flow.engine
     page, alive = Lookup.page, list[int]()
 

@@ -81,8 +81,8 @@ def test_ignore_and_reject_and_a_beat_entry_of_no_task_are_named(tmp_path: Path)
         "refused": "", "options": [],
     }  # fmt: skip
     facts: dict[str, Any] = {
-        "app": "x", "broker": "amqp", "result_backend": "", "tasks": [], "routes": [], "queues": [], "beat": [entry],
-        "signals": [], "uses": uses_of(str(module)),
+        "app": "x", "others": [], "broker": "amqp", "result_backend": "", "tasks": [], "routes": [], "queues": [],
+        "beat": [entry], "signals": [], "uses": uses_of(str(module)),
         "settings": {"beat_scheduler": "django_celery_beat.schedulers:DatabaseScheduler"},
     }  # fmt: skip
     to_do = {line.name: line.to_do for line in lines_of_app(facts)}
