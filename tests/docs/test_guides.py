@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from taskflow.definition.hook_sets import declared_hooks
 from taskflow.definition.registry import declared
 from taskflow.testing import inline
 
@@ -28,7 +29,7 @@ def test_the_python_for_users_of_other_systems_does_what_it_says(code: str, monk
     """Each block triggers its own runs, and asserts what becomes of them."""
     module = ModuleType("guide")
     monkeypatch.setitem(sys.modules, "guide", module)
-    with declared.isolated(is_empty=True), inline():
+    with declared.isolated(is_empty=True), declared_hooks.isolated(), inline():
         exec(compile(code, "a guide", "exec"), vars(module))
 
 
