@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.apps import apps
-from django.db import DatabaseError, connections, router
+from django.db import DatabaseError, Error, connections, router
 from django.utils import timezone
 
 from taskflow.verbs.left_triggers import AT_ONCE, MOST_ATTEMPTS, LeftEntry, make_left
@@ -47,7 +47,7 @@ def sweep(make: Callable[[bytes], None]) -> int:
         with _own_connection(alias):
             try:
                 made += make_left(_Table(alias), make) if _has_table(alias) else 0
-            except DatabaseError as error:
+            except Error as error:
                 log.error("outbox.unswept: database %s: %s", alias, error)
     return made
 
@@ -85,7 +85,7 @@ def _forget(alias: str, planned_id: str) -> None:
     try:
         with _own_connection(alias):
             _Table(alias).delete(planned_id)
-    except DatabaseError as error:
+    except Error as error:  # also an InterfaceError, of a connection that the server has closed
         log.info("outbox.kept: entry %s could not be deleted: %s", planned_id, error)
 
 

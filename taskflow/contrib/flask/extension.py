@@ -51,7 +51,7 @@ class Taskflow:
 
             follow(followed, outbox=self._outbox)
             sweep = TRANSACTIONS.sweep
-            if sweep is not None:
+            if self._outbox is not None and sweep is not None:
                 TRANSACTIONS.sweep = partial(_in_context, app, sweep)
         if "sqlalchemy" in sys.modules:  # else nothing that this app has imported uses it
             from taskflow.contrib.sqlalchemy.engines import look_after

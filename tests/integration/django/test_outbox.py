@@ -81,3 +81,23 @@ def grown_old(database: Path) -> None:
     with sqlite3.connect(database, timeout=20) as connection:
         connection.execute("UPDATE taskflow_outboxentry SET created = '2020-01-01'")
     connection.close()
+
+
+def test_an_entry_that_can_not_be_deleted_is_left_to_a_worker(site: DjangoSite) -> None:
+    """The run is made, so that nothing is raised and nothing is called lost: also with a connection that is closed."""
+    site.variables["TASKFLOW_OUTBOX"] = "true"
+    code = (
+        "import django; django.setup()\n"
+        "from django.db import InterfaceError, transaction\n"
+        "from ledger.tasks import OrderPayload, process\n"
+        "from taskflow.contrib.django import outbox\n"
+        "def closed(*_): raise InterfaceError('connection already closed')\n"
+        "outbox._Table.delete = closed\n"
+        "with transaction.atomic():\n"
+        "    handle = process.trigger(OrderPayload(name='x'))\n"
+        "print(handle.status())\n"
+    )
+    told = site.call("-c", code, check=False, env={"DJANGO_SETTINGS_MODULE": "mysite.settings"})
+    assert told.startswith("0\nPENDING_VERSION"), told  # it is made, and no worker is there
+    assert "trigger." not in told
+    assert len(site.rows("SELECT id FROM taskflow_outboxentry")) == 1
