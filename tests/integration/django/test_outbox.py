@@ -1,11 +1,10 @@
 """The outbox of a site: a killed process takes no committed trigger with it."""
 
 import random
-import sqlite3
 from collections import Counter
-from pathlib import Path
 
 from tests.support.django_site import DjangoSite
+from tests.support.outboxes import assert_each_runs_once, change
 from tests.support.waiting import wait_until
 
 TRIES = 50
@@ -21,19 +20,7 @@ def test_a_committed_trigger_outlives_its_process(site: DjangoSite) -> None:
     assert len(committed) >= TRIES * 3 // 5, "four of five places are after the commit"
     entries = site.rows("SELECT id, created FROM taskflow_outboxentry")
     assert len(entries) == TRIES * 3 // 5, "three places leave an entry"
-    grown_old(site.folder / "site.sqlite3")
-    site.start_node("process")
-
-    def is_done() -> bool:
-        return not site.rows("SELECT id FROM taskflow_outboxentry WHERE attempts = 0")
-
-    wait_until(is_done, "all entries to be made runs", timeout=30)
-
-    def has_effects() -> bool:
-        return len(site.rows("SELECT id FROM ledger_effect")) >= len(committed)
-
-    wait_until(has_effects, "all committed runs to be executed", timeout=30)
-    assert Counter(str(run_id) for (run_id,) in site.rows("SELECT run_id FROM ledger_effect")) == committed
+    assert_each_runs_once(site, "taskflow_outboxentry", "ledger_effect", committed)
 
 
 def test_an_entry_that_no_version_understands_stays_and_its_values_are_not_logged(site: DjangoSite) -> None:
@@ -42,9 +29,7 @@ def test_an_entry_that_no_version_understands_stays_and_its_values_are_not_logge
     insert = (
         "INSERT INTO taskflow_outboxentry VALUES ('run_wrong', '{\"items\": [\"top secret\"]}', '2020-01-01', 0, '')"
     )
-    with sqlite3.connect(site.folder / "site.sqlite3", timeout=20) as connection:
-        connection.execute(insert)
-    connection.close()
+    change(site, insert)
     site.start_node("process")
 
     def is_tried() -> bool:
@@ -60,9 +45,7 @@ def test_an_entry_that_no_version_understands_stays_and_its_values_are_not_logge
 
 def test_a_trigger_says_that_the_table_is_missing(site: DjangoSite) -> None:
     """The transaction fails, as nothing else would be safe."""
-    with sqlite3.connect(site.folder / "site.sqlite3", timeout=20) as connection:
-        connection.execute("DROP TABLE taskflow_outboxentry")
-    connection.close()
+    change(site, "DROP TABLE taskflow_outboxentry")
     site.variables["TASKFLOW_OUTBOX"] = "true"
     code = (
         "import django; django.setup()\n"
@@ -74,13 +57,6 @@ def test_a_trigger_says_that_the_table_is_missing(site: DjangoSite) -> None:
     told = site.call("-c", code, check=False, env={"DJANGO_SETTINGS_MODULE": "mysite.settings"})
     assert told.startswith("1\n")
     assert "manage.py migrate taskflow --database default" in told
-
-
-def grown_old(database: Path) -> None:
-    """Have the entries be older than the time in which their own process would make them."""
-    with sqlite3.connect(database, timeout=20) as connection:
-        connection.execute("UPDATE taskflow_outboxentry SET created = '2020-01-01'")
-    connection.close()
 
 
 def test_an_entry_that_can_not_be_deleted_is_left_to_a_worker(site: DjangoSite) -> None:

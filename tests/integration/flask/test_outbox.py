@@ -1,11 +1,10 @@
 """The outbox of a program with SQLAlchemy: a killed process takes no committed trigger with it."""
 
 import random
-import sqlite3
 from collections import Counter
 
 from tests.support.flask_site import FlaskSite
-from tests.support.waiting import wait_until
+from tests.support.outboxes import assert_each_runs_once, change
 
 TRIES = 50
 SEED = random.randrange(1_000_000)
@@ -19,23 +18,9 @@ def test_a_committed_trigger_outlives_its_process(site: FlaskSite) -> None:
     committed = Counter(str(run_id) for (run_id,) in site.rows("SELECT run_id FROM orders"))
     assert len(committed) >= TRIES * 4 // 5, "four of five places are after the commit"
     assert len(site.rows("SELECT id FROM taskflow_outbox")) == TRIES * 3 // 5, "three of them leave an entry"
-    with sqlite3.connect(site.folder / "site.sqlite3", timeout=20) as connection:
-        connection.execute("UPDATE taskflow_outbox SET created = '2020-01-01 00:00:00.000000'")
-        wrong = ("run_wrong", '{"items": ["top secret"]}', "2020-01-01 00:00:00.000000")
-        connection.execute("INSERT INTO taskflow_outbox VALUES (?, ?, ?, 0, '')", wrong)
-    connection.close()
-    site.start_node("process")
-
-    def is_done() -> bool:
-        return not site.rows("SELECT id FROM taskflow_outbox WHERE attempts = 0")
-
-    wait_until(is_done, "all entries to be tried", timeout=30)
-
-    def has_effects() -> bool:
-        return len(site.rows("SELECT id FROM effects")) >= len(committed)
-
-    wait_until(has_effects, "all committed runs to be executed", timeout=30)
-    assert Counter(str(run_id) for (run_id,) in site.rows("SELECT run_id FROM effects")) == committed
+    wrong = ("run_wrong", '{"items": ["top secret"]}', "2020-01-01 00:00:00.000000")
+    change(site, "INSERT INTO taskflow_outbox VALUES (?, ?, ?, 0, '')", *wrong)
+    assert_each_runs_once(site, "taskflow_outbox", "effects", committed)
     ((entry_id, error),) = site.rows("SELECT id, error FROM taskflow_outbox")
     assert entry_id == "run_wrong"
     assert "no planned trigger" in str(error)
